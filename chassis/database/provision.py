@@ -1,0 +1,56 @@
+"""What only a database administrator may do: a service's two roles and its schema."""
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+# Set on the role and not on the connection, so that they also hold behind a pooler.
+APP_SETTINGS = {
+    "statement_timeout": "15s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+}
+
+
+def provision(*, administrator_url: str, owner_url: str, app_url: str, schema: str) -> None:
+    """Makes the owner and the app role with the passwords in their URLs, and the schema. Safe to run again.
+
+    The owner migrates; the app role may use the schema and nothing in it until a migration grants it.
+    """
+    owner, app = conninfo_to_dict(owner_url), conninfo_to_dict(app_url)
+    with psycopg.connect(administrator_url) as connection:
+        # Two services provision at once, and roles belong to the whole cluster.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('chassis.provision'))")
+        for role in (owner, app):
+            _ensure_role(connection, str(role["user"]), str(role.get("password") or ""))
+        names = {
+            "owner": sql.Identifier(str(owner["user"])),
+            "app": sql.Identifier(str(app["user"])),
+            "schema": sql.Identifier(schema),
+            "database": sql.Identifier(connection.info.dbname),
+        }
+        for statement in (
+            "GRANT {owner} TO CURRENT_USER",  # PostgreSQL asks it of whoever makes a schema for another role
+            "CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}",
+            "GRANT USAGE ON SCHEMA {schema} TO {app}",
+            "GRANT CONNECT ON DATABASE {database} TO {owner}, {app}",
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+            "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
+        ):
+            connection.execute(sql.SQL(statement).format(**names))
+        for name, value in {**APP_SETTINGS, "search_path": schema}.items():
+            connection.execute(
+                sql.SQL("ALTER ROLE {app} SET {name} = {value}").format(
+                    app=names["app"], name=sql.Identifier(name), value=sql.Literal(value)
+                )
+            )
+
+
+def _ensure_role(connection: psycopg.Connection, name: str, password: str) -> None:
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+    connection.execute(
+        sql.SQL("{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password}").format(
+            verb=sql.SQL("ALTER" if known else "CREATE"), name=sql.Identifier(name), password=sql.Literal(password)
+        )
+    )

@@ -1,0 +1,97 @@
+"""What happens together: one transaction around a use case's work, or one connection around its reading."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from chassis.database.pool import Connection, Pool
+from chassis.kernel import DomainError, Unavailable
+
+OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
+"""What the driver raises when the database can't be reached or is too slow."""
+
+
+class SqlReading:
+    """A connection for reading, each statement by itself. A subclass's `bind` makes its repositories."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._connection: Connection | None = None
+
+    def bind(self, connection: Connection) -> None:
+        """Makes the repositories that work on this connection."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        with outage():
+            self._connection = await self._pool.getconn()
+        self.bind(self._connection)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._pool.putconn(connection)
+        if isinstance(error, OUTAGES):
+            raise Unavailable from error
+
+    @property
+    def connection(self) -> Connection:
+        """The connection; RuntimeError outside `async with`."""
+        if self._connection is None:
+            message = "used outside `async with`"
+            raise RuntimeError(message)
+        return self._connection
+
+
+class SqlUnitOfWork(SqlReading):
+    """A transaction. Leaving without `commit` undoes it, whatever the reason."""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        with outage():
+            await self.connection.execute("BEGIN")
+        return self
+
+    async def commit(self) -> None:
+        """Makes the work last. The unit is over then."""
+        await self.connection.execute("COMMIT")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection = self.connection
+        if connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+            # On a broken or busy connection (a cancelled call) putconn below does it by closing.
+            try:
+                await connection.rollback()
+            except psycopg.Error:
+                await connection.close()
+        await super().__aexit__(kind, error, trace)
+
+
+@contextmanager
+def outage() -> Iterator[None]:
+    """Turns an outage into Unavailable, which the caller may try again on."""
+    try:
+        yield
+    except OUTAGES as error:
+        raise Unavailable from error
+
+
+@contextmanager
+def constraints(errors: Mapping[str, Callable[[], DomainError]]) -> Iterator[None]:
+    """Turns the violation of a named constraint into what it means; other driver errors pass."""
+    try:
+        yield
+    except psycopg.IntegrityError as error:
+        meaning = errors.get(error.diag.constraint_name or "")
+        if meaning is None:
+            raise
+        raise meaning() from error

@@ -1,0 +1,121 @@
+"""Channels to other services: deadlines, request id, retries, and the service's own token."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+from grpc import aio
+from grpc_interceptor import ClientCallDetails, ClientInterceptor
+
+from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds for a unary call that names no deadline. A stream without one may stay open."""
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+
+def timeout_for(asked: float | None, *, streams: bool) -> float | None:
+    """The shortest of what the call asks for, what the request being served has left, and the default."""
+    limits = [limit for limit in (asked, time_remaining()) if limit is not None]
+    if not limits:
+        return None if streams else DEFAULT_TIMEOUT
+    return max(min(limits), 0.0)
+
+
+def with_request_id(metadata: Any) -> list[tuple[str, str | bytes]]:
+    """The metadata and, inside a request, its id."""
+    pairs = list(metadata or ())
+    current = request_id()
+    if current and not any(key == REQUEST_ID_KEY for key, _ in pairs):
+        pairs.append((REQUEST_ID_KEY, current))
+    return pairs
+
+
+def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
+    """What every channel is opened with.
+
+    `idempotent` are the methods ("package.Service/Method") that are tried again when a server was unavailable:
+    gRPC's own retry, for nothing else is safe to repeat unseen.
+    """
+    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    names = [dict(zip(("service", "method"), method.split("/"), strict=True)) for method in idempotent]
+    if names:
+        retry = {
+            "maxAttempts": 4,
+            "initialBackoff": "0.1s",
+            "maxBackoff": "1s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+        config["methodConfig"] = [{"name": names, "retryPolicy": retry}]
+    return [
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.enable_retries", 1),
+        # A peer that vanished without a word is noticed in half a minute; not more often, or servers say GOAWAY.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 0),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    ]
+
+
+class _AioUnary(aio.UnaryUnaryClientInterceptor):  # grpc-interceptor has no client side for asyncio
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        details = client_call_details._replace(
+            timeout=timeout_for(client_call_details.timeout, streams=False),
+            metadata=aio.Metadata(*with_request_id(client_call_details.metadata)),
+        )
+        return await continuation(details, request)
+
+
+class _AioStream(aio.UnaryStreamClientInterceptor):
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        details = client_call_details._replace(
+            timeout=timeout_for(client_call_details.timeout, streams=True),
+            metadata=aio.Metadata(*with_request_id(client_call_details.metadata)),
+        )
+        return await continuation(details, request)
+
+
+def aio_channel(target: str, *, idempotent: Sequence[str] = ()) -> aio.Channel:
+    """A channel for asyncio code. Client streams must carry their own metadata: these interceptors leave them alone."""
+    return aio.insecure_channel(target, options=channel_options(idempotent), interceptors=[_AioUnary(), _AioStream()])
+
+
+class _Propagate(ClientInterceptor):
+    """Request id and deadline of what is being served, and the service's token where one is given."""
+
+    def __init__(self, token: Callable[[], str] | None) -> None:
+        self._token = token
+
+    def intercept(
+        self, method: Callable[..., Any], request_or_iterator: Any, call_details: grpc.ClientCallDetails
+    ) -> Any:
+        streams = hasattr(request_or_iterator, "__next__")
+        metadata = with_request_id(call_details.metadata)
+        if self._token is not None:
+            metadata.append(("authorization", f"Bearer {self._token()}"))
+        details = ClientCallDetails(
+            call_details.method,
+            # A stream's answer can't be told from a unary one here, so only what is asked for binds it.
+            call_details.timeout
+            if streams
+            else timeout_for(call_details.timeout, streams=call_details.timeout is None),
+            metadata,
+            call_details.credentials,
+            call_details.wait_for_ready,
+            call_details.compression,
+        )
+        return method(request_or_iterator, details)
+
+
+def sync_channel(
+    target: str, *, token: Callable[[], str] | None = None, idempotent: Sequence[str] = ()
+) -> grpc.Channel:
+    """A channel for code that runs in threads. Make it in the process that uses it: channels don't survive a fork."""
+    channel = grpc.insecure_channel(target, options=channel_options(idempotent))
+    return grpc.intercept_channel(channel, _Propagate(token))
