@@ -1,0 +1,1 @@
+"""Owns tasks, their history, and the imports that make them. Schema `tasks`."""

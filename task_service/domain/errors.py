@@ -1,0 +1,171 @@
+"""What can be wrong with a request about tasks. A docstring is the message that the caller reads."""
+
+from chassis.kernel import DomainError, Invalid
+
+
+class TaskNotFound(DomainError):
+    """There is no such task."""
+
+
+class ImportNotFound(DomainError):
+    """There is no such import."""
+
+
+class OwnerNotYours(DomainError):
+    """Only a manager, an admin or a service may name another owner."""
+
+    field = "owner_id"
+
+
+class OwnerRequired(Invalid):
+    """A service must name the owner of what it creates."""
+
+    field = "owner_id"
+
+
+class InvalidTask(Invalid):
+    """The task is not acceptable."""
+
+
+class BlankTitle(InvalidTask):
+    """A task needs a title."""
+
+    field = "title"
+
+
+class TooLong(InvalidTask):
+    """A {field} has at most {limit} characters, this one has {length}."""
+
+
+class LineBreakInTitle(InvalidTask):
+    """A title stands on one line."""
+
+    field = "title"
+
+
+class ForbiddenCharacter(InvalidTask):
+    """A {field} can't hold the character {character}."""
+
+
+class UnknownStatus(InvalidTask):
+    """A status is pending, in_progress, completed or cancelled."""
+
+    field = "status"
+
+
+class UnknownPriority(InvalidTask):
+    """A priority is none, low, medium, high or urgent."""
+
+    field = "priority"
+
+
+class MalformedDate(InvalidTask):
+    """A due date is a calendar date such as 2026-03-31."""
+
+    field = "due_date"
+
+
+class TooManyCells(InvalidTask):
+    """The row has {count} cells, the header line {columns}."""
+
+
+class UndecodableBytes(InvalidTask):
+    """A cell holds bytes that are not UTF-8."""
+
+
+class InvalidUpload(Invalid):
+    """The upload is not acceptable."""
+
+    field = "file"
+
+
+class EmptyFile(InvalidUpload):
+    """The file is empty: it needs a header line that names a title column."""
+
+
+class NotCsv(InvalidUpload):
+    """The file is not CSV: its first line holds the control character {character}."""
+
+
+class HeaderNotUtf8(InvalidUpload):
+    """The header line is not UTF-8: byte {position} of the file can't be read. Save the file as UTF-8."""
+
+
+class HeaderTooLong(InvalidUpload):
+    """The header line has more than {limit} bytes."""
+
+
+class TooManyColumns(InvalidUpload):
+    """The header line names {count} columns, more than {limit}."""
+
+
+class UnclosedHeaderQuote(InvalidUpload):
+    """The header line has a quote that is not closed on it."""
+
+
+class MissingTitleColumn(InvalidUpload):
+    """The header line names no title column: line 1 must hold "title" or "subject", it holds {columns}."""
+
+
+class DuplicateColumn(InvalidUpload):
+    """The header line names the {column} column twice."""
+
+
+class SizeMismatch(InvalidUpload):
+    """The upload was announced as {announced} bytes, {received} arrived."""
+
+
+class UploadOutOfOrder(InvalidUpload):
+    """An upload is options first, then chunks, then finish."""
+
+
+class UploadIncomplete(InvalidUpload):
+    """The upload ended without finish: nothing was kept."""
+
+
+class FileNameTooLong(InvalidUpload):
+    """A file name has at most {limit} characters."""
+
+    field = "file_name"
+
+
+class FileTooLarge(DomainError):
+    """The file has more than {limit} bytes."""
+
+    field = "file"
+
+
+class StorageFull(DomainError):
+    """There is no room to store the file; try again later."""
+
+    field = "file"
+
+
+class LeaseLost(DomainError):
+    """The import is no longer leased under this fence."""
+
+
+class BatchOutOfPlace(Invalid):
+    """The batch does not begin at the import's checkpoint."""
+
+    field = "batch.begin"
+
+
+class MalformedBatch(Invalid):
+    """The batch is not as the contract says: {problem}."""
+
+    field = "batch"
+
+
+class IngestOutOfOrder(Invalid):
+    """An ingest is open first, then batches, then finish."""
+
+
+class OffsetBehindEnd(DomainError):
+    """The file ends before this offset."""
+
+    field = "offset"
+
+
+class StoredFileChanged(DomainError):
+    """The stored file is not the one that was uploaded."""

@@ -1,0 +1,94 @@
+"""Rows of an import become tasks, or row errors. The values meet the same rules as any other task's."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from chassis.kernel import Invalid, NewId
+from task_service.domain.errors import TooManyCells, UndecodableBytes
+from task_service.domain.history import TaskEvent, created
+from task_service.domain.imports import Checkpoint, IngestContext, RowError
+from task_service.domain.task import Task, TaskDraft, new_task
+
+LONGEST_VALUE = 200
+"""Characters of a rejected cell that are kept."""
+
+
+class Defect(NamedTuple):
+    """A record that the parser could not hand over as it stands in the file."""
+
+    kind: str
+    """TOO_MANY_CELLS or UNDECODABLE."""
+    cell: int
+    """How many cells there are, or which one can't be decoded, from 0."""
+
+
+class Batch(NamedTuple):
+    """Consecutive records: cells record after record, and the line each record begins at."""
+
+    begin: Checkpoint
+    end: Checkpoint
+    lines: Sequence[int]
+    cells: Sequence[str]
+    defects: Mapping[int, Defect]
+
+
+class Outcome(NamedTuple):
+    """What became of a batch."""
+
+    tasks: list[Task]
+    events: list[TaskEvent]
+    errors: list[RowError]
+    failed: int
+    """How many rows were wrong; a row can have several errors."""
+
+
+def take(batch: Batch, context: IngestContext, *, now: datetime, new_id: NewId) -> Outcome:
+    """Turns every row into a task with its first event, or into what is wrong with it."""
+    places = _Places(context.fields)
+    width = len(context.fields)
+    cells = batch.cells
+    outcome = Outcome([], [], [], 0)
+    failed = 0
+    for number, line in enumerate(batch.lines):
+        row = cells[number * width : (number + 1) * width]
+        defect = batch.defects.get(number)
+        try:
+            if defect is not None:
+                raise _error_of(defect, context.fields)
+            values = places.draft(row).checked()
+        except Invalid as error:
+            failed += 1
+            record = batch.begin.records + number + 1
+            outcome.errors.extend(
+                RowError(record, line, wrong.field, places.value(row, wrong.field), wrong.reason, wrong.message)
+                for wrong in error.violations
+            )
+            continue
+        task = new_task(values, task_id=new_id(), owner_id=context.owner_id, now=now, import_id=context.import_id)
+        outcome.tasks.append(task)
+        outcome.events.append(created(task, by=context.actor, event_id=new_id()))
+    return outcome._replace(failed=failed)
+
+
+class _Places:
+    """Where each field stands in a row; a column that the file lacks is empty in every row."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self._at = {field: place for place, field in enumerate(fields) if field}
+        self._columns = tuple(self._at.get(field, -1) for field in TaskDraft._fields[:5])
+
+    def draft(self, row: Sequence[str]) -> TaskDraft:
+        return TaskDraft._make([*("" if place < 0 else row[place] for place in self._columns), None])
+
+    def value(self, row: Sequence[str], field: str) -> str:
+        place = self._at.get(field)
+        # Postgres can't hold NUL, and this is only shown.
+        return "" if place is None else row[place][:LONGEST_VALUE].replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def _error_of(defect: Defect, fields: tuple[str, ...]) -> Invalid:
+    if defect.kind == TooManyCells.reason:
+        return TooManyCells(count=defect.cell, columns=len(fields))
+    field = fields[defect.cell] if defect.cell < len(fields) else ""
+    return UndecodableBytes(field=field)

@@ -1,0 +1,1 @@
+"""Schema `tasks` in Postgres. Driver exceptions end here."""

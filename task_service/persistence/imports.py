@@ -1,0 +1,150 @@
+"""Imports in Postgres, as their owners see them."""
+
+import struct
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, delete, func, insert, select, tuple_, update
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from chassis.kernel import Page, PageRequest
+from task_service.domain.csv_header import Header
+from task_service.domain.imports import Failure, Import, NewImport, RowError, State
+from task_service.persistence.signals import NOTIFY
+from task_service.persistence.tables import import_errors, imports
+from task_service.usecases.ports import StoredUpload
+
+_SHOWN = (
+    "id",
+    "owner_id",
+    "state",
+    "file_name",
+    "bytes_total",
+    "bytes_read",
+    "rows_created",
+    "rows_failed",
+    "warnings",
+    "created_at",
+    "started_at",
+    "finished_at",
+)
+_COLUMNS = [
+    *(imports.c[name] for name in _SHOWN),
+    imports.c.failure_code,
+    imports.c.failure_message,
+    imports.c.failure_line,
+]
+_NEW = ("id", "owner_id", "actor_id", "actor_role", "request_id", "file_name", "created_at")
+
+_ADD = Statement(insert(imports), columns=_NEW)
+_UPLOADING = and_(imports.c.id == bindparam("import_id"), imports.c.state == "uploading")
+_QUEUE = Statement(
+    update(imports)
+    .where(_UPLOADING)
+    .values(
+        state="queued",
+        bytes_total=bindparam("size"),
+        sha256=bindparam("sha256"),
+        delimiter=bindparam("delimiter"),
+        fields=bindparam("fields"),
+        warnings=bindparam("warnings"),
+        bytes_read=bindparam("begin"),
+        next_line=2,
+        queued_at=func.now(),
+        wake_at=func.now(),
+    )
+)
+_REMOVE = Statement(delete(imports).where(_UPLOADING))
+_ABANDONED = Statement(
+    select(imports.c.id)
+    .where(imports.c.state == "uploading", imports.c.created_at < bindparam("before"))
+    .order_by(imports.c.id)
+    .limit(1000)
+)
+_GET = Statement(select(*_COLUMNS).where(imports.c.id == bindparam("id")))
+
+_ERROR_COLUMNS = [import_errors.c[name] for name in (*RowError._fields, "place")]
+_ERROR_KEY = struct.Struct(">QH")
+
+
+@cache
+def _page(*, owner: bool, after: bool) -> Statement:
+    query = select(*_COLUMNS)
+    if owner:
+        query = query.where(imports.c.owner_id == bindparam("owner_id"))
+    if after:
+        query = query.where(imports.c.id < bindparam("after"))
+    return Statement(query.order_by(imports.c.id.desc()).limit(bindparam("most")))
+
+
+_ERRORS = Statement(
+    select(*_ERROR_COLUMNS)
+    .where(
+        import_errors.c.import_id == bindparam("import_id"),
+        tuple_(import_errors.c.record, import_errors.c.place) > tuple_(bindparam("record"), bindparam("place")),
+    )
+    .order_by(import_errors.c.record, import_errors.c.place)
+    .limit(bindparam("most"))
+)
+
+
+class SqlImports:
+    """The imports, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, new: NewImport) -> None:
+        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at)
+        await _ADD.run(self._connection, **dict(zip(_NEW, row, strict=True)))
+
+    async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
+        values = {
+            "import_id": import_id,
+            "size": upload.size,
+            "sha256": upload.sha256,
+            "delimiter": header.delimiter,
+            "fields": list(header.fields),
+            "warnings": list(header.warnings),
+            "begin": header.size,
+        }
+        cursor = await _QUEUE.run(self._connection, **values)
+        await NOTIFY.run(self._connection, import_id=import_id)
+        return cursor.rowcount == 1
+
+    async def remove_upload(self, import_id: UUID) -> None:
+        await _REMOVE.run(self._connection, import_id=import_id)
+
+    async def abandoned(self, before: datetime) -> Sequence[UUID]:
+        cursor = await _ABANDONED.run(self._connection, before=before)
+        return [row[0] for row in await cursor.fetchall()]
+
+    async def get(self, import_id: UUID) -> Import | None:
+        cursor = await _GET.run(self._connection, id=import_id)
+        row = await cursor.fetchone()
+        return _import(row) if row else None
+
+    async def page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
+        after = UUID(bytes=request.after) if request.after else None
+        statement = _page(owner=owner_id is not None, after=after is not None)
+        cursor = await statement.run(self._connection, owner_id=owner_id, after=after, most=request.size + 1)
+        return request.page([_import(row) for row in await cursor.fetchall()], lambda found: found.id.bytes)
+
+    async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
+        record, place = _ERROR_KEY.unpack(request.after) if request.after else (0, 0)
+        cursor = await _ERRORS.run(
+            self._connection, import_id=import_id, record=record, place=place, most=request.size + 1
+        )
+        page = request.page(await cursor.fetchall(), lambda row: _ERROR_KEY.pack(row[0], row[6]))
+        return Page([RowError._make(row[:6]) for row in page.items], page.next_token)
+
+
+def _import(row: tuple[Any, ...]) -> Import:
+    values = dict(zip(_SHOWN, row, strict=False))
+    values |= {"state": State(values["state"]), "warnings": tuple(values["warnings"])}
+    code, message, line = row[len(_SHOWN) :]
+    return Import(**values, failure=Failure(code, message, line) if code else None)

@@ -1,0 +1,184 @@
+"""Imports in Postgres, as workers work on them. All times are the database's, so that no clock disagrees on a lease."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from sqlalchemy import text
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from task_service.domain.errors import BatchOutOfPlace, LeaseLost
+from task_service.domain.history import Actor, TaskEvent
+from task_service.domain.imports import Checkpoint, Failure, IngestContext, Lease, State
+from task_service.domain.rows import Outcome
+from task_service.domain.task import Task
+from task_service.persistence.history import row_of
+from task_service.persistence.signals import NOTIFY
+
+# Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
+# waits like any other.
+_CLAIM = Statement(
+    text("""
+    WITH busy AS (
+        SELECT owner_id, count(*) AS running FROM tasks.imports
+        WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
+    ), next AS (
+        SELECT i.id FROM tasks.imports i LEFT JOIN busy USING (owner_id)
+        WHERE i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now())
+        ORDER BY coalesce(busy.running, 0), i.queued_at, i.id
+        LIMIT 1 FOR UPDATE OF i SKIP LOCKED
+    )
+    UPDATE tasks.imports i SET
+        state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
+        lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
+    FROM next WHERE i.id = next.id
+    RETURNING i.id, fence, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
+        bytes_total, fruitless_claims
+    """)
+)
+# What only the holder of the lease may touch.
+_HELD = "id = :import_id AND fence = :fence AND state = 'running'"
+_CHECKPOINT = Statement(
+    text(f"""
+    UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
+    RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields
+    """)  # noqa: S608 - the condition is a constant
+)
+_ADVANCE = Statement(
+    text(f"""
+    UPDATE tasks.imports SET
+        bytes_read = :offset, next_line = :line,
+        rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
+        lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0
+    WHERE {_HELD}
+    RETURNING rows_created + rows_failed - :created - :failed,
+        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued')
+    """)  # noqa: S608 - the condition is a constant
+)
+_FINISH = Statement(
+    text(f"""
+    UPDATE tasks.imports SET
+        state = :state, finished_at = now(), lease_until = NULL, wake_at = NULL,
+        failure_code = :code, failure_message = :message, failure_line = :at_line
+    WHERE {_HELD}
+    """)  # noqa: S608 - the condition is a constant
+)
+_GIVE_BACK = Statement(
+    text(f"""
+    UPDATE tasks.imports SET
+        state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0, fruitless_claims = 0
+    WHERE {_HELD}
+    """)  # noqa: S608 - the condition is a constant
+)
+# Again after 1, 2, 4, 8 and then each 10 seconds.
+_MARK_WOKEN = Statement(
+    text("""
+    UPDATE tasks.imports SET
+        wakes = wakes + 1, wake_at = now() + make_interval(secs => least(10, 2 ^ least(wakes, 4)))
+    WHERE id IN (
+        SELECT id FROM tasks.imports
+        WHERE (state = 'queued' OR (state = 'running' AND lease_until <= now())) AND wake_at <= now()
+        ORDER BY queued_at LIMIT 100 FOR UPDATE SKIP LOCKED
+    )
+    """)
+)
+
+
+def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier("tasks", table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
+_COPY_TASKS = _copy_into("tasks", Task._fields)
+_COPY_EVENTS = _copy_into("task_events", TaskEvent._fields)
+_COPY_ERRORS = _copy_into(
+    "import_errors", ("import_id", "place", "record", "line", "column", "value", "code", "message")
+)
+
+
+class SqlIngest:
+    """Leases, checkpoints and bulk writes, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(self, worker: str, lease_seconds: float) -> Lease | None:
+        cursor = await _CLAIM.run(self._connection, worker=worker[:200], seconds=lease_seconds)
+        row = await cursor.fetchone()
+        if row is None:
+            return None
+        import_id, fence, delimiter, columns, offset, line, records, size, fruitless = row
+        await self._notify(import_id)
+        return Lease(
+            import_id=import_id,
+            fence=fence,
+            delimiter=delimiter,
+            columns=columns,
+            checkpoint=Checkpoint(offset, line, records),
+            size=size,
+            fruitless_claims=fruitless,
+        )
+
+    async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
+        row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
+        checkpoint = Checkpoint._make(row[:3])
+        owner_id, actor_id, actor_role, request_id, fields = row[3:]
+        return checkpoint, IngestContext(import_id, owner_id, Actor(actor_id, actor_role, request_id), tuple(fields))
+
+    async def advance(
+        self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
+    ) -> bool:
+        records, others_wait = await self._held(
+            _ADVANCE,
+            import_id,
+            fence,
+            offset=end.offset,
+            line=end.line,
+            created=len(outcome.tasks),
+            failed=outcome.failed,
+            seconds=lease_seconds,
+        )
+        if records != begin.records:
+            raise BatchOutOfPlace
+        await self._notify(import_id)
+        return bool(others_wait)
+
+    async def write(self, import_id: UUID, outcome: Outcome) -> None:
+        if outcome.tasks:
+            await self._copy(_COPY_TASKS, outcome.tasks)
+            await self._copy(_COPY_EVENTS, map(row_of, outcome.events))
+        if outcome.errors:
+            await self._copy(
+                _COPY_ERRORS, ((import_id, place, *error) for place, error in enumerate(outcome.errors, 1))
+            )
+
+    async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
+        code, message, line = failure or (None, None, None)
+        await self._held(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
+        await self._notify(import_id)
+
+    async def give_back(self, import_id: UUID, fence: int) -> None:
+        await self._held(_GIVE_BACK, import_id, fence)
+        await self._notify(import_id)
+
+    async def mark_woken(self) -> int:
+        cursor = await _MARK_WOKEN.run(self._connection)
+        return cursor.rowcount
+
+    async def _held(self, statement: Statement, import_id: UUID, fence: int, **values: object) -> tuple[Any, ...]:
+        """Runs what only the holder of the lease may do."""
+        cursor = await statement.run(self._connection, import_id=import_id, fence=fence, **values)
+        if cursor.rowcount != 1:
+            raise LeaseLost
+        return await cursor.fetchone() or () if cursor.description else ()
+
+    async def _notify(self, import_id: UUID) -> None:
+        await NOTIFY.run(self._connection, import_id=import_id)
+
+    async def _copy(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                await copy.write_row(row)

@@ -1,0 +1,74 @@
+"""Who watches an import is told by the commit itself: NOTIFY in the transaction, one LISTEN a process."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import UUID
+
+import psycopg
+import structlog
+from sqlalchemy import text
+
+from chassis.database.statement import Statement
+
+CHANNEL = "task_service_imports"
+NOTIFY = Statement(text(f"SELECT pg_notify('{CHANNEL}', CAST(:import_id AS text))"))
+
+RECONNECT_SECONDS = 1.0
+
+log = structlog.get_logger("signals")
+
+
+class _Event:
+    def __init__(self) -> None:
+        self._set = asyncio.Event()
+
+    def set(self) -> None:
+        self._set.set()
+
+    async def wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._set.wait(), seconds)
+        self._set.clear()
+
+
+class PostgresSignals:
+    """Passes the database's notifications on to whoever waits in this process."""
+
+    def __init__(self, url: str) -> None:
+        # LISTEN belongs to a session, so it has a connection of its own and not one of the pool.
+        self._url = url
+        self._waiting: defaultdict[str, set[_Event]] = defaultdict(set)
+
+    @contextmanager
+    def subscribe(self, import_id: UUID) -> Iterator[_Event]:
+        event = _Event()
+        self._waiting[str(import_id)].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[str(import_id)].discard(event)
+            if not self._waiting[str(import_id)]:
+                del self._waiting[str(import_id)]
+
+    async def run(self) -> None:
+        """Listens until cancelled. After an outage everybody is told to look: something may have been missed."""
+        while True:
+            try:
+                await self._listen()
+            except psycopg.Error as error:
+                log.warning("not listening", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _listen(self) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, application_name="task_service signals"
+        ) as connection:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            for events in self._waiting.values():
+                for event in events:
+                    event.set()
+            async for notification in connection.notifies():
+                for event in self._waiting.get(notification.payload, ()):
+                    event.set()

@@ -1,0 +1,103 @@
+"""The tables. Migrations make them; statements are built from them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(schema="tasks")
+
+TIME = DateTime(timezone=True)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner_id", Uuid, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("due_date", Date),
+    Column("import_id", Uuid),
+    Column("created_at", TIME, nullable=False),
+    Column("updated_at", TIME, nullable=False),
+    Column("completed_at", TIME),
+    Column("deleted_at", TIME),
+    Column("revision", BigInteger, nullable=False),
+)
+
+task_events = Table(
+    "task_events",
+    metadata,
+    # One index serves the only question asked here: a task's events in order.
+    Column("id", Uuid, primary_key=True),
+    Column("task_id", Uuid, primary_key=True),
+    Column("action", Text, nullable=False),
+    Column("actor_id", Uuid, nullable=False),
+    Column("actor_role", Text, nullable=False),
+    Column("occurred_at", TIME, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("changes", JSONB, nullable=False),  # {field: [old, new]}
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner_id", Uuid, nullable=False),
+    Column("actor_id", Uuid, nullable=False),
+    Column("actor_role", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("started_at", TIME),
+    Column("finished_at", TIME),
+    # Known once the upload has finished.
+    Column("bytes_total", BigInteger, nullable=False),
+    Column("sha256", LargeBinary),
+    Column("delimiter", Text, nullable=False),
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("warnings", ARRAY(Text), nullable=False),
+    # The checkpoint, and what was counted up to it.
+    Column("bytes_read", BigInteger, nullable=False),
+    Column("next_line", BigInteger, nullable=False),
+    Column("rows_created", BigInteger, nullable=False),
+    Column("rows_failed", BigInteger, nullable=False),
+    # The lease.
+    Column("fence", BigInteger, nullable=False),
+    Column("lease_until", TIME),
+    Column("worker", Text, nullable=False),
+    Column("fruitless_claims", Integer, nullable=False),
+    # The queue.
+    Column("queued_at", TIME),
+    Column("wake_at", TIME),
+    Column("wakes", Integer, nullable=False),
+    Column("failure_code", Text),
+    Column("failure_message", Text),
+    Column("failure_line", BigInteger),
+)
+
+import_errors = Table(
+    "import_errors",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    Column("record", BigInteger, primary_key=True),
+    Column("place", SmallInteger, primary_key=True),  # one row can have several errors
+    Column("line", BigInteger, nullable=False),
+    Column("column", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+)

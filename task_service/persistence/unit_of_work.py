@@ -1,0 +1,29 @@
+"""The repositories of schema `tasks` around one connection."""
+
+from chassis.database.pool import Connection
+from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
+from task_service.persistence.history import SqlHistory
+from task_service.persistence.imports import SqlImports
+from task_service.persistence.ingest import SqlIngest
+from task_service.persistence.tasks import SqlTasks
+
+
+class _Repositories:
+    tasks: SqlTasks
+    history: SqlHistory
+    imports: SqlImports
+    ingest: SqlIngest
+
+    def bind(self, connection: Connection) -> None:
+        self.tasks = SqlTasks(connection)
+        self.history = SqlHistory(connection)
+        self.imports = SqlImports(connection)
+        self.ingest = SqlIngest(connection)
+
+
+class SqlTasksReading(_Repositories, SqlReading):
+    """A look at the data."""
+
+
+class SqlTasksUnitOfWork(_Repositories, SqlUnitOfWork):
+    """A transaction."""

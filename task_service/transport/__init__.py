@@ -1,0 +1,1 @@
+"""gRPC servicers: unpack, one use case, pack."""

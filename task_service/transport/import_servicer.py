@@ -1,0 +1,92 @@
+"""ImportService on the wire."""
+
+from collections.abc import AsyncIterator
+
+from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_service_pb2_grpc
+
+from chassis.kernel import PageRequest, parse_id
+from chassis.rpc.around import Context
+from chassis.rpc.request_context import current_caller
+from task_service.domain.errors import UploadIncomplete, UploadOutOfOrder
+from task_service.domain.sight import owner_in_sight
+from task_service.transport.translate import import_to_proto, optional_id, row_error_to_proto
+from task_service.usecases.imports import GetImport, ListImportErrors, ListImports, WatchImport
+from task_service.usecases.uploads import Finish, UploadImport, UploadRequest
+
+Requests = AsyncIterator[import_service_pb2.UploadImportRequest]
+
+
+class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
+    """Imports, as their owners see them."""
+
+    def __init__(
+        self,
+        *,
+        upload_import: UploadImport,
+        get_import: GetImport,
+        list_imports: ListImports,
+        watch_import: WatchImport,
+        list_import_errors: ListImportErrors,
+    ) -> None:
+        self._upload_import = upload_import
+        self._get_import = get_import
+        self._list_imports = list_imports
+        self._watch_import = watch_import
+        self._list_import_errors = list_import_errors
+
+    async def UploadImport(self, request_iterator: Requests, context: Context) -> import_pb2.Import:
+        options = await _options(request_iterator)
+        return import_to_proto(await self._upload_import(current_caller(), options, _parts(request_iterator)))
+
+    async def GetImport(self, request: import_service_pb2.GetImportRequest, context: Context) -> import_pb2.Import:
+        return import_to_proto(await self._get_import(current_caller(), parse_id(request.id, field="id")))
+
+    async def ListImports(
+        self, request: import_service_pb2.ListImportsRequest, context: Context
+    ) -> import_service_pb2.ListImportsResponse:
+        caller = current_caller()
+        owner = owner_in_sight(caller, request.owner_id)
+        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"imports {caller.id} {owner}")
+        page = await self._list_imports(owner, wanted)
+        return import_service_pb2.ListImportsResponse(
+            imports=map(import_to_proto, page.items), next_page_token=page.next_token
+        )
+
+    async def WatchImport(
+        self, request: import_service_pb2.WatchImportRequest, context: Context
+    ) -> AsyncIterator[import_pb2.Import]:
+        async for found in self._watch_import(current_caller(), parse_id(request.id, field="id")):
+            yield import_to_proto(found)
+
+    async def ListImportErrors(
+        self, request: import_service_pb2.ListImportErrorsRequest, context: Context
+    ) -> import_service_pb2.ListImportErrorsResponse:
+        caller = current_caller()
+        import_id = parse_id(request.import_id, field="import_id")
+        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"errors {caller.id} {import_id}")
+        page = await self._list_import_errors(caller, import_id, wanted)
+        return import_service_pb2.ListImportErrorsResponse(
+            errors=map(row_error_to_proto, page.items), next_page_token=page.next_token
+        )
+
+
+async def _options(requests: Requests) -> UploadRequest:
+    """The first message. UploadOutOfOrder when it is anything but options."""
+    first = await anext(aiter(requests), None)
+    if first is None:
+        raise UploadIncomplete
+    if first.WhichOneof("message") != "options":
+        raise UploadOutOfOrder
+    return UploadRequest(first.options.file_name, optional_id(first.options.owner_id, field="owner_id"))
+
+
+async def _parts(requests: Requests) -> AsyncIterator[bytes | Finish]:
+    """The messages behind it. UploadOutOfOrder for anything but chunks and a finish."""
+    async for request in requests:
+        match request.WhichOneof("message"):
+            case "chunk":
+                yield request.chunk
+            case "finish":
+                yield Finish(request.finish.size)
+            case _:
+                raise UploadOutOfOrder

@@ -1,0 +1,93 @@
+"""ImportIngestService on the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
+from taskmanager.imports.v1 import import_ingest_service_pb2_grpc
+
+from chassis.kernel import parse_id
+from chassis.rpc.around import Context
+from task_service.domain.errors import IngestOutOfOrder
+from task_service.domain.imports import Failure, parse_failure
+from task_service.transport.translate import batch_from_proto, checkpoint_to_proto, lease_to_proto
+from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
+
+Requests = AsyncIterator[pb.IngestRowsRequest]
+
+
+class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer):
+    """Imports, as workers work on them."""
+
+    def __init__(
+        self,
+        *,
+        claim_next_import: ClaimNextImport,
+        read_upload: ReadUpload,
+        open_ingest: OpenIngest,
+        ingest_batch: IngestBatch,
+        finish_ingest: FinishIngest,
+        give_back: GiveBack,
+        draining: asyncio.Event,
+    ) -> None:
+        self._claim_next_import = claim_next_import
+        self._read_upload = read_upload
+        self._open_ingest = open_ingest
+        self._ingest_batch = ingest_batch
+        self._finish_ingest = finish_ingest
+        self._give_back = give_back
+        self._draining = draining
+
+    async def ClaimNextImport(self, request: pb.ClaimNextImportRequest, context: Context) -> pb.ClaimNextImportResponse:
+        lease = await self._claim_next_import(request.worker)
+        return pb.ClaimNextImportResponse(lease=lease_to_proto(lease) if lease else None)
+
+    async def ReadUpload(self, request: pb.ReadUploadRequest, context: Context) -> AsyncIterator[pb.ReadUploadResponse]:
+        import_id = parse_id(request.import_id, field="import_id")
+        async for chunk in self._read_upload(import_id, request.fence, request.offset):
+            yield pb.ReadUploadResponse(chunk=chunk)
+
+    async def IngestRows(self, request_iterator: Requests, context: Context) -> AsyncIterator[pb.IngestRowsResponse]:
+        import_id, fence = await _opened(request_iterator)
+        checkpoint, rows = await self._open_ingest(import_id, fence)
+        yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint))
+        async for request in request_iterator:
+            match request.WhichOneof("message"):
+                case "batch":
+                    batch = batch_from_proto(request.batch, len(rows.fields))
+                    progress = await self._ingest_batch(rows, fence, batch)
+                    checkpoint = progress.checkpoint
+                    yield pb.IngestRowsResponse(
+                        checkpoint=checkpoint_to_proto(checkpoint), others_wait=progress.others_wait
+                    )
+                    if self._draining.is_set():  # the worker opens another stream, on a server that stays
+                        return
+                case "finish":
+                    await self._finish(import_id, fence, request.finish)
+                    yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint), finished=True)
+                    return
+                case _:
+                    raise IngestOutOfOrder
+
+    async def _finish(self, import_id: UUID, fence: int, finish: pb.IngestFinish) -> None:
+        match finish.WhichOneof("reason"):
+            case "end_of_file":
+                await self._finish_ingest(import_id, fence, None)
+            case "give_back":
+                await self._give_back(import_id, fence)
+            case "failure":
+                await self._finish_ingest(import_id, fence, _failure(finish.failure))
+            case _:
+                raise IngestOutOfOrder
+
+
+async def _opened(requests: Requests) -> tuple[UUID, int]:
+    first = await anext(aiter(requests), None)
+    if first is None or first.WhichOneof("message") != "open":
+        raise IngestOutOfOrder
+    return parse_id(first.open.import_id, field="import_id"), first.open.fence
+
+
+def _failure(failure: pb.ParseFailure) -> Failure:
+    return parse_failure(pb.ParseFailure.Code.Name(failure.code).removeprefix("CODE_"), failure.line)

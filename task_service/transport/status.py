@@ -1,0 +1,17 @@
+"""Which status a domain error has. The nearest class in the table counts; Invalid is in chassis's own."""
+
+import grpc
+
+from chassis.rpc.errors import StatusTable
+from task_service.domain import errors
+
+STATUS: StatusTable = {
+    errors.TaskNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.ImportNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
+    errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.LeaseLost: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.OffsetBehindEnd: grpc.StatusCode.OUT_OF_RANGE,
+    errors.StoredFileChanged: grpc.StatusCode.DATA_LOSS,
+}

@@ -1,0 +1,64 @@
+"""TaskService and HistoryService on the wire."""
+
+from taskmanager.tasks.v1 import (
+    history_service_pb2,
+    history_service_pb2_grpc,
+    task_pb2,
+    task_service_pb2,
+    task_service_pb2_grpc,
+)
+
+from chassis.kernel import PageRequest, parse_id
+from chassis.rpc.around import Context
+from chassis.rpc.request_context import current_caller
+from task_service.transport.translate import draft_from_proto, event_to_proto, query_from_proto, task_to_proto
+from task_service.usecases.history import ListTaskEvents
+from task_service.usecases.tasks import CreateTask, DeleteTask, GetTask, ListTasks
+
+
+class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
+    """Tasks."""
+
+    def __init__(
+        self, *, create_task: CreateTask, get_task: GetTask, list_tasks: ListTasks, delete_task: DeleteTask
+    ) -> None:
+        self._create_task = create_task
+        self._get_task = get_task
+        self._list_tasks = list_tasks
+        self._delete_task = delete_task
+
+    async def CreateTask(self, request: task_service_pb2.CreateTaskRequest, context: Context) -> task_pb2.Task:
+        return task_to_proto(await self._create_task(current_caller(), draft_from_proto(request.task)))
+
+    async def GetTask(self, request: task_service_pb2.GetTaskRequest, context: Context) -> task_pb2.Task:
+        return task_to_proto(await self._get_task(current_caller(), parse_id(request.id, field="id")))
+
+    async def ListTasks(
+        self, request: task_service_pb2.ListTasksRequest, context: Context
+    ) -> task_service_pb2.ListTasksResponse:
+        caller = current_caller()
+        query = query_from_proto(request, caller)
+        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"tasks {caller.id} {query}")
+        page = await self._list_tasks(query, wanted)
+        return task_service_pb2.ListTasksResponse(tasks=map(task_to_proto, page.items), next_page_token=page.next_token)
+
+    async def DeleteTask(self, request: task_service_pb2.DeleteTaskRequest, context: Context) -> task_pb2.Task:
+        return task_to_proto(await self._delete_task(current_caller(), parse_id(request.id, field="id")))
+
+
+class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
+    """History."""
+
+    def __init__(self, *, list_task_events: ListTaskEvents) -> None:
+        self._list_task_events = list_task_events
+
+    async def ListTaskEvents(
+        self, request: history_service_pb2.ListTaskEventsRequest, context: Context
+    ) -> history_service_pb2.ListTaskEventsResponse:
+        caller = current_caller()
+        task_id = parse_id(request.task_id, field="task_id")
+        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"events {caller.id} {task_id}")
+        page = await self._list_task_events(caller, task_id, wanted)
+        return history_service_pb2.ListTaskEventsResponse(
+            events=map(event_to_proto, page.items), next_page_token=page.next_token
+        )

@@ -1,0 +1,1 @@
+"""What task_service does, one class a verb."""

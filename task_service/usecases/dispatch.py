@@ -1,0 +1,26 @@
+"""Waking workers: first publish, retry and recovery in one mechanism."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from task_service.usecases.ports import UnitOfWork, WakeUps
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWorkers:
+    """Publishes a wake-up for each import that waits and is due for one.
+
+    What is marked is committed before anything is published: a wake-up that is lost is sent again when it is due, and
+    Redis being away never holds up the database or an upload.
+    """
+
+    begin: Callable[[], UnitOfWork]
+    wake_ups: WakeUps
+
+    async def __call__(self) -> int:
+        async with self.begin() as work:
+            due = await work.ingest.mark_woken()
+            await work.commit()
+        if due:
+            await self.wake_ups.publish(due)
+        return due

@@ -1,0 +1,119 @@
+"""What a worker does to an import, each step under a lease."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.kernel import Clock, NewId
+from task_service.domain.errors import LeaseLost, StoredFileChanged
+from task_service.domain.imports import FILE_CHANGED, NO_PROGRESS, Checkpoint, Failure, IngestContext, Lease, State
+from task_service.domain.rows import Batch, take
+from task_service.usecases.ports import ObjectStore, UnitOfWork
+from task_service.usecases.uploads import object_key
+
+MOST_FRUITLESS_CLAIMS = 5
+"""Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNextImport:
+    begin: Callable[[], UnitOfWork]
+    lease_seconds: float
+
+    async def __call__(self, worker: str) -> Lease | None:
+        """The next import's lease, None when nothing waits."""
+        while True:
+            async with self.begin() as work:
+                lease = await work.ingest.claim(worker, self.lease_seconds)
+                hopeless = lease is not None and lease.fruitless_claims > MOST_FRUITLESS_CLAIMS
+                if lease is not None and hopeless:
+                    await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
+                await work.commit()
+            if not hopeless:
+                return lease
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUpload:
+    begin: Callable[[], UnitOfWork]
+    store: ObjectStore
+    lease_seconds: float
+
+    async def __call__(self, import_id: UUID, fence: int, offset: int) -> AsyncIterator[bytes]:
+        """The file's bytes from the offset on. A file that is gone ends the import as failed."""
+        async with self.begin() as work:
+            await work.ingest.checkpoint(import_id, fence, self.lease_seconds)
+            await work.commit()
+        try:
+            async for chunk in self.store.read(object_key(import_id), offset):
+                yield chunk
+        except StoredFileChanged:
+            async with self.begin() as work:
+                await work.ingest.finish(import_id, fence, State.FAILED, FILE_CHANGED)
+                await work.commit()
+            raise LeaseLost from None
+
+
+class Progress(NamedTuple):
+    """What is committed, and whether other imports wait for a worker."""
+
+    checkpoint: Checkpoint
+    others_wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIngest:
+    begin: Callable[[], UnitOfWork]
+    lease_seconds: float
+
+    async def __call__(self, import_id: UUID, fence: int) -> tuple[Checkpoint, IngestContext]:
+        async with self.begin() as work:
+            found = await work.ingest.checkpoint(import_id, fence, self.lease_seconds)
+            await work.commit()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class IngestBatch:
+    """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
+
+    begin: Callable[[], UnitOfWork]
+    now: Clock
+    new_id: NewId
+    lease_seconds: float
+
+    async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> Progress:
+        outcome = take(batch, context, now=self.now(), new_id=self.new_id)
+        async with self.begin() as work:
+            # First of all: it locks the import's row and refuses an old fence before anything is written.
+            others_wait = await work.ingest.advance(
+                context.import_id, fence, batch.begin, batch.end, outcome, self.lease_seconds
+            )
+            await work.ingest.write(context.import_id, outcome)
+            await work.commit()
+        return Progress(batch.end, others_wait)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishIngest:
+    begin: Callable[[], UnitOfWork]
+
+    async def __call__(self, import_id: UUID, fence: int, failure: Failure | None) -> None:
+        """The file was read to its end, or to what the parser could not go on from."""
+        state = State.FAILED if failure else State.SUCCEEDED
+        async with self.begin() as work:
+            await work.ingest.finish(import_id, fence, state, failure)
+            await work.commit()
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    begin: Callable[[], UnitOfWork]
+    queued: Callable[[], None]
+
+    async def __call__(self, import_id: UUID, fence: int) -> None:
+        async with self.begin() as work:
+            await work.ingest.give_back(import_id, fence)
+            await work.commit()
+        self.queued()

@@ -1,0 +1,176 @@
+"""What the use cases need of the outside."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+from uuid import UUID
+
+from chassis.kernel import Page, PageRequest
+from task_service.domain.csv_header import Header
+from task_service.domain.history import TaskEvent
+from task_service.domain.imports import Checkpoint, Failure, Import, IngestContext, Lease, NewImport, RowError, State
+from task_service.domain.rows import Outcome
+from task_service.domain.task import Status, Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """Which tasks. None and empty are no restriction."""
+
+    owner_id: UUID | None = None
+    statuses: frozenset[Status] = frozenset()
+    import_id: UUID | None = None
+    show_deleted: bool = False
+
+
+class Tasks(Protocol):
+    """The tasks."""
+
+    async def add(self, task: Task) -> None:
+        """Keeps a new task."""
+
+    async def get(self, task_id: UUID) -> Task | None:
+        """The task, a deleted one too."""
+
+    async def lock(self, task_id: UUID) -> Task | None:
+        """The task, which nobody else can change until the unit of work is over."""
+
+    async def update(self, task: Task) -> None:
+        """Keeps a task's new values."""
+
+    async def page(self, query: TaskQuery, request: PageRequest) -> Page[Task]:
+        """Tasks, newest first."""
+
+
+class History(Protocol):
+    """The history. It only grows."""
+
+    async def record(self, event: TaskEvent) -> None:
+        """Keeps an event."""
+
+    async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
+        """One task's events, oldest first."""
+
+
+class StoredUpload(NamedTuple):
+    """What arrived."""
+
+    size: int
+    sha256: bytes
+
+
+class Imports(Protocol):
+    """The imports as their owners see them, and what an upload does to one."""
+
+    async def add(self, new: NewImport) -> None:
+        """Keeps an import in state uploading."""
+
+    async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
+        """Makes an uploading import queued; False when the sweeper took it meanwhile."""
+
+    async def remove_upload(self, import_id: UUID) -> None:
+        """Forgets an import that is still uploading."""
+
+    async def abandoned(self, before: datetime) -> Sequence[UUID]:
+        """Imports that began to upload before then and never finished."""
+
+    async def get(self, import_id: UUID) -> Import | None:
+        """The import."""
+
+    async def page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
+        """Imports, newest first; everybody's for None."""
+
+    async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
+        """An import's row errors, in the order of the file."""
+
+
+class Ingest(Protocol):
+    """The imports as workers work on them. Time is the database's throughout."""
+
+    async def claim(self, worker: str, lease_seconds: float) -> Lease | None:
+        """Leases the import whose turn it is, under a new fence."""
+
+    async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
+        """Renews the lease and says where to go on. LeaseLost under another fence."""
+
+    async def advance(
+        self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
+    ) -> bool:
+        """Moves the checkpoint and the counters, renews the lease; True when other imports wait.
+
+        LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not at `begin`.
+        """
+
+    async def write(self, import_id: UUID, outcome: Outcome) -> None:
+        """Keeps tasks, their history and the row errors."""
+
+    async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
+        """Puts the import into a final state. LeaseLost under another fence."""
+
+    async def give_back(self, import_id: UUID, fence: int) -> None:
+        """Queues the import again, behind those that wait. LeaseLost under another fence."""
+
+    async def mark_woken(self) -> int:
+        """Counts the imports that wait and are due for a wake-up, and puts off their next one."""
+
+
+class Reading(Protocol):
+    """A look at the data, without a transaction."""
+
+    @property
+    def tasks(self) -> Tasks: ...
+    @property
+    def history(self) -> History: ...
+    @property
+    def imports(self) -> Imports: ...
+    @property
+    def ingest(self) -> Ingest: ...
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class UnitOfWork(Reading, Protocol):
+    """A transaction: leaving without `commit` undoes it."""
+
+    async def commit(self) -> None:
+        """Makes the work last."""
+
+
+class ObjectStore(Protocol):
+    """Where uploads are kept."""
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Stores a stream so that it survives a power cut. Nothing is kept when the stream raises. StorageFull."""
+
+    def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
+        """The object's bytes from an offset on. StoredFileChanged when it is gone."""
+
+    async def delete(self, key: str) -> None:
+        """Forgets an object; nothing happens when there is none."""
+
+
+class ImportSignals(Protocol):
+    """Tells watchers that an import changed."""
+
+    def subscribe(self, import_id: UUID) -> AbstractContextManager["Signal"]:
+        """A signal that is set by each committed change of the import from now on."""
+
+
+class Signal(Protocol):
+    """Something to wait for, again and again."""
+
+    async def wait(self, seconds: float) -> None:
+        """Returns when a change was committed since the last wait, or after so many seconds."""
+
+
+class WakeUps(Protocol):
+    """Tells workers that there is work. A lost or doubled wake-up does no harm."""
+
+    async def publish(self, count: int) -> None:
+        """Sends up to `count` wake-ups; never raises, for the next round sends again."""

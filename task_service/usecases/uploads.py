@@ -1,0 +1,155 @@
+"""Taking a file in: stored whole and known to the database, or not at all."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.kernel import Caller, Clock, NewId
+from task_service.domain.csv_header import Header, HeaderScan
+from task_service.domain.errors import (
+    EmptyFile,
+    FileNameTooLong,
+    FileTooLarge,
+    ImportNotFound,
+    SizeMismatch,
+    UploadIncomplete,
+)
+from task_service.domain.history import Actor
+from task_service.domain.imports import LONGEST_FILE_NAME, Import, NewImport
+from task_service.domain.task import owner_for
+from task_service.usecases.ports import ObjectStore, Reading, StoredUpload, UnitOfWork
+
+
+class UploadRequest(NamedTuple):
+    """What is said before the first byte."""
+
+    file_name: str
+    owner_id: UUID | None
+
+
+class Finish(NamedTuple):
+    """What is said behind the last byte."""
+
+    size: int
+
+
+def object_key(import_id: UUID) -> str:
+    """Where an import's file is kept. Nothing that a client says is in it."""
+    return f"uploads/{import_id}.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadImport:
+    """Stores a file and queues its import.
+
+    The row comes first, in state uploading, so that whatever is stored is known to the sweeper; it becomes queued
+    only when the last byte is safe. The wake-up that follows may be lost: the dispatcher looks by itself.
+    """
+
+    begin: Callable[[], UnitOfWork]
+    read: Callable[[], Reading]
+    store: ObjectStore
+    now: Clock
+    new_id: NewId
+    most_bytes: int
+    queued: Callable[[], None]
+
+    async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
+        if len(request.file_name) > LONGEST_FILE_NAME:
+            raise FileNameTooLong(limit=LONGEST_FILE_NAME)
+        new = NewImport(
+            id=self.new_id(),
+            owner_id=owner_for(caller, request.owner_id),
+            actor=Actor.of(caller),
+            file_name=request.file_name,
+            created_at=self.now(),
+        )
+        async with self.begin() as work:
+            await work.imports.add(new)
+            await work.commit()
+        try:
+            arriving = _Arriving(parts, self.most_bytes)
+            await self.store.put(object_key(new.id), arriving.chunks())
+            async with self.begin() as work:
+                if not await work.imports.queue(new.id, arriving.header(), arriving.stored()):
+                    raise UploadIncomplete
+                await work.commit()
+        except BaseException:
+            await self._forget(new.id)
+            raise
+        self.queued()
+        async with self.read() as data:
+            found = await data.imports.get(new.id)
+        if found is None:
+            raise ImportNotFound
+        return found
+
+    async def _forget(self, import_id: UUID) -> None:
+        """The row goes last: as long as it stands, the sweeper still finds what was stored."""
+        await self.store.delete(object_key(import_id))
+        async with self.begin() as work:
+            await work.imports.remove_upload(import_id)
+            await work.commit()
+
+
+@dataclass(slots=True)
+class _Arriving:
+    """A file on its way in: counted, hashed, its header line looked at as soon as it is there."""
+
+    parts: AsyncIterator[bytes | Finish]
+    most_bytes: int
+    _scan: HeaderScan = field(default_factory=HeaderScan)
+    _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _size: int = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The file's bytes. Raises InvalidUpload or FileTooLarge as soon as it is known, so that nothing is stored."""
+        finish: Finish | None = None
+        async for part in self.parts:
+            if isinstance(part, Finish):
+                finish = part
+                break
+            self._size += len(part)
+            if self._size > self.most_bytes:
+                raise FileTooLarge(limit=self.most_bytes)
+            self._scan.feed(part)
+            self._hash.update(part)
+            yield part
+        # A client that died or was cut off looks just like one that has sent everything.
+        if finish is None:
+            raise UploadIncomplete
+        if finish.size != self._size:
+            raise SizeMismatch(announced=finish.size, received=self._size)
+        if not self._size:
+            raise EmptyFile
+        self._scan.end()
+
+    def header(self) -> Header:
+        return self._scan.end()
+
+    def stored(self) -> StoredUpload:
+        return StoredUpload(self._size, self._hash.digest())
+
+
+@dataclass(frozen=True, slots=True)
+class SweepUploads:
+    """Removes what began to upload and never finished, because the process that took it died."""
+
+    begin: Callable[[], UnitOfWork]
+    read: Callable[[], Reading]
+    store: ObjectStore
+    now: Clock
+    older_than: timedelta
+
+    async def __call__(self) -> int:
+        async with self.read() as data:
+            abandoned = await data.imports.abandoned(self.now() - self.older_than)
+        for import_id in abandoned:
+            await self.store.delete(object_key(import_id))
+            async with self.begin() as work:
+                await work.imports.remove_upload(import_id)
+                await work.commit()
+        return len(abandoned)
