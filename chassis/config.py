@@ -1,6 +1,8 @@
 """Settings: one class a service, read once from the environment, wholly checked before anything starts."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, NamedTuple, NoReturn, TypeVar
 
 from pydantic import BeforeValidator, ValidationError
@@ -33,16 +35,27 @@ ListenAddress = Annotated[Listen, BeforeValidator(_parse_listen)]
 class Settings(BaseSettings):
     """What a service's settings class begins from. Secrets are SecretStr, so that no repr shows them."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        enable_decoding=False,  # by itself it would read host:port as JSON, for Listen is a tuple
+    )
 
 
 S = TypeVar("S", bound=Settings)
 
 
 def load(settings: type[S]) -> S:
-    """Reads the environment; on any problem prints all of them to stderr and exits with status 2."""
+    """Reads the environment and the folder of secrets; on any problem prints all of them and exits with status 2.
+
+    A secret may lie in a file named like the variable, in the folder that SECRETS_DIR names (/run/secrets where it
+    is not set), as orchestrators mount them. The environment wins.
+    """
+    folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
     try:
-        return settings()
+        return settings(_secrets_dir=folder if folder.is_dir() else None)  # type: ignore[call-arg] # pydantic's own
     except ValidationError as error:
         _exit_with(settings, error)
 

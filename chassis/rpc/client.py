@@ -95,22 +95,25 @@ class _Propagate(ClientInterceptor):
     def intercept(
         self, method: Callable[..., Any], request_or_iterator: Any, call_details: grpc.ClientCallDetails
     ) -> Any:
-        streams = hasattr(request_or_iterator, "__next__")
         metadata = with_request_id(call_details.metadata)
         if self._token is not None:
             metadata.append(("authorization", f"Bearer {self._token()}"))
-        details = ClientCallDetails(
-            call_details.method,
-            # A stream's answer can't be told from a unary one here, so only what is asked for binds it.
-            call_details.timeout
-            if streams
-            else timeout_for(call_details.timeout, streams=call_details.timeout is None),
-            metadata,
-            call_details.credentials,
-            call_details.wait_for_ready,
-            call_details.compression,
-        )
-        return method(request_or_iterator, details)
+        timeout = timeout_for(call_details.timeout, streams=True)
+        return method(request_or_iterator, _replace(call_details, timeout=timeout, metadata=metadata))
+
+    def intercept_unary_unary(
+        self, continuation: Callable[..., Any], call_details: grpc.ClientCallDetails, request: Any
+    ) -> Any:
+        # The only kind of call that never should stay open.
+        timeout = timeout_for(call_details.timeout, streams=False)
+        return super().intercept_unary_unary(continuation, _replace(call_details, timeout=timeout), request)
+
+
+def _replace(details: grpc.ClientCallDetails, **changes: Any) -> ClientCallDetails:
+    values: dict[str, Any] = {
+        name: changes.get(name, getattr(details, name, None)) for name in ClientCallDetails._fields
+    }
+    return ClientCallDetails(**values)
 
 
 def sync_channel(

@@ -121,14 +121,17 @@ def _refuse_control_characters(text: str) -> None:
 def _split(text: str) -> tuple[str, Sequence[str]]:
     """The delimiter that finds the most columns, the comma where none finds more than one, and the names."""
     best: tuple[str, list[str]] = (",", [])
+    unreadable = 0
     for delimiter in DELIMITERS:
         try:
             names = next(csv.reader([text], delimiter=delimiter, strict=True))
         except (csv.Error, StopIteration):
+            unreadable = max(unreadable, text.count(delimiter))
             continue
         if len(names) > len(best[1]):
             best = (delimiter, names)
-    if not best[1]:
+    # Read with another delimiter, a line with an open quote is one strange name: say what is really wrong.
+    if not best[1] or unreadable >= len(best[1]):
         raise UnclosedHeaderQuote
     return best
 

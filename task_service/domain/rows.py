@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from chassis.kernel import Invalid, NewId
+from chassis.kernel import Invalid, NewId, refuse
 from task_service.domain.errors import TooManyCells, UndecodableBytes
 from task_service.domain.history import TaskEvent, created
 from task_service.domain.imports import Checkpoint, IngestContext, RowError
@@ -30,7 +30,8 @@ class Batch(NamedTuple):
     end: Checkpoint
     lines: Sequence[int]
     cells: Sequence[str]
-    defects: Mapping[int, Defect]
+    defects: Mapping[int, Sequence[Defect]]
+    """By the row's place in the batch, from 0."""
 
 
 class Outcome(NamedTuple):
@@ -52,10 +53,9 @@ def take(batch: Batch, context: IngestContext, *, now: datetime, new_id: NewId) 
     failed = 0
     for number, line in enumerate(batch.lines):
         row = cells[number * width : (number + 1) * width]
-        defect = batch.defects.get(number)
         try:
-            if defect is not None:
-                raise _error_of(defect, context.fields)
+            if number in batch.defects:
+                refuse([_error_of(defect, context.fields) for defect in batch.defects[number]])
             values = places.draft(row).checked()
         except Invalid as error:
             failed += 1

@@ -15,6 +15,9 @@ from task_service.persistence.tables import task_events
 
 COLUMNS = [task_events.c[name] for name in TaskEvent._fields]
 
+# Made once: json.dumps makes one for every call that has options.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _RECORD = Statement(insert(task_events), columns=TaskEvent._fields)
 
 
@@ -32,7 +35,7 @@ def row_of(event: TaskEvent) -> tuple[Any, ...]:
 
 
 def changes_to_json(changes: tuple[Change, ...]) -> str:
-    return json.dumps({field: (old, new) for field, old, new in changes}, ensure_ascii=False)
+    return _encode({field: (old, new) for field, old, new in changes})
 
 
 class SqlHistory:

@@ -61,6 +61,8 @@ _FINISH = Statement(
     text(f"""
     UPDATE tasks.imports SET
         state = :state, finished_at = now(), lease_until = NULL, wake_at = NULL,
+        -- Blank lines behind the last row are in no batch.
+        bytes_read = CASE WHEN :state = 'succeeded' THEN bytes_total ELSE bytes_read END,
         failure_code = :code, failure_message = :message, failure_line = :at_line
     WHERE {_HELD}
     """)  # noqa: S608 - the condition is a constant

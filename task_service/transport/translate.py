@@ -1,5 +1,6 @@
 """Between the contract's messages and the domain's words. Pure."""
 
+from collections import defaultdict
 from datetime import datetime
 from uuid import UUID
 
@@ -152,10 +153,8 @@ def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, columns: int) ->
         raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {columns}")
     if end.records - begin.records != len(lines) or end.offset < begin.offset:
         raise MalformedBatch(problem="its end does not fit its rows")
-    defects = {
-        defect.row: Defect(
-            import_ingest_service_pb2.RowDefect.Kind.Name(defect.kind).removeprefix("KIND_"), defect.cell
-        )
-        for defect in batch.defects
-    }
+    defects: defaultdict[int, list[Defect]] = defaultdict(list)
+    for defect in batch.defects:
+        kind = import_ingest_service_pb2.RowDefect.Kind.Name(defect.kind).removeprefix("KIND_")
+        defects[defect.row].append(Defect(kind, defect.cell))
     return Batch(begin, end, lines, cells, defects)

@@ -58,7 +58,7 @@ class DeleteTask:
                 raise TaskNotFound
             after = before.deleted(self.now())
             await work.tasks.update(after)
-            await work.history.record(deleted(before, after, by=Actor.of(caller), event_id=self.new_id()))
+            await work.history.record(deleted(after, by=Actor.of(caller), event_id=self.new_id()))
             await work.commit()
         return after
 
