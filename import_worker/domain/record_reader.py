@@ -1,0 +1,141 @@
+"""CSV bytes into batches of records."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+from import_worker.domain.batches import Batch, Defect, DefectKind
+from import_worker.domain.checkpoints import Checkpoint, Dialect
+from import_worker.domain.errors import StrayQuote, UnclosedQuote, UnreadableFile
+from import_worker.domain.physical_lines import PhysicalLines
+
+# What a message holds beyond the record's bytes in the file, at most: three bytes more for each cell (its delimiter
+# counted already), the number of its line and one defect; for undecodable bytes U+FFFD, which is three bytes long;
+# once for all the two checkpoints.
+_CELL_OVERHEAD = 3
+_RECORD_OVERHEAD = 20
+_DEFECT_OVERHEAD = 15
+_REPLACEMENT_GROWTH = 2
+_BATCH_OVERHEAD = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """How much a batch may hold, in rows and in bytes of its message, and a record, in bytes of the file."""
+
+    batch_rows: int = 2000
+    batch_bytes: int = 512 * 1024
+    record_bytes: int = 1024 * 1024
+
+
+class RecordReader:
+    """Reads records from a checkpoint to the end of the file, in constant memory.
+
+    Iterating yields the batches and then, when something in the file can't be read, raises an UnreadableFile:
+    the records before it have been yielded by then. Every batch's end is a checkpoint to read on from.
+
+    A quote within a cell that does not begin with one is refused (RFC 4180 section 2.5), although Python's reader
+    would take it: a cell such as `, "a` with a line break behind it would otherwise become two wrong rows.
+    """
+
+    def __init__(
+        self, chunks: Iterable[bytes], *, begin: Checkpoint, dialect: Dialect, size: int, limits: ReadingLimits
+    ) -> None:
+        self._columns = dialect.columns
+        self._limits = limits
+        self._source = PhysicalLines(chunks, begin=begin, size=size, record_limit=limits.record_bytes)
+        self._rows = csv.reader(self._source, delimiter=dialect.delimiter, strict=True)
+        self._end = begin
+        self._held: list[str] | None = None
+        self._failure: UnreadableFile | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        while self._failure is None and not (self._source.exhausted and self._held is None):
+            with _field_size_limit(self._limits.record_bytes):
+                batch = self._read_batch()
+            if batch.lines:
+                yield batch
+        if self._failure is not None:
+            raise self._failure
+
+    def _read_batch(self) -> Batch:
+        """Read until the batch is full, the file ends, or it can't be read any further: `_failure` is set then."""
+        begin = self._end
+        lines: list[int] = []
+        cells: list[str] = []
+        defects: list[Defect] = []
+        try:
+            self._fill(lines, cells, defects)
+        except UnreadableFile as failure:
+            self._failure = failure
+        except csv.Error:
+            kind = UnclosedQuote if self._source.exhausted else StrayQuote
+            self._failure = kind(line=self._source.record_line)
+        return Batch(begin=begin, end=self._end, lines=lines, cells=cells, defects=defects)
+
+    def _fill(self, lines: list[int], cells: list[str], defects: list[Defect]) -> None:
+        # Runs once for every row of every import: attribute look-ups are hoisted, and what few rows need is elsewhere.
+        source, columns = self._source, self._columns
+        overhead = columns * _CELL_OVERHEAD + _RECORD_OVERHEAD
+        most_rows, most_bytes = self._limits.batch_rows, self._limits.batch_bytes
+        rows: Iterable[list[str]] = self._rows
+        if self._held is not None:
+            rows = chain((self._held,), rows)
+            self._held = None
+        size, records = _BATCH_OVERHEAD, self._end.records
+        offset, line = self._end.offset, self._end.line
+        try:
+            for row in rows:
+                if row:
+                    size += source.offset - source.record_offset + overhead
+                    if source.damaged:
+                        size += self._damage()
+                    if size > most_bytes and lines:
+                        self._held = row
+                        return
+                    if source.damaged:
+                        self._mend(row, len(lines), defects)
+                    if len(row) != columns:
+                        self._level(row, len(lines), defects)
+                    lines.append(source.record_line)
+                    cells += row
+                    offset, line = source.offset, source.line
+                source.next_record()
+                if len(lines) == most_rows:
+                    return
+        finally:
+            self._end = Checkpoint(offset=offset, line=line, records=records + len(lines))
+
+    def _damage(self) -> int:
+        """Return what the record's undecodable bytes may add to the message."""
+        record_bytes = self._source.offset - self._source.record_offset
+        return _REPLACEMENT_GROWTH * record_bytes + _DEFECT_OVERHEAD * self._columns
+
+    def _mend(self, row: list[str], place: int, defects: list[Defect]) -> None:
+        """Put U+FFFD where the record's bytes are not UTF-8."""
+        for index, cell in enumerate(row):
+            mended = cell.encode(errors="surrogateescape").decode(errors="replace")
+            if mended != cell:
+                row[index] = mended
+                if index < self._columns:
+                    defects.append(Defect(row=place, kind=DefectKind.UNDECODABLE, cell=index))
+
+    def _level(self, row: list[str], place: int, defects: list[Defect]) -> None:
+        """Give the row as many cells as the header line has."""
+        if len(row) > self._columns:
+            defects.append(Defect(row=place, kind=DefectKind.TOO_MANY_CELLS, cell=len(row)))
+            del row[self._columns :]
+        else:
+            row.extend([""] * (self._columns - len(row)))
+
+
+@contextmanager
+def _field_size_limit(limit: int) -> Iterator[None]:
+    """Lift csv's own limit on cells, which is the process's, for as long as a batch is read; ours is on records."""
+    before = csv.field_size_limit(limit)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

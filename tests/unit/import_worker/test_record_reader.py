@@ -1,0 +1,188 @@
+"""What the reader makes of files that people really upload."""
+
+import csv
+
+import pytest
+
+from import_worker.clients.messages import batch_to_proto
+from import_worker.domain.batches import Batch, Defect, DefectKind
+from import_worker.domain.checkpoints import Checkpoint, Dialect
+from import_worker.domain.errors import FileCutShort, RecordTooLarge, StrayQuote, UnclosedQuote, UnreadableFile
+from import_worker.domain.record_reader import ReadingLimits, RecordReader
+
+BEGIN = Checkpoint(offset=0, line=2, records=0)
+
+
+def read(data: bytes, *, columns=2, size=None, chunk=7, **limits) -> tuple[list[Batch], UnreadableFile | None]:
+    reader = RecordReader(
+        (data[place : place + chunk] for place in range(0, len(data), chunk)),
+        begin=BEGIN,
+        dialect=Dialect(delimiter=",", columns=columns),
+        size=len(data) if size is None else size,
+        limits=ReadingLimits(**limits),
+    )
+    batches: list[Batch] = []
+    try:
+        batches.extend(reader)  # what came before a failure stays in the list
+    except UnreadableFile as failure:
+        return batches, failure
+    return batches, None
+
+
+def read_one(data: bytes, **options) -> Batch:
+    batches, failure = read(data, **options)
+    assert failure is None
+    (batch,) = batches
+    return batch
+
+
+def test_a_row_with_too_many_cells_is_cut_and_listed_and_the_next_is_read():
+    batch = read_one(b"a,b,c,d\ne,f\n")
+    assert batch.cells == ["a", "b", "e", "f"]
+    assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=4)]
+
+
+def test_missing_trailing_cells_are_empty():
+    batch = read_one(b"a\nb,c\n")
+    assert batch.cells == ["a", "", "b", "c"]
+    assert batch.defects == []
+
+
+def test_bytes_that_are_not_utf_8_spoil_their_own_row_only():
+    batch = read_one("ä,\ufffd\nb,".encode() + b"caf\xe9" + b'\n"x \xff",y\nc,d\n')
+    assert batch.cells == ["ä", "\ufffd", "b", "caf\ufffd", "x \ufffd", "y", "c", "d"]
+    assert batch.defects == [
+        Defect(row=1, kind=DefectKind.UNDECODABLE, cell=1),
+        Defect(row=2, kind=DefectKind.UNDECODABLE, cell=0),
+    ]
+
+
+def test_undecodable_bytes_in_a_cell_that_is_cut_off_are_told_as_too_many_cells():
+    batch = read_one(b"a,b,\xff\n")
+    assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=3)]
+
+
+def test_nul_passes_as_data():
+    assert read_one(b'a\0b,"\0"\n').cells == ["a\0b", "\0"]
+
+
+def test_blank_lines_are_not_records_but_count_as_lines():
+    batch = read_one(b"\n\r\na,b\n\n\r\rc,d\n")
+    assert batch.cells == ["a", "b", "c", "d"]
+    assert batch.lines == [4, 8]
+    assert batch.end == Checkpoint(offset=14, line=9, records=2)
+
+
+def test_blank_lines_at_the_end_belong_to_no_record():
+    batch = read_one(b"a,b\n\n\n\n")
+    assert batch.end == Checkpoint(offset=4, line=3, records=1)
+
+
+def test_a_record_is_told_by_the_line_that_it_begins_at():
+    batch = read_one(b'"a\n1\r\n2\r3",b\nc,d\r\ne,f')
+    assert batch.cells == ["a\n1\r\n2\r3", "b", "c", "d", "e", "f"]
+    assert batch.lines == [2, 6, 7]
+
+
+def test_a_carriage_return_at_the_end_of_a_piece_belongs_to_the_newline_in_the_next():
+    batch = read_one(b"a,b\r\nc,d\r\n", chunk=4)
+    assert batch.lines == [2, 3]
+    assert batch.end == Checkpoint(offset=10, line=4, records=2)
+
+
+def test_only_real_line_endings_end_a_line():
+    text = "a\x0bb\x0cc\x1cd\x85e\u2028f"
+    assert read_one(f"{text},x\n".encode()).cells == [text, "x"]
+
+
+def test_an_unclosed_quote_is_told_with_the_line_that_its_record_begins_at_and_earlier_rows_are_kept():
+    batches, failure = read(b'a,b\nc,"d\ne,f\ng,h\n')
+    assert isinstance(failure, UnclosedQuote)
+    assert failure.line == 3
+    assert [batch.cells for batch in batches] == [["a", "b"]]
+    assert batches[0].end == Checkpoint(offset=4, line=3, records=1)
+
+
+def test_an_unclosed_quote_in_a_long_file_is_told_as_such_and_not_held_in_memory():
+    pulled = 0
+
+    def endless():
+        nonlocal pulled
+        yield b'a,b\nc,"d\n'
+        while True:
+            pulled += 1
+            yield b"e,f\n" * 100
+
+    reader = RecordReader(
+        endless(),
+        begin=BEGIN,
+        dialect=Dialect(delimiter=",", columns=2),
+        size=10**12,
+        limits=ReadingLimits(record_bytes=10_000),
+    )
+    with pytest.raises(UnclosedQuote) as caught:
+        list(reader)
+    assert caught.value.line == 3
+    assert pulled <= 26
+
+
+@pytest.mark.parametrize("row", [b'"a"b,c\n', b'"a" ,c\n', b'"a""" b,c\n'])
+def test_text_behind_a_closing_quote_ends_the_reading(row):
+    batches, failure = read(b'a,b\n"c ""quoted"" d","e"\n\n' + row + b"f,g\n")
+    assert isinstance(failure, StrayQuote)
+    assert failure.line == 5
+    assert [batch.cells for batch in batches] == [["a", "b", 'c "quoted" d', "e"]]
+
+
+def test_a_quote_inside_a_cell_that_did_not_begin_with_one_is_plain_text():
+    batches, failure = read(b'12" disk,a "b" c\nf,g\n')
+    assert failure is None
+    assert [batch.cells for batch in batches] == [['12" disk', 'a "b" c', "f", "g"]]
+
+
+def test_a_line_over_the_limit_is_a_record_too_large():
+    batches, failure = read(b"a,b\n" + b"x" * 200 + b",y\n", record_bytes=100)
+    assert isinstance(failure, RecordTooLarge)
+    assert failure.line == 3
+    assert [batch.cells for batch in batches] == [["a", "b"]]
+
+
+def test_a_line_that_never_ends_is_a_record_too_large():
+    _, failure = read(b"x" * 10_000, size=10**12, record_bytes=100)
+    assert isinstance(failure, RecordTooLarge)
+    assert failure.line == 2
+
+
+def test_a_long_cell_within_the_limit_of_a_record_is_read_and_csvs_own_limit_is_left_as_it_was():
+    before = csv.field_size_limit()
+    assert read_one(b"x" * 900_000 + b",y\n", chunk=65536).cells[0] == "x" * 900_000
+    assert csv.field_size_limit() == before
+
+
+@pytest.mark.parametrize("data", [b"a,b\nc,d\n", b"a,b\nc,d\ne,", b'a,b\nc,d\ne,"', b"a,b\nc,d\r"])
+def test_a_file_that_ends_before_its_size_fails_there_and_a_half_line_is_not_a_row(data):
+    batches, failure = read(data, size=len(data) + 1)
+    assert isinstance(failure, FileCutShort)
+    assert failure.line == 4
+    assert [batch.cells for batch in batches] == [["a", "b", "c", "d"]]
+
+
+def test_nothing_behind_the_header_line_is_no_batch():
+    assert read(b"") == ([], None)
+    assert read(b"\n\n") == ([], None)
+
+
+def test_batches_hold_no_more_rows_than_the_limit():
+    batches, _ = read(b"a,b\n" * 10, batch_rows=4)
+    assert [len(batch.lines) for batch in batches] == [4, 4, 2]
+
+
+@pytest.mark.parametrize(
+    "row", [b"a\n", b"xxxxxxxxxxxxxxxxxx\n", b"\xff\n", b"\xff" * 50 + b",1,2,3,4,5,6,7,8,9\n", b'"",""\n']
+)
+def test_a_batchs_message_is_never_over_its_limit_of_bytes_unless_one_row_is(row):
+    batches, _ = read(row * 500, columns=8, batch_bytes=2000)
+    assert sum(len(batch.lines) for batch in batches) == 500
+    assert all(batch_to_proto(batch).ByteSize() <= 2000 for batch in batches)
+    batches, _ = read(b"a,b\n" + b"x" * 3000 + b",y\nc,d\n", batch_bytes=2000)
+    assert [len(batch.lines) for batch in batches] == [1, 1, 1]

@@ -1,0 +1,110 @@
+"""Whatever a CSV writer writes is read back the same, however it arrives and wherever reading begins."""
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from import_worker.domain.batches import Batch
+from import_worker.domain.checkpoints import Checkpoint, Dialect
+from import_worker.domain.errors import UnreadableFile
+from import_worker.domain.record_reader import ReadingLimits, RecordReader
+
+HEADER = b"a,b\n"
+BEGIN = Checkpoint(offset=len(HEADER), line=2, records=0)
+
+cells = st.text(
+    alphabet=st.one_of(st.sampled_from('a ,;\t|"\n\r\0é漢😀\u2028\x0b\x1c\ufeff'), st.characters(codec="utf-8"))
+)
+
+
+@st.composite
+def written_files(draw):
+    columns = draw(st.integers(1, 4))
+    rows = draw(st.lists(st.lists(cells, min_size=columns, max_size=columns), max_size=8))
+    ending = draw(st.sampled_from(["\r\n", "\n", "\r"]))
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]))
+    delimiter = draw(st.sampled_from(",;\t|"))
+    if quoting == csv.QUOTE_MINIMAL and ending != "\r\n":
+        # Python's writer leaves a line break unquoted that is not its own line ending.
+        rows = [[cell.replace("\r", " ").replace("\n", " ") for cell in row] for row in rows]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator=ending, quoting=quoting, delimiter=delimiter)
+    for row in rows:
+        writer.writerow(row)
+        text.write(ending * draw(st.integers(0, 2)))  # blank lines
+    data = text.getvalue().encode()
+    if draw(st.booleans()) and rows:
+        data = data.rstrip(b"\r\n")
+    return rows, data, Dialect(delimiter=delimiter, columns=columns)
+
+
+def pieces(data: bytes, sizes: list[int]) -> Iterator[bytes]:
+    for size in sizes:
+        yield data[:size]
+        data = data[size:]
+    yield data
+
+
+def read(data: bytes, *, begin: Checkpoint, dialect: Dialect, sizes: list[int], limits: ReadingLimits) -> list[Batch]:
+    chunks = pieces(data[begin.offset :], sizes)
+    return list(RecordReader(chunks, begin=begin, dialect=dialect, size=len(data), limits=limits))
+
+
+def rows_of(batches: list[Batch], columns: int) -> list[list[str]]:
+    flat = [cell for batch in batches for cell in batch.cells]
+    return [flat[place : place + columns] for place in range(0, len(flat), columns)]
+
+
+small_limits = st.builds(ReadingLimits, batch_rows=st.integers(1, 4), batch_bytes=st.integers(1, 300))
+chunk_sizes = st.lists(st.integers(0, 20), max_size=20)
+
+
+@settings(deadline=None)  # a loaded machine proves nothing
+@given(written_files(), chunk_sizes, small_limits)
+def test_rows_are_read_back_as_they_were_written_however_the_bytes_arrive(file, sizes, limits):
+    rows, data, dialect = file
+    batches = read(HEADER + data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
+    assert rows_of(batches, dialect.columns) == rows
+    assert not any(batch.defects for batch in batches)
+    assert all(0 < len(batch.lines) <= limits.batch_rows for batch in batches)
+
+
+@settings(deadline=None)  # a loaded machine proves nothing
+@given(written_files(), chunk_sizes, small_limits)
+def test_each_batch_begins_where_the_one_before_ended_and_reading_on_from_there_gives_exactly_the_rest(
+    file, sizes, limits
+):
+    rows, data, dialect = file
+    data = HEADER + data
+    batches = read(data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
+    assert [batch.begin for batch in batches[:1]] in ([], [BEGIN])
+    assert all(one.end == other.begin for one, other in pairwise(batches))
+    for place, batch in enumerate(batches):
+        rest = read(data, begin=batch.end, dialect=dialect, sizes=sizes, limits=limits)
+        assert batch.end.records == len(rows_of(batches[: place + 1], dialect.columns))
+        assert [again.end for again in rest] == [later.end for later in batches[place + 1 :]]
+        assert rows_of(rest, dialect.columns) == rows[batch.end.records :]
+        assert [line for again in rest for line in again.lines] == [
+            line for later in batches[place + 1 :] for line in later.lines
+        ]
+
+
+@settings(deadline=None)  # a loaded machine proves nothing
+@given(written_files(), st.binary(max_size=60), chunk_sizes, small_limits)
+def test_no_bytes_whatever_end_in_anything_but_rows_or_a_reason(file, noise, sizes, limits):
+    _, data, dialect = file
+    data = HEADER + data + noise
+    reader = RecordReader(
+        pieces(data[BEGIN.offset :], sizes), begin=BEGIN, dialect=dialect, size=len(data), limits=limits
+    )
+    batches: list[Batch] = []
+    with suppress(UnreadableFile):
+        batches.extend(reader)
+    for batch in batches:
+        assert len(batch.cells) == len(batch.lines) * dialect.columns
+        "".join(batch.cells).encode()
