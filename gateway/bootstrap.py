@@ -1,0 +1,56 @@
+"""Where the gateway is put together: the only module that knows all of its rooms and which service has which rpcs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
+from taskmanager.imports.v1 import import_service_pb2
+from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
+
+from chassis.config import Listen
+from gateway.clients.upstream import Upstream
+from gateway.settings import GatewaySettings
+from gateway.transcoding.contract import read_rpcs
+from gateway.transport.app import build_app
+from gateway.transport.routes import build_router
+from gateway.transport.server import serve
+
+AUTH_SERVICES = (
+    auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
+    user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+)
+TASKS_SERVICES = (
+    task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
+    history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
+    import_service_pb2.DESCRIPTOR.services_by_name["ImportService"],
+)
+
+
+@asynccontextmanager
+async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
+    """The running gateway, and the address it listens on.
+
+    Raises:
+        UnsupportedContract: the contract says something that the gateway does not understand.
+        CannotListen: the address can't be had.
+
+    """
+    stopping = asyncio.Event()
+    upstreams = (
+        Upstream(name="auth_service", target=settings.auth_target, rpcs=read_rpcs(AUTH_SERVICES)),
+        Upstream(name="task_service", target=settings.tasks_target, rpcs=read_rpcs(TASKS_SERVICES)),
+    )
+    try:
+        router = build_router(upstreams=upstreams, settings=settings, stopping=stopping)
+        async with serve(
+            build_app(router),
+            listen=settings.listen,
+            header_timeout_seconds=settings.header_timeout_seconds,
+            drain_seconds=settings.drain_seconds,
+            stopping=stopping,
+        ) as address:
+            yield address
+    finally:
+        for upstream in upstreams:
+            await upstream.close()

@@ -1,0 +1,36 @@
+"""What the gateway can be told from outside: GATEWAY_LISTEN and so on."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from chassis.config import ListenAddress, Settings
+from chassis.logs import LogLevel
+
+Seconds = Annotated[float, Field(gt=0)]
+Bytes = Annotated[int, Field(gt=0)]
+
+
+class GatewaySettings(Settings):
+    """The gateway's environment. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    listen: ListenAddress
+    auth_target: str
+    tasks_target: str
+    log_level: LogLevel = "info"
+    metrics_listen: ListenAddress | None = None
+
+    max_body_bytes: Bytes = 1024 * 1024
+    max_upload_bytes: Bytes = 1024 * 1024 * 1024
+    call_timeout_seconds: Seconds = 15
+    # How long a client may take over its header lines, over a JSON body, and between two pieces of an upload.
+    header_timeout_seconds: Seconds = 10
+    body_timeout_seconds: Seconds = 30
+    upload_idle_seconds: Seconds = 30
+    # From the last byte of an upload to the service's answer: it makes the file durable in that time.
+    upload_answer_seconds: Seconds = 120
+    keep_alive_seconds: Seconds = 15
+    drain_seconds: Seconds = 10

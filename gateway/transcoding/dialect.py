@@ -1,0 +1,110 @@
+"""What the encoder, the decoder and the documentation must agree on about one field.
+
+The contract uses few kinds of field, and so does the dialect. A field of any other kind (a map, a float, bytes, a
+well-known type but Timestamp) stops start-up until somebody decides how it is written in JSON.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gateway.transcoding.http_rules import UnsupportedContract
+
+
+class Kind(Enum):
+    """How a value is written in JSON."""
+
+    STRING = auto()
+    BOOLEAN = auto()
+    INTEGER = auto()
+    WORD = auto()
+    TIMESTAMP = auto()
+    OBJECT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers that an integer type holds, both ends included."""
+
+    least: int
+    most: int
+
+
+RANGES: Mapping[int, Range] = {
+    FieldDescriptor.TYPE_INT32: Range(-(2**31), 2**31 - 1),
+    FieldDescriptor.TYPE_INT64: Range(-(2**63), 2**63 - 1),
+    FieldDescriptor.TYPE_UINT32: Range(0, 2**32 - 1),
+    FieldDescriptor.TYPE_UINT64: Range(0, 2**64 - 1),
+}
+
+_SCALARS: Mapping[int, Kind] = {
+    FieldDescriptor.TYPE_STRING: Kind.STRING,
+    FieldDescriptor.TYPE_BOOL: Kind.BOOLEAN,
+    FieldDescriptor.TYPE_ENUM: Kind.WORD,
+    **dict.fromkeys(RANGES, Kind.INTEGER),
+}
+
+
+def kind_of(field: FieldDescriptor) -> Kind:
+    """How the field's values, or its elements, are written.
+
+    Raises:
+        UnsupportedContract: the dialect has no word for the type.
+
+    """
+    kind = _SCALARS.get(field.type)
+    if kind is not None:
+        return kind
+    message = field.message_type
+    if field.type == FieldDescriptor.TYPE_MESSAGE and message is not None:
+        if message.full_name == Timestamp.DESCRIPTOR.full_name:
+            return Kind.TIMESTAMP
+        if not message.GetOptions().map_entry and not message.full_name.startswith("google."):
+            return Kind.OBJECT
+    raise UnsupportedContract(f"{field.full_name}: the JSON dialect has no word for this type")
+
+
+def message_of(field: FieldDescriptor) -> Descriptor:
+    """The type of a field that holds messages."""
+    if field.message_type is None:
+        raise TypeError(field.full_name)
+    return field.message_type
+
+
+def is_read_only(field: FieldDescriptor) -> bool:
+    """Whether only the server writes the field (google.api.field_behavior, AIP-203)."""
+    return field_behavior_pb2.OUTPUT_ONLY in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+
+
+def is_required(field: FieldDescriptor) -> bool:
+    """Whether a request must fill the field. The services check it; the documentation says it."""
+    return field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+
+
+def words_of(field: FieldDescriptor) -> dict[int, str | None]:
+    """The word of each number of the field's enum: STATUS_IN_PROGRESS is "in_progress", UNSPECIFIED is no word at all.
+
+    Raises:
+        UnsupportedContract: a value does not begin with its type's name.
+
+    """
+    enum = field.enum_type
+    if enum is None:
+        raise TypeError(field.full_name)
+    prefix = _prefix(enum)
+    words: dict[int, str | None] = {}
+    for value in enum.values:
+        if not value.name.startswith(prefix):
+            raise UnsupportedContract(f"{enum.full_name}: {value.name} does not begin with {prefix}")
+        words[value.number] = value.name.removeprefix(prefix).lower()
+    words[0] = None
+    return words
+
+
+def _prefix(enum: EnumDescriptor) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"

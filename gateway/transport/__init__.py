@@ -1,0 +1,1 @@
+"""HTTP: the ASGI application, its answers and errors, and the server that runs it."""

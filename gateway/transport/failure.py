@@ -1,0 +1,138 @@
+"""The one error body, and every error that the gateway itself gives."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.transcoding.encode import to_json
+from gateway.transcoding.violations import InvalidRequest, Violation, printable
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Failure(Exception):
+    """An answer that is no success. `status` is a code's name in google.rpc, whatever the HTTP status is."""
+
+    def __init__(
+        self,
+        http_status: int,
+        status: str,
+        message: str,
+        details: Sequence[Violation],
+        *,
+        headers: Headers = (),
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.status = status
+        self.message = message
+        self.details = tuple(details)
+        self.headers = headers
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The error body, the same wherever an error comes from."""
+        return {
+            "error": {
+                "code": self.http_status,
+                "status": self.status,
+                "message": self.message,
+                "request_id": request_id,
+                "details": [
+                    {"reason": detail.reason, "field": detail.field, "message": detail.message}
+                    for detail in self.details
+                ],
+            }
+        }
+
+    def to_json(self, request_id: str) -> bytes:
+        """The error body's bytes."""
+        return to_json(self.body(request_id))
+
+
+def invalid(request: InvalidRequest) -> Failure:
+    """What is wrong with a request as an answer."""
+    return Failure(400, "INVALID_ARGUMENT", summary(request.violations), request.violations)
+
+
+def summary(violations: Sequence[Violation]) -> str:
+    """The first few violations in one line, for people who see no more than the message."""
+    return " ".join(f"{one.field}: {one.message}" if one.field else one.message for one in violations[:3])
+
+
+def _single(
+    http_status: int, status: str, reason: str, message: str, *, field: str | None = None, headers: Headers = ()
+) -> Failure:
+    return Failure(http_status, status, message, [Violation(reason, field, message)], headers=headers)
+
+
+def not_found() -> Failure:
+    """No route has this path."""
+    return _single(404, "NOT_FOUND", "ROUTE_NOT_FOUND", "There is nothing at this path.")
+
+
+def method_not_allowed(allowed: Sequence[str]) -> Failure:
+    """The path exists, the method does not (RFC 9110 section 15.5.6)."""
+    names = ", ".join(allowed)
+    headers = [(b"allow", names.encode())]
+    message = f"This path answers {names}."
+    return _single(405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED", message, headers=headers)
+
+
+def too_slow() -> Failure:
+    """The client keeps the gateway waiting for its body."""
+    return _single(408, "DEADLINE_EXCEEDED", "REQUEST_TIMEOUT", "The request's body did not arrive in time.")
+
+
+def body_too_large(limit: int) -> Failure:
+    """A JSON body over the limit."""
+    return _single(413, "RESOURCE_EXHAUSTED", "BODY_TOO_LARGE", f"The body may have {limit} bytes at the most.")
+
+
+def file_too_large(limit: int) -> Failure:
+    """An upload over the limit."""
+    message = f"The file may have {limit} bytes at the most."
+    return _single(413, "RESOURCE_EXHAUSTED", "FILE_TOO_LARGE", message, field="file")
+
+
+def unsupported_media_type(wanted: str) -> Failure:
+    """The body is of a kind that this path does not take."""
+    return _single(415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE", f"The body must be {wanted}.")
+
+
+def unsupported_encoding() -> Failure:
+    """The body is compressed."""
+    message = "The body must come without a Content-Encoding."
+    headers = [(b"accept-encoding", b"identity")]
+    return _single(415, "INVALID_ARGUMENT", "UNSUPPORTED_ENCODING", message, headers=headers)
+
+
+def malformed_header(name: str) -> Failure:
+    """A header that can't be meant as it stands."""
+    message = f"The header {name} is given more than once, is too long or holds something unprintable."
+    return _single(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
+
+
+def malformed_upload(reason: str, message: str, field: str | None = None) -> Failure:
+    """A multipart body that holds something else than one file."""
+    return _single(400, "INVALID_ARGUMENT", reason, message, field=printable(field) if field else None)
+
+
+def not_ready(details: Sequence[str]) -> Failure:
+    """Some of what the gateway needs does not serve."""
+    violations = [Violation("NOT_SERVING", None, f"{name} does not serve.") for name in details]
+    return Failure(503, "UNAVAILABLE", summary(violations), violations, headers=[(b"retry-after", b"1")])
+
+
+def upstream_too_slow() -> Failure:
+    """The service does not answer."""
+    return _single(504, "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", "The service did not answer in time.")
+
+
+def stopping() -> Failure:
+    """The process is going away; another one may answer."""
+    message = "The gateway is stopping. Ask again."
+    return _single(503, "UNAVAILABLE", "STOPPING", message, headers=[(b"retry-after", b"1")])
+
+
+def internal() -> Failure:
+    """Something that must not happen. The log has it under the request id; the client gets none of it."""
+    return _single(500, "INTERNAL", "INTERNAL", "internal error")
