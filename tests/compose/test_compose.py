@@ -1,0 +1,78 @@
+"""docker-compose.yml, really built and run, under a project name and on ports of its own."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.local.ports import free_port
+from tests.people import Api
+
+ROOT = Path(__file__).parents[2]
+PROJECT = "taskmanager-test"
+
+
+def engine_answers() -> bool:
+    docker = shutil.which("docker")
+    return bool(docker) and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+
+
+pytestmark = [
+    pytest.mark.compose,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not engine_answers(), reason="no container engine answers"),
+]
+
+
+def compose(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = ["docker", "compose", "--project-name", PROJECT, *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+
+
+@pytest.fixture(scope="module")
+def gateway_port():
+    ports = {name: str(free_port()) for name in ("GATEWAY_PORT", "AUTH_PORT", "TASKS_PORT")}
+    try:
+        started = compose("up", "--build", "--wait", **ports)
+        assert started.returncode == 0, started.stdout + started.stderr + compose("logs", "--tail", "30").stdout
+        yield ports["GATEWAY_PORT"]
+    finally:
+        compose("down", "--volumes")
+
+
+@pytest.fixture
+def person(gateway_port):
+    with Api(f"http://127.0.0.1:{gateway_port}") as api:
+        yield api.person()
+
+
+def test_the_first_requests_are_answered_through_the_images(person):
+    task = person.http.post("/api/tasks", json={"title": "In a container"})
+    assert task.status_code == 201
+    assert person.http.get("/api/tasks").json()["tasks"] == [task.json()]
+
+
+def test_a_file_is_imported_through_the_images(person):
+    rows = "".join(f"Task {number},pending\n" for number in range(5000))
+    done = person.finished(person.upload(f"subject,status\n{rows},completed\n")["id"])
+    assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 5000, 1)
+
+
+def test_what_was_made_survives_a_restart_of_everything(person):
+    person.http.post("/api/tasks", json={"title": "Still here"})
+    assert compose("restart").returncode == 0
+    assert compose("up", "--wait", "--no-recreate").returncode == 0
+    assert [task["title"] for task in person.http.get("/api/tasks").json()["tasks"]] == ["Still here"]
+
+
+def test_no_secret_is_in_an_image_or_in_a_containers_environment(gateway_port):
+    names = compose("ps", "--format", "{{.Name}}").stdout.split()
+    assert len(names) == 6
+    for name in names:
+        shown = subprocess.run(["docker", "inspect", name], capture_output=True, text=True, check=True).stdout
+        for secret in ("PASSWORD=", "CREDENTIAL=", "ENCRYPTION_KEY=", "postgresql://"):
+            assert secret not in shown
