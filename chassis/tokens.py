@@ -122,8 +122,7 @@ class TokenVerifier:
             return kid, _read(payload)
         except Unauthenticated:
             raise
-        # RecursionError: a header of nothing but brackets is nested deeper than the JSON parser goes.
-        except (jwt.PyJWTError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        except (jwt.PyJWTError, AttributeError, KeyError, TypeError, ValueError):
             raise Unauthenticated from None
 
 

@@ -5,20 +5,45 @@ from pathlib import Path
 import alembic.command
 from alembic import context
 from alembic.config import Config
+from pydantic import Field, SecretStr
 from sqlalchemy import MetaData, create_engine, pool
 
+from chassis.config import Settings
+from chassis.database.provision import provision
+from chassis.logs import LogLevel
 
-def upgrade(*, owner_url: str, migrations: Path, schema: str) -> None:
-    """Brings the schema to the newest revision, as its owner. Twice at once is safe: the second one waits."""
+
+class MigrationSettings(Settings):
+    """The roles at work; a service's subclass adds its prefix."""
+
+    log_level: LogLevel = "info"
+    provision_database_url: SecretStr | None = Field(
+        default=None,
+        description="an administrator's; where it is not set, the roles and the schema have been made by other means",
+    )
+    owner_database_url: SecretStr = Field(description="as the role that owns the schema and migrates it")
+    database_url: SecretStr = Field(description="as the role that the service works as")
+
+
+def migrate(settings: MigrationSettings, *, schema: str, migrations: Path) -> None:
+    """Makes roles and schema where an administrator's URL is given, then brings the schema to the newest revision."""
+    owner_url = settings.owner_database_url.get_secret_value()
+    if settings.provision_database_url is not None:
+        provision(
+            administrator_url=settings.provision_database_url.get_secret_value(),
+            owner_url=owner_url,
+            app_url=settings.database_url.get_secret_value(),
+            schema=schema,
+        )
     config = Config()
-    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes["owner_url"] = owner_url
     config.attributes["schema"] = schema
     alembic.command.upgrade(config, "head")
 
 
 def run_in_environment(metadata: MetaData) -> None:
-    """What a service's migrations/env.py does."""
+    """What a service's migrations/env.py does. Twice at once is safe: the second one waits."""
     attributes = context.config.attributes
     schema: str = attributes["schema"]
     url = str(attributes["owner_url"]).replace("postgresql://", "postgresql+psycopg://", 1)

@@ -32,12 +32,15 @@ class SqlReading:
         self.bind(self._connection)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def _give_back(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await self._pool.putconn(connection)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._give_back()
         if isinstance(error, OUTAGES):
             raise Unavailable from error
 
@@ -55,8 +58,12 @@ class SqlUnitOfWork(SqlReading):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
-        with outage():
-            await self.connection.execute("BEGIN")
+        try:
+            with outage():
+                await self.connection.execute("BEGIN")
+        except BaseException:
+            await self._give_back()  # nobody will leave what was not entered
+            raise
         return self
 
     async def commit(self) -> None:

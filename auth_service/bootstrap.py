@@ -1,0 +1,202 @@
+"""The only module that names concrete classes of all rooms, and puts them together."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import argon2
+import psycopg
+import structlog
+from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
+from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
+from uuid_utils.compat import uuid7
+
+from auth_service.crypto.cipher import KeyCipher
+from auth_service.crypto.passwords import Argon2PasswordHasher
+from auth_service.crypto.signer import Ed25519Signer
+from auth_service.domain.passwords import PasswordRules
+from auth_service.domain.tokens import TokenTerms
+from auth_service.persistence.unit_of_work import SqlAuthReading, SqlAuthUnitOfWork
+from auth_service.settings import AuthSettings
+from auth_service.transport.auth_servicer import AuthServicer
+from auth_service.transport.status import STATUS
+from auth_service.transport.translate import trust_state_to_proto
+from auth_service.transport.trust_servicer import TrustServicer
+from auth_service.transport.user_servicer import UserServicer
+from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register
+from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys
+from auth_service.usecases.login import LogIn
+from auth_service.usecases.service_accounts import CreateServiceAccount, EnsureServiceAccount, IssueServiceToken
+from auth_service.usecases.tokens import TokenIssuer
+from auth_service.usecases.trust import GetTrustState
+from chassis import metrics
+from chassis.database.pool import Pool, open_pool
+from chassis.kernel import Unavailable
+from chassis.lifecycle import background
+from chassis.rpc.server import GrpcServer, Registration
+from chassis.rpc.trust import Fetch, TrustPoller, TrustState
+from chassis.tokens import TokenVerifier
+
+RETRY_SECONDS = 1.0
+
+log = structlog.get_logger("bootstrap")
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """Everything this context can do, ready to be called."""
+
+    register: Register
+    create_admin: CreateAdmin
+    get_current_user: GetCurrentUser
+    log_in: LogIn
+    create_service_account: CreateServiceAccount
+    ensure_service_account: EnsureServiceAccount
+    issue_service_token: IssueServiceToken
+    ensure_signing_key: EnsureSigningKey
+    get_public_keys: GetPublicKeys
+    get_trust_state: GetTrustState
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that listens. `ready` is set once it also answers."""
+
+    port: int
+    ready: asyncio.Event
+
+
+@asynccontextmanager
+async def assembled(settings: AuthSettings) -> AsyncIterator[UseCases]:
+    """The use cases, on a database pool and hashing threads of their own."""
+    url = settings.database_url.get_secret_value()
+    threads = ThreadPoolExecutor(settings.hash_concurrency, thread_name_prefix="argon2")
+    try:
+        async with open_pool(url, name="auth_service", size=settings.database_pool_size) as pool:
+            yield _assemble(settings, pool, threads)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+@asynccontextmanager
+async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
+    """The service, listening; it becomes ready by itself when the database answers and a signing key is there.
+
+    Raises:
+        PortTaken: the address can't be listened on.
+        WrongEncryptionKey: the signing keys can't be opened (in a group, when it shows only later).
+
+    """
+    async with assembled(settings) as use_cases:
+        state = TrustState()
+        poller = TrustPoller(state=state, fetch=_fetch_from(use_cases.get_trust_state))
+        server = GrpcServer(
+            listen=settings.listen,
+            registrations=_registrations(use_cases),
+            verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
+            status=STATUS,
+            with_reflection=settings.reflection,
+            drain_seconds=settings.drain_seconds,
+        )
+        ready = asyncio.Event()
+        await server.start()
+        metrics.expose(settings.metrics_listen)
+        try:
+            async with background(_become_ready(use_cases.ensure_signing_key, poller, server, ready)):
+                yield Serving(port=server.port, ready=ready)
+        finally:
+            await server.stop()
+
+
+async def _become_ready(
+    ensure_signing_key: EnsureSigningKey, poller: TrustPoller, server: GrpcServer, ready: asyncio.Event
+) -> None:
+    """Waits for the database and its schema, then welcomes calls and keeps the trust state fresh."""
+    while not poller.first_answer.is_set():
+        try:
+            await ensure_signing_key()
+        except (Unavailable, psycopg.errors.UndefinedTable) as error:
+            log.warning("waiting for a database that is migrated", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            await poller.poll()
+    await server.ready()
+    ready.set()
+    await poller.run()
+
+
+def _fetch_from(get_trust_state: GetTrustState) -> Fetch:
+    """The trust state without a call: this service is the one that would answer it."""
+
+    async def fetch(cursor: str) -> trust_service_pb2.TrustState:
+        return trust_state_to_proto(await get_trust_state(cursor))
+
+    return fetch
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases:
+    read, begin = partial(SqlAuthReading, pool), partial(SqlAuthUnitOfWork, pool)
+    signer = Ed25519Signer(KeyCipher(settings.encryption_key))
+    rules = PasswordRules(least_characters=settings.password_min_length, use_blocklist=settings.password_blocklist)
+    hasher = Argon2PasswordHasher(
+        argon2=argon2.PasswordHasher(
+            time_cost=settings.argon2_time_cost,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallelism,
+        ),
+        executor=threads,
+        concurrency=settings.hash_concurrency,
+        wait_seconds=settings.hash_wait_seconds,
+    )
+    terms = TokenTerms(
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        lifetime=timedelta(seconds=settings.access_token_seconds),
+    )
+    tokens = TokenIssuer(terms=terms, signer=signer, now=_now, new_id=uuid7)
+    return UseCases(
+        register=Register(begin=begin, hasher=hasher, rules=rules, now=_now, new_id=uuid7),
+        create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, now=_now, new_id=uuid7),
+        get_current_user=GetCurrentUser(read=read),
+        log_in=LogIn(read=read, begin=begin, hasher=hasher, tokens=tokens, now=_now, new_id=uuid7),
+        create_service_account=CreateServiceAccount(begin=begin, now=_now, new_id=uuid7, randomness=os.urandom),
+        ensure_service_account=EnsureServiceAccount(begin=begin, now=_now, new_id=uuid7),
+        issue_service_token=IssueServiceToken(read=read, tokens=tokens),
+        ensure_signing_key=EnsureSigningKey(begin=begin, signer=signer, now=_now),
+        get_public_keys=GetPublicKeys(read=read, now=_now),
+        get_trust_state=GetTrustState(read=read, now=_now),
+    )
+
+
+def _registrations(use_cases: UseCases) -> Sequence[Registration]:
+    return (
+        Registration(
+            auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
+            auth_service_pb2_grpc.add_AuthServiceServicer_to_server,
+            AuthServicer(
+                register=use_cases.register,
+                log_in=use_cases.log_in,
+                issue_service_token=use_cases.issue_service_token,
+                get_public_keys=use_cases.get_public_keys,
+            ),
+        ),
+        Registration(
+            user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+            user_service_pb2_grpc.add_UserServiceServicer_to_server,
+            UserServicer(get_current_user=use_cases.get_current_user),
+        ),
+        Registration(
+            trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"],
+            trust_service_pb2_grpc.add_TrustServiceServicer_to_server,
+            TrustServicer(get_trust_state=use_cases.get_trust_state),
+        ),
+    )

@@ -1,0 +1,29 @@
+"""Makes a service account: `python -m auth_service.commands.create_service --name reports --scope tasks:read`.
+
+Prints the credential on stdout, once: only its digest is kept.
+"""
+
+import argparse
+import sys
+
+from auth_service.commands.running import run
+from auth_service.domain.service_accounts import Scope
+from auth_service.settings import AuthSettings
+from chassis.config import load
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m auth_service.commands.create_service", description=__doc__)
+    parser.add_argument("--name", required=True, help="what the service is called: a-z, 0-9, _ and -")
+    parser.add_argument(
+        "--scope", required=True, action="append", choices=[scope.value for scope in Scope], help="may be given again"
+    )
+    arguments = parser.parse_args()
+    credential = run(
+        load(AuthSettings), lambda use_cases: use_cases.create_service_account(arguments.name, arguments.scope)
+    )
+    sys.stdout.write(f"{credential.reveal()}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Password hashing, signing and encryption behind the use cases' ports."""

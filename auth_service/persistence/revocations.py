@@ -1,0 +1,53 @@
+"""Revocations, in auth.revocations, read in an order that no commit can slip behind."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Text, bindparam, cast, func, select
+
+from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, TrustCursor
+from auth_service.persistence.tables import TransactionId, revocations
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+
+# The oldest transaction still in progress: whatever has a lower number is decided, and visible if it was committed.
+_HORIZON = Statement(select(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text)))
+
+# Not only below the horizon: a long write anywhere in the cluster would hold every revocation back. What lies above
+# it is told at once, and told again until the horizon has passed it.
+_SINCE = Statement(
+    select(revocations.c.session_id, revocations.c.user_id, revocations.c.least_epoch, revocations.c.expires_at)
+    .where(
+        revocations.c.transaction >= cast(bindparam("cursor"), TransactionId),
+        revocations.c.expires_at > bindparam("now"),
+    )
+    .order_by(revocations.c.id)
+)
+
+
+class SqlRevocations:
+    """Revocations on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def horizon(self) -> TrustCursor:
+        cursor = await self._connection.execute(_HORIZON.sql)
+        row = await cursor.fetchone()
+        return TrustCursor(int(row[0]) if row else 0)
+
+    async def since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
+        rows = await self._connection.execute(_SINCE.sql, {"cursor": str(cursor), "now": now})
+        return [_revocation(*row) for row in await rows.fetchall()]
+
+
+def _revocation(
+    session_id: UUID | None, user_id: UUID | None, least_epoch: int | None, expires_at: datetime
+) -> Revocation:
+    if session_id is not None:
+        return SessionRevoked(session_id, expires_at)
+    if user_id is None or least_epoch is None:
+        message = "a revocation of nothing, in spite of the constraint revocations_one_subject"
+        raise ValueError(message)
+    return EpochRaised(user_id, least_epoch, expires_at)

@@ -1,0 +1,46 @@
+"""Key pairs, in auth.signing_keys; the private halves arrive and leave encrypted."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+
+from auth_service.domain.keys import SigningKey
+from auth_service.persistence.tables import signing_keys
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+
+_ADD = Statement(insert(signing_keys))
+_ALL = Statement(
+    select(
+        signing_keys.c.kid,
+        signing_keys.c.public_key,
+        signing_keys.c.sealed_private_key,
+        signing_keys.c.created_at,
+        signing_keys.c.activates_at,
+        signing_keys.c.retires_at,
+    ).order_by(signing_keys.c.activates_at.desc(), signing_keys.c.kid)
+)
+
+
+class SqlSigningKeys:
+    """Signing keys on one connection. There are few: one, and around a rotation two."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def all(self) -> Sequence[SigningKey]:
+        cursor = await self._connection.execute(_ALL.sql)
+        return [SigningKey(*row) for row in await cursor.fetchall()]
+
+    async def add(self, key: SigningKey) -> None:
+        await self._connection.execute(
+            _ADD.sql,
+            {
+                "kid": key.kid,
+                "public_key": key.public_key,
+                "sealed_private_key": key.sealed_private_key,
+                "created_at": key.created_at,
+                "activates_at": key.activates_at,
+                "retires_at": key.retires_at,
+            },
+        )

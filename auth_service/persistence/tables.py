@@ -1,0 +1,87 @@
+"""The tables of schema `auth`, as queries see them. migrations/ says how they came about, and who may do what."""
+
+from typing import Any
+
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    Column,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import UserDefinedType
+
+
+class TransactionId(UserDefinedType[str]):
+    """A transaction's number, 64 bits that never wrap around (xid8)."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid8"
+
+
+metadata = MetaData(schema="auth")
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("username", Text),
+    Column("username_key", Text),  # unique: domain.accounts.account_key
+    Column("email", Text),
+    Column("email_key", Text),
+    Column("password_hash", Text),
+    Column("role", Text),
+    Column("disabled", Boolean),
+    Column("epoch", BigInteger),
+    Column("created_at", TIMESTAMP(timezone=True)),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid),
+    Column("created_at", TIMESTAMP(timezone=True)),
+    Column("expires_at", TIMESTAMP(timezone=True)),
+)
+
+service_accounts = Table(
+    "service_accounts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text),
+    Column("scopes", ARRAY(Text)),
+    Column("secret_digest", LargeBinary),
+    Column("disabled", Boolean),
+    Column("created_at", TIMESTAMP(timezone=True)),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("public_key", LargeBinary),
+    Column("sealed_private_key", LargeBinary),
+    Column("created_at", TIMESTAMP(timezone=True)),
+    Column("activates_at", TIMESTAMP(timezone=True)),
+    Column("retires_at", TIMESTAMP(timezone=True)),
+)
+
+# Either a session, or a user with the least epoch still good.
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("transaction", TransactionId),
+    Column("session_id", Uuid),
+    Column("user_id", Uuid),
+    Column("least_epoch", BigInteger),
+    Column("expires_at", TIMESTAMP(timezone=True)),
+)

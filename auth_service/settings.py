@@ -1,0 +1,64 @@
+"""What the operator chooses, from the environment: AUTH_..."""
+
+import base64
+import binascii
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from chassis.config import Listen, ListenAddress, Settings
+from chassis.logs import LogLevel
+from chassis.tokens import MAXIMUM_LIFETIME
+
+_KEY_BYTES = 32
+
+
+def _is_key(value: SecretStr) -> SecretStr:
+    try:
+        decoded = base64.b64decode(value.get_secret_value(), validate=True)
+    except (binascii.Error, ValueError):
+        decoded = b""
+    if len(decoded) != _KEY_BYTES:
+        message = "must be base64 of 32 random bytes, such as `openssl rand -base64 32` prints"
+        raise ValueError(message)
+    return value
+
+
+class AuthSettings(Settings):
+    """Everything auth_service can be told. Only the database and the encryption key have no default."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_")
+
+    listen: ListenAddress = Listen("127.0.0.1", 50051)
+    metrics_listen: ListenAddress | None = None
+    log_level: LogLevel = "info"
+    reflection: bool = False
+    drain_seconds: PositiveFloat = 10.0
+
+    database_url: SecretStr
+    database_pool_size: PositiveInt = 10
+
+    # Signing keys lie in the database encrypted under this one, which does not.
+    key_encryption_key: Annotated[SecretStr, AfterValidator(_is_key)]
+
+    token_issuer: str = Field(default="taskmanager", min_length=1)
+    token_audience: str = Field(default="taskmanager", min_length=1)
+    # Verifiers believe no token that lives longer than MAXIMUM_LIFETIME.
+    access_token_seconds: int = Field(default=900, ge=1, le=MAXIMUM_LIFETIME)
+
+    # NIST SP 800-63B-4 asks for 15 where a password is all there is and 8 beside a second factor; ASVS 5.0 for 8.
+    password_min_length: int = Field(default=12, ge=1, le=128)
+    password_blocklist: bool = True
+
+    # argon2id as OWASP has it for its 19 MiB: each check takes this much memory and some 40 ms of a core.
+    argon2_memory_kib: int = Field(default=19_456, ge=8)
+    argon2_time_cost: PositiveInt = 2
+    argon2_parallelism: PositiveInt = 1
+    hash_concurrency: PositiveInt = 4
+    hash_wait_seconds: PositiveFloat = 3.0
+
+    @property
+    def encryption_key(self) -> bytes:
+        """The 32 bytes."""
+        return base64.b64decode(self.key_encryption_key.get_secret_value())

@@ -1,0 +1,1 @@
+"""The contract's services, on the use cases."""

@@ -1,0 +1,15 @@
+"""Which gRPC status each domain error has; the nearest class counts. chassis adds the kernel's own."""
+
+import grpc
+
+from auth_service.domain import errors
+from chassis.rpc.errors import StatusTable
+
+STATUS: StatusTable = {
+    errors.RoleNotGrantable: grpc.StatusCode.PERMISSION_DENIED,
+    errors.UsernameTaken: grpc.StatusCode.ALREADY_EXISTS,
+    errors.EmailTaken: grpc.StatusCode.ALREADY_EXISTS,
+    errors.ServiceNameTaken: grpc.StatusCode.ALREADY_EXISTS,
+    errors.NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.PasswordChecksBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
+}

@@ -1,0 +1,109 @@
+"""Between the contract's messages and the domain's words. Pure: nothing is asked, nothing decided."""
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from taskmanager.auth.v1 import auth_service_pb2, user_pb2
+from taskmanager.trust.v1 import trust_service_pb2
+
+from auth_service.domain.accounts import Registration, User
+from auth_service.domain.keys import SigningKey
+from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, TrustState
+from auth_service.usecases.login import LoggedIn
+from auth_service.usecases.service_accounts import ServiceToken
+from chassis.kernel import Role
+from chassis.tokens import ALGORITHM
+
+TOKEN_TYPE = "Bearer"  # noqa: S105 - RFC 6750, how a token is used; no secret
+
+_ROLE_TO_PROTO = {
+    Role.USER: user_pb2.ROLE_USER,
+    Role.MANAGER: user_pb2.ROLE_MANAGER,
+    Role.ADMIN: user_pb2.ROLE_ADMIN,
+}
+_ROLE_FROM_PROTO = {number: role.value for role, number in _ROLE_TO_PROTO.items()} | {user_pb2.ROLE_UNSPECIFIED: ""}
+
+
+def registration_from_proto(request: auth_service_pb2.RegisterRequest) -> Registration:
+    """What was asked for, as it came: a role's number that the contract lacks stays one, for the domain to refuse."""
+    return Registration(
+        username=request.username,
+        email=request.email,
+        password=request.password,
+        role=_ROLE_FROM_PROTO.get(request.role, str(request.role)),
+    )
+
+
+def user_to_proto(user: User) -> user_pb2.User:
+    return user_pb2.User(
+        id=str(user.id),
+        username=user.username,
+        email=user.email,
+        role=_ROLE_TO_PROTO[user.role],
+        disabled=user.disabled,
+        created_at=timestamp(user.created_at),
+    )
+
+
+def login_to_proto(login: LoggedIn) -> auth_service_pb2.LoginResponse:
+    return auth_service_pb2.LoginResponse(
+        access_token=login.token.value,
+        token_type=TOKEN_TYPE,
+        expires_in=_seconds(login.token.lifetime),
+        user=user_to_proto(login.user),
+    )
+
+
+def service_token_to_proto(issued: ServiceToken) -> auth_service_pb2.IssueServiceTokenResponse:
+    return auth_service_pb2.IssueServiceTokenResponse(
+        access_token=issued.token.value,
+        token_type=TOKEN_TYPE,
+        expires_in=_seconds(issued.token.lifetime),
+        scopes=sorted(issued.scopes),
+    )
+
+
+def jwks_to_proto(keys: Sequence[SigningKey]) -> auth_service_pb2.Jwks:
+    return auth_service_pb2.Jwks(
+        keys=[
+            auth_service_pb2.Jwk(
+                kty="OKP",
+                crv="Ed25519",
+                kid=key.kid,
+                x=base64.urlsafe_b64encode(key.public_key).rstrip(b"=").decode(),
+                alg=ALGORITHM,
+                use="sig",
+            )
+            for key in keys
+        ]
+    )
+
+
+def trust_state_to_proto(state: TrustState) -> trust_service_pb2.TrustState:
+    return trust_service_pb2.TrustState(
+        keys=[trust_service_pb2.VerificationKey(kid=key.kid, public_key=key.public_key) for key in state.keys],
+        revocations=[revocation_to_proto(revocation) for revocation in state.revocations],
+        next_cursor=str(state.cursor),
+    )
+
+
+def revocation_to_proto(revocation: Revocation) -> trust_service_pb2.Revocation:
+    expire_time = timestamp(revocation.expires_at)
+    match revocation:
+        case SessionRevoked(session_id=session_id):
+            return trust_service_pb2.Revocation(session_id=str(session_id), expire_time=expire_time)
+        case EpochRaised(user_id=user_id, least_epoch=least_epoch):
+            raised = trust_service_pb2.UserEpoch(user_id=str(user_id), least_epoch=least_epoch)
+            return trust_service_pb2.Revocation(user_epoch=raised, expire_time=expire_time)
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())

@@ -1,0 +1,1 @@
+"""What callers and operators can have done, each one a class that is called."""

@@ -1,0 +1,14 @@
+import pytest
+
+from tests.integration.auth_service.door import opened, settings_for
+
+
+@pytest.fixture
+def settings(databases):
+    return settings_for(databases.auth_url)
+
+
+@pytest.fixture
+async def door(settings):
+    async with opened(settings) as door:
+        yield door

@@ -1,0 +1,139 @@
+"""The service's front door: a real server on port 0 and stubs for it."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import grpc
+import pytest
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    user_pb2,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
+from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
+
+from auth_service.bootstrap import assembled, serving
+from auth_service.settings import AuthSettings
+from chassis.rpc.client import aio_channel
+from chassis.rpc.errors import RichStatus, details_of
+
+ENCRYPTION_KEY = bytes(range(32))
+PASSWORD = "correct horse"
+
+Answer = TypeVar("Answer")
+
+
+def settings_for(database_url: str, **changes: object) -> AuthSettings:
+    """Settings on a free port, with hashes that cost next to nothing."""
+    values: dict[str, object] = {
+        "listen": "127.0.0.1:0",
+        "database_url": database_url,
+        "key_encryption_key": base64.b64encode(ENCRYPTION_KEY).decode(),
+        "argon2_memory_kib": 8,
+        "argon2_time_cost": 1,
+        "drain_seconds": 1,
+        **changes,
+    }
+    return AuthSettings.model_validate(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A running service, as its callers see it."""
+
+    settings: AuthSettings
+    channel: grpc.aio.Channel
+
+    @property
+    def auth(self) -> "auth_service_pb2_grpc.AuthServiceAsyncStub":
+        return auth_service_pb2_grpc.AuthServiceStub(self.channel)
+
+    @property
+    def users(self) -> "user_service_pb2_grpc.UserServiceAsyncStub":
+        return user_service_pb2_grpc.UserServiceStub(self.channel)
+
+    @property
+    def trust(self) -> "trust_service_pb2_grpc.TrustServiceAsyncStub":
+        return trust_service_pb2_grpc.TrustServiceStub(self.channel)
+
+    async def register(
+        self, username: str = "sonu", *, email: str = "", password: str = PASSWORD, role: int = 0
+    ) -> user_pb2.User:
+        request = auth_service_pb2.RegisterRequest(
+            username=username,
+            email=email or f"{username}@example.com",
+            password=password,
+            role=cast("user_pb2.Role.ValueType", role),  # also numbers that the contract lacks
+        )
+        return await self.auth.Register(request)
+
+    async def login(self, email: str = "sonu@example.com", password: str = PASSWORD) -> auth_service_pb2.LoginResponse:
+        return await self.auth.Login(auth_service_pb2.LoginRequest(email=email, password=password))
+
+    async def service_token(self, credential: str) -> auth_service_pb2.IssueServiceTokenResponse:
+        return await self.auth.IssueServiceToken(auth_service_pb2.IssueServiceTokenRequest(credential=credential))
+
+    async def me(self, token: str) -> user_pb2.User:
+        return await self.users.GetCurrentUser(user_service_pb2.GetCurrentUserRequest(), metadata=bearer(token))
+
+    async def trust_state(self, token: str, cursor: str = "") -> trust_service_pb2.TrustState:
+        request = trust_service_pb2.GetTrustStateRequest(cursor=cursor)
+        return await self.trust.GetTrustState(request, metadata=bearer(token))
+
+    async def create_service(self, name: str, *scopes: str) -> str:
+        """A new service's credential."""
+        async with assembled(self.settings) as use_cases:
+            return (await use_cases.create_service_account(name, scopes)).reveal()
+
+    async def verifier_token(self) -> str:
+        """The token of a service that may read the trust state."""
+        credential = await self.create_service("verifier", "trust:read")
+        return (await self.service_token(credential)).access_token
+
+
+@asynccontextmanager
+async def opened(settings: AuthSettings) -> AsyncIterator[Door]:
+    """The service, ready."""
+    async with serving(settings) as server:
+        async with asyncio.timeout(20):
+            await server.ready.wait()
+        async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+            yield Door(settings, channel)
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+async def refused(call: Awaitable[object]) -> RichStatus:
+    """The status that a call is refused with."""
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await call
+    return details_of(refusal.value)
+
+
+async def until_refused(call: Callable[[], Awaitable[object]]) -> RichStatus:
+    """The status with which a call that still works begins to be refused: verifiers poll."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                await call()
+            except grpc.aio.AioRpcError as error:
+                return details_of(error)
+            await asyncio.sleep(0.05)
+
+
+async def until_answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer of a call that is refused at first."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                return await call()
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(0.05)

@@ -1,0 +1,169 @@
+"""What operators run, as they run it: processes with an environment."""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+
+import psycopg
+import pytest
+
+from auth_service.bootstrap import assembled
+from auth_service.domain.accounts import Registration
+from chassis.testing.databases import temporary_database
+from tests.conftest import Databases
+from tests.integration.auth_service.door import ENCRYPTION_KEY, PASSWORD, opened, refused
+
+SECRET = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
+CREDENTIAL = f"import_worker.{SECRET}"
+ADMIN = {
+    "AUTH_BOOTSTRAP_ADMIN_USERNAME": "ada",
+    "AUTH_BOOTSTRAP_ADMIN_EMAIL": "ada@example.com",
+    "AUTH_BOOTSTRAP_ADMIN_PASSWORD": "a canary in the mine",
+}
+SERVICES = {
+    "AUTH_BOOTSTRAP_SERVICES": json.dumps(
+        [{"name": "import_worker", "scopes": ["imports:ingest"], "credential": CREDENTIAL}]
+    )
+}
+
+
+@pytest.fixture
+def command(databases):
+    """Runs a command to its end; answers its exit status, stdout and stderr."""
+    own = {
+        "AUTH_DATABASE_URL": databases.auth_url,
+        "AUTH_KEY_ENCRYPTION_KEY": base64.b64encode(ENCRYPTION_KEY).decode(),
+        "AUTH_ARGON2_MEMORY_KIB": "8",
+    }
+
+    async def run(name, *arguments, **environment):
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("AUTH_")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            f"auth_service.commands.{name}",
+            *arguments,
+            env={**inherited, **own, **environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    return run
+
+
+def rows(databases, query):
+    with psycopg.connect(databases.administrator_url) as connection:
+        return connection.execute(query).fetchall()
+
+
+async def test_bootstrap_twice_at_once_and_once_more_makes_everything_once(command, databases, settings):
+    for status, out, err in [
+        *await asyncio.gather(*(command("bootstrap", **ADMIN, **SERVICES) for _ in range(2))),
+        await command("bootstrap", **ADMIN, **SERVICES),
+    ]:
+        assert status == 0, err
+        assert "canary" not in out + err
+        assert SECRET not in out + err
+    assert rows(databases, "SELECT username, role FROM auth.users") == [("ada", "admin")]
+    assert rows(databases, "SELECT count(*) FROM auth.signing_keys") == [(1,)]
+    async with opened(settings) as door:
+        assert list((await door.service_token(CREDENTIAL)).scopes) == ["imports:ingest"]
+        assert (await door.login("ada@example.com", "a canary in the mine")).user.username == "ada"
+
+
+async def test_bootstrap_brings_a_service_up_to_its_new_secret_and_scopes(command, settings):
+    await command("bootstrap", **SERVICES)
+    renewed = "import_worker." + base64.urlsafe_b64encode(bytes([7] * 32)).rstrip(b"=").decode()
+    changed = [{"name": "import_worker", "scopes": ["imports:ingest", "trust:read"], "credential": renewed}]
+    assert (await command("bootstrap", AUTH_BOOTSTRAP_SERVICES=json.dumps(changed)))[0] == 0
+    async with opened(settings) as door:
+        assert list((await door.service_token(renewed)).scopes) == ["imports:ingest", "trust:read"]
+        assert (await refused(door.service_token(CREDENTIAL))).reason == "INVALID_SERVICE_CREDENTIAL"
+
+
+@pytest.mark.parametrize(
+    ("services", "said"),
+    [
+        ("[", "must be JSON"),
+        ('[{"name": "a", "scopes": ["tasks:read"], "credential": "a.canary"}]', "32 random bytes"),
+        (json.dumps([{"name": "b", "scopes": ["tasks:read"], "credential": CREDENTIAL}]), "another service's"),
+        (
+            json.dumps([{"name": "import_worker", "scopes": ["all"], "credential": CREDENTIAL}]),
+            "scopes: There is no scope",
+        ),
+    ],
+)
+async def test_a_service_that_cannot_be_is_refused_in_plain_words_without_its_secret(command, services, said):
+    status, _, err = await command("bootstrap", AUTH_BOOTSTRAP_SERVICES=services)
+    assert status != 0
+    assert said in err
+    assert "Traceback" not in err
+    assert "canary" not in err
+    assert SECRET not in err
+
+
+async def test_a_first_admin_whose_password_is_too_short_is_refused_in_plain_words(command, databases):
+    status, _, err = await command("bootstrap", **{**ADMIN, "AUTH_BOOTSTRAP_ADMIN_PASSWORD": "canary"})
+    assert status == 1
+    assert "password: A password has at least 12 characters." in err
+    assert "canary" not in err
+    assert rows(databases, "SELECT * FROM auth.users") == []
+
+
+async def test_create_service_prints_a_credential_that_works_and_nothing_else(command, settings):
+    status, out, err = await command(
+        "create_service", "--name", "reports", "--scope", "tasks:read", "--scope", "tasks:write"
+    )
+    assert status == 0, err
+    credential = out.removesuffix("\n")
+    assert credential not in err
+    async with opened(settings) as door:
+        assert list((await door.service_token(credential)).scopes) == ["tasks:read", "tasks:write"]
+    status, out, err = await command("create_service", "--name", "reports", "--scope", "tasks:read")
+    assert (status, out) == (1, "")
+    assert "A service account of this name exists already." in err
+
+
+async def test_create_admin_makes_another_admin_with_the_password_from_the_environment(command, databases, settings):
+    arguments = ("create_admin", "--username", "grace", "--email", "grace@example.com")
+    status, out, err = await command(*arguments, AUTH_ADMIN_PASSWORD="a canary in the mine")
+    assert status == 0, err
+    assert "canary" not in out + err
+    async with opened(settings) as door:
+        token = (await door.login("grace@example.com", "a canary in the mine")).access_token
+        assert (await door.me(token)).username == "grace"
+    status, _, err = await command(*arguments, AUTH_ADMIN_PASSWORD="a canary in the mine")
+    assert status == 1
+    assert "Another account has this username." in err
+
+
+async def test_a_command_before_the_migration_says_what_to_do(command, postgres, databases):
+    with temporary_database(postgres) as url:
+        status, _, err = await command("bootstrap", AUTH_DATABASE_URL=Databases(url).auth_url)
+    assert status == 1
+    assert "python -m auth_service.commands.migrate" in err
+
+
+async def test_every_setting_that_is_wrong_is_named_at_once(command):
+    status, _, err = await command(
+        "bootstrap", AUTH_DATABASE_URL="", AUTH_KEY_ENCRYPTION_KEY="canary", AUTH_PASSWORD_MIN_LENGTH="0"
+    )
+    assert status == 2
+    for name in ("AUTH_DATABASE_URL", "AUTH_KEY_ENCRYPTION_KEY", "AUTH_PASSWORD_MIN_LENGTH"):
+        assert name in err
+    assert "canary" not in err
+
+
+async def test_ten_first_admins_at_once_are_one(settings, databases):
+    candidates = [
+        Registration(f"admin{number}", f"admin{number}@example.com", PASSWORD, role="admin") for number in range(10)
+    ]
+    async with assembled(settings) as use_cases:
+        made = await asyncio.gather(*(use_cases.create_admin(admin, only_first=True) for admin in candidates))
+    assert len([admin for admin in made if admin is not None]) == 1
+    assert rows(databases, "SELECT count(*) FROM auth.users") == [(1,)]

@@ -1,0 +1,88 @@
+"""Signing keys: one is made, encrypted, and each signs and is believed in its time."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import jwt
+import psycopg
+from taskmanager.auth.v1 import auth_service_pb2
+
+from auth_service.crypto.cipher import KeyCipher
+from auth_service.crypto.signer import Ed25519Signer
+from tests.integration.auth_service.door import ENCRYPTION_KEY, opened, until_answered, until_refused
+
+
+def keys(databases):
+    with psycopg.connect(databases.administrator_url) as connection:
+        return connection.execute("SELECT kid, public_key, sealed_private_key FROM auth.signing_keys").fetchall()
+
+
+def add_key(databases, activates, retires=None):
+    """A second key, with its times relative to now as Postgres reads intervals."""
+    key = Ed25519Signer(KeyCipher(ENCRYPTION_KEY)).generate(datetime.now(UTC))
+    with psycopg.connect(databases.administrator_url) as connection:
+        connection.execute(
+            """
+            INSERT INTO auth.signing_keys (kid, public_key, sealed_private_key, created_at, activates_at, retires_at)
+            VALUES (%s, %s, %s, now(), now() + %s::interval, now() + %s::interval)
+            """,
+            [key.kid, key.public_key, key.sealed_private_key, activates, retires],
+        )
+    return key.kid
+
+
+async def published(door):
+    return [key.kid for key in (await door.auth.GetJwks(auth_service_pb2.GetJwksRequest())).keys]
+
+
+async def signing(door):
+    return jwt.get_unverified_header((await door.login()).access_token)["kid"]
+
+
+async def test_services_that_start_at_once_make_one_key_and_believe_each_others_tokens(settings, databases):
+    async with AsyncExitStack() as stack:
+        doors = await asyncio.gather(*(stack.enter_async_context(opened(settings)) for _ in range(3)))
+        assert len(keys(databases)) == 1
+        await doors[0].register()
+        token = (await doors[1].login()).access_token
+        assert (await doors[2].me(token)).username == "sonu"
+
+
+async def test_the_private_key_is_not_in_the_database_in_the_clear(door, databases):
+    [(kid, public, sealed)] = keys(databases)
+    secret = KeyCipher(ENCRYPTION_KEY).open(sealed, context=kid.encode())
+    assert len(secret) == 32
+    assert secret not in sealed
+    assert public != secret
+
+
+async def test_a_key_is_published_before_it_signs(door, databases):
+    await door.register()
+    [(first, _, _)] = keys(databases)
+    second = add_key(databases, activates="1 hour")
+    assert await published(door) == [second, first]
+    assert await signing(door) == first
+
+
+async def test_the_newest_key_that_has_begun_signs_and_verifiers_find_out(door, databases):
+    await door.register()
+    old = (await door.login()).access_token
+    second = add_key(databases, activates="0 seconds")
+    token = (await door.login()).access_token
+    assert jwt.get_unverified_header(token)["kid"] == second
+    # The verifier has not polled since: meeting a key it does not know makes it ask.
+    await until_answered(lambda: door.me(token))
+    assert (await door.me(old)).username == "sonu"
+
+
+async def test_a_retired_key_is_neither_published_nor_used_nor_believed(door, databases):
+    await door.register()
+    token = (await door.login()).access_token
+    [(first, _, _)] = keys(databases)
+    second = add_key(databases, activates="0 seconds")
+    with psycopg.connect(databases.administrator_url) as connection:
+        connection.execute("UPDATE auth.signing_keys SET retires_at = now() WHERE kid = %s", [first])
+    assert await published(door) == [second]
+    assert await signing(door) == second
+    assert (await until_refused(lambda: door.me(token))).reason == "UNAUTHENTICATED"

@@ -1,0 +1,185 @@
+"""The service as a process: what it says, when it is ready, how it ends."""
+
+import asyncio
+import base64
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import psycopg
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pydantic import SecretStr
+
+from auth_service.bootstrap import serving
+from auth_service.commands.migrate import MIGRATIONS, SCHEMA
+from chassis.database.migrate import MigrationSettings, migrate
+from chassis.rpc.client import aio_channel
+from chassis.testing.databases import temporary_database
+from deploy.local.ports import free_port
+from tests.conftest import Databases
+from tests.integration.auth_service.door import Door, opened, refused, settings_for
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+def environment(settings, port):
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("AUTH_")}
+    return inherited | {
+        "AUTH_LISTEN": f"127.0.0.1:{port}",
+        "AUTH_DATABASE_URL": settings.database_url.get_secret_value(),
+        "AUTH_KEY_ENCRYPTION_KEY": settings.key_encryption_key.get_secret_value(),
+        "AUTH_ARGON2_MEMORY_KIB": "8",
+        "AUTH_LOG_LEVEL": "debug",
+    }
+
+
+@asynccontextmanager
+async def process(settings, **changes):
+    """`python -m auth_service`, its port, and its output once it has ended."""
+    port = free_port()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "auth_service",
+        env=environment(settings, port) | changes,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield child, port
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def until_serving(channel):
+    health = health_pb2_grpc.HealthStub(channel)
+    watch = health.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+    async with asyncio.timeout(30):
+        async for answer in watch:
+            if answer.status == SERVING:
+                watch.cancel()
+                return
+
+
+async def test_no_password_credential_or_token_is_ever_in_the_log_and_sigterm_ends_it_well(settings):
+    canary = "canary-in-a-coal-mine"
+    async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
+        await until_serving(channel)
+        door = Door(settings, channel)
+        credential = await door.create_service("reports", "trust:read")
+        token = (await door.service_token(credential)).access_token
+        await door.trust_state(token)
+        await refused(door.trust_state(token, canary))
+        await refused(door.service_token(credential + canary))
+        await door.register(password=canary)
+        await refused(door.register(password=canary))
+        await refused(door.register("", password=canary[:8]))
+        await refused(door.login(password=canary + "!"))
+        login = await door.login(password=canary)
+        await door.me(login.access_token)
+        await refused(door.me(login.access_token + "x"))
+        child.send_signal(signal.SIGTERM)
+        output, _ = await asyncio.wait_for(child.communicate(), 20)
+    assert child.returncode == 0
+    log = output.decode()
+    assert log.count('"method": "/taskmanager.auth.v1.AuthService/') == 7
+    secrets = [canary, canary[:8], credential.partition(".")[2], token, login.access_token]
+    assert [secret for secret in secrets if secret in log] == []
+
+
+async def test_a_wrong_encryption_key_stops_the_start_with_one_clear_line(settings):
+    async with opened(settings):
+        pass
+    other = base64.b64encode(bytes(32)).decode()
+    async with process(settings, AUTH_KEY_ENCRYPTION_KEY=other) as (child, _):
+        output, _ = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == 1
+    assert "AUTH_KEY_ENCRYPTION_KEY is not the key that the signing keys in the database were encrypted with" in str(
+        output
+    )
+    assert "Traceback" not in str(output)
+
+
+async def test_an_address_in_use_stops_the_start_with_one_clear_line(settings):
+    async with serving(settings) as running, process(settings, AUTH_LISTEN=f"127.0.0.1:{running.port}") as (child, _):
+        output, _ = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{running.port}" in str(output)
+    assert "Traceback" not in str(output)
+
+
+async def test_it_is_not_ready_before_the_database_is_migrated_and_becomes_so_by_itself(postgres, template):
+    with temporary_database(postgres) as url:
+        databases = Databases(url)
+        migration = MigrationSettings(
+            provision_database_url=SecretStr(url),
+            owner_database_url=SecretStr(databases.url("auth_owner")),
+            database_url=SecretStr(databases.auth_url),
+        )
+        async with AsyncExitStack() as stack:
+            running = await stack.enter_async_context(serving(settings_for(databases.auth_url)))
+            channel = await stack.enter_async_context(aio_channel(f"127.0.0.1:{running.port}"))
+            health = health_pb2_grpc.HealthStub(channel)
+            answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+            assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert not running.ready.is_set()
+            await asyncio.to_thread(migrate, migration, schema=SCHEMA, migrations=MIGRATIONS)
+            await until_serving(channel)
+            assert running.ready.is_set()
+
+
+async def test_sigterm_ends_it_well_while_it_still_waits_for_a_database(settings):
+    nowhere = f"postgresql://auth_app:x@127.0.0.1:{free_port()}/nothing"
+    async with process(settings, AUTH_DATABASE_URL=nowhere) as (child, port):
+        async with aio_channel(f"127.0.0.1:{port}") as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+            assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        child.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == 0
+
+
+async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(settings, databases):
+    async with opened(settings) as door:
+        await door.register()
+        token = (await door.login()).access_token
+        with psycopg.connect(databases.administrator_url, autocommit=True) as connection:
+            connection.execute("ALTER ROLE auth_app NOLOGIN")
+            try:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'auth_app'")
+                status = await refused(door.me(token))
+                assert status.code == grpc.StatusCode.UNAVAILABLE
+                assert "postgres" not in status.message.lower()
+            finally:
+                connection.execute("ALTER ROLE auth_app LOGIN")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM auth.users",
+        "UPDATE auth.users SET role = 'admin'",
+        "UPDATE auth.users SET id = gen_random_uuid()",
+        "DELETE FROM auth.sessions",
+        "DELETE FROM auth.signing_keys",
+        "UPDATE auth.signing_keys SET public_key = ''",
+        "DELETE FROM auth.revocations",
+        "UPDATE auth.revocations SET expires_at = now()",
+        "INSERT INTO auth.revocations (transaction, session_id, expires_at) VALUES ('1', gen_random_uuid(), now())",
+        "TRUNCATE auth.users CASCADE",
+        "DROP TABLE auth.users",
+        "CREATE TABLE auth.mine (id int)",
+        "CREATE TABLE public.mine (id int)",
+        "SELECT * FROM auth.alembic_version",
+        "SET ROLE auth_owner",
+    ],
+)
+async def test_the_app_role_may_do_what_the_service_does_and_no_more(databases, statement):
+    with psycopg.connect(databases.auth_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
