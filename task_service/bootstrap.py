@@ -145,7 +145,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
     database_url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            open_pool(database_url, name="task_service", size=settings.database_connections)
+            open_pool(database_url, name="task_service", size=settings.database_pool_size)
         )
         auth = await stack.enter_async_context(
             auth_client(settings.auth_target, settings.auth_credential.get_secret_value())

@@ -12,10 +12,10 @@ class TasksSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
-    listen: ListenAddress = Listen("0.0.0.0", 50052)  # noqa: S104 - a container's own address
+    listen: ListenAddress = Listen("127.0.0.1", 50052)
     metrics_listen: ListenAddress | None = None
     database_url: SecretStr = Field(description="Postgres, as the role tasks_app")
-    database_connections: int = Field(default=10, ge=2, le=200)
+    database_pool_size: int = Field(default=10, ge=2, le=200)
     redis_url: SecretStr = Field(description="the broker of the import workers")
     store_url: str = Field(description="where uploads are kept: file:///folder, s3://bucket/prefix, gs://, az://")
     auth_target: str = Field(description="gRPC target of auth_service")
@@ -28,15 +28,3 @@ class TasksSettings(Settings):
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
     upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")
     upload_seconds: float = Field(default=3600, gt=0, description="unfinished uploads older than this are removed")
-
-
-class MigrationSettings(Settings):
-    """What `python -m task_service.commands.migrate` needs."""
-
-    model_config = SettingsConfigDict(env_prefix="TASKS_")
-
-    provision_database_url: SecretStr | None = Field(
-        default=None, description="as an administrator: makes the two roles and the schema first"
-    )
-    owner_database_url: SecretStr = Field(description="as the role tasks_owner")
-    database_url: SecretStr = Field(description="as the role tasks_app")

@@ -1,0 +1,117 @@
+"""The design's rules about rooms, imports, errors and access, held against the code."""
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.api import annotations_pb2
+from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
+from taskmanager.imports.v1 import import_ingest_service_pb2, import_service_pb2
+from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
+from taskmanager.trust.v1 import trust_service_pb2
+
+import auth_service.domain
+import auth_service.transport.status
+import task_service.domain
+import task_service.transport.status
+from chassis.kernel import DomainError
+from chassis.rpc.access import access_of
+from chassis.rpc.errors import KERNEL_STATUS
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("auth_service", "task_service", "import_worker", "gateway")
+METHODS = [
+    method
+    for file in (
+        auth_service_pb2,
+        user_service_pb2,
+        task_service_pb2,
+        history_service_pb2,
+        import_service_pb2,
+        import_ingest_service_pb2,
+        trust_service_pb2,
+    )
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+]
+
+
+def test_imports_point_inward_and_no_service_imports_another():
+    lint = Path(sys.executable).parent / "lint-imports"
+    found = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_the_same_rooms(service):
+    rooms = {"__init__.py", "__main__.py", "settings.py", "bootstrap.py"}
+    assert rooms <= {path.name for path in (ROOT / service).iterdir()}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
+def test_every_rpc_says_who_may_call_it(method):
+    assert access_of(method) is not None
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
+def test_what_is_internal_has_no_rest_route(method):
+    access = access_of(method)
+    internal = access is not None and access.scopes & {"imports:ingest", "trust:read"}
+    assert not (internal and method.GetOptions().HasExtension(annotations_pb2.http))
+
+
+def errors_of(package) -> list[type[DomainError]]:
+    """Every error that a service's domain defines."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)
+    ]
+    return [
+        found
+        for module in modules
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, DomainError) and found.__module__ == module.__name__
+    ]
+
+
+@pytest.mark.parametrize(
+    ("package", "table"),
+    [
+        (auth_service.domain, auth_service.transport.status.STATUS),
+        (task_service.domain, task_service.transport.status.STATUS),
+    ],
+    ids=["auth_service", "task_service"],
+)
+def test_every_domain_error_has_a_status(package, table):
+    errors = errors_of(package)
+    assert errors
+    known = {**KERNEL_STATUS, **table}
+    assert [error.__name__ for error in errors if not any(cls in known for cls in error.__mro__)] == []
+
+
+@pytest.mark.parametrize("package", [auth_service.domain, task_service.domain], ids=lambda package: package.__name__)
+def test_every_domain_error_is_a_sentence(package):
+    for error in errors_of(package):
+        message = " ".join((error.__doc__ or "").split())
+        assert re.fullmatch(r"[A-Z{].*[.}]", message), f"{error.__name__}: {message!r}"
+
+
+def test_no_committed_file_names_a_package_index():
+    locks = list((ROOT / "requirements").glob("*.txt"))
+    assert len(locks) == len(SERVICES) + 1
+    for lock in locks:
+        text = lock.read_text()
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+
+
+def test_each_services_lock_holds_the_versions_of_the_development_lock():
+    def pins(lock: Path) -> set[str]:
+        return set(re.findall(r"^([a-z0-9.-]+==[^ ]+)", lock.read_text(), re.MULTILINE))
+
+    development = pins(ROOT / "requirements" / "dev.txt")
+    for service in SERVICES:
+        assert pins(ROOT / "requirements" / f"{service}.txt") <= development

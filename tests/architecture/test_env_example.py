@@ -1,0 +1,50 @@
+""".env.example tells the truth about every setting."""
+
+import re
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from auth_service.commands.bootstrap import BootstrapSettings
+from auth_service.commands.migrate import AuthMigrationSettings
+from auth_service.settings import AuthSettings
+from gateway.settings import GatewaySettings
+from import_worker.settings import ImportWorkerSettings
+from task_service.commands.migrate import TasksMigrationSettings
+from task_service.settings import TasksSettings
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+SETTINGS = (
+    AuthSettings,
+    AuthMigrationSettings,
+    BootstrapSettings,
+    TasksSettings,
+    TasksMigrationSettings,
+    ImportWorkerSettings,
+    GatewaySettings,
+)
+
+
+def as_written(default: object) -> str | None:
+    """A default as an environment holds it; None where the setting must be set."""
+    if default is PydanticUndefined:
+        return None
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if default is None or default == ():
+        return ""
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_every_setting_is_listed_with_its_default():
+    real = {
+        (settings.model_config["env_prefix"] + name).upper(): as_written(field.default)
+        for settings in SETTINGS
+        for name, field in settings.model_fields.items()
+    }
+    shown = {
+        name: value if optional else None
+        for optional, name, value in re.findall(r"^(#?)([A-Z][A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
+    }
+    assert shown == real

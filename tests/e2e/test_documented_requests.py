@@ -1,0 +1,117 @@
+"""The product's original requests, as it has always documented them."""
+
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+
+ACCOUNT = {"username": "sonu", "email": "sonu@example.com", "password": "test123", "role": "user"}
+
+
+@pytest.fixture(scope="module")
+def token(stack) -> str:
+    made = httpx.post(f"{stack.url}/api/register", json=ACCOUNT, timeout=60)
+    assert made.status_code == 201
+    assert made.json() == {
+        "id": made.json()["id"],
+        "username": "sonu",
+        "email": "sonu@example.com",
+        "role": "user",
+        "disabled": False,
+        "created_at": made.json()["created_at"],
+    }
+    login = httpx.post(
+        f"{stack.url}/api/login", json={"email": ACCOUNT["email"], "password": ACCOUNT["password"]}, timeout=60
+    )
+    assert login.status_code == 200
+    assert login.json()["token_type"] == "Bearer"
+    assert login.json()["user"] == made.json()
+    return login.json()["access_token"]
+
+
+@pytest.fixture
+def bearer(token) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def test_tasks_are_created_and_listed_with_a_bearer_token(stack, bearer):
+    made = httpx.post(f"{stack.url}/api/tasks", json={"title": "Write it down"}, headers=bearer)
+    assert made.status_code == 201
+    assert made.json()["status"] == "pending"
+    assert made.json()["completed_at"] is None
+    listed = httpx.get(f"{stack.url}/api/tasks", headers=bearer)
+    assert listed.status_code == 200
+    assert listed.json() == {"tasks": [made.json()], "next_page_token": ""}
+
+
+def test_a_csv_file_with_the_documented_columns_and_states_is_imported(stack, person):
+    file = "subject,description,status\nOne,first,pending\nTwo,,in-progress\nThree,third,completed\n"
+    queued = person.upload(file)
+    assert queued["file_name"] == "tasks.csv"
+    done = person.finished(queued["id"])
+    assert (done["state"], done["rows_read"], done["rows_created"], done["rows_failed"]) == ("succeeded", 3, 3, 0)
+    tasks = person.http.get("/api/tasks").json()["tasks"]
+    assert [(task["title"], task["description"], task["status"]) for task in tasks] == [
+        ("Three", "third", "completed"),
+        ("Two", "", "in_progress"),
+        ("One", "first", "pending"),
+    ]
+    assert {task["import_id"] for task in tasks} == {queued["id"]}
+
+
+@pytest.mark.parametrize("path", ["/api/register", "/api/auth/register", "/api/v1/register"])
+def test_missing_fields_are_400_with_every_field_named(stack, path):
+    answer = httpx.post(stack.url + path, json={})
+    assert answer.status_code == 400
+    assert {detail["field"] for detail in answer.json()["error"]["details"]} == {"username", "email", "password"}
+
+
+@pytest.mark.parametrize("path", ["/api/login", "/api/auth/login", "/api/v1/login"])
+def test_a_login_without_email_and_password_is_400(stack, path):
+    answer = httpx.post(stack.url + path, json={})
+    assert answer.status_code == 400
+    assert {detail["field"] for detail in answer.json()["error"]["details"]} == {"email", "password"}
+
+
+def test_a_wrong_password_is_401(stack, token):
+    answer = httpx.post(f"{stack.url}/api/login", json={"email": ACCOUNT["email"], "password": "wrong one"})
+    assert answer.status_code == 401
+
+
+def test_asking_for_a_role_above_user_is_403(stack):
+    for role in ("manager", "admin"):
+        account = {**ACCOUNT, "username": f"new-{role}", "email": f"{role}@example.com", "role": role}
+        answer = httpx.post(f"{stack.url}/api/register", json=account)
+        assert answer.status_code == 403
+        assert answer.json()["error"]["status"] == "PERMISSION_DENIED"
+
+
+def test_naming_another_owner_is_403(stack, bearer, person):
+    answer = httpx.post(f"{stack.url}/api/tasks", json={"title": "x", "owner_id": person.id}, headers=bearer)
+    assert answer.status_code == 403
+    assert answer.json()["error"]["details"][0]["field"] == "owner_id"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/tasks", {}),
+        ("POST", "/api/tasks", {"json": {"title": "x"}}),
+        ("POST", "/api/upload-csv", {"files": {"file": ("a.csv", "title\nx\n")}}),
+        ("GET", "/api/v1/me", {}),
+    ],
+)
+@pytest.mark.parametrize("sent", [None, "Bearer", "Bearer rubbish", "Basic c29udTp0ZXN0MTIz"])
+def test_no_token_or_a_bad_one_is_401(stack, method, path, body: dict[str, Any], sent):
+    headers = {"authorization": sent} if sent else {}
+    answer = httpx.request(method, stack.url + path, headers=headers, **body)
+    assert answer.status_code == 401, answer.text
+    assert answer.json()["error"]["status"] == "UNAUTHENTICATED"
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_token_with_one_character_changed_is_401(stack, token):
+    middle = len(token) // 2
+    spoilt = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
+    answer = httpx.get(f"{stack.url}/api/tasks", headers={"authorization": f"Bearer {spoilt}"})
+    assert answer.status_code == 401

@@ -1,0 +1,229 @@
+"""Tasks through the front door: stubs, the real server, real Postgres."""
+
+import asyncio
+
+import grpc
+import pytest
+from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
+
+from chassis.rpc.errors import details_of
+
+
+async def create(system, person, **fields) -> task_pb2.Task:
+    request = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(**fields))
+    return await system.tasks.CreateTask(request, metadata=person.metadata)
+
+
+async def refused(call) -> tuple[grpc.StatusCode, str, list[tuple[str, str]]]:
+    """The status, the reason and the violations (field, reason) of a call that must fail."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    status = details_of(caught.value)
+    return status.code, status.reason, [(violation.field, violation.reason) for violation in status.violations]
+
+
+async def test_a_task_is_created_with_its_defaults_and_read_back_the_same(system):
+    sonu = await system.person("sonu")
+    task = await create(system, sonu, title="  Buy milk  ", due_date="2026-03-31")
+    assert (task.title, task.status, task.priority) == (
+        "Buy milk",
+        task_pb2.Task.STATUS_PENDING,
+        task_pb2.Task.PRIORITY_NONE,
+    )
+    assert task.owner_id == sonu.id
+    assert task.HasField("created_at")
+    assert not task.HasField("deleted_at")
+    assert await system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task.id), metadata=sonu.metadata) == task
+
+
+async def test_a_completed_task_says_when_it_was_completed(system):
+    sonu = await system.person("sonu")
+    task = await create(system, sonu, title="Done", status=task_pb2.Task.STATUS_COMPLETED)
+    assert task.completed_at == task.created_at
+
+
+async def test_every_wrong_field_is_named_at_once(system):
+    sonu = await system.person("sonu")
+    code, _, violations = await refused(
+        create(system, sonu, title=" ", status=99, priority=99, due_date="31.3.2026", description="a\0b")
+    )
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert violations == [
+        ("title", "BLANK_TITLE"),
+        ("description", "FORBIDDEN_CHARACTER"),
+        ("status", "UNKNOWN_STATUS"),
+        ("priority", "UNKNOWN_PRIORITY"),
+        ("due_date", "MALFORMED_DATE"),
+    ]
+
+
+@pytest.mark.parametrize("title", ["日本語のタスク 🎉", "שלום עולם", "a" * 500, "%s {} \\ ' \" --"])
+async def test_any_printable_title_is_stored_exactly(system, title):
+    sonu = await system.person("sonu")
+    assert (await create(system, sonu, title=title)).title == title
+
+
+@pytest.mark.parametrize(
+    ("title", "reason"), [("a" * 501, "TOO_LONG"), ("a\nb", "LINE_BREAK_IN_TITLE"), ("a\x07b", "FORBIDDEN_CHARACTER")]
+)
+async def test_a_title_that_is_too_long_or_holds_control_characters_is_refused(system, title, reason):
+    sonu = await system.person("sonu")
+    assert await refused(create(system, sonu, title=title)) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        reason,
+        [("title", reason)],
+    )
+
+
+async def test_another_users_task_is_not_found_whatever_is_asked_of_it(system):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    task = await create(system, sonu, title="Mine")
+    calls = (
+        system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task.id), metadata=mina.metadata),
+        system.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(id=task.id), metadata=mina.metadata),
+        system.history.ListTaskEvents(
+            history_service_pb2.ListTaskEventsRequest(task_id=task.id), metadata=mina.metadata
+        ),
+    )
+    for call in calls:
+        assert (await refused(call))[:2] == (grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND")
+
+
+async def test_a_user_cannot_name_another_owner_but_an_admin_can(system):
+    sonu, mina, admin = await system.person("sonu"), await system.person("mina"), await system.admin()
+    assert (await refused(create(system, sonu, title="x", owner_id=mina.id)))[:2] == (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "OWNER_NOT_YOURS",
+    )
+    task = await create(system, admin, title="For Mina", owner_id=mina.id)
+    assert await system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task.id), metadata=mina.metadata) == task
+
+
+async def test_a_service_names_the_owner_and_history_names_the_service(system):
+    sonu = await system.person("sonu")
+    robot = await system.service("tasks:read", "tasks:write")
+    assert (await refused(create(system, robot, title="x")))[1] == "OWNER_REQUIRED"
+    task = await create(system, robot, title="From a robot", owner_id=sonu.id)
+    events = await system.history.ListTaskEvents(
+        history_service_pb2.ListTaskEventsRequest(task_id=task.id), metadata=sonu.metadata
+    )
+    assert [event.actor_role for event in events.events] == [history_service_pb2.TaskEvent.ACTOR_ROLE_SERVICE]
+    listed = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(owner_id="-"), metadata=robot.metadata)
+    assert [found.id for found in listed.tasks] == [task.id]
+
+
+async def test_a_service_calls_only_what_its_scopes_name(system):
+    reader = await system.service("tasks:read")
+    assert (await refused(create(system, reader, title="x")))[:2] == (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "PERMISSION_DENIED",
+    )
+
+
+async def test_a_call_without_or_with_a_spoilt_token_is_unauthenticated(system):
+    sonu = await system.person("sonu")
+    spoilt = sonu.token[:-4] + ("aaaa" if sonu.token[-4:] != "aaaa" else "bbbb")
+    for metadata in ((), (("authorization", f"Bearer {spoilt}"),), (("authorization", f"Basic {sonu.token}"),)):
+        call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=metadata)
+        assert (await refused(call))[:2] == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_deleting_is_soft_and_happens_once(system):
+    sonu = await system.person("sonu")
+    task = await create(system, sonu, title="Old")
+    request = task_service_pb2.DeleteTaskRequest(id=task.id)
+    answers = await asyncio.gather(
+        *(system.tasks.DeleteTask(request, metadata=sonu.metadata) for _ in range(10)), return_exceptions=True
+    )
+    deleted = [answer for answer in answers if isinstance(answer, task_pb2.Task)]
+    assert len(deleted) == 1
+    assert deleted[0].HasField("deleted_at")
+    assert deleted[0].etag != task.etag
+    assert not (await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=sonu.metadata)).tasks
+    trash = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(show_deleted=True), metadata=sonu.metadata)
+    assert [found.id for found in trash.tasks] == [task.id]
+    events = await system.history.ListTaskEvents(
+        history_service_pb2.ListTaskEventsRequest(task_id=task.id), metadata=sonu.metadata
+    )
+    actions = history_service_pb2.TaskEvent.Action
+    assert [event.action for event in events.events] == [actions.ACTION_CREATED, actions.ACTION_DELETED]
+
+
+async def test_history_tells_who_did_what_in_which_request(system):
+    sonu = await system.person("sonu")
+    request = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="Buy milk", due_date="2026-03-31"))
+    task = await system.tasks.CreateTask(request, metadata=(*sonu.metadata, ("x-request-id", "req-42")))
+    (event,) = (
+        await system.history.ListTaskEvents(
+            history_service_pb2.ListTaskEventsRequest(task_id=task.id), metadata=sonu.metadata
+        )
+    ).events
+    assert (event.actor_id, event.request_id, event.occurred_at) == (sonu.id, "req-42", task.created_at)
+    assert {change.field: (change.old, change.new) for change in event.changes} == {
+        "owner_id": ("", sonu.id),
+        "title": ("", "Buy milk"),
+        "status": ("", "pending"),
+        "priority": ("", "none"),
+        "due_date": ("", "2026-03-31"),
+    }
+
+
+async def test_pages_hold_every_task_once_newest_first_while_others_come_and_go(system):
+    sonu = await system.person("sonu")
+    made = [(await create(system, sonu, title=f"Task {number}")).id for number in range(25)]
+    seen, token = [], ""
+    while True:
+        page = await system.tasks.ListTasks(
+            task_service_pb2.ListTasksRequest(page_size=4, page_token=token), metadata=sonu.metadata
+        )
+        seen += [task.id for task in page.tasks]
+        token = page.next_page_token
+        if not token:
+            break
+        await create(system, sonu, title="Newer")
+        await system.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(id=page.tasks[0].id), metadata=sonu.metadata)
+    assert seen == made[::-1]
+
+
+async def test_a_page_token_of_another_caller_or_query_is_refused(system):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    for number in range(3):
+        await create(system, sonu, title=f"Task {number}")
+    page = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_size=1), metadata=sonu.metadata)
+    token = page.next_page_token
+    for person, request in (
+        (mina, task_service_pb2.ListTasksRequest(page_token=token)),
+        (sonu, task_service_pb2.ListTasksRequest(page_token=token, show_deleted=True)),
+        (sonu, task_service_pb2.ListTasksRequest(page_token="rubbish")),
+        (sonu, task_service_pb2.ListTasksRequest(page_token="é")),
+    ):
+        call = system.tasks.ListTasks(request, metadata=person.metadata)
+        assert (await refused(call))[1:] == ("INVALID_PAGE_TOKEN", [("page_token", "INVALID_PAGE_TOKEN")])
+
+
+async def test_page_sizes_are_coerced_and_negative_ones_refused(system):
+    sonu = await system.person("sonu")
+    await create(system, sonu, title="x")
+    big = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_size=10**6), metadata=sonu.metadata)
+    assert len(big.tasks) == 1
+    call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_size=-1), metadata=sonu.metadata)
+    assert (await refused(call))[1] == "NEGATIVE_PAGE_SIZE"
+
+
+async def test_a_list_is_filtered_by_status(system):
+    sonu = await system.person("sonu")
+    await create(system, sonu, title="a")
+    done = await create(system, sonu, title="b", status=task_pb2.Task.STATUS_COMPLETED)
+    page = await system.tasks.ListTasks(
+        task_service_pb2.ListTasksRequest(status=[task_pb2.Task.STATUS_COMPLETED]), metadata=sonu.metadata
+    )
+    assert [task.id for task in page.tasks] == [done.id]
+
+
+@pytest.mark.parametrize("task_id", ["", "x", "../etc/passwd", "{0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e}"])
+async def test_an_id_that_is_none_is_refused_and_named(system, task_id):
+    sonu = await system.person("sonu")
+    call = system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task_id), metadata=sonu.metadata)
+    code, _, violations = await refused(call)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert violations[0][0] == "id"
