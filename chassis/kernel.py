@@ -123,7 +123,7 @@ def refuse(errors: "Sequence[Invalid]") -> None:
 
 
 class MissingField(Invalid):
-    """A value is required."""
+    """The field {field} is required."""
 
 
 class MalformedId(Invalid):

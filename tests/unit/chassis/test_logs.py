@@ -1,0 +1,41 @@
+"""Logs: one JSON line an event, ours and the libraries', and no secrets in them."""
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import logging, structlog
+from chassis.logs import configure
+from chassis.rpc.request_context import enter_request
+configure("info", "example")
+log = structlog.get_logger("room")
+log.debug("unheard")
+enter_request("req-42")
+log.info("hello", task="1", access_token="canary-1")
+logging.getLogger("library").warning("from %s", "a library")
+def fail(password):
+    raise ValueError("wrong")
+try:
+    fail("canary-2")
+except ValueError:
+    log.exception("failed")
+"""
+
+
+def test_every_line_is_json_with_service_level_logger_and_request_id():
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [(line["event"], line["logger"], line["level"]) for line in lines] == [
+        ("hello", "room", "info"),
+        ("from a library", "library", "warning"),
+        ("failed", "room", "error"),
+    ]
+    assert {line["service"] for line in lines} == {"example"}
+    assert {line["request_id"] for line in lines} == {"req-42"}
+    assert lines[2]["exception"][0]["exc_type"] == "ValueError"
+
+
+def test_neither_a_secret_field_nor_a_tracebacks_variables_are_printed():
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert "canary" not in ran.stderr + ran.stdout
