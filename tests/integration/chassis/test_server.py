@@ -1,28 +1,29 @@
 """The interceptor chain on a real server: what callers see of errors, request ids, deadlines and a stop."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import uuid4
 
 import grpc
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from taskmanager.options.v1 import options_pb2
 from taskmanager.trust.v1 import trust_service_pb2 as pb
 from taskmanager.trust.v1 import trust_service_pb2_grpc
 
 from chassis.config import Listen
 from chassis.kernel import DomainError, Invalid, SeveralInvalid
-from chassis.rpc import server as server_module
-from chassis.rpc.access import Access
 from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.request_context import request_id, time_remaining
 from chassis.rpc.server import GrpcServer, PortTaken, Registration
 from chassis.rpc.trust import TrustState
 from chassis.tokens import TokenVerifier
-
-METHOD = "/taskmanager.trust.v1.TrustService/GetTrustState"
 
 Behaviour = Callable[[], Awaitable[pb.TrustState]]
 
@@ -45,14 +46,32 @@ class Servicer(trust_service_pb2_grpc.TrustServiceServicer):
         return await self._behaviour()
 
 
-@pytest.fixture
-def everybody_may(monkeypatch):
-    """Makes the internal rpc public: these tests are about the rest of the chain."""
-    real = server_module.read_policy
-    monkeypatch.setattr(server_module, "read_policy", lambda services: {**real(services), METHOD: Access(public=True)})
+KEY = Ed25519PrivateKey.generate()
 
 
-def build(behaviour: Behaviour, *, port: int = 0, drain_seconds: float = 1) -> GrpcServer:
+def token() -> str:
+    """A token of a service that may call the method."""
+    now = int(time.time())
+    claims = {
+        "iss": "x",
+        "aud": "x",
+        "sub": str(uuid4()),
+        "jti": "1",
+        "scope": "trust:read",
+        "iat": now,
+        "exp": now + 60,
+    }
+    return jwt.encode(claims, KEY, "EdDSA", headers={"typ": "at+jwt", "kid": "k"})
+
+
+def trust() -> TrustState:
+    state = TrustState()
+    public = KEY.public_key().public_bytes_raw()
+    state.apply(pb.TrustState(keys=[pb.VerificationKey(kid="k", public_key=public)]))
+    return state
+
+
+def build(behaviour: Behaviour, *more: Registration, port: int = 0, drain_seconds: float = 1) -> GrpcServer:
     return GrpcServer(
         listen=Listen("127.0.0.1", port),
         registrations=[
@@ -60,13 +79,27 @@ def build(behaviour: Behaviour, *, port: int = 0, drain_seconds: float = 1) -> G
                 pb.DESCRIPTOR.services_by_name["TrustService"],
                 trust_service_pb2_grpc.add_TrustServiceServicer_to_server,
                 Servicer(behaviour),
-            )
+            ),
+            *more,
         ],
-        verifier=TokenVerifier(trust=TrustState(), issuer="x", audience="x"),
+        verifier=TokenVerifier(trust=trust(), issuer="x", audience="x"),
         status={Missing: grpc.StatusCode.NOT_FOUND},
         with_reflection=False,
         drain_seconds=drain_seconds,
     )
+
+
+class Client:
+    """Calls the method with a good token."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = trust_service_pb2_grpc.TrustServiceStub(channel)
+
+    def __call__(self, *metadata: tuple[str, str], timeout: float | None = None):
+        request = pb.GetTrustStateRequest()
+        return self._stub.GetTrustState(
+            request, metadata=(("authorization", f"Bearer {token()}"), *metadata), timeout=timeout
+        )
 
 
 @asynccontextmanager
@@ -75,37 +108,59 @@ async def serving(behaviour: Behaviour):
     await server.ready()
     async with aio_channel(f"127.0.0.1:{server.port}") as channel:
         try:
-            yield trust_service_pb2_grpc.TrustServiceStub(channel)
+            yield Client(channel)
         finally:
             await server.stop()
 
 
 async def failure(behaviour: Behaviour):
-    async with serving(behaviour) as stub:
+    async with serving(behaviour) as call:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub.GetTrustState(pb.GetTrustStateRequest())
+            await call()
         return caught.value
 
 
-async def test_a_method_is_refused_to_whoever_the_contract_does_not_name():
-    async def never() -> pb.TrustState:
-        raise AssertionError
-
-    error = await failure(never)
-    assert (error.code(), details_of(error).reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+async def never() -> pb.TrustState:
+    raise AssertionError
 
 
-async def test_a_method_without_an_access_option_is_refused_to_everybody(monkeypatch):
-    monkeypatch.setattr(server_module, "read_policy", lambda _: {})
+async def test_a_call_without_a_token_does_not_reach_the_method():
+    server = await build(never).start()
+    async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await trust_service_pb2_grpc.TrustServiceStub(channel).GetTrustState(pb.GetTrustStateRequest())
+    await server.stop()
+    assert (caught.value.code(), details_of(caught.value).reason) == (
+        grpc.StatusCode.UNAUTHENTICATED,
+        "UNAUTHENTICATED",
+    )
 
-    async def never() -> pb.TrustState:
-        raise AssertionError
 
-    assert (await failure(never)).code() is grpc.StatusCode.PERMISSION_DENIED
-    assert options_pb2.access.number == 50001
+async def test_a_method_without_an_access_option_is_refused_to_everybody():
+    file = descriptor_pb2.FileDescriptorProto(name="nobody.proto", package="example.v1")
+    file.dependency.append("google/protobuf/empty.proto")
+    method = file.service.add(name="NobodyService").method.add(name="Call")
+    method.input_type = method.output_type = ".google.protobuf.Empty"
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(empty_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    handler = grpc.unary_unary_rpc_method_handler(never, empty_pb2.Empty.FromString, empty_pb2.Empty.SerializeToString)
+    handlers = grpc.method_handlers_generic_handler("example.v1.NobodyService", {"Call": handler})
+    forgotten = Registration(
+        pool.FindServiceByName("example.v1.NobodyService"),
+        lambda _, server: server.add_generic_rpc_handlers((handlers,)),
+        None,
+    )
+    server = await build(never, forgotten).start()
+    async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+        call: Any = channel.unary_unary("/example.v1.NobodyService/Call", empty_pb2.Empty.SerializeToString)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(empty_pb2.Empty(), metadata=(("authorization", f"Bearer {token()}"),))
+    await server.stop()
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_an_unknown_exceptions_text_never_reaches_the_caller(everybody_may):
+async def test_an_unknown_exceptions_text_never_reaches_the_caller():
     async def broken() -> pb.TrustState:
         raise RuntimeError("postgresql://app:s3cret@db/tasks")
 
@@ -114,7 +169,7 @@ async def test_an_unknown_exceptions_text_never_reaches_the_caller(everybody_may
     assert "s3cret" not in str(error)
 
 
-async def test_a_domain_error_has_its_nearest_classs_status_and_its_sentence(everybody_may):
+async def test_a_domain_error_has_its_nearest_classs_status_and_its_sentence():
     class MissingTask(Missing):
         """There is no task called {thing}."""
 
@@ -130,7 +185,7 @@ async def test_a_domain_error_has_its_nearest_classs_status_and_its_sentence(eve
     )
 
 
-async def test_a_thousand_violations_are_cut_to_fifty_so_that_the_trailers_hold_them(everybody_may):
+async def test_a_thousand_violations_are_cut_to_fifty_so_that_the_trailers_hold_them():
     async def wrong() -> pb.TrustState:
         raise SeveralInvalid([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])
 
@@ -140,7 +195,7 @@ async def test_a_thousand_violations_are_cut_to_fifty_so_that_the_trailers_hold_
     assert status.violations[0].field == "field_0"
 
 
-async def test_the_request_id_comes_back_and_is_passed_on_with_the_deadline(everybody_may):
+async def test_the_request_id_comes_back_and_is_passed_on_with_the_deadline():
     seen: list[tuple[str, float | None]] = []
 
     async def second() -> pb.TrustState:
@@ -151,10 +206,10 @@ async def test_the_request_id_comes_back_and_is_passed_on_with_the_deadline(ever
         inner = await stack.enter_async_context(serving(second))
 
         async def first() -> pb.TrustState:
-            return await inner.GetTrustState(pb.GetTrustStateRequest())
+            return await inner()
 
         outer = await stack.enter_async_context(serving(first))
-        call = outer.GetTrustState(pb.GetTrustStateRequest(), metadata=(("x-request-id", "req-42"),), timeout=7)
+        call = outer(("x-request-id", "req-42"), timeout=7)
         await call
         assert dict(await call.trailing_metadata())["x-request-id"] == "req-42"
     ((passed_on, left),) = seen
@@ -164,12 +219,12 @@ async def test_the_request_id_comes_back_and_is_passed_on_with_the_deadline(ever
 
 
 @pytest.mark.parametrize("offered", ["", "x" * 65, "two words", "semi;colon"])
-async def test_a_request_id_that_is_not_well_formed_is_replaced(everybody_may, offered):
+async def test_a_request_id_that_is_not_well_formed_is_replaced(offered):
     async def echo() -> pb.TrustState:
         return pb.TrustState(next_cursor=request_id())
 
-    async with serving(echo) as stub:
-        answer = await stub.GetTrustState(pb.GetTrustStateRequest(), metadata=(("x-request-id", offered),))
+    async with serving(echo) as call:
+        answer = await call(("x-request-id", offered))
     assert answer.next_cursor
     assert answer.next_cursor != offered
 
@@ -186,7 +241,7 @@ async def test_a_second_server_cannot_share_the_port():
         await first.stop()
 
 
-async def test_a_stop_turns_health_off_at_once_and_lets_the_call_in_flight_end(everybody_may):
+async def test_a_stop_turns_health_off_at_once_and_lets_the_call_in_flight_end():
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> pb.TrustState:
@@ -199,7 +254,7 @@ async def test_a_stop_turns_health_off_at_once_and_lets_the_call_in_flight_end(e
     async with aio_channel(f"127.0.0.1:{server.port}") as channel:
         watch = aiter(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()))
         assert (await anext(watch)).status == health_pb2.HealthCheckResponse.SERVING
-        call = trust_service_pb2_grpc.TrustServiceStub(channel).GetTrustState(pb.GetTrustStateRequest())
+        call = Client(channel)()
         await begun.wait()
         stopping = asyncio.ensure_future(server.stop())
         assert (await anext(watch)).status == health_pb2.HealthCheckResponse.NOT_SERVING
