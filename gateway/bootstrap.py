@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 
 from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
 from taskmanager.imports.v1 import import_service_pb2
@@ -11,6 +12,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 from chassis.config import Listen
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
+from gateway.transcoding.comments import Comments, read_comments
 from gateway.transcoding.contract import read_rpcs
 from gateway.transport.app import build_app
 from gateway.transport.routes import build_router
@@ -25,6 +27,11 @@ TASKS_SERVICES = (
     history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
     import_service_pb2.DESCRIPTOR.services_by_name["ImportService"],
 )
+
+
+def contract_comments() -> Comments:
+    """What the contract says in words. protos/generate writes it beside the stubs, which leave it out."""
+    return read_comments(files("taskmanager").joinpath("contract.binpb").read_bytes())
 
 
 @asynccontextmanager
@@ -42,7 +49,7 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
         Upstream(name="task_service", target=settings.tasks_target, rpcs=read_rpcs(TASKS_SERVICES)),
     )
     try:
-        router = build_router(upstreams=upstreams, settings=settings, stopping=stopping)
+        router = build_router(upstreams=upstreams, settings=settings, comments=contract_comments(), stopping=stopping)
         async with serve(
             build_app(router),
             listen=settings.listen,

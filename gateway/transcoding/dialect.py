@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from google.api import field_behavior_pb2
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.transcoding.http_rules import UnsupportedContract
@@ -96,7 +96,7 @@ def words_of(field: FieldDescriptor) -> dict[int, str | None]:
     enum = field.enum_type
     if enum is None:
         raise TypeError(field.full_name)
-    prefix = _prefix(enum)
+    prefix = word_prefix(enum.name)
     words: dict[int, str | None] = {}
     for value in enum.values:
         if not value.name.startswith(prefix):
@@ -106,5 +106,6 @@ def words_of(field: FieldDescriptor) -> dict[int, str | None]:
     return words
 
 
-def _prefix(enum: EnumDescriptor) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum.name).upper() + "_"
+def word_prefix(enum_name: str) -> str:
+    """What an enum's values begin with and their words don't: ActorRole's with ACTOR_ROLE_."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", enum_name).upper() + "_"

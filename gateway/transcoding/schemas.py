@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from gateway.transcoding.comments import Comments
 from gateway.transcoding.dialect import RANGES, Kind, is_read_only, is_required, kind_of, message_of, words_of
 from gateway.transcoding.http_rules import UnsupportedContract
 
@@ -14,8 +15,9 @@ Schema = dict[str, Any]
 class Schemas:
     """The named schemas of a document, gathered while references to them are made."""
 
-    def __init__(self) -> None:
+    def __init__(self, comments: Comments) -> None:
         self.named: dict[str, Schema] = {}
+        self._comments = comments
         self._owners: dict[str, Descriptor] = {}
 
     def reference(self, descriptor: Descriptor) -> Schema:
@@ -31,7 +33,7 @@ class Schemas:
             raise UnsupportedContract(f"{owner.full_name} and {descriptor.full_name} would share a schema's name")
         if name not in self.named:
             self.named[name] = {}
-            self.named[name].update(self.object(descriptor))
+            self.named[name].update(_described(self.object(descriptor), self._comments.of(descriptor.full_name)))
         return {"$ref": f"#/components/schemas/{name}"}
 
     def object(self, descriptor: Descriptor, without: AbstractSet[str] = frozenset()) -> Schema:
@@ -50,13 +52,26 @@ class Schemas:
         schema = self._value(field)
         return {"type": "array", "items": schema} if field.is_repeated else schema
 
+    def description(self, field: FieldDescriptor) -> str:
+        """What the field means, and what each of its words does."""
+        meaning = self._comments.of(field.full_name)
+        enum = field.enum_type
+        if enum is None:
+            return meaning
+        words = [
+            f"- `{word}`: {comment}"
+            for number, word in words_of(field).items()
+            if word and (comment := self._comments.of(f"{enum.full_name}.{enum.values_by_number[number].name}"))
+        ]
+        return "\n".join([meaning, "", *words] if words else [meaning])
+
     def _property(self, field: FieldDescriptor) -> Schema:
         schema = self._value(field)
         if field.is_repeated:
             schema = {"type": "array", "items": schema}
         elif field.has_presence or kind_of(field) is Kind.WORD:
             schema = _nullable(schema)
-        return schema | ({"readOnly": True} if is_read_only(field) else {})
+        return _described(schema, self.description(field)) | ({"readOnly": True} if is_read_only(field) else {})
 
     def _value(self, field: FieldDescriptor) -> Schema:
         match kind_of(field):
@@ -74,6 +89,10 @@ class Schemas:
                 return {"type": "string", "format": "date-time"}
             case Kind.OBJECT:
                 return self.reference(message_of(field))
+
+
+def _described(schema: Schema, description: str) -> Schema:
+    return schema | ({"description": description} if description else {})
 
 
 def _nullable(schema: Schema) -> Schema:

@@ -35,13 +35,3 @@ class Ready:
         if absent:
             raise failure.not_ready(absent)
         await respond(send, 200, to_json({"status": "ready"}), headers=[(b"cache-control", b"no-store")])
-
-
-class Document:
-    """A JSON document that does not change while the process lives."""
-
-    def __init__(self, content: object) -> None:
-        self._body = to_json(content)
-
-    async def __call__(self, incoming: Incoming, send: Send) -> None:  # noqa: ARG002 - an endpoint's signature
-        await respond(send, 200, self._body)

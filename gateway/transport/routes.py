@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.bind import RequestBinder
+from gateway.transcoding.comments import Comments
 from gateway.transcoding.contract import Rpc, location_of
 from gateway.transcoding.decode import Decoders
-from gateway.transcoding.encode import Encoders
+from gateway.transcoding.encode import Encoders, to_json
 from gateway.transcoding.http_rules import Binding, UnsupportedContract, parse_template
 from gateway.transcoding.openapi import document
 from gateway.transcoding.router import Router
 from gateway.transport import upload
-from gateway.transport.edge import Alive, Document, Ready
+from gateway.transport.docs import docs_pages
+from gateway.transport.edge import Alive, Ready
+from gateway.transport.guide import GUIDE
 from gateway.transport.incoming import Endpoint
+from gateway.transport.static import Static
 from gateway.transport.stream import StreamEndpoint
 from gateway.transport.unary import JsonBody, UnaryEndpoint
 
@@ -85,7 +89,9 @@ class Endpoints:
         )
 
 
-def build_router(*, upstreams: Sequence[Upstream], settings: GatewaySettings, stopping: asyncio.Event) -> Router[Route]:
+def build_router(
+    *, upstreams: Sequence[Upstream], settings: GatewaySettings, comments: Comments, stopping: asyncio.Event
+) -> Router[Route]:
     """All routes.
 
     Raises:
@@ -101,12 +107,12 @@ def build_router(*, upstreams: Sequence[Upstream], settings: GatewaySettings, st
                 source = binding.template.source
                 route = Route(source, endpoints.of(upstream, rpc, binding))
                 router.add(binding.http_method, binding.template, route)
+    described = document(rpcs, uploads={upload.RPC: upload.OPTIONS}, comments=comments, guide=GUIDE)
     edge: Mapping[str, Endpoint] = {
         "/healthz": Alive(),
         "/readyz": Ready(upstreams=upstreams, stopping=stopping),
-        "/openapi.json": Document(
-            document(rpcs, uploads={upload.RPC: upload.OPTIONS}, title="Task manager", version="v1")
-        ),
+        "/openapi.json": Static(to_json(described), b"application/json"),
+        **docs_pages(),
     }
     for path, endpoint in edge.items():
         router.add("GET", parse_template(path), Route(path, endpoint))

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
-from gateway.bootstrap import gateway
+from gateway.bootstrap import contract_comments, gateway
 from gateway.clients.upstream import Upstream
 from gateway.transcoding.contract import read_rpcs
 from gateway.transcoding.http_rules import UnsupportedContract
@@ -195,7 +195,9 @@ async def test_a_client_stream_that_nobody_wrote_an_upload_for_stops_start_up(se
     rpcs = read_rpcs([service(HttpRule(post="/v1", body="*"), client_streaming=True)])
     upstream = Upstream(name="odd", target="127.0.0.1:1", rpcs=rpcs)
     with pytest.raises(UnsupportedContract, match=r"odd\d+\.Odd\.Do: a client stream"):
-        build_router(upstreams=[upstream], settings=settings(services), stopping=asyncio.Event())
+        build_router(
+            comments=contract_comments(), upstreams=[upstream], settings=settings(services), stopping=asyncio.Event()
+        )
     await upstream.close()
 
 

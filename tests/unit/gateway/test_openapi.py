@@ -1,16 +1,74 @@
+import json
+
 import pytest
 
-from gateway.bootstrap import AUTH_SERVICES, TASKS_SERVICES
+from gateway.bootstrap import AUTH_SERVICES, TASKS_SERVICES, contract_comments
+from gateway.transcoding.bind import RequestBinder
 from gateway.transcoding.contract import read_rpcs
+from gateway.transcoding.decode import Decoders
 from gateway.transcoding.openapi import document
 from gateway.transport import upload
+from gateway.transport.guide import GUIDE
 
 RPCS = read_rpcs((*AUTH_SERVICES, *TASKS_SERVICES))
 
 
 @pytest.fixture(scope="module")
 def api():
-    return document(RPCS, uploads={upload.RPC: upload.OPTIONS}, title="Task manager", version="v1")
+    return document(RPCS, uploads={upload.RPC: upload.OPTIONS}, comments=contract_comments(), guide=GUIDE)
+
+
+def described(api):
+    """Every operation and parameter, every schema and, of the contract's messages, every property."""
+    for path, item in api["paths"].items():
+        for method, operation in item.items():
+            yield f"{method} {path}", operation
+            yield from ((f"{method} {path} {one['name']}", one) for one in operation["parameters"])
+    for name, schema in api["components"]["schemas"].items():
+        yield name, schema
+        yield from ((f"{name}.{key}", one) for key, one in schema["properties"].items() if name != "Error")
+    yield from ((tag["name"], tag) for tag in api["tags"])
+
+
+def test_everything_is_described_in_the_contract_s_words(api):
+    assert [name for name, one in described(api) if not one.get("description")] == []
+    operation = api["paths"]["/api/v1/tasks/{id}"]["get"]
+    assert operation["summary"] == "Returns one task, a deleted one too"
+    assert "NOT_FOUND when there is none that the caller may see." in operation["description"]
+    assert operation["parameters"][0]["description"] == "The task's id."
+
+
+def test_a_description_spells_enum_values_as_json_does(api):
+    status = api["components"]["schemas"]["Task"]["properties"]["status"]["description"]
+    assert "- `in_progress`: " in status
+    wrong = [name for name, one in described(api) if "STATUS_" in one["description"] or "STATE_" in one["description"]]
+    assert wrong == []
+
+
+def test_a_second_path_says_which_one_it_stands_for_and_follows_all_the_first_ones(api):
+    login, again = api["paths"]["/api/v1/login"]["post"], api["paths"]["/api/login"]["post"]
+    assert again["summary"] == "The same as POST /api/v1/login"
+    assert again["description"] == login["description"]
+    paths = list(api["paths"])
+    assert paths.index("/api/login") > max(paths.index(rpc.bindings[0].template.source) for rpc in RPCS)
+
+
+def test_every_service_of_the_contract_is_a_tag(api):
+    used = [tag for item in api["paths"].values() for operation in item.values() for tag in operation["tags"]]
+    assert [tag["name"] for tag in api["tags"]] == ["Auth", "User", "Task", "History", "Import"]
+    assert {tag["name"] for tag in api["tags"]} == set(used)
+    assert api["tags"][0]["description"] == "Makes accounts and turns credentials into access tokens."
+
+
+def test_every_example_is_a_request_that_the_gateway_takes():
+    rpcs = {rpc.full_name: rpc for rpc in RPCS}
+    for (name, media_type), example in GUIDE.examples.items():
+        rpc = rpcs[name]
+        if media_type == "application/json":
+            bind = RequestBinder(rpc.bindings[0], rpc.request, Decoders())
+            assert bind((), b"", json.dumps(example).encode()).ByteSize()
+        else:
+            assert (name, media_type) == (upload.RPC, "text/csv")
 
 
 def test_every_route_of_the_contract_is_in_the_document(api):
@@ -45,11 +103,19 @@ def test_every_reference_leads_somewhere(api):
 def test_security_is_what_the_contract_s_access_option_says(api):
     assert api["paths"]["/api/login"]["post"]["security"] == []
     assert api["paths"]["/api/tasks"]["post"]["security"] == [{"bearer": []}]
-    assert api["paths"]["/api/tasks"]["post"]["description"] == "Roles: admin, manager, user. Scopes: tasks:write."
+    who = "Roles: admin, manager, user. Scopes: tasks:write."
+    assert api["paths"]["/api/tasks"]["post"]["description"].endswith(who)
+
+
+def undescribed(schema):
+    properties = schema["properties"].items()
+    return schema | {
+        "properties": {name: {key: one[key] for key in one if key != "description"} for name, one in properties}
+    }
 
 
 def test_schemas_speak_the_dialect(api):
-    task = api["components"]["schemas"]["Task"]
+    task = undescribed(api["components"]["schemas"]["Task"])
     assert task["properties"]["status"] == {
         "type": ["string", "null"],
         "enum": ["pending", "in_progress", "completed", "cancelled", None],
@@ -57,7 +123,7 @@ def test_schemas_speak_the_dialect(api):
     assert task["properties"]["created_at"] == {"type": ["string", "null"], "format": "date-time", "readOnly": True}
     assert "title" in task["required"]
     assert "description" not in task["required"]
-    imported = api["components"]["schemas"]["Import"]
+    imported = undescribed(api["components"]["schemas"]["Import"])
     assert imported["properties"]["bytes_total"] == {"type": "integer", "format": "int64"}
     assert imported["properties"]["failure"] == {
         "anyOf": [{"$ref": "#/components/schemas/Import.Failure"}, {"type": "null"}]

@@ -1,0 +1,35 @@
+"""Answers that do not change while the process lives."""
+
+from hashlib import sha256
+
+from starlette.types import Send
+
+from gateway.transport import failure
+from gateway.transport.incoming import Incoming, respond
+
+
+class Static:
+    """One such answer. A client may keep it, but asks each time whether it is still the one: a 304 costs nothing."""
+
+    def __init__(self, body: bytes, media_type: bytes, *, headers: failure.Headers = ()) -> None:
+        self._body = body
+        self._media_type = media_type
+        self._etag = b'"' + sha256(body).hexdigest()[:32].encode() + b'"'
+        self._headers = [
+            (b"etag", self._etag),
+            (b"cache-control", b"no-cache"),
+            (b"x-content-type-options", b"nosniff"),
+            *headers,
+        ]
+
+    async def __call__(self, incoming: Incoming, send: Send) -> None:
+        if self._is_known(incoming.header(b"if-none-match")):
+            # RFC 9110 section 15.4.5: what a 200 would say about caching, and no content.
+            await send({"type": "http.response.start", "status": 304, "headers": self._headers})
+            await send({"type": "http.response.body"})
+            return
+        await respond(send, 200, self._body, media_type=self._media_type, headers=self._headers)
+
+    def _is_known(self, known: bytes) -> bool:
+        """Whether an If-None-Match names this answer. The comparison is the weak one (RFC 9110 section 13.1.2)."""
+        return any(tag.strip().removeprefix(b"W/") in {self._etag, b"*"} for tag in known.split(b","))
