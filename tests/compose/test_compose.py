@@ -16,7 +16,7 @@ PROJECT = "taskmanager-test"
 
 def engine_answers() -> bool:
     docker = shutil.which("docker")
-    return bool(docker) and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+    return docker is not None and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
 
 
 pytestmark = [
