@@ -1,0 +1,27 @@
+"""What the service itself could not do, even if it were taken over."""
+
+import psycopg
+import pytest
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tasks.task_events SET actor_id = task_id",
+        "DELETE FROM tasks.task_events",
+        "TRUNCATE tasks.task_events",
+        "DELETE FROM tasks.tasks",
+        "ALTER TABLE tasks.tasks ADD COLUMN x int",
+        "CREATE TABLE tasks.x (y int)",
+        "CREATE TABLE public.x (y int)",
+        "SELECT * FROM auth.users",
+    ],
+)
+async def test_the_app_role_can_neither_change_history_nor_the_schema_nor_see_another_one(databases, statement):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await databases.execute(statement, role="tasks_app")
+
+
+async def test_nothing_the_app_role_starts_can_hold_others_up_for_ever(databases):
+    for setting in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        assert await databases.execute(f"SHOW {setting}", role="tasks_app") != [("0",)]
