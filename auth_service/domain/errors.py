@@ -76,8 +76,22 @@ class InvalidServiceCredential(NotAuthenticated):
     """The credential does not fit a service account in use."""
 
 
+class InvalidRefreshToken(NotAuthenticated):
+    """The refresh token is not good, or no longer; log in again."""
+
+
 class AccountGone(NotAuthenticated):
     """The account that the token speaks for is no longer in use."""
+
+
+class WrongCurrentPassword(Invalid):
+    """The current password is another one."""
+
+    field = "current_password"
+
+
+class SessionNotFound(DomainError):
+    """You have no such session that still runs."""
 
 
 class PasswordChecksBusy(DomainError):
