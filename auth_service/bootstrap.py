@@ -21,6 +21,7 @@ from auth_service.crypto.passwords import Argon2PasswordHasher
 from auth_service.crypto.signer import Ed25519Signer
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.sessions import SessionTerms
+from auth_service.domain.throttling import Allowance
 from auth_service.domain.tokens import TokenTerms
 from auth_service.persistence.unit_of_work import SqlAuthReading, SqlAuthUnitOfWork
 from auth_service.settings import AuthSettings
@@ -38,6 +39,7 @@ from auth_service.usecases.service_accounts import CreateServiceAccount, EnsureS
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.sessions import ListSessions, LogOut, RefreshSession, RevokeSession
 from auth_service.usecases.sweep import SweepExpired
+from auth_service.usecases.throttle import LoginThrottle
 from auth_service.usecases.tokens import TokenIssuer
 from auth_service.usecases.trust import GetTrustState
 from chassis import metrics
@@ -51,6 +53,8 @@ from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenVerifier
 
 RETRY_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
+OVERALL_BURST_SECONDS = 10
+"""How many seconds' worth of logins may come at once: people do come back from lunch together."""
 
 # As long as any verifier could believe a token, whatever this process's settings say: others may have had longer ones.
 REMEMBERED_FOR = timedelta(seconds=MAXIMUM_LIFETIME + LEEWAY)
@@ -203,17 +207,32 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         randomness=os.urandom,
     )
     events = EventLog(now=_now, new_id=uuid7, request_id=request_id)
+    throttle = LoginThrottle(
+        begin=begin,
+        per_account=Allowance(settings.login_attempts, timedelta(seconds=settings.login_attempt_seconds)),
+        overall=Allowance(
+            settings.logins_per_second * OVERALL_BURST_SECONDS, timedelta(seconds=1) / settings.logins_per_second
+        ),
+        events=events,
+    )
     return UseCases(
         register=Register(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         get_current_user=GetCurrentUser(read=read),
-        log_in=LogIn(read=read, begin=begin, hasher=hasher, keeper=keeper, events=events),
+        log_in=LogIn(read=read, begin=begin, hasher=hasher, throttle=throttle, keeper=keeper, events=events),
         refresh_session=RefreshSession(begin=begin, keeper=keeper, events=events, now=_now),
         log_out=LogOut(begin=begin, keeper=keeper, events=events, now=_now),
         list_sessions=ListSessions(read=read, now=_now),
         revoke_session=RevokeSession(begin=begin, keeper=keeper, events=events, now=_now),
         change_password=ChangePassword(
-            read=read, begin=begin, hasher=hasher, rules=rules, keeper=keeper, events=events, now=_now
+            read=read,
+            begin=begin,
+            hasher=hasher,
+            rules=rules,
+            throttle=throttle,
+            keeper=keeper,
+            events=events,
+            now=_now,
         ),
         sweep_expired=SweepExpired(begin=begin, now=_now),
         create_service_account=CreateServiceAccount(begin=begin, now=_now, new_id=uuid7, randomness=os.urandom),

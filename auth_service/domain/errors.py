@@ -100,6 +100,13 @@ class PasswordChecksBusy(DomainError):
     retry_after = 1.0
 
 
+class TooManyAttempts(DomainError):
+    """Too many passwords have been tried; wait a moment before the next one."""
+
+    def __init__(self, *, retry_after: float) -> None:
+        super().__init__(retry_after=retry_after)
+
+
 class InvalidServiceName(Invalid):
     """A service's name has 1 to 63 of a-z, 0-9, _ and -, and begins with a letter."""
 

@@ -13,6 +13,7 @@ class EventKind(StrEnum):
     REGISTERED = "registered"
     LOGGED_IN = "logged_in"
     LOGIN_REFUSED = "login_refused"
+    LOGIN_THROTTLED = "login_throttled"
     LOGGED_OUT = "logged_out"
     SESSION_REVOKED = "session_revoked"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a name

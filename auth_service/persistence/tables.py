@@ -63,6 +63,14 @@ refresh_tokens = Table(
     Column("spent_at", TIMESTAMP(timezone=True)),
 )
 
+login_attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("paid_at", TIMESTAMP(timezone=True)),
+    Column("noted_at", TIMESTAMP(timezone=True)),
+)
+
 service_accounts = Table(
     "service_accounts",
     metadata,

@@ -2,6 +2,7 @@
 
 from sqlalchemy import bindparam, func, select
 
+from auth_service.persistence.login_attempts import SqlLoginAttempts
 from auth_service.persistence.revocations import SqlRevocations
 from auth_service.persistence.security_events import SqlSecurityEvents
 from auth_service.persistence.service_accounts import SqlServiceAccounts
@@ -24,6 +25,7 @@ class SqlAuthReading(SqlReading):
     keys: SqlSigningKeys
     revocations: SqlRevocations
     events: SqlSecurityEvents
+    attempts: SqlLoginAttempts
 
     def bind(self, connection: Connection) -> None:
         self.users = SqlUsers(connection)
@@ -32,6 +34,7 @@ class SqlAuthReading(SqlReading):
         self.keys = SqlSigningKeys(connection)
         self.revocations = SqlRevocations(connection)
         self.events = SqlSecurityEvents(connection)
+        self.attempts = SqlLoginAttempts(connection)
 
 
 class SqlAuthUnitOfWork(SqlAuthReading, SqlUnitOfWork):

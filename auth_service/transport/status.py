@@ -12,5 +12,6 @@ STATUS: StatusTable = {
     errors.ServiceNameTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
     errors.SessionNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.TooManyAttempts: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PasswordChecksBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }

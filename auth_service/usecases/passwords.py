@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from auth_service.domain.errors import AccountGone, WrongCurrentPassword
 from auth_service.domain.events import EventKind
 from auth_service.domain.passwords import PasswordRules
+from auth_service.domain.throttling import attempts_on
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
 from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
+from auth_service.usecases.throttle import LoginThrottle
 from chassis.kernel import Caller, Clock, MissingField, refuse
 
 
@@ -19,6 +21,7 @@ class ChangePassword:
     begin: Begin
     hasher: PasswordHasher
     rules: PasswordRules
+    throttle: LoginThrottle
     keeper: SessionKeeper
     events: EventLog
     now: Clock
@@ -30,6 +33,7 @@ class ChangePassword:
             MissingField: one of the two is empty.
             InvalidPassword: the new one is not acceptable.
             WrongCurrentPassword: the current one is another.
+            TooManyAttempts: the account's password has been tried too often, here or at logins.
             PasswordChecksBusy: too many passwords wait to be checked.
             AccountGone: the account or the session ended meanwhile.
 
@@ -41,6 +45,7 @@ class ChangePassword:
         if login is None or login.user.disabled:
             raise AccountGone
         self.rules.check(new, username=login.user.username, email=login.user.email, field="new_password")
+        await self.throttle.take(login.user.email)
         if not await self.hasher.matches(current, login.password_hash):
             await self._note_refusal(caller)
             raise WrongCurrentPassword
@@ -58,6 +63,7 @@ class ChangePassword:
             await work.sessions.end_all(user.id, but=session.id, now=now)
             await work.sessions.spend_all(session.id, now=now)
             logged_in = await self.keeper.prolong(work, user, session)
+            await work.attempts.clear(attempts_on(user.email))
             await self.events.record(work, EventKind.PASSWORD_CHANGED, actor=user.id, subject=user.id)
             await work.commit()
         return logged_in

@@ -1,7 +1,7 @@
 """What the use cases need of the world, in their own words. Adapters stand in persistence/ and crypto/."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
 from uuid import UUID
@@ -11,6 +11,7 @@ from auth_service.domain.events import SecurityEvent
 from auth_service.domain.keys import SigningKey
 from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.sessions import RefreshToken, Session
+from auth_service.domain.throttling import Allowance
 from auth_service.domain.trust import Revocation, TrustCursor
 from chassis.kernel import Page, PageRequest, Role
 
@@ -78,6 +79,25 @@ class Sessions(Protocol):
 
     async def spend_all(self, session_id: UUID, *, now: datetime) -> None:
         """Spends whatever tokens a session has left."""
+
+
+class LoginAttempts(Protocol):
+    """How often passwords were tried, by what they were tried on."""
+
+    async def take(self, key: bytes, allowance: Allowance) -> timedelta | None:
+        """Counts an attempt; not beyond the allowance: then the time until there is one again."""
+
+    async def give_back(self, key: bytes, allowance: Allowance) -> None:
+        """Takes back an attempt."""
+
+    async def note(self, key: bytes, *, every: timedelta) -> bool:
+        """Whether it is time again to say that attempts are refused."""
+
+    async def clear(self, key: bytes) -> None:
+        """Forgets the attempts on an account whose owner has come."""
+
+    async def forget(self, *, before: datetime) -> int:
+        """Drops what means nothing any more; how many."""
 
 
 class ServiceAccounts(Protocol):
@@ -151,6 +171,8 @@ class UnitOfWork(Reading, Protocol):
 
     @property
     def events(self) -> SecurityEvents: ...
+    @property
+    def attempts(self) -> LoginAttempts: ...
 
     async def alone(self, purpose: str) -> None:
         """Waits until no other unit of work has this purpose, and keeps others out until this one is over."""

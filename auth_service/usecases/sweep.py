@@ -12,7 +12,7 @@ KEPT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SweepExpired:
-    """Drops revocations that match no living token, and sessions that have come to their end."""
+    """Drops revocations that match no living token, sessions that have come to their end, and old attempts."""
 
     begin: Begin
     now: Clock
@@ -21,6 +21,8 @@ class SweepExpired:
         """How many rows went."""
         before = self.now() - KEPT
         async with self.begin() as work:
-            gone = await work.revocations.forget(before=before) + await work.sessions.forget(before=before)
+            gone = await work.revocations.forget(before=before)
+            gone += await work.sessions.forget(before=before)
+            gone += await work.attempts.forget(before=before)
             await work.commit()
         return gone

@@ -83,7 +83,7 @@ class AuthServiceServicer:
     def Login(self, request, context):
         """Opens a session for an email and a password and returns its first tokens. INVALID_ARGUMENT when one is missing,
         UNAUTHENTICATED when they don't fit an account that may log in (never said which), RESOURCE_EXHAUSTED with a time
-        to wait when too many passwords are being checked.
+        to wait when the account's password was tried too often or too many are being checked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,7 @@ class AuthServiceStub:
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
     """Opens a session for an email and a password and returns its first tokens. INVALID_ARGUMENT when one is missing,
     UNAUTHENTICATED when they don't fit an account that may log in (never said which), RESOURCE_EXHAUSTED with a time
-    to wait when too many passwords are being checked.
+    to wait when the account's password was tried too often or too many are being checked.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.LoginResponse]
     """Returns new tokens for a refresh token, and the account with the role that it has by now. Each refresh token is
@@ -71,7 +71,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Opens a session for an email and a password and returns its first tokens. INVALID_ARGUMENT when one is missing,
     UNAUTHENTICATED when they don't fit an account that may log in (never said which), RESOURCE_EXHAUSTED with a time
-    to wait when too many passwords are being checked.
+    to wait when the account's password was tried too often or too many are being checked.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Returns new tokens for a refresh token, and the account with the role that it has by now. Each refresh token is
@@ -110,7 +110,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
         """Opens a session for an email and a password and returns its first tokens. INVALID_ARGUMENT when one is missing,
         UNAUTHENTICATED when they don't fit an account that may log in (never said which), RESOURCE_EXHAUSTED with a time
-        to wait when too many passwords are being checked.
+        to wait when the account's password was tried too often or too many are being checked.
         """
 
     @_abc_1.abstractmethod
