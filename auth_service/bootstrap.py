@@ -20,6 +20,8 @@ from auth_service.crypto.cipher import KeyCipher
 from auth_service.crypto.passwords import Argon2PasswordHasher
 from auth_service.crypto.signer import Ed25519Signer
 from auth_service.domain.passwords import PasswordRules
+from auth_service.domain.sessions import SessionTerms
+from auth_service.domain.throttling import Allowance
 from auth_service.domain.tokens import TokenTerms
 from auth_service.persistence.unit_of_work import SqlAuthReading, SqlAuthUnitOfWork
 from auth_service.settings import AuthSettings
@@ -29,20 +31,33 @@ from auth_service.transport.translate import trust_state_to_proto
 from auth_service.transport.trust_servicer import TrustServicer
 from auth_service.transport.user_servicer import UserServicer
 from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register
+from auth_service.usecases.events import EventLog
 from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys
 from auth_service.usecases.login import LogIn
+from auth_service.usecases.passwords import ChangePassword
 from auth_service.usecases.service_accounts import CreateServiceAccount, EnsureServiceAccount, IssueServiceToken
+from auth_service.usecases.session_keeping import SessionKeeper
+from auth_service.usecases.sessions import ListSessions, LogOut, RefreshSession, RevokeSession
+from auth_service.usecases.sweep import SweepExpired
+from auth_service.usecases.throttle import LoginThrottle
 from auth_service.usecases.tokens import TokenIssuer
 from auth_service.usecases.trust import GetTrustState
 from chassis import metrics
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel import Unavailable
 from chassis.lifecycle import background
+from chassis.rpc.request_context import request_id
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import Fetch, TrustPoller, TrustState
-from chassis.tokens import TokenVerifier
+from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenVerifier
 
 RETRY_SECONDS = 1.0
+SWEEP_SECONDS = 60.0
+OVERALL_BURST_SECONDS = 10
+"""How many seconds' worth of logins may come at once: people do come back from lunch together."""
+
+# As long as any verifier could believe a token, whatever this process's settings say: others may have had longer ones.
+REMEMBERED_FOR = timedelta(seconds=MAXIMUM_LIFETIME + LEEWAY)
 
 log = structlog.get_logger("bootstrap")
 
@@ -55,6 +70,12 @@ class UseCases:
     create_admin: CreateAdmin
     get_current_user: GetCurrentUser
     log_in: LogIn
+    refresh_session: RefreshSession
+    log_out: LogOut
+    list_sessions: ListSessions
+    revoke_session: RevokeSession
+    change_password: ChangePassword
+    sweep_expired: SweepExpired
     create_service_account: CreateServiceAccount
     ensure_service_account: EnsureServiceAccount
     issue_service_token: IssueServiceToken
@@ -107,7 +128,8 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
         await server.start()
         metrics.expose(settings.metrics_listen)
         try:
-            async with background(_become_ready(use_cases.ensure_signing_key, poller, server, ready)):
+            becoming_ready = _become_ready(use_cases.ensure_signing_key, poller, server, ready)
+            async with background(becoming_ready, _sweep(use_cases.sweep_expired, ready)):
                 yield Serving(port=server.port, ready=ready)
         finally:
             await server.stop()
@@ -128,6 +150,17 @@ async def _become_ready(
     await server.ready()
     ready.set()
     await poller.run()
+
+
+async def _sweep(sweep_expired: SweepExpired, ready: asyncio.Event) -> None:
+    """Sweeps now and then; a database that is away is swept at the next turn."""
+    await ready.wait()
+    while True:
+        try:
+            await sweep_expired()
+        except Unavailable:
+            log.warning("the database is away", work="SweepExpired")
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def _fetch_from(get_trust_state: GetTrustState) -> Fetch:
@@ -163,11 +196,45 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         lifetime=timedelta(seconds=settings.access_token_seconds),
     )
     tokens = TokenIssuer(terms=terms, signer=signer, now=_now, new_id=uuid7)
+    keeper = SessionKeeper(
+        tokens=tokens,
+        terms=SessionTerms(
+            lifetime=timedelta(seconds=settings.session_seconds), idle=timedelta(seconds=settings.session_idle_seconds)
+        ),
+        remembered_for=REMEMBERED_FOR,
+        now=_now,
+        new_id=uuid7,
+        randomness=os.urandom,
+    )
+    events = EventLog(now=_now, new_id=uuid7, request_id=request_id)
+    throttle = LoginThrottle(
+        begin=begin,
+        per_account=Allowance(settings.login_attempts, timedelta(seconds=settings.login_attempt_seconds)),
+        overall=Allowance(
+            settings.logins_per_second * OVERALL_BURST_SECONDS, timedelta(seconds=1) / settings.logins_per_second
+        ),
+        events=events,
+    )
     return UseCases(
-        register=Register(begin=begin, hasher=hasher, rules=rules, now=_now, new_id=uuid7),
-        create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, now=_now, new_id=uuid7),
+        register=Register(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
+        create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         get_current_user=GetCurrentUser(read=read),
-        log_in=LogIn(read=read, begin=begin, hasher=hasher, tokens=tokens, now=_now, new_id=uuid7),
+        log_in=LogIn(read=read, begin=begin, hasher=hasher, throttle=throttle, keeper=keeper, events=events),
+        refresh_session=RefreshSession(begin=begin, keeper=keeper, events=events, now=_now),
+        log_out=LogOut(begin=begin, keeper=keeper, events=events, now=_now),
+        list_sessions=ListSessions(read=read, now=_now),
+        revoke_session=RevokeSession(begin=begin, keeper=keeper, events=events, now=_now),
+        change_password=ChangePassword(
+            read=read,
+            begin=begin,
+            hasher=hasher,
+            rules=rules,
+            throttle=throttle,
+            keeper=keeper,
+            events=events,
+            now=_now,
+        ),
+        sweep_expired=SweepExpired(begin=begin, now=_now),
         create_service_account=CreateServiceAccount(begin=begin, now=_now, new_id=uuid7, randomness=os.urandom),
         ensure_service_account=EnsureServiceAccount(begin=begin, now=_now, new_id=uuid7),
         issue_service_token=IssueServiceToken(read=read, tokens=tokens),
@@ -185,6 +252,8 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
             AuthServicer(
                 register=use_cases.register,
                 log_in=use_cases.log_in,
+                refresh_session=use_cases.refresh_session,
+                log_out=use_cases.log_out,
                 issue_service_token=use_cases.issue_service_token,
                 get_public_keys=use_cases.get_public_keys,
             ),
@@ -192,7 +261,12 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
         Registration(
             user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
             user_service_pb2_grpc.add_UserServiceServicer_to_server,
-            UserServicer(get_current_user=use_cases.get_current_user),
+            UserServicer(
+                get_current_user=use_cases.get_current_user,
+                change_password=use_cases.change_password,
+                list_sessions=use_cases.list_sessions,
+                revoke_session=use_cases.revoke_session,
+            ),
         ),
         Registration(
             trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"],

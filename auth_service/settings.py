@@ -47,6 +47,15 @@ class AuthSettings(Settings):
     # Verifiers believe no token that lives longer than MAXIMUM_LIFETIME.
     access_token_seconds: int = Field(default=900, ge=1, le=MAXIMUM_LIFETIME)
 
+    # Attempts at one account's password: so many at once, then one in each so many seconds; and all accounts together.
+    login_attempts: PositiveInt = 10
+    login_attempt_seconds: PositiveFloat = 15.0
+    logins_per_second: PositiveInt = 50
+
+    # However often it is refreshed, a session ends after the first; sooner where it is not refreshed for the second.
+    session_seconds: PositiveInt = 30 * 24 * 3600
+    session_idle_seconds: PositiveInt = 7 * 24 * 3600
+
     # NIST SP 800-63B-4 asks for 15 where a password is all there is and 8 beside a second factor; ASVS 5.0 for 8.
     password_min_length: int = Field(default=12, ge=1, le=128)
     password_blocklist: bool = True

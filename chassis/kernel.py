@@ -199,6 +199,15 @@ class PageRequest:
             raise InvalidPageToken
         return cls(size, raw[8:], digest)
 
+    @property
+    def after_id(self) -> UUID | None:
+        """The key where it is an id; None on the first page. InvalidPageToken for a forged one that is none."""
+        if not self.after:
+            return None
+        if len(self.after) != 16:  # noqa: PLR2004 - a UUID's bytes
+            raise InvalidPageToken
+        return UUID(bytes=self.after)
+
     def page(self, rows: Sequence[Item], key: Callable[[Item], bytes]) -> Page[Item]:
         """The page out of up to size + 1 rows; the one too many says that there is a next page."""
         if len(rows) <= self.size:

@@ -76,14 +76,35 @@ class InvalidServiceCredential(NotAuthenticated):
     """The credential does not fit a service account in use."""
 
 
+class InvalidRefreshToken(NotAuthenticated):
+    """The refresh token is not good, or no longer; log in again."""
+
+
 class AccountGone(NotAuthenticated):
     """The account that the token speaks for is no longer in use."""
+
+
+class WrongCurrentPassword(Invalid):
+    """The current password is another one."""
+
+    field = "current_password"
+
+
+class SessionNotFound(DomainError):
+    """You have no such session that still runs."""
 
 
 class PasswordChecksBusy(DomainError):
     """Too many passwords are being checked at the moment; try again shortly."""
 
     retry_after = 1.0
+
+
+class TooManyAttempts(DomainError):
+    """Too many passwords have been tried; wait a moment before the next one."""
+
+    def __init__(self, *, retry_after: float) -> None:
+        super().__init__(retry_after=retry_after)
 
 
 class InvalidServiceName(Invalid):

@@ -44,8 +44,8 @@ class PasswordRules:
     least_characters: int
     use_blocklist: bool
 
-    def check(self, password: str, *, username: str, email: str) -> None:
-        """Returns for a password that is good enough.
+    def check(self, password: str, *, username: str, email: str, field: str = InvalidPassword.field) -> None:
+        """Returns for a password that is good enough. `field` is what the caller sent it as.
 
         Raises:
             MissingField: it is empty.
@@ -53,7 +53,14 @@ class PasswordRules:
 
         """
         if not password:
-            raise MissingField(field=InvalidPassword.field)
+            raise MissingField(field=field)
+        try:
+            self._check(password, username=username, email=email)
+        except InvalidPassword as error:
+            error.field = field
+            raise
+
+    def _check(self, password: str, *, username: str, email: str) -> None:
         if len(password.encode()) > MOST_BYTES:
             raise PasswordTooLong
         if len(password) < self.least_characters:

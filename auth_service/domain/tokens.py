@@ -20,15 +20,15 @@ class TokenTerms:
     lifetime: timedelta
 
     def for_user(self, user: User, session: Session, *, token_id: UUID, now: datetime) -> Mapping[str, Any]:
-        """The claims of a person's token: role, session and epoch."""
+        """The claims of a person's token: role, session and epoch. It does not outlive its session."""
         own = {"role": user.role.value, "sid": str(session.id), "epoch": user.epoch}
-        return self._claims(user.id, token_id, now) | own
+        return self._claims(user.id, token_id, now, min(self.lifetime, session.expires_at - now)) | own
 
     def for_service(self, account: ServiceAccount, *, token_id: UUID, now: datetime) -> Mapping[str, Any]:
         """The claims of a service's token: scopes, and no role."""
-        return self._claims(account.id, token_id, now) | {"scope": " ".join(sorted(account.scopes))}
+        return self._claims(account.id, token_id, now, self.lifetime) | {"scope": " ".join(sorted(account.scopes))}
 
-    def _claims(self, subject: UUID, token_id: UUID, now: datetime) -> dict[str, Any]:
+    def _claims(self, subject: UUID, token_id: UUID, now: datetime, lifetime: timedelta) -> dict[str, Any]:
         issued = int(now.timestamp())
         return {
             "iss": self.issuer,
@@ -36,7 +36,7 @@ class TokenTerms:
             "sub": str(subject),
             "jti": str(token_id),
             "iat": issued,
-            "exp": issued + int(self.lifetime.total_seconds()),
+            "exp": issued + int(lifetime.total_seconds()),
         }
 
 

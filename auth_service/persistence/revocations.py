@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, cast, func, select
+from sqlalchemy import Text, bindparam, cast, delete, func, insert, select
 
 from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, TrustCursor
 from auth_service.persistence.tables import TransactionId, revocations
@@ -26,6 +26,10 @@ _SINCE = Statement(
 )
 
 
+_ADD = Statement(insert(revocations), columns=["session_id", "user_id", "least_epoch", "expires_at"])
+_FORGET = Statement(delete(revocations).where(revocations.c.expires_at < bindparam("before")))
+
+
 class SqlRevocations:
     """Revocations on one connection."""
 
@@ -36,6 +40,19 @@ class SqlRevocations:
         cursor = await self._connection.execute(_HORIZON.sql)
         row = await cursor.fetchone()
         return TrustCursor(int(row[0]) if row else 0)
+
+    async def add(self, revocation: Revocation) -> None:
+        values: dict[str, object] = {"session_id": None, "user_id": None, "least_epoch": None}
+        match revocation:
+            case SessionRevoked(session_id=session_id):
+                values["session_id"] = session_id
+            case EpochRaised(user_id=user_id, least_epoch=least_epoch):
+                values |= {"user_id": user_id, "least_epoch": least_epoch}
+        await _ADD.run(self._connection, **values, expires_at=revocation.expires_at)
+
+    async def forget(self, *, before: datetime) -> int:
+        cursor = await _FORGET.run(self._connection, before=before)
+        return cursor.rowcount
 
     async def since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
         rows = await self._connection.execute(_SINCE.sql, {"cursor": str(cursor), "now": now})

@@ -1,15 +1,83 @@
-"""Logins, in auth.sessions."""
+"""Sessions and their refresh tokens, in auth.sessions and auth.refresh_tokens."""
 
-from sqlalchemy import insert
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.errors import AccountGone
-from auth_service.domain.sessions import Session
-from auth_service.persistence.tables import sessions
+from auth_service.domain.sessions import RefreshToken, Session
+from auth_service.persistence.tables import refresh_tokens, sessions
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
+from chassis.kernel import Page, PageRequest
+
+_COLUMNS = (
+    sessions.c.id,
+    sessions.c.user_id,
+    sessions.c.created_at,
+    sessions.c.expires_at,
+    sessions.c.used_at,
+    sessions.c.ended_at,
+)
 
 _ADD = Statement(insert(sessions))
+_LOCK = Statement(select(*_COLUMNS).where(sessions.c.id == bindparam("session_id")).with_for_update())
+_USE = Statement(
+    update(sessions).values(used_at=bindparam("now")).where(sessions.c.id == bindparam("session_id")),
+    columns=["used_at"],
+)
+_END = Statement(
+    update(sessions)
+    .values(ended_at=bindparam("now"))
+    .where(sessions.c.id == bindparam("session_id"), sessions.c.ended_at.is_(None)),
+    columns=["ended_at"],
+)
+_END_OTHERS = Statement(
+    update(sessions)
+    .values(ended_at=bindparam("now"))
+    .where(
+        sessions.c.user_id == bindparam("owner_id"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.id.is_distinct_from(bindparam("kept_id", type_=sessions.c.id.type)),
+    ),
+    columns=["ended_at"],
+)
+_FORGET = Statement(
+    delete(sessions).where(or_(sessions.c.expires_at < bindparam("before"), sessions.c.ended_at < bindparam("before")))
+)
+
+_ADD_TOKEN = Statement(insert(refresh_tokens), columns=["digest", "session_id", "expires_at"])
+_SESSION_OF = Statement(select(refresh_tokens.c.session_id).where(refresh_tokens.c.digest == bindparam("token_digest")))
+_SPEND = Statement(
+    update(refresh_tokens)
+    .values(spent_at=bindparam("now"))
+    .where(refresh_tokens.c.digest == bindparam("token_digest"), refresh_tokens.c.spent_at.is_(None))
+    .returning(refresh_tokens.c.expires_at),
+    columns=["spent_at"],
+)
+_SPEND_ALL = Statement(
+    update(refresh_tokens)
+    .values(spent_at=bindparam("now"))
+    .where(refresh_tokens.c.session_id == bindparam("of_session"), refresh_tokens.c.spent_at.is_(None)),
+    columns=["spent_at"],
+)
+
+
+def _page(behind: ColumnElement[bool] | None = None) -> Statement:
+    running = and_(
+        sessions.c.user_id == bindparam("owner_id"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > bindparam("now"),
+    )
+    rows = select(*_COLUMNS).where(running if behind is None else and_(running, behind))
+    return Statement(rows.order_by(sessions.c.id.desc()).limit(bindparam("most")))
+
+
+_FIRST_PAGE = _page()
+_NEXT_PAGE = _page(sessions.c.id < bindparam("behind"))
 
 
 class SqlSessions:
@@ -20,12 +88,54 @@ class SqlSessions:
 
     async def add(self, session: Session) -> None:
         with constraints({"sessions_user_exists": AccountGone}):
-            await self._connection.execute(
-                _ADD.sql,
-                {
-                    "id": session.id,
-                    "user_id": session.user_id,
-                    "created_at": session.created_at,
-                    "expires_at": session.expires_at,
-                },
+            await _ADD.run(
+                self._connection,
+                id=session.id,
+                user_id=session.user_id,
+                created_at=session.created_at,
+                expires_at=session.expires_at,
+                used_at=session.used_at,
+                ended_at=session.ended_at,
             )
+
+    async def lock(self, session_id: UUID) -> Session | None:
+        cursor = await _LOCK.run(self._connection, session_id=session_id)
+        row = await cursor.fetchone()
+        return Session(*row) if row else None
+
+    async def page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[Session]:
+        most = request.size + 1
+        if behind := request.after_id:
+            cursor = await _NEXT_PAGE.run(self._connection, owner_id=user_id, now=now, most=most, behind=behind)
+        else:
+            cursor = await _FIRST_PAGE.run(self._connection, owner_id=user_id, now=now, most=most)
+        return request.page([Session(*row) for row in await cursor.fetchall()], lambda session: session.id.bytes)
+
+    async def use(self, session_id: UUID, *, now: datetime) -> None:
+        await _USE.run(self._connection, session_id=session_id, now=now)
+
+    async def end(self, session_id: UUID, *, now: datetime) -> None:
+        await _END.run(self._connection, session_id=session_id, now=now)
+
+    async def end_all(self, user_id: UUID, *, but: UUID | None = None, now: datetime) -> None:
+        await _END_OTHERS.run(self._connection, owner_id=user_id, kept_id=but, now=now)
+
+    async def forget(self, *, before: datetime) -> int:
+        cursor = await _FORGET.run(self._connection, before=before)
+        return cursor.rowcount
+
+    async def add_token(self, token: RefreshToken, session_id: UUID, *, expires_at: datetime) -> None:
+        await _ADD_TOKEN.run(self._connection, digest=token.digest, session_id=session_id, expires_at=expires_at)
+
+    async def session_of(self, token: RefreshToken) -> UUID | None:
+        cursor = await _SESSION_OF.run(self._connection, token_digest=token.digest)
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+    async def spend(self, token: RefreshToken, *, now: datetime) -> datetime | None:
+        cursor = await _SPEND.run(self._connection, token_digest=token.digest, now=now)
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+    async def spend_all(self, session_id: UUID, *, now: datetime) -> None:
+        await _SPEND_ALL.run(self._connection, of_session=session_id, now=now)

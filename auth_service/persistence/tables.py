@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import UserDefinedType
 
 
@@ -50,6 +50,25 @@ sessions = Table(
     Column("user_id", Uuid),
     Column("created_at", TIMESTAMP(timezone=True)),
     Column("expires_at", TIMESTAMP(timezone=True)),
+    Column("used_at", TIMESTAMP(timezone=True)),
+    Column("ended_at", TIMESTAMP(timezone=True)),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("session_id", Uuid),
+    Column("expires_at", TIMESTAMP(timezone=True)),
+    Column("spent_at", TIMESTAMP(timezone=True)),
+)
+
+login_attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("paid_at", TIMESTAMP(timezone=True)),
+    Column("noted_at", TIMESTAMP(timezone=True)),
 )
 
 service_accounts = Table(
@@ -84,4 +103,16 @@ revocations = Table(
     Column("user_id", Uuid),
     Column("least_epoch", BigInteger),
     Column("expires_at", TIMESTAMP(timezone=True)),
+)
+
+security_events = Table(
+    "security_events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("occurred_at", TIMESTAMP(timezone=True)),
+    Column("kind", Text),
+    Column("actor_id", Uuid),
+    Column("subject_id", Uuid),
+    Column("request_id", Text),
+    Column("details", JSONB),
 )

@@ -2,7 +2,9 @@
 
 from sqlalchemy import bindparam, func, select
 
+from auth_service.persistence.login_attempts import SqlLoginAttempts
 from auth_service.persistence.revocations import SqlRevocations
+from auth_service.persistence.security_events import SqlSecurityEvents
 from auth_service.persistence.service_accounts import SqlServiceAccounts
 from auth_service.persistence.sessions import SqlSessions
 from auth_service.persistence.signing_keys import SqlSigningKeys
@@ -22,6 +24,8 @@ class SqlAuthReading(SqlReading):
     services: SqlServiceAccounts
     keys: SqlSigningKeys
     revocations: SqlRevocations
+    events: SqlSecurityEvents
+    attempts: SqlLoginAttempts
 
     def bind(self, connection: Connection) -> None:
         self.users = SqlUsers(connection)
@@ -29,6 +33,8 @@ class SqlAuthReading(SqlReading):
         self.services = SqlServiceAccounts(connection)
         self.keys = SqlSigningKeys(connection)
         self.revocations = SqlRevocations(connection)
+        self.events = SqlSecurityEvents(connection)
+        self.attempts = SqlLoginAttempts(connection)
 
 
 class SqlAuthUnitOfWork(SqlAuthReading, SqlUnitOfWork):

@@ -19,6 +19,14 @@ _USER = (users.c.id, users.c.username, users.c.email, users.c.role, users.c.crea
 _ADD = Statement(insert(users))
 _GET = Statement(select(*_USER).where(users.c.id == bindparam("id")))
 _LOGIN_OF = Statement(select(*_USER, users.c.password_hash).where(users.c.email_key == bindparam("email_key")))
+_LOGIN = select(*_USER, users.c.password_hash).where(users.c.id == bindparam("id"))
+_LOGIN_BY_ID, _LOCK = Statement(_LOGIN), Statement(_LOGIN.with_for_update())
+_CHANGE_PASSWORD = Statement(
+    update(users)
+    .values(password_hash=bindparam("new"), epoch=bindparam("new_epoch"))
+    .where(users.c.id == bindparam("user_id")),
+    columns=["password_hash", "epoch"],
+)
 _HAS_ROLE = Statement(select(exists().where(users.c.role == bindparam("role"))))
 _REPLACE_HASH = Statement(
     update(users)
@@ -58,9 +66,16 @@ class SqlUsers:
         return _user(row) if row else None
 
     async def login_of(self, email: str) -> StoredLogin | None:
-        cursor = await self._connection.execute(_LOGIN_OF.sql, {"email_key": account_key(email)})
-        row = await cursor.fetchone()
-        return StoredLogin(_user(row), password_hash=row[len(_USER)]) if row else None
+        return await self._login(_LOGIN_OF, email_key=account_key(email))
+
+    async def login(self, user_id: UUID) -> StoredLogin | None:
+        return await self._login(_LOGIN_BY_ID, id=user_id)
+
+    async def lock(self, user_id: UUID) -> StoredLogin | None:
+        return await self._login(_LOCK, id=user_id)
+
+    async def change_password(self, user: User, *, password_hash: str) -> None:
+        await _CHANGE_PASSWORD.run(self._connection, user_id=user.id, new=password_hash, new_epoch=user.epoch)
 
     async def has_role(self, role: Role) -> bool:
         cursor = await self._connection.execute(_HAS_ROLE.sql, {"role": role.value})
@@ -69,6 +84,11 @@ class SqlUsers:
 
     async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> None:
         await self._connection.execute(_REPLACE_HASH.sql, {"user_id": user_id, "old": old, "new": new})
+
+    async def _login(self, statement: Statement, **values: Any) -> StoredLogin | None:
+        cursor = await statement.run(self._connection, **values)
+        row = await cursor.fetchone()
+        return StoredLogin(_user(row), password_hash=row[len(_USER)]) if row else None
 
 
 def _user(row: Sequence[Any]) -> User:

@@ -16,6 +16,8 @@ from auth_service.usecases.accounts import Register
 from auth_service.usecases.keys import GetPublicKeys
 from auth_service.usecases.login import LogIn
 from auth_service.usecases.service_accounts import IssueServiceToken
+from auth_service.usecases.sessions import LogOut, RefreshSession
+from chassis.rpc.request_context import current_caller
 
 Context = ServicerContext[Any, Any]
 
@@ -28,11 +30,15 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         *,
         register: Register,
         log_in: LogIn,
+        refresh_session: RefreshSession,
+        log_out: LogOut,
         issue_service_token: IssueServiceToken,
         get_public_keys: GetPublicKeys,
     ) -> None:
         self._register = register
         self._log_in = log_in
+        self._refresh_session = refresh_session
+        self._log_out = log_out
         self._issue_service_token = issue_service_token
         self._get_public_keys = get_public_keys
 
@@ -40,7 +46,19 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         return user_to_proto(await self._register(registration_from_proto(request)))
 
     async def Login(self, request: auth_service_pb2.LoginRequest, context: Context) -> auth_service_pb2.LoginResponse:
-        return login_to_proto(await self._log_in(request.email, request.password))
+        password = request.password if request.HasField("password") else None
+        return login_to_proto(await self._log_in(request.email, password))
+
+    async def RefreshToken(
+        self, request: auth_service_pb2.RefreshTokenRequest, context: Context
+    ) -> auth_service_pb2.LoginResponse:
+        return login_to_proto(await self._refresh_session(request.refresh_token))
+
+    async def Logout(
+        self, request: auth_service_pb2.LogoutRequest, context: Context
+    ) -> auth_service_pb2.LogoutResponse:
+        await self._log_out(current_caller())
+        return auth_service_pb2.LogoutResponse()
 
     async def IssueServiceToken(
         self, request: auth_service_pb2.IssueServiceTokenRequest, context: Context

@@ -11,5 +11,7 @@ STATUS: StatusTable = {
     errors.EmailTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.ServiceNameTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.SessionNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.TooManyAttempts: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PasswordChecksBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }

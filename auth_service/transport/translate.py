@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from taskmanager.auth.v1 import auth_service_pb2, user_pb2
+from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
 from auth_service.domain.accounts import Registration, User
 from auth_service.domain.keys import SigningKey
+from auth_service.domain.sessions import Session
 from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, TrustState
-from auth_service.usecases.login import LoggedIn
 from auth_service.usecases.service_accounts import ServiceToken
-from chassis.kernel import Role
+from auth_service.usecases.session_keeping import LoggedIn
+from chassis.kernel import Caller, Page, Role
 from chassis.tokens import ALGORITHM
 
 TOKEN_TYPE = "Bearer"  # noqa: S105 - RFC 6750, how a token is used; no secret
@@ -50,9 +51,26 @@ def user_to_proto(user: User) -> user_pb2.User:
 def login_to_proto(login: LoggedIn) -> auth_service_pb2.LoginResponse:
     return auth_service_pb2.LoginResponse(
         access_token=login.token.value,
+        refresh_token=login.refresh_token.value,
         token_type=TOKEN_TYPE,
         expires_in=_seconds(login.token.lifetime),
         user=user_to_proto(login.user),
+    )
+
+
+def sessions_to_proto(page: Page[Session], caller: Caller) -> user_service_pb2.ListSessionsResponse:
+    return user_service_pb2.ListSessionsResponse(
+        sessions=[
+            user_service_pb2.Session(
+                id=str(session.id),
+                created_at=timestamp(session.created_at),
+                used_at=timestamp(session.used_at),
+                expires_at=timestamp(session.expires_at),
+                current=session.id == caller.session_id,
+            )
+            for session in page.items
+        ],
+        next_page_token=page.next_token,
     )
 
 

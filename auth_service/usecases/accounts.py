@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from auth_service.domain.accounts import Registration, User
 from auth_service.domain.errors import AccountGone
+from auth_service.domain.events import EventKind
 from auth_service.domain.passwords import PasswordRules
+from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
 from chassis.kernel import Caller, Clock, NewId, Role
 
@@ -16,6 +18,7 @@ class Register:
     begin: Begin
     hasher: PasswordHasher
     rules: PasswordRules
+    events: EventLog
     now: Clock
     new_id: NewId
 
@@ -26,6 +29,7 @@ class Register:
         password_hash = await self.hasher.hash(registration.password)
         async with self.begin() as work:
             await work.users.add(user, password_hash=password_hash)
+            await self.events.record(work, EventKind.REGISTERED, actor=None, subject=user.id, role=user.role.value)
             await work.commit()
         return user
 
@@ -37,6 +41,7 @@ class CreateAdmin:
     begin: Begin
     hasher: PasswordHasher
     rules: PasswordRules
+    events: EventLog
     now: Clock
     new_id: NewId
 
@@ -49,6 +54,7 @@ class CreateAdmin:
             if only_first and await work.users.has_role(Role.ADMIN):
                 return None
             await work.users.add(user, password_hash=password_hash)
+            await self.events.record(work, EventKind.REGISTERED, actor=None, subject=user.id, role=user.role.value)
             await work.commit()
         return user
 

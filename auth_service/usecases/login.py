@@ -2,50 +2,52 @@
 
 from dataclasses import dataclass
 
-from auth_service.domain.accounts import StoredLogin, User
-from auth_service.domain.errors import InvalidCredentials
-from auth_service.domain.sessions import Session
-from auth_service.domain.tokens import AccessToken
+from auth_service.domain.accounts import StoredLogin
+from auth_service.domain.errors import InvalidCredentials, PasswordChecksBusy
+from auth_service.domain.events import EventKind
+from auth_service.domain.throttling import attempts_on
+from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
-from auth_service.usecases.tokens import TokenIssuer
-from chassis.kernel import Clock, MissingField, NewId, refuse
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """The account and the token that speaks for it."""
-
-    user: User
-    token: AccessToken
+from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
+from auth_service.usecases.throttle import LoginThrottle
+from chassis.kernel import MissingField, refuse
 
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """Turns an email and a password into a session and its first token."""
+    """Turns an email and a password into a session and its first tokens."""
 
     read: Read
     begin: Begin
     hasher: PasswordHasher
-    tokens: TokenIssuer
-    now: Clock
-    new_id: NewId
+    throttle: LoginThrottle
+    keeper: SessionKeeper
+    events: EventLog
 
-    async def __call__(self, email: str, password: str) -> LoggedIn:
-        """The account and its token.
+    async def __call__(self, email: str, password: str | None) -> LoggedIn:
+        """The account and its tokens.
 
         Raises:
-            MissingField: one of the two is empty.
+            MissingField: one of the two was not given. An empty password was: it is a wrong one.
             InvalidCredentials: they fit no account that may log in. Whether the account exists, is disabled or has
                 another password shows neither in the error nor in the work done (OWASP ASVS 5.0, 6.3.8).
+            TooManyAttempts: this account, or all together, have been tried too often.
             PasswordChecksBusy: too many passwords wait to be checked.
 
         """
-        given = {"email": email, "password": password}
-        refuse([MissingField(field=field) for field, value in given.items() if not value])
+        missing = {"email": not email, "password": password is None}
+        refuse([MissingField(field=field) for field, absent in missing.items() if absent])
+        password = password or ""
+        await self.throttle.take(email)
         async with self.read() as reading:
             found = await reading.users.login_of(email)
-        fits = await self.hasher.matches(password, found.password_hash if found else None)
+        try:
+            fits = await self.hasher.matches(password, found.password_hash if found else None)
+        except PasswordChecksBusy:
+            await self.throttle.give_back(email)
+            raise
         if found is None or not fits or found.user.disabled:
+            await self._note_refusal(found)
             raise InvalidCredentials
         return await self._open_session(found, password)
 
@@ -53,18 +55,22 @@ class LogIn:
         outdated = self.hasher.is_outdated(found.password_hash)
         # The password is at hand only now, so this is when a hash of older parameters can be replaced.
         renewed = await self.hasher.hash(password) if outdated else found.password_hash
-        now = self.now()
-        session = Session(
-            id=self.new_id(),
-            user_id=found.user.id,
-            created_at=now,
-            expires_at=now + self.tokens.terms.lifetime,  # it can't be prolonged yet, so it lives as long as its token
-        )
         async with self.begin() as work:
+            # Locked, so that a change of the password ends this session too or was there first.
+            known = await work.users.lock(found.user.id)
+            if known is None or known.user != found.user:
+                raise InvalidCredentials
             if outdated:
                 await work.users.replace_password_hash(found.user.id, old=found.password_hash, new=renewed)
-            await work.sessions.add(session)
-            # The epoch is the one read with the hash: a change since then has raised it and so ended this token.
-            token = await self.tokens.for_user(work.keys, found.user, session)
+            # Failures before a success say nothing any more (NIST SP 800-63B-4 section 3.2.2).
+            await work.attempts.clear(attempts_on(found.user.email))
+            logged_in = await self.keeper.open(work, found.user)
+            await self.events.record(work, EventKind.LOGGED_IN, actor=found.user.id, subject=found.user.id)
             await work.commit()
-        return LoggedIn(user=found.user, token=token)
+        return logged_in
+
+    async def _note_refusal(self, found: StoredLogin | None) -> None:
+        async with self.begin() as work:
+            subject = found.user.id if found else None
+            await self.events.record(work, EventKind.LOGIN_REFUSED, actor=None, subject=subject)
+            await work.commit()

@@ -1,17 +1,19 @@
 """What the use cases need of the world, in their own words. Adapters stand in persistence/ and crypto/."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
 from uuid import UUID
 
 from auth_service.domain.accounts import StoredLogin, User
+from auth_service.domain.events import SecurityEvent
 from auth_service.domain.keys import SigningKey
 from auth_service.domain.service_accounts import ServiceAccount
-from auth_service.domain.sessions import Session
+from auth_service.domain.sessions import RefreshToken, Session
+from auth_service.domain.throttling import Allowance
 from auth_service.domain.trust import Revocation, TrustCursor
-from chassis.kernel import Role
+from chassis.kernel import Page, PageRequest, Role
 
 
 class Users(Protocol):
@@ -26,6 +28,15 @@ class Users(Protocol):
     async def login_of(self, email: str) -> StoredLogin | None:
         """The account that logs in with this email, however it is spelt."""
 
+    async def login(self, user_id: UUID) -> StoredLogin | None:
+        """The account of this id, with its hash."""
+
+    async def lock(self, user_id: UUID) -> StoredLogin | None:
+        """The account and its hash, kept from changing until the work is over."""
+
+    async def change_password(self, user: User, *, password_hash: str) -> None:
+        """Keeps the hash of a new password, and the epoch that the account has now."""
+
     async def has_role(self, role: Role) -> bool:
         """Whether anyone has this role."""
 
@@ -34,10 +45,59 @@ class Users(Protocol):
 
 
 class Sessions(Protocol):
-    """Logins."""
+    """Logins, and the refresh tokens that prolong them."""
 
     async def add(self, session: Session) -> None:
         """Keeps a new session; AccountGone when its user no longer exists."""
+
+    async def lock(self, session_id: UUID) -> Session | None:
+        """The session of this id, kept from changing until the work is over."""
+
+    async def page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[Session]:
+        """A user's sessions that run, newest first."""
+
+    async def use(self, session_id: UUID, *, now: datetime) -> None:
+        """Notes that the session got new tokens."""
+
+    async def end(self, session_id: UUID, *, now: datetime) -> None:
+        """Ends a session."""
+
+    async def end_all(self, user_id: UUID, *, but: UUID | None = None, now: datetime) -> None:
+        """Ends a user's sessions, except perhaps one."""
+
+    async def forget(self, *, before: datetime) -> int:
+        """Drops sessions that came to their end before then, with their tokens; how many."""
+
+    async def add_token(self, token: RefreshToken, session_id: UUID, *, expires_at: datetime) -> None:
+        """Keeps a session's new refresh token."""
+
+    async def session_of(self, token: RefreshToken) -> UUID | None:
+        """The session that a refresh token was made for, spent or not."""
+
+    async def spend(self, token: RefreshToken, *, now: datetime) -> datetime | None:
+        """Spends a token; when it expires. None when it was spent before: of two at once, one gets that."""
+
+    async def spend_all(self, session_id: UUID, *, now: datetime) -> None:
+        """Spends whatever tokens a session has left."""
+
+
+class LoginAttempts(Protocol):
+    """How often passwords were tried, by what they were tried on."""
+
+    async def take(self, key: bytes, allowance: Allowance) -> timedelta | None:
+        """Counts an attempt; not beyond the allowance: then the time until there is one again."""
+
+    async def give_back(self, key: bytes, allowance: Allowance) -> None:
+        """Takes back an attempt."""
+
+    async def note(self, key: bytes, *, every: timedelta) -> bool:
+        """Whether it is time again to say that attempts are refused."""
+
+    async def clear(self, key: bytes) -> None:
+        """Forgets the attempts on an account whose owner has come."""
+
+    async def forget(self, *, before: datetime) -> int:
+        """Drops what means nothing any more; how many."""
 
 
 class ServiceAccounts(Protocol):
@@ -69,8 +129,21 @@ class Revocations(Protocol):
     async def horizon(self) -> TrustCursor:
         """The cursor that everything committed from now on lies behind."""
 
+    async def add(self, revocation: Revocation) -> None:
+        """Ends tokens, from the moment that the work is committed."""
+
+    async def forget(self, *, before: datetime) -> int:
+        """Drops revocations that matched no token any more by then; how many."""
+
     async def since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
         """What was committed behind the cursor and still matters, oldest first."""
+
+
+class SecurityEvents(Protocol):
+    """The log of what happened to accounts and keys. Nothing in it is ever changed."""
+
+    async def add(self, event: SecurityEvent) -> None:
+        """Appends."""
 
 
 class Reading(Protocol):
@@ -84,6 +157,8 @@ class Reading(Protocol):
     @property
     def users(self) -> Users: ...
     @property
+    def sessions(self) -> Sessions: ...
+    @property
     def services(self) -> ServiceAccounts: ...
     @property
     def keys(self) -> SigningKeys: ...
@@ -95,7 +170,9 @@ class UnitOfWork(Reading, Protocol):
     """One transaction, inside `async with`. Leaving without commit undoes it."""
 
     @property
-    def sessions(self) -> Sessions: ...
+    def events(self) -> SecurityEvents: ...
+    @property
+    def attempts(self) -> LoginAttempts: ...
 
     async def alone(self, purpose: str) -> None:
         """Waits until no other unit of work has this purpose, and keeps others out until this one is over."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from auth_service.domain.accounts import User
@@ -37,4 +38,5 @@ class TokenIssuer:
         key = signing_key(await keys.all(), self.now())
         if key is None:
             raise Unavailable
-        return AccessToken(value=self.signer.sign(key, claims), lifetime=self.terms.lifetime)
+        lifetime = timedelta(seconds=claims["exp"] - claims["iat"])
+        return AccessToken(value=self.signer.sign(key, claims), lifetime=lifetime)

@@ -5,9 +5,10 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import grpc
+import jwt
 import pytest
 from taskmanager.auth.v1 import (
     auth_service_pb2,
@@ -76,6 +77,24 @@ class Door:
     async def login(self, email: str = "sonu@example.com", password: str = PASSWORD) -> auth_service_pb2.LoginResponse:
         return await self.auth.Login(auth_service_pb2.LoginRequest(email=email, password=password))
 
+    async def refresh(self, refresh_token: str) -> auth_service_pb2.LoginResponse:
+        return await self.auth.RefreshToken(auth_service_pb2.RefreshTokenRequest(refresh_token=refresh_token))
+
+    async def logout(self, token: str) -> auth_service_pb2.LogoutResponse:
+        return await self.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=bearer(token))
+
+    async def change_password(self, token: str, current: str, new: str) -> auth_service_pb2.LoginResponse:
+        request = user_service_pb2.ChangePasswordRequest(current_password=current, new_password=new)
+        return await self.users.ChangePassword(request, metadata=bearer(token))
+
+    async def sessions(self, token: str) -> list[user_service_pb2.Session]:
+        request = user_service_pb2.ListSessionsRequest()
+        return list((await self.users.ListSessions(request, metadata=bearer(token))).sessions)
+
+    async def revoke_session(self, token: str, session_id: str) -> user_service_pb2.RevokeSessionResponse:
+        request = user_service_pb2.RevokeSessionRequest(id=session_id)
+        return await self.users.RevokeSession(request, metadata=bearer(token))
+
     async def service_token(self, credential: str) -> auth_service_pb2.IssueServiceTokenResponse:
         return await self.auth.IssueServiceToken(auth_service_pb2.IssueServiceTokenRequest(credential=credential))
 
@@ -111,11 +130,25 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {token}"),)
 
 
+def claims(token: str) -> dict[str, Any]:
+    """What a token says, believed unseen."""
+    return jwt.decode(token, options={"verify_signature": False})
+
+
 async def refused(call: Awaitable[object]) -> RichStatus:
     """The status that a call is refused with."""
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await call
     return details_of(refusal.value)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Returns once it holds; for what another process or loop brings about."""
+    async with asyncio.timeout(15):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.05)
 
 
 async def until_refused(call: Callable[[], Awaitable[object]]) -> RichStatus:

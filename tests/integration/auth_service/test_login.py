@@ -78,6 +78,8 @@ async def test_a_stranger_a_wrong_password_and_a_disabled_account_get_one_answer
         ("nul\0@example.com", PASSWORD),
         ("sonu@example.com", "not the password"),
         ("sonu@example.com", PASSWORD + "\0"),
+        ("sonu@example.com", ""),
+        ("nobody@example.com", ""),
         ("gone@example.com", PASSWORD),
         ("gone@example.com", "not the password"),
     ):
@@ -91,13 +93,14 @@ async def test_a_stranger_a_wrong_password_and_a_disabled_account_get_one_answer
 
 async def test_what_is_missing_is_named_and_costs_nothing(door):
     before = hashes()
-    status = await refused(door.login("", ""))
+    status = await refused(door.auth.Login(auth_service_pb2.LoginRequest()))
     assert status.code == grpc.StatusCode.INVALID_ARGUMENT
     assert [(violation.field, violation.reason) for violation in status.violations] == [
         ("email", "MISSING_FIELD"),
         ("password", "MISSING_FIELD"),
     ]
-    assert [violation.field for violation in (await refused(door.login(password=""))).violations] == ["password"]
+    only_email = auth_service_pb2.LoginRequest(email="sonu@example.com")
+    assert [violation.field for violation in (await refused(door.auth.Login(only_email))).violations] == ["password"]
     assert hashes() == before
 
 

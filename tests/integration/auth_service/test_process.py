@@ -81,14 +81,18 @@ async def test_no_password_credential_or_token_is_ever_in_the_log_and_sigterm_en
         await refused(door.register("", password=canary[:8]))
         await refused(door.login(password=canary + "!"))
         login = await door.login(password=canary)
+        refreshed = await door.refresh(login.refresh_token)
+        await refused(door.refresh(login.refresh_token))
+        await refused(door.change_password(login.access_token, canary + "?", canary))
         await door.me(login.access_token)
         await refused(door.me(login.access_token + "x"))
         child.send_signal(signal.SIGTERM)
         output, _ = await asyncio.wait_for(child.communicate(), 20)
     assert child.returncode == 0
     log = output.decode()
-    assert log.count('"method": "/taskmanager.auth.v1.AuthService/') == 7
+    assert log.count('"method": "/taskmanager.auth.v1.AuthService/') == 9
     secrets = [canary, canary[:8], credential.partition(".")[2], token, login.access_token]
+    secrets += [login.refresh_token, refreshed.access_token, refreshed.refresh_token]
     assert [secret for secret in secrets if secret in log] == []
 
 
@@ -166,10 +170,11 @@ async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(
         "DELETE FROM auth.users",
         "UPDATE auth.users SET role = 'admin'",
         "UPDATE auth.users SET id = gen_random_uuid()",
-        "DELETE FROM auth.sessions",
+        "UPDATE auth.sessions SET user_id = gen_random_uuid()",
+        "DELETE FROM auth.refresh_tokens",
+        "UPDATE auth.refresh_tokens SET expires_at = now()",
         "DELETE FROM auth.signing_keys",
         "UPDATE auth.signing_keys SET public_key = ''",
-        "DELETE FROM auth.revocations",
         "UPDATE auth.revocations SET expires_at = now()",
         "INSERT INTO auth.revocations (transaction, session_id, expires_at) VALUES ('1', gen_random_uuid(), now())",
         "TRUNCATE auth.users CASCADE",

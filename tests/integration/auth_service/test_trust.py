@@ -5,6 +5,8 @@ import jwt
 import psycopg
 import pytest
 
+from chassis.rpc.trust import TrustPoller, TrustState
+from chassis.tokens import TokenRevoked, TokenVerifier
 from tests.integration.auth_service.door import refused, until_refused
 
 REVOKE = """
@@ -93,3 +95,29 @@ async def test_a_raised_epoch_ends_every_older_token_of_the_user_and_none_of_the
         connection.execute(RAISE_EPOCH, [user.id, 1])
     assert (await until_refused(lambda: door.me(old))).reason == "TOKEN_REVOKED"
     assert (await door.me((await door.login()).access_token)).username == "sonu"
+
+
+async def test_a_verifier_that_was_cut_off_misses_nothing_when_it_is_back(door, token):
+    await door.register()
+    login = await door.login()
+    is_cut_off = False
+
+    async def fetch(cursor):
+        if is_cut_off:
+            raise ConnectionError
+        return await door.trust_state(token, cursor)
+
+    state = TrustState()
+    poller = TrustPoller(state=state, fetch=fetch)
+    verifier = TokenVerifier(trust=state, issuer="taskmanager", audience="taskmanager")
+    await poller.poll()
+    is_cut_off = True
+    await poller.poll()
+    await door.logout(login.access_token)
+    await poller.poll()
+    # An outage logs no one out, and hides no logout for good.
+    assert verifier.verify(login.access_token).session_id
+    is_cut_off = False
+    await poller.poll()
+    with pytest.raises(TokenRevoked):
+        verifier.verify(login.access_token)

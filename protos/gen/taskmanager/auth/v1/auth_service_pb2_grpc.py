@@ -46,6 +46,16 @@ class AuthServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
                 _registered_method=True)
+        self.RefreshToken = channel.unary_unary(
+                '/taskmanager.auth.v1.AuthService/RefreshToken',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+                _registered_method=True)
+        self.Logout = channel.unary_unary(
+                '/taskmanager.auth.v1.AuthService/Logout',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+                _registered_method=True)
         self.IssueServiceToken = channel.unary_unary(
                 '/taskmanager.auth.v1.AuthService/IssueServiceToken',
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.IssueServiceTokenRequest.SerializeToString,
@@ -71,9 +81,26 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Returns an access token for an email and a password. INVALID_ARGUMENT when one is missing, UNAUTHENTICATED when
-        they don't fit an account that may log in (never said which), RESOURCE_EXHAUSTED with a time to wait when too
-        many passwords are being checked.
+        """Opens a session for an email and a password and returns its first tokens. INVALID_ARGUMENT when one is missing,
+        UNAUTHENTICATED when they don't fit an account that may log in (never said which), RESOURCE_EXHAUSTED with a time
+        to wait when the account's password was tried too often or too many are being checked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefreshToken(self, request, context):
+        """Returns new tokens for a refresh token, and the account with the role that it has by now. Each refresh token is
+        good once: whoever sends a spent one ends the whole session, for one of the two who hold it is a thief (RFC 9700
+        section 4.14.2). UNAUTHENTICATED for one that is spent, expired or unknown, and when the session has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Logout(self, request, context):
+        """Ends the session that the access token belongs to: its refresh token at once, its access tokens within seconds
+        everywhere. UNAUTHENTICATED without a good token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,6 +133,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.Login,
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.SerializeToString,
+            ),
+            'RefreshToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefreshToken,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.SerializeToString,
+            ),
+            'Logout': grpc.unary_unary_rpc_method_handler(
+                    servicer.Logout,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.SerializeToString,
             ),
             'IssueServiceToken': grpc.unary_unary_rpc_method_handler(
                     servicer.IssueServiceToken,
@@ -173,6 +210,60 @@ class AuthService:
             '/taskmanager.auth.v1.AuthService/Login',
             taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefreshToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.AuthService/RefreshToken',
+            taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Logout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.AuthService/Logout',
+            taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -23,21 +23,48 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from taskmanager.auth.v1 import auth_service_pb2 as taskmanager_dot_auth_dot_v1_dot_auth__service__pb2
 from taskmanager.auth.v1 import user_pb2 as taskmanager_dot_auth_dot_v1_dot_user__pb2
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/user_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x17\n\x15GetCurrentUserRequest2\x95\x01\n\x0bUserService\x12\x85\x01\n\x0eGetCurrentUser\x12*.taskmanager.auth.v1.GetCurrentUserRequest\x1a\x19.taskmanager.auth.v1.User\",\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/meb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/user_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&taskmanager/auth/v1/auth_service.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x17\n\x15GetCurrentUserRequest\"S\n\x15\x43hangePasswordRequest\x12\x1e\n\x10\x63urrent_password\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cnew_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb3\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07used_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x05 \x01(\x08\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x14ListSessionsResponse\x12.\n\x08sessions\x18\x01 \x03(\x0b\x32\x1c.taskmanager.auth.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14RevokeSessionRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x17\n\x15RevokeSessionResponse2\xfa\x04\n\x0bUserService\x12\x85\x01\n\x0eGetCurrentUser\x12*.taskmanager.auth.v1.GetCurrentUserRequest\x1a\x19.taskmanager.auth.v1.User\",\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/me\x12\xa0\x01\n\x0e\x43hangePassword\x12*.taskmanager.auth.v1.ChangePasswordRequest\x1a\".taskmanager.auth.v1.LoginResponse\">\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/me:changePassword:\x01*\x12\x9a\x01\n\x0cListSessions\x12(.taskmanager.auth.v1.ListSessionsRequest\x1a).taskmanager.auth.v1.ListSessionsResponse\"5\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/me/sessions\x12\xa2\x01\n\rRevokeSession\x12).taskmanager.auth.v1.RevokeSessionRequest\x1a*.taskmanager.auth.v1.RevokeSessionResponse\":\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1/me/sessions/{id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.auth.v1.user_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._loaded_options = None
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._serialized_options = b'\342A\001\002'
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
+  _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\342A\001\002'
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\014\022\n/api/v1/me'
-  _globals['_GETCURRENTUSERREQUEST']._serialized_start=163
-  _globals['_GETCURRENTUSERREQUEST']._serialized_end=186
-  _globals['_USERSERVICE']._serialized_start=189
-  _globals['_USERSERVICE']._serialized_end=338
+  _globals['_USERSERVICE'].methods_by_name['ChangePassword']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\036\"\031/api/v1/me:changePassword:\001*'
+  _globals['_USERSERVICE'].methods_by_name['ListSessions']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\025\022\023/api/v1/me/sessions'
+  _globals['_USERSERVICE'].methods_by_name['RevokeSession']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['RevokeSession']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\032*\030/api/v1/me/sessions/{id}'
+  _globals['_GETCURRENTUSERREQUEST']._serialized_start=269
+  _globals['_GETCURRENTUSERREQUEST']._serialized_end=292
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=294
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=377
+  _globals['_SESSION']._serialized_start=380
+  _globals['_SESSION']._serialized_end=559
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=561
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=621
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=623
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=718
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=720
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=760
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=762
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=785
+  _globals['_USERSERVICE']._serialized_start=788
+  _globals['_USERSERVICE']._serialized_end=1422
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from taskmanager.auth.v1 import auth_service_pb2 as taskmanager_dot_auth_dot_v1_dot_auth__service__pb2
 from taskmanager.auth.v1 import user_pb2 as taskmanager_dot_auth_dot_v1_dot_user__pb2
 from taskmanager.auth.v1 import user_service_pb2 as taskmanager_dot_auth_dot_v1_dot_user__service__pb2
 
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class UserServiceStub:
-    """UserService answers about accounts.
+    """UserService keeps accounts and their sessions.
     """
 
     def __init__(self, channel):
@@ -41,14 +42,54 @@ class UserServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
                 _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/ChangePassword',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+                _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/ListSessions',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeSession = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/RevokeSession',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.FromString,
+                _registered_method=True)
 
 
 class UserServiceServicer:
-    """UserService answers about accounts.
+    """UserService keeps accounts and their sessions.
     """
 
     def GetCurrentUser(self, request, context):
         """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Changes the caller's password, ends all their other sessions and returns new tokens for this one: the old ones
+        are no longer good. INVALID_ARGUMENT when a password is missing, the current one is wrong or the new one is not
+        acceptable, RESOURCE_EXHAUSTED with a time to wait as at Login.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """Returns a page of the caller's sessions that still run, newest first. INVALID_ARGUMENT for a page token that is
+        not this list's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSession(self, request, context):
+        """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
+        session that still runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,6 +103,21 @@ def add_UserServiceServicer_to_server(servicer, server):
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
             ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListSessionsRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'RevokeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSession,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'taskmanager.auth.v1.UserService', rpc_method_handlers)
@@ -71,7 +127,7 @@ def add_UserServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class UserService:
-    """UserService answers about accounts.
+    """UserService keeps accounts and their sessions.
     """
 
     @staticmethod
@@ -91,6 +147,87 @@ class UserService:
             '/taskmanager.auth.v1.UserService/GetCurrentUser',
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/ChangePassword',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ChangePasswordRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/ListSessions',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListSessionsRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/RevokeSession',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ Accounts after registration."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from taskmanager.auth.v1 import auth_service_pb2 as _auth_service_pb2
 from taskmanager.auth.v1 import user_pb2 as _user_pb2
 from taskmanager.auth.v1 import user_service_pb2 as _user_service_pb2
 import abc as _abc_1
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class UserServiceStub:
-    """UserService answers about accounts."""
+    """UserService keeps accounts and their sessions."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,17 +37,43 @@ class UserServiceStub:
     def __new__(cls, channel: _aio.Channel) -> UserServiceAsyncStub: ...
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.GetCurrentUserRequest, _user_pb2.User]
     """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token."""
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]
+    """Changes the caller's password, ends all their other sessions and returns new tokens for this one: the old ones
+    are no longer good. INVALID_ARGUMENT when a password is missing, the current one is wrong or the new one is not
+    acceptable, RESOURCE_EXHAUSTED with a time to wait as at Login.
+    """
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]
+    """Returns a page of the caller's sessions that still run, newest first. INVALID_ARGUMENT for a page token that is
+    not this list's.
+    """
+    RevokeSession: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.RevokeSessionRequest, _user_service_pb2.RevokeSessionResponse]
+    """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
+    session that still runs.
+    """
 
 @_typing.type_check_only
 class UserServiceAsyncStub(UserServiceStub):
-    """UserService answers about accounts."""
+    """UserService keeps accounts and their sessions."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetCurrentUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token."""
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
+    """Changes the caller's password, ends all their other sessions and returns new tokens for this one: the old ones
+    are no longer good. INVALID_ARGUMENT when a password is missing, the current one is wrong or the new one is not
+    acceptable, RESOURCE_EXHAUSTED with a time to wait as at Login.
+    """
+    ListSessions: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """Returns a page of the caller's sessions that still run, newest first. INVALID_ARGUMENT for a page token that is
+    not this list's.
+    """
+    RevokeSession: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RevokeSessionRequest, _user_service_pb2.RevokeSessionResponse]  # type: ignore[assignment]
+    """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
+    session that still runs.
+    """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
-    """UserService answers about accounts."""
+    """UserService keeps accounts and their sessions."""
 
     @_abc_1.abstractmethod
     def GetCurrentUser(
@@ -55,5 +82,36 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
         """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token."""
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _user_service_pb2.ChangePasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
+        """Changes the caller's password, ends all their other sessions and returns new tokens for this one: the old ones
+        are no longer good. INVALID_ARGUMENT when a password is missing, the current one is wrong or the new one is not
+        acceptable, RESOURCE_EXHAUSTED with a time to wait as at Login.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _user_service_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.ListSessionsResponse, _abc.Awaitable[_user_service_pb2.ListSessionsResponse]]:
+        """Returns a page of the caller's sessions that still run, newest first. INVALID_ARGUMENT for a page token that is
+        not this list's.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeSession(
+        self,
+        request: _user_service_pb2.RevokeSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.RevokeSessionResponse, _abc.Awaitable[_user_service_pb2.RevokeSessionResponse]]:
+        """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
+        session that still runs.
+        """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

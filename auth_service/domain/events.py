@@ -1,0 +1,38 @@
+"""What happened to accounts and keys, for who has to find out later (OWASP ASVS 5.0, 16.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    REGISTERED = "registered"
+    LOGGED_IN = "logged_in"
+    LOGIN_REFUSED = "login_refused"
+    LOGIN_THROTTLED = "login_throttled"
+    LOGGED_OUT = "logged_out"
+    SESSION_REVOKED = "session_revoked"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a name
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
+    PASSWORD_REFUSED = "password_refused"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityEvent:
+    """One entry of the log.
+
+    `actor_id` did it, `subject_id` it was done to; None where nobody was identified. Details are words of ours and
+    ids, never what somebody typed: people type passwords into the wrong field, and terminals obey what is printed.
+    """
+
+    id: UUID
+    occurred_at: datetime
+    kind: EventKind
+    actor_id: UUID | None
+    subject_id: UUID | None
+    request_id: str
+    details: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,25 @@
+"""Writing down what happened, in the transaction in which it happens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from auth_service.domain.events import EventKind, SecurityEvent
+from auth_service.usecases.ports import UnitOfWork
+from chassis.kernel import Clock, NewId
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """Makes entries of the security log."""
+
+    now: Clock
+    new_id: NewId
+    request_id: Callable[[], str]
+
+    async def record(
+        self, work: UnitOfWork, kind: EventKind, *, actor: UUID | None, subject: UUID | None, **details: str
+    ) -> None:
+        """Appends an entry; it lasts if the work is committed."""
+        event = SecurityEvent(self.new_id(), self.now(), kind, actor, subject, self.request_id(), details)
+        await work.events.add(event)

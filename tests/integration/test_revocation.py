@@ -1,0 +1,73 @@
+"""What ends at auth_service ends at task_service too, within seconds: calls and open streams."""
+
+import asyncio
+
+import grpc
+from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2, user_service_pb2_grpc
+from taskmanager.imports.v1 import import_service_pb2
+from taskmanager.tasks.v1 import task_service_pb2
+
+from chassis.rpc.errors import details_of
+from tests.integration.conftest import PASSWORD
+
+FILE = b"title\nBuy milk\n"
+REVOKED = (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
+
+
+async def upload():
+    yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions(file_name="tasks.csv"))
+    yield import_service_pb2.UploadImportRequest(chunk=FILE)
+    yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
+
+
+async def end_of(stream):
+    """The status that a stream ends with."""
+    try:
+        async with asyncio.timeout(20):
+            async for _ in stream:
+                pass
+    except grpc.aio.AioRpcError as error:
+        status = details_of(error)
+        return status.code, status.reason
+    raise AssertionError("the stream came to a good end")
+
+
+async def until_turned_away(system, person):
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=person.metadata)
+            except grpc.aio.AioRpcError as error:
+                status = details_of(error)
+                return status.code, status.reason
+            await asyncio.sleep(0.05)
+
+
+async def watching(system, person):
+    """A stream that stays open by itself: its import waits for a worker."""
+    made = await system.imports.UploadImport(upload(), metadata=person.metadata)
+    stream = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=made.id), metadata=person.metadata)
+    await anext(aiter(stream))
+    return stream
+
+
+async def test_a_logout_turns_away_calls_and_ends_open_streams_of_another_service(system):
+    person, other = await system.person("sonu"), await system.person("mona")
+    mine, hers = await watching(system, person), await watching(system, other)
+    await system.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=person.metadata)
+    assert await end_of(mine) == REVOKED
+    assert await until_turned_away(system, person) == REVOKED
+    await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=other.metadata)
+    assert not hers.done()
+    hers.cancel()
+
+
+async def test_a_changed_password_ends_the_streams_of_every_session(system):
+    person = await system.person("sonu")
+    stream = await watching(system, person)
+    request = user_service_pb2.ChangePasswordRequest(current_password=PASSWORD, new_password="another horse battery")
+    async with grpc.aio.insecure_channel(system.auth_target) as channel:
+        changed = await user_service_pb2_grpc.UserServiceStub(channel).ChangePassword(request, metadata=person.metadata)
+    assert await end_of(stream) == REVOKED
+    fresh = (("authorization", f"Bearer {changed.access_token}"),)
+    await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=fresh)
