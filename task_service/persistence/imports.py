@@ -58,6 +58,7 @@ _QUEUE = Statement(
         wake_at=func.now(),
     )
 )
+_LOCK_UPLOAD = Statement(select(imports.c.id).where(_UPLOADING).with_for_update())
 _REMOVE = Statement(delete(imports).where(_UPLOADING))
 _ABANDONED = Statement(
     select(imports.c.id)
@@ -114,6 +115,10 @@ class SqlImports:
         }
         cursor = await _QUEUE.run(self._connection, **values)
         await NOTIFY.run(self._connection, import_id=import_id)
+        return cursor.rowcount == 1
+
+    async def lock_upload(self, import_id: UUID) -> bool:
+        cursor = await _LOCK_UPLOAD.run(self._connection, import_id=import_id)
         return cursor.rowcount == 1
 
     async def remove_upload(self, import_id: UUID) -> None:

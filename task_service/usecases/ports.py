@@ -71,6 +71,9 @@ class Imports(Protocol):
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         """Makes an uploading import queued; False when the sweeper took it meanwhile."""
 
+    async def lock_upload(self, import_id: UUID) -> bool:
+        """Keeps an uploading import from becoming queued until the unit of work is over; False when it is not one."""
+
     async def remove_upload(self, import_id: UUID) -> None:
         """Forgets an import that is still uploading."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import grpc
 import pytest
@@ -13,7 +14,7 @@ from chassis.database.pool import open_pool
 from chassis.rpc.errors import details_of
 from task_service.clients.object_store import ObstoreUploads
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
-from task_service.usecases.uploads import SweepUploads
+from task_service.usecases.uploads import SweepUploads, forget_upload, object_key
 
 FILE = b"Subject;description;Status\nBuy milk;2 litres;pending\nCall mum;;in-progress\n"
 
@@ -324,3 +325,15 @@ async def test_what_was_never_finished_is_swept_away(system, databases):
         assert await sweep() == 1
     assert (await refused(get(system, sonu, queued.id)))[0] is grpc.StatusCode.NOT_FOUND
     assert not list(system.uploads.rglob("*.csv*"))
+
+
+async def test_an_upload_whose_commit_was_not_answered_for_keeps_its_file(system, databases):
+    """The process believes that the upload failed, and the database knows that it did not."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    store = ObstoreUploads(system.uploads.as_uri())
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        assert not await forget_upload(lambda: SqlTasksUnitOfWork(pool), store, UUID(queued.id))
+    stored = system.uploads / object_key(UUID(queued.id))
+    assert stored.read_bytes() == FILE
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
