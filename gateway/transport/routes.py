@@ -14,6 +14,7 @@ from gateway.transcoding.http_rules import Binding, UnsupportedContract, parse_t
 from gateway.transcoding.openapi import document
 from gateway.transcoding.router import Router
 from gateway.transport import upload
+from gateway.transport.download import DownloadEndpoint
 from gateway.transport.edge import Alive, Document, Ready
 from gateway.transport.incoming import Endpoint
 from gateway.transport.stream import StreamEndpoint
@@ -47,10 +48,12 @@ class Endpoints:
                 stream is uploaded.
 
         """
-        encode = self._encoders.of(rpc.response)
         if rpc.client_streaming:
             return self._upload(upstream, rpc)
         bind = RequestBinder(binding, rpc.request, self._decoders)
+        if rpc.is_download:
+            return DownloadEndpoint(bind=bind, call=upstream.server_stream(rpc), file_name=rpc.file_name)
+        encode = self._encoders.of(rpc.response)
         if rpc.server_streaming:
             return StreamEndpoint(
                 bind=bind,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import grpc
+import psycopg
 import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
@@ -337,3 +338,22 @@ async def test_an_upload_whose_commit_was_not_answered_for_keeps_its_file(system
     stored = system.uploads / object_key(UUID(queued.id))
     assert stored.read_bytes() == FILE
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
+
+
+async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_same(system, worker, databases):
+    """The dispatcher holds the row's lock for a moment, and a claim passes over what is locked."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as dispatcher:
+        await dispatcher.execute("SELECT id FROM tasks.imports FOR UPDATE")
+        claiming = asyncio.ensure_future(worker.claim())
+        looked = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND (query LIKE '%WITH busy AS%' OR query LIKE '%SELECT EXISTS%')"
+        )
+        while not claiming.done() and await databases.execute(looked) == [(0,)]:
+            pass
+        await dispatcher.rollback()
+    lease = await claiming
+    assert lease is not None
+    assert lease.import_id == queued.id

@@ -89,4 +89,5 @@ def test_only_what_is_read_by_get_may_be_repeated():
         "CreateTask",
         "DeleteTask",
         "UploadImport",
+        "CancelImport",
     }
