@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down test test-browser test-compose ci check lint types protos protos-check fmt lock clean
+.PHONY: help install demo run up down test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
 
 help: ## what there is to call
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ down: ## stops what `make up` started; volumes stay
 
 test: $(STAMP) ## all tests that need no Docker and no browser
 	$(BIN)/python -m pytest -m 'not browser and not compose'
+
+test-faults: $(STAMP) ## imports under a long schedule of faults; FAULT_SEED=… repeats one
+	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} $(BIN)/python -m pytest -s tests/faults
 
 test-browser: $(STAMP) ## the pages, in a real Chromium
 	$(BIN)/python -m pytest -m browser

@@ -39,7 +39,14 @@ from task_service.transport.status import STATUS
 from task_service.transport.task_servicer import HistoryServicer, TaskServicer
 from task_service.usecases.dispatch import WakeWorkers
 from task_service.usecases.history import ListTaskEvents
-from task_service.usecases.imports import GetImport, ListImportErrors, ListImports, WatchImport
+from task_service.usecases.imports import (
+    CancelImport,
+    DownloadImportErrors,
+    GetImport,
+    ListImportErrors,
+    ListImports,
+    WatchImport,
+)
 from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
 from task_service.usecases.ports import ImportSignals, ObjectStore, Reading, UnitOfWork, WakeUps
 from task_service.usecases.tasks import CreateTask, DeleteTask, GetTask, ListTasks
@@ -123,6 +130,8 @@ class Wiring:
             list_imports=ListImports(read=self._read),
             watch_import=WatchImport(get_import=get_import, signals=self._signals, draining=self.draining.is_set),
             list_import_errors=ListImportErrors(read=self._read, get_import=get_import),
+            download_import_errors=DownloadImportErrors(read=self._read, get_import=get_import),
+            cancel_import=CancelImport(begin=self._begin, get_import=get_import),
         )
 
     def _ingest(self) -> IngestServicer:

@@ -1,5 +1,6 @@
 """The rpcs of the contract as the gateway sees them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -33,6 +34,16 @@ class Rpc:
     def grpc_path(self) -> str:
         """What gRPC calls the method: /package.Service/Method."""
         return f"/{self.service}/{self.name}"
+
+    @property
+    def is_download(self) -> bool:
+        """Whether the answer is a file, in pieces of google.api.HttpBody, and no message of ours."""
+        return self.server_streaming and self.response.full_name == "google.api.HttpBody"
+
+    @property
+    def file_name(self) -> str:
+        """What a browser calls the file that the rpc answers: the last word of its path, errors.csv or export."""
+        return re.split("[/:]", self.bindings[0].template.source)[-1]
 
     @property
     def is_idempotent(self) -> bool:

@@ -149,6 +149,8 @@ class _Paths:
         }
 
     def _answer(self, rpc: Rpc) -> Mapping[str, Schema]:
+        if rpc.is_download:
+            return {"text/csv": {"schema": {"type": "string"}}}
         schema = {"schema": self.schemas.reference(rpc.response)}
         if rpc.server_streaming:
             return {"text/event-stream": schema, "application/x-ndjson": schema}

@@ -16,6 +16,7 @@ from gateway.transcoding.openapi import document
 from gateway.transcoding.router import Router
 from gateway.transport import upload
 from gateway.transport.docs import docs_pages
+from gateway.transport.download import DownloadEndpoint
 from gateway.transport.edge import Alive, Ready
 from gateway.transport.guide import GUIDE
 from gateway.transport.incoming import Endpoint
@@ -51,10 +52,12 @@ class Endpoints:
                 stream is uploaded.
 
         """
-        encode = self._encoders.of(rpc.response)
         if rpc.client_streaming:
             return self._upload(upstream, rpc)
         bind = RequestBinder(binding, rpc.request, self._decoders)
+        if rpc.is_download:
+            return DownloadEndpoint(bind=bind, call=upstream.server_stream(rpc), file_name=rpc.file_name)
+        encode = self._encoders.of(rpc.response)
         if rpc.server_streaming:
             return StreamEndpoint(
                 bind=bind,

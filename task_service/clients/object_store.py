@@ -19,6 +19,9 @@ PART_BYTES = 5 * 1024 * 1024
 PARTS_AT_ONCE = 2
 READ_BYTES = 256 * 1024
 
+# EFBIG is what a limit on the process says in place of a full disk.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class ObstoreUploads:
     """An object store behind obstore."""
@@ -73,7 +76,7 @@ def _sync(path: Path) -> None:
 
 
 def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if isinstance(error, OSError) and error.errno in _FULL:
         return True
     # obstore wraps the system's error in text only.
-    return isinstance(error, GenericError) and f"os error {errno.ENOSPC}" in str(error)
+    return isinstance(error, GenericError) and any(f"os error {number})" in str(error) for number in _FULL)

@@ -28,11 +28,12 @@ class CeleryWakeUps:
 
     async def publish(self, count: int) -> None:
         try:
-            await asyncio.to_thread(self._publish, count)
+            await asyncio.to_thread(self.publish_now, count)
         except Exception as error:  # noqa: BLE001 - kombu lets many kinds through; the next round sends again
             log.warning("no wake-up sent", error=type(error).__name__)
 
-    def _publish(self, count: int) -> None:
+    def publish_now(self, count: int) -> None:
+        """Publishes from this thread. Raises what kombu and redis do."""
         room = ENOUGH_WAITING - int(str(self._redis.llen(QUEUE)))
         for _ in range(min(count, room)):
             self._celery.send_task(TASK, queue=QUEUE, ignore_result=True, retry=False)

@@ -21,6 +21,9 @@ LONGEST_HEADER = 2048
 MOST_COLUMNS = 50
 DELIMITERS = ",;\t|"
 
+ERRORS_COLUMN = "import_errors"
+"""What stands behind the columns of a file in its errors.csv. Uploaded again, it is passed over without a word."""
+
 # What a column may be called, folded, and the field that it fills.
 _FIELDS = {
     "title": "title",
@@ -37,6 +40,8 @@ class Header:
     """What the header line says. `fields` has a field's name for each column that is used, "" for the others."""
 
     delimiter: str
+    columns: tuple[str, ...]
+    """The names as they stand there."""
     fields: tuple[str, ...]
     warnings: tuple[str, ...]
     size: int
@@ -88,17 +93,18 @@ def read_header(line: bytes) -> Header:
         raise EmptyFile
     _refuse_control_characters(text)
     delimiter, names = _split(text)
-    if len(names) > MOST_COLUMNS:
-        raise TooManyColumns(count=len(names), limit=MOST_COLUMNS)
+    count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
+    if count > MOST_COLUMNS:
+        raise TooManyColumns(count=count, limit=MOST_COLUMNS)
     fields = tuple(_FIELDS.get(fold(name), "") for name in names)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
             raise DuplicateColumn(column=field)
     if "title" not in fields:
         raise MissingTitleColumn(columns=", ".join(repr(name.strip()[:40]) for name in names[:10]))
-    unused = [name.strip() for name, field in zip(names, fields, strict=True) if not field]
+    unused = [name.strip() for name, field in zip(names[:count], fields, strict=False) if not field]
     warnings = tuple(f"The column {name!r} is not used." for name in unused)
-    return Header(delimiter, fields, warnings, len(line))
+    return Header(delimiter, tuple(names), fields, warnings, len(line))
 
 
 def _decode(line: bytes) -> str:

@@ -141,6 +141,14 @@ class StorageFull(DomainError):
     field = "file"
 
 
+class ImportEnded(DomainError):
+    """The import has ended already: it is {state}."""
+
+
+class ImportStillUploading(DomainError):
+    """The import's file is still arriving: end the upload instead."""
+
+
 class LeaseLost(DomainError):
     """The import is no longer leased under this fence."""
 

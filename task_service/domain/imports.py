@@ -1,8 +1,10 @@
 """An import: a file on its way to becoming tasks, and the row errors it leaves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import ceil
 from typing import NamedTuple
 from uuid import UUID
 
@@ -79,10 +81,31 @@ class Import:
     started_at: datetime | None
     finished_at: datetime | None
     failure: Failure | None
+    failed_rows_kept: int
+    progressed_at: datetime | None
+    """When the last batch was committed."""
 
     @property
     def rows_read(self) -> int:
         return self.rows_created + self.rows_failed
+
+    @property
+    def rows_per_second(self) -> int:
+        """The pace since the first claim, pauses included; 0 before the first batch."""
+        return round(self.rows_read / self._seconds) if self._seconds else 0
+
+    @property
+    def seconds_left(self) -> int:
+        """How long the rest takes at this pace; 0 when that is not known."""
+        if self.state.is_final or not self._seconds or not self.bytes_read:
+            return 0
+        return ceil((self.bytes_total - self.bytes_read) * self._seconds / self.bytes_read)
+
+    @property
+    def _seconds(self) -> float:
+        if self.started_at is None or self.progressed_at is None:
+            return 0.0
+        return (self.progressed_at - self.started_at).total_seconds()
 
     def is_visible_to(self, caller: Caller) -> bool:
         return caller.sees_everything or self.owner_id == caller.id
@@ -131,3 +154,50 @@ class RowError(NamedTuple):
     value: str
     code: str
     message: str
+
+
+class FailedRow(NamedTuple):
+    """A row that was wrong: its cells as they came, and all that is wrong with it."""
+
+    record: int
+    line: int
+    cells: tuple[str, ...]
+    errors: tuple[RowError, ...]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes to keep."""
+        return sum(map(len, self.cells)) + 100 * (1 + len(self.errors))
+
+
+class RejectedRow(NamedTuple):
+    """A row that was wrong, as it is handed back."""
+
+    record: int
+    line: int
+    cells: Sequence[str]
+    messages: Sequence[str]
+
+
+class Room(NamedTuple):
+    """How many wrong rows of an import are still kept. Those beyond it are only counted."""
+
+    rows: int
+    size: int
+
+    def beyond(self, kept: "Room") -> "Room":
+        """What is left when so much is taken."""
+        return Room(max(0, self.rows - kept.rows), max(0, self.size - kept.size))
+
+    def for_some_of(self, failed: Sequence[FailedRow]) -> Sequence[FailedRow]:
+        """The first of these rows, as far as they fit."""
+        left = self.size
+        for number, row in enumerate(failed[: self.rows]):
+            left -= row.size
+            if left < 0:
+                return failed[:number]
+        return failed[: self.rows]
+
+
+MOST_FAILED_ROWS = Room(rows=10_000, size=32 * 1024 * 1024)
+"""What is kept of one import, whatever its file holds."""

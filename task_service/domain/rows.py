@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from chassis.kernel import Invalid, NewId, refuse
+from task_service.domain.csv_text import plain
 from task_service.domain.errors import TooManyCells, UndecodableBytes
 from task_service.domain.history import TaskEvent, created
-from task_service.domain.imports import Checkpoint, IngestContext, RowError
+from task_service.domain.imports import Checkpoint, FailedRow, IngestContext, RowError
 from task_service.domain.task import Task, TaskDraft, new_task
 
 LONGEST_VALUE = 200
@@ -39,9 +40,7 @@ class Outcome(NamedTuple):
 
     tasks: list[Task]
     events: list[TaskEvent]
-    errors: list[RowError]
-    failed: int
-    """How many rows were wrong; a row can have several errors."""
+    failed: list[FailedRow]
 
 
 def take(batch: Batch, context: IngestContext, *, now: datetime, new_id: NewId) -> Outcome:
@@ -49,8 +48,7 @@ def take(batch: Batch, context: IngestContext, *, now: datetime, new_id: NewId) 
     places = _Places(context.fields)
     width = len(context.fields)
     cells = batch.cells
-    outcome = Outcome([], [], [], 0)
-    failed = 0
+    outcome = Outcome([], [], [])
     for number, line in enumerate(batch.lines):
         row = cells[number * width : (number + 1) * width]
         try:
@@ -58,17 +56,12 @@ def take(batch: Batch, context: IngestContext, *, now: datetime, new_id: NewId) 
                 refuse([_error_of(defect, context.fields) for defect in batch.defects[number]])
             values = places.draft(row).checked()
         except Invalid as error:
-            failed += 1
-            record = batch.begin.records + number + 1
-            outcome.errors.extend(
-                RowError(record, line, wrong.field, places.value(row, wrong.field), wrong.reason, wrong.message)
-                for wrong in error.violations
-            )
+            outcome.failed.append(places.failed(row, batch.begin.records + number + 1, line, error))
             continue
         task = new_task(values, task_id=new_id(), owner_id=context.owner_id, now=now, import_id=context.import_id)
         outcome.tasks.append(task)
         outcome.events.append(created(task, by=context.actor, event_id=new_id()))
-    return outcome._replace(failed=failed)
+    return outcome
 
 
 class _Places:
@@ -79,12 +72,21 @@ class _Places:
         self._columns = tuple(self._at.get(field, -1) for field in TaskDraft._fields[:5])
 
     def draft(self, row: Sequence[str]) -> TaskDraft:
-        return TaskDraft._make([*("" if place < 0 else row[place] for place in self._columns), None])
+        title, description, *others = ("" if place < 0 else row[place] for place in self._columns)
+        return TaskDraft._make([plain(title), plain(description), *others, None])
 
-    def value(self, row: Sequence[str], field: str) -> str:
-        place = self._at.get(field)
+    def failed(self, row: Sequence[str], record: int, line: int, error: Invalid) -> FailedRow:
         # Postgres can't hold NUL, and this is only shown.
-        return "" if place is None else row[place][:LONGEST_VALUE].replace("\0", "\N{SYMBOL FOR NULL}")
+        cells = tuple(cell.replace("\0", "\N{SYMBOL FOR NULL}") for cell in row)
+        errors = (
+            RowError(record, line, wrong.field, self._value(cells, wrong.field), wrong.reason, wrong.message)
+            for wrong in error.violations
+        )
+        return FailedRow(record, line, cells, tuple(errors))
+
+    def _value(self, cells: Sequence[str], field: str) -> str:
+        place = self._at.get(field)
+        return "" if place is None else cells[place][:LONGEST_VALUE]
 
 
 def _error_of(defect: Defect, fields: tuple[str, ...]) -> Invalid:

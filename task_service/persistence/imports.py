@@ -7,15 +7,16 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import and_, bindparam, delete, func, insert, null, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel import Page, PageRequest
 from task_service.domain.csv_header import Header
-from task_service.domain.imports import Failure, Import, NewImport, RowError, State
+from task_service.domain.imports import Failure, Import, NewImport, RejectedRow, RowError, State
 from task_service.persistence.signals import NOTIFY
-from task_service.persistence.tables import import_errors, imports
+from task_service.persistence.tables import import_errors, import_failed_rows, imports
 from task_service.usecases.ports import StoredUpload
 
 _SHOWN = (
@@ -31,6 +32,8 @@ _SHOWN = (
     "created_at",
     "started_at",
     "finished_at",
+    "failed_rows_kept",
+    "progressed_at",
 )
 _COLUMNS = [
     *(imports.c[name] for name in _SHOWN),
@@ -50,6 +53,7 @@ _QUEUE = Statement(
         bytes_total=bindparam("size"),
         sha256=bindparam("sha256"),
         delimiter=bindparam("delimiter"),
+        columns=bindparam("columns"),
         fields=bindparam("fields"),
         warnings=bindparam("warnings"),
         bytes_read=bindparam("begin"),
@@ -58,12 +62,18 @@ _QUEUE = Statement(
         wake_at=func.now(),
     )
 )
+_LOCK_UPLOAD = Statement(select(imports.c.id).where(_UPLOADING).with_for_update())
 _REMOVE = Statement(delete(imports).where(_UPLOADING))
 _ABANDONED = Statement(
     select(imports.c.id)
     .where(imports.c.state == "uploading", imports.c.created_at < bindparam("before"))
     .order_by(imports.c.id)
     .limit(1000)
+)
+_CANCEL = Statement(
+    update(imports)
+    .where(imports.c.id == bindparam("import_id"), or_(imports.c.state == "queued", imports.c.state == "running"))
+    .values(state="cancelled", finished_at=func.now(), lease_until=null(), wake_at=null())
 )
 _GET = Statement(select(*_COLUMNS).where(imports.c.id == bindparam("id")))
 
@@ -91,6 +101,27 @@ _ERRORS = Statement(
     .limit(bindparam("most"))
 )
 
+_COLUMN_NAMES = Statement(select(imports.c.columns).where(imports.c.id == bindparam("import_id")))
+_FAILED_ROWS = Statement(
+    select(
+        import_failed_rows.c.record,
+        import_failed_rows.c.line,
+        import_failed_rows.c.cells,
+        func.array_agg(aggregate_order_by(import_errors.c.message, import_errors.c.place)),
+    )
+    .join(
+        import_errors,
+        and_(
+            import_errors.c.import_id == import_failed_rows.c.import_id,
+            import_errors.c.record == import_failed_rows.c.record,
+        ),
+    )
+    .where(import_failed_rows.c.import_id == bindparam("import_id"), import_failed_rows.c.record > bindparam("after"))
+    .group_by(import_failed_rows.c.import_id, import_failed_rows.c.record)
+    .order_by(import_failed_rows.c.record)
+    .limit(bindparam("most"))
+)
+
 
 class SqlImports:
     """The imports, on one connection."""
@@ -108,12 +139,17 @@ class SqlImports:
             "size": upload.size,
             "sha256": upload.sha256,
             "delimiter": header.delimiter,
+            "columns": list(header.columns),
             "fields": list(header.fields),
             "warnings": list(header.warnings),
             "begin": header.size,
         }
         cursor = await _QUEUE.run(self._connection, **values)
         await NOTIFY.run(self._connection, import_id=import_id)
+        return cursor.rowcount == 1
+
+    async def lock_upload(self, import_id: UUID) -> bool:
+        cursor = await _LOCK_UPLOAD.run(self._connection, import_id=import_id)
         return cursor.rowcount == 1
 
     async def remove_upload(self, import_id: UUID) -> None:
@@ -141,6 +177,19 @@ class SqlImports:
         )
         page = request.page(await cursor.fetchall(), lambda row: _ERROR_KEY.pack(row[0], row[6]))
         return Page([RowError._make(row[:6]) for row in page.items], page.next_token)
+
+    async def cancel(self, import_id: UUID) -> bool:
+        cursor = await _CANCEL.run(self._connection, import_id=import_id)
+        await NOTIFY.run(self._connection, import_id=import_id)
+        return cursor.rowcount == 1
+
+    async def column_names(self, import_id: UUID) -> Sequence[str]:
+        row = await (await _COLUMN_NAMES.run(self._connection, import_id=import_id)).fetchone()
+        return row[0] if row else ()
+
+    async def failed_rows(self, import_id: UUID, after: int, most: int) -> Sequence[RejectedRow]:
+        cursor = await _FAILED_ROWS.run(self._connection, import_id=import_id, after=after, most=most)
+        return [RejectedRow._make(row) for row in await cursor.fetchall()]
 
 
 def _import(row: tuple[Any, ...]) -> Import:

@@ -1,6 +1,6 @@
 """Imports in Postgres, as workers work on them. All times are the database's, so that no clock disagrees on a lease."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +11,12 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.domain.errors import BatchOutOfPlace, LeaseLost
 from task_service.domain.history import Actor, TaskEvent
-from task_service.domain.imports import Checkpoint, Failure, IngestContext, Lease, State
+from task_service.domain.imports import Checkpoint, FailedRow, Failure, IngestContext, Lease, Room, State
 from task_service.domain.rows import Outcome
 from task_service.domain.task import Task
 from task_service.persistence.history import row_of
 from task_service.persistence.signals import NOTIFY
+from task_service.usecases.ports import Advanced
 
 # Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
 # waits like any other.
@@ -38,6 +39,13 @@ _CLAIM = Statement(
         bytes_total, fruitless_claims
     """)
 )
+_SOMETHING_WAITS = Statement(
+    text("""
+    SELECT EXISTS (
+        SELECT FROM tasks.imports WHERE state = 'queued' OR (state = 'running' AND lease_until <= now())
+    )
+    """)
+)
 # What only the holder of the lease may touch.
 _HELD = "id = :import_id AND fence = :fence AND state = 'running'"
 _CHECKPOINT = Statement(
@@ -51,11 +59,17 @@ _ADVANCE = Statement(
     UPDATE tasks.imports SET
         bytes_read = :offset, next_line = :line,
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
-        lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0
+        lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0, progressed_at = now()
     WHERE {_HELD}
     RETURNING rows_created + rows_failed - :created - :failed,
-        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued')
+        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
+)
+_KEPT = Statement(
+    text("""
+    UPDATE tasks.imports SET failed_rows_kept = failed_rows_kept + :rows, failed_size_kept = failed_size_kept + :size
+    WHERE id = :import_id
+    """)
 )
 _FINISH = Statement(
     text(f"""
@@ -96,6 +110,7 @@ def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
 
 _COPY_TASKS = _copy_into("tasks", Task._fields)
 _COPY_EVENTS = _copy_into("task_events", TaskEvent._fields)
+_COPY_FAILED_ROWS = _copy_into("import_failed_rows", ("import_id", "record", "line", "cells"))
 _COPY_ERRORS = _copy_into(
     "import_errors", ("import_id", "place", "record", "line", "column", "value", "code", "message")
 )
@@ -124,6 +139,10 @@ class SqlIngest:
             fruitless_claims=fruitless,
         )
 
+    async def something_waits(self) -> bool:
+        row = await (await _SOMETHING_WAITS.run(self._connection)).fetchone()
+        return row is not None and bool(row[0])
+
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
@@ -132,30 +151,33 @@ class SqlIngest:
 
     async def advance(
         self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
-    ) -> bool:
-        records, others_wait = await self._held(
+    ) -> Advanced:
+        records, others_wait, kept_rows, kept_size = await self._held(
             _ADVANCE,
             import_id,
             fence,
             offset=end.offset,
             line=end.line,
             created=len(outcome.tasks),
-            failed=outcome.failed,
+            failed=len(outcome.failed),
             seconds=lease_seconds,
         )
         if records != begin.records:
             raise BatchOutOfPlace
         await self._notify(import_id)
-        return bool(others_wait)
+        return Advanced(others_wait=others_wait, kept=Room(kept_rows, kept_size))
 
-    async def write(self, import_id: UUID, outcome: Outcome) -> None:
+    async def write(self, outcome: Outcome) -> None:
         if outcome.tasks:
             await self._copy(_COPY_TASKS, outcome.tasks)
             await self._copy(_COPY_EVENTS, map(row_of, outcome.events))
-        if outcome.errors:
-            await self._copy(
-                _COPY_ERRORS, ((import_id, place, *error) for place, error in enumerate(outcome.errors, 1))
-            )
+
+    async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
+        size = sum(row.size for row in failed)
+        await _KEPT.run(self._connection, import_id=import_id, rows=len(failed), size=size)
+        await self._copy(_COPY_FAILED_ROWS, ((import_id, row.record, row.line, list(row.cells)) for row in failed))
+        errors = ((import_id, place, *error) for row in failed for place, error in enumerate(row.errors, 1))
+        await self._copy(_COPY_ERRORS, errors)
 
     async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
         code, message, line = failure or (None, None, None)

@@ -68,6 +68,7 @@ imports = Table(
     Column("bytes_total", BigInteger, nullable=False),
     Column("sha256", LargeBinary),
     Column("delimiter", Text, nullable=False),
+    Column("columns", ARRAY(Text), nullable=False),
     Column("fields", ARRAY(Text), nullable=False),
     Column("warnings", ARRAY(Text), nullable=False),
     # The checkpoint, and what was counted up to it.
@@ -75,6 +76,9 @@ imports = Table(
     Column("next_line", BigInteger, nullable=False),
     Column("rows_created", BigInteger, nullable=False),
     Column("rows_failed", BigInteger, nullable=False),
+    Column("progressed_at", TIME),
+    Column("failed_rows_kept", BigInteger, nullable=False),
+    Column("failed_size_kept", BigInteger, nullable=False),
     # The lease.
     Column("fence", BigInteger, nullable=False),
     Column("lease_until", TIME),
@@ -100,4 +104,13 @@ import_errors = Table(
     Column("value", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("message", Text, nullable=False),
+)
+
+import_failed_rows = Table(
+    "import_failed_rows",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    Column("record", BigInteger, primary_key=True),
+    Column("line", BigInteger, nullable=False),
+    Column("cells", ARRAY(Text), nullable=False),
 )

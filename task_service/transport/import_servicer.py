@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from google.api import httpbody_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_service_pb2_grpc
 
 from chassis.kernel import PageRequest, parse_id
@@ -9,8 +10,15 @@ from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
 from task_service.domain.errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
-from task_service.transport.translate import import_to_proto, optional_id, row_error_to_proto
-from task_service.usecases.imports import GetImport, ListImportErrors, ListImports, WatchImport
+from task_service.transport.translate import csv_body, import_to_proto, optional_id, row_error_to_proto
+from task_service.usecases.imports import (
+    CancelImport,
+    DownloadImportErrors,
+    GetImport,
+    ListImportErrors,
+    ListImports,
+    WatchImport,
+)
 from task_service.usecases.uploads import Finish, UploadImport, UploadRequest
 
 Requests = AsyncIterator[import_service_pb2.UploadImportRequest]
@@ -27,12 +35,16 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         list_imports: ListImports,
         watch_import: WatchImport,
         list_import_errors: ListImportErrors,
+        download_import_errors: DownloadImportErrors,
+        cancel_import: CancelImport,
     ) -> None:
         self._upload_import = upload_import
         self._get_import = get_import
         self._list_imports = list_imports
         self._watch_import = watch_import
         self._list_import_errors = list_import_errors
+        self._download_import_errors = download_import_errors
+        self._cancel_import = cancel_import
 
     async def UploadImport(self, request_iterator: Requests, context: Context) -> import_pb2.Import:
         options = await _options(request_iterator)
@@ -68,6 +80,18 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         return import_service_pb2.ListImportErrorsResponse(
             errors=map(row_error_to_proto, page.items), next_page_token=page.next_token
         )
+
+    async def DownloadImportErrors(
+        self, request: import_service_pb2.DownloadImportErrorsRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        import_id = parse_id(request.import_id, field="import_id")
+        async for text in self._download_import_errors(current_caller(), import_id):
+            yield csv_body(text)
+
+    async def CancelImport(
+        self, request: import_service_pb2.CancelImportRequest, context: Context
+    ) -> import_pb2.Import:
+        return import_to_proto(await self._cancel_import(current_caller(), parse_id(request.id, field="id")))
 
 
 async def _options(requests: Requests) -> UploadRequest:

@@ -11,6 +11,8 @@ STATUS: StatusTable = {
     errors.OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
     errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.ImportEnded: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ImportStillUploading: grpc.StatusCode.FAILED_PRECONDITION,
     errors.LeaseLost: grpc.StatusCode.FAILED_PRECONDITION,
     errors.OffsetBehindEnd: grpc.StatusCode.OUT_OF_RANGE,
     errors.StoredFileChanged: grpc.StatusCode.DATA_LOSS,

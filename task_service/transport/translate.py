@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 from uuid import UUID
 
+from google.api import httpbody_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
@@ -114,6 +115,9 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         failure=import_pb2.Import.Failure(code=failure.code, message=failure.message, line=failure.line)
         if failure
         else None,
+        rows_per_second=found.rows_per_second,
+        seconds_left=found.seconds_left,
+        failed_rows_kept=found.failed_rows_kept,
     )
 
 
@@ -126,6 +130,11 @@ def row_error_to_proto(error: RowError) -> import_pb2.ImportError:
         code=error.code,
         message=error.message,
     )
+
+
+def csv_body(text: str) -> httpbody_pb2.HttpBody:
+    """A piece of a CSV file."""
+    return httpbody_pb2.HttpBody(content_type="text/csv; charset=utf-8", data=text.encode())
 
 
 def checkpoint_to_proto(checkpoint: Checkpoint) -> import_ingest_service_pb2.Checkpoint:

@@ -1,13 +1,15 @@
-"""Looking at imports."""
+"""Looking at imports, and stopping them."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.kernel import Caller, Page, PageRequest, Unavailable
-from task_service.domain.errors import ImportNotFound
-from task_service.domain.imports import Import, RowError
-from task_service.usecases.ports import ImportSignals, Reading
+from task_service.domain.csv_header import ERRORS_COLUMN
+from task_service.domain.csv_text import csv_text
+from task_service.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
+from task_service.domain.imports import Import, RowError, State
+from task_service.usecases.ports import ImportSignals, Reading, UnitOfWork
 
 LOOK_AGAIN_SECONDS = 5.0
 """A watcher looks by itself this often: the connection that signals come by may just have been lost."""
@@ -43,6 +45,53 @@ class ListImportErrors:
         await self.get_import(caller, import_id)
         async with self.read() as data:
             return await data.imports.errors(import_id, request)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelImport:
+    """Stops an import. Whatever worker is at it loses its lease: its next batch is refused as a whole."""
+
+    begin: Callable[[], UnitOfWork]
+    get_import: GetImport
+
+    async def __call__(self, caller: Caller, import_id: UUID) -> Import:
+        """The import with the counts that it ended with. ImportEnded, ImportStillUploading, ImportNotFound."""
+        await self.get_import(caller, import_id)
+        async with self.begin() as work:
+            # Waits for a batch that is being written: its rows are in the counts, or it comes too late.
+            await work.imports.cancel(import_id)
+            await work.commit()
+        found = await self.get_import(caller, import_id)
+        if found.state is State.UPLOADING:
+            raise ImportStillUploading
+        if found.state is not State.CANCELLED:
+            raise ImportEnded(state=found.state)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadImportErrors:
+    """The rows that were wrong as CSV text, piece by piece."""
+
+    read: Callable[[], Reading]
+    get_import: GetImport
+    page_rows: int = 200
+
+    async def __call__(self, caller: Caller, import_id: UUID) -> AsyncIterator[str]:
+        await self.get_import(caller, import_id)
+        async with self.read() as data:
+            names = await data.imports.column_names(import_id)
+        # A file that was mended once has the column already.
+        width = len(names) - (bool(names) and names[-1].strip() == ERRORS_COLUMN)
+        yield csv_text([[*names[:width], ERRORS_COLUMN]])
+        after = 0
+        while True:
+            async with self.read() as data:  # for each page anew: a slow reader must not keep a connection
+                rows = await data.imports.failed_rows(import_id, after, self.page_rows)
+            if not rows:
+                return
+            yield csv_text([*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}"] for row in rows)
+            after = rows[-1].record
 
 
 @dataclass(frozen=True, slots=True)

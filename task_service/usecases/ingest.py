@@ -1,5 +1,6 @@
 """What a worker does to an import, each step under a lease."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,13 +8,27 @@ from uuid import UUID
 
 from chassis.kernel import Clock, NewId
 from task_service.domain.errors import LeaseLost, StoredFileChanged
-from task_service.domain.imports import FILE_CHANGED, NO_PROGRESS, Checkpoint, Failure, IngestContext, Lease, State
+from task_service.domain.imports import (
+    FILE_CHANGED,
+    MOST_FAILED_ROWS,
+    NO_PROGRESS,
+    Checkpoint,
+    Failure,
+    IngestContext,
+    Lease,
+    State,
+)
 from task_service.domain.rows import Batch, take
 from task_service.usecases.ports import ObjectStore, UnitOfWork
 from task_service.usecases.uploads import object_key
 
 MOST_FRUITLESS_CLAIMS = 5
 """Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
+
+LOCKED_SECONDS = 0.02
+LOCKED_TRIES = 25
+"""An import that is just being marked as woken is passed over by a claim: it looks again before it says that nothing
+waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +38,19 @@ class ClaimNextImport:
 
     async def __call__(self, worker: str) -> Lease | None:
         """The next import's lease, None when nothing waits."""
+        tries = LOCKED_TRIES
         while True:
             async with self.begin() as work:
                 lease = await work.ingest.claim(worker, self.lease_seconds)
                 hopeless = lease is not None and lease.fruitless_claims > MOST_FRUITLESS_CLAIMS
                 if lease is not None and hopeless:
                     await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
+                locked = lease is None and await work.ingest.something_waits()
                 await work.commit()
-            if not hopeless:
+            if locked and tries:
+                tries -= 1
+                await asyncio.sleep(LOCKED_SECONDS)
+            elif not hopeless:
                 return lease
 
 
@@ -87,12 +107,14 @@ class IngestBatch:
         outcome = take(batch, context, now=self.now(), new_id=self.new_id)
         async with self.begin() as work:
             # First of all: it locks the import's row and refuses an old fence before anything is written.
-            others_wait = await work.ingest.advance(
+            before = await work.ingest.advance(
                 context.import_id, fence, batch.begin, batch.end, outcome, self.lease_seconds
             )
-            await work.ingest.write(context.import_id, outcome)
+            await work.ingest.write(outcome)
+            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(outcome.failed):
+                await work.ingest.keep(context.import_id, kept)
             await work.commit()
-        return Progress(batch.end, others_wait)
+        return Progress(batch.end, before.others_wait)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,19 @@ from uuid import UUID
 from chassis.kernel import Page, PageRequest
 from task_service.domain.csv_header import Header
 from task_service.domain.history import TaskEvent
-from task_service.domain.imports import Checkpoint, Failure, Import, IngestContext, Lease, NewImport, RowError, State
+from task_service.domain.imports import (
+    Checkpoint,
+    FailedRow,
+    Failure,
+    Import,
+    IngestContext,
+    Lease,
+    NewImport,
+    RejectedRow,
+    Room,
+    RowError,
+    State,
+)
 from task_service.domain.rows import Outcome
 from task_service.domain.task import Status, Task
 
@@ -71,6 +83,9 @@ class Imports(Protocol):
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         """Makes an uploading import queued; False when the sweeper took it meanwhile."""
 
+    async def lock_upload(self, import_id: UUID) -> bool:
+        """Keeps an uploading import from becoming queued until the unit of work is over; False when it is not one."""
+
     async def remove_upload(self, import_id: UUID) -> None:
         """Forgets an import that is still uploading."""
 
@@ -86,6 +101,23 @@ class Imports(Protocol):
     async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
         """An import's row errors, in the order of the file."""
 
+    async def cancel(self, import_id: UUID) -> bool:
+        """Ends an import that waits or runs as cancelled; False when it does neither."""
+
+    async def column_names(self, import_id: UUID) -> Sequence[str]:
+        """What the file's header line calls its columns."""
+
+    async def failed_rows(self, import_id: UUID, after: int, most: int) -> Sequence[RejectedRow]:
+        """Rows that were wrong, in the order of the file, behind a record."""
+
+
+class Advanced(NamedTuple):
+    """What the import was like before a batch that was let in."""
+
+    others_wait: bool
+    kept: Room
+    """What is kept already of its wrong rows."""
+
 
 class Ingest(Protocol):
     """The imports as workers work on them. Time is the database's throughout."""
@@ -93,19 +125,25 @@ class Ingest(Protocol):
     async def claim(self, worker: str, lease_seconds: float) -> Lease | None:
         """Leases the import whose turn it is, under a new fence."""
 
+    async def something_waits(self) -> bool:
+        """Whether there is an import to claim, locked or not."""
+
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         """Renews the lease and says where to go on. LeaseLost under another fence."""
 
     async def advance(
         self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
-    ) -> bool:
-        """Moves the checkpoint and the counters, renews the lease; True when other imports wait.
+    ) -> Advanced:
+        """Moves the checkpoint and the counters, and renews the lease.
 
         LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not at `begin`.
         """
 
-    async def write(self, import_id: UUID, outcome: Outcome) -> None:
-        """Keeps tasks, their history and the row errors."""
+    async def write(self, outcome: Outcome) -> None:
+        """Keeps tasks and their history."""
+
+    async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
+        """Keeps wrong rows and what is wrong with them."""
 
     async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
         """Puts the import into a final state. LeaseLost under another fence."""

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, NewId
+from chassis.kernel import Caller, Clock, NewId, Unavailable
 from task_service.domain.csv_header import Header, HeaderScan
 from task_service.domain.errors import (
     EmptyFile,
@@ -78,7 +79,9 @@ class UploadImport:
                     raise UploadIncomplete
                 await work.commit()
         except BaseException:
-            await self._forget(new.id)
+            # What can't be forgotten now is the sweeper's; the caller is told what went wrong first.
+            with suppress(Unavailable):
+                await forget_upload(self.begin, self.store, new.id)
             raise
         self.queued()
         async with self.read() as data:
@@ -87,12 +90,20 @@ class UploadImport:
             raise ImportNotFound
         return found
 
-    async def _forget(self, import_id: UUID) -> None:
-        """The row goes last: as long as it stands, the sweeper still finds what was stored."""
-        await self.store.delete(object_key(import_id))
-        async with self.begin() as work:
-            await work.imports.remove_upload(import_id)
-            await work.commit()
+
+async def forget_upload(begin: Callable[[], UnitOfWork], store: ObjectStore, import_id: UUID) -> bool:
+    """Removes what is stored of an upload, and its row. False when it is no longer, or never was, uploading.
+
+    The row is locked first: a commit whose answer was lost has made the upload an import, whose file must stay. And it
+    goes last: as long as it stands, the sweeper still finds what was stored.
+    """
+    async with begin() as work:
+        if not await work.imports.lock_upload(import_id):
+            return False
+        await store.delete(object_key(import_id))
+        await work.imports.remove_upload(import_id)
+        await work.commit()
+    return True
 
 
 @dataclass(slots=True)
@@ -147,9 +158,4 @@ class SweepUploads:
     async def __call__(self) -> int:
         async with self.read() as data:
             abandoned = await data.imports.abandoned(self.now() - self.older_than)
-        for import_id in abandoned:
-            await self.store.delete(object_key(import_id))
-            async with self.begin() as work:
-                await work.imports.remove_upload(import_id)
-                await work.commit()
-        return len(abandoned)
+        return sum([await forget_upload(self.begin, self.store, import_id) for import_id in abandoned])

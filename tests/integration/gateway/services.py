@@ -124,8 +124,8 @@ async def serving(services: Services) -> AsyncIterator[Services]:
         (
             import_service_pb2_grpc,
             "ImportService",
-            ("UploadImport", "GetImport", "ListImports", "ListImportErrors"),
-            ("WatchImport",),
+            ("UploadImport", "GetImport", "ListImports", "ListImportErrors", "CancelImport"),
+            ("WatchImport", "DownloadImportErrors"),
         ),
     ):
         handlers = {method: _unary(services, method) for method in methods}

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import grpc
+import psycopg
 import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
@@ -13,7 +15,7 @@ from chassis.database.pool import open_pool
 from chassis.rpc.errors import details_of
 from task_service.clients.object_store import ObstoreUploads
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
-from task_service.usecases.uploads import SweepUploads
+from task_service.usecases.uploads import SweepUploads, forget_upload, object_key
 
 FILE = b"Subject;description;Status\nBuy milk;2 litres;pending\nCall mum;;in-progress\n"
 
@@ -324,3 +326,34 @@ async def test_what_was_never_finished_is_swept_away(system, databases):
         assert await sweep() == 1
     assert (await refused(get(system, sonu, queued.id)))[0] is grpc.StatusCode.NOT_FOUND
     assert not list(system.uploads.rglob("*.csv*"))
+
+
+async def test_an_upload_whose_commit_was_not_answered_for_keeps_its_file(system, databases):
+    """The process believes that the upload failed, and the database knows that it did not."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    store = ObstoreUploads(system.uploads.as_uri())
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        assert not await forget_upload(lambda: SqlTasksUnitOfWork(pool), store, UUID(queued.id))
+    stored = system.uploads / object_key(UUID(queued.id))
+    assert stored.read_bytes() == FILE
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
+
+
+async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_same(system, worker, databases):
+    """The dispatcher holds the row's lock for a moment, and a claim passes over what is locked."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as dispatcher:
+        await dispatcher.execute("SELECT id FROM tasks.imports FOR UPDATE")
+        claiming = asyncio.ensure_future(worker.claim())
+        looked = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND (query LIKE '%WITH busy AS%' OR query LIKE '%SELECT EXISTS%')"
+        )
+        while not claiming.done() and await databases.execute(looked) == [(0,)]:
+            pass
+        await dispatcher.rollback()
+    lease = await claiming
+    assert lease is not None
+    assert lease.import_id == queued.id

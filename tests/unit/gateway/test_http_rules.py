@@ -83,6 +83,6 @@ def test_what_makes_a_resource_that_can_be_read_by_its_id_says_where():
 
 
 def test_only_what_is_read_by_get_may_be_repeated():
-    reading = ("Get", "List", "Lookup", "Watch", "Export", "Verify")
+    reading = ("Download", "Export", "Get", "List", "Lookup", "Verify", "Watch")
     for rpc in CONTRACT:
         assert rpc.is_idempotent == rpc.name.startswith(reading), rpc.full_name

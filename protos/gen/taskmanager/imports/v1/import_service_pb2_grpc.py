@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from taskmanager.imports.v1 import import_pb2 as taskmanager_dot_imports_dot_v1_dot_import__pb2
 from taskmanager.imports.v1 import import_service_pb2 as taskmanager_dot_imports_dot_v1_dot_import__service__pb2
 
@@ -61,6 +62,16 @@ class ImportServiceStub:
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportErrorsRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportErrorsResponse.FromString,
                 _registered_method=True)
+        self.DownloadImportErrors = channel.unary_stream(
+                '/taskmanager.imports.v1.ImportService/DownloadImportErrors',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportErrorsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CancelImport = channel.unary_unary(
+                '/taskmanager.imports.v1.ImportService/CancelImport',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.CancelImportRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
+                _registered_method=True)
 
 
 class ImportServiceServicer:
@@ -105,6 +116,24 @@ class ImportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadImportErrors(self, request, context):
+        """Returns the rows that were wrong as a CSV file: the columns of the uploaded file, with the cells as they came, and
+        behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
+        spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelImport(self, request, context):
+        """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
+        an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
+        otherwise, or its file is still arriving.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ImportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -132,6 +161,16 @@ def add_ImportServiceServicer_to_server(servicer, server):
                     servicer.ListImportErrors,
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportErrorsRequest.FromString,
                     response_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportErrorsResponse.SerializeToString,
+            ),
+            'DownloadImportErrors': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadImportErrors,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportErrorsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CancelImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelImport,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.CancelImportRequest.FromString,
+                    response_serializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -270,6 +309,60 @@ class ImportService:
             '/taskmanager.imports.v1.ImportService/ListImportErrors',
             taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportErrorsRequest.SerializeToString,
             taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportErrorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadImportErrors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/taskmanager.imports.v1.ImportService/DownloadImportErrors',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportErrorsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.imports.v1.ImportService/CancelImport',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.CancelImportRequest.SerializeToString,
+            taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 Importing tasks from CSV."""
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 from taskmanager.imports.v1 import import_pb2 as _import_pb2
 from taskmanager.imports.v1 import import_service_pb2 as _import_service_pb2
@@ -49,6 +50,16 @@ class ImportServiceStub:
     """Returns the import at once and again after each change, and ends after a final state. NOT_FOUND as GetImport."""
     ListImportErrors: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListImportErrorsRequest, _import_service_pb2.ListImportErrorsResponse]
     """Returns a page of what was wrong with an import's rows, in the order of the file. NOT_FOUND as GetImport."""
+    DownloadImportErrors: _grpc.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]
+    """Returns the rows that were wrong as a CSV file: the columns of the uploaded file, with the cells as they came, and
+    behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
+    spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
+    """
+    CancelImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]
+    """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
+    an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
+    otherwise, or its file is still arriving.
+    """
 
 @_typing.type_check_only
 class ImportServiceAsyncStub(ImportServiceStub):
@@ -70,6 +81,16 @@ class ImportServiceAsyncStub(ImportServiceStub):
     """Returns the import at once and again after each change, and ends after a final state. NOT_FOUND as GetImport."""
     ListImportErrors: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListImportErrorsRequest, _import_service_pb2.ListImportErrorsResponse]  # type: ignore[assignment]
     """Returns a page of what was wrong with an import's rows, in the order of the file. NOT_FOUND as GetImport."""
+    DownloadImportErrors: _aio.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the rows that were wrong as a CSV file: the columns of the uploaded file, with the cells as they came, and
+    behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
+    spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
+    """
+    CancelImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]  # type: ignore[assignment]
+    """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
+    an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
+    otherwise, or its file is still arriving.
+    """
 
 class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
     """ImportService takes CSV files and tells how far they have come. An import that the caller may not see is NOT_FOUND."""
@@ -118,5 +139,27 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_import_service_pb2.ListImportErrorsResponse, _abc.Awaitable[_import_service_pb2.ListImportErrorsResponse]]:
         """Returns a page of what was wrong with an import's rows, in the order of the file. NOT_FOUND as GetImport."""
+
+    @_abc_1.abstractmethod
+    def DownloadImportErrors(
+        self,
+        request: _import_service_pb2.DownloadImportErrorsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Returns the rows that were wrong as a CSV file: the columns of the uploaded file, with the cells as they came, and
+        behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
+        spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelImport(
+        self,
+        request: _import_service_pb2.CancelImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_pb2.Import, _abc.Awaitable[_import_pb2.Import]]:
+        """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
+        an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
+        otherwise, or its file is still arriving.
+        """
 
 def add_ImportServiceServicer_to_server(servicer: ImportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

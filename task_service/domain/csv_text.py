@@ -1,0 +1,27 @@
+"""Rows as the text of a CSV file that a spreadsheet opens without running what is in it."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+# What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection"), behind any number of our own marks.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_MARKED = re.compile(r"'+[=+\-@\t\r]")
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """The rows, comma-separated, each ended by CRLF (RFC 4180), formulas neutralised."""
+    text = io.StringIO()
+    csv.writer(text).writerows([neutralised(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def neutralised(cell: str) -> str:
+    """The cell, with an apostrophe before what would be a formula. `plain` takes it away again."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def plain(cell: str) -> str:
+    """What was neutralised as it was before."""
+    return cell[1:] if cell.startswith("'") and _MARKED.match(cell) else cell

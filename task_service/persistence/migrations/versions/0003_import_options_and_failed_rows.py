@@ -1,0 +1,31 @@
+"""Imports keep the rows that failed as they came, and what they are told to do.
+
+Revision ID: 0003
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("""
+        ALTER TABLE tasks.imports
+            ADD COLUMN columns text[] NOT NULL DEFAULT '{}',
+            ADD COLUMN progressed_at timestamptz,
+            ADD COLUMN failed_rows_kept bigint NOT NULL DEFAULT 0,
+            ADD COLUMN failed_size_kept bigint NOT NULL DEFAULT 0
+    """)
+    op.execute("""
+        CREATE TABLE tasks.import_failed_rows (
+            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
+            record bigint NOT NULL,
+            line bigint NOT NULL,
+            cells text[] NOT NULL,
+            PRIMARY KEY (import_id, record)
+        )
+    """)
+    op.execute("GRANT SELECT, INSERT ON tasks.import_failed_rows TO tasks_app")

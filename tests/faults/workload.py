@@ -1,0 +1,63 @@
+"""Files of which every row says where it stands, what was uploaded, and whether exactly that became tasks."""
+
+import random
+from dataclasses import dataclass, field
+
+import httpx2 as httpx
+
+from tests.faults.system import FaultySystem
+from tests.people import Person
+
+FINAL = {"succeeded", "failed", "cancelled"}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of `rows` rows; every `spoilt`-th has no title."""
+
+    name: str
+    rows: int
+    spoilt: int
+
+    def content(self) -> str:
+        rows = (f"{self.title(record)},row {record},pending\n" for record in range(1, self.rows + 1))
+        return "title,description,status\n" + "".join(rows)
+
+    def title(self, record: int) -> str:
+        return "" if record % self.spoilt == 0 else f"{self.name} {record}"
+
+    def wrong(self, records: int) -> int:
+        """How many of the first so many records are wrong."""
+        return records // self.spoilt
+
+
+@dataclass
+class Workload:
+    """People who upload files while the system is being hurt."""
+
+    system: FaultySystem
+    people: list[Person]
+    chance: random.Random
+    answered: dict[str, File] = field(default_factory=dict)
+    """What was answered by 202, by the import's id."""
+    unanswered: dict[str, File] = field(default_factory=dict)
+    """What was not, by name: it may have become an import or not."""
+
+    def upload(self, *, most_rows: int = 20_000) -> File:
+        """Uploads a new file."""
+        number = len(self.answered) + len(self.unanswered)
+        file = File(f"file-{number}", self.chance.randrange(1, most_rows), self.chance.choice((7, 100, 100_000)))
+        person = self.chance.choice(self.people)
+        try:
+            answer = person.http.post(
+                "/api/upload-csv", files={"file": (file.name, file.content(), "text/csv")}, timeout=20
+            )
+        except httpx.TransportError:
+            self.unanswered[file.name] = file
+            return file
+        if answer.status_code == 202:
+            self.answered[answer.json()["id"]] = file
+        else:
+            assert answer.status_code >= 500, f"{answer.status_code}: {answer.text}"
+            self.unanswered[file.name] = file
+        return file

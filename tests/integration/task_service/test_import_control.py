@@ -1,0 +1,130 @@
+"""Stopping an import, its pace, and its wrong rows as a file."""
+
+import csv
+import io
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+
+from task_service.domain.imports import MOST_FAILED_ROWS
+from tests.integration.task_service.test_imports import END, GIVE_BACK, Worker, batch, get, refused, upload
+
+HEADER = b"Titel,subject,description,Status\n"
+
+
+@pytest.fixture
+async def worker(system):
+    return Worker(system, await system.service("imports:ingest"))
+
+
+async def cancel(system, person, import_id: str) -> import_pb2.Import:
+    request = import_service_pb2.CancelImportRequest(id=import_id)
+    return await system.imports.CancelImport(request, metadata=person.metadata)
+
+
+async def errors_csv(system, person, import_id: str) -> str:
+    request = import_service_pb2.DownloadImportErrorsRequest(import_id=import_id)
+    call = system.imports.DownloadImportErrors(request, metadata=person.metadata)
+    return b"".join([piece.data async for piece in call]).decode()
+
+
+async def test_a_queued_import_that_is_cancelled_is_never_claimed(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    cancelled = await cancel(system, sonu, queued.id)
+    assert cancelled.state == import_pb2.Import.STATE_CANCELLED
+    assert cancelled.HasField("finished_at")
+    assert await worker.claim() is None
+    assert await cancel(system, sonu, queued.id) == cancelled
+
+
+async def test_a_running_import_that_is_cancelled_keeps_what_was_done_and_takes_no_more(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    first = batch(lease.checkpoint, ["a", "", ""], size=5)
+    await worker.stream(lease, first)
+    cancelled = await cancel(system, sonu, queued.id)
+    assert (cancelled.state, cancelled.rows_created) == (import_pb2.Import.STATE_CANCELLED, 1)
+    for attempt in (batch(first.batch.end, ["b", "", ""], size=5), END, GIVE_BACK):
+        assert (await refused(worker.stream(lease, attempt)))[1] == "LEASE_LOST"
+    assert (await get(system, sonu, queued.id)) == cancelled
+
+
+async def test_an_import_that_has_ended_can_not_be_cancelled(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    await worker.stream(await worker.claim(), END)
+    code, reason, message = await refused(cancel(system, sonu, queued.id))
+    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "IMPORT_ENDED")
+    assert message == "The import has ended already: it is succeeded."
+
+
+async def test_an_import_that_is_still_uploading_can_not_be_cancelled(system, databases):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    await databases.execute("UPDATE tasks.imports SET state = 'uploading'")
+    assert (await refused(cancel(system, sonu, queued.id)))[1] == "IMPORT_STILL_UPLOADING"
+
+
+async def test_nobody_cancels_or_downloads_from_another_users_import(system):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    queued = await upload(system, sonu)
+    assert (await refused(cancel(system, mina, queued.id)))[1] == "IMPORT_NOT_FOUND"
+    assert (await refused(errors_csv(system, mina, queued.id)))[1] == "IMPORT_NOT_FOUND"
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
+
+
+async def test_wrong_rows_come_back_as_a_file_that_can_be_mended_and_uploaded_again(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu, HEADER + b"x" * 100)
+    lease = await worker.claim()
+    rows = ["1", "Good", "", ""], ["2", "", "two\nlines", "doing"], ["=3+1", "'-4", "a,b\0", "pending"]
+    await worker.stream(lease, batch(lease.checkpoint, *rows, size=100), END)
+    text = await errors_csv(system, sonu, queued.id)
+    names, *failed = csv.reader(io.StringIO(text))
+    assert names == ["Titel", "subject", "description", "Status", "import_errors"]
+    assert failed == [
+        [
+            "2",
+            "",
+            "two\nlines",
+            "doing",
+            "line 3: A task needs a title. A status is pending, in_progress, completed or cancelled.",
+        ],
+        ["'=3+1", "''-4", "a,b␀", "pending", "line 4: A description can't hold the character U+0000."],
+    ]
+    again = await upload(system, sonu, text.encode())
+    assert list(again.warnings) == ["The column 'Titel' is not used."]
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, *failed, size=50), END)
+    once_more = await errors_csv(system, sonu, again.id)
+    assert once_more.splitlines()[0] == text.splitlines()[0]
+
+
+async def test_beyond_the_bound_wrong_rows_are_counted_and_not_kept(system, worker, databases):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    await databases.execute(f"UPDATE tasks.imports SET failed_rows_kept = {MOST_FAILED_ROWS.rows - 2}")
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, *[["", "", ""]] * 5, size=5), END)
+    done = await get(system, sonu, queued.id)
+    assert (done.rows_failed, done.failed_rows_kept) == (5, MOST_FAILED_ROWS.rows)
+    assert len((await errors_csv(system, sonu, queued.id)).splitlines()) == 1 + 2
+    assert await databases.execute("SELECT count(*) FROM tasks.import_errors") == [(2,)]
+
+
+async def test_the_pace_is_told_while_it_runs_and_the_time_left_ends_at_zero(system, worker, databases):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    assert (queued.rows_per_second, queued.seconds_left) == (0, 0)
+    lease = await worker.claim()
+    await databases.execute("UPDATE tasks.imports SET started_at = now() - interval '10 s'")
+    await worker.stream(lease, batch(lease.checkpoint, *[["a", "", ""]] * 50, size=1))
+    running = await get(system, sonu, queued.id)
+    assert running.rows_per_second in {4, 5}  # 50 rows in ten seconds and a little
+    assert running.seconds_left > 0
+    await worker.stream(lease, END)
+    done = await get(system, sonu, queued.id)
+    assert done.seconds_left == 0
