@@ -28,7 +28,7 @@ from auth_service.transport.status import STATUS
 from auth_service.transport.translate import trust_state_to_proto
 from auth_service.transport.trust_servicer import TrustServicer
 from auth_service.transport.user_servicer import UserServicer
-from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register
+from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, GetUser, Register
 from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys
 from auth_service.usecases.login import LogIn
 from auth_service.usecases.service_accounts import CreateServiceAccount, EnsureServiceAccount, IssueServiceToken
@@ -54,6 +54,7 @@ class UseCases:
     register: Register
     create_admin: CreateAdmin
     get_current_user: GetCurrentUser
+    get_user: GetUser
     log_in: LogIn
     create_service_account: CreateServiceAccount
     ensure_service_account: EnsureServiceAccount
@@ -167,6 +168,7 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         register=Register(begin=begin, hasher=hasher, rules=rules, now=_now, new_id=uuid7),
         create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, now=_now, new_id=uuid7),
         get_current_user=GetCurrentUser(read=read),
+        get_user=GetUser(read=read),
         log_in=LogIn(read=read, begin=begin, hasher=hasher, tokens=tokens, now=_now, new_id=uuid7),
         create_service_account=CreateServiceAccount(begin=begin, now=_now, new_id=uuid7, randomness=os.urandom),
         ensure_service_account=EnsureServiceAccount(begin=begin, now=_now, new_id=uuid7),
@@ -192,7 +194,7 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
         Registration(
             user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
             user_service_pb2_grpc.add_UserServiceServicer_to_server,
-            UserServicer(get_current_user=use_cases.get_current_user),
+            UserServicer(get_current_user=use_cases.get_current_user, get_user=use_cases.get_user),
         ),
         Registration(
             trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"],

@@ -27,7 +27,7 @@ from taskmanager.auth.v1 import user_pb2 as taskmanager_dot_auth_dot_v1_dot_user
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/user_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x17\n\x15GetCurrentUserRequest2\x95\x01\n\x0bUserService\x12\x85\x01\n\x0eGetCurrentUser\x12*.taskmanager.auth.v1.GetCurrentUserRequest\x1a\x19.taskmanager.auth.v1.User\",\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/meb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/user_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x17\n\x15GetCurrentUserRequest\".\n\x0eGetUserRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t2\xf2\x01\n\x0bUserService\x12\x85\x01\n\x0eGetCurrentUser\x12*.taskmanager.auth.v1.GetCurrentUserRequest\x1a\x19.taskmanager.auth.v1.User\",\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/me\x12[\n\x07GetUser\x12#.taskmanager.auth.v1.GetUserRequest\x1a\x19.taskmanager.auth.v1.User\"\x10\x8a\xb5\x18\x0c\x1a\nusers:readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\014\022\n/api/v1/me'
+  _globals['_USERSERVICE'].methods_by_name['GetUser']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['GetUser']._serialized_options = b'\212\265\030\014\032\nusers:read'
   _globals['_GETCURRENTUSERREQUEST']._serialized_start=163
   _globals['_GETCURRENTUSERREQUEST']._serialized_end=186
-  _globals['_USERSERVICE']._serialized_start=189
-  _globals['_USERSERVICE']._serialized_end=338
+  _globals['_GETUSERREQUEST']._serialized_start=188
+  _globals['_GETUSERREQUEST']._serialized_end=234
+  _globals['_USERSERVICE']._serialized_start=237
+  _globals['_USERSERVICE']._serialized_end=479
 # @@protoc_insertion_point(module_scope)
