@@ -10,6 +10,7 @@ from gateway.transcoding.bind import query_fields
 from gateway.transcoding.contract import Rpc
 from gateway.transcoding.dialect import is_required, message_of
 from gateway.transcoding.http_rules import Binding
+from gateway.transcoding.places import places_of
 from gateway.transcoding.schemas import Schema, Schemas
 
 _ERROR: Schema = {
@@ -121,7 +122,14 @@ class _Paths:
             {"name": field.name, "in": "query", "required": is_required(field), "schema": self.schemas.parameter(field)}
             for field in queries
         ]
-        return in_path + in_query
+        places = places_of(binding, rpc.request)
+        headers = [("Idempotency-Key", places.takes_key), ("If-Match", places.takes_etag)]
+        in_header = [
+            {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+            for name, taken in headers
+            if taken
+        ]
+        return in_path + in_query + in_header
 
     def _body(self, rpc: Rpc, binding: Binding) -> Mapping[str, Schema]:
         if not binding.body:

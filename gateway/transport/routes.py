@@ -14,6 +14,7 @@ from gateway.transcoding.http_rules import Binding, UnsupportedContract, parse_t
 from gateway.transcoding.openapi import document
 from gateway.transcoding.router import Router
 from gateway.transport import upload
+from gateway.transport.conditions import AnswerTag, RequestConditions
 from gateway.transport.edge import Alive, Document, Ready
 from gateway.transport.incoming import Endpoint
 from gateway.transport.stream import StreamEndpoint
@@ -69,6 +70,8 @@ class Endpoints:
             is_idempotent=rpc.is_idempotent,
             success_status=rpc.success_status,
             location=location_of(rpc, self._rpcs),
+            conditions=RequestConditions(binding, rpc.request),
+            tag=AnswerTag(rpc.response),
         )
 
     def _upload(self, upstream: Upstream, rpc: Rpc) -> Endpoint:

@@ -1,17 +1,24 @@
 """Tasks in Postgres."""
 
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, and_, any_, bindparam, insert, select, update
+from sqlalchemy import ARRAY, Text, and_, any_, bindparam, delete, insert, select, update
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
+from chassis.database.unit_of_work import constraints
 from chassis.kernel import Page, PageRequest
-from task_service.domain.task import Priority, Status, Task
+from task_service.domain.errors import ExternalIdTaken
+from task_service.domain.task import Task
+from task_service.domain.values import Priority, Status
 from task_service.persistence.tables import imports, tasks
 from task_service.usecases.ports import TaskQuery
+
+_LABELS = Task._fields.index("labels")
 
 COLUMNS = [tasks.c[name] for name in Task._fields]
 
@@ -23,6 +30,25 @@ _UPDATE = Statement(
     .where(tasks.c.id == bindparam("id"))
     .values({name: bindparam(name) for name in Task._fields if name != "id"})
 )
+_REMOVE = Statement(delete(tasks).where(tasks.c.id == bindparam("id")))
+# Whoever undeletes or purges one of them just now is not waited for.
+_DUE = Statement(
+    select(*COLUMNS)
+    .where(tasks.c.purge_at <= bindparam("now"))
+    .order_by(tasks.c.purge_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKEN = Statement(
+    select(tasks.c.external_id).where(
+        tasks.c.owner_id == bindparam("owner_id"),
+        tasks.c.external_id == any_(bindparam("among", type_=ARRAY(Text))),
+        tasks.c.external_id != "",
+        tasks.c.deleted_at.is_(None),
+    )
+)
+
+_CONSTRAINTS = {"tasks_external_id_unique": ExternalIdTaken}
 
 
 class _Shape(NamedTuple):
@@ -61,7 +87,8 @@ class SqlTasks:
         self._connection = connection
 
     async def add(self, task: Task) -> None:
-        await _ADD.run(self._connection, **task._asdict())
+        with constraints(_CONSTRAINTS):
+            await _ADD.run(self._connection, **_values(task))
 
     async def get(self, task_id: UUID) -> Task | None:
         return await self._one(_GET, task_id)
@@ -70,7 +97,19 @@ class SqlTasks:
         return await self._one(_LOCK, task_id)
 
     async def update(self, task: Task) -> None:
-        await _UPDATE.run(self._connection, **task._asdict())
+        with constraints(_CONSTRAINTS):
+            await _UPDATE.run(self._connection, **_values(task))
+
+    async def remove(self, task_id: UUID) -> None:
+        await _REMOVE.run(self._connection, id=task_id)
+
+    async def due_for_purge(self, now: datetime, most: int) -> Sequence[Task]:
+        cursor = await _DUE.run(self._connection, now=now, most=most)
+        return [_task(row) for row in await cursor.fetchall()]
+
+    async def external_ids_taken(self, owner_id: UUID, among: Collection[str]) -> set[str]:
+        cursor = await _TAKEN.run(self._connection, owner_id=owner_id, among=list(among))
+        return {row[0] for row in await cursor.fetchall()}
 
     async def page(self, query: TaskQuery, request: PageRequest) -> Page[Task]:
         shape = _Shape(
@@ -96,6 +135,15 @@ class SqlTasks:
         return _task(row) if row else None
 
 
+def row_of(task: Task) -> tuple[Any, ...]:
+    """A task as the table holds it, in the order of its columns: to psycopg a tuple is a record, a list an array."""
+    return (*task[:_LABELS], list(task.labels), *task[_LABELS + 1 :])
+
+
+def _values(task: Task) -> dict[str, Any]:
+    return dict(zip(Task._fields, row_of(task), strict=True))
+
+
 def _task(row: tuple[Any, ...]) -> Task:
     task = Task._make(row)
-    return task._replace(status=Status(task.status), priority=Priority(task.priority))
+    return task._replace(status=Status(task.status), priority=Priority(task.priority), labels=tuple(task.labels))

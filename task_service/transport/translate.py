@@ -1,21 +1,27 @@
 """Between the contract's messages and the domain's words. Pure."""
 
+import hashlib
 from collections import defaultdict
 from datetime import datetime
 from uuid import UUID
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.kernel import Caller, parse_id
-from task_service.domain.errors import MalformedBatch, UnknownStatus
+from task_service.domain.errors import InvalidIdempotencyKey, MalformedBatch, UnknownStatus
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
 from task_service.domain.rows import Batch, Defect
 from task_service.domain.sight import owner_in_sight
-from task_service.domain.task import Priority, Status, Task, TaskDraft
-from task_service.usecases.ports import TaskQuery
+from task_service.domain.task import Task, TaskDraft
+from task_service.domain.values import Priority, Status
+from task_service.usecases.ports import Once, TaskQuery
+from task_service.usecases.tasks import Update
+
+LONGEST_IDEMPOTENCY_KEY = 128
 
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
@@ -47,7 +53,38 @@ def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
         _STATUS_WORD.get(task.status, str(task.status)),
         _PRIORITY_WORD.get(task.priority, str(task.priority)),
         task.due_date,
-        optional_id(task.owner_id, field="owner_id"),
+        task.external_id,
+        task.assignee_id,
+        tuple(task.labels),
+        task.owner_id,
+    )
+
+
+def once_from_proto(request: Message) -> Once | None:
+    """The request's idempotency key with a digest of all else that it says; None where it has no key.
+
+    Raises:
+        InvalidIdempotencyKey: the key is too long, or holds something else than visible ASCII.
+
+    """
+    key: str = getattr(request, "idempotency_key")  # noqa: B009 - every mutation has the field, Message has not
+    if not key:
+        return None
+    if len(key) > LONGEST_IDEMPOTENCY_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidIdempotencyKey(limit=LONGEST_IDEMPOTENCY_KEY)
+    asked = type(request)()
+    asked.CopyFrom(request)
+    asked.ClearField("idempotency_key")
+    content = asked.DESCRIPTOR.full_name.encode() + b" " + asked.SerializeToString(deterministic=True)
+    return Once(key, hashlib.sha256(content).digest())
+
+
+def update_from_proto(request: task_service_pb2.UpdateTaskRequest) -> Update:
+    return Update(
+        parse_id(request.id, field="id"),
+        draft_from_proto(request.task),
+        frozenset(request.update_mask.paths) - {"etag"},
+        request.task.etag,
     )
 
 
@@ -59,12 +96,16 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         status=_STATUS[task.status],
         priority=_PRIORITY[task.priority],
         due_date=task.due_date.isoformat() if task.due_date else "",
+        labels=task.labels,
+        external_id=task.external_id,
         owner_id=str(task.owner_id),
+        assignee_id=str(task.assignee_id) if task.assignee_id else "",
         import_id=str(task.import_id) if task.import_id else "",
         created_at=timestamp(task.created_at),
         updated_at=timestamp(task.updated_at),
         completed_at=timestamp(task.completed_at),
         deleted_at=timestamp(task.deleted_at),
+        purge_at=timestamp(task.purge_at),
         etag=task.etag,
     )
 

@@ -88,5 +88,8 @@ def test_only_what_is_read_by_get_may_be_repeated():
         "Login",
         "CreateTask",
         "DeleteTask",
+        "UpdateTask",
+        "UndeleteTask",
+        "PurgeTask",
         "UploadImport",
     }

@@ -475,7 +475,7 @@ class ParseFailure(_message.Message):
         CODE_RECORD_TOO_LARGE: ParseFailure._Code.ValueType  # 2
         """A record over the limit of bytes or lines."""
         CODE_STRAY_QUOTE: ParseFailure._Code.ValueType  # 3
-        """A quote in the middle of a cell, or text behind a closing quote."""
+        """Text behind a closing quote. (A quote inside a cell that did not begin with one is plain text.)"""
         CODE_FILE_CUT_SHORT: ParseFailure._Code.ValueType  # 4
         """The file ended before its recorded size."""
 
@@ -489,7 +489,7 @@ class ParseFailure(_message.Message):
     CODE_RECORD_TOO_LARGE: ParseFailure.Code.ValueType  # 2
     """A record over the limit of bytes or lines."""
     CODE_STRAY_QUOTE: ParseFailure.Code.ValueType  # 3
-    """A quote in the middle of a cell, or text behind a closing quote."""
+    """Text behind a closing quote. (A quote inside a cell that did not begin with one is plain text.)"""
     CODE_FILE_CUT_SHORT: ParseFailure.Code.ValueType  # 4
     """The file ended before its recorded size."""
 

@@ -5,6 +5,7 @@ Working on tasks."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from taskmanager.tasks.v1 import task_pb2 as _task_pb2
@@ -26,6 +27,11 @@ class CreateTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
     @_builtins.property
     def task(self) -> _task_pb2.Task:
         """The task; a field that only the server writes is ignored."""
@@ -34,10 +40,11 @@ class CreateTaskRequest(_message.Message):
         self,
         *,
         task: _task_pb2.Task | None = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,23 +147,150 @@ class ListTasksResponse(_message.Message):
 Global___ListTasksResponse: _TypeAlias = ListTasksResponse  # noqa: Y015
 
 @_typing.final
+class UpdateTaskRequest(_message.Message):
+    """UpdateTaskRequest says what is to be different."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The task's id."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """The new values. A field that the mask names and that is empty here goes back to what a new task has."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields to write; where it is empty, those that have a value in `task`. Over REST: the keys of the body."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        task: _task_pb2.Task | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key", "task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateTaskRequest: _TypeAlias = UpdateTaskRequest  # noqa: Y015
+
+@_typing.final
 class DeleteTaskRequest(_message.Message):
     """DeleteTaskRequest names a task."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The task's id."""
+    etag: _builtins.str
+    """Unless it is empty, or the task's own, nothing is deleted."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteTaskRequest: _TypeAlias = DeleteTaskRequest  # noqa: Y015
+
+@_typing.final
+class UndeleteTaskRequest(_message.Message):
+    """UndeleteTaskRequest names a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The task's id."""
+    etag: _builtins.str
+    """Unless it is empty, or the task's own, nothing is undeleted."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndeleteTaskRequest: _TypeAlias = UndeleteTaskRequest  # noqa: Y015
+
+@_typing.final
+class PurgeTaskRequest(_message.Message):
+    """PurgeTaskRequest names a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The task's id."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeTaskRequest: _TypeAlias = PurgeTaskRequest  # noqa: Y015
+
+@_typing.final
+class PurgeTaskResponse(_message.Message):
+    """PurgeTaskResponse says that the task is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeTaskResponse: _TypeAlias = PurgeTaskResponse  # noqa: Y015
