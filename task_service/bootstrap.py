@@ -121,7 +121,7 @@ class Wiring:
         return TaskServicer(
             create_task=CreateTask(changes=changes, people=self._people),
             get_task=GetTask(read=self._read),
-            list_tasks=ListTasks(read=self._read),
+            list_tasks=ListTasks(read=self._read, now=_now),
             update_task=UpdateTask(changes=changes, people=self._people),
             delete_task=DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_days)),
             undelete_task=UndeleteTask(changes=changes),

@@ -131,6 +131,22 @@ class UnknownAssignee(InvalidTask):
     field = "assignee_id"
 
 
+class QueryTooLong(Invalid):
+    """The free text has {length} characters, more than {limit}."""
+
+    field = "q"
+
+
+class UnknownOrder(Invalid):
+    """An order is created_at, updated_at, due_date, priority or title, alone or with asc or desc behind it."""
+
+    field = "order_by"
+
+
+class MalformedTime(Invalid):
+    """A time is in the years 1 to 9999."""
+
+
 class ReadOnlyField(InvalidTask):
     """Only the server writes this field."""
 

@@ -1,26 +1,25 @@
 """Tasks in Postgres."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
-from functools import cache
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, and_, any_, bindparam, delete, insert, select, update
+import psycopg
+from sqlalchemy import ARRAY, Text, any_, bindparam, delete, insert, select, update
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
-from chassis.kernel import Page, PageRequest
+from chassis.kernel import InvalidPageToken, Page, PageRequest
 from task_service.domain.errors import ExternalIdTaken
+from task_service.domain.query import TaskQuery
 from task_service.domain.task import Task
 from task_service.domain.values import Priority, Status
-from task_service.persistence.tables import imports, tasks
-from task_service.usecases.ports import TaskQuery
+from task_service.persistence.tables import tasks
+from task_service.persistence.task_lists import COLUMNS, count_of, key_of, page_of
 
 _LABELS = Task._fields.index("labels")
-
-COLUMNS = [tasks.c[name] for name in Task._fields]
 
 _GET = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")))
 _LOCK = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")).with_for_update())
@@ -49,35 +48,6 @@ _TAKEN = Statement(
 )
 
 _CONSTRAINTS = {"tasks_external_id_unique": ExternalIdTaken}
-
-
-class _Shape(NamedTuple):
-    """Which restrictions a list has: each shape is one statement."""
-
-    owner: bool
-    statuses: bool
-    made_by_import: bool
-    deleted: bool
-    after: bool
-
-
-@cache
-def _list_statement(shape: _Shape) -> Statement:
-    conditions = []
-    if shape.owner:
-        conditions.append(tasks.c.owner_id == bindparam("owner_id"))
-    if shape.statuses:
-        conditions.append(tasks.c.status == any_(bindparam("statuses", type_=ARRAY(Text))))
-    if shape.made_by_import:
-        # An import's tasks are its owner's: with that the index by owner serves this list as well.
-        owner = select(imports.c.owner_id).where(imports.c.id == bindparam("import_id")).scalar_subquery()
-        conditions += [tasks.c.import_id == bindparam("import_id"), tasks.c.owner_id == owner]
-    if not shape.deleted:
-        conditions.append(tasks.c.deleted_at.is_(None))
-    if shape.after:
-        conditions.append(tasks.c.id < bindparam("after"))
-    query = select(*COLUMNS).where(and_(True, *conditions))
-    return Statement(query.order_by(tasks.c.id.desc()).limit(bindparam("most")))
 
 
 class SqlTasks:
@@ -111,23 +81,23 @@ class SqlTasks:
         cursor = await _TAKEN.run(self._connection, owner_id=owner_id, among=list(among))
         return {row[0] for row in await cursor.fetchall()}
 
-    async def page(self, query: TaskQuery, request: PageRequest) -> Page[Task]:
-        shape = _Shape(
-            query.owner_id is not None,
-            bool(query.statuses),
-            query.import_id is not None,
-            query.show_deleted,
-            bool(request.after),
-        )
-        values: dict[str, Any] = {
-            "owner_id": query.owner_id,
-            "statuses": sorted(query.statuses),
-            "import_id": query.import_id,
-            "after": UUID(bytes=request.after) if request.after else None,
-            "most": request.size + 1,
-        }
-        cursor = await _list_statement(shape).run(self._connection, **values)
-        return request.page([_task(row) for row in await cursor.fetchall()], lambda task: task.id.bytes)
+    async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
+        statement, values = page_of(query, request, today)
+        try:
+            cursor = await statement.run(self._connection, **values)
+        except psycopg.DataError:
+            # All other values are of their type; the key in a forged token may be anything.
+            if not request.after:
+                raise
+            raise InvalidPageToken from None
+        page = request.page(await cursor.fetchall(), key_of)
+        return Page([_task(row[:-1]) for row in page.items], page.next_token)
+
+    async def count(self, query: TaskQuery, today: date) -> int:
+        statement, values = count_of(query, today)
+        cursor = await statement.run(self._connection, **values)
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
 
     async def _one(self, statement: Statement, task_id: UUID) -> Task | None:
         cursor = await statement.run(self._connection, id=task_id)

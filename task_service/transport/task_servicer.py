@@ -59,8 +59,10 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         caller = current_caller()
         query = query_from_proto(request, caller)
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"tasks {caller.id} {query}")
-        page = await self._list_tasks(query, wanted)
-        return task_service_pb2.ListTasksResponse(tasks=map(task_to_proto, page.items), next_page_token=page.next_token)
+        page, total = await self._list_tasks(query, wanted, with_total=request.include_total)
+        return task_service_pb2.ListTasksResponse(
+            tasks=map(task_to_proto, page.items), next_page_token=page.next_token, total_size=total
+        )
 
     async def DeleteTask(self, request: task_service_pb2.DeleteTaskRequest, context: Context) -> task_pb2.Task:
         task_id, once = parse_id(request.id, field="id"), once_from_proto(request)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -11,14 +11,14 @@ from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.kernel import Caller, parse_id
-from task_service.domain.errors import InvalidIdempotencyKey, MalformedBatch, UnknownStatus
+from task_service.domain.errors import InvalidIdempotencyKey, MalformedBatch, MalformedTime
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
+from task_service.domain.query import Deleted, Moments, QueryDraft, TaskQuery
 from task_service.domain.rows import Batch, Defect
-from task_service.domain.sight import owner_in_sight
 from task_service.domain.task import Task, TaskDraft
 from task_service.domain.values import Priority, Status
-from task_service.usecases.ports import Once, TaskQuery
+from task_service.usecases.ports import Once
 from task_service.usecases.tasks import Update
 
 LONGEST_IDEMPOTENCY_KEY = 128
@@ -111,16 +111,35 @@ def task_to_proto(task: Task) -> task_pb2.Task:
 
 
 def query_from_proto(request: task_service_pb2.ListTasksRequest, caller: Caller) -> TaskQuery:
-    """Which tasks to list, within the caller's sight. UnknownStatus, MalformedId, OwnerNotYours."""
-    words = [_STATUS_WORD.get(number, "") for number in request.status]
-    if not all(words):
-        raise UnknownStatus
-    return TaskQuery(
-        owner_id=owner_in_sight(caller, request.owner_id),
-        statuses=frozenset(map(Status, words)),
-        import_id=optional_id(request.import_id, field="import_id"),
-        show_deleted=request.show_deleted,
-    )
+    """Which tasks to list, within the caller's sight. Invalid names all that is wrong; OwnerNotYours."""
+    shown = Deleted.SHOWN if request.show_deleted else Deleted.HIDDEN
+    return QueryDraft(
+        owner_id=request.owner_id,
+        statuses=[_STATUS_WORD.get(number, "") for number in request.status],
+        priorities=[_PRIORITY_WORD.get(number, "") for number in request.priority],
+        labels_any=request.labels_any,
+        labels_all=request.labels_all,
+        assignee_id=request.assignee_id,
+        import_id=request.import_id,
+        due_before=request.due_before,
+        due_after=request.due_after,
+        moments=Moments(**{name: _moment(request, name) for name in Moments._fields}),
+        overdue=request.overdue,
+        q=request.q,
+        deleted=Deleted.ALONE if request.only_deleted else shown,
+        order_by=request.order_by,
+    ).checked(caller)
+
+
+def _moment(message: Message, field: str) -> datetime | None:
+    """A time of a message. MalformedTime for one outside the years 1 to 9999."""
+    if not message.HasField(field):
+        return None
+    try:
+        found: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise MalformedTime(field=field) from None
+    return found
 
 
 def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:

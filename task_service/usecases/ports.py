@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 from uuid import UUID
@@ -12,19 +11,9 @@ from chassis.kernel import Page, PageRequest
 from task_service.domain.csv_header import Header
 from task_service.domain.history import TaskEvent
 from task_service.domain.imports import Checkpoint, Failure, Import, IngestContext, Lease, NewImport, RowError, State
+from task_service.domain.query import TaskQuery
 from task_service.domain.rows import Outcome
 from task_service.domain.task import Task
-from task_service.domain.values import Status
-
-
-@dataclass(frozen=True, slots=True)
-class TaskQuery:
-    """Which tasks. None and empty are no restriction."""
-
-    owner_id: UUID | None = None
-    statuses: frozenset[Status] = frozenset()
-    import_id: UUID | None = None
-    show_deleted: bool = False
 
 
 class Tasks(Protocol):
@@ -51,8 +40,11 @@ class Tasks(Protocol):
     async def external_ids_taken(self, owner_id: UUID, among: Collection[str]) -> set[str]:
         """Which of these the owner's live tasks have."""
 
-    async def page(self, query: TaskQuery, request: PageRequest) -> Page[Task]:
-        """Tasks, newest first."""
+    async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
+        """A page of a list; `today` is what overdue is against."""
+
+    async def count(self, query: TaskQuery, today: date) -> int:
+        """How many tasks all pages of a list hold together."""
 
 
 class Once(NamedTuple):

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Page, PageRequest
+from chassis.kernel import Caller, Clock, Page, PageRequest
 from task_service.domain.errors import UnknownAssignee
 from task_service.domain.history import Actor, created, updated
+from task_service.domain.query import TaskQuery
 from task_service.domain.task import Task, TaskDraft, new_task
 from task_service.usecases.changes import Changes, visible
-from task_service.usecases.ports import Once, People, Reading, TaskQuery, UnitOfWork
+from task_service.usecases.ports import Once, People, Reading, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,23 @@ class GetTask:
             return visible(await data.tasks.get(task_id), caller)
 
 
+class Listed(NamedTuple):
+    """A page, and how many there are on all pages where that was asked."""
+
+    page: Page[Task]
+    total: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class ListTasks:
     read: Callable[[], Reading]
+    now: Clock
 
-    async def __call__(self, query: TaskQuery, request: PageRequest) -> Page[Task]:
+    async def __call__(self, query: TaskQuery, request: PageRequest, *, with_total: bool = False) -> Listed:
+        today = self.now().date()
         async with self.read() as data:
-            return await data.tasks.page(query, request)
+            page = await data.tasks.page(query, request, today)
+            return Listed(page, await data.tasks.count(query, today) if with_total else None)
 
 
 async def ensure_known(people: People, assignee_id: UUID | None, caller: Caller) -> None:

@@ -26,6 +26,10 @@ def upgrade() -> None:
         WHERE deleted_at IS NULL AND external_id <> ''
     """)
     op.execute("CREATE INDEX tasks_by_assignee ON tasks.tasks (assignee_id, id) WHERE assignee_id IS NOT NULL")
+    op.execute("""
+        CREATE INDEX tasks_by_due_date ON tasks.tasks (owner_id, coalesce(due_date, 'infinity'::date), id)
+        WHERE deleted_at IS NULL
+    """)
     op.execute("CREATE INDEX tasks_to_purge ON tasks.tasks (purge_at) WHERE purge_at IS NOT NULL")
     op.execute("CREATE INDEX tasks_in_trash ON tasks.tasks (owner_id, id) WHERE deleted_at IS NOT NULL")
     op.execute("GRANT DELETE ON tasks.tasks TO tasks_app")

@@ -95,8 +95,10 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-        or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+        """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+        service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+        names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+        PERMISSION_DENIED when a user asks for another owner's tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,8 +43,10 @@ class TaskServiceStub:
     GetTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]
     """Returns one task, a deleted one too. NOT_FOUND when there is none that the caller may see."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
-    """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-    or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+    """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+    service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+    names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+    PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
     """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
@@ -80,8 +82,10 @@ class TaskServiceAsyncStub(TaskServiceStub):
     GetTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Returns one task, a deleted one too. NOT_FOUND when there is none that the caller may see."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
-    """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-    or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+    """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+    service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+    names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+    PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
@@ -132,8 +136,10 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ListTasksResponse, _abc.Awaitable[_task_service_pb2.ListTasksResponse]]:
-        """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-        or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+        """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+        service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+        names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+        PERMISSION_DENIED when a user asks for another owner's tasks.
         """
 
     @_abc_1.abstractmethod
