@@ -30,7 +30,7 @@ from auth_service.transport.status import STATUS
 from auth_service.transport.translate import trust_state_to_proto
 from auth_service.transport.trust_servicer import TrustServicer
 from auth_service.transport.user_servicer import UserServicer
-from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register
+from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, GetUser, Register
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys
 from auth_service.usecases.login import LogIn
@@ -69,6 +69,7 @@ class UseCases:
     register: Register
     create_admin: CreateAdmin
     get_current_user: GetCurrentUser
+    get_user: GetUser
     log_in: LogIn
     refresh_session: RefreshSession
     log_out: LogOut
@@ -219,6 +220,7 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         register=Register(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         get_current_user=GetCurrentUser(read=read),
+        get_user=GetUser(read=read),
         log_in=LogIn(read=read, begin=begin, hasher=hasher, throttle=throttle, keeper=keeper, events=events),
         refresh_session=RefreshSession(begin=begin, keeper=keeper, events=events, now=_now),
         log_out=LogOut(begin=begin, keeper=keeper, events=events, now=_now),
@@ -263,6 +265,7 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
             user_service_pb2_grpc.add_UserServiceServicer_to_server,
             UserServicer(
                 get_current_user=use_cases.get_current_user,
+                get_user=use_cases.get_user,
                 change_password=use_cases.change_password,
                 list_sessions=use_cases.list_sessions,
                 revoke_session=use_cases.revoke_session,

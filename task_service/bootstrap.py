@@ -29,6 +29,7 @@ from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
 from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.people import RememberedPeople
 from task_service.clients.wake_ups import CeleryWakeUps
 from task_service.persistence.signals import PostgresSignals
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
@@ -37,6 +38,7 @@ from task_service.transport.import_servicer import ImportServicer
 from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.status import STATUS
 from task_service.transport.task_servicer import HistoryServicer, TaskServicer
+from task_service.usecases.changes import KEPT_FOR, Changes
 from task_service.usecases.dispatch import WakeWorkers
 from task_service.usecases.history import ListTaskEvents
 from task_service.usecases.imports import (
@@ -48,8 +50,9 @@ from task_service.usecases.imports import (
     WatchImport,
 )
 from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
-from task_service.usecases.ports import ImportSignals, ObjectStore, Reading, UnitOfWork, WakeUps
-from task_service.usecases.tasks import CreateTask, DeleteTask, GetTask, ListTasks
+from task_service.usecases.ports import ImportSignals, ObjectStore, People, Reading, UnitOfWork, WakeUps
+from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
+from task_service.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
 from task_service.usecases.uploads import SweepUploads, UploadImport
 
 DISPATCH_SECONDS = 1.0
@@ -66,13 +69,21 @@ class Wiring:
     """The use cases, each with what it needs."""
 
     def __init__(
-        self, *, settings: TasksSettings, pool: Pool, store: ObjectStore, signals: ImportSignals, wake_ups: WakeUps
+        self,
+        *,
+        settings: TasksSettings,
+        pool: Pool,
+        people: People,
+        store: ObjectStore,
+        signals: ImportSignals,
+        wake_ups: WakeUps,
     ) -> None:
         self.something_queued = asyncio.Event()
         self.draining = asyncio.Event()
         self._begin: Callable[[], UnitOfWork] = lambda: SqlTasksUnitOfWork(pool)
         self._read: Callable[[], Reading] = lambda: SqlTasksReading(pool)
         self._settings = settings
+        self._people = people
         self._store = store
         self._signals = signals
         self.wake_workers = WakeWorkers(begin=self._begin, wake_ups=wake_ups)
@@ -84,18 +95,16 @@ class Wiring:
             older_than=timedelta(seconds=settings.upload_seconds),
         )
 
+        self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
+        self.forget_answers = ForgetAnswers(begin=self._begin, now=_now, kept_for=KEPT_FOR)
+
     def registrations(self) -> list[Registration]:
         """Every servicer of this service."""
         return [
             Registration(
                 task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
                 task_service_pb2_grpc.add_TaskServiceServicer_to_server,
-                TaskServicer(
-                    create_task=CreateTask(begin=self._begin, now=_now, new_id=uuid7),
-                    get_task=GetTask(read=self._read),
-                    list_tasks=ListTasks(read=self._read),
-                    delete_task=DeleteTask(begin=self._begin, now=_now, new_id=uuid7),
-                ),
+                self._tasks(),
             ),
             Registration(
                 history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
@@ -113,6 +122,18 @@ class Wiring:
                 self._ingest(),
             ),
         ]
+
+    def _tasks(self) -> TaskServicer:
+        changes = Changes(begin=self._begin, read=self._read, now=_now, new_id=uuid7)
+        return TaskServicer(
+            create_task=CreateTask(changes=changes, people=self._people),
+            get_task=GetTask(read=self._read),
+            list_tasks=ListTasks(read=self._read, now=_now),
+            update_task=UpdateTask(changes=changes, people=self._people),
+            delete_task=DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_days)),
+            undelete_task=UndeleteTask(changes=changes),
+            purge_task=PurgeTask(changes=changes),
+        )
 
     def _imports(self) -> ImportServicer:
         get_import = GetImport(read=self._read)
@@ -140,7 +161,7 @@ class Wiring:
             claim_next_import=ClaimNextImport(begin=self._begin, lease_seconds=lease),
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
-            ingest_batch=IngestBatch(begin=self._begin, now=_now, new_id=uuid7, lease_seconds=lease),
+            ingest_batch=IngestBatch(begin=self._begin, people=self._people, new_id=uuid7, lease_seconds=lease),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
             draining=self.draining,
@@ -165,7 +186,12 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
         trust = TrustState()
         poller = TrustPoller(state=trust, fetch=auth.trust_state)
         wiring = Wiring(
-            settings=settings, pool=pool, store=ObstoreUploads(settings.store_url), signals=signals, wake_ups=wake_ups
+            settings=settings,
+            pool=pool,
+            people=RememberedPeople(auth),
+            store=ObstoreUploads(settings.store_url),
+            signals=signals,
+            wake_ups=wake_ups,
         )
         server = GrpcServer(
             listen=settings.listen,
@@ -182,6 +208,8 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
                 signals.run(),
                 _repeat(wiring.wake_workers, every=DISPATCH_SECONDS, or_when=wiring.something_queued),
                 _repeat(wiring.sweep_uploads, every=SWEEP_SECONDS),
+                _repeat(wiring.empty_trash, every=SWEEP_SECONDS),
+                _repeat(wiring.forget_answers, every=SWEEP_SECONDS),
                 _ready(server, poller),
             )
         )

@@ -19,12 +19,13 @@ class TasksSettings(Settings):
     redis_url: SecretStr = Field(description="the broker of the import workers")
     store_url: str = Field(description="where uploads are kept: file:///folder, s3://bucket/prefix, gs://, az://")
     auth_target: str = Field(description="gRPC target of auth_service")
-    auth_credential: SecretStr = Field(description="this service's own, with the scope trust:read")
+    auth_credential: SecretStr = Field(description="this service's own, with the scopes trust:read and users:read")
     token_issuer: str = "taskmanager"  # noqa: S105 - a name
     token_audience: str = "taskmanager"  # noqa: S105 - a name
     reflection: bool = False
     log_level: LogLevel = "info"
     drain_seconds: float = Field(default=10, gt=0, description="for calls in flight when told to stop")
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
+    trash_days: float = Field(default=30, gt=0, le=3650, description="how long a deleted task can be undeleted")
     upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")
     upload_seconds: float = Field(default=3600, gt=0, description="unfinished uploads older than this are removed")

@@ -46,6 +46,16 @@ class UnknownRole(Invalid):
     field = "role"
 
 
+class UserNotFound(DomainError):
+    """There is no such user."""
+
+
+class OneNameNeeded(Invalid):
+    """A user is named by id or by username, one of the two."""
+
+    field = "id"
+
+
 class RoleNotGrantable(DomainError):
     """A registration gives the role user; only an admin gives more."""
 

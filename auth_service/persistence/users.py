@@ -18,6 +18,7 @@ _USER = (users.c.id, users.c.username, users.c.email, users.c.role, users.c.crea
 
 _ADD = Statement(insert(users))
 _GET = Statement(select(*_USER).where(users.c.id == bindparam("id")))
+_NAMED = Statement(select(*_USER).where(users.c.username_key == bindparam("username_key")))
 _LOGIN_OF = Statement(select(*_USER, users.c.password_hash).where(users.c.email_key == bindparam("email_key")))
 _LOGIN = select(*_USER, users.c.password_hash).where(users.c.id == bindparam("id"))
 _LOGIN_BY_ID, _LOCK = Statement(_LOGIN), Statement(_LOGIN.with_for_update())
@@ -62,6 +63,11 @@ class SqlUsers:
 
     async def get(self, user_id: UUID) -> User | None:
         cursor = await self._connection.execute(_GET.sql, {"id": user_id})
+        row = await cursor.fetchone()
+        return _user(row) if row else None
+
+    async def named(self, username: str) -> User | None:
+        cursor = await self._connection.execute(_NAMED.sql, {"username_key": account_key(username)})
         row = await cursor.fetchone()
         return _user(row) if row else None
 

@@ -7,6 +7,7 @@ from chassis.rpc.errors import StatusTable
 
 STATUS: StatusTable = {
     errors.RoleNotGrantable: grpc.StatusCode.PERMISSION_DENIED,
+    errors.UserNotFound: grpc.StatusCode.NOT_FOUND,
     errors.UsernameTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.EmailTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.ServiceNameTaken: grpc.StatusCode.ALREADY_EXISTS,

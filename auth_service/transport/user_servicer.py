@@ -6,7 +6,7 @@ from grpc.aio import ServicerContext
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2, user_service_pb2_grpc
 
 from auth_service.transport.translate import login_to_proto, sessions_to_proto, user_to_proto
-from auth_service.usecases.accounts import GetCurrentUser
+from auth_service.usecases.accounts import GetCurrentUser, GetUser
 from auth_service.usecases.passwords import ChangePassword
 from auth_service.usecases.sessions import ListSessions, RevokeSession
 from chassis.kernel import PageRequest, parse_id
@@ -22,11 +22,13 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         self,
         *,
         get_current_user: GetCurrentUser,
+        get_user: GetUser,
         change_password: ChangePassword,
         list_sessions: ListSessions,
         revoke_session: RevokeSession,
     ) -> None:
         self._get_current_user = get_current_user
+        self._get_user = get_user
         self._change_password = change_password
         self._list_sessions = list_sessions
         self._revoke_session = revoke_session
@@ -52,3 +54,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
     ) -> user_service_pb2.RevokeSessionResponse:
         await self._revoke_session(current_caller(), parse_id(request.id, field="id"))
         return user_service_pb2.RevokeSessionResponse()
+
+    async def GetUser(self, request: user_service_pb2.GetUserRequest, context: Context) -> user_pb2.User:
+        user_id = parse_id(request.id, field="id") if request.id else None
+        return user_to_proto(await self._get_user(user_id=user_id, username=request.username))

@@ -1,9 +1,10 @@
 """Making accounts and reading one's own."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
-from auth_service.domain.accounts import Registration, User
-from auth_service.domain.errors import AccountGone
+from auth_service.domain.accounts import Registration, User, accept_username
+from auth_service.domain.errors import AccountGone, OneNameNeeded, UserNotFound
 from auth_service.domain.events import EventKind
 from auth_service.domain.passwords import PasswordRules
 from auth_service.usecases.events import EventLog
@@ -56,6 +57,26 @@ class CreateAdmin:
             await work.users.add(user, password_hash=password_hash)
             await self.events.record(work, EventKind.REGISTERED, actor=None, subject=user.id, role=user.role.value)
             await work.commit()
+        return user
+
+
+@dataclass(frozen=True, slots=True)
+class GetUser:
+    """Reads an account for another service."""
+
+    read: Read
+
+    async def __call__(self, *, user_id: UUID | None, username: str) -> User:
+        """The account; UserNotFound when there is none or it is disabled, OneNameNeeded, InvalidUsername."""
+        if (user_id is None) == (not username):
+            raise OneNameNeeded
+        async with self.read() as reading:
+            if user_id is None:
+                user = await reading.users.named(accept_username(username))
+            else:
+                user = await reading.users.get(user_id)
+        if user is None or user.disabled:
+            raise UserNotFound
         return user
 
 

@@ -25,6 +25,9 @@ class Users(Protocol):
     async def get(self, user_id: UUID) -> User | None:
         """The account of this id."""
 
+    async def named(self, username: str) -> User | None:
+        """The account of this username, however it is spelt."""
+
     async def login_of(self, email: str) -> StoredLogin | None:
         """The account that logs in with this email, however it is spelt."""
 

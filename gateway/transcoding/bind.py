@@ -7,8 +7,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway.transcoding.decode import Decoders
-from gateway.transcoding.dialect import is_read_only, message_of
+from gateway.transcoding.decode import Decoders, mask_of
+from gateway.transcoding.dialect import is_mask, is_read_only, message_of, resource_of
 from gateway.transcoding.http_rules import Binding
 from gateway.transcoding.parse import Object, parse_json
 from gateway.transcoding.query import QueryBinder
@@ -22,6 +22,8 @@ class RequestBinder:
         self._variables = binding.template.variables
         self._taken = frozenset(self._variables)
         self._body = binding.body
+        resource = resource_of(request)
+        self._is_update = resource is not None and resource.name == binding.body
         self._request_class = GetMessageClass(request)
         self.query_fields = query_fields(binding, request)
         self._query = QueryBinder(self.query_fields)
@@ -58,6 +60,8 @@ class RequestBinder:
                 fields |= self._decoder.fields(content, "", violations, self._taken)
             else:
                 fields[self._body] = self._body_class(**self._decoder.fields(content, "", violations))
+                if self._is_update and isinstance(content, Object):
+                    fields["update_mask"] = mask_of(content)
         violations.settle()
         return self._request_class(**fields)
 
@@ -72,5 +76,10 @@ def query_fields(binding: Binding, request: Descriptor) -> tuple[FieldDescriptor
     """The fields that neither path nor body fills: they are query parameters."""
     if binding.body == "*":
         return ()
-    elsewhere = {*binding.template.variables, binding.body}
-    return tuple(field for field in request.fields if field.name not in elsewhere and not is_read_only(field))
+    # The key is a header's business: in a URL it would stand in every log.
+    elsewhere = {*binding.template.variables, binding.body, "idempotency_key"}
+    return tuple(
+        field
+        for field in request.fields
+        if field.name not in elsewhere and not is_read_only(field) and not is_mask(field)
+    )

@@ -5,9 +5,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway.transcoding.dialect import Kind, is_read_only, kind_of, message_of
+from gateway.transcoding.dialect import Kind, is_mask, is_read_only, kind_of, message_of, resource_of
 from gateway.transcoding.parse import Object
 from gateway.transcoding.scalars import WrongValue, json_reader
 from gateway.transcoding.violations import Violations
@@ -19,12 +20,15 @@ Read = Callable[[object, str, Violations], Any]
 class MessageDecoder:
     """Turns JSON objects into the keyword arguments of one message type."""
 
-    __slots__ = ("_read_only", "_readers")
+    __slots__ = ("_read_only", "_readers", "_resource")
 
     def compile(self, descriptor: Descriptor, decoders: "Decoders") -> None:
         """Learns the type. Apart from construction, because a type may hold itself."""
         self._read_only = frozenset(field.name for field in descriptor.fields if is_read_only(field))
-        self._readers: dict[str, Read] = {field.name: _reader(field, decoders) for field in descriptor.fields}
+        self._readers: dict[str, Read] = {
+            field.name: _reader(field, decoders) for field in descriptor.fields if not is_mask(field)
+        }
+        self._resource = resource_of(descriptor)
 
     def fields(
         self, value: object, path: str, violations: Violations, taken: AbstractSet[str] = frozenset()
@@ -55,7 +59,14 @@ class MessageDecoder:
                 violations.add("DUPLICATE_FIELD", prefix + name, "Is given by the path already.")
             elif element is not None:
                 fields[name] = reader(element, prefix + name, violations)
+        if self._resource is not None and isinstance(value.get(self._resource.name), Object):
+            fields["update_mask"] = mask_of(value[self._resource.name])
         return fields
+
+
+def mask_of(resource: Object) -> FieldMask:
+    """What an update of a resource writes: the keys that were sent, null ones too. Its etag is a condition."""
+    return FieldMask(paths=[name for name in resource if name != "etag"])
 
 
 class Decoders:

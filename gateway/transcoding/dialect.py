@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.transcoding.http_rules import UnsupportedContract
@@ -79,6 +80,26 @@ def message_of(field: FieldDescriptor) -> Descriptor:
 def is_read_only(field: FieldDescriptor) -> bool:
     """Whether only the server writes the field (google.api.field_behavior, AIP-203)."""
     return field_behavior_pb2.OUTPUT_ONLY in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+
+
+def is_mask(field: FieldDescriptor) -> bool:
+    """Whether the field names the fields that an update writes. REST clients never spell it: their keys say it."""
+    return field.message_type is not None and field.message_type.full_name == FieldMask.DESCRIPTOR.full_name
+
+
+def resource_of(request: Descriptor) -> FieldDescriptor | None:
+    """The field that a request's mask speaks of: its only message. None where the request has no mask.
+
+    Raises:
+        UnsupportedContract: there is a mask, and no or more than one message that it could speak of.
+
+    """
+    if not any(map(is_mask, request.fields)):
+        return None
+    messages = [field for field in request.fields if field.message_type is not None and not is_mask(field)]
+    if len(messages) != 1 or messages[0].is_repeated:
+        raise UnsupportedContract(f"{request.full_name}: it is not clear which field the mask speaks of")
+    return messages[0]
 
 
 def is_required(field: FieldDescriptor) -> bool:

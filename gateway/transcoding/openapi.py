@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of the routes, from the same descriptors that make them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from gateway.transcoding.contract import Rpc
 from gateway.transcoding.dialect import is_required, message_of
 from gateway.transcoding.error_schema import ERROR
 from gateway.transcoding.http_rules import Binding
+from gateway.transcoding.places import ETAG, KEY, places_of
 from gateway.transcoding.schemas import Schema, Schemas
 
 _FILE: Mapping[str, Schema] = {
@@ -122,9 +123,19 @@ class _Paths:
         return [
             *(self._parameter(one, "path", required=True) for one in in_path),
             *(self._parameter(one, "query", required=is_required(one)) for one in queries),
+            *self._headers(rpc, binding),
         ]
 
-    def _parameter(self, one: FieldDescriptor, place: str, *, required: bool) -> dict[str, Any]:
+    def _headers(self, rpc: Rpc, binding: Binding) -> Iterator[dict[str, Any]]:
+        """The headers that stand for fields of the request."""
+        places = places_of(binding, rpc.request)
+        if places.takes_key:
+            yield self._parameter(rpc.request.fields_by_name[KEY], "header") | {"name": "Idempotency-Key"}
+        if places.takes_etag:
+            holder = message_of(rpc.request.fields_by_name[places.resource]) if places.resource else rpc.request
+            yield self._parameter(holder.fields_by_name[ETAG], "header") | {"name": "If-Match"}
+
+    def _parameter(self, one: FieldDescriptor, place: str, *, required: bool = False) -> dict[str, Any]:
         parameter = {"name": one.name, "in": place, "required": required, "schema": self.schemas.parameter(one)}
         description = self.schemas.description(one)
         return parameter | ({"description": description} if description else {})

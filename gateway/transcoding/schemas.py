@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.transcoding.comments import Comments
-from gateway.transcoding.dialect import RANGES, Kind, is_read_only, is_required, kind_of, message_of, words_of
+from gateway.transcoding.dialect import RANGES, Kind, is_mask, is_read_only, is_required, kind_of, message_of, words_of
 from gateway.transcoding.http_rules import UnsupportedContract
 
 Schema = dict[str, Any]
@@ -42,7 +42,7 @@ class Schemas:
         What is required is what a request must hold and, marked read-only and so for answers alone, what the server
         always fills in.
         """
-        fields = [field for field in descriptor.fields if field.name not in without]
+        fields = [field for field in descriptor.fields if field.name not in without and not is_mask(field)]
         schema: Schema = {"type": "object", "properties": {field.name: self._property(field) for field in fields}}
         required = [field.name for field in fields if is_required(field) or is_read_only(field)]
         return schema | ({"required": required} if required else {})

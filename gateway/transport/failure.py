@@ -111,6 +111,11 @@ def malformed_header(name: str) -> Failure:
     return _single(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
 
+def contradicting_header(name: str) -> Failure:
+    """A header that says something else than the request itself."""
+    return _single(400, "INVALID_ARGUMENT", "CONTRADICTING_HEADER", f"The header {name} and the body differ.")
+
+
 def malformed_upload(reason: str, message: str, field: str | None = None) -> Failure:
     """A multipart body that holds something else than one file."""
     return _single(400, "INVALID_ARGUMENT", reason, message, field=printable(field) if field else None)

@@ -142,4 +142,10 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
+async def not_modified(send: Send, headers: failure.Headers) -> None:
+    """Answers 304: the client has it already."""
+    await send({"type": "http.response.start", "status": 304, "headers": list(headers)})
+    await send({"type": "http.response.body"})
+
+
 App = Callable[[Scope, Receive, Send], Awaitable[Any]]

@@ -15,6 +15,7 @@ from gateway.transcoding.http_rules import Binding, UnsupportedContract, parse_t
 from gateway.transcoding.openapi import document
 from gateway.transcoding.router import Router
 from gateway.transport import upload
+from gateway.transport.conditions import AnswerTag, RequestConditions
 from gateway.transport.docs import docs_pages
 from gateway.transport.download import DownloadEndpoint
 from gateway.transport.edge import Alive, Ready
@@ -76,6 +77,8 @@ class Endpoints:
             is_idempotent=rpc.is_idempotent,
             success_status=rpc.success_status,
             location=location_of(rpc, self._rpcs),
+            conditions=RequestConditions(binding, rpc.request),
+            tag=AnswerTag(rpc.response),
         )
 
     def _upload(self, upstream: Upstream, rpc: Rpc) -> Endpoint:

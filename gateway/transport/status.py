@@ -53,15 +53,18 @@ Spell = Callable[[str], str | None]
 """A field path of the request as the client spelt it."""
 
 
-def failure_of(error: aio.AioRpcError, spell: Spell) -> Failure:
-    """The answer to a failed call: code by google.rpc's table, one detail a violation, or one for the error itself."""
+def failure_of(error: aio.AioRpcError, spell: Spell, *, by_header: bool = False) -> Failure:
+    """The answer to a failed call: code by google.rpc's table, one detail a violation, or one for the error itself.
+
+    `by_header`: the etag came as If-Match, so that another one is 412 (RFC 9110 section 15.5.13).
+    """
     rich = details_of(error)
     message = _message(rich, is_ours=any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ()))
     violations = [
         Violation(one.reason or rich.reason, spell(one.field), one.message or message) for one in rich.violations
     ]
     return Failure(
-        REASON_STATUS.get(rich.reason, HTTP_STATUS[rich.code]),
+        412 if by_header and rich.reason == "ETAG_MISMATCH" else REASON_STATUS.get(rich.reason, HTTP_STATUS[rich.code]),
         rich.code.name,
         message,
         violations or [Violation(rich.reason, None, message)],

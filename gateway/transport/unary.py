@@ -10,7 +10,8 @@ from gateway.clients.upstream import Metadata
 from gateway.transcoding.bind import RequestBinder
 from gateway.transcoding.encode import Convert, to_json
 from gateway.transport import failure
-from gateway.transport.incoming import Incoming, respond
+from gateway.transport.conditions import AnswerTag, RequestConditions, matches
+from gateway.transport.incoming import Incoming, not_modified, respond
 from gateway.transport.status import failure_of
 
 
@@ -51,6 +52,8 @@ class UnaryEndpoint:
         is_idempotent: bool,
         success_status: int,
         location: str | None,
+        conditions: RequestConditions,
+        tag: AnswerTag,
     ) -> None:
         self._bind = bind
         self._call = call
@@ -60,17 +63,26 @@ class UnaryEndpoint:
         self._is_idempotent = is_idempotent
         self._success_status = success_status
         self._location = location
+        self._conditions = conditions
+        self._tag = tag
 
     async def __call__(self, incoming: Incoming, send: Send) -> None:
         body = await self._body.read(incoming) if self._bind.takes_body else b""
         request = self._bind(incoming.values, incoming.query, body)
+        by_header = self._conditions.apply(request, incoming)
         metadata = incoming.metadata()
         try:
             answer = await self._ask(request, metadata)
         except aio.AioRpcError as error:
-            raise failure_of(error, self._bind.spell) from error
-        headers = location_header(self._location, answer)
-        await respond(send, self._success_status, to_json(self._encode(answer)), headers=headers)
+            raise failure_of(error, self._bind.spell, by_header=by_header) from error
+        body = to_json(self._encode(answer))
+        headers = [*location_header(self._location, answer)]
+        if tag := self._tag.of(answer, body, digest=self._is_idempotent):
+            headers.append((b"etag", tag))
+            if self._is_idempotent and matches(incoming.header(b"if-none-match"), tag):
+                await not_modified(send, headers)
+                return
+        await respond(send, self._success_status, body, headers=headers)
 
     async def _ask(self, request: Any, metadata: Metadata) -> Any:
         """Calls, and once more if a server that is going away cancelled what may be repeated.

@@ -1,17 +1,32 @@
-"""auth_service, as task_service needs it: its own token, and the trust state."""
+"""auth_service, as task_service needs it: its own token, the trust state, and who has an account."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from grpc.aio import AioRpcError
-from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    user_pb2,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
+from chassis.kernel import Unavailable
 from chassis.rpc.client import aio_channel
 from chassis.rpc.service_token import Issued, TokenSource
 
 CALL_SECONDS = 5.0
+
+Answer = TypeVar("Answer")
+
+# A name that nobody can have is nobody's.
+_NOBODY = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}
+_OUTAGE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAUTHENTICATED}
 
 
 class AuthClient:
@@ -19,17 +34,31 @@ class AuthClient:
 
     def __init__(self, channel: grpc.aio.Channel, credential: str) -> None:
         self._auth = auth_service_pb2_grpc.AuthServiceStub(channel)
+        self._users = user_service_pb2_grpc.UserServiceStub(channel)
         self._trust = trust_service_pb2_grpc.TrustServiceStub(channel)
         self._credential = credential
         self._token = TokenSource(issue=self._issue)
 
     async def trust_state(self, cursor: str) -> trust_service_pb2.TrustState:
         """What changed since the cursor. Raises AioRpcError when auth_service can't be asked."""
+        return await self._ask(self._trust.GetTrustState, trust_service_pb2.GetTrustStateRequest(cursor=cursor))
+
+    async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
+        """The user of an id or a name, None when there is none. Unavailable when auth_service can't be asked."""
+        request = user_service_pb2.GetUserRequest(id=user_id, username=username)
+        try:
+            return await self._ask(self._users.GetUser, request)
+        except AioRpcError as error:
+            if error.code() in _NOBODY:
+                return None
+            if error.code() in _OUTAGE:
+                raise Unavailable from error
+            raise
+
+    async def _ask(self, call: Callable[..., Awaitable[Answer]], request: Message) -> Answer:
         metadata = (("authorization", f"Bearer {await self._token()}"),)
         try:
-            return await self._trust.GetTrustState(
-                trust_service_pb2.GetTrustStateRequest(cursor=cursor), metadata=metadata, timeout=CALL_SECONDS
-            )
+            return await call(request, metadata=metadata, timeout=CALL_SECONDS)
         except AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 self._token.forget()

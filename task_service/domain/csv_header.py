@@ -14,7 +14,7 @@ from task_service.domain.errors import (
     TooManyColumns,
     UnclosedHeaderQuote,
 )
-from task_service.domain.task import fold
+from task_service.domain.values import fold
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_HEADER = 2048
@@ -32,6 +32,9 @@ _FIELDS = {
     "status": "status",
     "priority": "priority",
     "due_date": "due_date",
+    "labels": "labels",
+    "external_id": "external_id",
+    "assignee": "assignee",
 }
 
 

@@ -11,6 +11,42 @@ class ImportNotFound(DomainError):
     """There is no such import."""
 
 
+class EtagMismatch(DomainError):
+    """The task has changed meanwhile: its etag is {etag} now. Read it again before you change it."""
+
+    field = "etag"
+
+
+class TaskDeleted(DomainError):
+    """The task is in the trash: undelete it before you change it."""
+
+
+class TaskNotDeleted(DomainError):
+    """The task is not deleted."""
+
+
+class TaskNotInTrash(DomainError):
+    """Only a deleted task can be purged."""
+
+
+class ExternalIdTaken(Invalid):
+    """Another of the owner's tasks has this external_id."""
+
+    field = "external_id"
+
+
+class InvalidIdempotencyKey(Invalid):
+    """An idempotency key is 1 to {limit} visible ASCII characters."""
+
+    field = "idempotency_key"
+
+
+class IdempotencyKeyReused(DomainError):
+    """Another request has come with the same idempotency key."""
+
+    field = "idempotency_key"
+
+
 class OwnerNotYours(DomainError):
     """Only a manager, an admin or a service may name another owner."""
 
@@ -34,7 +70,7 @@ class BlankTitle(InvalidTask):
 
 
 class TooLong(InvalidTask):
-    """A {field} has at most {limit} characters, this one has {length}."""
+    """The {field} has {length} characters, more than {limit}."""
 
 
 class LineBreakInTitle(InvalidTask):
@@ -44,7 +80,7 @@ class LineBreakInTitle(InvalidTask):
 
 
 class ForbiddenCharacter(InvalidTask):
-    """A {field} can't hold the character {character}."""
+    """The {field} can't hold the character {character}."""
 
 
 class UnknownStatus(InvalidTask):
@@ -63,6 +99,60 @@ class MalformedDate(InvalidTask):
     """A due date is a calendar date such as 2026-03-31."""
 
     field = "due_date"
+
+
+class BlankLabel(InvalidTask):
+    """A label is not blank."""
+
+    field = "labels"
+
+
+class LabelTooLong(InvalidTask):
+    """A label has at most {limit} characters, this one has {length}."""
+
+    field = "labels"
+
+
+class CommaInLabel(InvalidTask):
+    """A label holds no comma."""
+
+    field = "labels"
+
+
+class TooManyLabels(InvalidTask):
+    """There are {count} labels, more than {limit}."""
+
+    field = "labels"
+
+
+class UnknownAssignee(InvalidTask):
+    """There is no such user to assign the task to."""
+
+    field = "assignee_id"
+
+
+class QueryTooLong(Invalid):
+    """The free text has {length} characters, more than {limit}."""
+
+    field = "q"
+
+
+class UnknownOrder(Invalid):
+    """An order is created_at, updated_at, due_date, priority or title, alone or with asc or desc behind it."""
+
+    field = "order_by"
+
+
+class MalformedTime(Invalid):
+    """A time is in the years 1 to 9999."""
+
+
+class ReadOnlyField(InvalidTask):
+    """Only the server writes this field."""
+
+
+class UnknownField(InvalidTask):
+    """There is no such field."""
 
 
 class TooManyCells(InvalidTask):

@@ -1,76 +1,22 @@
-"""The task and the rules for its values, the same for every way in: gRPC, REST and CSV."""
+"""The task, what a client may say of one, and how it changes."""
 
-from datetime import date, datetime
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Caller, Invalid, refuse
+from task_service.domain import values as rules
 from task_service.domain.errors import (
-    BlankTitle,
-    ForbiddenCharacter,
-    LineBreakInTitle,
-    MalformedDate,
+    EtagMismatch,
     OwnerNotYours,
     OwnerRequired,
-    TooLong,
-    UnknownPriority,
-    UnknownStatus,
+    ReadOnlyField,
+    TaskDeleted,
+    TaskNotDeleted,
+    UnknownField,
 )
-
-LONGEST_TITLE = 500
-LONGEST_DESCRIPTION = 20_000
-
-
-class Status(StrEnum):
-    """How far the work has come."""
-
-    PENDING = "pending"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-
-
-class Priority(StrEnum):
-    """How much the work presses."""
-
-    NONE = "none"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    URGENT = "urgent"
-
-
-_STATUSES = {"": Status.PENDING, **{status.value: status for status in Status}}
-_PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Priority}}
-
-
-class Task(NamedTuple):
-    """A piece of work. The order of the fields is the order of the table's columns."""
-
-    id: UUID
-    owner_id: UUID
-    title: str
-    description: str
-    status: Status
-    priority: Priority
-    due_date: date | None
-    import_id: UUID | None
-    created_at: datetime
-    updated_at: datetime
-    completed_at: datetime | None
-    deleted_at: datetime | None
-    revision: int
-
-    @property
-    def etag(self) -> str:
-        return str(self.revision)
-
-    def is_visible_to(self, caller: Caller) -> bool:
-        return caller.sees_everything or self.owner_id == caller.id
-
-    def deleted(self, now: datetime) -> "Task":
-        return self._replace(deleted_at=now, updated_at=now, revision=self.revision + 1)
+from task_service.domain.values import Priority, Status
 
 
 class Values(NamedTuple):
@@ -81,6 +27,77 @@ class Values(NamedTuple):
     status: Status
     priority: Priority
     due_date: date | None
+    labels: tuple[str, ...]
+    external_id: str
+    assignee_id: UUID | None
+
+
+class Task(NamedTuple):
+    """A piece of work. The order of the fields is the order of the table's columns."""
+
+    id: UUID
+    owner_id: UUID
+    # What follows is Values, in its order.
+    title: str
+    description: str
+    status: Status
+    priority: Priority
+    due_date: date | None
+    labels: tuple[str, ...]
+    external_id: str
+    assignee_id: UUID | None
+    import_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    deleted_at: datetime | None
+    purge_at: datetime | None
+    revision: int
+
+    @property
+    def etag(self) -> str:
+        return str(self.revision)
+
+    def is_visible_to(self, caller: Caller) -> bool:
+        return caller.sees_everything or caller.id in (self.owner_id, self.assignee_id)
+
+    def expect(self, etag: str) -> None:
+        """Goes on for an empty etag and for this task's own; EtagMismatch for another."""
+        if etag and etag != self.etag:
+            raise EtagMismatch(etag=self.etag)
+
+    def changed(self, new: Mapping[str, Any], now: datetime) -> "Task":
+        """The task with new values; itself where nothing is different. TaskDeleted for one in the trash."""
+        if self.deleted_at is not None:
+            raise TaskDeleted
+        after = self._replace(**new)
+        if after == self:
+            return self
+        if after.status is not self.status:
+            after = after._replace(completed_at=now if after.status is Status.COMPLETED else None)
+        return after._replace(updated_at=now, revision=self.revision + 1)
+
+    def deleted(self, now: datetime, *, kept_for: timedelta) -> "Task":
+        return self._replace(deleted_at=now, purge_at=now + kept_for, updated_at=now, revision=self.revision + 1)
+
+    def restored(self, now: datetime) -> "Task":
+        """The task as it was. TaskNotDeleted for a live one."""
+        if self.deleted_at is None:
+            raise TaskNotDeleted
+        return self._replace(deleted_at=None, purge_at=None, updated_at=now, revision=self.revision + 1)
+
+
+# The rule for each field that an update may write.
+_RULES: Mapping[str, Callable[[Any, list[Invalid]], Any]] = {
+    "title": rules.title,
+    "description": rules.description,
+    "status": rules.status,
+    "priority": rules.priority,
+    "due_date": rules.due_date,
+    "labels": rules.labels,
+    "external_id": rules.external_id,
+    "assignee_id": rules.assignee_id,
+}
 
 
 class TaskDraft(NamedTuple):
@@ -91,25 +108,59 @@ class TaskDraft(NamedTuple):
     status: str = ""
     priority: str = ""
     due_date: str = ""
-    owner_id: UUID | None = None
+    external_id: str = ""
+    assignee_id: str = ""
+    labels: tuple[str, ...] = ()
+    owner_id: str = ""
 
     def checked(self) -> Values:
         """The values, or every one that is wrong (InvalidTask, several at once)."""
+        # Spelt out field by field: this runs once for every row of every import.
         wrong: list[Invalid] = []
         values = Values(
-            _title(self.title, wrong),
-            _description(self.description, wrong),
-            _status(self.status, wrong),
-            _priority(self.priority, wrong),
-            _due_date(self.due_date, wrong),
+            rules.title(self.title, wrong),
+            rules.description(self.description, wrong),
+            rules.status(self.status, wrong),
+            rules.priority(self.priority, wrong),
+            rules.due_date(self.due_date, wrong),
+            rules.labels(self.labels, wrong) if self.labels else (),
+            rules.external_id(self.external_id, wrong) if self.external_id else "",
+            rules.assignee_id(self.assignee_id, wrong) if self.assignee_id else None,
         )
+        if self.owner_id:
+            rules.user_id(self.owner_id, "owner_id", wrong)
         if wrong:
             refuse(wrong)
         return values
 
+    def changes(self, mask: Collection[str]) -> dict[str, Any]:
+        """The checked values of the fields in the mask; without a mask, of those that are said (AIP-134).
+
+        A field that is in the mask and not said goes back to what a new task has.
+
+        Raises:
+            ReadOnlyField, UnknownField: the mask names what an update can't write.
+            InvalidTask: a value is wrong.
+
+        """
+        fields: Iterable[str] = mask or [name for name in _RULES if getattr(self, name)]
+        wrong: list[Invalid] = []
+        new: dict[str, Any] = {}
+        for name in fields:
+            rule = _RULES.get(name)
+            if rule is not None:
+                new[name] = rule(getattr(self, name), wrong)
+            else:
+                wrong.append(ReadOnlyField(field=name) if name in _READ_ONLY else UnknownField(field=name))
+        refuse(wrong)
+        return new
+
     def owner_for(self, caller: Caller) -> UUID:
         """Whose task it becomes: the caller's, or whom a manager, an admin or a service names."""
-        return owner_for(caller, self.owner_id)
+        return owner_for(caller, UUID(self.owner_id) if self.owner_id else None)
+
+
+_READ_ONLY = {*Task._fields, "etag"} - {*_RULES, "revision"}
 
 
 def owner_for(caller: Caller, named: UUID | None) -> UUID:
@@ -129,72 +180,12 @@ def owner_for(caller: Caller, named: UUID | None) -> UUID:
     return named
 
 
-def new_task(values: Values, *, task_id: UUID, owner_id: UUID, now: datetime, import_id: UUID | None = None) -> Task:
-    """A task as it begins."""
+def new_task(values: Values, *, task_id: UUID, owner_id: UUID, import_id: UUID | None = None) -> Task:
+    """A task as it begins.
+
+    It was made at the moment that is in its id (UUIDv7), so that the order of ids is the order of creation, in lists
+    and in indexes, whichever process made them.
+    """
+    now = datetime.fromtimestamp((task_id.int >> 80) / 1000, UTC)
     completed_at = now if values.status is Status.COMPLETED else None
-    return Task(task_id, owner_id, *values, import_id, now, now, completed_at, None, 1)
-
-
-def _title(text: str, wrong: list[Invalid]) -> str:
-    title = text.strip()
-    if not title:
-        wrong.append(BlankTitle())
-    elif len(title) > LONGEST_TITLE:
-        wrong.append(TooLong(field="title", limit=LONGEST_TITLE, length=len(title)))
-    elif not title.isprintable():
-        # Only now the slow look: nearly every title is printable.
-        if "\n" in title or "\r" in title:
-            wrong.append(LineBreakInTitle())
-        _no_control_characters(title, "title", "", wrong)
-    return title
-
-
-def _description(text: str, wrong: list[Invalid]) -> str:
-    if len(text) > LONGEST_DESCRIPTION:
-        wrong.append(TooLong(field="description", limit=LONGEST_DESCRIPTION, length=len(text)))
-    elif not text.isprintable():
-        _no_control_characters(text, "description", "\n\r\t", wrong)
-    return text
-
-
-def _no_control_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:
-    """Refuses what Postgres can't hold (NUL) and what would garble a terminal or a spreadsheet (C0 and DEL)."""
-    for character in text:
-        if (character < " " or character == "\x7f") and character not in allowed and character not in "\r\n":
-            wrong.append(ForbiddenCharacter(field=field, character=f"U+{ord(character):04X}"))
-            return
-
-
-def _status(word: str, wrong: list[Invalid]) -> Status:
-    status = _STATUSES.get(word) or _STATUSES.get(fold(word))
-    if status is None:
-        wrong.append(UnknownStatus())
-        return Status.PENDING
-    return status
-
-
-def _priority(word: str, wrong: list[Invalid]) -> Priority:
-    priority = _PRIORITIES.get(word) or _PRIORITIES.get(fold(word))
-    if priority is None:
-        wrong.append(UnknownPriority())
-        return Priority.NONE
-    return priority
-
-
-def fold(word: str) -> str:
-    """A word as it is compared: "In-Progress" and "in progress" are in_progress."""
-    return word.strip().lower().replace("-", "_").replace(" ", "_")
-
-
-def _due_date(text: str, wrong: list[Invalid]) -> date | None:
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        # fromisoformat alone also takes 20260331 and week dates.
-        if len(text) == 10:  # noqa: PLR2004 - YYYY-MM-DD
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    wrong.append(MalformedDate())
-    return None
+    return Task(task_id, owner_id, *values, import_id, now, now, completed_at, None, None, 1)

@@ -31,7 +31,7 @@ def _of_task(*, after: bool) -> Statement:
 
 def row_of(event: TaskEvent) -> tuple[Any, ...]:
     """An event as the table holds it, in the order of its columns."""
-    return (*event[:7], changes_to_json(event.changes))
+    return (*event[:-1], changes_to_json(event.changes))
 
 
 def changes_to_json(changes: tuple[Change, ...]) -> str:
@@ -57,5 +57,5 @@ class SqlHistory:
 
 def _event(row: tuple[Any, ...]) -> TaskEvent:
     event = TaskEvent._make(row)
-    changes = tuple(Change(field, old, new) for field, (old, new) in row[7].items())
+    changes = tuple(Change(field, old, new) for field, (old, new) in row[-1].items())
     return event._replace(action=Action(event.action), changes=changes)

@@ -9,13 +9,15 @@ from sqlalchemy import text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from task_service.domain.errors import BatchOutOfPlace, LeaseLost
+from chassis.database.unit_of_work import constraints
+from task_service.domain.errors import BatchOutOfPlace, ExternalIdTaken, LeaseLost
 from task_service.domain.history import Actor, TaskEvent
 from task_service.domain.imports import Checkpoint, FailedRow, Failure, IngestContext, Lease, Room, State
 from task_service.domain.rows import Outcome
 from task_service.domain.task import Task
 from task_service.persistence.history import row_of
 from task_service.persistence.signals import NOTIFY
+from task_service.persistence.tasks import row_of as task_row
 from task_service.usecases.ports import Advanced
 
 # Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
@@ -169,7 +171,8 @@ class SqlIngest:
 
     async def write(self, outcome: Outcome) -> None:
         if outcome.tasks:
-            await self._copy(_COPY_TASKS, outcome.tasks)
+            with constraints({"tasks_external_id_unique": ExternalIdTaken}):
+                await self._copy(_COPY_TASKS, map(task_row, outcome.tasks))
             await self._copy(_COPY_EVENTS, map(row_of, outcome.events))
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:

@@ -29,26 +29,43 @@ tasks = Table(
     Column("status", Text, nullable=False),
     Column("priority", Text, nullable=False),
     Column("due_date", Date),
+    Column("labels", ARRAY(Text), nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("assignee_id", Uuid),
     Column("import_id", Uuid),
     Column("created_at", TIME, nullable=False),
     Column("updated_at", TIME, nullable=False),
     Column("completed_at", TIME),
     Column("deleted_at", TIME),
+    Column("purge_at", TIME),
     Column("revision", BigInteger, nullable=False),
 )
 
 task_events = Table(
     "task_events",
     metadata,
-    # One index serves the only question asked here: a task's events in order.
+    # One index serves a task's events in order, another (xid, id) those of everybody in the order of commits.
     Column("id", Uuid, primary_key=True),
     Column("task_id", Uuid, primary_key=True),
+    Column("owner_id", Uuid, nullable=False),
+    Column("assignee_id", Uuid),
     Column("action", Text, nullable=False),
     Column("actor_id", Uuid, nullable=False),
     Column("actor_role", Text, nullable=False),
     Column("occurred_at", TIME, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("changes", JSONB, nullable=False),  # {field: [old, new]}
+    Column("xid", Text, nullable=False),  # xid8, which the database fills in: the transaction that wrote the row
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("caller_id", Uuid, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("tasks", JSONB, nullable=False),
+    Column("created_at", TIME, nullable=False),
 )
 
 imports = Table(

@@ -2,6 +2,7 @@
 
 from chassis.database.pool import Connection
 from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
+from task_service.persistence.answers import SqlAnswers
 from task_service.persistence.history import SqlHistory
 from task_service.persistence.imports import SqlImports
 from task_service.persistence.ingest import SqlIngest
@@ -9,12 +10,14 @@ from task_service.persistence.tasks import SqlTasks
 
 
 class _Repositories:
+    answers: SqlAnswers
     tasks: SqlTasks
     history: SqlHistory
     imports: SqlImports
     ingest: SqlIngest
 
     def bind(self, connection: Connection) -> None:
+        self.answers = SqlAnswers(connection)
         self.tasks = SqlTasks(connection)
         self.history = SqlHistory(connection)
         self.imports = SqlImports(connection)

@@ -8,6 +8,12 @@ from task_service.domain import errors
 STATUS: StatusTable = {
     errors.TaskNotFound: grpc.StatusCode.NOT_FOUND,
     errors.ImportNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.EtagMismatch: grpc.StatusCode.ABORTED,
+    errors.TaskDeleted: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.TaskNotDeleted: grpc.StatusCode.ALREADY_EXISTS,
+    errors.TaskNotInTrash: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ExternalIdTaken: grpc.StatusCode.ALREADY_EXISTS,
+    errors.IdempotencyKeyReused: grpc.StatusCode.ALREADY_EXISTS,
     errors.OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
     errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -11,24 +11,44 @@ from taskmanager.tasks.v1 import (
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
-from task_service.transport.translate import draft_from_proto, event_to_proto, query_from_proto, task_to_proto
+from task_service.transport.translate import (
+    draft_from_proto,
+    event_to_proto,
+    once_from_proto,
+    query_from_proto,
+    task_to_proto,
+    update_from_proto,
+)
 from task_service.usecases.history import ListTaskEvents
-from task_service.usecases.tasks import CreateTask, DeleteTask, GetTask, ListTasks
+from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
+from task_service.usecases.trash import DeleteTask, PurgeTask, UndeleteTask
 
 
 class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     """Tasks."""
 
     def __init__(
-        self, *, create_task: CreateTask, get_task: GetTask, list_tasks: ListTasks, delete_task: DeleteTask
+        self,
+        *,
+        create_task: CreateTask,
+        get_task: GetTask,
+        list_tasks: ListTasks,
+        update_task: UpdateTask,
+        delete_task: DeleteTask,
+        undelete_task: UndeleteTask,
+        purge_task: PurgeTask,
     ) -> None:
         self._create_task = create_task
         self._get_task = get_task
         self._list_tasks = list_tasks
+        self._update_task = update_task
         self._delete_task = delete_task
+        self._undelete_task = undelete_task
+        self._purge_task = purge_task
 
     async def CreateTask(self, request: task_service_pb2.CreateTaskRequest, context: Context) -> task_pb2.Task:
-        return task_to_proto(await self._create_task(current_caller(), draft_from_proto(request.task)))
+        draft = draft_from_proto(request.task)
+        return task_to_proto(await self._create_task(current_caller(), draft, once_from_proto(request)))
 
     async def GetTask(self, request: task_service_pb2.GetTaskRequest, context: Context) -> task_pb2.Task:
         return task_to_proto(await self._get_task(current_caller(), parse_id(request.id, field="id")))
@@ -39,11 +59,28 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         caller = current_caller()
         query = query_from_proto(request, caller)
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"tasks {caller.id} {query}")
-        page = await self._list_tasks(query, wanted)
-        return task_service_pb2.ListTasksResponse(tasks=map(task_to_proto, page.items), next_page_token=page.next_token)
+        page, total = await self._list_tasks(query, wanted, with_total=request.include_total)
+        return task_service_pb2.ListTasksResponse(
+            tasks=map(task_to_proto, page.items), next_page_token=page.next_token, total_size=total
+        )
 
     async def DeleteTask(self, request: task_service_pb2.DeleteTaskRequest, context: Context) -> task_pb2.Task:
-        return task_to_proto(await self._delete_task(current_caller(), parse_id(request.id, field="id")))
+        task_id, once = parse_id(request.id, field="id"), once_from_proto(request)
+        return task_to_proto(await self._delete_task(current_caller(), task_id, request.etag, once))
+
+    async def UpdateTask(self, request: task_service_pb2.UpdateTaskRequest, context: Context) -> task_pb2.Task:
+        update = update_from_proto(request)
+        return task_to_proto(await self._update_task(current_caller(), update, once_from_proto(request)))
+
+    async def UndeleteTask(self, request: task_service_pb2.UndeleteTaskRequest, context: Context) -> task_pb2.Task:
+        task_id, once = parse_id(request.id, field="id"), once_from_proto(request)
+        return task_to_proto(await self._undelete_task(current_caller(), task_id, request.etag, once))
+
+    async def PurgeTask(
+        self, request: task_service_pb2.PurgeTaskRequest, context: Context
+    ) -> task_service_pb2.PurgeTaskResponse:
+        await self._purge_task(current_caller(), parse_id(request.id, field="id"), once_from_proto(request))
+        return task_service_pb2.PurgeTaskResponse()
 
 
 class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):

@@ -1,22 +1,28 @@
 """Between the contract's messages and the domain's words. Pure."""
 
+import hashlib
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from google.api import httpbody_pb2
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.kernel import Caller, parse_id
-from task_service.domain.errors import MalformedBatch, UnknownStatus
+from task_service.domain.errors import InvalidIdempotencyKey, MalformedBatch, MalformedTime
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
+from task_service.domain.query import Deleted, Moments, QueryDraft, TaskQuery
 from task_service.domain.rows import Batch, Defect
-from task_service.domain.sight import owner_in_sight
-from task_service.domain.task import Priority, Status, Task, TaskDraft
-from task_service.usecases.ports import TaskQuery
+from task_service.domain.task import Task, TaskDraft
+from task_service.domain.values import Priority, Status
+from task_service.usecases.ports import Once
+from task_service.usecases.tasks import Update
+
+LONGEST_IDEMPOTENCY_KEY = 128
 
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
@@ -48,7 +54,38 @@ def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
         _STATUS_WORD.get(task.status, str(task.status)),
         _PRIORITY_WORD.get(task.priority, str(task.priority)),
         task.due_date,
-        optional_id(task.owner_id, field="owner_id"),
+        task.external_id,
+        task.assignee_id,
+        tuple(task.labels),
+        task.owner_id,
+    )
+
+
+def once_from_proto(request: Message) -> Once | None:
+    """The request's idempotency key with a digest of all else that it says; None where it has no key.
+
+    Raises:
+        InvalidIdempotencyKey: the key is too long, or holds something else than visible ASCII.
+
+    """
+    key: str = getattr(request, "idempotency_key")  # noqa: B009 - every mutation has the field, Message has not
+    if not key:
+        return None
+    if len(key) > LONGEST_IDEMPOTENCY_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidIdempotencyKey(limit=LONGEST_IDEMPOTENCY_KEY)
+    asked = type(request)()
+    asked.CopyFrom(request)
+    asked.ClearField("idempotency_key")
+    content = asked.DESCRIPTOR.full_name.encode() + b" " + asked.SerializeToString(deterministic=True)
+    return Once(key, hashlib.sha256(content).digest())
+
+
+def update_from_proto(request: task_service_pb2.UpdateTaskRequest) -> Update:
+    return Update(
+        parse_id(request.id, field="id"),
+        draft_from_proto(request.task),
+        frozenset(request.update_mask.paths) - {"etag"},
+        request.task.etag,
     )
 
 
@@ -60,27 +97,50 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         status=_STATUS[task.status],
         priority=_PRIORITY[task.priority],
         due_date=task.due_date.isoformat() if task.due_date else "",
+        labels=task.labels,
+        external_id=task.external_id,
         owner_id=str(task.owner_id),
+        assignee_id=str(task.assignee_id) if task.assignee_id else "",
         import_id=str(task.import_id) if task.import_id else "",
         created_at=timestamp(task.created_at),
         updated_at=timestamp(task.updated_at),
         completed_at=timestamp(task.completed_at),
         deleted_at=timestamp(task.deleted_at),
+        purge_at=timestamp(task.purge_at),
         etag=task.etag,
     )
 
 
 def query_from_proto(request: task_service_pb2.ListTasksRequest, caller: Caller) -> TaskQuery:
-    """Which tasks to list, within the caller's sight. UnknownStatus, MalformedId, OwnerNotYours."""
-    words = [_STATUS_WORD.get(number, "") for number in request.status]
-    if not all(words):
-        raise UnknownStatus
-    return TaskQuery(
-        owner_id=owner_in_sight(caller, request.owner_id),
-        statuses=frozenset(map(Status, words)),
-        import_id=optional_id(request.import_id, field="import_id"),
-        show_deleted=request.show_deleted,
-    )
+    """Which tasks to list, within the caller's sight. Invalid names all that is wrong; OwnerNotYours."""
+    shown = Deleted.SHOWN if request.show_deleted else Deleted.HIDDEN
+    return QueryDraft(
+        owner_id=request.owner_id,
+        statuses=[_STATUS_WORD.get(number, "") for number in request.status],
+        priorities=[_PRIORITY_WORD.get(number, "") for number in request.priority],
+        labels_any=request.labels_any,
+        labels_all=request.labels_all,
+        assignee_id=request.assignee_id,
+        import_id=request.import_id,
+        due_before=request.due_before,
+        due_after=request.due_after,
+        moments=Moments(**{name: _moment(request, name) for name in Moments._fields}),
+        overdue=request.overdue,
+        q=request.q,
+        deleted=Deleted.ALONE if request.only_deleted else shown,
+        order_by=request.order_by,
+    ).checked(caller)
+
+
+def _moment(message: Message, field: str) -> datetime | None:
+    """A time of a message. MalformedTime for one outside the years 1 to 9999."""
+    if not message.HasField(field):
+        return None
+    try:
+        found: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise MalformedTime(field=field) from None
+    return found
 
 
 def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from chassis.kernel import Caller, Page, PageRequest
 from task_service.domain.history import TaskEvent
+from task_service.usecases.changes import visible
 from task_service.usecases.ports import Reading
-from task_service.usecases.tasks import visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """What a worker does to an import, each step under a lease."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Clock, NewId
-from task_service.domain.errors import LeaseLost, StoredFileChanged
+from chassis.kernel import NewId
+from task_service.domain.errors import ExternalIdTaken, LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
     MOST_FAILED_ROWS,
@@ -18,9 +19,12 @@ from task_service.domain.imports import (
     Lease,
     State,
 )
-from task_service.domain.rows import Batch, take
-from task_service.usecases.ports import ObjectStore, UnitOfWork
+from task_service.domain.rows import Batch, Known, named, take
+from task_service.usecases.ports import ObjectStore, People, UnitOfWork
 from task_service.usecases.uploads import object_key
+
+MOST_TWINS = 4
+"""How often a batch is written again because somebody took one of its external_ids meanwhile."""
 
 MOST_FRUITLESS_CLAIMS = 5
 """Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
@@ -99,14 +103,25 @@ class IngestBatch:
     """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
 
     begin: Callable[[], UnitOfWork]
-    now: Clock
+    people: People
     new_id: NewId
     lease_seconds: float
 
     async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> Progress:
-        outcome = take(batch, context, now=self.now(), new_id=self.new_id)
+        assignees = named(batch, context.fields, "assignee")
+        found = await self.people.named(assignees) if assignees else {}
+        for _ in range(MOST_TWINS):
+            # Somebody may take an external_id between the look and the write; the next look sees it.
+            with suppress(ExternalIdTaken):
+                return await self._write(context, fence, batch, found)
+        return await self._write(context, fence, batch, found)
+
+    async def _write(self, context: IngestContext, fence: int, batch: Batch, assignees: Mapping[str, UUID]) -> Progress:
+        external_ids = named(batch, context.fields, "external_id")
         async with self.begin() as work:
-            # First of all: it locks the import's row and refuses an old fence before anything is written.
+            taken = await work.tasks.external_ids_taken(context.owner_id, external_ids) if external_ids else set()
+            outcome = take(batch, context, Known(assignees, taken), new_id=self.new_id)
+            # Before all writing: it locks the import's row and refuses an old fence.
             before = await work.ingest.advance(
                 context.import_id, fence, batch.begin, batch.end, outcome, self.lease_seconds
             )

@@ -1,9 +1,8 @@
 """What the use cases need of the outside."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 from uuid import UUID
@@ -24,25 +23,16 @@ from task_service.domain.imports import (
     RowError,
     State,
 )
+from task_service.domain.query import TaskQuery
 from task_service.domain.rows import Outcome
-from task_service.domain.task import Status, Task
-
-
-@dataclass(frozen=True, slots=True)
-class TaskQuery:
-    """Which tasks. None and empty are no restriction."""
-
-    owner_id: UUID | None = None
-    statuses: frozenset[Status] = frozenset()
-    import_id: UUID | None = None
-    show_deleted: bool = False
+from task_service.domain.task import Task
 
 
 class Tasks(Protocol):
     """The tasks."""
 
     async def add(self, task: Task) -> None:
-        """Keeps a new task."""
+        """Keeps a new task. ExternalIdTaken."""
 
     async def get(self, task_id: UUID) -> Task | None:
         """The task, a deleted one too."""
@@ -51,10 +41,45 @@ class Tasks(Protocol):
         """The task, which nobody else can change until the unit of work is over."""
 
     async def update(self, task: Task) -> None:
-        """Keeps a task's new values."""
+        """Keeps a task's new values. ExternalIdTaken."""
 
-    async def page(self, query: TaskQuery, request: PageRequest) -> Page[Task]:
-        """Tasks, newest first."""
+    async def remove(self, task_id: UUID) -> None:
+        """Forgets a task for good."""
+
+    async def due_for_purge(self, now: datetime, most: int) -> Sequence[Task]:
+        """Deleted tasks whose time is over, locked; those that somebody else has locked are left out."""
+
+    async def external_ids_taken(self, owner_id: UUID, among: Collection[str]) -> set[str]:
+        """Which of these the owner's live tasks have."""
+
+    async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
+        """A page of a list; `today` is what overdue is against."""
+
+    async def count(self, query: TaskQuery, today: date) -> int:
+        """How many tasks all pages of a list hold together."""
+
+
+class Once(NamedTuple):
+    """What makes a call safe to repeat: the caller's key, and a digest of all that was asked under it."""
+
+    key: str
+    digest: bytes
+
+
+class Answers(Protocol):
+    """What was answered under each caller's idempotency keys."""
+
+    async def claim(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> bool:
+        """Takes the key for this unit of work; False when another one has it, whose end this waits for."""
+
+    async def find(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> tuple[Task, ...] | None:
+        """What was answered; None when nothing was. IdempotencyKeyReused when something else was asked."""
+
+    async def keep(self, caller_id: UUID, once: Once, tasks: tuple[Task, ...]) -> None:
+        """Keeps the answer under a key that was claimed."""
+
+    async def forget(self, before: datetime) -> int:
+        """Forgets what is older; how many there were."""
 
 
 class History(Protocol):
@@ -65,6 +90,16 @@ class History(Protocol):
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         """One task's events, oldest first."""
+
+
+class People(Protocol):
+    """Who has an account, as auth_service knows it. Unavailable when it can't be asked."""
+
+    async def is_known(self, user_id: UUID) -> bool:
+        """Whether there is such a user, who may log in."""
+
+    async def named(self, usernames: Collection[str]) -> Mapping[str, UUID]:
+        """The users of these names; a name that nobody has is left out."""
 
 
 class StoredUpload(NamedTuple):
@@ -158,6 +193,8 @@ class Ingest(Protocol):
 class Reading(Protocol):
     """A look at the data, without a transaction."""
 
+    @property
+    def answers(self) -> Answers: ...
     @property
     def tasks(self) -> Tasks: ...
     @property

@@ -1,30 +1,87 @@
-"""Making, reading, listing and deleting tasks."""
+"""Making, reading, changing and listing tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
-from task_service.domain.errors import TaskNotFound
-from task_service.domain.history import Actor, created, deleted
+from chassis.kernel import Caller, Clock, Page, PageRequest
+from task_service.domain.errors import UnknownAssignee
+from task_service.domain.history import Actor, created, updated
+from task_service.domain.query import TaskQuery
 from task_service.domain.task import Task, TaskDraft, new_task
-from task_service.usecases.ports import Reading, TaskQuery, UnitOfWork
+from task_service.usecases.changes import Changes, visible
+from task_service.usecases.ports import Once, People, Reading, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
-    begin: Callable[[], UnitOfWork]
-    now: Clock
-    new_id: NewId
+    changes: Changes
+    people: People
 
-    async def __call__(self, caller: Caller, draft: TaskDraft) -> Task:
+    async def __call__(self, caller: Caller, draft: TaskDraft, once: Once | None = None) -> Task:
+        if (before := await self.changes.repeated(caller, once)) is not None:
+            return before[0]
+        task = await self.accepted(caller, draft)
+
+        async def work(unit: UnitOfWork) -> tuple[Task, ...]:
+            await self.keep(unit, caller, task)
+            return (task,)
+
+        return (await self.changes.run(caller, once, work))[0]
+
+    async def accepted(self, caller: Caller, draft: TaskDraft) -> Task:
+        """The task that the draft makes, or all that is wrong with it. Asks who the assignee is: no transaction yet."""
+        values = draft.checked()
         owner_id = draft.owner_for(caller)
-        task = new_task(draft.checked(), task_id=self.new_id(), owner_id=owner_id, now=self.now())
-        async with self.begin() as work:
-            await work.tasks.add(task)
-            await work.history.record(created(task, by=Actor.of(caller), event_id=self.new_id()))
-            await work.commit()
-        return task
+        await ensure_known(self.people, values.assignee_id, caller)
+        return new_task(values, task_id=self.changes.new_id(), owner_id=owner_id)
+
+    async def keep(self, unit: UnitOfWork, caller: Caller, task: Task) -> None:
+        await unit.tasks.add(task)
+        await unit.history.record(created(task, by=Actor.of(caller), event_id=self.changes.new_id()))
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What is to be different about one task."""
+
+    task_id: UUID
+    draft: TaskDraft
+    mask: Collection[str]
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTask:
+    changes: Changes
+    people: People
+
+    async def __call__(self, caller: Caller, update: Update, once: Once | None = None) -> Task:
+        if (before := await self.changes.repeated(caller, once)) is not None:
+            return before[0]
+        new = await self.accepted(caller, update)
+
+        async def work(unit: UnitOfWork) -> tuple[Task, ...]:
+            return (await self.apply(unit, caller, update, new),)
+
+        return (await self.changes.run(caller, once, work))[0]
+
+    async def accepted(self, caller: Caller, update: Update) -> dict[str, object]:
+        """The new values, or all that is wrong with them. Asks who the assignee is: no transaction yet."""
+        new = update.draft.changes(update.mask)
+        await ensure_known(self.people, new.get("assignee_id"), caller)
+        return new
+
+    async def apply(self, unit: UnitOfWork, caller: Caller, update: Update, new: dict[str, object]) -> Task:
+        before = visible(await unit.tasks.lock(update.task_id), caller)
+        before.expect(update.etag)
+        after = before.changed(new, self.changes.now())
+        if after is not before:
+            await unit.tasks.update(after)
+            event = updated(before, after, by=Actor.of(caller), event_id=self.changes.new_id())
+            await unit.history.record(event)
+        return after
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +93,28 @@ class GetTask:
             return visible(await data.tasks.get(task_id), caller)
 
 
+class Listed(NamedTuple):
+    """A page, and how many there are on all pages where that was asked."""
+
+    page: Page[Task]
+    total: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class ListTasks:
     read: Callable[[], Reading]
-
-    async def __call__(self, query: TaskQuery, request: PageRequest) -> Page[Task]:
-        async with self.read() as data:
-            return await data.tasks.page(query, request)
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteTask:
-    begin: Callable[[], UnitOfWork]
     now: Clock
-    new_id: NewId
 
-    async def __call__(self, caller: Caller, task_id: UUID) -> Task:
-        async with self.begin() as work:
-            before = visible(await work.tasks.lock(task_id), caller)
-            if before.deleted_at is not None:
-                raise TaskNotFound
-            after = before.deleted(self.now())
-            await work.tasks.update(after)
-            await work.history.record(deleted(after, by=Actor.of(caller), event_id=self.new_id()))
-            await work.commit()
-        return after
+    async def __call__(self, query: TaskQuery, request: PageRequest, *, with_total: bool = False) -> Listed:
+        today = self.now().date()
+        async with self.read() as data:
+            page = await data.tasks.page(query, request, today)
+            return Listed(page, await data.tasks.count(query, today) if with_total else None)
 
 
-def visible(task: Task | None, caller: Caller) -> Task:
-    """The task, if there is one that the caller may see; else TaskNotFound, the same for both."""
-    if task is None or not task.is_visible_to(caller):
-        raise TaskNotFound
-    return task
+async def ensure_known(people: People, assignee_id: UUID | None, caller: Caller) -> None:
+    """Returns for nobody, for the caller, who has just shown who they are, and for a user; else UnknownAssignee."""
+    if assignee_id is None or (assignee_id == caller.id and not caller.is_service):
+        return
+    if not await people.is_known(assignee_id):
+        raise UnknownAssignee

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.e2e.conftest import LocalStack, running_stack
+from tests.stacks import LocalStack, running_stack
 
 DEBIAN = Path("/usr/bin/chromium")
 # Quiet: nothing that a browser does of its own accord may look like the page's doing.

@@ -107,7 +107,7 @@ async def system(databases, redis_url, tmp_path: Path):
     """auth_service and task_service on a fresh database."""
     async with AsyncExitStack() as stack:
         auth_target, use_cases = await stack.enter_async_context(auth_running(databases))
-        credential = await new_credential(use_cases, "task_service", "trust:read")
+        credential = await new_credential(use_cases, "task_service", "trust:read", "users:read")
         uploads = tmp_path / "uploads"
         settings = TasksSettings(
             listen=ANY_PORT,

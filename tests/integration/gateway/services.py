@@ -9,9 +9,14 @@ from typing import Any
 import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from taskmanager.auth.v1 import auth_service_pb2_grpc, user_service_pb2_grpc
-from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
-from taskmanager.tasks.v1 import history_service_pb2_grpc, task_service_pb2_grpc
+from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
+from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_service_pb2_grpc
+from taskmanager.tasks.v1 import (
+    history_service_pb2,
+    history_service_pb2_grpc,
+    task_service_pb2,
+    task_service_pb2_grpc,
+)
 
 from chassis.rpc.errors import RichStatus, Violation
 
@@ -116,20 +121,17 @@ async def collect(requests: AsyncIterator[Any], context: Any) -> Any:
 async def serving(services: Services) -> AsyncIterator[Services]:
     """All the services on one port, both targets in one."""
     server = aio.server(options=[("grpc.so_reuseport", 0)])
-    for module, name, methods, streams in (
-        (auth_service_pb2_grpc, "AuthService", ("Register", "Login", "IssueServiceToken", "GetJwks"), ()),
-        (user_service_pb2_grpc, "UserService", ("GetCurrentUser",), ()),
-        (task_service_pb2_grpc, "TaskService", ("CreateTask", "GetTask", "ListTasks", "DeleteTask"), ()),
-        (history_service_pb2_grpc, "HistoryService", ("ListTaskEvents",), ()),
-        (
-            import_service_pb2_grpc,
-            "ImportService",
-            ("UploadImport", "GetImport", "ListImports", "ListImportErrors", "CancelImport"),
-            ("WatchImport", "DownloadImportErrors"),
-        ),
+    for messages, module, name in (
+        (auth_service_pb2, auth_service_pb2_grpc, "AuthService"),
+        (user_service_pb2, user_service_pb2_grpc, "UserService"),
+        (task_service_pb2, task_service_pb2_grpc, "TaskService"),
+        (history_service_pb2, history_service_pb2_grpc, "HistoryService"),
+        (import_service_pb2, import_service_pb2_grpc, "ImportService"),
     ):
-        handlers = {method: _unary(services, method) for method in methods}
-        handlers |= {method: _stream(services, method) for method in streams}  # type: ignore[misc]
+        methods = messages.DESCRIPTOR.services_by_name[name].methods
+        handlers: dict[str, Any] = {
+            method.name: (_stream if method.server_streaming else _unary)(services, method.name) for method in methods
+        }
         servicer = type(name, (getattr(module, f"{name}Servicer"),), handlers)()
         getattr(module, f"add_{name}Servicer_to_server")(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(services.health, server)

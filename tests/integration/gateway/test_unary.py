@@ -207,7 +207,7 @@ async def test_a_path_that_is_no_route_is_404_in_the_one_shape(rest, services, p
         ("PATCH", "/api/tasks", "GET, HEAD, POST"),
         ("GET", "/api/login", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
-        ("OPTIONS", "/api/v1/tasks/t1", "DELETE, GET, HEAD"),
+        ("OPTIONS", "/api/v1/tasks/t1", "DELETE, GET, HEAD, PATCH"),
     ],
 )
 async def test_a_method_that_a_path_does_not_take_is_405_with_those_it_does(rest, services, method, path, allow):

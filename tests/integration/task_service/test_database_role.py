@@ -10,7 +10,6 @@ import pytest
         "UPDATE tasks.task_events SET actor_id = task_id",
         "DELETE FROM tasks.task_events",
         "TRUNCATE tasks.task_events",
-        "DELETE FROM tasks.tasks",
         "ALTER TABLE tasks.tasks ADD COLUMN x int",
         "CREATE TABLE tasks.x (y int)",
         "CREATE TABLE public.x (y int)",

@@ -57,6 +57,11 @@ class UserServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.FromString,
                 _registered_method=True)
+        self.GetUser = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/GetUser',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetUserRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+                _registered_method=True)
 
 
 class UserServiceServicer:
@@ -95,6 +100,14 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUser(self, request, context):
+        """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
+        unless exactly one of the two is given.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UserServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -117,6 +130,11 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.RevokeSession,
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'GetUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUser,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetUserRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -228,6 +246,33 @@ class UserService:
             '/taskmanager.auth.v1.UserService/RevokeSession',
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/GetUser',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetUserRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
             options,
             channel_credentials,
             insecure,

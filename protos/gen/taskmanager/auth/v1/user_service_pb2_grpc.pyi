@@ -50,6 +50,10 @@ class UserServiceStub:
     """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
     session that still runs.
     """
+    GetUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]
+    """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
+    unless exactly one of the two is given.
+    """
 
 @_typing.type_check_only
 class UserServiceAsyncStub(UserServiceStub):
@@ -70,6 +74,10 @@ class UserServiceAsyncStub(UserServiceStub):
     RevokeSession: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RevokeSessionRequest, _user_service_pb2.RevokeSessionResponse]  # type: ignore[assignment]
     """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
     session that still runs.
+    """
+    GetUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]  # type: ignore[assignment]
+    """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
+    unless exactly one of the two is given.
     """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -112,6 +120,16 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_user_service_pb2.RevokeSessionResponse, _abc.Awaitable[_user_service_pb2.RevokeSessionResponse]]:
         """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
         session that still runs.
+        """
+
+    @_abc_1.abstractmethod
+    def GetUser(
+        self,
+        request: _user_service_pb2.GetUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
+        """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
+        unless exactly one of the two is given.
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

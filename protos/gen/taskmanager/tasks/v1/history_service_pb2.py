@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*taskmanager/tasks/v1/history_service.proto\x12\x14taskmanager.tasks.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\xee\x04\n\tTaskEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32&.taskmanager.tasks.v1.TaskEvent.Action\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12=\n\nactor_role\x18\x05 \x01(\x0e\x32).taskmanager.tasks.v1.TaskEvent.ActorRole\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x07\x63hanges\x18\x08 \x03(\x0b\x32&.taskmanager.tasks.v1.TaskEvent.Change\x1a\x31\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03old\x18\x02 \x01(\t\x12\x0b\n\x03new\x18\x03 \x01(\t\"\x84\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43TION_CREATED\x10\x01\x12\x12\n\x0e\x41\x43TION_UPDATED\x10\x02\x12\x12\n\x0e\x41\x43TION_DELETED\x10\x03\x12\x13\n\x0f\x41\x43TION_RESTORED\x10\x04\x12\x11\n\rACTION_PURGED\x10\x05\"\x82\x01\n\tActorRole\x12\x1a\n\x16\x41\x43TOR_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41\x43TOR_ROLE_USER\x10\x01\x12\x16\n\x12\x41\x43TOR_ROLE_MANAGER\x10\x02\x12\x14\n\x10\x41\x43TOR_ROLE_ADMIN\x10\x03\x12\x16\n\x12\x41\x43TOR_ROLE_SERVICE\x10\x04\"U\n\x15ListTaskEventsRequest\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"b\n\x16ListTaskEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xcc\x01\n\x0eHistoryService\x12\xb9\x01\n\x0eListTaskEvents\x12+.taskmanager.tasks.v1.ListTaskEventsRequest\x1a,.taskmanager.tasks.v1.ListTaskEventsResponse\"L\x8a\xb5\x18\"\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/tasks/{task_id}/eventsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*taskmanager/tasks/v1/history_service.proto\x12\x14taskmanager.tasks.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\x85\x05\n\tTaskEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32&.taskmanager.tasks.v1.TaskEvent.Action\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12=\n\nactor_role\x18\x05 \x01(\x0e\x32).taskmanager.tasks.v1.TaskEvent.ActorRole\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x07\x63hanges\x18\x08 \x03(\x0b\x32&.taskmanager.tasks.v1.TaskEvent.Change\x1a\x31\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03old\x18\x02 \x01(\t\x12\x0b\n\x03new\x18\x03 \x01(\t\"\x84\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43TION_CREATED\x10\x01\x12\x12\n\x0e\x41\x43TION_UPDATED\x10\x02\x12\x12\n\x0e\x41\x43TION_DELETED\x10\x03\x12\x13\n\x0f\x41\x43TION_RESTORED\x10\x04\x12\x11\n\rACTION_PURGED\x10\x05\"\x99\x01\n\tActorRole\x12\x1a\n\x16\x41\x43TOR_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41\x43TOR_ROLE_USER\x10\x01\x12\x16\n\x12\x41\x43TOR_ROLE_MANAGER\x10\x02\x12\x14\n\x10\x41\x43TOR_ROLE_ADMIN\x10\x03\x12\x16\n\x12\x41\x43TOR_ROLE_SERVICE\x10\x04\x12\x15\n\x11\x41\x43TOR_ROLE_SYSTEM\x10\x05\"U\n\x15ListTaskEventsRequest\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"b\n\x16ListTaskEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xcc\x01\n\x0eHistoryService\x12\xb9\x01\n\x0eListTaskEvents\x12+.taskmanager.tasks.v1.ListTaskEventsRequest\x1a,.taskmanager.tasks.v1.ListTaskEventsResponse\"L\x8a\xb5\x18\"\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/tasks/{task_id}/eventsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,17 +40,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HISTORYSERVICE'].methods_by_name['ListTaskEvents']._loaded_options = None
   _globals['_HISTORYSERVICE'].methods_by_name['ListTaskEvents']._serialized_options = b'\212\265\030\"\022\004user\022\007manager\022\005admin\032\ntasks:read\202\323\344\223\002 \022\036/api/v1/tasks/{task_id}/events'
   _globals['_TASKEVENT']._serialized_start=203
-  _globals['_TASKEVENT']._serialized_end=825
+  _globals['_TASKEVENT']._serialized_end=848
   _globals['_TASKEVENT_CHANGE']._serialized_start=508
   _globals['_TASKEVENT_CHANGE']._serialized_end=557
   _globals['_TASKEVENT_ACTION']._serialized_start=560
   _globals['_TASKEVENT_ACTION']._serialized_end=692
   _globals['_TASKEVENT_ACTORROLE']._serialized_start=695
-  _globals['_TASKEVENT_ACTORROLE']._serialized_end=825
-  _globals['_LISTTASKEVENTSREQUEST']._serialized_start=827
-  _globals['_LISTTASKEVENTSREQUEST']._serialized_end=912
-  _globals['_LISTTASKEVENTSRESPONSE']._serialized_start=914
-  _globals['_LISTTASKEVENTSRESPONSE']._serialized_end=1012
-  _globals['_HISTORYSERVICE']._serialized_start=1015
-  _globals['_HISTORYSERVICE']._serialized_end=1219
+  _globals['_TASKEVENT_ACTORROLE']._serialized_end=848
+  _globals['_LISTTASKEVENTSREQUEST']._serialized_start=850
+  _globals['_LISTTASKEVENTSREQUEST']._serialized_end=935
+  _globals['_LISTTASKEVENTSRESPONSE']._serialized_start=937
+  _globals['_LISTTASKEVENTSRESPONSE']._serialized_end=1035
+  _globals['_HISTORYSERVICE']._serialized_start=1038
+  _globals['_HISTORYSERVICE']._serialized_end=1242
 # @@protoc_insertion_point(module_scope)

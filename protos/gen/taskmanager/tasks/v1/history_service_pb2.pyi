@@ -77,6 +77,8 @@ class TaskEvent(_message.Message):
         """An admin."""
         ACTOR_ROLE_SERVICE: TaskEvent._ActorRole.ValueType  # 4
         """A service."""
+        ACTOR_ROLE_SYSTEM: TaskEvent._ActorRole.ValueType  # 5
+        """Nobody: the system itself, as when it empties the trash."""
 
     class ActorRole(_ActorRole, metaclass=_ActorRoleEnumTypeWrapper):
         """ActorRole is what the actor was when they did it."""
@@ -91,6 +93,8 @@ class TaskEvent(_message.Message):
     """An admin."""
     ACTOR_ROLE_SERVICE: TaskEvent.ActorRole.ValueType  # 4
     """A service."""
+    ACTOR_ROLE_SYSTEM: TaskEvent.ActorRole.ValueType  # 5
+    """Nobody: the system itself, as when it empties the trash."""
 
     @_typing.final
     class Change(_message.Message):

@@ -3,9 +3,11 @@
 isort:skip_file
 The task."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -96,12 +98,16 @@ class Task(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     DUE_DATE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
     OWNER_ID_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
     IMPORT_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     DELETED_AT_FIELD_NUMBER: _builtins.int
+    PURGE_AT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
@@ -115,12 +121,26 @@ class Task(_message.Message):
     """How much it presses."""
     due_date: _builtins.str
     """A calendar date, YYYY-MM-DD; empty when there is none."""
+    external_id: _builtins.str
+    """What another system calls the task: at most 200 characters on one line, unique among the owner's live tasks; empty
+    when it has none.
+    """
     owner_id: _builtins.str
     """The user whose task it is. Written at create only, by a manager, an admin or a service."""
+    assignee_id: _builtins.str
+    """The user who is to do it; empty when nobody is. Who is assigned a task may do with it what its owner may."""
     import_id: _builtins.str
     """The import that made it; empty when none did."""
     etag: _builtins.str
-    """Changes with every change of the task."""
+    """Changes with every change of the task. In an update it is the precondition: unless it is empty, or the task's own,
+    nothing is written. Nothing else reads it.
+    """
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 50, each of 1 to 64 characters and without a comma. Spaces around one are cut off; one that comes twice is
+        kept once.
+        """
+
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -137,6 +157,10 @@ class Task(_message.Message):
     def deleted_at(self) -> _timestamp_pb2.Timestamp:
         """When it was deleted; unset while it is live."""
 
+    @_builtins.property
+    def purge_at(self) -> _timestamp_pb2.Timestamp:
+        """When it will be gone for good; unset while it is live."""
+
     def __init__(
         self,
         *,
@@ -146,17 +170,21 @@ class Task(_message.Message):
         status: Global___Task.Status.ValueType = ...,
         priority: Global___Task.Priority.ValueType = ...,
         due_date: _builtins.str = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        external_id: _builtins.str = ...,
         owner_id: _builtins.str = ...,
+        assignee_id: _builtins.str = ...,
         import_id: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         deleted_at: _timestamp_pb2.Timestamp | None = ...,
+        purge_at: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "deleted_at", b"deleted_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "deleted_at", b"deleted_at", "purge_at", b"purge_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "deleted_at", b"deleted_at", "description", b"description", "due_date", b"due_date", "etag", b"etag", "id", b"id", "import_id", b"import_id", "owner_id", b"owner_id", "priority", b"priority", "status", b"status", "title", b"title", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "completed_at", b"completed_at", "created_at", b"created_at", "deleted_at", b"deleted_at", "description", b"description", "due_date", b"due_date", "etag", b"etag", "external_id", b"external_id", "id", b"id", "import_id", b"import_id", "labels", b"labels", "owner_id", b"owner_id", "priority", b"priority", "purge_at", b"purge_at", "status", b"status", "title", b"title", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,11 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 from taskmanager.tasks.v1 import task_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'taskmanager/tasks/v1/task_service.proto\x12\x14taskmanager.tasks.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"C\n\x11\x43reateTaskRequest\x12.\n\x04task\x18\x01 \x01(\x0b\x32\x1a.taskmanager.tasks.v1.TaskB\x04\xe2\x41\x01\x02\"\"\n\x0eGetTaskRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xa7\x01\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x03(\x0e\x32!.taskmanager.tasks.v1.Task.Status\x12\x10\n\x08owner_id\x18\x04 \x01(\t\x12\x11\n\timport_id\x18\x05 \x01(\t\x12\x14\n\x0cshow_deleted\x18\x06 \x01(\x08\"W\n\x11ListTasksResponse\x12)\n\x05tasks\x18\x01 \x03(\x0b\x32\x1a.taskmanager.tasks.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x11\x44\x65leteTaskRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\x8f\x05\n\x0bTaskService\x12\xae\x01\n\nCreateTask\x12\'.taskmanager.tasks.v1.CreateTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"[\x8a\xb5\x18#\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\x0btasks:write\x90\xb5\x18\xc9\x01\x82\xd3\xe4\x93\x02)\"\r/api/v1/tasks:\x04taskZ\x12\"\n/api/tasks:\x04task\x12\x8d\x01\n\x07GetTask\x12$.taskmanager.tasks.v1.GetTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"@\x8a\xb5\x18\"\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/tasks/{id}\x12\xa7\x01\n\tListTasks\x12&.taskmanager.tasks.v1.ListTasksRequest\x1a\'.taskmanager.tasks.v1.ListTasksResponse\"I\x8a\xb5\x18\"\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\x82\xd3\xe4\x93\x02\x1d\x12\r/api/v1/tasksZ\x0c\x12\n/api/tasks\x12\x94\x01\n\nDeleteTask\x12\'.taskmanager.tasks.v1.DeleteTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"A\x8a\xb5\x18#\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\x0btasks:write\x82\xd3\xe4\x93\x02\x14*\x12/api/v1/tasks/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'taskmanager/tasks/v1/task_service.proto\x12\x14taskmanager.tasks.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"\\\n\x11\x43reateTaskRequest\x12.\n\x04task\x18\x01 \x01(\x0b\x32\x1a.taskmanager.tasks.v1.TaskB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"\"\n\x0eGetTaskRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xeb\x04\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x03(\x0e\x32!.taskmanager.tasks.v1.Task.Status\x12\x10\n\x08owner_id\x18\x04 \x01(\t\x12\x11\n\timport_id\x18\x05 \x01(\t\x12\x14\n\x0cshow_deleted\x18\x06 \x01(\x08\x12\x10\n\x08order_by\x18\x07 \x01(\t\x12\x35\n\x08priority\x18\x08 \x03(\x0e\x32#.taskmanager.tasks.v1.Task.Priority\x12\x12\n\nlabels_any\x18\t \x03(\t\x12\x12\n\nlabels_all\x18\n \x03(\t\x12\x13\n\x0b\x61ssignee_id\x18\x0b \x01(\t\x12\x12\n\ndue_before\x18\x0c \x01(\t\x12\x11\n\tdue_after\x18\r \x01(\t\x12\x32\n\x0e\x63reated_before\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcreated_after\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eupdated_before\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rupdated_after\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07overdue\x18\x12 \x01(\x08\x12\t\n\x01q\x18\x13 \x01(\t\x12\x15\n\rinclude_total\x18\x14 \x01(\x08\x12\x14\n\x0conly_deleted\x18\x15 \x01(\x08\"\x7f\n\x11ListTasksResponse\x12)\n\x05tasks\x18\x01 \x03(\x0b\x32\x1a.taskmanager.tasks.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_total_size\"\x9f\x01\n\x11UpdateTaskRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x04task\x18\x02 \x01(\x0b\x32\x1a.taskmanager.tasks.v1.TaskB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"L\n\x11\x44\x65leteTaskRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"N\n\x13UndeleteTaskRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"=\n\x10PurgeTaskRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"\x13\n\x11PurgeTaskResponse2\xe2\x08\n\x0bTaskService\x12\xae\x01\n\nCreateTask\x12\'.taskmanager.tasks.v1.CreateTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"[\x8a\xb5\x18#\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\x0btasks:write\x90\xb5\x18\xc9\x01\x82\xd3\xe4\x93\x02)\"\r/api/v1/tasks:\x04taskZ\x12\"\n/api/tasks:\x04task\x12\x8d\x01\n\x07GetTask\x12$.taskmanager.tasks.v1.GetTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"@\x8a\xb5\x18\"\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/tasks/{id}\x12\xa7\x01\n\tListTasks\x12&.taskmanager.tasks.v1.ListTasksRequest\x1a\'.taskmanager.tasks.v1.ListTasksResponse\"I\x8a\xb5\x18\"\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\x82\xd3\xe4\x93\x02\x1d\x12\r/api/v1/tasksZ\x0c\x12\n/api/tasks\x12\x9a\x01\n\nUpdateTask\x12\'.taskmanager.tasks.v1.UpdateTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"G\x8a\xb5\x18#\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\x0btasks:write\x82\xd3\xe4\x93\x02\x1a\x32\x12/api/v1/tasks/{id}:\x04task\x12\x94\x01\n\nDeleteTask\x12\'.taskmanager.tasks.v1.DeleteTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"A\x8a\xb5\x18#\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\x0btasks:write\x82\xd3\xe4\x93\x02\x14*\x12/api/v1/tasks/{id}\x12\xa4\x01\n\x0cUndeleteTask\x12).taskmanager.tasks.v1.UndeleteTaskRequest\x1a\x1a.taskmanager.tasks.v1.Task\"M\x8a\xb5\x18#\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\x0btasks:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/tasks/{id}:undelete:\x01*\x12\x8c\x01\n\tPurgeTask\x12&.taskmanager.tasks.v1.PurgeTaskRequest\x1a\'.taskmanager.tasks.v1.PurgeTaskResponse\".\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/tasks/{id}:purge:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,26 +41,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETASKREQUEST'].fields_by_name['task']._serialized_options = b'\342A\001\002'
   _globals['_GETTASKREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETTASKREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['task']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['task']._serialized_options = b'\342A\001\002'
   _globals['_DELETETASKREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_DELETETASKREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_UNDELETETASKREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_UNDELETETASKREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_PURGETASKREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_PURGETASKREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_TASKSERVICE'].methods_by_name['CreateTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['CreateTask']._serialized_options = b'\212\265\030#\022\004user\022\007manager\022\005admin\032\013tasks:write\220\265\030\311\001\202\323\344\223\002)\"\r/api/v1/tasks:\004taskZ\022\"\n/api/tasks:\004task'
   _globals['_TASKSERVICE'].methods_by_name['GetTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['GetTask']._serialized_options = b'\212\265\030\"\022\004user\022\007manager\022\005admin\032\ntasks:read\202\323\344\223\002\024\022\022/api/v1/tasks/{id}'
   _globals['_TASKSERVICE'].methods_by_name['ListTasks']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['ListTasks']._serialized_options = b'\212\265\030\"\022\004user\022\007manager\022\005admin\032\ntasks:read\202\323\344\223\002\035\022\r/api/v1/tasksZ\014\022\n/api/tasks'
+  _globals['_TASKSERVICE'].methods_by_name['UpdateTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['UpdateTask']._serialized_options = b'\212\265\030#\022\004user\022\007manager\022\005admin\032\013tasks:write\202\323\344\223\002\0322\022/api/v1/tasks/{id}:\004task'
   _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._serialized_options = b'\212\265\030#\022\004user\022\007manager\022\005admin\032\013tasks:write\202\323\344\223\002\024*\022/api/v1/tasks/{id}'
-  _globals['_CREATETASKREQUEST']._serialized_start=199
-  _globals['_CREATETASKREQUEST']._serialized_end=266
-  _globals['_GETTASKREQUEST']._serialized_start=268
-  _globals['_GETTASKREQUEST']._serialized_end=302
-  _globals['_LISTTASKSREQUEST']._serialized_start=305
-  _globals['_LISTTASKSREQUEST']._serialized_end=472
-  _globals['_LISTTASKSRESPONSE']._serialized_start=474
-  _globals['_LISTTASKSRESPONSE']._serialized_end=561
-  _globals['_DELETETASKREQUEST']._serialized_start=563
-  _globals['_DELETETASKREQUEST']._serialized_end=600
-  _globals['_TASKSERVICE']._serialized_start=603
-  _globals['_TASKSERVICE']._serialized_end=1258
+  _globals['_TASKSERVICE'].methods_by_name['UndeleteTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['UndeleteTask']._serialized_options = b'\212\265\030#\022\004user\022\007manager\022\005admin\032\013tasks:write\202\323\344\223\002 \"\033/api/v1/tasks/{id}:undelete:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['PurgeTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['PurgeTask']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002\035\"\030/api/v1/tasks/{id}:purge:\001*'
+  _globals['_CREATETASKREQUEST']._serialized_start=266
+  _globals['_CREATETASKREQUEST']._serialized_end=358
+  _globals['_GETTASKREQUEST']._serialized_start=360
+  _globals['_GETTASKREQUEST']._serialized_end=394
+  _globals['_LISTTASKSREQUEST']._serialized_start=397
+  _globals['_LISTTASKSREQUEST']._serialized_end=1016
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1018
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1145
+  _globals['_UPDATETASKREQUEST']._serialized_start=1148
+  _globals['_UPDATETASKREQUEST']._serialized_end=1307
+  _globals['_DELETETASKREQUEST']._serialized_start=1309
+  _globals['_DELETETASKREQUEST']._serialized_end=1385
+  _globals['_UNDELETETASKREQUEST']._serialized_start=1387
+  _globals['_UNDELETETASKREQUEST']._serialized_end=1465
+  _globals['_PURGETASKREQUEST']._serialized_start=1467
+  _globals['_PURGETASKREQUEST']._serialized_end=1528
+  _globals['_PURGETASKRESPONSE']._serialized_start=1530
+  _globals['_PURGETASKRESPONSE']._serialized_end=1549
+  _globals['_TASKSERVICE']._serialized_start=1552
+  _globals['_TASKSERVICE']._serialized_end=2674
 # @@protoc_insertion_point(module_scope)

@@ -5,7 +5,9 @@ Working on tasks."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from taskmanager.tasks.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
@@ -26,6 +28,11 @@ class CreateTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
     @_builtins.property
     def task(self) -> _task_pb2.Task:
         """The task; a field that only the server writes is ignored."""
@@ -34,10 +41,11 @@ class CreateTaskRequest(_message.Message):
         self,
         *,
         task: _task_pb2.Task | None = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -77,21 +85,82 @@ class ListTasksRequest(_message.Message):
     OWNER_ID_FIELD_NUMBER: _builtins.int
     IMPORT_ID_FIELD_NUMBER: _builtins.int
     SHOW_DELETED_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    LABELS_ANY_FIELD_NUMBER: _builtins.int
+    LABELS_ALL_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    DUE_BEFORE_FIELD_NUMBER: _builtins.int
+    DUE_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    UPDATED_BEFORE_FIELD_NUMBER: _builtins.int
+    UPDATED_AFTER_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    Q_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
+    ONLY_DELETED_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many at the most: 50 where it is 0, never more than 200."""
     page_token: _builtins.str
     """The next_page_token of the page before; empty for the first."""
     owner_id: _builtins.str
-    """Whose tasks: empty for the caller's own, "-" for everybody's. Anything but the caller's own takes a manager, an
-    admin or a service.
+    """Whose tasks: empty for those that the caller owns or is assigned (for a service: everybody's), an id for those
+    that this user owns, "-" for everybody's. More than the caller's own takes a manager, an admin or a service.
     """
     import_id: _builtins.str
     """Only tasks that this import made."""
     show_deleted: _builtins.bool
     """Deleted tasks too."""
+    order_by: _builtins.str
+    """created_at, updated_at, due_date (tasks without one last), priority (the least first) or title (regardless of
+    case), alone or with " asc" or " desc" behind it. Empty is "created_at desc". Ties are settled by id.
+    """
+    assignee_id: _builtins.str
+    """Only tasks that this user is assigned."""
+    due_before: _builtins.str
+    """Only tasks that are due before this day, YYYY-MM-DD."""
+    due_after: _builtins.str
+    """Only tasks that are due after this day, YYYY-MM-DD."""
+    overdue: _builtins.bool
+    """Only tasks that are pending or in progress and were due before today (UTC)."""
+    q: _builtins.str
+    """Only tasks in whose title or description all these words occur, regardless of case; at most 200 characters."""
+    include_total: _builtins.bool
+    """Whether to count the tasks of all pages."""
+    only_deleted: _builtins.bool
+    """Only deleted tasks: the trash."""
     @_builtins.property
     def status(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.Task.Status.ValueType]:
         """Only tasks in one of these states; all states where it is empty."""
+
+    @_builtins.property
+    def priority(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.Task.Priority.ValueType]:
+        """Only tasks of one of these priorities; all where it is empty."""
+
+    @_builtins.property
+    def labels_any(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only tasks with at least one of these labels."""
+
+    @_builtins.property
+    def labels_all(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only tasks with all of these labels."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks made before then."""
+
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks made after then."""
+
+    @_builtins.property
+    def updated_before(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks last changed before then."""
+
+    @_builtins.property
+    def updated_after(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks last changed after then."""
 
     def __init__(
         self,
@@ -102,10 +171,25 @@ class ListTasksRequest(_message.Message):
         owner_id: _builtins.str = ...,
         import_id: _builtins.str = ...,
         show_deleted: _builtins.bool = ...,
+        order_by: _builtins.str = ...,
+        priority: _abc.Iterable[_task_pb2.Task.Priority.ValueType] | None = ...,
+        labels_any: _abc.Iterable[_builtins.str] | None = ...,
+        labels_all: _abc.Iterable[_builtins.str] | None = ...,
+        assignee_id: _builtins.str = ...,
+        due_before: _builtins.str = ...,
+        due_after: _builtins.str = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        updated_before: _timestamp_pb2.Timestamp | None = ...,
+        updated_after: _timestamp_pb2.Timestamp | None = ...,
+        overdue: _builtins.bool = ...,
+        q: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
+        only_deleted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_id", b"import_id", "owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "show_deleted", b"show_deleted", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "created_after", b"created_after", "created_before", b"created_before", "due_after", b"due_after", "due_before", b"due_before", "import_id", b"import_id", "include_total", b"include_total", "labels_all", b"labels_all", "labels_any", b"labels_any", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -119,25 +203,71 @@ class ListTasksResponse(_message.Message):
 
     TASKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """What to ask for the next page with; empty on the last."""
+    total_size: _builtins.int
+    """How many tasks there are on all pages together, where that was asked for."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
-        """The tasks, newest first."""
+        """The tasks."""
 
     def __init__(
         self,
         *,
         tasks: _abc.Iterable[_task_pb2.Task] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "tasks", b"tasks", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
+
+Global___ListTasksResponse: _TypeAlias = ListTasksResponse  # noqa: Y015
+
+@_typing.final
+class UpdateTaskRequest(_message.Message):
+    """UpdateTaskRequest says what is to be different."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The task's id."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """The new values. A field that the mask names and that is empty here goes back to what a new task has."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields to write; where it is empty, those that have a value in `task`. Over REST: the keys of the body."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        task: _task_pb2.Task | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key", "task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListTasksResponse: _TypeAlias = ListTasksResponse  # noqa: Y015
+Global___UpdateTaskRequest: _TypeAlias = UpdateTaskRequest  # noqa: Y015
 
 @_typing.final
 class DeleteTaskRequest(_message.Message):
@@ -146,17 +276,104 @@ class DeleteTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The task's id."""
+    etag: _builtins.str
+    """Unless it is empty, or the task's own, nothing is deleted."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteTaskRequest: _TypeAlias = DeleteTaskRequest  # noqa: Y015
+
+@_typing.final
+class UndeleteTaskRequest(_message.Message):
+    """UndeleteTaskRequest names a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The task's id."""
+    etag: _builtins.str
+    """Unless it is empty, or the task's own, nothing is undeleted."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndeleteTaskRequest: _TypeAlias = UndeleteTaskRequest  # noqa: Y015
+
+@_typing.final
+class PurgeTaskRequest(_message.Message):
+    """PurgeTaskRequest names a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The task's id."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat: 1 to 128 visible ASCII characters, kept for 24 hours. The same key with the same
+    request is answered as the first time and changes nothing; with another request it is ALREADY_EXISTS.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeTaskRequest: _TypeAlias = PurgeTaskRequest  # noqa: Y015
+
+@_typing.final
+class PurgeTaskResponse(_message.Message):
+    """PurgeTaskResponse says that the task is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeTaskResponse: _TypeAlias = PurgeTaskResponse  # noqa: Y015

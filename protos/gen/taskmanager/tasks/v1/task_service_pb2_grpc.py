@@ -51,10 +51,25 @@ class TaskServiceStub:
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
                 _registered_method=True)
+        self.UpdateTask = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/UpdateTask',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.FromString,
+                _registered_method=True)
         self.DeleteTask = channel.unary_unary(
                 '/taskmanager.tasks.v1.TaskService/DeleteTask',
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.DeleteTaskRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.FromString,
+                _registered_method=True)
+        self.UndeleteTask = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/UndeleteTask',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UndeleteTaskRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.FromString,
+                _registered_method=True)
+        self.PurgeTask = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/PurgeTask',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.FromString,
                 _registered_method=True)
 
 
@@ -63,8 +78,10 @@ class TaskServiceServicer:
     """
 
     def CreateTask(self, request, context):
-        """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong. PERMISSION_DENIED when a user
-        names somebody else as the owner. A service must name the owner.
+        """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong, an assignee whom nobody knows among
+        them. PERMISSION_DENIED when a user names somebody else as the owner. A service must name the owner.
+        ALREADY_EXISTS when another live task of the owner has the external_id. UNAVAILABLE when the assignee can't be
+        looked up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,16 +95,45 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-        or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+        """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+        service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+        names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+        PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTask(self, request, context):
+        """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+        and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+        them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
+        as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
+        task that the caller may see.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTask(self, request, context):
-        """Deletes a task softly and returns it as it is then. NOT_FOUND when there is none, when the caller may not see it,
-        and when it is deleted already.
+        """Deletes a task softly and returns it as it is then; at purge_at it is gone for good. NOT_FOUND when there is none,
+        when the caller may not see it, and when it is deleted already. ABORTED when the task's etag is another one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteTask(self, request, context):
+        """Brings a deleted task back as it was and returns it. ALREADY_EXISTS for a live task, and when another live task of
+        the owner has taken the external_id. NOT_FOUND when there is no task that the caller may see.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeTask(self, request, context):
+        """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
+        none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,10 +157,25 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.SerializeToString,
             ),
+            'UpdateTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTask,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UpdateTaskRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.SerializeToString,
+            ),
             'DeleteTask': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteTask,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.DeleteTaskRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.SerializeToString,
+            ),
+            'UndeleteTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteTask,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UndeleteTaskRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.SerializeToString,
+            ),
+            'PurgeTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeTask,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -210,6 +271,33 @@ class TaskService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/UpdateTask',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteTask(request,
             target,
             options=(),
@@ -226,6 +314,60 @@ class TaskService:
             '/taskmanager.tasks.v1.TaskService/DeleteTask',
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.DeleteTaskRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/UndeleteTask',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UndeleteTaskRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/PurgeTask',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

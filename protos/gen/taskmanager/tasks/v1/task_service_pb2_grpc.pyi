@@ -35,18 +35,37 @@ class TaskServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TaskServiceAsyncStub: ...
     CreateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.CreateTaskRequest, _task_pb2.Task]
-    """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong. PERMISSION_DENIED when a user
-    names somebody else as the owner. A service must name the owner.
+    """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong, an assignee whom nobody knows among
+    them. PERMISSION_DENIED when a user names somebody else as the owner. A service must name the owner.
+    ALREADY_EXISTS when another live task of the owner has the external_id. UNAVAILABLE when the assignee can't be
+    looked up.
     """
     GetTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]
     """Returns one task, a deleted one too. NOT_FOUND when there is none that the caller may see."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
-    """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-    or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+    """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+    service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+    names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+    PERMISSION_DENIED when a user asks for another owner's tasks.
+    """
+    UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
+    """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+    and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+    them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
+    as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
+    task that the caller may see.
     """
     DeleteTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.DeleteTaskRequest, _task_pb2.Task]
-    """Deletes a task softly and returns it as it is then. NOT_FOUND when there is none, when the caller may not see it,
-    and when it is deleted already.
+    """Deletes a task softly and returns it as it is then; at purge_at it is gone for good. NOT_FOUND when there is none,
+    when the caller may not see it, and when it is deleted already. ABORTED when the task's etag is another one.
+    """
+    UndeleteTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UndeleteTaskRequest, _task_pb2.Task]
+    """Brings a deleted task back as it was and returns it. ALREADY_EXISTS for a live task, and when another live task of
+    the owner has taken the external_id. NOT_FOUND when there is no task that the caller may see.
+    """
+    PurgeTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.PurgeTaskRequest, _task_service_pb2.PurgeTaskResponse]
+    """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
+    none.
     """
 
 @_typing.type_check_only
@@ -55,18 +74,37 @@ class TaskServiceAsyncStub(TaskServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CreateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
-    """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong. PERMISSION_DENIED when a user
-    names somebody else as the owner. A service must name the owner.
+    """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong, an assignee whom nobody knows among
+    them. PERMISSION_DENIED when a user names somebody else as the owner. A service must name the owner.
+    ALREADY_EXISTS when another live task of the owner has the external_id. UNAVAILABLE when the assignee can't be
+    looked up.
     """
     GetTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Returns one task, a deleted one too. NOT_FOUND when there is none that the caller may see."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
-    """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-    or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+    """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+    service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+    names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+    PERMISSION_DENIED when a user asks for another owner's tasks.
+    """
+    UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
+    """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+    and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+    them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
+    as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
+    task that the caller may see.
     """
     DeleteTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.DeleteTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
-    """Deletes a task softly and returns it as it is then. NOT_FOUND when there is none, when the caller may not see it,
-    and when it is deleted already.
+    """Deletes a task softly and returns it as it is then; at purge_at it is gone for good. NOT_FOUND when there is none,
+    when the caller may not see it, and when it is deleted already. ABORTED when the task's etag is another one.
+    """
+    UndeleteTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UndeleteTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
+    """Brings a deleted task back as it was and returns it. ALREADY_EXISTS for a live task, and when another live task of
+    the owner has taken the external_id. NOT_FOUND when there is no task that the caller may see.
+    """
+    PurgeTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.PurgeTaskRequest, _task_service_pb2.PurgeTaskResponse]  # type: ignore[assignment]
+    """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
+    none.
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -78,8 +116,10 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.CreateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
-        """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong. PERMISSION_DENIED when a user
-        names somebody else as the owner. A service must name the owner.
+        """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong, an assignee whom nobody knows among
+        them. PERMISSION_DENIED when a user names somebody else as the owner. A service must name the owner.
+        ALREADY_EXISTS when another live task of the owner has the external_id. UNAVAILABLE when the assignee can't be
+        looked up.
         """
 
     @_abc_1.abstractmethod
@@ -96,8 +136,23 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ListTasksResponse, _abc.Awaitable[_task_service_pb2.ListTasksResponse]]:
-        """Returns a page of the caller's tasks, newest first; a service, a manager or an admin may ask for another owner's
-        or everybody's. INVALID_ARGUMENT for a page token that belongs to another caller or another query.
+        """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
+        service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
+        names every parameter that is wrong, a page token that belongs to another caller or another query among them.
+        PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateTask(
+        self,
+        request: _task_service_pb2.UpdateTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
+        """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+        and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+        them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
+        as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
+        task that the caller may see.
         """
 
     @_abc_1.abstractmethod
@@ -106,8 +161,28 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.DeleteTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
-        """Deletes a task softly and returns it as it is then. NOT_FOUND when there is none, when the caller may not see it,
-        and when it is deleted already.
+        """Deletes a task softly and returns it as it is then; at purge_at it is gone for good. NOT_FOUND when there is none,
+        when the caller may not see it, and when it is deleted already. ABORTED when the task's etag is another one.
+        """
+
+    @_abc_1.abstractmethod
+    def UndeleteTask(
+        self,
+        request: _task_service_pb2.UndeleteTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
+        """Brings a deleted task back as it was and returns it. ALREADY_EXISTS for a live task, and when another live task of
+        the owner has taken the external_id. NOT_FOUND when there is no task that the caller may see.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeTask(
+        self,
+        request: _task_service_pb2.PurgeTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.PurgeTaskResponse, _abc.Awaitable[_task_service_pb2.PurgeTaskResponse]]:
+        """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
+        none.
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

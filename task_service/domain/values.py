@@ -1,0 +1,170 @@
+"""The rules for each value of a task, the same for every way in: gRPC, REST and CSV.
+
+Each rule takes what the client says and a list that it adds to when that is not acceptable.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.kernel import Invalid, MalformedId, parse_id
+from task_service.domain.errors import (
+    BlankLabel,
+    BlankTitle,
+    CommaInLabel,
+    ForbiddenCharacter,
+    LabelTooLong,
+    LineBreakInTitle,
+    MalformedDate,
+    TooLong,
+    TooManyLabels,
+    UnknownPriority,
+    UnknownStatus,
+)
+
+LONGEST_TITLE = 500
+LONGEST_DESCRIPTION = 20_000
+LONGEST_EXTERNAL_ID = 200
+LONGEST_LABEL = 64
+MOST_LABELS = 50
+
+
+class Status(StrEnum):
+    """How far the work has come."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class Priority(StrEnum):
+    """How much the work presses, the least first."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+_STATUSES = {"": Status.PENDING, **{status.value: status for status in Status}}
+_PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Priority}}
+
+
+def title(text: str, wrong: list[Invalid]) -> str:
+    kept = text.strip()
+    if not kept:
+        wrong.append(BlankTitle())
+    elif len(kept) > LONGEST_TITLE:
+        wrong.append(TooLong(field="title", limit=LONGEST_TITLE, length=len(kept)))
+    elif not kept.isprintable():
+        # Only now the slow look: nearly every title is printable.
+        if "\n" in kept or "\r" in kept:
+            wrong.append(LineBreakInTitle())
+        no_control_characters(kept, "title", "\n\r", wrong)
+    return kept
+
+
+def description(text: str, wrong: list[Invalid]) -> str:
+    if len(text) > LONGEST_DESCRIPTION:
+        wrong.append(TooLong(field="description", limit=LONGEST_DESCRIPTION, length=len(text)))
+    elif not text.isprintable():
+        no_control_characters(text, "description", "\n\r\t", wrong)
+    return text
+
+
+def no_control_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:
+    """Refuses what Postgres can't hold (NUL) and what would garble a terminal or a spreadsheet (C0 and DEL)."""
+    for character in text:
+        if (character < " " or character == "\x7f") and character not in allowed:
+            wrong.append(ForbiddenCharacter(field=field, character=f"U+{ord(character):04X}"))
+            return
+
+
+def status(word: str, wrong: list[Invalid]) -> Status:
+    found = _STATUSES.get(word) or _STATUSES.get(fold(word))
+    if found is None:
+        wrong.append(UnknownStatus())
+        return Status.PENDING
+    return found
+
+
+def priority(word: str, wrong: list[Invalid]) -> Priority:
+    found = _PRIORITIES.get(word) or _PRIORITIES.get(fold(word))
+    if found is None:
+        wrong.append(UnknownPriority())
+        return Priority.NONE
+    return found
+
+
+def fold(word: str) -> str:
+    """A word as it is compared: "In-Progress" and "in progress" are in_progress."""
+    return word.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def due_date(text: str, wrong: list[Invalid]) -> date | None:
+    return calendar_date(text, "due_date", wrong)
+
+
+def calendar_date(text: str, field: str, wrong: list[Invalid]) -> date | None:
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        # fromisoformat alone also takes 20260331 and week dates.
+        if len(text) == 10:  # noqa: PLR2004 - YYYY-MM-DD
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    wrong.append(MalformedDate(field=field))
+    return None
+
+
+def external_id(text: str, wrong: list[Invalid]) -> str:
+    kept = text.strip()
+    if len(kept) > LONGEST_EXTERNAL_ID:
+        wrong.append(TooLong(field="external_id", limit=LONGEST_EXTERNAL_ID, length=len(kept)))
+    elif not kept.isprintable():
+        no_control_characters(kept, "external_id", "", wrong)
+    return kept
+
+
+def labels(words: Iterable[str], wrong: list[Invalid], *, field: str = "labels") -> tuple[str, ...]:
+    """Labels as they were given, each once. One wrong label is told, not fifty: they are one field."""
+    kept = tuple(dict.fromkeys(word.strip() for word in words))
+    if len(kept) > MOST_LABELS:
+        wrong.append(TooManyLabels(field=field, limit=MOST_LABELS, count=len(kept)))
+        return kept
+    for label in kept:
+        if not label:
+            wrong.append(BlankLabel(field=field))
+        elif len(label) > LONGEST_LABEL:
+            wrong.append(LabelTooLong(field=field, limit=LONGEST_LABEL, length=len(label)))
+        elif "," in label:
+            wrong.append(CommaInLabel(field=field))
+        elif not label.isprintable():
+            seen = len(wrong)
+            no_control_characters(label, field, "", wrong)
+            if len(wrong) == seen:
+                continue
+        else:
+            continue
+        break
+    return kept
+
+
+def user_id(text: str, field: str, wrong: list[Invalid]) -> UUID | None:
+    """Who is named; nobody for an empty text."""
+    if not text:
+        return None
+    try:
+        return parse_id(text, field=field)
+    except MalformedId as error:
+        wrong.append(error)
+        return None
+
+
+def assignee_id(text: str, wrong: list[Invalid]) -> UUID | None:
+    return user_id(text, "assignee_id", wrong)

@@ -1,0 +1,89 @@
+"""What was answered under an idempotency key, in Postgres."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, delete, select, text, update
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from task_service.domain.errors import IdempotencyKeyReused
+from task_service.domain.task import Task
+from task_service.domain.values import Priority, Status
+from task_service.persistence.tables import answers
+from task_service.usecases.ports import Once
+
+# A twin that comes meanwhile waits here for the first one's commit, and then finds the row. A row that is too old
+# counts as none.
+_CLAIM = Statement(
+    text("""
+    INSERT INTO tasks.answers AS kept (caller_id, key, digest, tasks, created_at)
+    VALUES (:caller_id, :key, :digest, '[]', :now)
+    ON CONFLICT (caller_id, key) DO UPDATE SET digest = excluded.digest, tasks = '[]', created_at = excluded.created_at
+    WHERE kept.created_at <= :too_old
+    RETURNING 1
+    """)
+)
+_MINE = (answers.c.caller_id == bindparam("of_caller"), answers.c.key == bindparam("of_key"))
+_FIND = Statement(select(answers.c.digest, answers.c.tasks).where(*_MINE, answers.c.created_at > bindparam("too_old")))
+_KEEP = Statement(update(answers).where(*_MINE).values(tasks=bindparam("tasks")))
+_FORGET = Statement(delete(answers).where(answers.c.created_at <= bindparam("too_old")))
+
+_MOMENTS = ("created_at", "updated_at", "completed_at", "deleted_at", "purge_at")
+
+
+class SqlAnswers:
+    """The answers, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> bool:
+        cursor = await _CLAIM.run(
+            self._connection,
+            caller_id=caller_id,
+            key=once.key,
+            digest=once.digest,
+            now=now,
+            too_old=now - kept_for,
+        )
+        return await cursor.fetchone() is not None
+
+    async def find(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> tuple[Task, ...] | None:
+        cursor = await _FIND.run(self._connection, of_caller=caller_id, of_key=once.key, too_old=now - kept_for)
+        row = await cursor.fetchone()
+        if row is None:
+            return None
+        digest, tasks = row
+        if digest != once.digest:
+            raise IdempotencyKeyReused
+        return tuple(map(_task, tasks))
+
+    async def keep(self, caller_id: UUID, once: Once, tasks: tuple[Task, ...]) -> None:
+        values = Jsonb([_json(task) for task in tasks])
+        await _KEEP.run(self._connection, of_caller=caller_id, of_key=once.key, tasks=values)
+
+    async def forget(self, before: datetime) -> int:
+        cursor = await _FORGET.run(self._connection, too_old=before)
+        return cursor.rowcount
+
+
+def _json(task: Task) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID) else value
+        for name, value in task._asdict().items()
+    }
+
+
+def _task(stored: dict[str, Any]) -> Task:
+    values = dict(stored)
+    for name in _MOMENTS:
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+    for name in ("id", "owner_id", "assignee_id", "import_id"):
+        values[name] = UUID(values[name]) if values[name] else None
+    values["due_date"] = date.fromisoformat(values["due_date"]) if values["due_date"] else None
+    values["labels"] = tuple(values["labels"])
+    values |= {"status": Status(values["status"]), "priority": Priority(values["priority"])}
+    return Task(**values)

@@ -1,0 +1,59 @@
+"""One transaction around a change of tasks, and one effect for one idempotency key."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chassis.kernel import Caller, Clock, NewId
+from task_service.domain.errors import TaskNotFound
+from task_service.domain.task import Task
+from task_service.usecases.ports import Once, Reading, UnitOfWork
+
+KEPT_FOR = timedelta(hours=24)
+"""How long the same key is answered as the first time."""
+
+Work = Callable[[UnitOfWork], Awaitable[tuple[Task, ...]]]
+"""What is done inside, and the tasks that are answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Runs changes. What every change of tasks needs comes with it: the time, new ids, the transaction."""
+
+    begin: Callable[[], UnitOfWork]
+    read: Callable[[], Reading]
+    now: Clock
+    new_id: NewId
+
+    async def repeated(self, caller: Caller, once: Once | None) -> tuple[Task, ...] | None:
+        """The first answer, when this is not the first time. Asked before anything else is looked at.
+
+        Raises:
+            IdempotencyKeyReused: the key came with another request.
+
+        """
+        if once is None:
+            return None
+        async with self.read() as data:
+            return await data.answers.find(caller.id, once, self.now(), KEPT_FOR)
+
+    async def run(self, caller: Caller, once: Once | None, work: Work) -> tuple[Task, ...]:
+        """Does the work and commits it with its answer; or, for a twin of what was done meanwhile, answers the same.
+
+        What fails leaves nothing behind, the key neither: it may be tried again.
+        """
+        async with self.begin() as unit:
+            if once is not None and not await unit.answers.claim(caller.id, once, self.now(), KEPT_FOR):
+                return await unit.answers.find(caller.id, once, self.now(), KEPT_FOR) or ()
+            done = await work(unit)
+            if once is not None:
+                await unit.answers.keep(caller.id, once, done)
+            await unit.commit()
+        return done
+
+
+def visible(task: Task | None, caller: Caller) -> Task:
+    """The task, if there is one that the caller may see; else TaskNotFound, the same for both."""
+    if task is None or not task.is_visible_to(caller):
+        raise TaskNotFound
+    return task

@@ -1,0 +1,50 @@
+"""What another service may ask about an account."""
+
+import grpc
+import psycopg
+import pytest
+from taskmanager.auth.v1 import user_service_pb2
+
+from tests.integration.auth_service.door import bearer, refused
+
+
+async def reader(door) -> tuple[tuple[str, str], ...]:
+    return bearer((await door.service_token(await door.create_service("reports", "users:read"))).access_token)
+
+
+async def test_an_account_is_found_by_id_and_by_username_in_any_case(door):
+    sonu, metadata = await door.register("Sonu", email="sonu@example.com"), await reader(door)
+    for names in ({"id": sonu.id}, {"username": "sONU"}):
+        assert await door.users.GetUser(user_service_pb2.GetUserRequest(**names), metadata=metadata) == sonu
+
+
+async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, databases):
+    sonu, metadata = await door.register(), await reader(door)
+    with psycopg.connect(databases.administrator_url) as connection:
+        connection.execute("UPDATE auth.users SET disabled = true")
+    for names in ({"id": sonu.id}, {"username": "sonu"}, {"username": "nobody"}):
+        status = await refused(door.users.GetUser(user_service_pb2.GetUserRequest(**names), metadata=metadata))
+        assert (status.code, status.reason) == (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ({}, "ONE_NAME_NEEDED"),
+        ({"id": "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e", "username": "sonu"}, "ONE_NAME_NEEDED"),
+        ({"username": "a\0b"}, "INVALID_USERNAME"),
+        ({"id": "x"}, "MALFORMED_ID"),
+    ],
+)
+async def test_exactly_one_name_that_can_be_one_is_asked_for(door, names, reason):
+    call = door.users.GetUser(user_service_pb2.GetUserRequest(**names), metadata=await reader(door))
+    status = await refused(call)
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+
+
+async def test_a_user_may_not_look_others_up(door):
+    sonu = await door.register()
+    call = door.users.GetUser(
+        user_service_pb2.GetUserRequest(id=sonu.id), metadata=bearer((await door.login()).access_token)
+    )
+    assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED
