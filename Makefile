@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
+.PHONY: help install demo run up down bench test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
 
 help: ## what there is to call
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test-browser: $(STAMP) ## the pages, in a real Chromium
 
 test-compose: $(STAMP) ## the images and docker-compose.yml, in a real engine
 	$(BIN)/python -m pytest -m compose
+
+bench: $(STAMP) ## speed and memory, each beside a floor measured in the same run
+	$(BIN)/python -m tests.bench
 
 ci: check test test-browser test-compose ## all that a change must pass
 

@@ -68,7 +68,7 @@ class SqlUnitOfWork(SqlReading):
 
     async def commit(self) -> None:
         """Makes the work last. The unit is over then."""
-        await self.connection.execute("COMMIT")
+        await self.connection.commit()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

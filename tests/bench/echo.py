@@ -1,0 +1,43 @@
+"""The floor: a bare grpc.aio server that answers with messages it has at hand.
+
+    python -m tests.bench.echo ADDRESS FILE
+
+FILE holds the ListTasksResponse to answer with; its first task is the answer to the other two calls. No interceptors,
+no database; parsing and writing the messages is what remains.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import grpc
+from google.protobuf.message_factory import GetMessageClass
+from grpc import aio
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
+
+
+async def serve(address: str, page: task_service_pb2.ListTasksResponse) -> None:
+    async def answer_task(request: object, context: object) -> task_pb2.Task:
+        return page.tasks[0]
+
+    async def answer_page(request: object, context: object) -> task_service_pb2.ListTasksResponse:
+        return page
+
+    server = aio.server(options=[("grpc.so_reuseport", 0)])
+    service = task_service_pb2.DESCRIPTOR.services_by_name["TaskService"]
+    handlers = {
+        method.name: grpc.unary_unary_rpc_method_handler(
+            answer_page if method.name == "ListTasks" else answer_task,
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+        for method in service.methods
+    }
+    server.add_registered_method_handlers(service.full_name, handlers)
+    server.add_insecure_port(address)
+    await server.start()
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], task_service_pb2.ListTasksResponse.FromString(Path(sys.argv[2]).read_bytes())))

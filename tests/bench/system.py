@@ -1,0 +1,76 @@
+"""The system under measurement: a local stack of its own, and more processes beside it."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+
+from deploy.local.options import Options
+from deploy.local.rest import RestClient
+from deploy.local.stack import Announce, Stack, running_stack
+
+PASSWORD = "test123"
+
+
+@dataclass(frozen=True)
+class System:
+    """A running stack, and a user of it whose token is good for 15 minutes."""
+
+    stack: Stack
+    folder: Path
+    token: str
+    rest: RestClient
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        return self.stack.supervisor.pids
+
+    @property
+    def gateway_url(self) -> str:
+        return self.stack.endpoints.gateway_url
+
+    @property
+    def tasks_target(self) -> str:
+        return self.stack.endpoints.tasks_target
+
+    @asynccontextmanager
+    async def sibling(
+        self, *arguments: str, like: str, ready: Callable[[], Awaitable[bool]], **changed: str
+    ) -> AsyncIterator[int]:
+        """`python -m arguments`, with the environment of the process it is to be like, but for what is changed.
+
+        With that environment it has the other's secrets, and the mark by which the stack's guardian ends it should
+        this program be killed. Yields its process id.
+        """
+        environment = {**psutil.Process(self.pids[like]).environ(), **changed}
+        with (self.folder / "logs" / f"{arguments[0]}.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *arguments, env=environment, stdout=log, stderr=log, process_group=0
+            )
+        try:
+            async with asyncio.timeout(30):
+                while not await ready():  # noqa: ASYNC110 - another process sets no event of ours
+                    await asyncio.sleep(0.1)
+            yield process.pid
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+
+@asynccontextmanager
+async def running_system(announce: Announce) -> AsyncIterator[System]:
+    """A stack on free ports in a folder that goes with it."""
+    with TemporaryDirectory(prefix="taskmanager-bench-") as folder:
+        async with running_stack(Options(data_dir=Path(folder)), announce=announce) as stack:
+            name = f"bench-{secrets.token_hex(3)}"
+            async with RestClient(stack.endpoints.gateway_url) as client:
+                await client.register(name, f"{name}@example.com", PASSWORD)
+                login = await client.login(f"{name}@example.com", PASSWORD)
+                yield System(stack, Path(folder), login["access_token"], client)

@@ -1,0 +1,119 @@
+"""Statements compiled once: what SQLAlchemy's engine would do with types and lists, psycopg has to do without it."""
+
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import CreateTable
+
+from chassis.database.pool import open_pool
+from chassis.database.statement import ExpandingParameter, Statement
+
+things = Table(
+    "things",
+    MetaData(),
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text),
+    Column("due", Date),
+    Column("at", DateTime(timezone=True)),
+    Column("data", JSONB),
+    Column("words", ARRAY(Text)),
+    Column("raw", LargeBinary),
+    Column("many", BigInteger),
+    prefixes=["TEMPORARY"],
+)
+NAMES = [column.name for column in things.c]
+
+FIRST, SECOND = UUID(int=1), UUID(int=2)
+VALUES = {
+    "id": FIRST,
+    "name": "Zoë's 100% 'quoted' \\ :name %(name)s",
+    "due": date(2026, 2, 28),
+    "at": datetime(2026, 11, 22, 12, 30, 0, 123456, tzinfo=UTC),
+    "data": {"title": ["", "a \N{SNOWMAN}"], "none": None},
+    "words": ["", "a,b", 'say "hi"', "{}"],
+    "raw": b"\x00\xff\\",
+    "many": 2**53,
+}
+NULLS = {**dict.fromkeys(NAMES), "id": SECOND}
+
+ADD = Statement(insert(things), columns=NAMES)
+ALL = Statement(select(things).order_by(things.c.id))
+
+
+@pytest_asyncio.fixture
+async def connection(postgres: str):
+    """A connection whose table of things is empty."""
+    async with open_pool(postgres, name="test", size=1) as pool, pool.connection() as connection:
+        await connection.execute(str(CreateTable(things).compile(dialect=postgresql.dialect())))
+        await connection.execute("SET timezone TO 'UTC'")
+        yield connection
+
+
+async def rows(connection, statement: Statement = ALL, **values):
+    return await (await statement.run(connection, **values)).fetchall()
+
+
+async def test_a_value_of_every_type_comes_back_as_it_went_in(connection):
+    await ADD.run(connection, **{**VALUES, "data": Jsonb(VALUES["data"])})
+    assert await rows(connection) == [tuple(VALUES.values())]
+
+
+async def test_a_column_without_a_value_is_null(connection):
+    await ADD.run(connection, **NULLS)
+    assert await rows(connection) == [tuple(NULLS.values())]
+
+
+async def test_a_list_goes_through_any_whatever_its_length(connection):
+    await ADD.run(connection, **{**NULLS, "id": FIRST, "name": "a"})
+    await ADD.run(connection, **{**NULLS, "id": SECOND, "name": "b"})
+    statement = Statement(
+        select(things.c.id)
+        .where(things.c.name == any_(bindparam("names", type_=ARRAY(Text))), things.c.id == any_(bindparam("ids")))
+        .order_by(things.c.id)
+    )
+    both = [FIRST, SECOND]
+    assert await rows(connection, statement, names=["a", "b", "c"], ids=both) == [(FIRST,), (SECOND,)]
+    assert await rows(connection, statement, names=["b"], ids=both) == [(SECOND,)]
+    assert await rows(connection, statement, names=[], ids=both) == []
+    assert await rows(connection, statement, names=["a", "b"], ids=[]) == []
+
+
+async def test_a_constant_in_the_statement_needs_no_value(connection):
+    await ADD.run(connection, **NULLS)
+    statement = Statement(update(things).where(things.c.id == bindparam("which")).values(name="fifty %", many=7))
+    await statement.run(connection, which=SECOND)
+    assert await rows(connection, Statement(select(things.c.name, things.c.many))) == [("fifty %", 7)]
+
+
+async def test_how_many_rows_were_changed_is_told(connection):
+    await ADD.run(connection, **NULLS)
+    statement = Statement(update(things).where(things.c.id == bindparam("which")).values(name="x"))
+    assert (await statement.run(connection, which=SECOND)).rowcount == 1
+    assert (await statement.run(connection, which=FIRST)).rowcount == 0
+
+
+def test_an_in_list_is_refused_when_the_statement_is_made():
+    with pytest.raises(ExpandingParameter):
+        Statement(select(things).where(things.c.id.in_([FIRST, SECOND])))
