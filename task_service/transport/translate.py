@@ -24,6 +24,8 @@ from task_service.usecases.tasks import Update
 
 LONGEST_IDEMPOTENCY_KEY = 128
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 _ACTION = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
@@ -41,9 +43,9 @@ def optional_id(text: str, *, field: str) -> UUID | None:
 def timestamp(moment: datetime | None) -> Timestamp | None:
     if moment is None:
         return None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
+    # FromDatetime takes three times as long, and a list of fifty tasks has a hundred and more of them.
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
