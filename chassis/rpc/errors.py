@@ -19,9 +19,10 @@ from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 ERROR_DOMAIN = "taskmanager"
 DETAILS_KEY = "grpc-status-details-bin"
 
-# Trailers hold 16 KiB: more would turn the error into RESOURCE_EXHAUSTED.
 MOST_VIOLATIONS = 50
-LONGEST_TEXT = 120
+# Past 8 KiB of trailers, base64 and all, gRPC turns more and more errors into RESOURCE_EXHAUSTED, past 16 KiB each.
+MOST_BYTES = 5_500
+LONGEST_TEXTS = (120, 60, 30)
 
 StatusTable = Mapping[type[DomainError], grpc.StatusCode]
 
@@ -55,19 +56,26 @@ class RichStatus:
     retry_after: float | None = None
 
     def pack(self) -> bytes:
-        """The bytes of the google.rpc.Status that travels in the trailers."""
-        packed = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN))]
+        """The bytes of the google.rpc.Status that travels in the trailers, cut to what they hold."""
+        for longest in LONGEST_TEXTS:
+            packed = self._packed(longest, MOST_VIOLATIONS)
+            if len(packed) <= MOST_BYTES:
+                return packed
+        return self._packed(LONGEST_TEXTS[-1], MOST_VIOLATIONS // 2)
+
+    def _packed(self, longest: int, most: int) -> bytes:
+        details = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN))]
         if self.violations:
-            packed.append(
+            details.append(
                 _pack(
                     error_details_pb2.BadRequest(
                         field_violations=[
                             error_details_pb2.BadRequest.FieldViolation(
-                                field=_cut(violation.field),
+                                field=_cut(violation.field, longest),
                                 reason=violation.reason,
-                                description=_cut(violation.message),
+                                description=_cut(violation.message, longest),
                             )
-                            for violation in self.violations[:MOST_VIOLATIONS]
+                            for violation in self.violations[:most]
                         ]
                     )
                 )
@@ -75,10 +83,10 @@ class RichStatus:
         if self.retry_after is not None:
             retry = error_details_pb2.RetryInfo()
             retry.retry_delay.FromMilliseconds(int(self.retry_after * 1000))
-            packed.append(_pack(retry))
+            details.append(_pack(retry))
         number: int = self.code.value[0]
-        packed_status: bytes = status_pb2.Status(code=number, message=self.message, details=packed).SerializeToString()
-        return packed_status
+        packed: bytes = status_pb2.Status(code=number, message=self.message, details=details).SerializeToString()
+        return packed
 
     async def abort(self, context: Context) -> None:
         """Ends the call with this status. Always raises."""
@@ -168,5 +176,5 @@ def _parse(raw: object) -> list[PackedDetail]:
         return []
 
 
-def _cut(text: str, length: int = LONGEST_TEXT) -> str:
+def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
