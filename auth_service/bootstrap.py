@@ -46,6 +46,9 @@ from chassis import metrics
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel import Unavailable
 from chassis.lifecycle import background
+from chassis.limiting import AddressLimiter
+from chassis.rpc.access import public_methods
+from chassis.rpc.address_limit import AddressLimitInterceptor
 from chassis.rpc.request_context import request_id
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import Fetch, TrustPoller, TrustState
@@ -116,9 +119,17 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
     async with assembled(settings) as use_cases:
         state = TrustState()
         poller = TrustPoller(state=state, fetch=_fetch_from(use_cases.get_trust_state))
+        registrations = _registrations(use_cases)
         server = GrpcServer(
             listen=settings.listen,
-            registrations=_registrations(use_cases),
+            registrations=registrations,
+            interceptors=[
+                AddressLimitInterceptor(
+                    limiter=AddressLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
+                    methods=public_methods(registration.descriptor for registration in registrations),
+                    trusted=settings.trusted_peers,
+                )
+            ],
             verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
             status=STATUS,
             with_reflection=settings.reflection,

@@ -9,6 +9,7 @@ from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
 from chassis.config import Listen
+from chassis.limiting import AddressLimiter
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.contract import read_rpcs
@@ -41,8 +42,11 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
         Upstream(name="auth_service", target=settings.auth_target, rpcs=read_rpcs(AUTH_SERVICES)),
         Upstream(name="task_service", target=settings.tasks_target, rpcs=read_rpcs(TASKS_SERVICES)),
     )
+    limiter = AddressLimiter(
+        per_minute=settings.public_calls_per_minute, storage_url=settings.limits_url.get_secret_value()
+    )
     try:
-        router = build_router(upstreams=upstreams, settings=settings, stopping=stopping)
+        router = build_router(upstreams=upstreams, settings=settings, limiter=limiter, stopping=stopping)
         async with serve(
             build_app(router),
             listen=settings.listen,
@@ -54,3 +58,4 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
     finally:
         for upstream in upstreams:
             await upstream.close()
+        await limiter.close()
