@@ -34,7 +34,9 @@ from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys
 from auth_service.usecases.login import LogIn
-from auth_service.usecases.passwords import ChangePassword
+from auth_service.usecases.own_account import DeleteCurrentUser, UpdateCurrentUser
+from auth_service.usecases.passwords import ChangePassword, RedeemResetCode
+from auth_service.usecases.proof import PasswordProof
 from auth_service.usecases.service_accounts import CreateServiceAccount, EnsureServiceAccount, IssueServiceToken
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.sessions import ListSessions, LogOut, RefreshSession, RevokeSession
@@ -42,6 +44,7 @@ from auth_service.usecases.sweep import SweepExpired
 from auth_service.usecases.throttle import LoginThrottle
 from auth_service.usecases.tokens import TokenIssuer
 from auth_service.usecases.trust import GetTrustState
+from auth_service.usecases.users import GetUser, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
 from chassis import metrics
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel import Unavailable
@@ -78,6 +81,14 @@ class UseCases:
     list_sessions: ListSessions
     revoke_session: RevokeSession
     change_password: ChangePassword
+    redeem_reset_code: RedeemResetCode
+    update_current_user: UpdateCurrentUser
+    delete_current_user: DeleteCurrentUser
+    list_users: ListUsers
+    get_user: GetUser
+    look_up_users: LookUpUsers
+    update_user: UpdateUser
+    issue_reset_code: IssueResetCode
     sweep_expired: SweepExpired
     create_service_account: CreateServiceAccount
     ensure_service_account: EnsureServiceAccount
@@ -226,6 +237,7 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         ),
         events=events,
     )
+    proof = PasswordProof(begin=begin, hasher=hasher, throttle=throttle, events=events)
     return UseCases(
         register=Register(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
@@ -240,10 +252,26 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
             begin=begin,
             hasher=hasher,
             rules=rules,
-            throttle=throttle,
+            proof=proof,
             keeper=keeper,
             events=events,
             now=_now,
+        ),
+        redeem_reset_code=RedeemResetCode(
+            read=read, begin=begin, hasher=hasher, rules=rules, keeper=keeper, events=events, now=_now
+        ),
+        update_current_user=UpdateCurrentUser(read=read, begin=begin, proof=proof, events=events),
+        delete_current_user=DeleteCurrentUser(begin=begin, keeper=keeper, events=events, now=_now),
+        list_users=ListUsers(read=read),
+        get_user=GetUser(read=read),
+        look_up_users=LookUpUsers(read=read),
+        update_user=UpdateUser(begin=begin, keeper=keeper, events=events, now=_now),
+        issue_reset_code=IssueResetCode(
+            begin=begin,
+            events=events,
+            lifetime=timedelta(seconds=settings.reset_code_seconds),
+            now=_now,
+            randomness=os.urandom,
         ),
         sweep_expired=SweepExpired(begin=begin, now=_now),
         create_service_account=CreateServiceAccount(begin=begin, now=_now, new_id=uuid7, randomness=os.urandom),
@@ -265,6 +293,7 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
                 log_in=use_cases.log_in,
                 refresh_session=use_cases.refresh_session,
                 log_out=use_cases.log_out,
+                redeem_reset_code=use_cases.redeem_reset_code,
                 issue_service_token=use_cases.issue_service_token,
                 get_public_keys=use_cases.get_public_keys,
             ),
@@ -277,6 +306,13 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
                 change_password=use_cases.change_password,
                 list_sessions=use_cases.list_sessions,
                 revoke_session=use_cases.revoke_session,
+                update_current_user=use_cases.update_current_user,
+                delete_current_user=use_cases.delete_current_user,
+                list_users=use_cases.list_users,
+                get_user=use_cases.get_user,
+                look_up_users=use_cases.look_up_users,
+                update_user=use_cases.update_user,
+                issue_reset_code=use_cases.issue_reset_code,
             ),
         ),
         Registration(

@@ -64,6 +64,9 @@ class AuthSettings(Settings):
     session_seconds: PositiveInt = 30 * 24 * 3600
     session_idle_seconds: PositiveInt = 7 * 24 * 3600
 
+    # How long a code that an admin handed out sets a new password.
+    reset_code_seconds: PositiveInt = 3600
+
     # NIST SP 800-63B-4 asks for 15 where a password is all there is and 8 beside a second factor; ASVS 5.0 for 8.
     password_min_length: int = Field(default=12, ge=1, le=128)
     password_blocklist: bool = True

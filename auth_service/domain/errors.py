@@ -80,6 +80,10 @@ class InvalidRefreshToken(NotAuthenticated):
     """The refresh token is not good, or no longer; log in again."""
 
 
+class InvalidResetCode(NotAuthenticated):
+    """The code is not good, or no longer; ask an admin for another."""
+
+
 class AccountGone(NotAuthenticated):
     """The account that the token speaks for is no longer in use."""
 
@@ -88,6 +92,14 @@ class WrongCurrentPassword(Invalid):
     """The current password is another one."""
 
     field = "current_password"
+
+
+class UserNotFound(DomainError):
+    """There is no such account."""
+
+
+class LastAdmin(DomainError):
+    """Nobody else could administer; make another admin first."""
 
 
 class SessionNotFound(DomainError):

@@ -20,6 +20,14 @@ class EventKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
     PASSWORD_REFUSED = "password_refused"  # noqa: S105 - a name
 
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
+    RESET_CODE_ISSUED = "reset_code_issued"
+    ROLE_CHANGED = "role_changed"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    ACCOUNT_CHANGED = "account_changed"
+    ACCOUNT_DELETED = "account_deleted"
+
 
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:

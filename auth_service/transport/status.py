@@ -11,6 +11,8 @@ STATUS: StatusTable = {
     errors.EmailTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.ServiceNameTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.UserNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.LastAdmin: grpc.StatusCode.FAILED_PRECONDITION,
     errors.SessionNotFound: grpc.StatusCode.NOT_FOUND,
     errors.TooManyAttempts: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PasswordChecksBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,

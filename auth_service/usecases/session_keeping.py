@@ -5,7 +5,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from auth_service.domain.accounts import User
-from auth_service.domain.sessions import SECRET_BYTES, RefreshToken, Session, SessionTerms
+from auth_service.domain.one_time import SECRET_BYTES, RefreshToken
+from auth_service.domain.sessions import Session, SessionTerms
 from auth_service.domain.tokens import AccessToken
 from auth_service.domain.trust import EpochRaised, SessionRevoked
 from auth_service.usecases.ports import Randomness, UnitOfWork
