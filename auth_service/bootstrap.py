@@ -32,7 +32,7 @@ from auth_service.transport.trust_servicer import TrustServicer
 from auth_service.transport.user_servicer import UserServicer
 from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register
 from auth_service.usecases.events import EventLog
-from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys
+from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys, RotateKeys
 from auth_service.usecases.login import LogIn
 from auth_service.usecases.own_account import DeleteCurrentUser, UpdateCurrentUser
 from auth_service.usecases.passwords import ChangePassword, RedeemResetCode
@@ -94,6 +94,7 @@ class UseCases:
     ensure_service_account: EnsureServiceAccount
     issue_service_token: IssueServiceToken
     ensure_signing_key: EnsureSigningKey
+    rotate_keys: RotateKeys
     get_public_keys: GetPublicKeys
     get_trust_state: GetTrustState
 
@@ -278,6 +279,14 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         ensure_service_account=EnsureServiceAccount(begin=begin, now=_now, new_id=uuid7),
         issue_service_token=IssueServiceToken(read=read, tokens=tokens),
         ensure_signing_key=EnsureSigningKey(begin=begin, signer=signer, now=_now),
+        rotate_keys=RotateKeys(
+            begin=begin,
+            signer=signer,
+            events=events,
+            published_for=timedelta(seconds=settings.key_published_seconds),
+            believed_for=REMEMBERED_FOR,
+            now=_now,
+        ),
         get_public_keys=GetPublicKeys(read=read, now=_now),
         get_trust_state=GetTrustState(read=read, now=_now),
     )

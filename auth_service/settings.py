@@ -51,6 +51,9 @@ class AuthSettings(Settings):
     # Verifiers believe no token that lives longer than MAXIMUM_LIFETIME.
     access_token_seconds: int = Field(default=900, ge=1, le=MAXIMUM_LIFETIME)
 
+    # How long a new signing key is known to everybody before it signs: many polls of the slowest verifier.
+    key_published_seconds: PositiveInt = 60
+
     # Attempts at one account's password: so many at once, then one in each so many seconds; and all accounts together.
     login_attempts: PositiveInt = 10
     login_attempt_seconds: PositiveFloat = 15.0

@@ -146,6 +146,10 @@ class ServiceNameTaken(DomainError):
     field = "name"
 
 
+class RotationUnderway(DomainError):
+    """A new key is published already and signs in a moment; rotate again when it does."""
+
+
 class InvalidCursor(Invalid):
     """The cursor was never handed out; begin again with an empty one."""
 

@@ -27,6 +27,8 @@ class EventKind(StrEnum):
     USER_ENABLED = "user_enabled"
     ACCOUNT_CHANGED = "account_changed"
     ACCOUNT_DELETED = "account_deleted"
+    KEY_ROTATED = "key_rotated"
+    KEY_REPLACED = "key_replaced"
 
 
 @dataclass(frozen=True, slots=True)

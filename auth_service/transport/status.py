@@ -13,6 +13,7 @@ STATUS: StatusTable = {
     errors.NotAuthenticated: grpc.StatusCode.UNAUTHENTICATED,
     errors.UserNotFound: grpc.StatusCode.NOT_FOUND,
     errors.LastAdmin: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.RotationUnderway: grpc.StatusCode.FAILED_PRECONDITION,
     errors.SessionNotFound: grpc.StatusCode.NOT_FOUND,
     errors.TooManyAttempts: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PasswordChecksBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,

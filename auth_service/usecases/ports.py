@@ -154,6 +154,9 @@ class SigningKeys(Protocol):
     async def add(self, key: SigningKey) -> None:
         """Keeps a new key."""
 
+    async def retire(self, kid: str, *, retires_at: datetime) -> None:
+        """Says when a key is no longer believed."""
+
 
 class Revocations(Protocol):
     """Tokens that ended before their time, in the order of commits."""
