@@ -12,7 +12,16 @@ from functools import partial
 import argon2
 import psycopg
 import structlog
-from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    security_event_service_pb2,
+    security_event_service_pb2_grpc,
+    service_account_service_pb2,
+    service_account_service_pb2_grpc,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 from uuid_utils.compat import uuid7
 
@@ -26,18 +35,27 @@ from auth_service.domain.tokens import TokenTerms
 from auth_service.persistence.unit_of_work import SqlAuthReading, SqlAuthUnitOfWork
 from auth_service.settings import AuthSettings
 from auth_service.transport.auth_servicer import AuthServicer
+from auth_service.transport.security_event_servicer import SecurityEventServicer
+from auth_service.transport.service_account_servicer import ServiceAccountServicer
 from auth_service.transport.status import STATUS
 from auth_service.transport.translate import trust_state_to_proto
 from auth_service.transport.trust_servicer import TrustServicer
 from auth_service.transport.user_servicer import UserServicer
 from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register
-from auth_service.usecases.events import EventLog
+from auth_service.usecases.events import EventLog, ListSecurityEvents
 from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys, RotateKeys
 from auth_service.usecases.login import LogIn
 from auth_service.usecases.own_account import DeleteCurrentUser, UpdateCurrentUser
 from auth_service.usecases.passwords import ChangePassword, RedeemResetCode
 from auth_service.usecases.proof import PasswordProof
-from auth_service.usecases.service_accounts import CreateServiceAccount, EnsureServiceAccount, IssueServiceToken
+from auth_service.usecases.service_accounts import (
+    CreateServiceAccount,
+    EnsureServiceAccount,
+    IssueServiceToken,
+    ListServiceAccounts,
+    RotateServiceAccount,
+    SwitchServiceAccount,
+)
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.sessions import ListSessions, LogOut, RefreshSession, RevokeSession
 from auth_service.usecases.sweep import SweepExpired
@@ -90,7 +108,11 @@ class UseCases:
     update_user: UpdateUser
     issue_reset_code: IssueResetCode
     sweep_expired: SweepExpired
+    list_security_events: ListSecurityEvents
+    list_service_accounts: ListServiceAccounts
     create_service_account: CreateServiceAccount
+    rotate_service_account: RotateServiceAccount
+    switch_service_account: SwitchServiceAccount
     ensure_service_account: EnsureServiceAccount
     issue_service_token: IssueServiceToken
     ensure_signing_key: EnsureSigningKey
@@ -275,8 +297,14 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
             randomness=os.urandom,
         ),
         sweep_expired=SweepExpired(begin=begin, now=_now),
-        create_service_account=CreateServiceAccount(begin=begin, now=_now, new_id=uuid7, randomness=os.urandom),
-        ensure_service_account=EnsureServiceAccount(begin=begin, now=_now, new_id=uuid7),
+        list_security_events=ListSecurityEvents(read=read),
+        list_service_accounts=ListServiceAccounts(read=read),
+        create_service_account=CreateServiceAccount(
+            begin=begin, events=events, now=_now, new_id=uuid7, randomness=os.urandom
+        ),
+        rotate_service_account=RotateServiceAccount(begin=begin, keeper=keeper, events=events, randomness=os.urandom),
+        switch_service_account=SwitchServiceAccount(begin=begin, keeper=keeper, events=events),
+        ensure_service_account=EnsureServiceAccount(begin=begin, keeper=keeper, now=_now, new_id=uuid7),
         issue_service_token=IssueServiceToken(read=read, tokens=tokens),
         ensure_signing_key=EnsureSigningKey(begin=begin, signer=signer, now=_now),
         rotate_keys=RotateKeys(
@@ -323,6 +351,21 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
                 update_user=use_cases.update_user,
                 issue_reset_code=use_cases.issue_reset_code,
             ),
+        ),
+        Registration(
+            service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
+            service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server,
+            ServiceAccountServicer(
+                list_service_accounts=use_cases.list_service_accounts,
+                create_service_account=use_cases.create_service_account,
+                rotate_service_account=use_cases.rotate_service_account,
+                switch_service_account=use_cases.switch_service_account,
+            ),
+        ),
+        Registration(
+            security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
+            security_event_service_pb2_grpc.add_SecurityEventServiceServicer_to_server,
+            SecurityEventServicer(list_security_events=use_cases.list_security_events),
         ),
         Registration(
             trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"],

@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    security_event_service_pb2,
+    service_account_service_pb2,
+    user_service_pb2,
+)
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
@@ -20,6 +25,8 @@ from gateway.transport.server import serve
 AUTH_SERVICES = (
     auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+    service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
+    security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
 )
 TASKS_SERVICES = (
     task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],

@@ -140,6 +140,10 @@ class WeakServiceCredential(Invalid):
     field = "credential"
 
 
+class ServiceAccountNotFound(DomainError):
+    """There is no such service account."""
+
+
 class ServiceNameTaken(DomainError):
     """A service account of this name exists already."""
 

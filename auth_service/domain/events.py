@@ -27,6 +27,10 @@ class EventKind(StrEnum):
     USER_ENABLED = "user_enabled"
     ACCOUNT_CHANGED = "account_changed"
     ACCOUNT_DELETED = "account_deleted"
+    SERVICE_CREATED = "service_created"
+    SERVICE_ROTATED = "service_rotated"
+    SERVICE_DISABLED = "service_disabled"
+    SERVICE_ENABLED = "service_enabled"
     KEY_ROTATED = "key_rotated"
     KEY_REPLACED = "key_replaced"
 
@@ -41,7 +45,7 @@ class SecurityEvent:
 
     id: UUID
     occurred_at: datetime
-    kind: EventKind
+    kind: str  # an EventKind, or one of a newer version
     actor_id: UUID | None
     subject_id: UUID | None
     request_id: str

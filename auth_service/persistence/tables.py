@@ -89,6 +89,7 @@ service_accounts = Table(
     Column("secret_digest", LargeBinary),
     Column("disabled", Boolean),
     Column("created_at", TIMESTAMP(timezone=True)),
+    Column("epoch", BigInteger),
 )
 
 signing_keys = Table(

@@ -14,6 +14,7 @@ STATUS: StatusTable = {
     errors.UserNotFound: grpc.StatusCode.NOT_FOUND,
     errors.LastAdmin: grpc.StatusCode.FAILED_PRECONDITION,
     errors.RotationUnderway: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ServiceAccountNotFound: grpc.StatusCode.NOT_FOUND,
     errors.SessionNotFound: grpc.StatusCode.NOT_FOUND,
     errors.TooManyAttempts: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PasswordChecksBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -141,8 +141,14 @@ class ServiceAccounts(Protocol):
     async def get(self, name: str) -> ServiceAccount | None:
         """The account of this name."""
 
+    async def lock(self, account_id: UUID) -> ServiceAccount | None:
+        """The account of this id, kept from changing until the work is over."""
+
+    async def page(self, request: PageRequest) -> Page[ServiceAccount]:
+        """Accounts, newest first."""
+
     async def update(self, account: ServiceAccount) -> None:
-        """Keeps the account's new scopes and secret."""
+        """Keeps the account as it is now."""
 
 
 class SigningKeys(Protocol):
@@ -180,6 +186,9 @@ class SecurityEvents(Protocol):
     async def add(self, event: SecurityEvent) -> None:
         """Appends."""
 
+    async def page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
+        """Events, of one account or all, newest first."""
+
 
 class Reading(Protocol):
     """A connection to read with, inside `async with`."""
@@ -201,13 +210,13 @@ class Reading(Protocol):
     def keys(self) -> SigningKeys: ...
     @property
     def revocations(self) -> Revocations: ...
+    @property
+    def events(self) -> SecurityEvents: ...
 
 
 class UnitOfWork(Reading, Protocol):
     """One transaction, inside `async with`. Leaving without commit undoes it."""
 
-    @property
-    def events(self) -> SecurityEvents: ...
     @property
     def attempts(self) -> LoginAttempts: ...
 

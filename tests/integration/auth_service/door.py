@@ -13,6 +13,8 @@ import pytest
 from taskmanager.auth.v1 import (
     auth_service_pb2,
     auth_service_pb2_grpc,
+    security_event_service_pb2_grpc,
+    service_account_service_pb2_grpc,
     user_pb2,
     user_service_pb2,
     user_service_pb2_grpc,
@@ -60,6 +62,14 @@ class Door:
     @property
     def users(self) -> "user_service_pb2_grpc.UserServiceAsyncStub":
         return user_service_pb2_grpc.UserServiceStub(self.channel)
+
+    @property
+    def services(self) -> "service_account_service_pb2_grpc.ServiceAccountServiceAsyncStub":
+        return service_account_service_pb2_grpc.ServiceAccountServiceStub(self.channel)
+
+    @property
+    def events(self) -> "security_event_service_pb2_grpc.SecurityEventServiceAsyncStub":
+        return security_event_service_pb2_grpc.SecurityEventServiceStub(self.channel)
 
     @property
     def trust(self) -> "trust_service_pb2_grpc.TrustServiceAsyncStub":
@@ -148,7 +158,7 @@ class Door:
     async def create_service(self, name: str, *scopes: str) -> str:
         """A new service's credential."""
         async with assembled(self.settings) as use_cases:
-            return (await use_cases.create_service_account(name, scopes)).reveal()
+            return (await use_cases.create_service_account(name, scopes)).credential.reveal()
 
     async def verifier_token(self) -> str:
         """The token of a service that may read the trust state."""
