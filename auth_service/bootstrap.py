@@ -12,7 +12,16 @@ from functools import partial
 import argon2
 import psycopg
 import structlog
-from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    security_event_service_pb2,
+    security_event_service_pb2_grpc,
+    service_account_service_pb2,
+    service_account_service_pb2_grpc,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 from uuid_utils.compat import uuid7
 
@@ -26,26 +35,41 @@ from auth_service.domain.tokens import TokenTerms
 from auth_service.persistence.unit_of_work import SqlAuthReading, SqlAuthUnitOfWork
 from auth_service.settings import AuthSettings
 from auth_service.transport.auth_servicer import AuthServicer
+from auth_service.transport.security_event_servicer import SecurityEventServicer
+from auth_service.transport.service_account_servicer import ServiceAccountServicer
 from auth_service.transport.status import STATUS
 from auth_service.transport.translate import trust_state_to_proto
 from auth_service.transport.trust_servicer import TrustServicer
 from auth_service.transport.user_servicer import UserServicer
-from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, GetUser, Register
-from auth_service.usecases.events import EventLog
-from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys
+from auth_service.usecases.accounts import CreateAdmin, GetCurrentUser, Register, ResolveUser
+from auth_service.usecases.events import EventLog, ListSecurityEvents
+from auth_service.usecases.keys import EnsureSigningKey, GetPublicKeys, RotateKeys
 from auth_service.usecases.login import LogIn
-from auth_service.usecases.passwords import ChangePassword
-from auth_service.usecases.service_accounts import CreateServiceAccount, EnsureServiceAccount, IssueServiceToken
+from auth_service.usecases.own_account import DeleteCurrentUser, UpdateCurrentUser
+from auth_service.usecases.passwords import ChangePassword, RedeemResetCode
+from auth_service.usecases.proof import PasswordProof
+from auth_service.usecases.service_accounts import (
+    CreateServiceAccount,
+    EnsureServiceAccount,
+    IssueServiceToken,
+    ListServiceAccounts,
+    RotateServiceAccount,
+    SwitchServiceAccount,
+)
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.sessions import ListSessions, LogOut, RefreshSession, RevokeSession
 from auth_service.usecases.sweep import SweepExpired
 from auth_service.usecases.throttle import LoginThrottle
 from auth_service.usecases.tokens import TokenIssuer
 from auth_service.usecases.trust import GetTrustState
+from auth_service.usecases.users import GetUser, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
 from chassis import metrics
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel import Unavailable
 from chassis.lifecycle import background
+from chassis.limiting import AddressLimiter
+from chassis.rpc.access import public_methods
+from chassis.rpc.address_limit import AddressLimitInterceptor
 from chassis.rpc.request_context import request_id
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import Fetch, TrustPoller, TrustState
@@ -69,18 +93,31 @@ class UseCases:
     register: Register
     create_admin: CreateAdmin
     get_current_user: GetCurrentUser
-    get_user: GetUser
+    resolve_user: ResolveUser
     log_in: LogIn
     refresh_session: RefreshSession
     log_out: LogOut
     list_sessions: ListSessions
     revoke_session: RevokeSession
     change_password: ChangePassword
+    redeem_reset_code: RedeemResetCode
+    update_current_user: UpdateCurrentUser
+    delete_current_user: DeleteCurrentUser
+    list_users: ListUsers
+    get_user: GetUser
+    look_up_users: LookUpUsers
+    update_user: UpdateUser
+    issue_reset_code: IssueResetCode
     sweep_expired: SweepExpired
+    list_security_events: ListSecurityEvents
+    list_service_accounts: ListServiceAccounts
     create_service_account: CreateServiceAccount
+    rotate_service_account: RotateServiceAccount
+    switch_service_account: SwitchServiceAccount
     ensure_service_account: EnsureServiceAccount
     issue_service_token: IssueServiceToken
     ensure_signing_key: EnsureSigningKey
+    rotate_keys: RotateKeys
     get_public_keys: GetPublicKeys
     get_trust_state: GetTrustState
 
@@ -117,9 +154,17 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
     async with assembled(settings) as use_cases:
         state = TrustState()
         poller = TrustPoller(state=state, fetch=_fetch_from(use_cases.get_trust_state))
+        registrations = _registrations(use_cases)
         server = GrpcServer(
             listen=settings.listen,
-            registrations=_registrations(use_cases),
+            registrations=registrations,
+            interceptors=[
+                AddressLimitInterceptor(
+                    limiter=AddressLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
+                    methods=public_methods(registration.descriptor for registration in registrations),
+                    trusted=settings.trusted_peers,
+                )
+            ],
             verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
             status=STATUS,
             with_reflection=settings.reflection,
@@ -216,11 +261,12 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         ),
         events=events,
     )
+    proof = PasswordProof(begin=begin, hasher=hasher, throttle=throttle, events=events)
     return UseCases(
         register=Register(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         create_admin=CreateAdmin(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
         get_current_user=GetCurrentUser(read=read),
-        get_user=GetUser(read=read),
+        resolve_user=ResolveUser(read=read),
         log_in=LogIn(read=read, begin=begin, hasher=hasher, throttle=throttle, keeper=keeper, events=events),
         refresh_session=RefreshSession(begin=begin, keeper=keeper, events=events, now=_now),
         log_out=LogOut(begin=begin, keeper=keeper, events=events, now=_now),
@@ -231,16 +277,46 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
             begin=begin,
             hasher=hasher,
             rules=rules,
-            throttle=throttle,
+            proof=proof,
             keeper=keeper,
             events=events,
             now=_now,
         ),
+        redeem_reset_code=RedeemResetCode(
+            read=read, begin=begin, hasher=hasher, rules=rules, keeper=keeper, events=events, now=_now
+        ),
+        update_current_user=UpdateCurrentUser(read=read, begin=begin, proof=proof, events=events),
+        delete_current_user=DeleteCurrentUser(begin=begin, keeper=keeper, events=events, now=_now),
+        list_users=ListUsers(read=read),
+        get_user=GetUser(read=read),
+        look_up_users=LookUpUsers(read=read),
+        update_user=UpdateUser(begin=begin, keeper=keeper, events=events, now=_now),
+        issue_reset_code=IssueResetCode(
+            begin=begin,
+            events=events,
+            lifetime=timedelta(seconds=settings.reset_code_seconds),
+            now=_now,
+            randomness=os.urandom,
+        ),
         sweep_expired=SweepExpired(begin=begin, now=_now),
-        create_service_account=CreateServiceAccount(begin=begin, now=_now, new_id=uuid7, randomness=os.urandom),
-        ensure_service_account=EnsureServiceAccount(begin=begin, now=_now, new_id=uuid7),
+        list_security_events=ListSecurityEvents(read=read),
+        list_service_accounts=ListServiceAccounts(read=read),
+        create_service_account=CreateServiceAccount(
+            begin=begin, events=events, now=_now, new_id=uuid7, randomness=os.urandom
+        ),
+        rotate_service_account=RotateServiceAccount(begin=begin, keeper=keeper, events=events, randomness=os.urandom),
+        switch_service_account=SwitchServiceAccount(begin=begin, keeper=keeper, events=events),
+        ensure_service_account=EnsureServiceAccount(begin=begin, keeper=keeper, now=_now, new_id=uuid7),
         issue_service_token=IssueServiceToken(read=read, tokens=tokens),
         ensure_signing_key=EnsureSigningKey(begin=begin, signer=signer, now=_now),
+        rotate_keys=RotateKeys(
+            begin=begin,
+            signer=signer,
+            events=events,
+            published_for=timedelta(seconds=settings.key_published_seconds),
+            believed_for=REMEMBERED_FOR,
+            now=_now,
+        ),
         get_public_keys=GetPublicKeys(read=read, now=_now),
         get_trust_state=GetTrustState(read=read, now=_now),
     )
@@ -256,6 +332,7 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
                 log_in=use_cases.log_in,
                 refresh_session=use_cases.refresh_session,
                 log_out=use_cases.log_out,
+                redeem_reset_code=use_cases.redeem_reset_code,
                 issue_service_token=use_cases.issue_service_token,
                 get_public_keys=use_cases.get_public_keys,
             ),
@@ -265,11 +342,33 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
             user_service_pb2_grpc.add_UserServiceServicer_to_server,
             UserServicer(
                 get_current_user=use_cases.get_current_user,
-                get_user=use_cases.get_user,
+                resolve_user=use_cases.resolve_user,
                 change_password=use_cases.change_password,
                 list_sessions=use_cases.list_sessions,
                 revoke_session=use_cases.revoke_session,
+                update_current_user=use_cases.update_current_user,
+                delete_current_user=use_cases.delete_current_user,
+                list_users=use_cases.list_users,
+                get_user=use_cases.get_user,
+                look_up_users=use_cases.look_up_users,
+                update_user=use_cases.update_user,
+                issue_reset_code=use_cases.issue_reset_code,
             ),
+        ),
+        Registration(
+            service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
+            service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server,
+            ServiceAccountServicer(
+                list_service_accounts=use_cases.list_service_accounts,
+                create_service_account=use_cases.create_service_account,
+                rotate_service_account=use_cases.rotate_service_account,
+                switch_service_account=use_cases.switch_service_account,
+            ),
+        ),
+        Registration(
+            security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
+            security_event_service_pb2_grpc.add_SecurityEventServiceServicer_to_server,
+            SecurityEventServicer(list_security_events=use_cases.list_security_events),
         ),
         Registration(
             trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"],

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import Listen, ListenAddress, Settings
@@ -23,6 +23,10 @@ def _is_key(value: SecretStr) -> SecretStr:
         message = "must be base64 of 32 random bytes, such as `openssl rand -base64 32` prints"
         raise ValueError(message)
     return value
+
+
+def _by_commas(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class AuthSettings(Settings):
@@ -47,14 +51,24 @@ class AuthSettings(Settings):
     # Verifiers believe no token that lives longer than MAXIMUM_LIFETIME.
     access_token_seconds: int = Field(default=900, ge=1, le=MAXIMUM_LIFETIME)
 
+    # How long a new signing key is known to everybody before it signs: many polls of the slowest verifier.
+    key_published_seconds: PositiveInt = 60
+
     # Attempts at one account's password: so many at once, then one in each so many seconds; and all accounts together.
     login_attempts: PositiveInt = 10
     login_attempt_seconds: PositiveFloat = 15.0
     logins_per_second: PositiveInt = 50
 
+    # Calls without a token that one address may make here. Trusted peers, the gateways, limit by themselves.
+    public_calls_per_minute: PositiveInt = 600
+    trusted_peers: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_by_commas)] = ()
+
     # However often it is refreshed, a session ends after the first; sooner where it is not refreshed for the second.
     session_seconds: PositiveInt = 30 * 24 * 3600
     session_idle_seconds: PositiveInt = 7 * 24 * 3600
+
+    # How long a code that an admin handed out sets a new password.
+    reset_code_seconds: PositiveInt = 3600
 
     # NIST SP 800-63B-4 asks for 15 where a password is all there is and 8 beside a second factor; ASVS 5.0 for 8.
     password_min_length: int = Field(default=12, ge=1, le=128)

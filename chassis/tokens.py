@@ -45,7 +45,7 @@ UnknownKey.reason = Unauthenticated.reason
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says. A person's has role, session and epoch; a service's has scopes."""
+    """What a verified token says. A person's has role, session and epoch; a service's scopes and epoch."""
 
     subject: UUID
     expires_at: int
@@ -134,7 +134,7 @@ def _read(payload: Mapping[str, Any]) -> Claims:
         role, session, epoch = Role(payload["role"]), UUID(payload["sid"]), payload["epoch"]
         scopes: frozenset[str] = frozenset()
     else:
-        role, session, epoch = None, None, 0
+        role, session, epoch = None, None, payload.get("epoch", 0)
         scopes = frozenset(payload["scope"].split())
     if type(epoch) is not int:
         raise Unauthenticated

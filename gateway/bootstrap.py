@@ -5,11 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
-from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    security_event_service_pb2,
+    service_account_service_pb2,
+    user_service_pb2,
+)
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
 from chassis.config import Listen
+from chassis.limiting import AddressLimiter
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.comments import Comments, read_comments
@@ -21,6 +27,8 @@ from gateway.transport.server import serve
 AUTH_SERVICES = (
     auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+    service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
+    security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
 )
 TASKS_SERVICES = (
     task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
@@ -48,8 +56,13 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
         Upstream(name="auth_service", target=settings.auth_target, rpcs=read_rpcs(AUTH_SERVICES)),
         Upstream(name="task_service", target=settings.tasks_target, rpcs=read_rpcs(TASKS_SERVICES)),
     )
+    limiter = AddressLimiter(
+        per_minute=settings.public_calls_per_minute, storage_url=settings.limits_url.get_secret_value()
+    )
     try:
-        router = build_router(upstreams=upstreams, settings=settings, comments=contract_comments(), stopping=stopping)
+        router = build_router(
+            upstreams=upstreams, settings=settings, comments=contract_comments(), limiter=limiter, stopping=stopping
+        )
         async with serve(
             build_app(router),
             listen=settings.listen,
@@ -61,3 +74,4 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
     finally:
         for upstream in upstreams:
             await upstream.close()
+        await limiter.close()

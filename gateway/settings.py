@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import ListenAddress, Settings
@@ -22,6 +22,10 @@ class GatewaySettings(Settings):
     tasks_target: str
     log_level: LogLevel = "info"
     metrics_listen: ListenAddress | None = None
+
+    # Calls without a token from one address, counted in this process or, with redis://..., by all gateways together.
+    public_calls_per_minute: Annotated[int, Field(gt=0)] = 120
+    limits_url: SecretStr = SecretStr("memory://")
 
     max_body_bytes: Bytes = 1024 * 1024
     max_upload_bytes: Bytes = 1024 * 1024 * 1024

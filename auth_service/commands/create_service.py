@@ -19,10 +19,10 @@ def main() -> None:
         "--scope", required=True, action="append", choices=[scope.value for scope in Scope], help="may be given again"
     )
     arguments = parser.parse_args()
-    credential = run(
+    issued = run(
         load(AuthSettings), lambda use_cases: use_cases.create_service_account(arguments.name, arguments.scope)
     )
-    sys.stdout.write(f"{credential.reveal()}\n")
+    sys.stdout.write(f"{issued.credential.reveal()}\n")
 
 
 if __name__ == "__main__":

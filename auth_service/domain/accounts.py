@@ -35,6 +35,11 @@ class User:
     disabled: bool = False
     epoch: int = 0
 
+    @property
+    def administers(self) -> bool:
+        """Whether this account can administer."""
+        return self.role is Role.ADMIN and not self.disabled
+
 
 @dataclass(frozen=True, slots=True)
 class StoredLogin:
@@ -70,13 +75,13 @@ class Registration:
         """
         wrong: list[Invalid] = []
         username, email, role = "", "", Role.USER
-        with _noting(wrong):
+        with noting(wrong):
             username = accept_username(self.username)
-        with _noting(wrong):
+        with noting(wrong):
             email = accept_email(self.email)
-        with _noting(wrong):
+        with noting(wrong):
             rules.check(self.password, username=self.username, email=self.email)
-        with _noting(wrong):
+        with noting(wrong):
             role = accept_role(self.role)
         refuse(wrong)
         if role not in grantable:
@@ -85,7 +90,7 @@ class Registration:
 
 
 @contextmanager
-def _noting(wrong: list[Invalid]) -> Iterator[None]:
+def noting(wrong: list[Invalid]) -> Iterator[None]:
     """Keeps what is wrong with one field, so that the next one is looked at too."""
     try:
         yield
@@ -126,6 +131,13 @@ def accept_role(text: str) -> Role:
         return Role(text or Role.USER)
     except ValueError:
         raise UnknownRole from None
+
+
+def require_role(text: str) -> Role:
+    """The role of this name; UnknownRole where none was named, too."""
+    if not text:
+        raise UnknownRole
+    return accept_role(text)
 
 
 def account_key(text: str) -> str:

@@ -46,10 +46,6 @@ class UnknownRole(Invalid):
     field = "role"
 
 
-class UserNotFound(DomainError):
-    """There is no such user."""
-
-
 class OneNameNeeded(Invalid):
     """A user is named by id or by username, one of the two."""
 
@@ -90,6 +86,10 @@ class InvalidRefreshToken(NotAuthenticated):
     """The refresh token is not good, or no longer; log in again."""
 
 
+class InvalidResetCode(NotAuthenticated):
+    """The code is not good, or no longer; ask an admin for another."""
+
+
 class AccountGone(NotAuthenticated):
     """The account that the token speaks for is no longer in use."""
 
@@ -98,6 +98,14 @@ class WrongCurrentPassword(Invalid):
     """The current password is another one."""
 
     field = "current_password"
+
+
+class UserNotFound(DomainError):
+    """There is no such account."""
+
+
+class LastAdmin(DomainError):
+    """Nobody else could administer; make another admin first."""
 
 
 class SessionNotFound(DomainError):
@@ -138,10 +146,18 @@ class WeakServiceCredential(Invalid):
     field = "credential"
 
 
+class ServiceAccountNotFound(DomainError):
+    """There is no such service account."""
+
+
 class ServiceNameTaken(DomainError):
     """A service account of this name exists already."""
 
     field = "name"
+
+
+class RotationUnderway(DomainError):
+    """A new key is published already and signs in a moment; rotate again when it does."""
 
 
 class InvalidCursor(Invalid):

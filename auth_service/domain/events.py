@@ -20,6 +20,20 @@ class EventKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
     PASSWORD_REFUSED = "password_refused"  # noqa: S105 - a name
 
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
+    RESET_CODE_ISSUED = "reset_code_issued"
+    ROLE_CHANGED = "role_changed"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    ACCOUNT_CHANGED = "account_changed"
+    ACCOUNT_DELETED = "account_deleted"
+    SERVICE_CREATED = "service_created"
+    SERVICE_ROTATED = "service_rotated"
+    SERVICE_DISABLED = "service_disabled"
+    SERVICE_ENABLED = "service_enabled"
+    KEY_ROTATED = "key_rotated"
+    KEY_REPLACED = "key_replaced"
+
 
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:
@@ -31,7 +45,7 @@ class SecurityEvent:
 
     id: UUID
     occurred_at: datetime
-    kind: EventKind
+    kind: str  # an EventKind, or one of a newer version
     actor_id: UUID | None
     subject_id: UUID | None
     request_id: str

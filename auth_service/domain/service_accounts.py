@@ -41,6 +41,7 @@ class ServiceAccount:
     secret_digest: bytes = field(repr=False)
     created_at: datetime
     disabled: bool = False
+    epoch: int = 0
 
     def accepts(self, credential: "ServiceCredential") -> bool:
         """Whether the credential is this account's and the account is in use. Takes the same time either way."""

@@ -25,8 +25,9 @@ class TokenTerms:
         return self._claims(user.id, token_id, now, min(self.lifetime, session.expires_at - now)) | own
 
     def for_service(self, account: ServiceAccount, *, token_id: UUID, now: datetime) -> Mapping[str, Any]:
-        """The claims of a service's token: scopes, and no role."""
-        return self._claims(account.id, token_id, now, self.lifetime) | {"scope": " ".join(sorted(account.scopes))}
+        """The claims of a service's token: scopes and epoch, no role and no session."""
+        own = {"scope": " ".join(sorted(account.scopes)), "epoch": account.epoch}
+        return self._claims(account.id, token_id, now, self.lifetime) | own
 
     def _claims(self, subject: UUID, token_id: UUID, now: datetime, lifetime: timedelta) -> dict[str, Any]:
         issued = int(now.timestamp())

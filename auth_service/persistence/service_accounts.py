@@ -1,5 +1,9 @@
 """Accounts of services, in auth.service_accounts."""
 
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
 from sqlalchemy import bindparam, insert, select, update
 
 from auth_service.domain.errors import ServiceNameTaken
@@ -8,6 +12,7 @@ from auth_service.persistence.tables import service_accounts
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
+from chassis.kernel import Page, PageRequest
 
 _COLUMNS = (
     service_accounts.c.id,
@@ -16,14 +21,21 @@ _COLUMNS = (
     service_accounts.c.secret_digest,
     service_accounts.c.created_at,
     service_accounts.c.disabled,
+    service_accounts.c.epoch,
 )
+_CHANGING = ("scopes", "secret_digest", "disabled", "epoch")
 
+_ALL = select(*_COLUMNS)
 _ADD = Statement(insert(service_accounts))
-_GET = Statement(select(*_COLUMNS).where(service_accounts.c.name == bindparam("name")))
+_GET = Statement(_ALL.where(service_accounts.c.name == bindparam("called")))
+_LOCK = Statement(_ALL.where(service_accounts.c.id == bindparam("account_id")).with_for_update())
+_NEWEST = _ALL.order_by(service_accounts.c.id.desc()).limit(bindparam("most"))
+_FIRST_PAGE, _NEXT_PAGE = Statement(_NEWEST), Statement(_NEWEST.where(service_accounts.c.id < bindparam("behind")))
 _UPDATE = Statement(
     update(service_accounts)
-    .values(scopes=bindparam("scopes"), secret_digest=bindparam("secret_digest"))
-    .where(service_accounts.c.id == bindparam("account_id"))
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+    .where(service_accounts.c.id == bindparam("account_id")),
+    columns=_CHANGING,
 )
 
 
@@ -35,34 +47,45 @@ class SqlServiceAccounts:
 
     async def add(self, account: ServiceAccount) -> None:
         with constraints({"service_accounts_name_unique": ServiceNameTaken}):
-            await self._connection.execute(
-                _ADD.sql,
-                {
-                    "id": account.id,
-                    "name": account.name,
-                    "scopes": sorted(account.scopes),
-                    "secret_digest": account.secret_digest,
-                    "disabled": account.disabled,
-                    "created_at": account.created_at,
-                },
+            await _ADD.run(
+                self._connection,
+                id=account.id,
+                name=account.name,
+                created_at=account.created_at,
+                **_changing(account),
             )
 
     async def get(self, name: str) -> ServiceAccount | None:
-        cursor = await self._connection.execute(_GET.sql, {"name": name})
+        cursor = await _GET.run(self._connection, called=name)
         row = await cursor.fetchone()
-        if row is None:
-            return None
-        account_id, known_name, scopes, digest, created_at, disabled = row
-        # A scope that this version does not know, written by a newer one, allows nothing here.
-        known_scopes = frozenset(scope for scope in Scope if scope.value in scopes)
-        return ServiceAccount(account_id, known_name, known_scopes, digest, created_at, disabled)
+        return _account(row) if row else None
+
+    async def lock(self, account_id: UUID) -> ServiceAccount | None:
+        cursor = await _LOCK.run(self._connection, account_id=account_id)
+        row = await cursor.fetchone()
+        return _account(row) if row else None
+
+    async def page(self, request: PageRequest) -> Page[ServiceAccount]:
+        statement = _NEXT_PAGE if request.after else _FIRST_PAGE
+        cursor = await statement.run(self._connection, behind=request.after_id, most=request.size + 1)
+        return request.page([_account(row) for row in await cursor.fetchall()], lambda account: account.id.bytes)
 
     async def update(self, account: ServiceAccount) -> None:
-        await self._connection.execute(
-            _UPDATE.sql,
-            {
-                "account_id": account.id,
-                "scopes": sorted(account.scopes),
-                "secret_digest": account.secret_digest,
-            },
-        )
+        values = {f"new_{name}": value for name, value in _changing(account).items()}
+        await _UPDATE.run(self._connection, account_id=account.id, **values)
+
+
+def _changing(account: ServiceAccount) -> dict[str, Any]:
+    return {
+        "scopes": sorted(account.scopes),
+        "secret_digest": account.secret_digest,
+        "disabled": account.disabled,
+        "epoch": account.epoch,
+    }
+
+
+def _account(row: Sequence[Any]) -> ServiceAccount:
+    account_id, name, scopes, digest, created_at, disabled, epoch = row
+    # A scope that this version does not know, written by a newer one, allows nothing here.
+    known = frozenset(scope for scope in Scope if scope.value in scopes)
+    return ServiceAccount(account_id, name, known, digest, created_at, disabled, epoch)

@@ -7,7 +7,8 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.errors import AccountGone
-from auth_service.domain.sessions import RefreshToken, Session
+from auth_service.domain.one_time import RefreshToken
+from auth_service.domain.sessions import Session
 from auth_service.persistence.tables import refresh_tokens, sessions
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement

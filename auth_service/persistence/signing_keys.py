@@ -1,8 +1,9 @@
 """Key pairs, in auth.signing_keys; the private halves arrive and leave encrypted."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select, update
 
 from auth_service.domain.keys import SigningKey
 from auth_service.persistence.tables import signing_keys
@@ -19,6 +20,10 @@ _ALL = Statement(
         signing_keys.c.activates_at,
         signing_keys.c.retires_at,
     ).order_by(signing_keys.c.activates_at.desc(), signing_keys.c.kid)
+)
+_RETIRE = Statement(
+    update(signing_keys).values(retires_at=bindparam("end")).where(signing_keys.c.kid == bindparam("key_kid")),
+    columns=["retires_at"],
 )
 
 
@@ -44,3 +49,6 @@ class SqlSigningKeys:
                 "retires_at": key.retires_at,
             },
         )
+
+    async def retire(self, kid: str, *, retires_at: datetime) -> None:
+        await _RETIRE.run(self._connection, key_kid=kid, end=retires_at)

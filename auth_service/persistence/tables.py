@@ -41,6 +41,15 @@ users = Table(
     Column("disabled", Boolean),
     Column("epoch", BigInteger),
     Column("created_at", TIMESTAMP(timezone=True)),
+    Column("deleted_at", TIMESTAMP(timezone=True)),
+)
+
+password_resets = Table(
+    "password_resets",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("digest", LargeBinary),
+    Column("expires_at", TIMESTAMP(timezone=True)),
 )
 
 sessions = Table(
@@ -80,6 +89,7 @@ service_accounts = Table(
     Column("secret_digest", LargeBinary),
     Column("disabled", Boolean),
     Column("created_at", TIMESTAMP(timezone=True)),
+    Column("epoch", BigInteger),
 )
 
 signing_keys = Table(

@@ -3,6 +3,7 @@
 from sqlalchemy import bindparam, func, select
 
 from auth_service.persistence.login_attempts import SqlLoginAttempts
+from auth_service.persistence.password_resets import SqlPasswordResets
 from auth_service.persistence.revocations import SqlRevocations
 from auth_service.persistence.security_events import SqlSecurityEvents
 from auth_service.persistence.service_accounts import SqlServiceAccounts
@@ -26,6 +27,7 @@ class SqlAuthReading(SqlReading):
     revocations: SqlRevocations
     events: SqlSecurityEvents
     attempts: SqlLoginAttempts
+    resets: SqlPasswordResets
 
     def bind(self, connection: Connection) -> None:
         self.users = SqlUsers(connection)
@@ -35,6 +37,7 @@ class SqlAuthReading(SqlReading):
         self.revocations = SqlRevocations(connection)
         self.events = SqlSecurityEvents(connection)
         self.attempts = SqlLoginAttempts(connection)
+        self.resets = SqlPasswordResets(connection)
 
 
 class SqlAuthUnitOfWork(SqlAuthReading, SqlUnitOfWork):

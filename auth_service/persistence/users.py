@@ -1,10 +1,15 @@
 """Accounts of people, in auth.users."""
 
+import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, literal, null, or_, select, true, update
+from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.accounts import StoredLogin, User, account_key
 from auth_service.domain.errors import EmailTaken, UsernameTaken
@@ -12,15 +17,16 @@ from auth_service.persistence.tables import users
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
-from chassis.kernel import Role
+from chassis.kernel import Page, PageRequest, Role
 
 _USER = (users.c.id, users.c.username, users.c.email, users.c.role, users.c.created_at, users.c.disabled, users.c.epoch)
 
-_ADD = Statement(insert(users))
-_GET = Statement(select(*_USER).where(users.c.id == bindparam("id")))
-_NAMED = Statement(select(*_USER).where(users.c.username_key == bindparam("username_key")))
+_ADD = Statement(insert(users), columns=[column.name for column in users.c if column.name != "deleted_at"])
+_IN_BEING = users.c.deleted_at.is_(None)
+_GET = Statement(select(*_USER).where(users.c.id == bindparam("id"), _IN_BEING))
+_NAMED = Statement(select(*_USER).where(users.c.username_key == bindparam("username_key"), _IN_BEING))
 _LOGIN_OF = Statement(select(*_USER, users.c.password_hash).where(users.c.email_key == bindparam("email_key")))
-_LOGIN = select(*_USER, users.c.password_hash).where(users.c.id == bindparam("id"))
+_LOGIN = select(*_USER, users.c.password_hash).where(users.c.id == bindparam("id"), _IN_BEING)
 _LOGIN_BY_ID, _LOCK = Statement(_LOGIN), Statement(_LOGIN.with_for_update())
 _CHANGE_PASSWORD = Statement(
     update(users)
@@ -28,12 +34,62 @@ _CHANGE_PASSWORD = Statement(
     .where(users.c.id == bindparam("user_id")),
     columns=["password_hash", "epoch"],
 )
-_HAS_ROLE = Statement(select(exists().where(users.c.role == bindparam("role"))))
+_HAS_ROLE = Statement(
+    select(
+        exists().where(
+            users.c.role == bindparam("role"),
+            users.c.disabled.is_(False),
+            _IN_BEING,
+            users.c.id.is_distinct_from(bindparam("but_id", type_=users.c.id.type)),
+        )
+    )
+)
+_CHANGING = ("username", "username_key", "email", "email_key", "role", "disabled", "epoch")
+_UPDATE = Statement(
+    update(users)
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+    .where(users.c.id == bindparam("user_id")),
+    columns=_CHANGING,
+)
+# Every name is gone; what is left can't log in, can't be found and can do nothing.
+_DELETE = Statement(
+    update(users)
+    .values(
+        username=literal(""),
+        username_key=null(),
+        email=literal(""),
+        email_key=null(),
+        password_hash=literal(""),
+        role=literal(Role.USER.value),
+        disabled=true(),
+        epoch=bindparam("new_epoch"),
+        deleted_at=bindparam("now"),
+    )
+    .where(users.c.id == bindparam("user_id")),
+    columns=[*_CHANGING, "password_hash", "deleted_at"],
+)
+_LOOK_UP = Statement(
+    select(*_USER)
+    .where(users.c.username_key.like(bindparam("beginning"), escape="\\"), users.c.disabled.is_(False), _IN_BEING)
+    .order_by((users.c.username_key == bindparam("exactly")).desc(), users.c.username_key)
+    .limit(bindparam("most"))
+)
 _REPLACE_HASH = Statement(
     update(users)
     .values(password_hash=bindparam("new"))
     .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old"))
 )
+
+
+@cache
+def _page(*, searched: bool, behind: bool) -> Statement:
+    conditions: list[ColumnElement[bool]] = [_IN_BEING]
+    if searched:
+        found_in = [func.strpos(column, bindparam("text")) > 0 for column in (users.c.username_key, users.c.email_key)]
+        conditions.append(or_(*found_in))
+    if behind:
+        conditions.append(users.c.id < bindparam("behind"))
+    return Statement(select(*_USER).where(*conditions).order_by(users.c.id.desc()).limit(bindparam("most")))
 
 
 class SqlUsers:
@@ -44,21 +100,10 @@ class SqlUsers:
 
     async def add(self, user: User, *, password_hash: str) -> None:
         """Inserts. The unique constraints decide between two at once."""
-        with constraints({"users_username_key_unique": UsernameTaken, "users_email_key_unique": EmailTaken}):
+        with _names_are_unique():
             await self._connection.execute(
                 _ADD.sql,
-                {
-                    "id": user.id,
-                    "username": user.username,
-                    "username_key": account_key(user.username),
-                    "email": user.email,
-                    "email_key": account_key(user.email),
-                    "password_hash": password_hash,
-                    "role": user.role.value,
-                    "disabled": user.disabled,
-                    "epoch": user.epoch,
-                    "created_at": user.created_at,
-                },
+                {**_changing(user), "id": user.id, "password_hash": password_hash, "created_at": user.created_at},
             )
 
     async def get(self, user_id: UUID) -> User | None:
@@ -83,10 +128,34 @@ class SqlUsers:
     async def change_password(self, user: User, *, password_hash: str) -> None:
         await _CHANGE_PASSWORD.run(self._connection, user_id=user.id, new=password_hash, new_epoch=user.epoch)
 
-    async def has_role(self, role: Role) -> bool:
-        cursor = await self._connection.execute(_HAS_ROLE.sql, {"role": role.value})
+    async def has_role(self, role: Role, *, but: UUID | None = None) -> bool:
+        cursor = await _HAS_ROLE.run(self._connection, role=role.value, but_id=but)
         row = await cursor.fetchone()
         return row is not None and bool(row[0])
+
+    async def page(self, text: str, request: PageRequest) -> Page[User]:
+        if "\0" in text:
+            return Page([])  # Postgres can't even be asked for it
+        statement = _page(searched=bool(text), behind=bool(request.after))
+        values = {"text": account_key(text), "behind": request.after_id, "most": request.size + 1}
+        cursor = await statement.run(self._connection, **values)
+        return request.page([_user(row) for row in await cursor.fetchall()], lambda user: user.id.bytes)
+
+    async def look_up(self, text: str, *, most: int) -> Sequence[User]:
+        key = account_key(text)
+        if not key:
+            return []
+        beginning = re.sub(r"([\\%_])", r"\\\1", key) + "%"
+        cursor = await _LOOK_UP.run(self._connection, beginning=beginning, exactly=key, most=most)
+        return [_user(row) for row in await cursor.fetchall()]
+
+    async def update(self, user: User) -> None:
+        with _names_are_unique():
+            values = {f"new_{name}": value for name, value in _changing(user).items()}
+            await _UPDATE.run(self._connection, user_id=user.id, **values)
+
+    async def delete(self, user_id: UUID, *, epoch: int, now: datetime) -> None:
+        await _DELETE.run(self._connection, user_id=user_id, new_epoch=epoch, now=now)
 
     async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> None:
         await self._connection.execute(_REPLACE_HASH.sql, {"user_id": user_id, "old": old, "new": new})
@@ -95,6 +164,22 @@ class SqlUsers:
         cursor = await statement.run(self._connection, **values)
         row = await cursor.fetchone()
         return StoredLogin(_user(row), password_hash=row[len(_USER)]) if row else None
+
+
+def _changing(user: User) -> dict[str, Any]:
+    return {
+        "username": user.username,
+        "username_key": account_key(user.username),
+        "email": user.email,
+        "email_key": account_key(user.email),
+        "role": user.role.value,
+        "disabled": user.disabled,
+        "epoch": user.epoch,
+    }
+
+
+def _names_are_unique() -> AbstractContextManager[None]:
+    return constraints({"users_username_key_unique": UsernameTaken, "users_email_key_unique": EmailTaken})
 
 
 def _user(row: Sequence[Any]) -> User:

@@ -15,6 +15,7 @@ from auth_service.transport.translate import (
 from auth_service.usecases.accounts import Register
 from auth_service.usecases.keys import GetPublicKeys
 from auth_service.usecases.login import LogIn
+from auth_service.usecases.passwords import RedeemResetCode
 from auth_service.usecases.service_accounts import IssueServiceToken
 from auth_service.usecases.sessions import LogOut, RefreshSession
 from chassis.rpc.request_context import current_caller
@@ -32,6 +33,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         log_in: LogIn,
         refresh_session: RefreshSession,
         log_out: LogOut,
+        redeem_reset_code: RedeemResetCode,
         issue_service_token: IssueServiceToken,
         get_public_keys: GetPublicKeys,
     ) -> None:
@@ -39,6 +41,7 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
         self._log_in = log_in
         self._refresh_session = refresh_session
         self._log_out = log_out
+        self._redeem_reset_code = redeem_reset_code
         self._issue_service_token = issue_service_token
         self._get_public_keys = get_public_keys
 
@@ -59,6 +62,12 @@ class AuthServicer(auth_service_pb2_grpc.AuthServiceServicer):
     ) -> auth_service_pb2.LogoutResponse:
         await self._log_out(current_caller())
         return auth_service_pb2.LogoutResponse()
+
+    async def ResetPassword(
+        self, request: auth_service_pb2.ResetPasswordRequest, context: Context
+    ) -> auth_service_pb2.ResetPasswordResponse:
+        await self._redeem_reset_code(request.reset_code, request.new_password)
+        return auth_service_pb2.ResetPasswordResponse()
 
     async def IssueServiceToken(
         self, request: auth_service_pb2.IssueServiceTokenRequest, context: Context

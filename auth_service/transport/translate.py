@@ -1,7 +1,7 @@
 """Between the contract's messages and the domain's words. Pure: nothing is asked, nothing decided."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,6 +14,7 @@ from auth_service.domain.sessions import Session
 from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, TrustState
 from auth_service.usecases.service_accounts import ServiceToken
 from auth_service.usecases.session_keeping import LoggedIn
+from auth_service.usecases.users import IssuedResetCode
 from chassis.kernel import Caller, Page, Role
 from chassis.tokens import ALGORITHM
 
@@ -24,7 +25,10 @@ _ROLE_TO_PROTO = {
     Role.MANAGER: user_pb2.ROLE_MANAGER,
     Role.ADMIN: user_pb2.ROLE_ADMIN,
 }
-_ROLE_FROM_PROTO = {number: role.value for role, number in _ROLE_TO_PROTO.items()} | {user_pb2.ROLE_UNSPECIFIED: ""}
+_ROLE_FROM_PROTO: Mapping[int, str] = {
+    user_pb2.ROLE_UNSPECIFIED: "",
+    **{number: role.value for role, number in _ROLE_TO_PROTO.items()},
+}
 
 
 def registration_from_proto(request: auth_service_pb2.RegisterRequest) -> Registration:
@@ -33,8 +37,13 @@ def registration_from_proto(request: auth_service_pb2.RegisterRequest) -> Regist
         username=request.username,
         email=request.email,
         password=request.password,
-        role=_ROLE_FROM_PROTO.get(request.role, str(request.role)),
+        role=role_from_proto(request.role),
     )
+
+
+def role_from_proto(number: int) -> str:
+    """The role's name, empty for none; a number that the contract lacks stays one."""
+    return _ROLE_FROM_PROTO.get(number, str(number))
 
 
 def user_to_proto(user: User) -> user_pb2.User:
@@ -71,6 +80,24 @@ def sessions_to_proto(page: Page[Session], caller: Caller) -> user_service_pb2.L
             for session in page.items
         ],
         next_page_token=page.next_token,
+    )
+
+
+def users_to_proto(page: Page[User]) -> user_service_pb2.ListUsersResponse:
+    return user_service_pb2.ListUsersResponse(
+        users=[user_to_proto(user) for user in page.items], next_page_token=page.next_token
+    )
+
+
+def names_to_proto(found: Sequence[User]) -> user_service_pb2.LookupUsersResponse:
+    return user_service_pb2.LookupUsersResponse(
+        users=[user_service_pb2.UserName(id=str(user.id), username=user.username) for user in found]
+    )
+
+
+def reset_code_to_proto(issued: IssuedResetCode) -> user_service_pb2.ResetUserPasswordResponse:
+    return user_service_pb2.ResetUserPasswordResponse(
+        reset_code=issued.code.value, expires_at=timestamp(issued.expires_at)
     )
 
 

@@ -61,7 +61,7 @@ class CreateAdmin:
 
 
 @dataclass(frozen=True, slots=True)
-class GetUser:
+class ResolveUser:
     """Reads an account for another service."""
 
     read: Read

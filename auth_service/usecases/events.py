@@ -1,12 +1,12 @@
-"""Writing down what happened, in the transaction in which it happens."""
+"""Writing down what happened, in the transaction in which it happens, and reading it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 from auth_service.domain.events import EventKind, SecurityEvent
-from auth_service.usecases.ports import UnitOfWork
-from chassis.kernel import Clock, NewId
+from auth_service.usecases.ports import Read, UnitOfWork
+from chassis.kernel import Clock, NewId, Page, PageRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +23,15 @@ class EventLog:
         """Appends an entry; it lasts if the work is committed."""
         event = SecurityEvent(self.new_id(), self.now(), kind, actor, subject, self.request_id(), details)
         await work.events.add(event)
+
+
+@dataclass(frozen=True, slots=True)
+class ListSecurityEvents:
+    """Shows admins what happened."""
+
+    read: Read
+
+    async def __call__(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
+        """Events, of one account or all, newest first."""
+        async with self.read() as reading:
+            return await reading.events.page(subject_id, request)

@@ -1,15 +1,17 @@
-"""Changing a password."""
+"""New passwords: for one's own account, and by a code."""
 
 from dataclasses import dataclass, replace
 
-from auth_service.domain.errors import AccountGone, WrongCurrentPassword
+from auth_service.domain.accounts import User
+from auth_service.domain.errors import AccountGone, InvalidResetCode
 from auth_service.domain.events import EventKind
+from auth_service.domain.one_time import ResetCode
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.throttling import attempts_on
 from auth_service.usecases.events import EventLog
-from auth_service.usecases.ports import Begin, PasswordHasher, Read
+from auth_service.usecases.ports import Begin, PasswordHasher, Read, UnitOfWork
+from auth_service.usecases.proof import PasswordProof
 from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
-from auth_service.usecases.throttle import LoginThrottle
 from chassis.kernel import Caller, Clock, MissingField, refuse
 
 
@@ -21,7 +23,7 @@ class ChangePassword:
     begin: Begin
     hasher: PasswordHasher
     rules: PasswordRules
-    throttle: LoginThrottle
+    proof: PasswordProof
     keeper: SessionKeeper
     events: EventLog
     now: Clock
@@ -32,9 +34,7 @@ class ChangePassword:
         Raises:
             MissingField: one of the two is empty.
             InvalidPassword: the new one is not acceptable.
-            WrongCurrentPassword: the current one is another.
-            TooManyAttempts: the account's password has been tried too often, here or at logins.
-            PasswordChecksBusy: too many passwords wait to be checked.
+            WrongCurrentPassword, TooManyAttempts, PasswordChecksBusy: the current one is not proved.
             AccountGone: the account or the session ended meanwhile.
 
         """
@@ -45,10 +45,7 @@ class ChangePassword:
         if login is None or login.user.disabled:
             raise AccountGone
         self.rules.check(new, username=login.user.username, email=login.user.email, field="new_password")
-        await self.throttle.take(login.user.email)
-        if not await self.hasher.matches(current, login.password_hash):
-            await self._note_refusal(caller)
-            raise WrongCurrentPassword
+        await self.proof(caller, login, current)
         password_hash = await self.hasher.hash(new)
         now = self.now()
         async with self.begin() as work:
@@ -57,18 +54,62 @@ class ChangePassword:
             # Whoever changed the account in between, with the old password or as an admin, was first.
             if known is None or known.user != login.user or session is None or not session.runs(now):
                 raise AccountGone
-            user = replace(known.user, epoch=known.user.epoch + 1)
-            await work.users.change_password(user, password_hash=password_hash)
-            await self.keeper.raise_epoch(work, user)
+            user = await _replace(work, known.user, password_hash, self.keeper)
             await work.sessions.end_all(user.id, but=session.id, now=now)
             await work.sessions.spend_all(session.id, now=now)
             logged_in = await self.keeper.prolong(work, user, session)
-            await work.attempts.clear(attempts_on(user.email))
             await self.events.record(work, EventKind.PASSWORD_CHANGED, actor=user.id, subject=user.id)
             await work.commit()
         return logged_in
 
-    async def _note_refusal(self, caller: Caller) -> None:
+
+@dataclass(frozen=True, slots=True)
+class RedeemResetCode:
+    """Sets a new password by a code that an admin handed out, and ends every session."""
+
+    read: Read
+    begin: Begin
+    hasher: PasswordHasher
+    rules: PasswordRules
+    keeper: SessionKeeper
+    events: EventLog
+    now: Clock
+
+    async def __call__(self, code_text: str, new: str) -> None:
+        """Returns when the password is the new one.
+
+        Raises:
+            MissingField: one of the two is empty.
+            InvalidResetCode: the code is spent, expired or unknown.
+            InvalidPassword: the new password is not acceptable; the code stays good.
+            PasswordChecksBusy: too many passwords wait for their turn.
+
+        """
+        given = {"reset_code": code_text, "new_password": new}
+        refuse([MissingField(field=field) for field, value in given.items() if not value])
+        code = ResetCode.parse(code_text)
+        async with self.read() as reading:
+            owner = await reading.resets.owner(code, now=self.now())
+            user = await reading.users.get(owner) if owner else None
+        if user is None or user.disabled:
+            raise InvalidResetCode
+        self.rules.check(new, username=user.username, email=user.email, field="new_password")
+        password_hash = await self.hasher.hash(new)
         async with self.begin() as work:
-            await self.events.record(work, EventKind.PASSWORD_REFUSED, actor=caller.id, subject=caller.id)
+            known = await work.users.lock(user.id)
+            if known is None or known.user.disabled or not await work.resets.spend(code, now=self.now()):
+                raise InvalidResetCode
+            user = await _replace(work, known.user, password_hash, self.keeper)
+            await work.sessions.end_all(user.id, now=self.now())
+            await self.events.record(work, EventKind.PASSWORD_RESET, actor=user.id, subject=user.id)
             await work.commit()
+
+
+async def _replace(work: UnitOfWork, user: User, password_hash: str, keeper: SessionKeeper) -> User:
+    """Keeps the new password: codes and attempts for the old one are void, and so are its access tokens."""
+    changed = replace(user, epoch=user.epoch + 1)
+    await work.users.change_password(changed, password_hash=password_hash)
+    await work.resets.drop(user.id)
+    await work.attempts.clear(attempts_on(user.email))
+    await keeper.raise_epoch(work, changed)
+    return changed

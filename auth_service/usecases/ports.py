@@ -9,8 +9,9 @@ from uuid import UUID
 from auth_service.domain.accounts import StoredLogin, User
 from auth_service.domain.events import SecurityEvent
 from auth_service.domain.keys import SigningKey
+from auth_service.domain.one_time import RefreshToken, ResetCode
 from auth_service.domain.service_accounts import ServiceAccount
-from auth_service.domain.sessions import RefreshToken, Session
+from auth_service.domain.sessions import Session
 from auth_service.domain.throttling import Allowance
 from auth_service.domain.trust import Revocation, TrustCursor
 from chassis.kernel import Page, PageRequest, Role
@@ -40,8 +41,20 @@ class Users(Protocol):
     async def change_password(self, user: User, *, password_hash: str) -> None:
         """Keeps the hash of a new password, and the epoch that the account has now."""
 
-    async def has_role(self, role: Role) -> bool:
-        """Whether anyone has this role."""
+    async def has_role(self, role: Role, *, but: UUID | None = None) -> bool:
+        """Whether anyone who may log in has this role, one perhaps aside."""
+
+    async def page(self, text: str, request: PageRequest) -> Page[User]:
+        """Accounts whose username or email holds the text, newest first."""
+
+    async def look_up(self, text: str, *, most: int) -> Sequence[User]:
+        """Accounts in use whose username begins with the text, the one of exactly this name first."""
+
+    async def update(self, user: User) -> None:
+        """Keeps the account as it is now; UsernameTaken or EmailTaken when another has one of its names."""
+
+    async def delete(self, user_id: UUID, *, epoch: int, now: datetime) -> None:
+        """Drops all that tells who somebody was. The id stays taken."""
 
     async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> None:
         """Keeps a new hash of the same password, unless the password was changed meanwhile."""
@@ -103,6 +116,25 @@ class LoginAttempts(Protocol):
         """Drops what means nothing any more; how many."""
 
 
+class PasswordResets(Protocol):
+    """Codes that set a new password once, at most one an account."""
+
+    async def put(self, user_id: UUID, code: ResetCode, *, expires_at: datetime) -> None:
+        """Keeps a code in the place of an older one."""
+
+    async def owner(self, code: ResetCode, *, now: datetime) -> UUID | None:
+        """Whose password a good code sets."""
+
+    async def spend(self, code: ResetCode, *, now: datetime) -> bool:
+        """Spends a code; whether it was good. Of two at once, one is told that."""
+
+    async def drop(self, user_id: UUID) -> None:
+        """Drops an account's code."""
+
+    async def forget(self, *, before: datetime) -> int:
+        """Drops codes that expired before then; how many."""
+
+
 class ServiceAccounts(Protocol):
     """Accounts of services."""
 
@@ -112,8 +144,14 @@ class ServiceAccounts(Protocol):
     async def get(self, name: str) -> ServiceAccount | None:
         """The account of this name."""
 
+    async def lock(self, account_id: UUID) -> ServiceAccount | None:
+        """The account of this id, kept from changing until the work is over."""
+
+    async def page(self, request: PageRequest) -> Page[ServiceAccount]:
+        """Accounts, newest first."""
+
     async def update(self, account: ServiceAccount) -> None:
-        """Keeps the account's new scopes and secret."""
+        """Keeps the account as it is now."""
 
 
 class SigningKeys(Protocol):
@@ -124,6 +162,9 @@ class SigningKeys(Protocol):
 
     async def add(self, key: SigningKey) -> None:
         """Keeps a new key."""
+
+    async def retire(self, kid: str, *, retires_at: datetime) -> None:
+        """Says when a key is no longer believed."""
 
 
 class Revocations(Protocol):
@@ -148,6 +189,9 @@ class SecurityEvents(Protocol):
     async def add(self, event: SecurityEvent) -> None:
         """Appends."""
 
+    async def page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
+        """Events, of one account or all, newest first."""
+
 
 class Reading(Protocol):
     """A connection to read with, inside `async with`."""
@@ -164,16 +208,18 @@ class Reading(Protocol):
     @property
     def services(self) -> ServiceAccounts: ...
     @property
+    def resets(self) -> PasswordResets: ...
+    @property
     def keys(self) -> SigningKeys: ...
     @property
     def revocations(self) -> Revocations: ...
+    @property
+    def events(self) -> SecurityEvents: ...
 
 
 class UnitOfWork(Reading, Protocol):
     """One transaction, inside `async with`. Leaving without commit undoes it."""
 
-    @property
-    def events(self) -> SecurityEvents: ...
     @property
     def attempts(self) -> LoginAttempts: ...
 

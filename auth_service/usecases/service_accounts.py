@@ -1,9 +1,11 @@
-"""Services: making their accounts, and tokens for their credentials."""
+"""Services: making and changing their accounts, and tokens for their credentials."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from uuid import UUID
 
-from auth_service.domain.errors import InvalidServiceCredential, WeakServiceCredential
+from auth_service.domain.errors import InvalidServiceCredential, ServiceAccountNotFound, WeakServiceCredential
+from auth_service.domain.events import EventKind
 from auth_service.domain.service_accounts import (
     SECRET_BYTES,
     Scope,
@@ -12,22 +14,33 @@ from auth_service.domain.service_accounts import (
     accept_scopes,
 )
 from auth_service.domain.tokens import AccessToken
+from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Randomness, Read
+from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.tokens import TokenIssuer
-from chassis.kernel import Clock, NewId
+from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedServiceAccount:
+    """A service account and its credential, to be read this once only."""
+
+    account: ServiceAccount
+    credential: ServiceCredential = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CreateServiceAccount:
-    """Makes a service account and its credential, which can be read this once only."""
+    """Makes a service account and its credential."""
 
     begin: Begin
+    events: EventLog
     now: Clock
     new_id: NewId
     randomness: Randomness
 
-    async def __call__(self, name: str, scopes: Iterable[str]) -> ServiceCredential:
-        """The credential; InvalidServiceName, UnknownScope, MissingField or ServiceNameTaken."""
+    async def __call__(self, name: str, scopes: Iterable[str], *, caller: Caller | None = None) -> IssuedServiceAccount:
+        """Both; InvalidServiceName, UnknownScope, MissingField or ServiceNameTaken. A command has no caller."""
         credential = ServiceCredential.generate(name, randomness=self.randomness(SECRET_BYTES))
         account = ServiceAccount(
             id=self.new_id(),
@@ -38,8 +51,71 @@ class CreateServiceAccount:
         )
         async with self.begin() as work:
             await work.services.add(account)
+            actor, given = caller.id if caller else None, " ".join(sorted(account.scopes))
+            await self.events.record(work, EventKind.SERVICE_CREATED, actor=actor, subject=account.id, scopes=given)
             await work.commit()
-        return credential
+        return IssuedServiceAccount(account, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class ListServiceAccounts:
+    """Shows admins which services there are."""
+
+    read: Read
+
+    async def __call__(self, request: PageRequest) -> Page[ServiceAccount]:
+        """Service accounts, newest first."""
+        async with self.read() as reading:
+            return await reading.services.page(request)
+
+
+@dataclass(frozen=True, slots=True)
+class RotateServiceAccount:
+    """Gives a service another credential. The old one and its tokens end."""
+
+    begin: Begin
+    keeper: SessionKeeper
+    events: EventLog
+    randomness: Randomness
+
+    async def __call__(self, caller: Caller, account_id: UUID) -> IssuedServiceAccount:
+        """The account and its new credential; ServiceAccountNotFound."""
+        async with self.begin() as work:
+            known = await work.services.lock(account_id)
+            if known is None:
+                raise ServiceAccountNotFound
+            credential = ServiceCredential.generate(known.name, randomness=self.randomness(SECRET_BYTES))
+            account = replace(known, secret_digest=credential.digest, epoch=known.epoch + 1)
+            await work.services.update(account)
+            await self.keeper.raise_epoch(work, account)
+            await self.events.record(work, EventKind.SERVICE_ROTATED, actor=caller.id, subject=account.id)
+            await work.commit()
+        return IssuedServiceAccount(account, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchServiceAccount:
+    """Shuts a service out, tokens included, or lets it in again."""
+
+    begin: Begin
+    keeper: SessionKeeper
+    events: EventLog
+
+    async def __call__(self, caller: Caller, account_id: UUID, *, disabled: bool) -> ServiceAccount:
+        """The account as it is now; ServiceAccountNotFound. Safe to ask again."""
+        async with self.begin() as work:
+            known = await work.services.lock(account_id)
+            if known is None:
+                raise ServiceAccountNotFound
+            if known.disabled == disabled:
+                return known
+            account = replace(known, disabled=disabled, epoch=known.epoch + 1)
+            await work.services.update(account)
+            await self.keeper.raise_epoch(work, account)
+            kind = EventKind.SERVICE_DISABLED if disabled else EventKind.SERVICE_ENABLED
+            await self.events.record(work, kind, actor=caller.id, subject=account.id)
+            await work.commit()
+        return account
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +123,7 @@ class EnsureServiceAccount:
     """Makes a service account of a credential chosen elsewhere, or brings the one of this name up to it."""
 
     begin: Begin
+    keeper: SessionKeeper
     now: Clock
     new_id: NewId
 
@@ -59,10 +136,14 @@ class EnsureServiceAccount:
             if known is None:
                 account = self._new(credential, accepted)
                 await work.services.add(account)
-            else:
-                account = replace(known, scopes=accepted, secret_digest=credential.digest)
+                await work.commit()
+                return account
+            account = replace(known, scopes=accepted, secret_digest=credential.digest)
+            if account != known:
+                account = replace(account, epoch=known.epoch + 1)
                 await work.services.update(account)
-            await work.commit()
+                await self.keeper.raise_epoch(work, account)
+                await work.commit()
         return account
 
     def _new(self, credential: ServiceCredential, scopes: frozenset[Scope]) -> ServiceAccount:

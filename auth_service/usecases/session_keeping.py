@@ -5,7 +5,9 @@ from datetime import timedelta
 from uuid import UUID
 
 from auth_service.domain.accounts import User
-from auth_service.domain.sessions import SECRET_BYTES, RefreshToken, Session, SessionTerms
+from auth_service.domain.one_time import SECRET_BYTES, RefreshToken
+from auth_service.domain.service_accounts import ServiceAccount
+from auth_service.domain.sessions import Session, SessionTerms
 from auth_service.domain.tokens import AccessToken
 from auth_service.domain.trust import EpochRaised, SessionRevoked
 from auth_service.usecases.ports import Randomness, UnitOfWork
@@ -53,10 +55,10 @@ class SessionKeeper:
         await work.sessions.end(session_id, now=now)
         await work.revocations.add(SessionRevoked(session_id, expires_at=now + self.remembered_for))
 
-    async def raise_epoch(self, work: UnitOfWork, user: User) -> None:
-        """Ends every access token of an older epoch than the user's; what refreshes goes on."""
+    async def raise_epoch(self, work: UnitOfWork, account: User | ServiceAccount) -> None:
+        """Ends every access token of an older epoch than the account's; what refreshes goes on."""
         until = self.now() + self.remembered_for
-        await work.revocations.add(EpochRaised(user.id, user.epoch, expires_at=until))
+        await work.revocations.add(EpochRaised(account.id, account.epoch, expires_at=until))
 
     async def _give(self, work: UnitOfWork, user: User, session: Session) -> LoggedIn:
         refresh_token = RefreshToken.generate(randomness=self.randomness(SECRET_BYTES))

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from auth_service.domain.errors import InvalidRefreshToken, SessionNotFound
 from auth_service.domain.events import EventKind
-from auth_service.domain.sessions import RefreshToken, Session
+from auth_service.domain.one_time import RefreshToken
+from auth_service.domain.sessions import Session
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Read, UnitOfWork
 from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper

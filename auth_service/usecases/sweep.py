@@ -12,7 +12,7 @@ KEPT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SweepExpired:
-    """Drops revocations that match no living token, sessions that have come to their end, and old attempts."""
+    """Drops revocations that match no living token, sessions that have come to their end, old attempts and codes."""
 
     begin: Begin
     now: Clock
@@ -24,5 +24,6 @@ class SweepExpired:
             gone = await work.revocations.forget(before=before)
             gone += await work.sessions.forget(before=before)
             gone += await work.attempts.forget(before=before)
+            gone += await work.resets.forget(before=before)
             await work.commit()
         return gone

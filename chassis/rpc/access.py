@@ -45,6 +45,16 @@ def access_of(method: MethodDescriptor) -> Access | None:
     return access
 
 
+def public_methods(services: Iterable[ServiceDescriptor]) -> frozenset[str]:
+    """The methods of these services that need no token, by gRPC path."""
+    return frozenset(
+        f"/{service.full_name}/{method.name}"
+        for service in services
+        for method in service.methods
+        if (access := access_of(method)) is not None and access.public
+    )
+
+
 def read_policy(services: Iterable[ServiceDescriptor]) -> Mapping[str, Access]:
     """The access of every method of these services, by gRPC path. Health and reflection are public: not ours to say."""
     policy = {

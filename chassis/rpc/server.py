@@ -14,6 +14,8 @@ from grpc_reflection.v1alpha import reflection
 
 from chassis.config import Listen
 from chassis.rpc.access import read_policy
+from chassis.rpc.address_limit import TooManyCalls
+from chassis.rpc.around import AroundInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
 from chassis.rpc.observe import AccessLogInterceptor, MetricsInterceptor, RequestIdInterceptor
@@ -24,6 +26,7 @@ log = structlog.get_logger("server")
 ACCESS_STATUS: StatusTable = {
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 OPTIONS: Sequence[tuple[str, int]] = (
@@ -55,7 +58,8 @@ class GrpcServer:
     """Serves registrations behind the chain that every service shares.
 
     The order, outermost first: request id, access log and metrics must see refused calls too; errors is the outermost
-    thing that can answer; the JWT comes last, so that its refusals are mapped, counted and logged.
+    thing that can answer; a service's own `interceptors` may refuse before a token is looked at; the JWT comes last,
+    so that its refusals are mapped, counted and logged.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class GrpcServer:
         status: StatusTable,
         with_reflection: bool,
         drain_seconds: float,
+        interceptors: Sequence[AroundInterceptor] = (),
     ) -> None:
         self._listen = listen
         self._drain_seconds = drain_seconds
@@ -78,6 +83,7 @@ class GrpcServer:
                 AccessLogInterceptor(),
                 MetricsInterceptor(),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),
+                *interceptors,
                 JwtInterceptor(verifier=verifier, policy=read_policy(services)),
             ],
             options=list(OPTIONS),

@@ -46,7 +46,8 @@ class Dispatch:
         except WrongMethod as wrong:
             raise failure.method_not_allowed(wrong.allowed) from None
         scope[ROUTE] = found.target.template
-        incoming = Incoming(scope["method"], found.values, scope["query_string"], scope["headers"], receive)
+        client, _ = scope["client"] or ("", 0)
+        incoming = Incoming(scope["method"], found.values, scope["query_string"], scope["headers"], receive, client)
         await found.target.endpoint(incoming, send)
 
 

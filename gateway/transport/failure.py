@@ -1,5 +1,6 @@
 """The one error body, and every error that the gateway itself gives."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -119,6 +120,13 @@ def contradicting_header(name: str) -> Failure:
 def malformed_upload(reason: str, message: str, field: str | None = None) -> Failure:
     """A multipart body that holds something else than one file."""
     return _single(400, "INVALID_ARGUMENT", reason, message, field=printable(field) if field else None)
+
+
+def too_many_calls(wait: float) -> Failure:
+    """More calls than an address may make (RFC 6585 section 4)."""
+    message = "Too many calls have come from your address; wait a moment before the next one."
+    headers = [(b"retry-after", str(math.ceil(wait)).encode())]
+    return _single(429, "RESOURCE_EXHAUSTED", "TOO_MANY_CALLS", message, headers=headers)
 
 
 def not_ready(details: Sequence[str]) -> Failure:

@@ -23,13 +23,14 @@ class ClientGone(Exception):
 
 @dataclass(slots=True)
 class Incoming:
-    """One request. `values` are the path's variables from left to right."""
+    """One request. `values` are the path's variables from left to right, `client` the address it came from."""
 
     http_method: str
     values: tuple[str, ...]
     query: bytes
     headers: list[tuple[bytes, bytes]]
     receive: Receive
+    client: str = ""
 
     def header(self, name: bytes) -> bytes:
         """A header's value, the last where there are several; empty where there is none."""

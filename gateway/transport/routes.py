@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chassis.limiting import AddressLimiter
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.bind import RequestBinder
@@ -21,6 +22,7 @@ from gateway.transport.download import DownloadEndpoint
 from gateway.transport.edge import Alive, Ready
 from gateway.transport.guide import GUIDE
 from gateway.transport.incoming import Endpoint
+from gateway.transport.limited import LimitedEndpoint
 from gateway.transport.static import Static
 from gateway.transport.stream import StreamEndpoint
 from gateway.transport.unary import JsonBody, UnaryEndpoint
@@ -37,12 +39,15 @@ class Route:
 class Endpoints:
     """Makes the endpoint of each binding. What does not depend on the request is compiled here, once."""
 
-    def __init__(self, *, rpcs: Sequence[Rpc], settings: GatewaySettings, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, *, rpcs: Sequence[Rpc], settings: GatewaySettings, limiter: AddressLimiter, stopping: asyncio.Event
+    ) -> None:
         self._rpcs = rpcs
         self._settings = settings
         self._stopping = stopping
         self._encoders = Encoders()
         self._decoders = Decoders()
+        self._limiter = limiter
         self._body = JsonBody(limit=settings.max_body_bytes, seconds=settings.body_timeout_seconds)
 
     def of(self, upstream: Upstream, rpc: Rpc, binding: Binding) -> Endpoint:
@@ -68,7 +73,7 @@ class Endpoints:
                 keep_alive_seconds=self._settings.keep_alive_seconds,
                 stopping=self._stopping,
             )
-        return UnaryEndpoint(
+        endpoint = UnaryEndpoint(
             bind=bind,
             call=upstream.unary(rpc),
             encode=encode,
@@ -80,6 +85,9 @@ class Endpoints:
             conditions=RequestConditions(binding, rpc.request),
             tag=AnswerTag(rpc.response),
         )
+        # What anybody may do without a token and what costs something: logging in, registering.
+        is_limited = rpc.access.public and not rpc.is_idempotent
+        return LimitedEndpoint(endpoint, self._limiter) if is_limited else endpoint
 
     def _upload(self, upstream: Upstream, rpc: Rpc) -> Endpoint:
         if rpc.full_name != upload.RPC:
@@ -96,7 +104,12 @@ class Endpoints:
 
 
 def build_router(
-    *, upstreams: Sequence[Upstream], settings: GatewaySettings, comments: Comments, stopping: asyncio.Event
+    *,
+    upstreams: Sequence[Upstream],
+    settings: GatewaySettings,
+    comments: Comments,
+    limiter: AddressLimiter,
+    stopping: asyncio.Event,
 ) -> Router[Route]:
     """All routes.
 
@@ -105,7 +118,7 @@ def build_router(
 
     """
     rpcs = [rpc for upstream in upstreams for rpc in upstream.rpcs]
-    endpoints = Endpoints(rpcs=rpcs, settings=settings, stopping=stopping)
+    endpoints = Endpoints(rpcs=rpcs, settings=settings, limiter=limiter, stopping=stopping)
     router: Router[Route] = Router()
     for upstream in upstreams:
         for rpc in upstream.rpcs:

@@ -45,9 +45,9 @@ class AuthClient:
 
     async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
         """The user of an id or a name, None when there is none. Unavailable when auth_service can't be asked."""
-        request = user_service_pb2.GetUserRequest(id=user_id, username=username)
+        request = user_service_pb2.ResolveUserRequest(id=user_id, username=username)
         try:
-            return await self._ask(self._users.GetUser, request)
+            return await self._ask(self._users.ResolveUser, request)
         except AioRpcError as error:
             if error.code() in _NOBODY:
                 return None

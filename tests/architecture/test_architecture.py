@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 from google.api import annotations_pb2
-from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    security_event_service_pb2,
+    service_account_service_pb2,
+    user_service_pb2,
+)
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
@@ -29,6 +34,8 @@ METHODS = [
     for file in (
         auth_service_pb2,
         user_service_pb2,
+        service_account_service_pb2,
+        security_event_service_pb2,
         task_service_pb2,
         history_service_pb2,
         import_service_pb2,

@@ -80,7 +80,7 @@ class System:
 async def new_credential(use_cases: auth_service.bootstrap.UseCases, name: str, *scopes: str) -> str:
     """A new service account's credential."""
     issued = await use_cases.create_service_account(name, scopes)
-    return issued.reveal()
+    return issued.credential.reveal()
 
 
 @asynccontextmanager

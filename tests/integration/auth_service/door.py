@@ -13,6 +13,8 @@ import pytest
 from taskmanager.auth.v1 import (
     auth_service_pb2,
     auth_service_pb2_grpc,
+    security_event_service_pb2_grpc,
+    service_account_service_pb2_grpc,
     user_pb2,
     user_service_pb2,
     user_service_pb2_grpc,
@@ -20,7 +22,9 @@ from taskmanager.auth.v1 import (
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
 from auth_service.bootstrap import assembled, serving
+from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
+from chassis.kernel import Role
 from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import RichStatus, details_of
 
@@ -60,6 +64,14 @@ class Door:
         return user_service_pb2_grpc.UserServiceStub(self.channel)
 
     @property
+    def services(self) -> "service_account_service_pb2_grpc.ServiceAccountServiceAsyncStub":
+        return service_account_service_pb2_grpc.ServiceAccountServiceStub(self.channel)
+
+    @property
+    def events(self) -> "security_event_service_pb2_grpc.SecurityEventServiceAsyncStub":
+        return security_event_service_pb2_grpc.SecurityEventServiceStub(self.channel)
+
+    @property
     def trust(self) -> "trust_service_pb2_grpc.TrustServiceAsyncStub":
         return trust_service_pb2_grpc.TrustServiceStub(self.channel)
 
@@ -95,6 +107,44 @@ class Door:
         request = user_service_pb2.RevokeSessionRequest(id=session_id)
         return await self.users.RevokeSession(request, metadata=bearer(token))
 
+    async def admin(self, username: str = "ada") -> str:
+        """A new admin's token."""
+        registration = Registration(
+            username=username, email=f"{username}@example.com", password=PASSWORD, role=Role.ADMIN.value
+        )
+        async with assembled(self.settings) as use_cases:
+            await use_cases.create_admin(registration)
+        return (await self.login(f"{username}@example.com")).access_token
+
+    async def update_user(self, token: str, user_id: str, **changes: Any) -> user_pb2.User:
+        request = user_service_pb2.UpdateUserRequest(id=user_id, **changes)
+        return await self.users.UpdateUser(request, metadata=bearer(token))
+
+    async def get_user(self, token: str, user_id: str) -> user_pb2.User:
+        return await self.users.GetUser(user_service_pb2.GetUserRequest(id=user_id), metadata=bearer(token))
+
+    async def list_users(self, token: str, **query: Any) -> user_service_pb2.ListUsersResponse:
+        return await self.users.ListUsers(user_service_pb2.ListUsersRequest(**query), metadata=bearer(token))
+
+    async def look_up(self, token: str, text: str) -> list[str]:
+        request = user_service_pb2.LookupUsersRequest(q=text)
+        return [user.username for user in (await self.users.LookupUsers(request, metadata=bearer(token))).users]
+
+    async def update_me(self, token: str, **changes: Any) -> user_pb2.User:
+        request = user_service_pb2.UpdateCurrentUserRequest(**changes)
+        return await self.users.UpdateCurrentUser(request, metadata=bearer(token))
+
+    async def delete_me(self, token: str) -> user_service_pb2.DeleteCurrentUserResponse:
+        request = user_service_pb2.DeleteCurrentUserRequest()
+        return await self.users.DeleteCurrentUser(request, metadata=bearer(token))
+
+    async def reset_code(self, token: str, user_id: str) -> str:
+        request = user_service_pb2.ResetUserPasswordRequest(id=user_id)
+        return (await self.users.ResetUserPassword(request, metadata=bearer(token))).reset_code
+
+    async def reset_password(self, code: str, new: str) -> auth_service_pb2.ResetPasswordResponse:
+        return await self.auth.ResetPassword(auth_service_pb2.ResetPasswordRequest(reset_code=code, new_password=new))
+
     async def service_token(self, credential: str) -> auth_service_pb2.IssueServiceTokenResponse:
         return await self.auth.IssueServiceToken(auth_service_pb2.IssueServiceTokenRequest(credential=credential))
 
@@ -108,7 +158,7 @@ class Door:
     async def create_service(self, name: str, *scopes: str) -> str:
         """A new service's credential."""
         async with assembled(self.settings) as use_cases:
-            return (await use_cases.create_service_account(name, scopes)).reveal()
+            return (await use_cases.create_service_account(name, scopes)).credential.reveal()
 
     async def verifier_token(self) -> str:
         """The token of a service that may read the trust state."""

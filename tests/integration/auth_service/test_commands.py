@@ -167,3 +167,14 @@ async def test_ten_first_admins_at_once_are_one(settings, databases):
         made = await asyncio.gather(*(use_cases.create_admin(admin, only_first=True) for admin in candidates))
     assert len([admin for admin in made if admin is not None]) == 1
     assert rows(databases, "SELECT count(*) FROM auth.users") == [(1,)]
+
+
+async def test_keys_are_rotated_by_a_command_and_not_twice_in_a_minute(command, databases):
+    await command("bootstrap", **SERVICES)
+    status, out, err = await command("rotate_keys")
+    assert (status, out) == (0, ""), err
+    assert "activates_at" in err
+    status, _, err = await command("rotate_keys")
+    assert (status, "published already" in err) == (1, True)
+    assert rows(databases, "SELECT count(*), count(retires_at) FROM auth.signing_keys") == [(2, 1)]
+    assert rows(databases, "SELECT kind FROM auth.security_events WHERE kind LIKE 'key%'") == [("key_rotated",)]

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 
 import jwt
 import psycopg
+import pytest
 from taskmanager.auth.v1 import auth_service_pb2
 
+from auth_service.bootstrap import assembled
 from auth_service.crypto.cipher import KeyCipher
 from auth_service.crypto.signer import Ed25519Signer
+from auth_service.domain.errors import RotationUnderway
 from tests.integration.auth_service.door import ENCRYPTION_KEY, opened, until_answered, until_refused
 
 
@@ -74,6 +77,61 @@ async def test_the_newest_key_that_has_begun_signs_and_verifiers_find_out(door, 
     # The verifier has not polled since: meeting a key it does not know makes it ask.
     await until_answered(lambda: door.me(token))
     assert (await door.me(old)).username == "sonu"
+
+
+async def rotate(door, **how):
+    async with assembled(door.settings) as use_cases:
+        return await use_cases.rotate_keys(**how)
+
+
+def pass_time(databases, seconds):
+    """What was to be in so many seconds is now."""
+    with psycopg.connect(databases.administrator_url) as connection:
+        connection.execute(
+            "UPDATE auth.signing_keys SET activates_at = activates_at - %(past)s::interval,"
+            " retires_at = retires_at - %(past)s::interval",
+            {"past": f"{seconds} seconds"},
+        )
+
+
+async def test_a_rotation_publishes_then_signs_then_retires_and_no_token_is_lost(door, databases):
+    await door.register()
+    [(first, _, _)] = keys(databases)
+    login = await door.login()
+    second = (await rotate(door)).kid
+    # Published; the old one still signs.
+    assert await published(door) == [second, first]
+    assert await signing(door) == first
+    with pytest.raises(RotationUnderway):
+        await rotate(door)
+    pass_time(databases, 60)
+    # Signs; what the old one signed is good.
+    fresh = (await door.login()).access_token
+    assert jwt.get_unverified_header(fresh)["kid"] == second
+    await until_answered(lambda: door.me(fresh))
+    assert (await door.me(login.access_token)).username == "sonu"
+    pass_time(databases, 3605)
+    # Retired, when no token of it can live any more.
+    assert await published(door) == [second]
+    assert (await until_refused(lambda: door.me(login.access_token))).reason == "UNAUTHENTICATED"
+    assert (await door.refresh(login.refresh_token)).access_token
+
+
+async def test_two_rotations_at_once_make_one_key(door, databases):
+    answers = await asyncio.gather(rotate(door), rotate(door), return_exceptions=True)
+    assert sum(isinstance(answer, RotationUnderway) for answer in answers) == 1
+    assert len(keys(databases)) == 2
+
+
+async def test_a_compromised_key_is_believed_no_longer_and_nobody_has_to_log_in_again(door):
+    await door.register()
+    login = await door.login()
+    second = (await rotate(door, compromised=True)).kid
+    assert await published(door) == [second]
+    assert (await until_refused(lambda: door.me(login.access_token))).reason == "UNAUTHENTICATED"
+    refreshed = await door.refresh(login.refresh_token)
+    assert jwt.get_unverified_header(refreshed.access_token)["kid"] == second
+    assert (await until_answered(lambda: door.me(refreshed.access_token))).username == "sonu"
 
 
 async def test_a_retired_key_is_neither_published_nor_used_nor_believed(door, databases):

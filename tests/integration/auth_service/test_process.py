@@ -168,7 +168,10 @@ async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(
     "statement",
     [
         "DELETE FROM auth.users",
-        "UPDATE auth.users SET role = 'admin'",
+        "UPDATE auth.users SET created_at = now()",
+        "UPDATE auth.security_events SET kind = 'nothing'",
+        "DELETE FROM auth.security_events",
+        "TRUNCATE auth.security_events",
         "UPDATE auth.users SET id = gen_random_uuid()",
         "UPDATE auth.sessions SET user_id = gen_random_uuid()",
         "DELETE FROM auth.refresh_tokens",

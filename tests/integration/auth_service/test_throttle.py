@@ -6,6 +6,7 @@ import grpc
 import psycopg
 import pytest
 
+from chassis.rpc.address_limit import address_of
 from chassis.rpc.errors import details_of
 from tests.integration.auth_service.door import PASSWORD, opened, refused, settings_for
 from tests.integration.auth_service.test_login import hashes
@@ -138,3 +139,25 @@ async def test_a_password_that_nobody_could_check_is_no_attempt(databases):
         allowed = [await outcomes(door.login(password="guess")) for _ in range(10 - looked_at)]
         assert [[THROTTLED]] not in allowed
         assert (await refused(door.login())).reason == "TOO_MANY_ATTEMPTS"
+
+
+async def test_who_calls_directly_is_counted_by_address_unless_it_is_a_gateway(databases):
+    few = settings_for(databases.auth_url, public_calls_per_minute=3)
+    async with opened(few) as door:
+        found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(5)))
+        assert found.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
+        assert (await refused(door.refresh("x"))).retry_after
+        # What needs a token is not counted.
+        assert (await refused(door.me("x"))).reason == "UNAUTHENTICATED"
+    trusting = settings_for(databases.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8")
+    async with opened(trusting) as door:
+        found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(5)))
+        assert {code for code, _ in found} == {grpc.StatusCode.UNAUTHENTICATED}
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [("ipv4:127.0.0.1:5000", "127.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("unix:/run/s", "unix:/run/s")],
+)
+def test_the_address_is_read_from_what_grpc_calls_a_peer(peer, address):
+    assert address_of(peer) == address

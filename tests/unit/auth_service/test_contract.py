@@ -2,7 +2,13 @@
 
 import grpc
 import pytest
-from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    security_event_service_pb2,
+    service_account_service_pb2,
+    user_pb2,
+    user_service_pb2,
+)
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
@@ -20,6 +26,8 @@ from chassis.rpc.errors import KERNEL_STATUS, ErrorInterceptor
 CONTRACT = (
     auth_service_pb2,
     user_service_pb2,
+    service_account_service_pb2,
+    security_event_service_pb2,
     trust_service_pb2,
     task_service_pb2,
     history_service_pb2,

@@ -28,7 +28,7 @@ from taskmanager.auth.v1 import user_pb2 as taskmanager_dot_auth_dot_v1_dot_user
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/auth_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x7f\n\x0fRegisterRequest\x12\x16\n\x08username\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08password\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\'\n\x04role\x18\x04 \x01(\x0e\x32\x19.taskmanager.auth.v1.Role\"M\n\x0cLoginRequest\x12\x13\n\x05\x65mail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\x08password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02H\x00\x88\x01\x01\x42\x0b\n\t_password\"\x8d\x01\n\rLoginResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x05 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\x12\'\n\x04user\x18\x04 \x01(\x0b\x32\x19.taskmanager.auth.v1.User\"2\n\x13RefreshTokenRequest\x12\x1b\n\rrefresh_token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\"4\n\x18IssueServiceTokenRequest\x12\x18\n\ncredential\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"i\n\x19IssueServiceTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\x12\x0e\n\x06scopes\x18\x04 \x03(\t\"\x10\n\x0eGetJwksRequest\".\n\x04Jwks\x12&\n\x04keys\x18\x01 \x03(\x0b\x32\x18.taskmanager.auth.v1.Jwk\"Q\n\x03Jwk\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\x0b\n\x03kid\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t2\xc5\x06\n\x0b\x41uthService\x12\xa0\x01\n\x08Register\x12$.taskmanager.auth.v1.RegisterRequest\x1a\x19.taskmanager.auth.v1.User\"S\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\xc9\x01\x82\xd3\xe4\x93\x02\x42\"\x10/api/v1/register:\x01*Z\x12\"\r/api/register:\x01*Z\x17\"\x12/api/auth/register:\x01*\x12\x95\x01\n\x05Login\x12!.taskmanager.auth.v1.LoginRequest\x1a\".taskmanager.auth.v1.LoginResponse\"E\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x39\"\r/api/v1/login:\x01*Z\x0f\"\n/api/login:\x01*Z\x14\"\x0f/api/auth/login:\x01*\x12\x84\x01\n\x0cRefreshToken\x12(.taskmanager.auth.v1.RefreshTokenRequest\x1a\".taskmanager.auth.v1.LoginResponse\"&\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/token:refresh:\x01*\x12\x86\x01\n\x06Logout\x12\".taskmanager.auth.v1.LogoutRequest\x1a#.taskmanager.auth.v1.LogoutResponse\"3\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/logout:\x01*\x12z\n\x11IssueServiceToken\x12-.taskmanager.auth.v1.IssueServiceTokenRequest\x1a..taskmanager.auth.v1.IssueServiceTokenResponse\"\x06\x8a\xb5\x18\x02\x08\x01\x12o\n\x07GetJwks\x12#.taskmanager.auth.v1.GetJwksRequest\x1a\x19.taskmanager.auth.v1.Jwks\"$\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/auth_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x7f\n\x0fRegisterRequest\x12\x16\n\x08username\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08password\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\'\n\x04role\x18\x04 \x01(\x0e\x32\x19.taskmanager.auth.v1.Role\"M\n\x0cLoginRequest\x12\x13\n\x05\x65mail\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\x08password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02H\x00\x88\x01\x01\x42\x0b\n\t_password\"\x8d\x01\n\rLoginResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x05 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\x12\'\n\x04user\x18\x04 \x01(\x0b\x32\x19.taskmanager.auth.v1.User\"2\n\x13RefreshTokenRequest\x12\x1b\n\rrefresh_token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\"L\n\x14ResetPasswordRequest\x12\x18\n\nreset_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cnew_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x17\n\x15ResetPasswordResponse\"4\n\x18IssueServiceTokenRequest\x12\x18\n\ncredential\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"i\n\x19IssueServiceTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\x05\x12\x0e\n\x06scopes\x18\x04 \x03(\t\"\x10\n\x0eGetJwksRequest\".\n\x04Jwks\x12&\n\x04keys\x18\x01 \x03(\x0b\x32\x18.taskmanager.auth.v1.Jwk\"Q\n\x03Jwk\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\x0b\n\x03kid\x18\x03 \x01(\t\x12\t\n\x01x\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t2\xd7\x07\n\x0b\x41uthService\x12\xa0\x01\n\x08Register\x12$.taskmanager.auth.v1.RegisterRequest\x1a\x19.taskmanager.auth.v1.User\"S\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\xc9\x01\x82\xd3\xe4\x93\x02\x42\"\x10/api/v1/register:\x01*Z\x12\"\r/api/register:\x01*Z\x17\"\x12/api/auth/register:\x01*\x12\x95\x01\n\x05Login\x12!.taskmanager.auth.v1.LoginRequest\x1a\".taskmanager.auth.v1.LoginResponse\"E\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x39\"\r/api/v1/login:\x01*Z\x0f\"\n/api/login:\x01*Z\x14\"\x0f/api/auth/login:\x01*\x12\x84\x01\n\x0cRefreshToken\x12(.taskmanager.auth.v1.RefreshTokenRequest\x1a\".taskmanager.auth.v1.LoginResponse\"&\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/token:refresh:\x01*\x12\x86\x01\n\x06Logout\x12\".taskmanager.auth.v1.LogoutRequest\x1a#.taskmanager.auth.v1.LogoutResponse\"3\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/logout:\x01*\x12\x8f\x01\n\rResetPassword\x12).taskmanager.auth.v1.ResetPasswordRequest\x1a*.taskmanager.auth.v1.ResetPasswordResponse\"\'\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/password:reset:\x01*\x12z\n\x11IssueServiceToken\x12-.taskmanager.auth.v1.IssueServiceTokenRequest\x1a..taskmanager.auth.v1.IssueServiceTokenResponse\"\x06\x8a\xb5\x18\x02\x08\x01\x12o\n\x07GetJwks\x12#.taskmanager.auth.v1.GetJwksRequest\x1a\x19.taskmanager.auth.v1.Jwks\"$\x8a\xb5\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +47,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\342A\001\002'
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\342A\001\002'
+  _globals['_RESETPASSWORDREQUEST'].fields_by_name['reset_code']._loaded_options = None
+  _globals['_RESETPASSWORDREQUEST'].fields_by_name['reset_code']._serialized_options = b'\342A\001\002'
+  _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
+  _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\342A\001\002'
   _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['credential']._loaded_options = None
   _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['credential']._serialized_options = b'\342A\001\002'
   _globals['_AUTHSERVICE'].methods_by_name['Register']._loaded_options = None
@@ -57,6 +61,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['RefreshToken']._serialized_options = b'\212\265\030\002\010\001\202\323\344\223\002\032\"\025/api/v1/token:refresh:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\023\"\016/api/v1/logout:\001*'
+  _globals['_AUTHSERVICE'].methods_by_name['ResetPassword']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['ResetPassword']._serialized_options = b'\212\265\030\002\010\001\202\323\344\223\002\033\"\026/api/v1/password:reset:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['IssueServiceToken']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['IssueServiceToken']._serialized_options = b'\212\265\030\002\010\001'
   _globals['_AUTHSERVICE'].methods_by_name['GetJwks']._loaded_options = None
@@ -73,16 +79,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGOUTREQUEST']._serialized_end=615
   _globals['_LOGOUTRESPONSE']._serialized_start=617
   _globals['_LOGOUTRESPONSE']._serialized_end=633
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=635
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=687
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=689
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=794
-  _globals['_GETJWKSREQUEST']._serialized_start=796
-  _globals['_GETJWKSREQUEST']._serialized_end=812
-  _globals['_JWKS']._serialized_start=814
-  _globals['_JWKS']._serialized_end=860
-  _globals['_JWK']._serialized_start=862
-  _globals['_JWK']._serialized_end=943
-  _globals['_AUTHSERVICE']._serialized_start=946
-  _globals['_AUTHSERVICE']._serialized_end=1783
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=635
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=711
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=713
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=736
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=738
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=790
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=792
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=897
+  _globals['_GETJWKSREQUEST']._serialized_start=899
+  _globals['_GETJWKSREQUEST']._serialized_end=915
+  _globals['_JWKS']._serialized_start=917
+  _globals['_JWKS']._serialized_end=963
+  _globals['_JWK']._serialized_start=965
+  _globals['_JWK']._serialized_end=1046
+  _globals['_AUTHSERVICE']._serialized_start=1049
+  _globals['_AUTHSERVICE']._serialized_end=2032
 # @@protoc_insertion_point(module_scope)

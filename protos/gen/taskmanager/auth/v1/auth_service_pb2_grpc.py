@@ -56,6 +56,11 @@ class AuthServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
                 _registered_method=True)
+        self.ResetPassword = channel.unary_unary(
+                '/taskmanager.auth.v1.AuthService/ResetPassword',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+                _registered_method=True)
         self.IssueServiceToken = channel.unary_unary(
                 '/taskmanager.auth.v1.AuthService/IssueServiceToken',
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.IssueServiceTokenRequest.SerializeToString,
@@ -106,6 +111,15 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResetPassword(self, request, context):
+        """Sets a new password by a code that an admin handed out, and ends every session of the account. The code is good
+        once. INVALID_ARGUMENT when something is missing or the password is not acceptable, UNAUTHENTICATED for a code
+        that is spent, expired or unknown.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def IssueServiceToken(self, request, context):
         """Returns an access token for a service's credential. UNAUTHENTICATED when the credential fits no service account
         in use. Services ask for a new one before the old one expires; there is nothing to refresh.
@@ -143,6 +157,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.Logout,
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.SerializeToString,
+            ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.SerializeToString,
             ),
             'IssueServiceToken': grpc.unary_unary_rpc_method_handler(
                     servicer.IssueServiceToken,
@@ -264,6 +283,33 @@ class AuthService:
             '/taskmanager.auth.v1.AuthService/Logout',
             taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.AuthService/ResetPassword',
+            taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

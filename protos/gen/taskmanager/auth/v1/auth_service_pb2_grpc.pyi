@@ -52,6 +52,11 @@ class AuthServiceStub:
     """Ends the session that the access token belongs to: its refresh token at once, its access tokens within seconds
     everywhere. UNAUTHENTICATED without a good token.
     """
+    ResetPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]
+    """Sets a new password by a code that an admin handed out, and ends every session of the account. The code is good
+    once. INVALID_ARGUMENT when something is missing or the password is not acceptable, UNAUTHENTICATED for a code
+    that is spent, expired or unknown.
+    """
     IssueServiceToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.IssueServiceTokenRequest, _auth_service_pb2.IssueServiceTokenResponse]
     """Returns an access token for a service's credential. UNAUTHENTICATED when the credential fits no service account
     in use. Services ask for a new one before the old one expires; there is nothing to refresh.
@@ -81,6 +86,11 @@ class AuthServiceAsyncStub(AuthServiceStub):
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]  # type: ignore[assignment]
     """Ends the session that the access token belongs to: its refresh token at once, its access tokens within seconds
     everywhere. UNAUTHENTICATED without a good token.
+    """
+    ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]  # type: ignore[assignment]
+    """Sets a new password by a code that an admin handed out, and ends every session of the account. The code is good
+    once. INVALID_ARGUMENT when something is missing or the password is not acceptable, UNAUTHENTICATED for a code
+    that is spent, expired or unknown.
     """
     IssueServiceToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.IssueServiceTokenRequest, _auth_service_pb2.IssueServiceTokenResponse]  # type: ignore[assignment]
     """Returns an access token for a service's credential. UNAUTHENTICATED when the credential fits no service account
@@ -132,6 +142,17 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.LogoutResponse, _abc.Awaitable[_auth_service_pb2.LogoutResponse]]:
         """Ends the session that the access token belongs to: its refresh token at once, its access tokens within seconds
         everywhere. UNAUTHENTICATED without a good token.
+        """
+
+    @_abc_1.abstractmethod
+    def ResetPassword(
+        self,
+        request: _auth_service_pb2.ResetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ResetPasswordResponse, _abc.Awaitable[_auth_service_pb2.ResetPasswordResponse]]:
+        """Sets a new password by a code that an admin handed out, and ends every session of the account. The code is good
+        once. INVALID_ARGUMENT when something is missing or the password is not acceptable, UNAUTHENTICATED for a code
+        that is spent, expired or unknown.
         """
 
     @_abc_1.abstractmethod

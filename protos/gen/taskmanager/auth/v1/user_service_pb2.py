@@ -30,7 +30,7 @@ from taskmanager.auth.v1 import user_pb2 as taskmanager_dot_auth_dot_v1_dot_user
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/user_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&taskmanager/auth/v1/auth_service.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x17\n\x15GetCurrentUserRequest\"S\n\x15\x43hangePasswordRequest\x12\x1e\n\x10\x63urrent_password\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cnew_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb3\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07used_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x05 \x01(\x08\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x14ListSessionsResponse\x12.\n\x08sessions\x18\x01 \x03(\x0b\x32\x1c.taskmanager.auth.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14RevokeSessionRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x17\n\x15RevokeSessionResponse\".\n\x0eGetUserRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t2\xd7\x05\n\x0bUserService\x12\x85\x01\n\x0eGetCurrentUser\x12*.taskmanager.auth.v1.GetCurrentUserRequest\x1a\x19.taskmanager.auth.v1.User\",\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/me\x12\xa0\x01\n\x0e\x43hangePassword\x12*.taskmanager.auth.v1.ChangePasswordRequest\x1a\".taskmanager.auth.v1.LoginResponse\">\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/me:changePassword:\x01*\x12\x9a\x01\n\x0cListSessions\x12(.taskmanager.auth.v1.ListSessionsRequest\x1a).taskmanager.auth.v1.ListSessionsResponse\"5\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/me/sessions\x12\xa2\x01\n\rRevokeSession\x12).taskmanager.auth.v1.RevokeSessionRequest\x1a*.taskmanager.auth.v1.RevokeSessionResponse\":\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1/me/sessions/{id}\x12[\n\x07GetUser\x12#.taskmanager.auth.v1.GetUserRequest\x1a\x19.taskmanager.auth.v1.User\"\x10\x8a\xb5\x18\x0c\x1a\nusers:readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&taskmanager/auth/v1/user_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&taskmanager/auth/v1/auth_service.proto\x1a\x1etaskmanager/auth/v1/user.proto\x1a$taskmanager/options/v1/options.proto\"\x17\n\x15GetCurrentUserRequest\"S\n\x15\x43hangePasswordRequest\x12\x1e\n\x10\x63urrent_password\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cnew_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb3\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07used_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x05 \x01(\x08\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x14ListSessionsResponse\x12.\n\x08sessions\x18\x01 \x03(\x0b\x32\x1c.taskmanager.auth.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14RevokeSessionRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x17\n\x15RevokeSessionResponse\"2\n\x12ResolveUserRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\"v\n\x18UpdateCurrentUserRequest\x12\x15\n\x08username\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x65mail\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x10\x63urrent_password\x18\x03 \x01(\tB\x0b\n\t_usernameB\x08\n\x06_email\"\x1a\n\x18\x44\x65leteCurrentUserRequest\"\x1b\n\x19\x44\x65leteCurrentUserResponse\"D\n\x10ListUsersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\t\n\x01q\x18\x03 \x01(\t\"V\n\x11ListUsersResponse\x12(\n\x05users\x18\x01 \x03(\x0b\x32\x19.taskmanager.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x0eGetUserRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"%\n\x12LookupUsersRequest\x12\x0f\n\x01q\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"C\n\x13LookupUsersResponse\x12,\n\x05users\x18\x01 \x03(\x0b\x32\x1d.taskmanager.auth.v1.UserName\"(\n\x08UserName\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\"\x80\x01\n\x11UpdateUserRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12,\n\x04role\x18\x02 \x01(\x0e\x32\x19.taskmanager.auth.v1.RoleH\x00\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\x07\n\x05_roleB\x0b\n\t_disabled\",\n\x18ResetUserPasswordRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"_\n\x19ResetUserPasswordResponse\x12\x12\n\nreset_code\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xde\r\n\x0bUserService\x12\x85\x01\n\x0eGetCurrentUser\x12*.taskmanager.auth.v1.GetCurrentUserRequest\x1a\x19.taskmanager.auth.v1.User\",\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/me\x12\x8e\x01\n\x11UpdateCurrentUser\x12-.taskmanager.auth.v1.UpdateCurrentUserRequest\x1a\x19.taskmanager.auth.v1.User\"/\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0f\x32\n/api/v1/me:\x01*\x12\xa0\x01\n\x11\x44\x65leteCurrentUser\x12-.taskmanager.auth.v1.DeleteCurrentUserRequest\x1a..taskmanager.auth.v1.DeleteCurrentUserResponse\",\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0c*\n/api/v1/me\x12\xa0\x01\n\x0e\x43hangePassword\x12*.taskmanager.auth.v1.ChangePasswordRequest\x1a\".taskmanager.auth.v1.LoginResponse\">\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/me:changePassword:\x01*\x12\x9a\x01\n\x0cListSessions\x12(.taskmanager.auth.v1.ListSessionsRequest\x1a).taskmanager.auth.v1.ListSessionsResponse\"5\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/me/sessions\x12\xa2\x01\n\rRevokeSession\x12).taskmanager.auth.v1.RevokeSessionRequest\x1a*.taskmanager.auth.v1.RevokeSessionResponse\":\x8a\xb5\x18\x16\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1/me/sessions/{id}\x12\x63\n\x0bResolveUser\x12\'.taskmanager.auth.v1.ResolveUserRequest\x1a\x19.taskmanager.auth.v1.User\"\x10\x8a\xb5\x18\x0c\x1a\nusers:read\x12|\n\tListUsers\x12%.taskmanager.auth.v1.ListUsersRequest\x1a&.taskmanager.auth.v1.ListUsersResponse\" \x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/users\x12|\n\x07GetUser\x12#.taskmanager.auth.v1.GetUserRequest\x1a\x19.taskmanager.auth.v1.User\"1\x8a\xb5\x18\x13\x12\x05\x61\x64min\x1a\nusers:read\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/users/{id}\x12\xa4\x01\n\x0bLookupUsers\x12\'.taskmanager.auth.v1.LookupUsersRequest\x1a(.taskmanager.auth.v1.LookupUsersResponse\"B\x8a\xb5\x18\"\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\nusers:read\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/users:lookup\x12y\n\nUpdateUser\x12&.taskmanager.auth.v1.UpdateUserRequest\x1a\x19.taskmanager.auth.v1.User\"(\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x17\x32\x12/api/v1/users/{id}:\x01*\x12\xaa\x01\n\x11ResetUserPassword\x12-.taskmanager.auth.v1.ResetUserPasswordRequest\x1a..taskmanager.auth.v1.ResetUserPasswordResponse\"6\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02%\" /api/v1/users/{id}:resetPassword:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,16 +43,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\342A\001\002'
   _globals['_REVOKESESSIONREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_REVOKESESSIONREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_GETUSERREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETUSERREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_LOOKUPUSERSREQUEST'].fields_by_name['q']._loaded_options = None
+  _globals['_LOOKUPUSERSREQUEST'].fields_by_name['q']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_RESETUSERPASSWORDREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_RESETUSERPASSWORDREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['GetCurrentUser']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\014\022\n/api/v1/me'
+  _globals['_USERSERVICE'].methods_by_name['UpdateCurrentUser']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['UpdateCurrentUser']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\0172\n/api/v1/me:\001*'
+  _globals['_USERSERVICE'].methods_by_name['DeleteCurrentUser']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['DeleteCurrentUser']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\014*\n/api/v1/me'
   _globals['_USERSERVICE'].methods_by_name['ChangePassword']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\036\"\031/api/v1/me:changePassword:\001*'
   _globals['_USERSERVICE'].methods_by_name['ListSessions']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\025\022\023/api/v1/me/sessions'
   _globals['_USERSERVICE'].methods_by_name['RevokeSession']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['RevokeSession']._serialized_options = b'\212\265\030\026\022\004user\022\007manager\022\005admin\202\323\344\223\002\032*\030/api/v1/me/sessions/{id}'
+  _globals['_USERSERVICE'].methods_by_name['ResolveUser']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['ResolveUser']._serialized_options = b'\212\265\030\014\032\nusers:read'
+  _globals['_USERSERVICE'].methods_by_name['ListUsers']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['ListUsers']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002\017\022\r/api/v1/users'
   _globals['_USERSERVICE'].methods_by_name['GetUser']._loaded_options = None
-  _globals['_USERSERVICE'].methods_by_name['GetUser']._serialized_options = b'\212\265\030\014\032\nusers:read'
+  _globals['_USERSERVICE'].methods_by_name['GetUser']._serialized_options = b'\212\265\030\023\022\005admin\032\nusers:read\202\323\344\223\002\024\022\022/api/v1/users/{id}'
+  _globals['_USERSERVICE'].methods_by_name['LookupUsers']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['LookupUsers']._serialized_options = b'\212\265\030\"\022\004user\022\007manager\022\005admin\032\nusers:read\202\323\344\223\002\026\022\024/api/v1/users:lookup'
+  _globals['_USERSERVICE'].methods_by_name['UpdateUser']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['UpdateUser']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002\0272\022/api/v1/users/{id}:\001*'
+  _globals['_USERSERVICE'].methods_by_name['ResetUserPassword']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['ResetUserPassword']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002%\" /api/v1/users/{id}:resetPassword:\001*'
   _globals['_GETCURRENTUSERREQUEST']._serialized_start=269
   _globals['_GETCURRENTUSERREQUEST']._serialized_end=292
   _globals['_CHANGEPASSWORDREQUEST']._serialized_start=294
@@ -67,8 +89,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKESESSIONREQUEST']._serialized_end=760
   _globals['_REVOKESESSIONRESPONSE']._serialized_start=762
   _globals['_REVOKESESSIONRESPONSE']._serialized_end=785
-  _globals['_GETUSERREQUEST']._serialized_start=787
-  _globals['_GETUSERREQUEST']._serialized_end=833
-  _globals['_USERSERVICE']._serialized_start=836
-  _globals['_USERSERVICE']._serialized_end=1563
+  _globals['_RESOLVEUSERREQUEST']._serialized_start=787
+  _globals['_RESOLVEUSERREQUEST']._serialized_end=837
+  _globals['_UPDATECURRENTUSERREQUEST']._serialized_start=839
+  _globals['_UPDATECURRENTUSERREQUEST']._serialized_end=957
+  _globals['_DELETECURRENTUSERREQUEST']._serialized_start=959
+  _globals['_DELETECURRENTUSERREQUEST']._serialized_end=985
+  _globals['_DELETECURRENTUSERRESPONSE']._serialized_start=987
+  _globals['_DELETECURRENTUSERRESPONSE']._serialized_end=1014
+  _globals['_LISTUSERSREQUEST']._serialized_start=1016
+  _globals['_LISTUSERSREQUEST']._serialized_end=1084
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1086
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1172
+  _globals['_GETUSERREQUEST']._serialized_start=1174
+  _globals['_GETUSERREQUEST']._serialized_end=1208
+  _globals['_LOOKUPUSERSREQUEST']._serialized_start=1210
+  _globals['_LOOKUPUSERSREQUEST']._serialized_end=1247
+  _globals['_LOOKUPUSERSRESPONSE']._serialized_start=1249
+  _globals['_LOOKUPUSERSRESPONSE']._serialized_end=1316
+  _globals['_USERNAME']._serialized_start=1318
+  _globals['_USERNAME']._serialized_end=1358
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1361
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1489
+  _globals['_RESETUSERPASSWORDREQUEST']._serialized_start=1491
+  _globals['_RESETUSERPASSWORDREQUEST']._serialized_end=1535
+  _globals['_RESETUSERPASSWORDRESPONSE']._serialized_start=1537
+  _globals['_RESETUSERPASSWORDRESPONSE']._serialized_end=1632
+  _globals['_USERSERVICE']._serialized_start=1635
+  _globals['_USERSERVICE']._serialized_end=3393
 # @@protoc_insertion_point(module_scope)

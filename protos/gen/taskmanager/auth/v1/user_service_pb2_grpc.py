@@ -42,6 +42,16 @@ class UserServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
                 _registered_method=True)
+        self.UpdateCurrentUser = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/UpdateCurrentUser',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.UpdateCurrentUserRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+                _registered_method=True)
+        self.DeleteCurrentUser = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/DeleteCurrentUser',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.DeleteCurrentUserRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.DeleteCurrentUserResponse.FromString,
+                _registered_method=True)
         self.ChangePassword = channel.unary_unary(
                 '/taskmanager.auth.v1.UserService/ChangePassword',
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ChangePasswordRequest.SerializeToString,
@@ -57,10 +67,35 @@ class UserServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.FromString,
                 _registered_method=True)
+        self.ResolveUser = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/ResolveUser',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResolveUserRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+                _registered_method=True)
+        self.ListUsers = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/ListUsers',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersResponse.FromString,
+                _registered_method=True)
         self.GetUser = channel.unary_unary(
                 '/taskmanager.auth.v1.UserService/GetUser',
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetUserRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+                _registered_method=True)
+        self.LookupUsers = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/LookupUsers',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.LookupUsersRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.LookupUsersResponse.FromString,
+                _registered_method=True)
+        self.UpdateUser = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/UpdateUser',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.UpdateUserRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+                _registered_method=True)
+        self.ResetUserPassword = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/ResetUserPassword',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResetUserPasswordRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResetUserPasswordResponse.FromString,
                 _registered_method=True)
 
 
@@ -70,6 +105,23 @@ class UserServiceServicer:
 
     def GetCurrentUser(self, request, context):
         """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCurrentUser(self, request, context):
+        """Changes the caller's own account and returns it. Only what is sent is changed; an email only with the current
+        password. INVALID_ARGUMENT names what is wrong, ALREADY_EXISTS says that the username or the email is taken,
+        RESOURCE_EXHAUSTED comes with a time to wait as at Login.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCurrentUser(self, request, context):
+        """Deletes the caller's own account: its name, email and password are gone and its sessions end; its id stays in the
+        history of tasks. FAILED_PRECONDITION for the last admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,9 +152,48 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetUser(self, request, context):
+    def ResolveUser(self, request, context):
         """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
         unless exactly one of the two is given.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUsers(self, request, context):
+        """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUser(self, request, context):
+        """Returns an account. NOT_FOUND when there is none of this id, or no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LookupUsers(self, request, context):
+        """Finds accounts in use whose username begins with a text, regardless of letter case; the one of exactly this name
+        first. INVALID_ARGUMENT without a text.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateUser(self, request, context):
+        """Changes an account's role, or disables or enables it, and returns it. Only what is sent is changed. Its access
+        tokens end within seconds; a new role is in the next ones, a disabled account gets none and its sessions end.
+        NOT_FOUND when there is none of this id, FAILED_PRECONDITION when nobody would be left to administer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetUserPassword(self, request, context):
+        """Returns a code that sets a new password once, to be handed to the person by other means. A code made before is no
+        longer good. NOT_FOUND when there is no account of this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,6 +206,16 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.GetCurrentUser,
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
+            ),
+            'UpdateCurrentUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCurrentUser,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.UpdateCurrentUserRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
+            ),
+            'DeleteCurrentUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCurrentUser,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.DeleteCurrentUserRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.DeleteCurrentUserResponse.SerializeToString,
             ),
             'ChangePassword': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangePassword,
@@ -131,10 +232,35 @@ def add_UserServiceServicer_to_server(servicer, server):
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.RevokeSessionResponse.SerializeToString,
             ),
+            'ResolveUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveUser,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResolveUserRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
+            ),
+            'ListUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUsers,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersResponse.SerializeToString,
+            ),
             'GetUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUser,
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetUserRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
+            ),
+            'LookupUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.LookupUsers,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.LookupUsersRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.LookupUsersResponse.SerializeToString,
+            ),
+            'UpdateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateUser,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.UpdateUserRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
+            ),
+            'ResetUserPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetUserPassword,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResetUserPasswordRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResetUserPasswordResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -165,6 +291,60 @@ class UserService:
             '/taskmanager.auth.v1.UserService/GetCurrentUser',
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetCurrentUserRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCurrentUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/UpdateCurrentUser',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.UpdateCurrentUserRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCurrentUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/DeleteCurrentUser',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.DeleteCurrentUserRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.DeleteCurrentUserResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -257,6 +437,60 @@ class UserService:
             _registered_method=True)
 
     @staticmethod
+    def ResolveUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/ResolveUser',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResolveUserRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/ListUsers',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetUser(request,
             target,
             options=(),
@@ -273,6 +507,87 @@ class UserService:
             '/taskmanager.auth.v1.UserService/GetUser',
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.GetUserRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LookupUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/LookupUsers',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.LookupUsersRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.LookupUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/UpdateUser',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.UpdateUserRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetUserPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/ResetUserPassword',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResetUserPasswordRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResetUserPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

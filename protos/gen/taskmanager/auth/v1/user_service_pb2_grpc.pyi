@@ -37,6 +37,15 @@ class UserServiceStub:
     def __new__(cls, channel: _aio.Channel) -> UserServiceAsyncStub: ...
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.GetCurrentUserRequest, _user_pb2.User]
     """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token."""
+    UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]
+    """Changes the caller's own account and returns it. Only what is sent is changed; an email only with the current
+    password. INVALID_ARGUMENT names what is wrong, ALREADY_EXISTS says that the username or the email is taken,
+    RESOURCE_EXHAUSTED comes with a time to wait as at Login.
+    """
+    DeleteCurrentUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.DeleteCurrentUserRequest, _user_service_pb2.DeleteCurrentUserResponse]
+    """Deletes the caller's own account: its name, email and password are gone and its sessions end; its id stays in the
+    history of tasks. FAILED_PRECONDITION for the last admin.
+    """
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]
     """Changes the caller's password, ends all their other sessions and returns new tokens for this one: the old ones
     are no longer good. INVALID_ARGUMENT when a password is missing, the current one is wrong or the new one is not
@@ -50,9 +59,26 @@ class UserServiceStub:
     """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
     session that still runs.
     """
-    GetUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]
+    ResolveUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ResolveUserRequest, _user_pb2.User]
     """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
     unless exactly one of the two is given.
+    """
+    ListUsers: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]
+    """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
+    GetUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]
+    """Returns an account. NOT_FOUND when there is none of this id, or no longer."""
+    LookupUsers: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.LookupUsersRequest, _user_service_pb2.LookupUsersResponse]
+    """Finds accounts in use whose username begins with a text, regardless of letter case; the one of exactly this name
+    first. INVALID_ARGUMENT without a text.
+    """
+    UpdateUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_pb2.User]
+    """Changes an account's role, or disables or enables it, and returns it. Only what is sent is changed. Its access
+    tokens end within seconds; a new role is in the next ones, a disabled account gets none and its sessions end.
+    NOT_FOUND when there is none of this id, FAILED_PRECONDITION when nobody would be left to administer.
+    """
+    ResetUserPassword: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ResetUserPasswordRequest, _user_service_pb2.ResetUserPasswordResponse]
+    """Returns a code that sets a new password once, to be handed to the person by other means. A code made before is no
+    longer good. NOT_FOUND when there is no account of this id.
     """
 
 @_typing.type_check_only
@@ -62,6 +88,15 @@ class UserServiceAsyncStub(UserServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetCurrentUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token."""
+    UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]  # type: ignore[assignment]
+    """Changes the caller's own account and returns it. Only what is sent is changed; an email only with the current
+    password. INVALID_ARGUMENT names what is wrong, ALREADY_EXISTS says that the username or the email is taken,
+    RESOURCE_EXHAUSTED comes with a time to wait as at Login.
+    """
+    DeleteCurrentUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteCurrentUserRequest, _user_service_pb2.DeleteCurrentUserResponse]  # type: ignore[assignment]
+    """Deletes the caller's own account: its name, email and password are gone and its sessions end; its id stays in the
+    history of tasks. FAILED_PRECONDITION for the last admin.
+    """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Changes the caller's password, ends all their other sessions and returns new tokens for this one: the old ones
     are no longer good. INVALID_ARGUMENT when a password is missing, the current one is wrong or the new one is not
@@ -75,9 +110,26 @@ class UserServiceAsyncStub(UserServiceStub):
     """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
     session that still runs.
     """
-    GetUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]  # type: ignore[assignment]
+    ResolveUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ResolveUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
     unless exactly one of the two is given.
+    """
+    ListUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]  # type: ignore[assignment]
+    """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
+    GetUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]  # type: ignore[assignment]
+    """Returns an account. NOT_FOUND when there is none of this id, or no longer."""
+    LookupUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.LookupUsersRequest, _user_service_pb2.LookupUsersResponse]  # type: ignore[assignment]
+    """Finds accounts in use whose username begins with a text, regardless of letter case; the one of exactly this name
+    first. INVALID_ARGUMENT without a text.
+    """
+    UpdateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_pb2.User]  # type: ignore[assignment]
+    """Changes an account's role, or disables or enables it, and returns it. Only what is sent is changed. Its access
+    tokens end within seconds; a new role is in the next ones, a disabled account gets none and its sessions end.
+    NOT_FOUND when there is none of this id, FAILED_PRECONDITION when nobody would be left to administer.
+    """
+    ResetUserPassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ResetUserPasswordRequest, _user_service_pb2.ResetUserPasswordResponse]  # type: ignore[assignment]
+    """Returns a code that sets a new password once, to be handed to the person by other means. A code made before is no
+    longer good. NOT_FOUND when there is no account of this id.
     """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -90,6 +142,27 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
         """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token."""
+
+    @_abc_1.abstractmethod
+    def UpdateCurrentUser(
+        self,
+        request: _user_service_pb2.UpdateCurrentUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
+        """Changes the caller's own account and returns it. Only what is sent is changed; an email only with the current
+        password. INVALID_ARGUMENT names what is wrong, ALREADY_EXISTS says that the username or the email is taken,
+        RESOURCE_EXHAUSTED comes with a time to wait as at Login.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteCurrentUser(
+        self,
+        request: _user_service_pb2.DeleteCurrentUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.DeleteCurrentUserResponse, _abc.Awaitable[_user_service_pb2.DeleteCurrentUserResponse]]:
+        """Deletes the caller's own account: its name, email and password are gone and its sessions end; its id stays in the
+        history of tasks. FAILED_PRECONDITION for the last admin.
+        """
 
     @_abc_1.abstractmethod
     def ChangePassword(
@@ -123,13 +196,60 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ResolveUser(
+        self,
+        request: _user_service_pb2.ResolveUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
+        """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
+        unless exactly one of the two is given.
+        """
+
+    @_abc_1.abstractmethod
+    def ListUsers(
+        self,
+        request: _user_service_pb2.ListUsersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.ListUsersResponse, _abc.Awaitable[_user_service_pb2.ListUsersResponse]]:
+        """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
+
+    @_abc_1.abstractmethod
     def GetUser(
         self,
         request: _user_service_pb2.GetUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
-        """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
-        unless exactly one of the two is given.
+        """Returns an account. NOT_FOUND when there is none of this id, or no longer."""
+
+    @_abc_1.abstractmethod
+    def LookupUsers(
+        self,
+        request: _user_service_pb2.LookupUsersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.LookupUsersResponse, _abc.Awaitable[_user_service_pb2.LookupUsersResponse]]:
+        """Finds accounts in use whose username begins with a text, regardless of letter case; the one of exactly this name
+        first. INVALID_ARGUMENT without a text.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateUser(
+        self,
+        request: _user_service_pb2.UpdateUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
+        """Changes an account's role, or disables or enables it, and returns it. Only what is sent is changed. Its access
+        tokens end within seconds; a new role is in the next ones, a disabled account gets none and its sessions end.
+        NOT_FOUND when there is none of this id, FAILED_PRECONDITION when nobody would be left to administer.
+        """
+
+    @_abc_1.abstractmethod
+    def ResetUserPassword(
+        self,
+        request: _user_service_pb2.ResetUserPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.ResetUserPasswordResponse, _abc.Awaitable[_user_service_pb2.ResetUserPasswordResponse]]:
+        """Returns a code that sets a new password once, to be handed to the person by other means. A code made before is no
+        longer good. NOT_FOUND when there is no account of this id.
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

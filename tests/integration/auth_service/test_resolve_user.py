@@ -15,7 +15,7 @@ async def reader(door) -> tuple[tuple[str, str], ...]:
 async def test_an_account_is_found_by_id_and_by_username_in_any_case(door):
     sonu, metadata = await door.register("Sonu", email="sonu@example.com"), await reader(door)
     for names in ({"id": sonu.id}, {"username": "sONU"}):
-        assert await door.users.GetUser(user_service_pb2.GetUserRequest(**names), metadata=metadata) == sonu
+        assert await door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata) == sonu
 
 
 async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, databases):
@@ -23,7 +23,7 @@ async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, dat
     with psycopg.connect(databases.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true")
     for names in ({"id": sonu.id}, {"username": "sonu"}, {"username": "nobody"}):
-        status = await refused(door.users.GetUser(user_service_pb2.GetUserRequest(**names), metadata=metadata))
+        status = await refused(door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata))
         assert (status.code, status.reason) == (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 
 
@@ -37,14 +37,14 @@ async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, dat
     ],
 )
 async def test_exactly_one_name_that_can_be_one_is_asked_for(door, names, reason):
-    call = door.users.GetUser(user_service_pb2.GetUserRequest(**names), metadata=await reader(door))
+    call = door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=await reader(door))
     status = await refused(call)
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
 
 
 async def test_a_user_may_not_look_others_up(door):
     sonu = await door.register()
-    call = door.users.GetUser(
-        user_service_pb2.GetUserRequest(id=sonu.id), metadata=bearer((await door.login()).access_token)
+    call = door.users.ResolveUser(
+        user_service_pb2.ResolveUserRequest(id=sonu.id), metadata=bearer((await door.login()).access_token)
     )
     assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED

@@ -1,0 +1,52 @@
+"""Accounts that are changed, deleted and given a new password by a code.
+
+Revision ID: 0004
+"""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("""
+        ALTER TABLE auth.users
+            ADD COLUMN deleted_at timestamptz,
+            ALTER COLUMN username_key DROP NOT NULL,
+            ALTER COLUMN email_key DROP NOT NULL,
+            ADD CONSTRAINT users_deleted_have_no_name CHECK (
+                CASE WHEN deleted_at IS NULL THEN username_key IS NOT NULL AND email_key IS NOT NULL
+                ELSE username_key IS NULL AND email_key IS NULL AND username = '' AND email = '' AND password_hash = ''
+                END
+            );
+        CREATE INDEX users_by_username_prefix ON auth.users (username_key text_pattern_ops);
+        CREATE INDEX users_by_role ON auth.users (role) WHERE role <> 'user';
+        COMMENT ON COLUMN auth.users.deleted_at IS
+            'The id stays, for the history of tasks; everything that tells who it was is gone';
+
+        CREATE TABLE auth.password_resets (
+            user_id    uuid        CONSTRAINT password_resets_pkey PRIMARY KEY
+                       CONSTRAINT password_resets_user_exists REFERENCES auth.users ON DELETE CASCADE,
+            digest     bytea       NOT NULL CONSTRAINT password_resets_digest_unique UNIQUE
+                       CONSTRAINT password_resets_digest_is_sha256 CHECK (length(digest) = 32),
+            expires_at timestamptz NOT NULL
+        );
+    """)
+    op.execute("""
+        GRANT UPDATE (username, username_key, email, email_key, role, disabled, deleted_at) ON auth.users TO auth_app;
+        GRANT SELECT, INSERT, UPDATE (digest, expires_at), DELETE ON auth.password_resets TO auth_app;
+    """)
+
+
+def downgrade() -> None:
+    op.execute("""
+        DROP TABLE auth.password_resets;
+        DROP INDEX auth.users_by_username_prefix, auth.users_by_role;
+        REVOKE UPDATE (username, username_key, email, email_key, role, disabled) ON auth.users FROM auth_app;
+        DELETE FROM auth.users WHERE deleted_at IS NOT NULL;
+        ALTER TABLE auth.users
+            DROP COLUMN deleted_at, ALTER COLUMN username_key SET NOT NULL, ALTER COLUMN email_key SET NOT NULL;
+    """)

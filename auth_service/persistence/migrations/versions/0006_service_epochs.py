@@ -1,0 +1,28 @@
+"""Service accounts whose tokens can be ended.
+
+Revision ID: 0006
+"""
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("""
+        ALTER TABLE auth.service_accounts
+            ADD COLUMN epoch bigint NOT NULL DEFAULT 0 CONSTRAINT service_accounts_epoch_counts_up CHECK (epoch >= 0);
+        COMMENT ON COLUMN auth.service_accounts.epoch IS
+            'Rises when scopes, secret or disabled change: tokens of an older epoch are no longer good';
+        GRANT UPDATE (disabled, epoch) ON auth.service_accounts TO auth_app;
+    """)
+
+
+def downgrade() -> None:
+    op.execute("""
+        REVOKE UPDATE (disabled) ON auth.service_accounts FROM auth_app;
+        ALTER TABLE auth.service_accounts DROP COLUMN epoch;
+    """)

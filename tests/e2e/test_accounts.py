@@ -1,0 +1,56 @@
+"""Accounts over REST, as people and admins use them."""
+
+import secrets
+
+import pytest
+
+
+@pytest.fixture
+def admin(stack):
+    account = stack.endpoints["admin"]
+    return stack.api.login(account["email"], account["password"])
+
+
+def test_an_admin_finds_an_account_and_changes_what_it_may_do(stack, person, admin):
+    me = person.http.get("/api/v1/me").json()
+    found = admin.get("/api/v1/users", params={"q": me["username"]}).json()
+    assert found == {"users": [me], "next_page_token": ""}
+    assert admin.get(f"/api/v1/users/{person.id}").json() == me
+    changed = admin.patch(f"/api/v1/users/{person.id}", json={"role": "manager"})
+    assert (changed.status_code, changed.json()["role"]) == (200, "manager")
+    for body in ({"role": "ADMIN"}, {"role": ["admin"]}, {"role": 3}, {"disabled": "yes"}, {"email": "x@example.com"}):
+        assert admin.patch(f"/api/v1/users/{person.id}", json=body).status_code == 400, body
+    twice = b'{"role": "user", "role": "admin"}'
+    assert admin.patch(f"/api/v1/users/{person.id}", content=twice).status_code == 400
+
+
+def test_who_is_no_admin_administers_nothing(person):
+    for method, path in [
+        ("GET", "/api/v1/users"),
+        ("GET", f"/api/v1/users/{person.id}"),
+        ("PATCH", f"/api/v1/users/{person.id}"),
+        ("POST", f"/api/v1/users/{person.id}:resetPassword"),
+    ]:
+        assert person.http.request(method, path, json={} if method != "GET" else None).status_code == 403
+
+
+def test_people_find_each_other_by_name(stack, person):
+    name = person.http.get("/api/v1/me").json()["username"]
+    found = stack.api.person().http.get("/api/v1/users:lookup", params={"q": name.upper()}).json()
+    assert found == {"users": [{"id": person.id, "username": name}]}
+
+
+def test_a_forgotten_password_is_reset_by_a_code(stack, person, admin):
+    email = person.http.get("/api/v1/me").json()["email"]
+    made = admin.post(f"/api/v1/users/{person.id}:resetPassword").json()
+    body = {"reset_code": made["reset_code"], "new_password": "test456"}
+    assert admin.post("/api/v1/password:reset", json=body).status_code == 200
+    assert admin.post("/api/v1/password:reset", json=body).status_code == 401
+    assert stack.api.login(email, "test456").get("/api/v1/me").status_code == 200
+
+
+def test_i_rename_and_delete_my_account(person):
+    name = f"renamed-{secrets.token_hex(4)}"
+    assert person.http.patch("/api/v1/me", json={"username": name}).json()["username"] == name
+    assert person.http.delete("/api/v1/me").json() == {}
+    assert person.http.get("/api/v1/me").status_code == 401
