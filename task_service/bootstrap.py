@@ -38,6 +38,7 @@ from task_service.transport.import_servicer import ImportServicer
 from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.status import STATUS
 from task_service.transport.task_servicer import HistoryServicer, TaskServicer
+from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.usecases.changes import KEPT_FOR, Changes
 from task_service.usecases.dispatch import WakeWorkers
 from task_service.usecases.history import ListTaskEvents
@@ -118,14 +119,20 @@ class Wiring:
 
     def _tasks(self) -> TaskServicer:
         changes = Changes(begin=self._begin, read=self._read, now=_now, new_id=uuid7)
+        create_task = CreateTask(changes=changes, people=self._people)
+        update_task = UpdateTask(changes=changes, people=self._people)
+        delete_task = DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_days))
         return TaskServicer(
-            create_task=CreateTask(changes=changes, people=self._people),
+            create_task=create_task,
             get_task=GetTask(read=self._read),
             list_tasks=ListTasks(read=self._read, now=_now),
-            update_task=UpdateTask(changes=changes, people=self._people),
-            delete_task=DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_days)),
+            update_task=update_task,
+            delete_task=delete_task,
             undelete_task=UndeleteTask(changes=changes),
             purge_task=PurgeTask(changes=changes),
+            batch_create_tasks=BatchCreateTasks(changes=changes, create_task=create_task),
+            batch_update_tasks=BatchUpdateTasks(changes=changes, update_task=update_task),
+            batch_delete_tasks=BatchDeleteTasks(changes=changes, delete_task=delete_task),
         )
 
     def _imports(self) -> ImportServicer:

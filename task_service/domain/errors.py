@@ -47,6 +47,26 @@ class IdempotencyKeyReused(DomainError):
     field = "idempotency_key"
 
 
+class EmptyBatch(Invalid):
+    """A batch holds at least one request."""
+
+    field = "requests"
+
+
+class TooManyInBatch(Invalid):
+    """The batch holds {count} requests, more than {limit}."""
+
+    field = "requests"
+
+
+class TwiceInBatch(Invalid):
+    """Another request of the batch is about the same task."""
+
+
+class KeyInBatch(Invalid):
+    """In a batch the idempotency key is the batch's, not a single request's."""
+
+
 class OwnerNotYours(DomainError):
     """Only a manager, an admin or a service may name another owner."""
 

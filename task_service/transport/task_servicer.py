@@ -12,13 +12,16 @@ from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
 from task_service.transport.translate import (
+    deletion_from_proto,
     draft_from_proto,
     event_to_proto,
     once_from_proto,
+    placed_all,
     query_from_proto,
     task_to_proto,
     update_from_proto,
 )
+from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.usecases.history import ListTaskEvents
 from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, PurgeTask, UndeleteTask
@@ -37,7 +40,13 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         delete_task: DeleteTask,
         undelete_task: UndeleteTask,
         purge_task: PurgeTask,
+        batch_create_tasks: BatchCreateTasks,
+        batch_update_tasks: BatchUpdateTasks,
+        batch_delete_tasks: BatchDeleteTasks,
     ) -> None:
+        self._batch_create_tasks = batch_create_tasks
+        self._batch_update_tasks = batch_update_tasks
+        self._batch_delete_tasks = batch_delete_tasks
         self._create_task = create_task
         self._get_task = get_task
         self._list_tasks = list_tasks
@@ -81,6 +90,27 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     ) -> task_service_pb2.PurgeTaskResponse:
         await self._purge_task(current_caller(), parse_id(request.id, field="id"), once_from_proto(request))
         return task_service_pb2.PurgeTaskResponse()
+
+    async def BatchCreateTasks(
+        self, request: task_service_pb2.BatchCreateTasksRequest, context: Context
+    ) -> task_service_pb2.BatchCreateTasksResponse:
+        drafts = placed_all(request.requests, lambda one: draft_from_proto(one.task))
+        tasks = await self._batch_create_tasks(current_caller(), drafts, once_from_proto(request))
+        return task_service_pb2.BatchCreateTasksResponse(tasks=map(task_to_proto, tasks))
+
+    async def BatchUpdateTasks(
+        self, request: task_service_pb2.BatchUpdateTasksRequest, context: Context
+    ) -> task_service_pb2.BatchUpdateTasksResponse:
+        updates = placed_all(request.requests, update_from_proto)
+        tasks = await self._batch_update_tasks(current_caller(), updates, once_from_proto(request))
+        return task_service_pb2.BatchUpdateTasksResponse(tasks=map(task_to_proto, tasks))
+
+    async def BatchDeleteTasks(
+        self, request: task_service_pb2.BatchDeleteTasksRequest, context: Context
+    ) -> task_service_pb2.BatchDeleteTasksResponse:
+        deletions = placed_all(request.requests, deletion_from_proto)
+        tasks = await self._batch_delete_tasks(current_caller(), deletions, once_from_proto(request))
+        return task_service_pb2.BatchDeleteTasksResponse(tasks=map(task_to_proto, tasks))
 
 
 class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):

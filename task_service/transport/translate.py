@@ -2,7 +2,9 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -10,18 +12,27 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.kernel import Caller, parse_id
-from task_service.domain.errors import InvalidIdempotencyKey, MalformedBatch, MalformedTime
+from chassis.kernel import Caller, parse_id, refuse
+from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, MalformedBatch, MalformedTime
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
 from task_service.domain.query import Deleted, Moments, QueryDraft, TaskQuery
 from task_service.domain.rows import Batch, Defect
 from task_service.domain.task import Task, TaskDraft
 from task_service.domain.values import Priority, Status
+from task_service.usecases.batches import Deletion, placed
 from task_service.usecases.ports import Once
 from task_service.usecases.tasks import Update
 
 LONGEST_IDEMPOTENCY_KEY = 128
+
+Converted = TypeVar("Converted")
+Request = TypeVar(
+    "Request",
+    task_service_pb2.CreateTaskRequest,
+    task_service_pb2.UpdateTaskRequest,
+    task_service_pb2.DeleteTaskRequest,
+)
 
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
@@ -77,6 +88,32 @@ def once_from_proto(request: Message) -> Once | None:
     asked.ClearField("idempotency_key")
     content = asked.DESCRIPTOR.full_name.encode() + b" " + asked.SerializeToString(deterministic=True)
     return Once(key, hashlib.sha256(content).digest())
+
+
+def batch_requests(requests: Iterable[Request]) -> list[Request]:
+    """The requests of a batch. KeyInBatch where one has a key of its own, which would mean nothing."""
+    found = list(requests)
+    refuse(
+        [
+            KeyInBatch(field=f"requests[{place}].idempotency_key")
+            for place, request in enumerate(found)
+            if request.idempotency_key
+        ]
+    )
+    return found
+
+
+def placed_all(requests: Iterable[Request], convert: Callable[[Request], Converted]) -> list[Converted]:
+    """Every request converted; what is wrong with one names its place."""
+    converted = []
+    for place, request in enumerate(batch_requests(requests)):
+        with placed(place):
+            converted.append(convert(request))
+    return converted
+
+
+def deletion_from_proto(request: task_service_pb2.DeleteTaskRequest) -> Deletion:
+    return Deletion(parse_id(request.id, field="id"), request.etag)
 
 
 def update_from_proto(request: task_service_pb2.UpdateTaskRequest) -> Update:

@@ -91,5 +91,8 @@ def test_only_what_is_read_by_get_may_be_repeated():
         "UpdateTask",
         "UndeleteTask",
         "PurgeTask",
+        "BatchCreateTasks",
+        "BatchUpdateTasks",
+        "BatchDeleteTasks",
         "UploadImport",
     }

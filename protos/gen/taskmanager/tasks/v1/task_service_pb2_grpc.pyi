@@ -67,6 +67,18 @@ class TaskServiceStub:
     """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
     none.
     """
+    BatchCreateTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchCreateTasksRequest, _task_service_pb2.BatchCreateTasksResponse]
+    """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
+    names the request that it is about, such as requests[3].task.title.
+    """
+    BatchUpdateTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpdateTasksRequest, _task_service_pb2.BatchUpdateTasksResponse]
+    """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
+    names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+    """
+    BatchDeleteTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]
+    """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
+    DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+    """
 
 @_typing.type_check_only
 class TaskServiceAsyncStub(TaskServiceStub):
@@ -105,6 +117,18 @@ class TaskServiceAsyncStub(TaskServiceStub):
     PurgeTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.PurgeTaskRequest, _task_service_pb2.PurgeTaskResponse]  # type: ignore[assignment]
     """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
     none.
+    """
+    BatchCreateTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchCreateTasksRequest, _task_service_pb2.BatchCreateTasksResponse]  # type: ignore[assignment]
+    """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
+    names the request that it is about, such as requests[3].task.title.
+    """
+    BatchUpdateTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpdateTasksRequest, _task_service_pb2.BatchUpdateTasksResponse]  # type: ignore[assignment]
+    """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
+    names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+    """
+    BatchDeleteTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]  # type: ignore[assignment]
+    """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
+    DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -183,6 +207,36 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.PurgeTaskResponse, _abc.Awaitable[_task_service_pb2.PurgeTaskResponse]]:
         """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
         none.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchCreateTasks(
+        self,
+        request: _task_service_pb2.BatchCreateTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchCreateTasksResponse, _abc.Awaitable[_task_service_pb2.BatchCreateTasksResponse]]:
+        """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
+        names the request that it is about, such as requests[3].task.title.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchUpdateTasks(
+        self,
+        request: _task_service_pb2.BatchUpdateTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchUpdateTasksResponse, _abc.Awaitable[_task_service_pb2.BatchUpdateTasksResponse]]:
+        """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
+        names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchDeleteTasks(
+        self,
+        request: _task_service_pb2.BatchDeleteTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchDeleteTasksResponse, _abc.Awaitable[_task_service_pb2.BatchDeleteTasksResponse]]:
+        """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
+        DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
