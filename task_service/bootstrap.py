@@ -34,14 +34,15 @@ from task_service.clients.wake_ups import CeleryWakeUps
 from task_service.persistence.signals import PostgresSignals
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
+from task_service.transport.history_servicer import HistoryServicer
 from task_service.transport.import_servicer import ImportServicer
 from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.status import STATUS
-from task_service.transport.task_servicer import HistoryServicer, TaskServicer
+from task_service.transport.task_servicer import TaskServicer
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.usecases.changes import KEPT_FOR, Changes
 from task_service.usecases.dispatch import WakeWorkers
-from task_service.usecases.history import ListTaskEvents
+from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
 from task_service.usecases.imports import GetImport, ListImportErrors, ListImports, WatchImport
 from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
 from task_service.usecases.ports import ImportSignals, ObjectStore, People, Reading, UnitOfWork, WakeUps
@@ -103,7 +104,11 @@ class Wiring:
             Registration(
                 history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
                 history_service_pb2_grpc.add_HistoryServiceServicer_to_server,
-                HistoryServicer(list_task_events=ListTaskEvents(read=self._read)),
+                HistoryServicer(
+                    list_task_events=ListTaskEvents(read=self._read),
+                    list_events=ListEvents(read=self._read),
+                    watch_events=WatchEvents(read=self._read, pause=asyncio.sleep, draining=self.draining.is_set),
+                ),
             ),
             Registration(
                 import_service_pb2.DESCRIPTOR.services_by_name["ImportService"],

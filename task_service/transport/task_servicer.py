@@ -1,28 +1,20 @@
-"""TaskService and HistoryService on the wire."""
+"""TaskService on the wire."""
 
-from taskmanager.tasks.v1 import (
-    history_service_pb2,
-    history_service_pb2_grpc,
-    task_pb2,
-    task_service_pb2,
-    task_service_pb2_grpc,
-)
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
+from task_service.transport.queries import query_from_proto
 from task_service.transport.translate import (
     deletion_from_proto,
     draft_from_proto,
-    event_to_proto,
     once_from_proto,
     placed_all,
-    query_from_proto,
     task_to_proto,
     update_from_proto,
 )
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
-from task_service.usecases.history import ListTaskEvents
 from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, PurgeTask, UndeleteTask
 
@@ -111,21 +103,3 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         deletions = placed_all(request.requests, deletion_from_proto)
         tasks = await self._batch_delete_tasks(current_caller(), deletions, once_from_proto(request))
         return task_service_pb2.BatchDeleteTasksResponse(tasks=map(task_to_proto, tasks))
-
-
-class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
-    """History."""
-
-    def __init__(self, *, list_task_events: ListTaskEvents) -> None:
-        self._list_task_events = list_task_events
-
-    async def ListTaskEvents(
-        self, request: history_service_pb2.ListTaskEventsRequest, context: Context
-    ) -> history_service_pb2.ListTaskEventsResponse:
-        caller = current_caller()
-        task_id = parse_id(request.task_id, field="task_id")
-        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"events {caller.id} {task_id}")
-        page = await self._list_task_events(caller, task_id, wanted)
-        return history_service_pb2.ListTaskEventsResponse(
-            events=map(event_to_proto, page.items), next_page_token=page.next_token
-        )

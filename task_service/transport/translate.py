@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,11 +12,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.kernel import Caller, parse_id, refuse
-from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, MalformedBatch, MalformedTime
+from chassis.kernel import parse_id, refuse
+from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, MalformedBatch
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
-from task_service.domain.query import Deleted, Moments, QueryDraft, TaskQuery
 from task_service.domain.rows import Batch, Defect
 from task_service.domain.task import Task, TaskDraft
 from task_service.domain.values import Priority, Status
@@ -37,11 +36,12 @@ Request = TypeVar(
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 _ACTION = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
+ACTION_OF: dict[int, Action] = {number: action for action, number in _ACTION.items()}
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _ACTOR_ROLE = history_service_pb2.TaskEvent.ActorRole
 
-_STATUS_WORD: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
-_PRIORITY_WORD: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
+STATUS_WORD: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
+PRIORITY_WORD: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
 
 
 def optional_id(text: str, *, field: str) -> UUID | None:
@@ -61,8 +61,8 @@ def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
     return TaskDraft(
         task.title,
         task.description,
-        _STATUS_WORD.get(task.status, str(task.status)),
-        _PRIORITY_WORD.get(task.priority, str(task.priority)),
+        STATUS_WORD.get(task.status, str(task.status)),
+        PRIORITY_WORD.get(task.priority, str(task.priority)),
         task.due_date,
         task.external_id,
         task.assignee_id,
@@ -145,38 +145,6 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         purge_at=timestamp(task.purge_at),
         etag=task.etag,
     )
-
-
-def query_from_proto(request: task_service_pb2.ListTasksRequest, caller: Caller) -> TaskQuery:
-    """Which tasks to list, within the caller's sight. Invalid names all that is wrong; OwnerNotYours."""
-    shown = Deleted.SHOWN if request.show_deleted else Deleted.HIDDEN
-    return QueryDraft(
-        owner_id=request.owner_id,
-        statuses=[_STATUS_WORD.get(number, "") for number in request.status],
-        priorities=[_PRIORITY_WORD.get(number, "") for number in request.priority],
-        labels_any=request.labels_any,
-        labels_all=request.labels_all,
-        assignee_id=request.assignee_id,
-        import_id=request.import_id,
-        due_before=request.due_before,
-        due_after=request.due_after,
-        moments=Moments(**{name: _moment(request, name) for name in Moments._fields}),
-        overdue=request.overdue,
-        q=request.q,
-        deleted=Deleted.ALONE if request.only_deleted else shown,
-        order_by=request.order_by,
-    ).checked(caller)
-
-
-def _moment(message: Message, field: str) -> datetime | None:
-    """A time of a message. MalformedTime for one outside the years 1 to 9999."""
-    if not message.HasField(field):
-        return None
-    try:
-        found: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise MalformedTime(field=field) from None
-    return found
 
 
 def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
