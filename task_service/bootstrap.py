@@ -46,7 +46,7 @@ from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvent
 from task_service.usecases.imports import GetImport, ListImportErrors, ListImports, WatchImport
 from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
 from task_service.usecases.ports import ImportSignals, ObjectStore, People, Reading, UnitOfWork, WakeUps
-from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
+from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
 from task_service.usecases.uploads import SweepUploads, UploadImport
 
@@ -135,6 +135,7 @@ class Wiring:
             delete_task=delete_task,
             undelete_task=UndeleteTask(changes=changes),
             purge_task=PurgeTask(changes=changes),
+            get_task_stats=GetTaskStats(read=self._read, now=_now),
             batch_create_tasks=BatchCreateTasks(changes=changes, create_task=create_task),
             batch_update_tasks=BatchUpdateTasks(changes=changes, update_task=update_task),
             batch_delete_tasks=BatchDeleteTasks(changes=changes, delete_task=delete_task),

@@ -175,6 +175,12 @@ class InvalidCursor(Invalid):
     field = "cursor"
 
 
+class DaysOutOfRange(Invalid):
+    """Days are 1 to {limit}."""
+
+    field = "days"
+
+
 class MalformedTime(Invalid):
     """A time is in the years 1 to 9999."""
 

@@ -35,6 +35,11 @@ def query_from_proto(request: task_service_pb2.ListTasksRequest, caller: Caller)
     ).checked(caller)
 
 
+def sight_from_proto(owner_id: str, caller: Caller) -> TaskQuery:
+    """All live tasks of whom the caller names, within the caller's sight. MalformedId, OwnerNotYours."""
+    return QueryDraft(owner_id=owner_id, moments=Moments()).checked(caller)
+
+
 def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> EventQuery:
     """Which events to list, or all that is wrong with that."""
     wrong: list[Invalid] = []

@@ -5,17 +5,18 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_gr
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
-from task_service.transport.queries import query_from_proto
+from task_service.transport.queries import query_from_proto, sight_from_proto
 from task_service.transport.translate import (
     deletion_from_proto,
     draft_from_proto,
     once_from_proto,
     placed_all,
+    stats_to_proto,
     task_to_proto,
     update_from_proto,
 )
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
-from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
+from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, PurgeTask, UndeleteTask
 
 
@@ -32,6 +33,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         delete_task: DeleteTask,
         undelete_task: UndeleteTask,
         purge_task: PurgeTask,
+        get_task_stats: GetTaskStats,
         batch_create_tasks: BatchCreateTasks,
         batch_update_tasks: BatchUpdateTasks,
         batch_delete_tasks: BatchDeleteTasks,
@@ -46,6 +48,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self._delete_task = delete_task
         self._undelete_task = undelete_task
         self._purge_task = purge_task
+        self._get_task_stats = get_task_stats
 
     async def CreateTask(self, request: task_service_pb2.CreateTaskRequest, context: Context) -> task_pb2.Task:
         draft = draft_from_proto(request.task)
@@ -82,6 +85,12 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     ) -> task_service_pb2.PurgeTaskResponse:
         await self._purge_task(current_caller(), parse_id(request.id, field="id"), once_from_proto(request))
         return task_service_pb2.PurgeTaskResponse()
+
+    async def GetTaskStats(
+        self, request: task_service_pb2.GetTaskStatsRequest, context: Context
+    ) -> task_service_pb2.TaskStats:
+        query = sight_from_proto(request.owner_id, current_caller())
+        return stats_to_proto(*await self._get_task_stats(query, request.days))
 
     async def BatchCreateTasks(
         self, request: task_service_pb2.BatchCreateTasksRequest, context: Context

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, Malfor
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
 from task_service.domain.rows import Batch, Defect
+from task_service.domain.stats import Stats
 from task_service.domain.task import Task, TaskDraft
 from task_service.domain.values import Priority, Status
 from task_service.usecases.batches import Deletion, placed
@@ -144,6 +145,18 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         deleted_at=timestamp(task.deleted_at),
         purge_at=timestamp(task.purge_at),
         etag=task.etag,
+    )
+
+
+def stats_to_proto(stats: Stats, days: Iterable[date]) -> task_service_pb2.TaskStats:
+    return task_service_pb2.TaskStats(
+        total=sum(stats.by_status.values()),
+        **{status.value: count for status, count in stats.by_status.items()},
+        overdue=stats.overdue,
+        completed_per_day=[
+            task_service_pb2.TaskStats.CompletedDay(date=day.isoformat(), count=stats.completed_on.get(day, 0))
+            for day in days
+        ],
     )
 
 

@@ -14,6 +14,7 @@ from task_service.domain.history import TaskEvent
 from task_service.domain.imports import Checkpoint, Failure, Import, IngestContext, Lease, NewImport, RowError, State
 from task_service.domain.query import TaskQuery
 from task_service.domain.rows import Outcome
+from task_service.domain.stats import Stats
 from task_service.domain.task import Task
 
 
@@ -43,6 +44,9 @@ class Tasks(Protocol):
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
         """A page of a list; `today` is what overdue is against."""
+
+    async def stats(self, query: TaskQuery, first: date, today: date) -> Stats:
+        """Counts of the live tasks in a query's sight; completions from the first day on."""
 
     async def count(self, query: TaskQuery, today: date) -> int:
         """How many tasks all pages of a list hold together."""

@@ -51,6 +51,11 @@ class TaskServiceStub:
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
                 _registered_method=True)
+        self.GetTaskStats = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/GetTaskStats',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.GetTaskStatsRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.TaskStats.FromString,
+                _registered_method=True)
         self.UpdateTask = channel.unary_unary(
                 '/taskmanager.tasks.v1.TaskService/UpdateTask',
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
@@ -114,6 +119,15 @@ class TaskServiceServicer:
         service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
         names every parameter that is wrong, a page token that belongs to another caller or another query among them.
         PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTaskStats(self, request, context):
+        """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+        another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+        user asks for another owner's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -195,6 +209,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ListTasks,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'GetTaskStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaskStats,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.GetTaskStatsRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.TaskStats.SerializeToString,
             ),
             'UpdateTask': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateTask,
@@ -314,6 +333,33 @@ class TaskService:
             '/taskmanager.tasks.v1.TaskService/ListTasks',
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaskStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/GetTaskStats',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.GetTaskStatsRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.TaskStats.FromString,
             options,
             channel_credentials,
             insecure,

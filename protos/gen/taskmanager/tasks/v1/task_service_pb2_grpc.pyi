@@ -48,6 +48,11 @@ class TaskServiceStub:
     names every parameter that is wrong, a page token that belongs to another caller or another query among them.
     PERMISSION_DENIED when a user asks for another owner's tasks.
     """
+    GetTaskStats: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]
+    """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+    another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+    user asks for another owner's.
+    """
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
     """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
     and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
@@ -98,6 +103,11 @@ class TaskServiceAsyncStub(TaskServiceStub):
     service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
     names every parameter that is wrong, a page token that belongs to another caller or another query among them.
     PERMISSION_DENIED when a user asks for another owner's tasks.
+    """
+    GetTaskStats: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]  # type: ignore[assignment]
+    """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+    another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+    user asks for another owner's.
     """
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
@@ -164,6 +174,17 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
         names every parameter that is wrong, a page token that belongs to another caller or another query among them.
         PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTaskStats(
+        self,
+        request: _task_service_pb2.GetTaskStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.TaskStats, _abc.Awaitable[_task_service_pb2.TaskStats]]:
+        """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+        another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+        user asks for another owner's.
         """
 
     @_abc_1.abstractmethod
