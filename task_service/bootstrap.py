@@ -34,13 +34,15 @@ from task_service.clients.wake_ups import CeleryWakeUps
 from task_service.persistence.signals import PostgresSignals
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
+from task_service.transport.history_servicer import HistoryServicer
 from task_service.transport.import_servicer import ImportServicer
 from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.status import STATUS
-from task_service.transport.task_servicer import HistoryServicer, TaskServicer
+from task_service.transport.task_servicer import TaskServicer
+from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.usecases.changes import KEPT_FOR, Changes
 from task_service.usecases.dispatch import WakeWorkers
-from task_service.usecases.history import ListTaskEvents
+from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
@@ -51,7 +53,7 @@ from task_service.usecases.imports import (
 )
 from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
 from task_service.usecases.ports import ImportSignals, ObjectStore, People, Reading, UnitOfWork, WakeUps
-from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
+from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
 from task_service.usecases.uploads import SweepUploads, UploadImport
 
@@ -109,7 +111,11 @@ class Wiring:
             Registration(
                 history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
                 history_service_pb2_grpc.add_HistoryServiceServicer_to_server,
-                HistoryServicer(list_task_events=ListTaskEvents(read=self._read)),
+                HistoryServicer(
+                    list_task_events=ListTaskEvents(read=self._read),
+                    list_events=ListEvents(read=self._read),
+                    watch_events=WatchEvents(read=self._read, pause=asyncio.sleep, draining=self.draining.is_set),
+                ),
             ),
             Registration(
                 import_service_pb2.DESCRIPTOR.services_by_name["ImportService"],
@@ -125,14 +131,21 @@ class Wiring:
 
     def _tasks(self) -> TaskServicer:
         changes = Changes(begin=self._begin, read=self._read, now=_now, new_id=uuid7)
+        create_task = CreateTask(changes=changes, people=self._people)
+        update_task = UpdateTask(changes=changes, people=self._people)
+        delete_task = DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_days))
         return TaskServicer(
-            create_task=CreateTask(changes=changes, people=self._people),
+            create_task=create_task,
             get_task=GetTask(read=self._read),
             list_tasks=ListTasks(read=self._read, now=_now),
-            update_task=UpdateTask(changes=changes, people=self._people),
-            delete_task=DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_days)),
+            update_task=update_task,
+            delete_task=delete_task,
             undelete_task=UndeleteTask(changes=changes),
             purge_task=PurgeTask(changes=changes),
+            get_task_stats=GetTaskStats(read=self._read, now=_now),
+            batch_create_tasks=BatchCreateTasks(changes=changes, create_task=create_task),
+            batch_update_tasks=BatchUpdateTasks(changes=changes, update_task=update_task),
+            batch_delete_tasks=BatchDeleteTasks(changes=changes, delete_task=delete_task),
         )
 
     def _imports(self) -> ImportServicer:

@@ -65,8 +65,11 @@ class MessageDecoder:
 
 
 def mask_of(resource: Object) -> FieldMask:
-    """What an update of a resource writes: the keys that were sent, null ones too. Its etag is a condition."""
-    return FieldMask(paths=[name for name in resource if name != "etag"])
+    """What an update of a resource writes: the keys that were sent, null ones too. Its etag is a condition.
+
+    In one order, whatever the client's: a request that is repeated under an idempotency key is the same request.
+    """
+    return FieldMask(paths=sorted(name for name in resource if name != "etag"))
 
 
 class Decoders:

@@ -29,7 +29,10 @@ class MessageEncoder:
         """Learns the type. Apart from construction, because a type may hold itself."""
         converts = [(field, _converter(field, encoders)) for field in descriptor.fields]
         always = [(field.name, convert) for field, convert in converts if not field.has_presence]
-        self._empty: dict[str, Any] = {field.name: None for field in descriptor.fields}
+        # A single value that can be unset, such as total_size, is an answer to a question: unasked, it is left out.
+        self._empty: dict[str, Any] = {
+            field.name: None for field in descriptor.fields if field.message_type is not None or not field.has_presence
+        }
         self._always = [name for name, _ in always]
         self._read = _reader(self._always)
         self._convert_always = [(name, convert) for name, convert in always if convert]
@@ -38,7 +41,7 @@ class MessageEncoder:
         ]
 
     def __call__(self, message: Message) -> dict[str, Any]:
-        """The message's fields by name; one that can be unset and is, is None."""
+        """The message's fields by name; a message that is unset is None."""
         fields = self._empty.copy()
         fields.update(zip(self._always, self._read(message), strict=True))
         for name, convert in self._convert_always:

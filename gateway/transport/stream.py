@@ -11,6 +11,7 @@ from starlette.types import Send
 from chassis.rpc.request_context import request_id
 from gateway.transcoding.bind import RequestBinder
 from gateway.transcoding.encode import Convert, to_json
+from gateway.transcoding.places import is_text
 from gateway.transport import failure
 from gateway.transport.failure import Failure
 from gateway.transport.incoming import Incoming
@@ -30,8 +31,10 @@ class EventStream:
     silence: ClassVar = b": keep-alive\n\n"
 
     def message(self, message: dict[str, Any]) -> bytes:
-        """One event."""
-        return b"data: %b\n\n" % to_json(message)
+        """One event. A message's cursor is its id: browsers send it back as Last-Event-ID when they reconnect."""
+        cursor = message.get("cursor")
+        name = b"id: %b\n" % cursor.encode() if cursor else b""
+        return b"%bdata: %b\n\n" % (name, to_json(message))
 
     def error(self, error: Failure) -> bytes:
         """The last event of a stream that failed."""
@@ -84,6 +87,7 @@ class StreamEndpoint:
     async def __call__(self, incoming: Incoming, send: Send) -> None:
         body = await self._body.read(incoming) if self._bind.takes_body else b""
         request = self._bind(incoming.values, incoming.query, body)
+        go_on_behind(request, incoming)
         framing = framing_for(incoming.header(b"accept"))
         call = self._call(request, metadata=incoming.metadata())
         async with aclosing(self._messages(call, incoming)) as messages:
@@ -133,6 +137,13 @@ class StreamEndpoint:
             for waiting in (reading, gone, stopping):
                 waiting.cancel()
             await asyncio.gather(reading, gone, stopping, return_exceptions=True)
+
+
+def go_on_behind(request: Any, incoming: Incoming) -> None:
+    """Fills the request's cursor, where it has one, with the id of the last event that the client got."""
+    last = incoming.header(b"last-event-id")
+    if last and is_text(request.DESCRIPTOR, "cursor") and last.isascii():
+        request.cursor = last.decode()
 
 
 def _read(reading: asyncio.Future[Any], bind: RequestBinder) -> Any:

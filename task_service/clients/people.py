@@ -21,9 +21,10 @@ class Users(Protocol):
 class RememberedPeople:
     """Asks for each person once in a while. Who was not found is asked for again: an account may just be made."""
 
-    def __init__(self, users: Users, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, users: Users, *, now: Callable[[], float] = time.monotonic, most: int = MOST_REMEMBERED) -> None:
         self._users = users
         self._now = now
+        self._most = most
         self._found: dict[str, tuple[float, UUID]] = {}
 
     async def is_known(self, user_id: UUID) -> bool:
@@ -41,7 +42,7 @@ class RememberedPeople:
         if user is None:
             self._found.pop(key, None)
             return None
-        if len(self._found) >= MOST_REMEMBERED:
+        if len(self._found) >= self._most:
             self._found.pop(next(iter(self._found)))
         self._found[key] = (self._now() + REMEMBERED_SECONDS, UUID(user.id))
         return UUID(user.id)

@@ -47,6 +47,26 @@ class IdempotencyKeyReused(DomainError):
     field = "idempotency_key"
 
 
+class EmptyBatch(Invalid):
+    """A batch holds at least one request."""
+
+    field = "requests"
+
+
+class TooManyInBatch(Invalid):
+    """The batch holds {count} requests, more than {limit}."""
+
+    field = "requests"
+
+
+class TwiceInBatch(Invalid):
+    """Another request of the batch is about the same task."""
+
+
+class KeyInBatch(Invalid):
+    """In a batch the idempotency key is the batch's, not a single request's."""
+
+
 class OwnerNotYours(DomainError):
     """Only a manager, an admin or a service may name another owner."""
 
@@ -141,6 +161,24 @@ class UnknownOrder(Invalid):
     """An order is created_at, updated_at, due_date, priority or title, alone or with asc or desc behind it."""
 
     field = "order_by"
+
+
+class UnknownAction(Invalid):
+    """An action is created, updated, deleted, restored or purged."""
+
+    field = "action"
+
+
+class InvalidCursor(Invalid):
+    """The cursor is none that a message of this stream carried."""
+
+    field = "cursor"
+
+
+class DaysOutOfRange(Invalid):
+    """Days are 1 to {limit}."""
+
+    field = "days"
 
 
 class MalformedTime(Invalid):

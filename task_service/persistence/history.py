@@ -52,10 +52,10 @@ class SqlHistory:
         cursor = await _of_task(after=after is not None).run(
             self._connection, task_id=task_id, after=after, most=request.size + 1
         )
-        return request.page([_event(row) for row in await cursor.fetchall()], lambda event: event.id.bytes)
+        return request.page([event_of(row) for row in await cursor.fetchall()], lambda event: event.id.bytes)
 
 
-def _event(row: tuple[Any, ...]) -> TaskEvent:
+def event_of(row: tuple[Any, ...]) -> TaskEvent:
     event = TaskEvent._make(row)
     changes = tuple(Change(field, old, new) for field, (old, new) in row[-1].items())
     return event._replace(action=Action(event.action), changes=changes)

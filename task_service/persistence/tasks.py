@@ -14,10 +14,12 @@ from chassis.database.unit_of_work import constraints
 from chassis.kernel import InvalidPageToken, Page, PageRequest
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.query import TaskQuery
+from task_service.domain.stats import Stats
 from task_service.domain.task import Task
 from task_service.domain.values import Priority, Status
 from task_service.persistence.tables import tasks
 from task_service.persistence.task_lists import COLUMNS, count_of, key_of, page_of
+from task_service.persistence.task_stats import stats_of
 
 _LABELS = Task._fields.index("labels")
 
@@ -98,6 +100,11 @@ class SqlTasks:
         cursor = await statement.run(self._connection, **values)
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
+
+    async def stats(self, query: TaskQuery, first: date, today: date) -> Stats:
+        return await stats_of(
+            self._connection, seen_by=query.seen_by, owner_id=query.owner_id, first=first, today=today
+        )
 
     async def _one(self, statement: Statement, task_id: UUID) -> Task | None:
         cursor = await statement.run(self._connection, id=task_id)

@@ -3,6 +3,7 @@
 from chassis.database.pool import Connection
 from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
 from task_service.persistence.answers import SqlAnswers
+from task_service.persistence.event_log import SqlEventLog
 from task_service.persistence.history import SqlHistory
 from task_service.persistence.imports import SqlImports
 from task_service.persistence.ingest import SqlIngest
@@ -13,6 +14,7 @@ class _Repositories:
     answers: SqlAnswers
     tasks: SqlTasks
     history: SqlHistory
+    event_log: SqlEventLog
     imports: SqlImports
     ingest: SqlIngest
 
@@ -20,6 +22,7 @@ class _Repositories:
         self.answers = SqlAnswers(connection)
         self.tasks = SqlTasks(connection)
         self.history = SqlHistory(connection)
+        self.event_log = SqlEventLog(connection)
         self.imports = SqlImports(connection)
         self.ingest = SqlIngest(connection)
 

@@ -1,26 +1,22 @@
-"""TaskService and HistoryService on the wire."""
+"""TaskService on the wire."""
 
-from taskmanager.tasks.v1 import (
-    history_service_pb2,
-    history_service_pb2_grpc,
-    task_pb2,
-    task_service_pb2,
-    task_service_pb2_grpc,
-)
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
+from task_service.transport.queries import query_from_proto, sight_from_proto
 from task_service.transport.translate import (
+    deletion_from_proto,
     draft_from_proto,
-    event_to_proto,
     once_from_proto,
-    query_from_proto,
+    placed_all,
+    stats_to_proto,
     task_to_proto,
     update_from_proto,
 )
-from task_service.usecases.history import ListTaskEvents
-from task_service.usecases.tasks import CreateTask, GetTask, ListTasks, UpdateTask
+from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, PurgeTask, UndeleteTask
 
 
@@ -37,7 +33,14 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         delete_task: DeleteTask,
         undelete_task: UndeleteTask,
         purge_task: PurgeTask,
+        get_task_stats: GetTaskStats,
+        batch_create_tasks: BatchCreateTasks,
+        batch_update_tasks: BatchUpdateTasks,
+        batch_delete_tasks: BatchDeleteTasks,
     ) -> None:
+        self._batch_create_tasks = batch_create_tasks
+        self._batch_update_tasks = batch_update_tasks
+        self._batch_delete_tasks = batch_delete_tasks
         self._create_task = create_task
         self._get_task = get_task
         self._list_tasks = list_tasks
@@ -45,6 +48,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self._delete_task = delete_task
         self._undelete_task = undelete_task
         self._purge_task = purge_task
+        self._get_task_stats = get_task_stats
 
     async def CreateTask(self, request: task_service_pb2.CreateTaskRequest, context: Context) -> task_pb2.Task:
         draft = draft_from_proto(request.task)
@@ -82,20 +86,29 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         await self._purge_task(current_caller(), parse_id(request.id, field="id"), once_from_proto(request))
         return task_service_pb2.PurgeTaskResponse()
 
+    async def GetTaskStats(
+        self, request: task_service_pb2.GetTaskStatsRequest, context: Context
+    ) -> task_service_pb2.TaskStats:
+        query = sight_from_proto(request.owner_id, current_caller())
+        return stats_to_proto(*await self._get_task_stats(query, request.days))
 
-class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
-    """History."""
+    async def BatchCreateTasks(
+        self, request: task_service_pb2.BatchCreateTasksRequest, context: Context
+    ) -> task_service_pb2.BatchCreateTasksResponse:
+        drafts = placed_all(request.requests, lambda one: draft_from_proto(one.task))
+        tasks = await self._batch_create_tasks(current_caller(), drafts, once_from_proto(request))
+        return task_service_pb2.BatchCreateTasksResponse(tasks=map(task_to_proto, tasks))
 
-    def __init__(self, *, list_task_events: ListTaskEvents) -> None:
-        self._list_task_events = list_task_events
+    async def BatchUpdateTasks(
+        self, request: task_service_pb2.BatchUpdateTasksRequest, context: Context
+    ) -> task_service_pb2.BatchUpdateTasksResponse:
+        updates = placed_all(request.requests, update_from_proto)
+        tasks = await self._batch_update_tasks(current_caller(), updates, once_from_proto(request))
+        return task_service_pb2.BatchUpdateTasksResponse(tasks=map(task_to_proto, tasks))
 
-    async def ListTaskEvents(
-        self, request: history_service_pb2.ListTaskEventsRequest, context: Context
-    ) -> history_service_pb2.ListTaskEventsResponse:
-        caller = current_caller()
-        task_id = parse_id(request.task_id, field="task_id")
-        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"events {caller.id} {task_id}")
-        page = await self._list_task_events(caller, task_id, wanted)
-        return history_service_pb2.ListTaskEventsResponse(
-            events=map(event_to_proto, page.items), next_page_token=page.next_token
-        )
+    async def BatchDeleteTasks(
+        self, request: task_service_pb2.BatchDeleteTasksRequest, context: Context
+    ) -> task_service_pb2.BatchDeleteTasksResponse:
+        deletions = placed_all(request.requests, deletion_from_proto)
+        tasks = await self._batch_delete_tasks(current_caller(), deletions, once_from_proto(request))
+        return task_service_pb2.BatchDeleteTasksResponse(tasks=map(task_to_proto, tasks))

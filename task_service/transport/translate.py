@@ -2,7 +2,9 @@
 
 import hashlib
 from collections import defaultdict
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from google.api import httpbody_pb2
@@ -11,29 +13,38 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.kernel import Caller, parse_id
-from task_service.domain.errors import InvalidIdempotencyKey, MalformedBatch, MalformedTime
+from chassis.kernel import parse_id, refuse
+from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, MalformedBatch
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
-from task_service.domain.query import Deleted, Moments, QueryDraft, TaskQuery
 from task_service.domain.rows import Batch, Defect
+from task_service.domain.stats import Stats
 from task_service.domain.task import Task, TaskDraft
 from task_service.domain.values import Priority, Status
+from task_service.usecases.batches import Deletion, placed
 from task_service.usecases.ports import Once
 from task_service.usecases.tasks import Update
 
 LONGEST_IDEMPOTENCY_KEY = 128
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Converted = TypeVar("Converted")
+Request = TypeVar(
+    "Request",
+    task_service_pb2.CreateTaskRequest,
+    task_service_pb2.UpdateTaskRequest,
+    task_service_pb2.DeleteTaskRequest,
+)
 
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 _ACTION = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
+ACTION_OF: dict[int, Action] = {number: action for action, number in _ACTION.items()}
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _ACTOR_ROLE = history_service_pb2.TaskEvent.ActorRole
 
-_STATUS_WORD: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
-_PRIORITY_WORD: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
+STATUS_WORD: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
+PRIORITY_WORD: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
 
 
 def optional_id(text: str, *, field: str) -> UUID | None:
@@ -53,8 +64,8 @@ def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
     return TaskDraft(
         task.title,
         task.description,
-        _STATUS_WORD.get(task.status, str(task.status)),
-        _PRIORITY_WORD.get(task.priority, str(task.priority)),
+        STATUS_WORD.get(task.status, str(task.status)),
+        PRIORITY_WORD.get(task.priority, str(task.priority)),
         task.due_date,
         task.external_id,
         task.assignee_id,
@@ -80,6 +91,32 @@ def once_from_proto(request: Message) -> Once | None:
     asked.ClearField("idempotency_key")
     content = asked.DESCRIPTOR.full_name.encode() + b" " + asked.SerializeToString(deterministic=True)
     return Once(key, hashlib.sha256(content).digest())
+
+
+def batch_requests(requests: Iterable[Request]) -> list[Request]:
+    """The requests of a batch. KeyInBatch where one has a key of its own, which would mean nothing."""
+    found = list(requests)
+    refuse(
+        [
+            KeyInBatch(field=f"requests[{place}].idempotency_key")
+            for place, request in enumerate(found)
+            if request.idempotency_key
+        ]
+    )
+    return found
+
+
+def placed_all(requests: Iterable[Request], convert: Callable[[Request], Converted]) -> list[Converted]:
+    """Every request converted; what is wrong with one names its place."""
+    converted = []
+    for place, request in enumerate(batch_requests(requests)):
+        with placed(place):
+            converted.append(convert(request))
+    return converted
+
+
+def deletion_from_proto(request: task_service_pb2.DeleteTaskRequest) -> Deletion:
+    return Deletion(parse_id(request.id, field="id"), request.etag)
 
 
 def update_from_proto(request: task_service_pb2.UpdateTaskRequest) -> Update:
@@ -113,36 +150,16 @@ def task_to_proto(task: Task) -> task_pb2.Task:
     )
 
 
-def query_from_proto(request: task_service_pb2.ListTasksRequest, caller: Caller) -> TaskQuery:
-    """Which tasks to list, within the caller's sight. Invalid names all that is wrong; OwnerNotYours."""
-    shown = Deleted.SHOWN if request.show_deleted else Deleted.HIDDEN
-    return QueryDraft(
-        owner_id=request.owner_id,
-        statuses=[_STATUS_WORD.get(number, "") for number in request.status],
-        priorities=[_PRIORITY_WORD.get(number, "") for number in request.priority],
-        labels_any=request.labels_any,
-        labels_all=request.labels_all,
-        assignee_id=request.assignee_id,
-        import_id=request.import_id,
-        due_before=request.due_before,
-        due_after=request.due_after,
-        moments=Moments(**{name: _moment(request, name) for name in Moments._fields}),
-        overdue=request.overdue,
-        q=request.q,
-        deleted=Deleted.ALONE if request.only_deleted else shown,
-        order_by=request.order_by,
-    ).checked(caller)
-
-
-def _moment(message: Message, field: str) -> datetime | None:
-    """A time of a message. MalformedTime for one outside the years 1 to 9999."""
-    if not message.HasField(field):
-        return None
-    try:
-        found: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise MalformedTime(field=field) from None
-    return found
+def stats_to_proto(stats: Stats, days: Iterable[date]) -> task_service_pb2.TaskStats:
+    return task_service_pb2.TaskStats(
+        total=sum(stats.by_status.values()),
+        **{status.value: count for status, count in stats.by_status.items()},
+        overdue=stats.overdue,
+        completed_per_day=[
+            task_service_pb2.TaskStats.CompletedDay(date=day.isoformat(), count=stats.completed_on.get(day, 0))
+            for day in days
+        ],
+    )
 
 
 def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from chassis.kernel import Page, PageRequest
 from task_service.domain.csv_header import Header
+from task_service.domain.event_log import EventQuery, Logged, Place
 from task_service.domain.history import TaskEvent
 from task_service.domain.imports import (
     Checkpoint,
@@ -25,6 +26,7 @@ from task_service.domain.imports import (
 )
 from task_service.domain.query import TaskQuery
 from task_service.domain.rows import Outcome
+from task_service.domain.stats import Stats
 from task_service.domain.task import Task
 
 
@@ -54,6 +56,9 @@ class Tasks(Protocol):
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
         """A page of a list; `today` is what overdue is against."""
+
+    async def stats(self, query: TaskQuery, first: date, today: date) -> Stats:
+        """Counts of the live tasks in a query's sight; completions from the first day on."""
 
     async def count(self, query: TaskQuery, today: date) -> int:
         """How many tasks all pages of a list hold together."""
@@ -90,6 +95,19 @@ class History(Protocol):
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         """One task's events, oldest first."""
+
+
+class EventLog(Protocol):
+    """The events of all tasks in the order of their commits."""
+
+    async def horizon(self) -> int:
+        """The transaction below which nothing can be added any more."""
+
+    async def page(self, query: EventQuery, request: PageRequest) -> Page[Logged]:
+        """A page of the log up to the horizon. InvalidPageToken."""
+
+    async def following(self, query: EventQuery, after: Place, before: int, most: int) -> list[Logged]:
+        """Events behind a place, of transactions below `before`, the oldest first."""
 
 
 class People(Protocol):
@@ -199,6 +217,8 @@ class Reading(Protocol):
     def tasks(self) -> Tasks: ...
     @property
     def history(self) -> History: ...
+    @property
+    def event_log(self) -> EventLog: ...
     @property
     def imports(self) -> Imports: ...
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from chassis.kernel import Caller, Clock, Page, PageRequest
 from task_service.domain.errors import UnknownAssignee
 from task_service.domain.history import Actor, created, updated
 from task_service.domain.query import TaskQuery
+from task_service.domain.stats import Stats, days_from, first_day
 from task_service.domain.task import Task, TaskDraft, new_task
 from task_service.usecases.changes import Changes, visible
 from task_service.usecases.ports import Once, People, Reading, UnitOfWork
@@ -110,6 +112,19 @@ class ListTasks:
         async with self.read() as data:
             page = await data.tasks.page(query, request, today)
             return Listed(page, await data.tasks.count(query, today) if with_total else None)
+
+
+@dataclass(frozen=True, slots=True)
+class GetTaskStats:
+    read: Callable[[], Reading]
+    now: Clock
+
+    async def __call__(self, query: TaskQuery, days: int) -> tuple[Stats, list[date]]:
+        """The counts in a query's sight, and the days that completions are counted by. DaysOutOfRange."""
+        today = self.now().date()
+        first = first_day(days, today)
+        async with self.read() as data:
+            return await data.tasks.stats(query, first, today), days_from(first, today)
 
 
 async def ensure_known(people: People, assignee_id: UUID | None, caller: Caller) -> None:

@@ -28,6 +28,15 @@ async def test_a_patch_holds_nothing_but_what_can_be_written(rest, services, fie
     assert not services.got(answer)
 
 
+async def test_in_a_batch_each_resource_s_keys_are_its_mask(rest, services):
+    services.answer("BatchUpdateTasks", task_service_pb2.BatchUpdateTasksResponse())
+    requests = [{"id": "t1", "task": {"title": "a", "etag": "7"}}, {"id": "t2", "task": {"due_date": None}}]
+    assert (await rest.post("/api/v1/tasks:batchUpdate", json={"requests": requests})).status_code == 200
+    first, second = services.requests["BatchUpdateTasks"][0].requests
+    assert (first.id, list(first.update_mask.paths), first.task.etag) == ("t1", ["title"], "7")
+    assert (second.id, list(second.update_mask.paths)) == ("t2", ["due_date"])
+
+
 async def test_a_mask_is_no_query_parameter(rest, services):
     assert details(await rest.patch(f"{TASK}?update_mask=title", json={})) == [("UNKNOWN_PARAMETER", "update_mask")]
 

@@ -6,6 +6,7 @@ import json
 import grpc
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
+from taskmanager.tasks.v1 import history_service_pb2
 
 from chassis.rpc.errors import RichStatus
 
@@ -120,3 +121,14 @@ async def test_head_of_a_stream_opens_it_only_to_see_that_it_would(rest, service
     answer = await rest.head(WATCH)
     assert (answer.status_code, answer.content) == (200, b"")
     await asyncio.wait_for(services.ended.wait(), 10)
+
+
+async def test_an_event_s_cursor_is_its_id_and_comes_back_as_last_event_id(rest, services):
+    """As a browser's EventSource does it by itself."""
+
+    async def stream(request, _context):
+        yield history_service_pb2.WatchEventsResponse(cursor=f"{request.cursor}+1")
+
+    services.answers["WatchEvents"] = stream
+    answer = await rest.get("/api/v1/events:watch?cursor=c", headers={"last-event-id": "d"})
+    assert answer.text.startswith("id: d+1\ndata: {")

@@ -1,10 +1,13 @@
 """Calls that are safe to repeat."""
 
 import asyncio
+import random
 
 import grpc
 import pytest
+from taskmanager.tasks.v1 import task_pb2
 
+from chassis.rpc.errors import details_of
 from tests.integration.task_service.calls import (
     actions_of,
     create,
@@ -91,3 +94,25 @@ async def test_a_key_that_is_none_is_refused(system, key):
         reason,
         [("idempotency_key", reason)],
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_is_sent_at_once_each_key_has_one_effect_and_one_request(system, seed):
+    """Sixty calls under four keys, each with one of two bodies: whichever comes first decides what its key means."""
+    sonu = await system.person("sonu")
+    chance = random.Random(seed)  # noqa: S311 - an example, and the same each time
+    calls = [(chance.choice("abcd"), chance.choice(["x", "y"])) for _ in range(60)]
+    answers = await asyncio.gather(
+        *(create(system, sonu, title=title, key=key) for key, title in calls), return_exceptions=True
+    )
+    meant: dict[str, task_pb2.Task] = {}
+    for (key, title), answer in zip(calls, answers, strict=True):
+        if isinstance(answer, task_pb2.Task):
+            assert answer.title == title
+            assert meant.setdefault(key, answer) == answer
+    for (key, title), answer in zip(calls, answers, strict=True):
+        if not isinstance(answer, task_pb2.Task):
+            assert isinstance(answer, grpc.aio.AioRpcError)
+            assert details_of(answer).reason == "IDEMPOTENCY_KEY_REUSED"
+            assert meant[key].title != title
+    assert sorted(await listed(system, sonu)) == sorted(task.id for task in meant.values())

@@ -306,3 +306,9 @@ json_values = st.recursive(
 def test_any_json_in_any_field_is_a_value_or_a_clear_refusal(value):
     with suppress(InvalidRequest):
         decode_import(value)
+
+
+def test_a_single_value_that_is_unset_is_left_out_and_zero_is_not():
+    encode = Encoders().of(task_service_pb2.ListTasksResponse.DESCRIPTOR)
+    assert encode(task_service_pb2.ListTasksResponse()) == {"tasks": [], "next_page_token": ""}
+    assert encode(task_service_pb2.ListTasksResponse(total_size=0))["total_size"] == 0

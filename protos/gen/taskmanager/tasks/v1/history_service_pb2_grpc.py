@@ -40,6 +40,16 @@ class HistoryServiceStub:
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListTaskEventsRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListTaskEventsResponse.FromString,
                 _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/taskmanager.tasks.v1.HistoryService/ListEvents',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/taskmanager.tasks.v1.HistoryService/WatchEvents',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsResponse.FromString,
+                _registered_method=True)
 
 
 class HistoryServiceServicer:
@@ -54,6 +64,25 @@ class HistoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListEvents(self, request, context):
+        """Returns a page of the events of all tasks, also of those that are gone, in the order of their commits: the oldest
+        first unless the newest are asked for. A page never skips an event whose transaction was still running when the
+        page before was read. INVALID_ARGUMENT names every parameter that is wrong.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEvents(self, request, context):
+        """Sends events as they are committed, without end: to a user those of tasks that they owned or were assigned when it
+        happened, to everybody else all. The first message has no event: its cursor says where the stream begins. Whoever
+        comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
+        INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HistoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +90,16 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.ListTaskEvents,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListTaskEventsRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListTaskEventsResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListEventsRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +130,60 @@ class HistoryService:
             '/taskmanager.tasks.v1.HistoryService/ListTaskEvents',
             taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListTaskEventsRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListTaskEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.HistoryService/ListEvents',
+            taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListEventsRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/taskmanager.tasks.v1.HistoryService/WatchEvents',
+            taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

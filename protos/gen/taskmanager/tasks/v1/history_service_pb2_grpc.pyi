@@ -37,6 +37,17 @@ class HistoryServiceStub:
     """Returns a page of one task's events, oldest first, of a deleted task too. NOT_FOUND when there is no such task
     that the caller may see.
     """
+    ListEvents: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListEventsRequest, _history_service_pb2.ListEventsResponse]
+    """Returns a page of the events of all tasks, also of those that are gone, in the order of their commits: the oldest
+    first unless the newest are asked for. A page never skips an event whose transaction was still running when the
+    page before was read. INVALID_ARGUMENT names every parameter that is wrong.
+    """
+    WatchEvents: _grpc.UnaryStreamMultiCallable[_history_service_pb2.WatchEventsRequest, _history_service_pb2.WatchEventsResponse]
+    """Sends events as they are committed, without end: to a user those of tasks that they owned or were assigned when it
+    happened, to everybody else all. The first message has no event: its cursor says where the stream begins. Whoever
+    comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
+    INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
+    """
 
 @_typing.type_check_only
 class HistoryServiceAsyncStub(HistoryServiceStub):
@@ -46,6 +57,17 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     ListTaskEvents: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListTaskEventsRequest, _history_service_pb2.ListTaskEventsResponse]  # type: ignore[assignment]
     """Returns a page of one task's events, oldest first, of a deleted task too. NOT_FOUND when there is no such task
     that the caller may see.
+    """
+    ListEvents: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListEventsRequest, _history_service_pb2.ListEventsResponse]  # type: ignore[assignment]
+    """Returns a page of the events of all tasks, also of those that are gone, in the order of their commits: the oldest
+    first unless the newest are asked for. A page never skips an event whose transaction was still running when the
+    page before was read. INVALID_ARGUMENT names every parameter that is wrong.
+    """
+    WatchEvents: _aio.UnaryStreamMultiCallable[_history_service_pb2.WatchEventsRequest, _history_service_pb2.WatchEventsResponse]  # type: ignore[assignment]
+    """Sends events as they are committed, without end: to a user those of tasks that they owned or were assigned when it
+    happened, to everybody else all. The first message has no event: its cursor says where the stream begins. Whoever
+    comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
+    INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
     """
 
 class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,6 +81,29 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_history_service_pb2.ListTaskEventsResponse, _abc.Awaitable[_history_service_pb2.ListTaskEventsResponse]]:
         """Returns a page of one task's events, oldest first, of a deleted task too. NOT_FOUND when there is no such task
         that the caller may see.
+        """
+
+    @_abc_1.abstractmethod
+    def ListEvents(
+        self,
+        request: _history_service_pb2.ListEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_service_pb2.ListEventsResponse, _abc.Awaitable[_history_service_pb2.ListEventsResponse]]:
+        """Returns a page of the events of all tasks, also of those that are gone, in the order of their commits: the oldest
+        first unless the newest are asked for. A page never skips an event whose transaction was still running when the
+        page before was read. INVALID_ARGUMENT names every parameter that is wrong.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchEvents(
+        self,
+        request: _history_service_pb2.WatchEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_history_service_pb2.WatchEventsResponse], _abc.AsyncIterator[_history_service_pb2.WatchEventsResponse]]:
+        """Sends events as they are committed, without end: to a user those of tasks that they owned or were assigned when it
+        happened, to everybody else all. The first message has no event: its cursor says where the stream begins. Whoever
+        comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
+        INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
         """
 
 def add_HistoryServiceServicer_to_server(servicer: HistoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -51,6 +51,11 @@ class TaskServiceStub:
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
                 _registered_method=True)
+        self.GetTaskStats = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/GetTaskStats',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.GetTaskStatsRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.TaskStats.FromString,
+                _registered_method=True)
         self.UpdateTask = channel.unary_unary(
                 '/taskmanager.tasks.v1.TaskService/UpdateTask',
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
@@ -70,6 +75,21 @@ class TaskServiceStub:
                 '/taskmanager.tasks.v1.TaskService/PurgeTask',
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.FromString,
+                _registered_method=True)
+        self.BatchCreateTasks = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/BatchCreateTasks',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchCreateTasksRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchCreateTasksResponse.FromString,
+                _registered_method=True)
+        self.BatchUpdateTasks = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/BatchUpdateTasks',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksResponse.FromString,
+                _registered_method=True)
+        self.BatchDeleteTasks = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/BatchDeleteTasks',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksResponse.FromString,
                 _registered_method=True)
 
 
@@ -99,6 +119,15 @@ class TaskServiceServicer:
         service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
         names every parameter that is wrong, a page token that belongs to another caller or another query among them.
         PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTaskStats(self, request, context):
+        """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+        another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+        user asks for another owner's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,6 +168,30 @@ class TaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchCreateTasks(self, request, context):
+        """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
+        names the request that it is about, such as requests[3].task.title.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchUpdateTasks(self, request, context):
+        """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
+        names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchDeleteTasks(self, request, context):
+        """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
+        DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TaskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -156,6 +209,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ListTasks,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'GetTaskStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaskStats,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.GetTaskStatsRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.TaskStats.SerializeToString,
             ),
             'UpdateTask': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateTask,
@@ -176,6 +234,21 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.PurgeTask,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.SerializeToString,
+            ),
+            'BatchCreateTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCreateTasks,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchCreateTasksRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchCreateTasksResponse.SerializeToString,
+            ),
+            'BatchUpdateTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchUpdateTasks,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksResponse.SerializeToString,
+            ),
+            'BatchDeleteTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchDeleteTasks,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -260,6 +333,33 @@ class TaskService:
             '/taskmanager.tasks.v1.TaskService/ListTasks',
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaskStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/GetTaskStats',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.GetTaskStatsRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.TaskStats.FromString,
             options,
             channel_credentials,
             insecure,
@@ -368,6 +468,87 @@ class TaskService:
             '/taskmanager.tasks.v1.TaskService/PurgeTask',
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCreateTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/BatchCreateTasks',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchCreateTasksRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchCreateTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchUpdateTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/BatchUpdateTasks',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchDeleteTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/BatchDeleteTasks',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,11 @@ class TaskServiceStub:
     names every parameter that is wrong, a page token that belongs to another caller or another query among them.
     PERMISSION_DENIED when a user asks for another owner's tasks.
     """
+    GetTaskStats: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]
+    """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+    another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+    user asks for another owner's.
+    """
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
     """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
     and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
@@ -66,6 +71,18 @@ class TaskServiceStub:
     PurgeTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.PurgeTaskRequest, _task_service_pb2.PurgeTaskResponse]
     """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
     none.
+    """
+    BatchCreateTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchCreateTasksRequest, _task_service_pb2.BatchCreateTasksResponse]
+    """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
+    names the request that it is about, such as requests[3].task.title.
+    """
+    BatchUpdateTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpdateTasksRequest, _task_service_pb2.BatchUpdateTasksResponse]
+    """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
+    names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+    """
+    BatchDeleteTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]
+    """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
+    DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
     """
 
 @_typing.type_check_only
@@ -87,6 +104,11 @@ class TaskServiceAsyncStub(TaskServiceStub):
     names every parameter that is wrong, a page token that belongs to another caller or another query among them.
     PERMISSION_DENIED when a user asks for another owner's tasks.
     """
+    GetTaskStats: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]  # type: ignore[assignment]
+    """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+    another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+    user asks for another owner's.
+    """
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
     and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
@@ -105,6 +127,18 @@ class TaskServiceAsyncStub(TaskServiceStub):
     PurgeTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.PurgeTaskRequest, _task_service_pb2.PurgeTaskResponse]  # type: ignore[assignment]
     """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
     none.
+    """
+    BatchCreateTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchCreateTasksRequest, _task_service_pb2.BatchCreateTasksResponse]  # type: ignore[assignment]
+    """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
+    names the request that it is about, such as requests[3].task.title.
+    """
+    BatchUpdateTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpdateTasksRequest, _task_service_pb2.BatchUpdateTasksResponse]  # type: ignore[assignment]
+    """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
+    names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+    """
+    BatchDeleteTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]  # type: ignore[assignment]
+    """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
+    DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -140,6 +174,17 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
         names every parameter that is wrong, a page token that belongs to another caller or another query among them.
         PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTaskStats(
+        self,
+        request: _task_service_pb2.GetTaskStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.TaskStats, _abc.Awaitable[_task_service_pb2.TaskStats]]:
+        """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
+        another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
+        user asks for another owner's.
         """
 
     @_abc_1.abstractmethod
@@ -183,6 +228,36 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.PurgeTaskResponse, _abc.Awaitable[_task_service_pb2.PurgeTaskResponse]]:
         """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
         none.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchCreateTasks(
+        self,
+        request: _task_service_pb2.BatchCreateTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchCreateTasksResponse, _abc.Awaitable[_task_service_pb2.BatchCreateTasksResponse]]:
+        """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
+        names the request that it is about, such as requests[3].task.title.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchUpdateTasks(
+        self,
+        request: _task_service_pb2.BatchUpdateTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchUpdateTasksResponse, _abc.Awaitable[_task_service_pb2.BatchUpdateTasksResponse]]:
+        """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
+        names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchDeleteTasks(
+        self,
+        request: _task_service_pb2.BatchDeleteTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchDeleteTasksResponse, _abc.Awaitable[_task_service_pb2.BatchDeleteTasksResponse]]:
+        """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
+        DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
         """
 
 def add_TaskServiceServicer_to_server(servicer: TaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

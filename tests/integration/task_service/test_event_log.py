@@ -1,0 +1,191 @@
+"""The log of all events: for admins in pages, for everybody else as a stream of what they may see."""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+import grpc
+import psycopg
+import pytest
+from taskmanager.tasks.v1 import history_service_pb2
+
+from task_service.domain.event_log import Place
+from tests.integration.task_service.calls import create, delete, purge, refused, update
+
+Action = history_service_pb2.TaskEvent.Action
+
+
+@pytest.fixture
+async def sonu(system):
+    return await system.person("sonu")
+
+
+@pytest.fixture
+async def admin(system):
+    return await system.admin()
+
+
+async def events(system, admin, **fields) -> list[history_service_pb2.TaskEvent]:
+    """All pages."""
+    found, token = [], ""
+    while True:
+        request = history_service_pb2.ListEventsRequest(page_token=token, **fields)
+        page = await system.history.ListEvents(request, metadata=admin.metadata)
+        found += page.events
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def watch(system, person, cursor: str = "", **fields):
+    request = history_service_pb2.WatchEventsRequest(cursor=cursor, **fields)
+    return system.history.WatchEvents(request, metadata=person.metadata)
+
+
+async def test_the_log_holds_every_event_in_the_order_of_commits(system, sonu, admin):
+    mina = await system.person("mina")
+    first, second = await create(system, sonu, title="a"), await create(system, mina, title="b")
+    await update(system, sonu, first.id, title="c")
+    await delete(system, mina, second.id)
+    await purge(system, admin, second.id)
+    expected = [
+        (first.id, Action.ACTION_CREATED),
+        (second.id, Action.ACTION_CREATED),
+        (first.id, Action.ACTION_UPDATED),
+        (second.id, Action.ACTION_DELETED),
+        (second.id, Action.ACTION_PURGED),
+    ]
+    assert [(event.task_id, event.action) for event in await events(system, admin, page_size=2)] == expected
+    newest = await events(system, admin, page_size=2, newest_first=True)
+    assert [(event.task_id, event.action) for event in newest] == expected[::-1]
+
+
+async def test_the_log_is_restricted_by_whatever_is_named(system, sonu, admin):
+    mina = await system.person("mina")
+    mine = await create(system, sonu, title="a", assignee_id=mina.id)
+    hers = await create(system, mina, title="b")
+    changed = await update(system, mina, mine.id, title="c")
+    everything = await events(system, admin)
+    for fields, places in (
+        ({"task_id": mine.id}, [0, 2]),
+        ({"owner_id": mina.id}, [1]),
+        ({"actor_id": mina.id}, [1, 2]),
+        ({"action": [Action.ACTION_UPDATED, Action.ACTION_PURGED]}, [2]),
+        ({"occurred_before": changed.updated_at}, [0, 1]),
+        ({"occurred_after": hers.created_at}, [2]),
+        ({"request_id": everything[1].request_id}, [1]),
+        ({"actor_id": mina.id, "task_id": mine.id}, [2]),
+    ):
+        assert await events(system, admin, **fields) == [everything[place] for place in places], fields
+
+
+async def test_every_wrong_parameter_is_named_at_once(system, admin):
+    request = history_service_pb2.ListEventsRequest(
+        task_id="x",
+        owner_id="x",
+        actor_id="x",
+        action=[99],  # type: ignore[list-item]
+        request_id="a\0",
+    )
+    code, _, violations = await refused(system.history.ListEvents(request, metadata=admin.metadata))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert [field for field, _ in violations] == ["action", "request_id", "task_id", "owner_id", "actor_id"]
+
+
+async def test_only_an_admin_reads_the_log(system, sonu):
+    robot = await system.service("tasks:read", "tasks:write")
+    for person in (sonu, robot):
+        call = system.history.ListEvents(history_service_pb2.ListEventsRequest(), metadata=person.metadata)
+        assert (await refused(call))[0] is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_an_event_that_commits_late_is_not_passed_by_those_that_commit_before_it(system, sonu, admin, databases):
+    """A reader that went by ids, or by what is visible, would read the second, go on behind it and miss the first."""
+    first = await create(system, sonu, title="first")
+    (begin,) = await events(system, admin)
+    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as slow:
+        await slow.execute("""
+            INSERT INTO tasks.task_events
+                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
+            SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'late', '{}'
+            FROM tasks.task_events
+        """)
+        await create(system, sonu, title="second")
+        page = await system.history.ListEvents(
+            history_service_pb2.ListEventsRequest(page_size=1), metadata=admin.metadata
+        )
+        assert (list(page.events), page.next_page_token) == ([begin], "")
+        await slow.commit()
+    after = await events(system, admin, page_size=1)
+    assert [event.request_id for event in after[:2]] == [begin.request_id, "late"]
+    assert len(after) == 3
+    assert after[0].task_id == first.id
+
+
+async def test_a_stream_that_is_cut_and_opened_again_loses_and_repeats_nothing(system, sonu):
+    """While many write at once, and with a reader that takes three events and hangs up."""
+    stream = watch(system, sonu)
+    start = await stream.read()
+    assert not start.HasField("event")
+    stream.cancel()
+    writing = asyncio.gather(*(create(system, sonu, title=str(number)) for number in range(40)))
+    seen: list[str] = []
+    cursor = start.cursor
+    while len(seen) < 40:
+        stream = watch(system, sonu, cursor)
+        with suppress(asyncio.CancelledError):
+            assert not (await stream.read()).HasField("event")
+            for _ in range(3):
+                message = await asyncio.wait_for(stream.read(), 20)
+                seen.append(message.event.task_id)
+                cursor = message.cursor
+                if len(seen) == 40:
+                    break
+        stream.cancel()
+    assert len(set(seen)) == 40
+    assert set(seen) == {task.id for task in await writing}
+
+
+async def test_a_stream_shows_a_user_what_is_theirs_and_the_others_everything(system, sonu, admin):
+    mina, robot = await system.person("mina"), await system.service("tasks:read")
+    await create(system, mina, title="hers")
+    mine = await create(system, sonu, title="mine")
+    assigned = await create(system, mina, title="assigned", assignee_id=sonu.id)
+    await delete(system, sonu, mine.id)
+    await purge(system, admin, mine.id)
+    expected = [mine.id, assigned.id, mine.id, mine.id]
+    for person, count in ((sonu, 4), (admin, 5), (robot, 5)):
+        stream = watch(system, person, "-")
+        await stream.read()
+        told = [(await stream.read()).event for _ in range(count)]
+        stream.cancel()
+        assert [event.task_id for event in told][-4:] == expected
+        assert told[-1].action == Action.ACTION_PURGED
+
+
+async def test_a_stream_can_be_of_one_task(system, sonu):
+    await create(system, sonu, title="other")
+    task = await create(system, sonu, title="x")
+    stream = watch(system, sonu, "-", task_id=task.id)
+    await stream.read()
+    assert (await stream.read()).event.task_id == task.id
+    stream.cancel()
+
+
+async def test_an_empty_cursor_means_from_now_on(system, sonu):
+    await create(system, sonu, title="before")
+    stream = watch(system, sonu)
+    await stream.read()
+    task = await create(system, sonu, title="after")
+    assert (await asyncio.wait_for(stream.read(), 20)).event.task_id == task.id
+    stream.cancel()
+
+
+@pytest.mark.parametrize("cursor", ["x", "é", "A" * 31, Place(1, UUID(int=1)).to_cursor()[:-4]])
+async def test_a_cursor_that_is_none_is_refused(system, sonu, cursor):
+    call = watch(system, sonu, cursor).read()
+    assert await refused(call) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "INVALID_CURSOR",
+        [("cursor", "INVALID_CURSOR")],
+    )

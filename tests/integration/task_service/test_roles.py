@@ -1,0 +1,139 @@
+"""Who may do what, row by row of the table of roles."""
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_service_pb2
+from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
+
+from tests.integration.conftest import Person, System
+from tests.integration.task_service.calls import (
+    create,
+    delete,
+    events_of,
+    get,
+    listed,
+    purge,
+    refused,
+    undelete,
+    update,
+)
+from tests.integration.task_service.test_imports import upload
+
+DENIED, NOT_FOUND = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND
+
+
+async def code_of(call) -> grpc.StatusCode:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+@pytest.fixture
+async def owner(system: System) -> Person:
+    return await system.person("owner")
+
+
+@pytest.fixture
+async def stranger(system: System) -> Person:
+    return await system.person("stranger")
+
+
+@pytest.fixture
+async def manager(system: System, databases) -> Person:
+    await system.person("mo")
+    await databases.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mo'")
+    return await system._logged_in("mo@example.com")
+
+
+async def everything_with(system, person, task, assignee) -> list[grpc.StatusCode]:
+    """Read, its history, assign, update, delete, restore."""
+    return [
+        await code_of(call)
+        for call in (
+            get(system, person, task.id),
+            events_of(system, person, task.id),
+            update(system, person, task.id, assignee_id=assignee.id),
+            update(system, person, task.id, title="new"),
+            delete(system, person, task.id),
+            undelete(system, person, task.id),
+        )
+    ]
+
+
+def log(system, person):
+    return system.history.ListEvents(history_service_pb2.ListEventsRequest(), metadata=person.metadata)
+
+
+def import_of(system, person, import_id):
+    return system.imports.GetImport(import_service_pb2.GetImportRequest(id=import_id), metadata=person.metadata)
+
+
+async def test_a_user_does_everything_with_a_task_that_they_made(system, owner, stranger):
+    task = await create(system, owner, title="x")
+    assert await everything_with(system, owner, task, stranger) == [grpc.StatusCode.OK] * 6
+
+
+async def test_a_user_does_everything_with_a_task_that_is_assigned_to_them(system, owner, stranger):
+    task = await create(system, owner, title="x", assignee_id=stranger.id)
+    assert await everything_with(system, stranger, task, stranger) == [grpc.StatusCode.OK] * 6
+
+
+async def test_to_a_user_other_tasks_and_imports_do_not_exist(system, owner, stranger):
+    task = await create(system, owner, title="x")
+    assert await everything_with(system, stranger, task, stranger) == [NOT_FOUND] * 6
+    queued = await upload(system, owner)
+    assert await code_of(import_of(system, stranger, queued.id)) is NOT_FOUND
+    assert await listed(system, stranger) == []
+
+
+async def test_a_user_makes_no_tasks_for_others_and_purges_nothing_and_reads_no_log(system, owner, stranger):
+    task = await create(system, owner, title="x")
+    await delete(system, owner, task.id)
+    for call in (
+        create(system, owner, title="x", owner_id=stranger.id),
+        purge(system, owner, task.id),
+        log(system, owner),
+    ):
+        assert await code_of(call) is DENIED
+
+
+async def test_a_manager_does_everything_with_every_task_and_sees_every_import(system, owner, stranger, manager):
+    task = await create(system, manager, title="x", owner_id=owner.id)
+    assert await everything_with(system, manager, task, stranger) == [grpc.StatusCode.OK] * 6
+    assert await listed(system, manager, owner_id="-") == [task.id]
+    queued = await upload(system, owner)
+    assert await code_of(import_of(system, manager, queued.id)) is grpc.StatusCode.OK
+    (created, *_, restored) = await events_of(system, owner, task.id)
+    role = history_service_pb2.TaskEvent.ActorRole.ACTOR_ROLE_MANAGER
+    assert {(event.actor_id, event.actor_role) for event in (created, restored)} == {(manager.id, role)}
+
+
+async def test_a_manager_purges_nothing_and_reads_no_log(system, owner, manager):
+    task = await create(system, owner, title="x")
+    await delete(system, owner, task.id)
+    for call in (purge(system, manager, task.id), log(system, manager)):
+        assert await code_of(call) is DENIED
+
+
+async def test_an_admin_does_what_a_manager_does_and_purges_and_reads_the_log(system, owner, stranger):
+    admin = await system.admin()
+    task = await create(system, owner, title="x")
+    assert await everything_with(system, admin, task, stranger) == [grpc.StatusCode.OK] * 6
+    await delete(system, admin, task.id)
+    assert await code_of(purge(system, admin, task.id)) is grpc.StatusCode.OK
+    assert len((await log(system, admin)).events) == 7
+
+
+async def test_a_service_does_what_its_scopes_say(system, owner, stranger):
+    reader, writer = await system.service("tasks:read"), await system.service("tasks:write")
+    task = await create(system, writer, title="x", owner_id=owner.id)
+    ok = grpc.StatusCode.OK
+    assert await everything_with(system, reader, task, stranger) == [ok, ok, DENIED, DENIED, DENIED, DENIED]
+    assert await everything_with(system, writer, task, stranger) == [DENIED, DENIED, ok, ok, ok, ok]
+    stats = system.tasks.GetTaskStats(task_service_pb2.GetTaskStatsRequest(), metadata=reader.metadata)
+    assert (await stats).total == 1
+    for person in (reader, writer):
+        assert (await refused(purge(system, person, task.id)))[0] is DENIED
+        assert (await refused(log(system, person)))[0] is DENIED

@@ -1,0 +1,63 @@
+"""Counts for a front end."""
+
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
+
+from tests.integration.task_service.calls import create, delete, refused, update
+
+Status = task_pb2.Task.Status
+
+
+def stats(system, person, **fields):
+    return system.tasks.GetTaskStats(task_service_pb2.GetTaskStatsRequest(**fields), metadata=person.metadata)
+
+
+async def test_live_tasks_that_are_owned_or_assigned_are_counted_each_once(system):
+    sonu, mina, admin = await system.person("sonu"), await system.person("mina"), await system.admin()
+    await create(system, sonu, title="late", due_date="2020-01-01", assignee_id=sonu.id)
+    await create(system, sonu, title="late but done", due_date="2020-01-01", status=Status.STATUS_COMPLETED)
+    await create(system, mina, title="hers and his", status=Status.STATUS_IN_PROGRESS, assignee_id=sonu.id)
+    await create(system, mina, title="hers", status=Status.STATUS_CANCELLED)
+    gone = await create(system, sonu, title="gone")
+    await delete(system, sonu, gone.id)
+    mine = await stats(system, sonu)
+    assert (mine.total, mine.pending, mine.in_progress, mine.completed, mine.cancelled, mine.overdue) == (
+        3,
+        1,
+        1,
+        1,
+        0,
+        1,
+    )
+    hers = await stats(system, admin, owner_id=mina.id)
+    assert (hers.total, hers.in_progress, hers.cancelled, hers.overdue) == (2, 1, 1, 0)
+    assert (await stats(system, admin, owner_id="-")).total == 4
+    assert (await stats(system, admin)).total == 0
+    assert (await refused(stats(system, sonu, owner_id=mina.id)))[0] is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_completions_are_counted_by_day_and_days_without_any_are_there(system, databases):
+    sonu = await system.person("sonu")
+    today = datetime.now(UTC).date()
+    for days in (0, 0, 2, 40):
+        task = await create(system, sonu, title="x")
+        done = await update(system, sonu, task.id, status=Status.STATUS_COMPLETED)
+        await databases.execute(
+            f"UPDATE tasks.tasks SET completed_at = '{today - timedelta(days=days)}T00:00:00Z' WHERE id = '{done.id}'"
+        )
+    found = (await stats(system, sonu, days=3)).completed_per_day
+    assert [(day.date, day.count) for day in found] == [
+        ((today - timedelta(days=2)).isoformat(), 1),
+        ((today - timedelta(days=1)).isoformat(), 0),
+        (today.isoformat(), 2),
+    ]
+    assert len((await stats(system, sonu)).completed_per_day) == 30
+
+
+@pytest.mark.parametrize("days", [-1, 367])
+async def test_days_out_of_range_are_refused(system, days):
+    sonu = await system.person("sonu")
+    assert (await refused(stats(system, sonu, days=days)))[1:] == ("DAYS_OUT_OF_RANGE", [("days", "DAYS_OUT_OF_RANGE")])

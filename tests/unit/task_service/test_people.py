@@ -1,0 +1,55 @@
+"""Who has an account is asked once in a while, not once a row."""
+
+from uuid import UUID
+
+from taskmanager.auth.v1 import user_pb2
+
+from task_service.clients import people
+from task_service.clients.people import RememberedPeople
+
+SONU = UUID(int=1)
+
+
+class Accounts:
+    """auth_service with one account, counting what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.exists = True
+
+    async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
+        self.asked.append(user_id or username)
+        known = self.exists and (user_id == str(SONU) or username.lower() == "sonu")
+        return user_pb2.User(id=str(SONU), username="sonu") if known else None
+
+
+async def test_somebody_who_was_found_is_remembered_for_a_while_and_then_asked_for_again():
+    accounts, clock = Accounts(), [0.0]
+    known = RememberedPeople(accounts, now=lambda: clock[0])
+    assert [await known.is_known(SONU) for _ in range(3)] == [True] * 3
+    assert len(accounts.asked) == 1
+    clock[0] += people.REMEMBERED_SECONDS
+    accounts.exists = False
+    assert not await known.is_known(SONU)
+    assert len(accounts.asked) == 2
+
+
+async def test_somebody_who_was_not_found_is_asked_for_each_time():
+    accounts = Accounts()
+    accounts.exists = False
+    known = RememberedPeople(accounts)
+    assert not await known.is_known(SONU)
+    accounts.exists = True
+    assert await known.is_known(SONU)
+
+
+async def test_names_are_told_as_they_were_given_and_nobodys_is_left_out():
+    assert await RememberedPeople(Accounts()).named({"SONU", "sonu", "nobody"}) == {"SONU": SONU, "sonu": SONU}
+
+
+async def test_only_so_many_are_remembered():
+    accounts = Accounts()
+    known = RememberedPeople(accounts, most=1)
+    for name in ("sonu", "Sonu", "sonu"):
+        await known.named({name})
+    assert accounts.asked == ["sonu", "Sonu", "sonu"]
