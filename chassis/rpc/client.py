@@ -9,6 +9,7 @@ from grpc import aio
 from grpc_interceptor import ClientCallDetails, ClientInterceptor
 
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
+from chassis.rpc.service_token import ThreadTokenSource
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds for a unary call that names no deadline. A stream without one may stay open."""
@@ -87,19 +88,32 @@ def aio_channel(target: str, *, idempotent: Sequence[str] = ()) -> aio.Channel:
 
 
 class _Propagate(ClientInterceptor):
-    """Request id and deadline of what is being served, and the service's token where one is given."""
+    """Request id and deadline of what is being served, and the service's token where one is given.
 
-    def __init__(self, token: Callable[[], str] | None) -> None:
+    A token may end before its time, when its account or its key does: what was refused is not sent again.
+    """
+
+    def __init__(self, token: ThreadTokenSource | None) -> None:
         self._token = token
 
     def intercept(
         self, method: Callable[..., Any], request_or_iterator: Any, call_details: grpc.ClientCallDetails
     ) -> Any:
         metadata = with_request_id(call_details.metadata)
-        if self._token is not None:
-            metadata.append(("authorization", f"Bearer {self._token()}"))
         timeout = timeout_for(call_details.timeout, streams=True)
-        return method(request_or_iterator, _replace(call_details, timeout=timeout, metadata=metadata))
+        source = self._token
+        if source is None:
+            return method(request_or_iterator, _replace(call_details, timeout=timeout, metadata=metadata))
+        token = source()
+        metadata.append(("authorization", f"Bearer {token}"))
+        call = method(request_or_iterator, _replace(call_details, timeout=timeout, metadata=metadata))
+
+        def look(ended: grpc.Call) -> None:
+            if ended.code() is grpc.StatusCode.UNAUTHENTICATED:
+                source.forget(token)
+
+        call.add_done_callback(look)
+        return call
 
     def intercept_unary_unary(
         self, continuation: Callable[..., Any], call_details: grpc.ClientCallDetails, request: Any
@@ -117,7 +131,7 @@ def _replace(details: grpc.ClientCallDetails, **changes: Any) -> ClientCallDetai
 
 
 def sync_channel(
-    target: str, *, token: Callable[[], str] | None = None, idempotent: Sequence[str] = ()
+    target: str, *, token: ThreadTokenSource | None = None, idempotent: Sequence[str] = ()
 ) -> grpc.Channel:
     """A channel for code that runs in threads. Make it in the process that uses it: channels don't survive a fork."""
     channel = grpc.insecure_channel(target, options=channel_options(idempotent))

@@ -52,3 +52,9 @@ class ThreadTokenSource:
                 self._token, lifetime = self._issue()
                 self._renew_at = self._now() + lifetime * RENEW_AT
             return self._token
+
+    def forget(self, refused: str) -> None:
+        """Drops a token that was refused, so that the next call asks for another; a newer one is left alone."""
+        with self._lock:
+            if self._token == refused:
+                self._renew_at = 0.0

@@ -55,14 +55,14 @@ class System:
         """A new user who has logged in."""
         email = f"{username}@example.com"
         await self.auth.Register(auth_service_pb2.RegisterRequest(username=username, email=email, password=PASSWORD))
-        return await self._logged_in(email)
+        return await self.login(email)
 
     async def admin(self) -> Person:
         """A new admin who has logged in."""
         name = f"admin-{secrets.token_hex(4)}"
         admin = Registration(username=name, email=f"{name}@example.com", password=PASSWORD, role="admin")
         await self.use_cases.create_admin(admin, only_first=False)
-        return await self._logged_in(admin.email)
+        return await self.login(admin.email)
 
     async def service(self, *scopes: str) -> Person:
         """A new service with a token."""
@@ -71,7 +71,8 @@ class System:
         answer = await self.auth.IssueServiceToken(auth_service_pb2.IssueServiceTokenRequest(credential=credential))
         return Person(name, answer.access_token)
 
-    async def _logged_in(self, email: str) -> Person:
+    async def login(self, email: str) -> Person:
+        """Somebody who has logged in again."""
         answer = await self.auth.Login(auth_service_pb2.LoginRequest(email=email, password=PASSWORD))
         assert answer.user.role != user_pb2.ROLE_UNSPECIFIED
         return Person(answer.user.id, answer.access_token)

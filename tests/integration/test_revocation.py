@@ -3,12 +3,16 @@
 import asyncio
 
 import grpc
-from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2, user_service_pb2_grpc
-from taskmanager.imports.v1 import import_service_pb2
+import pytest
+from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
+from taskmanager.imports.v1 import import_ingest_service_pb2, import_ingest_service_pb2_grpc, import_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
+from chassis.kernel import Caller, PageRequest
+from chassis.rpc.client import sync_channel
 from chassis.rpc.errors import details_of
-from tests.integration.conftest import PASSWORD
+from chassis.rpc.service_token import ThreadTokenSource
+from tests.integration.conftest import PASSWORD, new_credential
 
 FILE = b"title\nBuy milk\n"
 REVOKED = (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
@@ -71,3 +75,42 @@ async def test_a_changed_password_ends_the_streams_of_every_session(system):
     assert await end_of(stream) == REVOKED
     fresh = (("authorization", f"Bearer {changed.access_token}"),)
     await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=fresh)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["unary", "stream"])
+async def test_a_service_whose_token_was_ended_takes_a_new_one_with_its_next_call(system, stream):
+    credential = await new_credential(system.use_cases, "worker", "imports:ingest")
+    issued = []
+
+    def issue():
+        request = auth_service_pb2.IssueServiceTokenRequest(credential=credential)
+        with grpc.insecure_channel(system.auth_target) as channel:
+            answer = auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
+        issued.append(answer.access_token)
+        return answer.access_token, float(answer.expires_in)
+
+    claim = import_ingest_service_pb2.ClaimNextImportRequest(worker="test")
+
+    def code_of_a_call():
+        try:
+            if stream:
+                list(stub.IngestRows(iter(()), timeout=10))
+            else:
+                stub.ClaimNextImport(claim, timeout=10)
+        except grpc.RpcError as error:
+            return error.code()
+        return grpc.StatusCode.OK
+
+    with sync_channel(system.tasks_target, token=ThreadTokenSource(issue=issue)) as channel:
+        stub = import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel)
+        good = await asyncio.to_thread(code_of_a_call)
+        assert good is not grpc.StatusCode.UNAUTHENTICATED
+        page = await system.use_cases.list_service_accounts(PageRequest.read(0, "", bound_to=""))
+        for disabled in (True, False):
+            await system.use_cases.switch_service_account(Caller(page.items[0].id), page.items[0].id, disabled=disabled)
+        async with asyncio.timeout(20):
+            while await asyncio.to_thread(code_of_a_call) is not grpc.StatusCode.UNAUTHENTICATED:
+                pass
+        # It was refused once; the next call is good again, long before the old token would have run out.
+        assert await asyncio.to_thread(code_of_a_call) is good
+    assert len(issued) == 2

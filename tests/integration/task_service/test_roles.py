@@ -44,7 +44,7 @@ async def stranger(system: System) -> Person:
 async def manager(system: System, databases) -> Person:
     await system.person("mo")
     await databases.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mo'")
-    return await system._logged_in("mo@example.com")
+    return await system.login("mo@example.com")
 
 
 async def everything_with(system, person, task, assignee) -> list[grpc.StatusCode]:

@@ -1,0 +1,88 @@
+"""What each service's database role may not do, whatever a service is talked into: PostgreSQL itself refuses."""
+
+import psycopg
+import pytest
+
+from chassis.testing.databases import temporary_database
+from tests.conftest import Databases
+
+REFUSED = {
+    "auth_app": [
+        "SELECT 1 FROM tasks.tasks",
+        "INSERT INTO tasks.task_events DEFAULT VALUES",
+        "SELECT 1 FROM tasks.alembic_version",
+        "UPDATE auth.security_events SET kind = 'nothing'",
+        "DELETE FROM auth.security_events",
+        "TRUNCATE auth.security_events",
+        "DELETE FROM auth.users",
+        "UPDATE auth.signing_keys SET public_key = ''",
+        "DELETE FROM auth.signing_keys",
+    ],
+    "tasks_app": [
+        "SELECT 1 FROM auth.users",
+        "SELECT 1 FROM auth.signing_keys",
+        "INSERT INTO auth.revocations (session_id, expires_at) VALUES (gen_random_uuid(), now())",
+        "UPDATE tasks.task_events SET action = 'created'",
+        "DELETE FROM tasks.task_events",
+        "TRUNCATE tasks.task_events",
+    ],
+}
+DEFINITIONS = [
+    "CREATE TABLE {schema}.mine (id int)",
+    "CREATE TABLE public.mine (id int)",
+    "CREATE SCHEMA mine",
+    "CREATE ROLE mine",
+    "CREATE EXTENSION pg_trgm",
+    "ALTER TABLE {table} ADD COLUMN mine int",
+    "ALTER TABLE {table} DISABLE TRIGGER ALL",
+    "DROP TABLE {table}",
+    "CREATE INDEX mine ON {table} (id)",
+    "GRANT ALL ON {table} TO PUBLIC",
+    "SET ROLE {owner}",
+    "ALTER ROLE {owner} PASSWORD 'x'",
+    "COPY {table} TO PROGRAM 'true'",
+]
+
+
+def statements():
+    for role, own in REFUSED.items():
+        schema = role.removesuffix("_app")
+        names = {"schema": schema, "owner": f"{schema}_owner"}
+        names["table"] = "auth.users" if schema == "auth" else "tasks.task_events"
+        yield from ((role, statement) for statement in own)
+        yield from ((role, statement.format(**names)) for statement in DEFINITIONS)
+
+
+@pytest.fixture(scope="module")
+def database(postgres, template):
+    """One for all: nothing here changes anything."""
+    with temporary_database(postgres, template=template) as url:
+        yield Databases(url)
+
+
+@pytest.mark.parametrize(("role", "statement"), list(statements()))
+def test_an_app_role_is_refused_what_its_service_never_does(database, role, statement):
+    with psycopg.connect(database.url(role)) as connection:
+        if statement.startswith("GRANT"):
+            # PostgreSQL only warns where a role may grant nothing, and grants nothing.
+            connection.execute(statement)
+            connection.commit()
+            granted = connection.execute(
+                "SELECT count(*) FROM information_schema.role_table_grants WHERE grantee = 'PUBLIC'"
+                " AND table_schema IN ('auth', 'tasks')"
+            )
+            assert granted.fetchone() == (0,)
+            return
+        with pytest.raises(psycopg.errors.InsufficientPrivilege) as refusal:
+            connection.execute(statement)
+    assert refusal.value.sqlstate == "42501"
+
+
+@pytest.mark.parametrize("role", REFUSED)
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("statement_timeout", "15s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")],
+)
+def test_nothing_that_an_app_role_asks_for_hangs_for_ever(database, role, setting, value):
+    with psycopg.connect(database.url(role)) as connection:
+        assert connection.execute(f"SHOW {setting}").fetchone() == (value,)
