@@ -30,6 +30,7 @@ from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
 from task_service.clients.object_store import ObstoreUploads
 from task_service.clients.wake_ups import CeleryWakeUps
+from task_service.persistence.bulk import copy_text
 from task_service.persistence.signals import PostgresSignals
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
@@ -47,7 +48,15 @@ from task_service.usecases.imports import (
     ListImports,
     WatchImport,
 )
-from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
+from task_service.usecases.ingest import (
+    ClaimNextImport,
+    FinishIngest,
+    GiveBack,
+    IngestBatch,
+    OpenIngest,
+    PrepareBatch,
+    ReadUpload,
+)
 from task_service.usecases.ports import ImportSignals, ObjectStore, Reading, UnitOfWork, WakeUps
 from task_service.usecases.tasks import CreateTask, DeleteTask, GetTask, ListTasks
 from task_service.usecases.uploads import SweepUploads, UploadImport
@@ -140,7 +149,8 @@ class Wiring:
             claim_next_import=ClaimNextImport(begin=self._begin, lease_seconds=lease),
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
-            ingest_batch=IngestBatch(begin=self._begin, now=_now, new_id=uuid7, lease_seconds=lease),
+            prepare_batch=PrepareBatch(now=_now, bulk_rows=copy_text),
+            ingest_batch=IngestBatch(begin=self._begin, lease_seconds=lease),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
             draining=self.draining,

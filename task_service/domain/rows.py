@@ -1,18 +1,28 @@
-"""Rows of an import become tasks, or row errors. The values meet the same rules as any other task's."""
+"""Rows of an import become the values of tasks, or row errors, by the same rules as any other task's."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from itertools import repeat
 from typing import NamedTuple
 
-from chassis.kernel import Invalid, NewId, refuse
+from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import plain
 from task_service.domain.errors import TooManyCells, UndecodableBytes
-from task_service.domain.history import TaskEvent, created
 from task_service.domain.imports import Checkpoint, FailedRow, IngestContext, RowError
-from task_service.domain.task import Task, TaskDraft, new_task
+from task_service.domain.task import (
+    LONGEST_DESCRIPTION,
+    LONGEST_TITLE,
+    Priority,
+    Status,
+    TaskDraft,
+    Values,
+)
 
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
+
+_STATUSES = {"": Status.PENDING, **{status.value: status for status in Status}}
+_PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Priority}}
 
 
 class Defect(NamedTuple):
@@ -36,46 +46,90 @@ class Batch(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a batch."""
+    """What became of a batch: the values of tasks to be, and the rows that were wrong."""
 
-    tasks: list[Task]
-    events: list[TaskEvent]
+    accepted: list[Values]
     failed: list[FailedRow]
 
 
-def take(batch: Batch, context: IngestContext, *, now: datetime, new_id: NewId) -> Outcome:
-    """Turns every row into a task with its first event, or into what is wrong with it."""
-    places = _Places(context.fields)
-    width = len(context.fields)
-    cells = batch.cells
-    outcome = Outcome([], [], [])
-    for number, line in enumerate(batch.lines):
-        row = cells[number * width : (number + 1) * width]
+def take(batch: Batch, context: IngestContext) -> Outcome:
+    """Judges every row."""
+    columns = _Columns(context.fields, batch.cells)
+    dates: dict[str, date] = {}
+    accepted: list[Values] = []
+    failed: list[FailedRow] = []
+    for number, cells in enumerate(columns.drafts()):
+        if number not in batch.defects and (values := _plainly_right(*cells, dates)):
+            accepted.append(values)
+            continue
         try:
             if number in batch.defects:
                 refuse([_error_of(defect, context.fields) for defect in batch.defects[number]])
-            values = places.draft(row).checked()
+            accepted.append(_draft(*cells).checked())
         except Invalid as error:
-            outcome.failed.append(places.failed(row, batch.begin.records + number + 1, line, error))
-            continue
-        task = new_task(values, task_id=new_id(), owner_id=context.owner_id, now=now, import_id=context.import_id)
-        outcome.tasks.append(task)
-        outcome.events.append(created(task, by=context.actor, event_id=new_id()))
-    return outcome
+            record = batch.begin.records + number + 1
+            failed.append(columns.failed(number, record, batch.lines[number], error))
+    return Outcome(accepted, failed)
 
 
-class _Places:
-    """Where each field stands in a row; a column that the file lacks is empty in every row."""
+def _plainly_right(
+    title: str, description: str, status: str, priority: str, due_date: str, dates: dict[str, date]
+) -> Values | None:
+    """The values of a row that is as nearly every row is; None for one that takes the whole rules to judge.
 
-    def __init__(self, fields: tuple[str, ...]) -> None:
+    It runs once for every row of every import, and takes a third of the time that the rules take: they collect all
+    that is wrong. What it accepts they accept, with the same values; a test holds the two together.
+    """
+    title = title.strip()
+    if (
+        title
+        and title[0] != "'"
+        and len(title) <= LONGEST_TITLE
+        and title.isprintable()
+        and description[:1] != "'"
+        and len(description) <= LONGEST_DESCRIPTION
+        and description.isprintable()
+        and (not due_date or due_date in dates or _is_known_then(due_date, dates))
+        and (known_status := _STATUSES.get(status))
+        and (known_priority := _PRIORITIES.get(priority))
+    ):
+        return Values(title, description, known_status, known_priority, dates[due_date] if due_date else None)
+    return None
+
+
+def _is_known_then(text: str, dates: dict[str, date]) -> bool:
+    """Puts a date among those that were read already: the rows of a batch have few different ones."""
+    try:
+        if len(text) == 10:  # noqa: PLR2004 - YYYY-MM-DD, as in the rule
+            dates[text] = date.fromisoformat(text)
+            return True
+    except ValueError:
+        pass
+    return False
+
+
+def _draft(title: str, description: str, status: str, priority: str, due_date: str) -> TaskDraft:
+    return TaskDraft(plain(title), plain(description), status, priority, due_date)
+
+
+class _Columns:
+    """The cells of a batch by column. One that the file lacks is empty in every row."""
+
+    def __init__(self, fields: tuple[str, ...], cells: Sequence[str]) -> None:
         self._at = {field: place for place, field in enumerate(fields) if field}
-        self._columns = tuple(self._at.get(field, -1) for field in TaskDraft._fields[:5])
+        self._width = len(fields)
+        self._cells = cells
 
-    def draft(self, row: Sequence[str]) -> TaskDraft:
-        title, description, *others = ("" if place < 0 else row[place] for place in self._columns)
-        return TaskDraft._make([plain(title), plain(description), *others, None])
+    def drafts(self) -> Iterator[tuple[str, str, str, str, str]]:
+        title, description, status, priority, due_date = map(self._column, Values._fields)
+        return zip(title, description, status, priority, due_date, strict=False)
 
-    def failed(self, row: Sequence[str], record: int, line: int, error: Invalid) -> FailedRow:
+    def _column(self, field: str) -> Iterable[str]:
+        place = self._at.get(field)
+        return repeat("") if place is None else self._cells[place :: self._width]
+
+    def failed(self, number: int, record: int, line: int, error: Invalid) -> FailedRow:
+        row = self._cells[number * self._width : (number + 1) * self._width]
         # Postgres can't hold NUL, and this is only shown.
         cells = tuple(cell.replace("\0", "\N{SYMBOL FOR NULL}") for cell in row)
         errors = (

@@ -10,13 +10,11 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.domain.errors import BatchOutOfPlace, LeaseLost
-from task_service.domain.history import Actor, TaskEvent
+from task_service.domain.history import Actor
 from task_service.domain.imports import Checkpoint, FailedRow, Failure, IngestContext, Lease, Room, State
-from task_service.domain.rows import Outcome
-from task_service.domain.task import Task
-from task_service.persistence.history import row_of
+from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
-from task_service.usecases.ports import Advanced
+from task_service.usecases.ports import Advanced, PreparedBatch
 
 # Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
 # waits like any other.
@@ -108,8 +106,8 @@ def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
     )
 
 
-_COPY_TASKS = _copy_into("tasks", Task._fields)
-_COPY_EVENTS = _copy_into("task_events", TaskEvent._fields)
+_COPY_TASKS = _copy_into("tasks", TASK_COLUMNS)
+_COPY_EVENTS = _copy_into("task_events", EVENT_COLUMNS)
 _COPY_FAILED_ROWS = _copy_into("import_failed_rows", ("import_id", "record", "line", "cells"))
 _COPY_ERRORS = _copy_into(
     "import_errors", ("import_id", "place", "record", "line", "column", "value", "code", "message")
@@ -149,28 +147,27 @@ class SqlIngest:
         owner_id, actor_id, actor_role, request_id, fields = row[3:]
         return checkpoint, IngestContext(import_id, owner_id, Actor(actor_id, actor_role, request_id), tuple(fields))
 
-    async def advance(
-        self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
-    ) -> Advanced:
+    async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
         records, others_wait, kept_rows, kept_size = await self._held(
             _ADVANCE,
             import_id,
             fence,
-            offset=end.offset,
-            line=end.line,
-            created=len(outcome.tasks),
-            failed=len(outcome.failed),
+            offset=batch.end.offset,
+            line=batch.end.line,
+            created=batch.accepted,
+            failed=len(batch.failed),
             seconds=lease_seconds,
         )
-        if records != begin.records:
+        if records != batch.begin.records:
             raise BatchOutOfPlace
         await self._notify(import_id)
         return Advanced(others_wait=others_wait, kept=Room(kept_rows, kept_size))
 
-    async def write(self, outcome: Outcome) -> None:
-        if outcome.tasks:
-            await self._copy(_COPY_TASKS, outcome.tasks)
-            await self._copy(_COPY_EVENTS, map(row_of, outcome.events))
+    async def write(self, rows: CopyText) -> None:
+        for statement, lines in ((_COPY_TASKS, rows.tasks), (_COPY_EVENTS, rows.events)):
+            if lines:
+                async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+                    await copy.write(lines)
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Clock, NewId
+from chassis.kernel import Clock
 from task_service.domain.errors import LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
@@ -19,7 +19,7 @@ from task_service.domain.imports import (
     State,
 )
 from task_service.domain.rows import Batch, take
-from task_service.usecases.ports import ObjectStore, UnitOfWork
+from task_service.usecases.ports import BulkRows, ObjectStore, PreparedBatch, UnitOfWork
 from task_service.usecases.uploads import object_key
 
 MOST_FRUITLESS_CLAIMS = 5
@@ -95,24 +95,32 @@ class OpenIngest:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareBatch:
+    """Does with a batch all that needs no database, so that it can be done while the batch before is being written."""
+
+    now: Clock
+    bulk_rows: BulkRows
+
+    def __call__(self, context: IngestContext, batch: Batch) -> PreparedBatch:
+        accepted, failed = take(batch, context)
+        rows = self.bulk_rows(context, accepted, self.now())
+        return PreparedBatch(batch.begin, batch.end, len(accepted), rows, failed)
+
+
+@dataclass(frozen=True, slots=True)
 class IngestBatch:
     """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
 
     begin: Callable[[], UnitOfWork]
-    now: Clock
-    new_id: NewId
     lease_seconds: float
 
-    async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> Progress:
-        outcome = take(batch, context, now=self.now(), new_id=self.new_id)
+    async def __call__(self, import_id: UUID, fence: int, batch: PreparedBatch) -> Progress:
         async with self.begin() as work:
             # First of all: it locks the import's row and refuses an old fence before anything is written.
-            before = await work.ingest.advance(
-                context.import_id, fence, batch.begin, batch.end, outcome, self.lease_seconds
-            )
-            await work.ingest.write(outcome)
-            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(outcome.failed):
-                await work.ingest.keep(context.import_id, kept)
+            before = await work.ingest.advance(import_id, fence, batch, self.lease_seconds)
+            await work.ingest.write(batch.rows)
+            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(batch.failed):
+                await work.ingest.keep(import_id, kept)
             await work.commit()
         return Progress(batch.end, before.others_wait)
 

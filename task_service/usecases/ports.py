@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 from uuid import UUID
 
 from chassis.kernel import Page, PageRequest
@@ -24,8 +24,7 @@ from task_service.domain.imports import (
     RowError,
     State,
 )
-from task_service.domain.rows import Outcome
-from task_service.domain.task import Status, Task
+from task_service.domain.task import Status, Task, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +118,22 @@ class Advanced(NamedTuple):
     """What is kept already of its wrong rows."""
 
 
+class BulkRows(Protocol):
+    """Turns the values of new tasks into what `Ingest.write` takes; needs no database, and so no waiting."""
+
+    def __call__(self, context: IngestContext, accepted: Sequence[Values], now: datetime) -> Any: ...
+
+
+class PreparedBatch(NamedTuple):
+    """A batch with everything done that needs no database."""
+
+    begin: Checkpoint
+    end: Checkpoint
+    accepted: int
+    rows: Any
+    failed: Sequence[FailedRow]
+
+
 class Ingest(Protocol):
     """The imports as workers work on them. Time is the database's throughout."""
 
@@ -131,16 +146,14 @@ class Ingest(Protocol):
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         """Renews the lease and says where to go on. LeaseLost under another fence."""
 
-    async def advance(
-        self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
-    ) -> Advanced:
+    async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
         """Moves the checkpoint and the counters, and renews the lease.
 
-        LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not at `begin`.
+        LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not where the batch begins.
         """
 
-    async def write(self, outcome: Outcome) -> None:
-        """Keeps tasks and their history."""
+    async def write(self, rows: Any) -> None:
+        """Keeps tasks and their history, as `BulkRows` made them."""
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         """Keeps wrong rows and what is wrong with them."""
