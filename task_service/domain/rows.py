@@ -21,7 +21,7 @@ from task_service.domain.task import (
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
 
-_STATUSES = {"": Status.PENDING, **{status.value: status for status in Status}}
+_STATUSES = {status.value: status for status in Status}
 _PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Priority}}
 
 
@@ -55,17 +55,18 @@ class Outcome(NamedTuple):
 def take(batch: Batch, context: IngestContext) -> Outcome:
     """Judges every row."""
     columns = _Columns(context.fields, batch.cells)
+    statuses = {**_STATUSES, "": Status(context.default_status or Status.PENDING)}
     dates: dict[str, date] = {}
     accepted: list[Values] = []
     failed: list[FailedRow] = []
     for number, cells in enumerate(columns.drafts()):
-        if number not in batch.defects and (values := _plainly_right(*cells, dates)):
+        if number not in batch.defects and (values := _plainly_right(*cells, statuses, dates)):
             accepted.append(values)
             continue
         try:
             if number in batch.defects:
-                refuse([_error_of(defect, context.fields) for defect in batch.defects[number]])
-            accepted.append(_draft(*cells).checked())
+                refuse([_error_of(defect, context) for defect in batch.defects[number]])
+            accepted.append(_draft(*cells, context.default_status).checked())
         except Invalid as error:
             record = batch.begin.records + number + 1
             failed.append(columns.failed(number, record, batch.lines[number], error))
@@ -73,7 +74,13 @@ def take(batch: Batch, context: IngestContext) -> Outcome:
 
 
 def _plainly_right(
-    title: str, description: str, status: str, priority: str, due_date: str, dates: dict[str, date]
+    title: str,
+    description: str,
+    status: str,
+    priority: str,
+    due_date: str,
+    statuses: Mapping[str, Status],
+    dates: dict[str, date],
 ) -> Values | None:
     """The values of a row that is as nearly every row is; None for one that takes the whole rules to judge.
 
@@ -90,7 +97,7 @@ def _plainly_right(
         and len(description) <= LONGEST_DESCRIPTION
         and description.isprintable()
         and (not due_date or due_date in dates or _is_known_then(due_date, dates))
-        and (known_status := _STATUSES.get(status))
+        and (known_status := statuses.get(status))
         and (known_priority := _PRIORITIES.get(priority))
     ):
         return Values(title, description, known_status, known_priority, dates[due_date] if due_date else None)
@@ -108,8 +115,8 @@ def _is_known_then(text: str, dates: dict[str, date]) -> bool:
     return False
 
 
-def _draft(title: str, description: str, status: str, priority: str, due_date: str) -> TaskDraft:
-    return TaskDraft(plain(title), plain(description), status, priority, due_date)
+def _draft(title: str, description: str, status: str, priority: str, due_date: str, default_status: str) -> TaskDraft:
+    return TaskDraft(plain(title), plain(description), status.strip() or default_status, priority, due_date)
 
 
 class _Columns:
@@ -143,8 +150,9 @@ class _Columns:
         return "" if place is None else cells[place][:LONGEST_VALUE]
 
 
-def _error_of(defect: Defect, fields: tuple[str, ...]) -> Invalid:
+def _error_of(defect: Defect, context: IngestContext) -> Invalid:
+    fields = context.fields
     if defect.kind == TooManyCells.reason:
         return TooManyCells(count=defect.cell, columns=len(fields))
     field = fields[defect.cell] if defect.cell < len(fields) else ""
-    return UndecodableBytes(field=field)
+    return UndecodableBytes(field=field, encoding=context.encoding)

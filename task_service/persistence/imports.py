@@ -33,6 +33,7 @@ _SHOWN = (
     "started_at",
     "finished_at",
     "failed_rows_kept",
+    "validate_only",
     "progressed_at",
 )
 _COLUMNS = [
@@ -41,7 +42,18 @@ _COLUMNS = [
     imports.c.failure_message,
     imports.c.failure_line,
 ]
-_NEW = ("id", "owner_id", "actor_id", "actor_role", "request_id", "file_name", "created_at")
+_NEW = (
+    "id",
+    "owner_id",
+    "actor_id",
+    "actor_role",
+    "request_id",
+    "file_name",
+    "created_at",
+    "validate_only",
+    "max_errors",
+    "default_status",
+)
 
 _ADD = Statement(insert(imports), columns=_NEW)
 _UPLOADING = and_(imports.c.id == bindparam("import_id"), imports.c.state == "uploading")
@@ -52,6 +64,7 @@ _QUEUE = Statement(
         state="queued",
         bytes_total=bindparam("size"),
         sha256=bindparam("sha256"),
+        encoding=bindparam("encoding"),
         delimiter=bindparam("delimiter"),
         columns=bindparam("columns"),
         fields=bindparam("fields"),
@@ -130,7 +143,8 @@ class SqlImports:
         self._connection = connection
 
     async def add(self, new: NewImport) -> None:
-        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at)
+        options = (new.validate_only, new.max_errors, new.default_status)
+        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
         await _ADD.run(self._connection, **dict(zip(_NEW, row, strict=True)))
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
@@ -138,6 +152,7 @@ class SqlImports:
             "import_id": import_id,
             "size": upload.size,
             "sha256": upload.sha256,
+            "encoding": header.encoding,
             "delimiter": header.delimiter,
             "columns": list(header.columns),
             "fields": list(header.fields),

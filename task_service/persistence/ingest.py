@@ -33,7 +33,7 @@ _CLAIM = Statement(
         state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
-    RETURNING i.id, fence, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
+    RETURNING i.id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
         bytes_total, fruitless_claims
     """)
 )
@@ -49,7 +49,8 @@ _HELD = "id = :import_id AND fence = :fence AND state = 'running'"
 _CHECKPOINT = Statement(
     text(f"""
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
-    RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields
+    RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields,
+        encoding, validate_only, max_errors, default_status
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE = Statement(
@@ -60,7 +61,8 @@ _ADVANCE = Statement(
         lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0, progressed_at = now()
     WHERE {_HELD}
     RETURNING rows_created + rows_failed - :created - :failed,
-        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), failed_rows_kept, failed_size_kept
+        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
+        failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
 )
 _KEPT = Statement(
@@ -125,11 +127,12 @@ class SqlIngest:
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, fence, delimiter, columns, offset, line, records, size, fruitless = row
+        import_id, fence, encoding, delimiter, columns, offset, line, records, size, fruitless = row
         await self._notify(import_id)
         return Lease(
             import_id=import_id,
             fence=fence,
+            encoding=encoding,
             delimiter=delimiter,
             columns=columns,
             checkpoint=Checkpoint(offset, line, records),
@@ -144,11 +147,12 @@ class SqlIngest:
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
-        owner_id, actor_id, actor_role, request_id, fields = row[3:]
-        return checkpoint, IngestContext(import_id, owner_id, Actor(actor_id, actor_role, request_id), tuple(fields))
+        owner_id, actor_id, actor_role, request_id, fields, *options = row[3:]
+        actor = Actor(actor_id, actor_role, request_id)
+        return checkpoint, IngestContext(import_id, owner_id, actor, tuple(fields), *options)
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
-        records, others_wait, kept_rows, kept_size = await self._held(
+        records, others_wait, rows_failed, kept_rows, kept_size = await self._held(
             _ADVANCE,
             import_id,
             fence,
@@ -161,7 +165,7 @@ class SqlIngest:
         if records != batch.begin.records:
             raise BatchOutOfPlace
         await self._notify(import_id)
-        return Advanced(others_wait=others_wait, kept=Room(kept_rows, kept_size))
+        return Advanced(others_wait=others_wait, rows_failed=rows_failed, kept=Room(kept_rows, kept_size))
 
     async def write(self, rows: CopyText) -> None:
         for statement, lines in ((_COPY_TASKS, rows.tasks), (_COPY_EVENTS, rows.events)):

@@ -71,12 +71,16 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
                     await self._finish(import_id, fence, step)
                     yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint), finished=True)
                     return
-                progress = await self._ingest_batch(import_id, fence, step)
+                progress = await self._ingest_batch(rows, fence, step)
                 checkpoint = progress.checkpoint
                 yield pb.IngestRowsResponse(
-                    checkpoint=checkpoint_to_proto(checkpoint), others_wait=progress.others_wait
+                    checkpoint=checkpoint_to_proto(checkpoint),
+                    others_wait=progress.others_wait,
+                    finished=progress.finished,
                 )
-                if self._draining.is_set():  # the worker opens another stream, on a server that stays
+                if (
+                    progress.finished or self._draining.is_set()
+                ):  # the worker opens another stream, on a server that stays
                     return
 
     async def _steps(self, requests: Requests, rows: IngestContext) -> AsyncGenerator[PreparedBatch | pb.IngestFinish]:

@@ -17,6 +17,7 @@ from task_service.domain.imports import (
     IngestContext,
     Lease,
     State,
+    too_many_errors,
 )
 from task_service.domain.rows import Batch, take
 from task_service.usecases.ports import BulkRows, ObjectStore, PreparedBatch, UnitOfWork
@@ -76,10 +77,11 @@ class ReadUpload:
 
 
 class Progress(NamedTuple):
-    """What is committed, and whether other imports wait for a worker."""
+    """What is committed, whether other imports wait for a worker, and whether this one has ended by it."""
 
     checkpoint: Checkpoint
-    others_wait: bool = False
+    others_wait: bool
+    finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ class PrepareBatch:
 
     def __call__(self, context: IngestContext, batch: Batch) -> PreparedBatch:
         accepted, failed = take(batch, context)
-        rows = self.bulk_rows(context, accepted, self.now())
+        # Who only wants to know gets the same counts and errors, and no task.
+        rows = self.bulk_rows(context, () if context.validate_only else accepted, self.now())
         return PreparedBatch(batch.begin, batch.end, len(accepted), rows, failed)
 
 
@@ -114,15 +117,18 @@ class IngestBatch:
     begin: Callable[[], UnitOfWork]
     lease_seconds: float
 
-    async def __call__(self, import_id: UUID, fence: int, batch: PreparedBatch) -> Progress:
+    async def __call__(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
+        import_id, limit = context.import_id, context.max_errors
         async with self.begin() as work:
             # First of all: it locks the import's row and refuses an old fence before anything is written.
             before = await work.ingest.advance(import_id, fence, batch, self.lease_seconds)
             await work.ingest.write(batch.rows)
             if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(batch.failed):
                 await work.ingest.keep(import_id, kept)
+            if too_many := bool(limit) and before.rows_failed + len(batch.failed) > limit:
+                await work.ingest.finish(import_id, fence, State.FAILED, too_many_errors(limit))
             await work.commit()
-        return Progress(batch.end, before.others_wait)
+        return Progress(batch.end, before.others_wait, too_many)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ class Advanced(NamedTuple):
     """What the import was like before a batch that was let in."""
 
     others_wait: bool
+    rows_failed: int
     kept: Room
     """What is kept already of its wrong rows."""
 

@@ -21,6 +21,7 @@ from task_service.domain.errors import (
 from task_service.domain.history import Actor
 from task_service.domain.imports import LONGEST_FILE_NAME, Import, NewImport
 from task_service.domain.task import owner_for
+from task_service.domain.upload_options import UploadOptions
 from task_service.usecases.ports import ObjectStore, Reading, StoredUpload, UnitOfWork
 
 
@@ -29,6 +30,7 @@ class UploadRequest(NamedTuple):
 
     file_name: str
     owner_id: UUID | None
+    options: UploadOptions
 
 
 class Finish(NamedTuple):
@@ -67,12 +69,15 @@ class UploadImport:
             actor=Actor.of(caller),
             file_name=request.file_name,
             created_at=self.now(),
+            validate_only=request.options.validate_only,
+            max_errors=request.options.max_errors,
+            default_status=request.options.default_status,
         )
         async with self.begin() as work:
             await work.imports.add(new)
             await work.commit()
         try:
-            arriving = _Arriving(parts, self.most_bytes)
+            arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options))
             await self.store.put(object_key(new.id), arriving.chunks())
             async with self.begin() as work:
                 if not await work.imports.queue(new.id, arriving.header(), arriving.stored()):
@@ -112,7 +117,7 @@ class _Arriving:
 
     parts: AsyncIterator[bytes | Finish]
     most_bytes: int
-    _scan: HeaderScan = field(default_factory=HeaderScan)
+    _scan: HeaderScan
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _size: int = 0
 

@@ -14,6 +14,10 @@ depends_on = None
 def upgrade() -> None:
     op.execute("""
         ALTER TABLE tasks.imports
+            ADD COLUMN validate_only boolean NOT NULL DEFAULT false,
+            ADD COLUMN max_errors bigint NOT NULL DEFAULT 0,
+            ADD COLUMN default_status text NOT NULL DEFAULT '',
+            ADD COLUMN encoding text NOT NULL DEFAULT 'utf-8',
             ADD COLUMN columns text[] NOT NULL DEFAULT '{}',
             ADD COLUMN progressed_at timestamptz,
             ADD COLUMN failed_rows_kept bigint NOT NULL DEFAULT 0,
