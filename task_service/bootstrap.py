@@ -59,7 +59,7 @@ from task_service.usecases.ingest import (
 )
 from task_service.usecases.ports import ImportSignals, ObjectStore, Reading, UnitOfWork, WakeUps
 from task_service.usecases.tasks import CreateTask, DeleteTask, GetTask, ListTasks
-from task_service.usecases.uploads import SweepUploads, UploadImport
+from task_service.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
 
 DISPATCH_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
@@ -91,6 +91,13 @@ class Wiring:
             store=store,
             now=_now,
             older_than=timedelta(seconds=settings.upload_seconds),
+        )
+        self.expire_uploads = ExpireUploads(
+            begin=self._begin,
+            read=self._read,
+            store=store,
+            now=_now,
+            keep=timedelta(seconds=settings.upload_keep_seconds),
         )
 
     def registrations(self) -> list[Registration]:
@@ -146,7 +153,9 @@ class Wiring:
     def _ingest(self) -> IngestServicer:
         lease = self._settings.lease_seconds
         return IngestServicer(
-            claim_next_import=ClaimNextImport(begin=self._begin, lease_seconds=lease),
+            claim_next_import=ClaimNextImport(
+                begin=self._begin, lease_seconds=lease, at_once=self._settings.imports_at_once
+            ),
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
             prepare_batch=PrepareBatch(now=_now, bulk_rows=copy_text),
@@ -192,6 +201,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
                 signals.run(),
                 _repeat(wiring.wake_workers, every=DISPATCH_SECONDS, or_when=wiring.something_queued),
                 _repeat(wiring.sweep_uploads, every=SWEEP_SECONDS),
+                _repeat(wiring.expire_uploads, every=SWEEP_SECONDS),
                 _ready(server, poller),
             )
         )

@@ -169,6 +169,12 @@ class FileNameTooLong(InvalidUpload):
     field = "file_name"
 
 
+class SameFileAgain(DomainError):
+    """The same file is import {import_id} already: say allow_same_file to import it once more."""
+
+    field = "file"
+
+
 class FileTooLarge(DomainError):
     """The file has more than {limit} bytes."""
 

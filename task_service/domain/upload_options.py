@@ -38,6 +38,7 @@ class UploadOptions:
     validate_only: bool = False
     max_errors: int = 0
     default_status: str = ""
+    allow_same_file: bool = False
 
 
 def read_encoding(name: str) -> str:

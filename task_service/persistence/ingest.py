@@ -14,19 +14,27 @@ from task_service.domain.history import Actor
 from task_service.domain.imports import Checkpoint, FailedRow, Failure, IngestContext, Lease, Room, State
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
-from task_service.usecases.ports import Advanced, PreparedBatch
+from task_service.usecases.ports import Advanced, PreparedBatch, StoredUpload
 
 # Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
-# waits like any other.
-_CLAIM = Statement(
-    text("""
-    WITH busy AS (
+# waits like any other. Who has as many running as one owner may have waits for one of them.
+_WAITING = """
+    busy AS (
         SELECT owner_id, count(*) AS running FROM tasks.imports
         WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
-    ), next AS (
-        SELECT i.id FROM tasks.imports i LEFT JOIN busy USING (owner_id)
+    ), waiting AS (
+        SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
+        WHERE (i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))
+            AND coalesce(busy.running, 0) < :at_once
+    )
+"""
+_CLAIM = Statement(
+    text(f"""
+    WITH {_WAITING}, next AS (
+        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
+        -- Said again: this is what is looked at anew when somebody else has just changed the row.
         WHERE i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now())
-        ORDER BY coalesce(busy.running, 0), i.queued_at, i.id
+        ORDER BY waiting.running, i.queued_at, i.id
         LIMIT 1 FOR UPDATE OF i SKIP LOCKED
     )
     UPDATE tasks.imports i SET
@@ -35,15 +43,12 @@ _CLAIM = Statement(
     FROM next WHERE i.id = next.id
     RETURNING i.id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
         bytes_total, fruitless_claims
-    """)
+    """)  # noqa: S608 - the condition is a constant
 )
-_SOMETHING_WAITS = Statement(
-    text("""
-    SELECT EXISTS (
-        SELECT FROM tasks.imports WHERE state = 'queued' OR (state = 'running' AND lease_until <= now())
-    )
-    """)
-)
+# Two claims at once would both find an owner one import below the limit. Claims are few: one a slice.
+_ONE_CLAIM_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
+_SOMETHING_WAITS = Statement(text(f"WITH {_WAITING} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
+_STORED = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
 # What only the holder of the lease may touch.
 _HELD = "id = :import_id AND fence = :fence AND state = 'running'"
 _CHECKPOINT = Statement(
@@ -122,8 +127,10 @@ class SqlIngest:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def claim(self, worker: str, lease_seconds: float) -> Lease | None:
-        cursor = await _CLAIM.run(self._connection, worker=worker[:200], seconds=lease_seconds)
+    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
+        values = {"worker": worker[:200], "seconds": lease_seconds, "at_once": at_once}
+        await _ONE_CLAIM_AT_A_TIME.run(self._connection)
+        cursor = await _CLAIM.run(self._connection, **values)
         row = await cursor.fetchone()
         if row is None:
             return None
@@ -140,9 +147,15 @@ class SqlIngest:
             fruitless_claims=fruitless,
         )
 
-    async def something_waits(self) -> bool:
-        row = await (await _SOMETHING_WAITS.run(self._connection)).fetchone()
+    async def something_waits(self, at_once: int) -> bool:
+        row = await (await _SOMETHING_WAITS.run(self._connection, at_once=at_once)).fetchone()
         return row is not None and bool(row[0])
+
+    async def stored(self, import_id: UUID) -> StoredUpload:
+        row = await (await _STORED.run(self._connection, import_id=import_id)).fetchone()
+        if row is None:
+            raise LeaseLost
+        return StoredUpload._make(row)
 
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)

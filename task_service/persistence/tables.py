@@ -71,6 +71,8 @@ imports = Table(
     # Known once the upload has finished.
     Column("bytes_total", BigInteger, nullable=False),
     Column("sha256", LargeBinary),
+    Column("stored_etag", Text, nullable=False),
+    Column("file_stored", Boolean, nullable=False),
     Column("encoding", Text, nullable=False),
     Column("delimiter", Text, nullable=False),
     Column("columns", ARRAY(Text), nullable=False),

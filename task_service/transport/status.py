@@ -9,6 +9,7 @@ STATUS: StatusTable = {
     errors.TaskNotFound: grpc.StatusCode.NOT_FOUND,
     errors.ImportNotFound: grpc.StatusCode.NOT_FOUND,
     errors.OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
+    errors.SameFileAgain: grpc.StatusCode.ALREADY_EXISTS,
     errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.ImportEnded: grpc.StatusCode.FAILED_PRECONDITION,

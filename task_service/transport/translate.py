@@ -115,6 +115,7 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
         validate_only=options.validate_only,
         max_errors=read_max_errors(options.max_errors),
         default_status=status,
+        allow_same_file=options.allow_same_file,
     )
 
 

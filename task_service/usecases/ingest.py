@@ -36,17 +36,19 @@ waits."""
 class ClaimNextImport:
     begin: Callable[[], UnitOfWork]
     lease_seconds: float
+    at_once: int
+    """How many imports of one owner may run at a time."""
 
     async def __call__(self, worker: str) -> Lease | None:
         """The next import's lease, None when nothing waits."""
         tries = LOCKED_TRIES
         while True:
             async with self.begin() as work:
-                lease = await work.ingest.claim(worker, self.lease_seconds)
+                lease = await work.ingest.claim(worker, self.lease_seconds, self.at_once)
                 hopeless = lease is not None and lease.fruitless_claims > MOST_FRUITLESS_CLAIMS
                 if lease is not None and hopeless:
                     await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
-                locked = lease is None and await work.ingest.something_waits()
+                locked = lease is None and await work.ingest.something_waits(self.at_once)
                 await work.commit()
             if locked and tries:
                 tries -= 1
@@ -62,12 +64,13 @@ class ReadUpload:
     lease_seconds: float
 
     async def __call__(self, import_id: UUID, fence: int, offset: int) -> AsyncIterator[bytes]:
-        """The file's bytes from the offset on. A file that is gone ends the import as failed."""
+        """The file's bytes from the offset on. A file that is gone or another one ends the import as failed."""
         async with self.begin() as work:
             await work.ingest.checkpoint(import_id, fence, self.lease_seconds)
+            upload = await work.ingest.stored(import_id)
             await work.commit()
         try:
-            async for chunk in self.store.read(object_key(import_id), offset):
+            async for chunk in self.store.read(object_key(import_id), offset, upload):
                 yield chunk
         except StoredFileChanged:
             async with self.begin() as work:

@@ -71,6 +71,8 @@ class StoredUpload(NamedTuple):
 
     size: int
     sha256: bytes
+    etag: str
+    """The store's word for exactly these bytes; empty where it has none."""
 
 
 class Imports(Protocol):
@@ -81,6 +83,18 @@ class Imports(Protocol):
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         """Makes an uploading import queued; False when the sweeper took it meanwhile."""
+
+    async def same_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
+        """The owner's first import of the same bytes, unless it failed, was cancelled or only validated.
+
+        Until the unit of work is over nobody else can ask this about the same bytes of the same owner.
+        """
+
+    async def expired(self, before: datetime) -> Sequence[UUID]:
+        """Imports that ended before then and whose file is still stored."""
+
+    async def forget_file(self, import_id: UUID) -> None:
+        """Notes that an import's file is no longer stored."""
 
     async def lock_upload(self, import_id: UUID) -> bool:
         """Keeps an uploading import from becoming queued until the unit of work is over; False when it is not one."""
@@ -138,10 +152,13 @@ class PreparedBatch(NamedTuple):
 class Ingest(Protocol):
     """The imports as workers work on them. Time is the database's throughout."""
 
-    async def claim(self, worker: str, lease_seconds: float) -> Lease | None:
-        """Leases the import whose turn it is, under a new fence."""
+    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
+        """Leases the import whose turn it is, under a new fence; of no owner who has `at_once` running."""
 
-    async def something_waits(self) -> bool:
+    async def stored(self, import_id: UUID) -> StoredUpload:
+        """What was uploaded."""
+
+    async def something_waits(self, at_once: int) -> bool:
         """Whether there is an import to claim, locked or not."""
 
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
@@ -197,11 +214,14 @@ class UnitOfWork(Reading, Protocol):
 class ObjectStore(Protocol):
     """Where uploads are kept."""
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Stores a stream so that it survives a power cut. Nothing is kept when the stream raises. StorageFull."""
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> str:
+        """Stores a stream so that it survives a power cut, and answers its etag.
 
-    def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
-        """The object's bytes from an offset on. StoredFileChanged when it is gone."""
+        Nothing is kept when the stream raises. StorageFull.
+        """
+
+    def read(self, key: str, offset: int, upload: StoredUpload) -> AsyncIterator[bytes]:
+        """The object's bytes from an offset on. StoredFileChanged when they are gone or not those of the upload."""
 
     async def delete(self, key: str) -> None:
         """Forgets an object; nothing happens when there is none."""

@@ -15,6 +15,7 @@ from task_service.domain.errors import (
     FileNameTooLong,
     FileTooLarge,
     ImportNotFound,
+    SameFileAgain,
     SizeMismatch,
     UploadIncomplete,
 )
@@ -78,9 +79,14 @@ class UploadImport:
             await work.commit()
         try:
             arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options))
-            await self.store.put(object_key(new.id), arriving.chunks())
+            etag = await self.store.put(object_key(new.id), arriving.chunks())
+            stored = arriving.stored(etag)
             async with self.begin() as work:
-                if not await work.imports.queue(new.id, arriving.header(), arriving.stored()):
+                if not (request.options.allow_same_file or request.options.validate_only):
+                    first = await work.imports.same_file(new.id, stored.sha256)
+                    if first is not None:
+                        raise SameFileAgain(import_id=first)
+                if not await work.imports.queue(new.id, arriving.header(), stored):
                     raise UploadIncomplete
                 await work.commit()
         except BaseException:
@@ -146,8 +152,8 @@ class _Arriving:
     def header(self) -> Header:
         return self._scan.end()
 
-    def stored(self) -> StoredUpload:
-        return StoredUpload(self._size, self._hash.digest())
+    def stored(self, etag: str) -> StoredUpload:
+        return StoredUpload(self._size, self._hash.digest(), etag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +170,24 @@ class SweepUploads:
         async with self.read() as data:
             abandoned = await data.imports.abandoned(self.now() - self.older_than)
         return sum([await forget_upload(self.begin, self.store, import_id) for import_id in abandoned])
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireUploads:
+    """Removes the files of imports that ended a while ago. The imports and their wrong rows stay."""
+
+    begin: Callable[[], UnitOfWork]
+    read: Callable[[], Reading]
+    store: ObjectStore
+    now: Clock
+    keep: timedelta
+
+    async def __call__(self) -> int:
+        async with self.read() as data:
+            expired = await data.imports.expired(self.now() - self.keep)
+        for import_id in expired:
+            await self.store.delete(object_key(import_id))
+            async with self.begin() as work:
+                await work.imports.forget_file(import_id)
+                await work.commit()
+        return len(expired)

@@ -29,6 +29,7 @@ async def messages(data: bytes, *, finish: bool = True, **options):
 
 
 async def upload(system, person, data: bytes = FILE, **options) -> import_pb2.Import:
+    options = {"allow_same_file": True} | options
     return await system.imports.UploadImport(messages(data, **options), metadata=person.metadata)
 
 

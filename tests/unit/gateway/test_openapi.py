@@ -84,5 +84,6 @@ def test_an_upload_takes_a_file_in_two_ways_and_options_as_parameters(api):
         ("encoding", "query"),
         ("delimiter", "query"),
         ("mapping", "query"),
+        ("allow_same_file", "query"),
         ("default_status", "query"),
     ]

@@ -69,6 +69,7 @@ class UploadOptions(_message.Message):
     ENCODING_FIELD_NUMBER: _builtins.int
     DELIMITER_FIELD_NUMBER: _builtins.int
     MAPPING_FIELD_NUMBER: _builtins.int
+    ALLOW_SAME_FILE_FIELD_NUMBER: _builtins.int
     DEFAULT_STATUS_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """What to call the file, at most 255 characters."""
@@ -90,6 +91,8 @@ class UploadOptions(_message.Message):
     """Which column fills which field, such as title:Name,due_date:Deadline. Fields that are not named here are filled by
     the columns that are called like them.
     """
+    allow_same_file: _builtins.bool
+    """Import the file although the same bytes have been imported for this owner before."""
     default_status: _task_pb2.Task.Status.ValueType
     """What a task becomes whose status cell is empty, or missing; pending where it is unset."""
     def __init__(
@@ -102,11 +105,12 @@ class UploadOptions(_message.Message):
         encoding: _builtins.str = ...,
         delimiter: _builtins.str = ...,
         mapping: _builtins.str = ...,
+        allow_same_file: _builtins.bool = ...,
         default_status: _task_pb2.Task.Status.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
