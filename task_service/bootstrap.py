@@ -31,6 +31,7 @@ from task_service.clients.auth import auth_client
 from task_service.clients.object_store import ObstoreUploads
 from task_service.clients.people import RememberedPeople
 from task_service.clients.wake_ups import CeleryWakeUps
+from task_service.persistence.bulk import copy_text
 from task_service.persistence.signals import PostgresSignals
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
@@ -51,11 +52,19 @@ from task_service.usecases.imports import (
     ListImports,
     WatchImport,
 )
-from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
+from task_service.usecases.ingest import (
+    ClaimNextImport,
+    FinishIngest,
+    GiveBack,
+    IngestBatch,
+    OpenIngest,
+    PrepareBatch,
+    ReadUpload,
+)
 from task_service.usecases.ports import ImportSignals, ObjectStore, People, Reading, UnitOfWork, WakeUps
 from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
-from task_service.usecases.uploads import SweepUploads, UploadImport
+from task_service.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
 
 DISPATCH_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
@@ -95,6 +104,13 @@ class Wiring:
             store=store,
             now=_now,
             older_than=timedelta(seconds=settings.upload_seconds),
+        )
+        self.expire_uploads = ExpireUploads(
+            begin=self._begin,
+            read=self._read,
+            store=store,
+            now=_now,
+            keep=timedelta(seconds=settings.upload_keep_seconds),
         )
 
         self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
@@ -170,11 +186,15 @@ class Wiring:
 
     def _ingest(self) -> IngestServicer:
         lease = self._settings.lease_seconds
+        prepare = PrepareBatch(read=self._read, people=self._people, bulk_rows=copy_text)
         return IngestServicer(
-            claim_next_import=ClaimNextImport(begin=self._begin, lease_seconds=lease),
+            claim_next_import=ClaimNextImport(
+                begin=self._begin, lease_seconds=lease, at_once=self._settings.imports_at_once
+            ),
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
-            ingest_batch=IngestBatch(begin=self._begin, people=self._people, new_id=uuid7, lease_seconds=lease),
+            prepare_batch=prepare,
+            ingest_batch=IngestBatch(begin=self._begin, prepare=prepare, lease_seconds=lease),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
             draining=self.draining,
@@ -223,6 +243,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
                 _repeat(wiring.sweep_uploads, every=SWEEP_SECONDS),
                 _repeat(wiring.empty_trash, every=SWEEP_SECONDS),
                 _repeat(wiring.forget_answers, every=SWEEP_SECONDS),
+                _repeat(wiring.expire_uploads, every=SWEEP_SECONDS),
                 _ready(server, poller),
             )
         )

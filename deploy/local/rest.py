@@ -48,8 +48,9 @@ class RestClient:
         return await self._call("POST", "/api/v1/tasks", json=task)
 
     async def upload_csv(self, file_name: str, content: bytes) -> Json:
-        """Returns the queued import."""
-        return await self._call("POST", "/api/upload-csv", files={"file": (file_name, content, "text/csv")})
+        """Returns the queued import, of the same file once more if need be."""
+        files = {"file": (file_name, content, "text/csv")}
+        return await self._call("POST", "/api/upload-csv", files=files, params={"allow_same_file": "true"})
 
     async def watch_import(self, import_id: str) -> AsyncIterator[Json]:
         """Yields the import each time that it has changed, until its state is final."""

@@ -16,7 +16,11 @@ def lease_from_proto(lease: pb.Lease) -> Lease:
     return Lease(
         import_id=lease.import_id,
         fence=lease.fence,
-        dialect=Dialect(delimiter=lease.dialect.delimiter, columns=lease.dialect.columns),
+        dialect=Dialect(
+            delimiter=lease.dialect.delimiter,
+            columns=lease.dialect.columns,
+            encoding=lease.dialect.encoding or "utf-8",
+        ),
         checkpoint=_checkpoint_from_proto(lease.checkpoint),
         size=lease.size,
     )

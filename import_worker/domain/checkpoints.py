@@ -19,10 +19,11 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The character between cells, and how many cells each record should have."""
+    """The character between cells, how many cells each record should have, and how bytes become text."""
 
     delimiter: str
     columns: int
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ class RecordReader:
     ) -> None:
         self._columns = dialect.columns
         self._limits = limits
-        self._source = PhysicalLines(chunks, begin=begin, size=size, record_limit=limits.record_bytes)
+        self._source = PhysicalLines(
+            chunks, begin=begin, size=size, record_limit=limits.record_bytes, encoding=dialect.encoding
+        )
         self._rows = csv.reader(self._source, delimiter=dialect.delimiter, strict=True)
         self._end = begin
         self._held: list[str] | None = None

@@ -13,6 +13,7 @@ from obstore.exceptions import BaseError, GenericError
 from obstore.store import from_url
 
 from task_service.domain.errors import OffsetBehindEnd, StorageFull, StoredFileChanged
+from task_service.usecases.ports import StoredUpload
 
 # Said outright: by itself obstore would hold twelve parts of a stream in memory.
 PART_BYTES = 5 * 1024 * 1024
@@ -30,7 +31,7 @@ class ObstoreUploads:
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
         self._store = from_url(url, mkdir=True) if self._folder else from_url(url)
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> str:
         try:
             await obstore.put_async(
                 self._store, key, chunks, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE, use_multipart=True
@@ -38,22 +39,27 @@ class ObstoreUploads:
             if self._folder:
                 # obstore leaves this to whoever needs it: an upload that was answered for survives a power cut.
                 await asyncio.to_thread(_sync, self._folder / key)
+            # Asked for and not taken from the put's answer: that one's is another in a folder.
+            return (await obstore.head_async(self._store, key))["e_tag"] or ""
         except (BaseError, OSError) as error:
             if _is_full(error):
                 raise StorageFull from error
             raise
 
-    async def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, offset: int, upload: StoredUpload) -> AsyncIterator[bytes]:
         try:
-            size = (await obstore.head_async(self._store, key))["size"]
+            found = await obstore.head_async(self._store, key)
+            size = found["size"]
+            if size != upload.size or (upload.etag and found["e_tag"] != upload.etag):
+                raise StoredFileChanged
             if offset > size:
                 raise OffsetBehindEnd
             if offset == size:  # a range of nothing is an error to most stores
                 return
-            found = await obstore.get_async(self._store, key, options={"range": {"offset": offset}})
+            opened = await obstore.get_async(self._store, key, options={"range": {"offset": offset}})
         except FileNotFoundError as error:
             raise StoredFileChanged from error
-        async for chunk in found.stream(min_chunk_size=READ_BYTES):
+        async for chunk in opened.stream(min_chunk_size=READ_BYTES):
             yield bytes(chunk)
 
     async def delete(self, key: str) -> None:

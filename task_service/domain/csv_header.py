@@ -1,7 +1,8 @@
 """The header line of a CSV file: its dialect, and which column is which field."""
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from task_service.domain.errors import (
@@ -9,17 +10,19 @@ from task_service.domain.errors import (
     EmptyFile,
     HeaderNotUtf8,
     HeaderTooLong,
+    HeaderUnreadable,
+    MappedColumnMissing,
     MissingTitleColumn,
     NotCsv,
     TooManyColumns,
     UnclosedHeaderQuote,
 )
+from task_service.domain.upload_options import DELIMITERS, UploadOptions
 from task_service.domain.values import fold
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_HEADER = 2048
 MOST_COLUMNS = 50
-DELIMITERS = ",;\t|"
+_LINES = re.compile(r"^[^\r\n]*(?:\r\n|\r|\n)")
 
 ERRORS_COLUMN = "import_errors"
 """What stands behind the columns of a file in its errors.csv. Uploaded again, it is passed over without a word."""
@@ -38,10 +41,14 @@ _FIELDS = {
 }
 
 
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What the header line says. `fields` has a field's name for each column that is used, "" for the others."""
 
+    encoding: str
     delimiter: str
     columns: tuple[str, ...]
     """The names as they stand there."""
@@ -54,7 +61,8 @@ class Header:
 class HeaderScan:
     """Looks for the header line in the first bytes of a file as they arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: UploadOptions = UploadOptions()) -> None:  # noqa: B008 - immutable
+        self._options = options
         self._seen = b""
         self.header: Header | None = None
 
@@ -62,44 +70,48 @@ class HeaderScan:
         """Takes the next bytes; `header` is set once the line is whole. Raises InvalidUpload as read_header."""
         if self.header is not None:
             return
-        self._seen += chunk[: LONGEST_HEADER + 2]
-        end = _line_end(self._seen)
+        self._seen += chunk[: 2 * LONGEST_HEADER + 8]
+        mark, encoding = _encoding(self._seen, self._options.encoding)
+        body = self._seen[mark:]
+        wide = encoding.startswith("utf-16")
+        text = body[: len(body) // 2 * 2].decode(encoding, "replace") if wide else body.decode("latin-1")
+        line = next(iter(_LINES.findall(text)), "")
         # A \r at the very end may be half of a \r\n.
-        if end and not (end == len(self._seen) and self._seen.endswith(b"\r")):
-            self.header = read_header(self._seen[:end])
-        elif len(self._seen) > LONGEST_HEADER:
-            self._refuse_control_characters()
+        if line and not (line == text and line.endswith("\r")):
+            size = len(line.encode(encoding, "surrogatepass")) if wide else len(line)
+            self.header = read_header(self._seen[: mark + size], self._options)
+        elif len(text) > LONGEST_HEADER:
+            _refuse_control_characters(text if wide else body.decode("utf-8", "replace"))
             raise HeaderTooLong(limit=LONGEST_HEADER)
 
     def end(self) -> Header:
         """The header of a file that ends here, though its first line may not."""
         if self.header is None:
-            self.header = read_header(self._seen)
+            self.header = read_header(self._seen, self._options)
         return self.header
 
-    def _refuse_control_characters(self) -> None:
-        _refuse_control_characters(self._seen.decode("utf-8", "replace"))
 
-
-def read_header(line: bytes) -> Header:
+def read_header(line: bytes, options: UploadOptions = UploadOptions()) -> Header:  # noqa: B008 - immutable
     """Reads a header line, its line end included.
 
     Raises:
         EmptyFile: there is nothing in it.
         NotCsv: it holds control characters, as binary files do.
-        HeaderNotUtf8, HeaderTooLong, TooManyColumns, UnclosedHeaderQuote: as they say.
+        HeaderNotUtf8, HeaderUnreadable, HeaderTooLong, TooManyColumns, UnclosedHeaderQuote: as they say.
         MissingTitleColumn, DuplicateColumn: no column, or two, for one field.
+        MappedColumnMissing: the mapping names a column that is not there.
 
     """
-    text = _decode(line)
+    mark, encoding = _encoding(line, options.encoding)
+    text = _decode(line, mark, encoding)
     if not text:
         raise EmptyFile
     _refuse_control_characters(text)
-    delimiter, names = _split(text)
+    delimiter, names = _split(text, options.delimiter or DELIMITERS)
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > MOST_COLUMNS:
         raise TooManyColumns(count=count, limit=MOST_COLUMNS)
-    fields = tuple(_FIELDS.get(fold(name), "") for name in names)
+    fields = _fields_of([fold(name) for name in names], options.mapping)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
             raise DuplicateColumn(column=field)
@@ -107,18 +119,38 @@ def read_header(line: bytes) -> Header:
         raise MissingTitleColumn(columns=", ".join(repr(name.strip()[:40]) for name in names[:10]))
     unused = [name.strip() for name, field in zip(names[:count], fields, strict=False) if not field]
     warnings = tuple(f"The column {name!r} is not used." for name in unused)
-    return Header(delimiter, tuple(names), fields, warnings, len(line))
+    return Header(encoding, delimiter, tuple(names), fields, warnings, len(line))
 
 
-def _decode(line: bytes) -> str:
-    mark = len(BYTE_ORDER_MARK) if line.startswith(BYTE_ORDER_MARK) else 0
-    body = line[mark:]
-    if len(body.rstrip(b"\r\n")) > LONGEST_HEADER:
-        raise HeaderTooLong(limit=LONGEST_HEADER)
+def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """The field that each column fills: as the mapping has it, and where it is silent, as the column is called."""
+    for column in mapping.values():
+        if column not in columns:
+            raise MappedColumnMissing(column=repr(column[:40]))
+    mapped = {column: field for field, column in mapping.items()}
+    by_name = {column: field for column, field in _FIELDS.items() if field not in mapping}
+    return tuple(mapped.get(column) or by_name.get(column, "") for column in columns)
+
+
+def _encoding(data: bytes, asked: str) -> tuple[int, str]:
+    """How long the byte order mark is, and the encoding: what was asked for, else what the mark says, else UTF-8."""
+    for mark, marked in _MARKS.items():
+        if data.startswith(mark) and (not asked or marked.startswith(asked)):
+            return len(mark), marked
+    return 0, {"": "utf-8", "utf-16": "utf-16-le"}.get(asked, asked)
+
+
+def _decode(line: bytes, mark: int, encoding: str) -> str:
     try:
-        return body.decode().rstrip("\r\n")
+        text = line[mark:].decode(encoding).rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise HeaderNotUtf8(position=mark + error.start + 1) from None
+        position = mark + error.start + 1
+        if encoding == "utf-8":
+            raise HeaderNotUtf8(position=position) from None
+        raise HeaderUnreadable(encoding=encoding, position=position) from None
+    if len(text.encode("utf-8", "replace")) > LONGEST_HEADER:
+        raise HeaderTooLong(limit=LONGEST_HEADER)
+    return text
 
 
 def _refuse_control_characters(text: str) -> None:
@@ -127,11 +159,11 @@ def _refuse_control_characters(text: str) -> None:
             raise NotCsv(character=f"U+{ord(character):04X}")
 
 
-def _split(text: str) -> tuple[str, Sequence[str]]:
+def _split(text: str, delimiters: str) -> tuple[str, Sequence[str]]:
     """The delimiter that finds the most columns, the comma where none finds more than one, and the names."""
-    best: tuple[str, list[str]] = (",", [])
+    best: tuple[str, list[str]] = (delimiters[0], [])
     unreadable = 0
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         try:
             names = next(csv.reader([text], delimiter=delimiter, strict=True))
         except (csv.Error, StopIteration):
@@ -143,9 +175,3 @@ def _split(text: str) -> tuple[str, Sequence[str]]:
     if not best[1] or unreadable >= len(best[1]):
         raise UnclosedHeaderQuote
     return best
-
-
-def _line_end(data: bytes) -> int:
-    """The first byte behind the first line, 0 when it has not ended yet."""
-    first = next(iter(data.splitlines(keepends=True)), b"")
-    return len(first) if first.endswith((b"\n", b"\r")) else 0

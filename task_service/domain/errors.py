@@ -198,7 +198,7 @@ class TooManyCells(InvalidTask):
 
 
 class UndecodableBytes(InvalidTask):
-    """A cell holds bytes that are not UTF-8."""
+    """A cell holds bytes that can't be read in the file's encoding, {encoding}."""
 
 
 class InvalidUpload(Invalid):
@@ -216,7 +216,47 @@ class NotCsv(InvalidUpload):
 
 
 class HeaderNotUtf8(InvalidUpload):
-    """The header line is not UTF-8: byte {position} of the file can't be read. Save the file as UTF-8."""
+    """The header line is not UTF-8: byte {position} of the file can't be read. Name the encoding it has."""
+
+
+class HeaderUnreadable(InvalidUpload):
+    """The header line is not {encoding}: byte {position} of the file can't be read."""
+
+
+class UnknownEncoding(InvalidUpload):
+    """An encoding is utf-8, utf-16, windows-1252, iso-8859-1 or another that is in use for CSV files."""
+
+    field = "encoding"
+
+
+class UnknownDelimiter(InvalidUpload):
+    """A delimiter is a comma, a semicolon, a bar or "tab"."""
+
+    field = "delimiter"
+
+
+class MalformedMapping(InvalidUpload):
+    """A mapping is written like title:Subject,due_date:Due, each field and each column once."""
+
+    field = "mapping"
+
+
+class UnknownMappedField(InvalidUpload):
+    """The mapping names {name}, which is no field of a task that a column could fill."""
+
+    field = "mapping"
+
+
+class MappedColumnMissing(InvalidUpload):
+    """The mapping names the column {column}, which the header line does not hold."""
+
+    field = "mapping"
+
+
+class NegativeMaxErrors(InvalidUpload):
+    """A number of errors is not negative."""
+
+    field = "max_errors"
 
 
 class HeaderTooLong(InvalidUpload):
@@ -255,6 +295,12 @@ class FileNameTooLong(InvalidUpload):
     """A file name has at most {limit} characters."""
 
     field = "file_name"
+
+
+class SameFileAgain(DomainError):
+    """The same file is import {import_id} already: say allow_same_file to import it once more."""
+
+    field = "file"
 
 
 class FileTooLarge(DomainError):

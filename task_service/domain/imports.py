@@ -43,6 +43,12 @@ class Failure(NamedTuple):
 NO_PROGRESS = Failure("NO_PROGRESS", "Five workers in a row gave up on the file without getting any further.", 0)
 FILE_CHANGED = Failure("STORED_FILE_CHANGED", "The stored file is not the one that was uploaded.", 0)
 
+
+def too_many_errors(limit: int) -> Failure:
+    """More rows were wrong than the uploader wanted to bear."""
+    return Failure("TOO_MANY_ERRORS", f"More than {limit} rows were wrong.", 0)
+
+
 PARSE_FAILURES = {
     "UNCLOSED_QUOTE": "A quote opened in the record that begins at line {line} is never closed.",
     "RECORD_TOO_LARGE": "The record that begins at line {line} is over the limit.",
@@ -82,6 +88,7 @@ class Import:
     finished_at: datetime | None
     failure: Failure | None
     failed_rows_kept: int
+    validate_only: bool
     progressed_at: datetime | None
     """When the last batch was committed."""
 
@@ -120,6 +127,9 @@ class NewImport:
     actor: Actor
     file_name: str
     created_at: datetime
+    validate_only: bool
+    max_errors: int
+    default_status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +138,7 @@ class Lease:
 
     import_id: UUID
     fence: int
+    encoding: str
     delimiter: str
     columns: int
     checkpoint: Checkpoint
@@ -143,6 +154,10 @@ class IngestContext(NamedTuple):
     owner_id: UUID
     actor: Actor
     fields: tuple[str, ...]
+    encoding: str = "utf-8"
+    validate_only: bool = False
+    max_errors: int = 0
+    default_status: str = ""
 
 
 class RowError(NamedTuple):

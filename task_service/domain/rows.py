@@ -1,19 +1,24 @@
-"""Rows of an import become tasks, or row errors. The values meet the same rules as any other task's."""
+"""Rows of an import become the values of tasks, or row errors, by the same rules as any other task's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import date
+from itertools import repeat
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Invalid, NewId, refuse
+from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import plain
 from task_service.domain.errors import ExternalIdTaken, TooManyCells, UndecodableBytes, UnknownAssignee
-from task_service.domain.history import TaskEvent, created
 from task_service.domain.imports import Checkpoint, FailedRow, IngestContext, RowError
-from task_service.domain.task import Task, TaskDraft, new_task
+from task_service.domain.task import TaskDraft, Values
+from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status
 
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
+
+_STATUSES = {status.value: status for status in Status}
+_PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Priority}}
 
 
 class Defect(NamedTuple):
@@ -37,10 +42,9 @@ class Batch(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a batch."""
+    """What became of a batch: the values of tasks to be, and the rows that were wrong."""
 
-    tasks: list[Task]
-    events: list[TaskEvent]
+    accepted: list[Values]
     failed: list[FailedRow]
 
 
@@ -60,59 +64,124 @@ def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
     return {cell.strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
 
 
-def take(batch: Batch, context: IngestContext, known: Known, *, new_id: NewId) -> Outcome:
-    """Turns every row into a task with its first event, or into what is wrong with it."""
-    places = _Places(context.fields, known.assignees)
+def take(batch: Batch, context: IngestContext, known: Known) -> Outcome:
+    """Judges every row."""
+    columns = _Columns(context.fields, batch.cells)
+    statuses = {**_STATUSES, "": Status(context.default_status or Status.PENDING)}
+    dates: dict[str, date] = {}
     taken = set(known.external_ids)
-    width = len(context.fields)
-    cells = batch.cells
-    outcome = Outcome([], [], [])
-    for number, line in enumerate(batch.lines):
-        row = cells[number * width : (number + 1) * width]
+    accepted: list[Values] = []
+    failed: list[FailedRow] = []
+    for number, (cells, rarer) in enumerate(columns.drafts()):
+        if number not in batch.defects and not any(rarer) and (values := _plainly_right(*cells, statuses, dates)):
+            accepted.append(values)
+            continue
         try:
             if number in batch.defects:
-                refuse([_error_of(defect, context.fields) for defect in batch.defects[number]])
-            values = places.draft(row).checked()
+                refuse([_error_of(defect, context) for defect in batch.defects[number]])
+            values = _draft(cells, rarer, context.default_status, known.assignees).checked()
             if values.external_id in taken:
                 raise ExternalIdTaken
         except Invalid as error:
-            outcome.failed.append(places.failed(row, batch.begin.records + number + 1, line, error))
+            record = batch.begin.records + number + 1
+            failed.append(columns.failed(number, record, batch.lines[number], error))
             continue
-        task = new_task(values, task_id=new_id(), owner_id=context.owner_id, import_id=context.import_id)
         if values.external_id:
             taken.add(values.external_id)
-        outcome.tasks.append(task)
-        outcome.events.append(created(task, by=context.actor, event_id=new_id()))
-    return outcome
+        accepted.append(values)
+    return Outcome(accepted, failed)
 
 
-class _Places:
-    """Where each field stands in a row; a column that the file lacks is empty in every row."""
+def _plainly_right(
+    title: str,
+    description: str,
+    status: str,
+    priority: str,
+    due_date: str,
+    statuses: Mapping[str, Status],
+    dates: dict[str, date],
+) -> Values | None:
+    """The values of a row that is as nearly every row is; None for one that takes the whole rules to judge.
 
-    def __init__(self, fields: tuple[str, ...], assignees: Mapping[str, UUID]) -> None:
+    It runs once for every row of every import, and takes a third of the time that the rules take: they collect all
+    that is wrong. What it accepts they accept, with the same values; a test holds the two together.
+    """
+    title = title.strip()
+    if (
+        title
+        and title[0] != "'"
+        and len(title) <= LONGEST_TITLE
+        and title.isprintable()
+        and description[:1] != "'"
+        and len(description) <= LONGEST_DESCRIPTION
+        and description.isprintable()
+        and (not due_date or due_date in dates or _is_known_then(due_date, dates))
+        and (known_status := statuses.get(status))
+        and (known_priority := _PRIORITIES.get(priority))
+    ):
+        due = dates[due_date] if due_date else None
+        return Values(title, description, known_status, known_priority, due, (), "", None)
+    return None
+
+
+def _is_known_then(text: str, dates: dict[str, date]) -> bool:
+    """Puts a date among those that were read already: the rows of a batch have few different ones."""
+    try:
+        if len(text) == 10:  # noqa: PLR2004 - YYYY-MM-DD, as in the rule
+            dates[text] = date.fromisoformat(text)
+            return True
+    except ValueError:
+        pass
+    return False
+
+
+Cells = tuple[str, str, str, str, str]
+Rarer = tuple[str, str, str]
+
+
+def _draft(cells: Cells, rarer: Rarer, default_status: str, assignees: Mapping[str, UUID]) -> TaskDraft:
+    """What a row says, for the rules to judge. UnknownAssignee for the name of nobody."""
+    title, description, status, priority, due_date = cells
+    labels, external_id, assignee = rarer
+    name = assignee.strip()
+    if name and name not in assignees:
+        raise UnknownAssignee(field="assignee")
+    return TaskDraft(
+        plain(title),
+        plain(description),
+        status.strip() or default_status,
+        priority,
+        due_date,
+        external_id,
+        str(assignees[name]) if name else "",
+        tuple(label for label in labels.split(",") if label and not label.isspace()),
+    )
+
+
+class _Columns:
+    """The cells of a batch by column. One that the file lacks is empty in every row."""
+
+    def __init__(self, fields: tuple[str, ...], cells: Sequence[str]) -> None:
         self._at = {field: place for place, field in enumerate(fields) if field}
-        self._columns = tuple(self._at.get(field, -1) for field in TaskDraft._fields[:6])
-        self._labels = self._at.get("labels", -1)
-        self._assignee = self._at.get("assignee", -1)
-        self._assignees = assignees
+        self._width = len(fields)
+        self._cells = cells
 
-    def draft(self, row: Sequence[str]) -> TaskDraft:
-        """What the row says. UnknownAssignee for the name of nobody."""
-        title, description, *texts = ("" if place < 0 else row[place] for place in self._columns)
-        labels: tuple[str, ...] = ()
-        if self._labels >= 0 and row[self._labels]:
-            labels = tuple(label for label in row[self._labels].split(",") if not label.isspace() and label)
-        return TaskDraft._make([plain(title), plain(description), *texts, self._assignee_id(row), labels, ""])
+    def drafts(self) -> Iterator[tuple[Cells, Rarer]]:
+        """What each row says in the columns that nearly every file has, and in the rarer ones."""
+        title, description, status, priority, due_date = map(self._column, Values._fields[:5])
+        labels, external_id, assignee = map(self._column, ("labels", "external_id", "assignee"))
+        return zip(
+            zip(title, description, status, priority, due_date, strict=False),
+            zip(labels, external_id, assignee, strict=False),
+            strict=False,
+        )
 
-    def _assignee_id(self, row: Sequence[str]) -> str:
-        name = row[self._assignee].strip() if self._assignee >= 0 else ""
-        if not name:
-            return ""
-        if name not in self._assignees:
-            raise UnknownAssignee(field="assignee")
-        return str(self._assignees[name])
+    def _column(self, field: str) -> Iterable[str]:
+        place = self._at.get(field)
+        return repeat("") if place is None else self._cells[place :: self._width]
 
-    def failed(self, row: Sequence[str], record: int, line: int, error: Invalid) -> FailedRow:
+    def failed(self, number: int, record: int, line: int, error: Invalid) -> FailedRow:
+        row = self._cells[number * self._width : (number + 1) * self._width]
         # Postgres can't hold NUL, and this is only shown.
         cells = tuple(cell.replace("\0", "\N{SYMBOL FOR NULL}") for cell in row)
         errors = (
@@ -126,8 +195,9 @@ class _Places:
         return "" if place is None else cells[place][:LONGEST_VALUE]
 
 
-def _error_of(defect: Defect, fields: tuple[str, ...]) -> Invalid:
+def _error_of(defect: Defect, context: IngestContext) -> Invalid:
+    fields = context.fields
     if defect.kind == TooManyCells.reason:
         return TooManyCells(count=defect.cell, columns=len(fields))
     field = fields[defect.cell] if defect.cell < len(fields) else ""
-    return UndecodableBytes(field=field)
+    return UndecodableBytes(field=field, encoding=context.encoding)

@@ -11,49 +11,52 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
 from task_service.domain.errors import BatchOutOfPlace, ExternalIdTaken, LeaseLost
-from task_service.domain.history import Actor, TaskEvent
+from task_service.domain.history import Actor
 from task_service.domain.imports import Checkpoint, FailedRow, Failure, IngestContext, Lease, Room, State
-from task_service.domain.rows import Outcome
-from task_service.domain.task import Task
-from task_service.persistence.history import row_of
+from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
-from task_service.persistence.tasks import row_of as task_row
-from task_service.usecases.ports import Advanced
+from task_service.usecases.ports import Advanced, PreparedBatch, StoredUpload
 
 # Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
-# waits like any other.
-_CLAIM = Statement(
-    text("""
-    WITH busy AS (
+# waits like any other. Who has as many running as one owner may have waits for one of them.
+_WAITING = """
+    busy AS (
         SELECT owner_id, count(*) AS running FROM tasks.imports
         WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
-    ), next AS (
-        SELECT i.id FROM tasks.imports i LEFT JOIN busy USING (owner_id)
+    ), waiting AS (
+        SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
+        WHERE (i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))
+            AND coalesce(busy.running, 0) < :at_once
+    )
+"""
+_CLAIM = Statement(
+    text(f"""
+    WITH {_WAITING}, next AS (
+        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
+        -- Said again: this is what is looked at anew when somebody else has just changed the row.
         WHERE i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now())
-        ORDER BY coalesce(busy.running, 0), i.queued_at, i.id
+        ORDER BY waiting.running, i.queued_at, i.id
         LIMIT 1 FOR UPDATE OF i SKIP LOCKED
     )
     UPDATE tasks.imports i SET
         state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
-    RETURNING i.id, fence, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
+    RETURNING i.id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
         bytes_total, fruitless_claims
-    """)
+    """)  # noqa: S608 - the condition is a constant
 )
-_SOMETHING_WAITS = Statement(
-    text("""
-    SELECT EXISTS (
-        SELECT FROM tasks.imports WHERE state = 'queued' OR (state = 'running' AND lease_until <= now())
-    )
-    """)
-)
+# Two claims at once would both find an owner one import below the limit. Claims are few: one a slice.
+_ONE_CLAIM_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
+_SOMETHING_WAITS = Statement(text(f"WITH {_WAITING} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
+_STORED = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
 # What only the holder of the lease may touch.
 _HELD = "id = :import_id AND fence = :fence AND state = 'running'"
 _CHECKPOINT = Statement(
     text(f"""
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
-    RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields
+    RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields,
+        encoding, validate_only, max_errors, default_status
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE = Statement(
@@ -64,7 +67,8 @@ _ADVANCE = Statement(
         lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0, progressed_at = now()
     WHERE {_HELD}
     RETURNING rows_created + rows_failed - :created - :failed,
-        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), failed_rows_kept, failed_size_kept
+        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
+        failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
 )
 _KEPT = Statement(
@@ -110,8 +114,8 @@ def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
     )
 
 
-_COPY_TASKS = _copy_into("tasks", Task._fields)
-_COPY_EVENTS = _copy_into("task_events", TaskEvent._fields)
+_COPY_TASKS = _copy_into("tasks", TASK_COLUMNS)
+_COPY_EVENTS = _copy_into("task_events", EVENT_COLUMNS)
 _COPY_FAILED_ROWS = _copy_into("import_failed_rows", ("import_id", "record", "line", "cells"))
 _COPY_ERRORS = _copy_into(
     "import_errors", ("import_id", "place", "record", "line", "column", "value", "code", "message")
@@ -124,16 +128,19 @@ class SqlIngest:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def claim(self, worker: str, lease_seconds: float) -> Lease | None:
-        cursor = await _CLAIM.run(self._connection, worker=worker[:200], seconds=lease_seconds)
+    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
+        values = {"worker": worker[:200], "seconds": lease_seconds, "at_once": at_once}
+        await _ONE_CLAIM_AT_A_TIME.run(self._connection)
+        cursor = await _CLAIM.run(self._connection, **values)
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, fence, delimiter, columns, offset, line, records, size, fruitless = row
+        import_id, fence, encoding, delimiter, columns, offset, line, records, size, fruitless = row
         await self._notify(import_id)
         return Lease(
             import_id=import_id,
             fence=fence,
+            encoding=encoding,
             delimiter=delimiter,
             columns=columns,
             checkpoint=Checkpoint(offset, line, records),
@@ -141,39 +148,44 @@ class SqlIngest:
             fruitless_claims=fruitless,
         )
 
-    async def something_waits(self) -> bool:
-        row = await (await _SOMETHING_WAITS.run(self._connection)).fetchone()
+    async def something_waits(self, at_once: int) -> bool:
+        row = await (await _SOMETHING_WAITS.run(self._connection, at_once=at_once)).fetchone()
         return row is not None and bool(row[0])
+
+    async def stored(self, import_id: UUID) -> StoredUpload:
+        row = await (await _STORED.run(self._connection, import_id=import_id)).fetchone()
+        if row is None:
+            raise LeaseLost
+        return StoredUpload._make(row)
 
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
-        owner_id, actor_id, actor_role, request_id, fields = row[3:]
-        return checkpoint, IngestContext(import_id, owner_id, Actor(actor_id, actor_role, request_id), tuple(fields))
+        owner_id, actor_id, actor_role, request_id, fields, *options = row[3:]
+        actor = Actor(actor_id, actor_role, request_id)
+        return checkpoint, IngestContext(import_id, owner_id, actor, tuple(fields), *options)
 
-    async def advance(
-        self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
-    ) -> Advanced:
-        records, others_wait, kept_rows, kept_size = await self._held(
+    async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
+        records, others_wait, rows_failed, kept_rows, kept_size = await self._held(
             _ADVANCE,
             import_id,
             fence,
-            offset=end.offset,
-            line=end.line,
-            created=len(outcome.tasks),
-            failed=len(outcome.failed),
+            offset=batch.end.offset,
+            line=batch.end.line,
+            created=batch.accepted,
+            failed=len(batch.failed),
             seconds=lease_seconds,
         )
-        if records != begin.records:
+        if records != batch.begin.records:
             raise BatchOutOfPlace
         await self._notify(import_id)
-        return Advanced(others_wait=others_wait, kept=Room(kept_rows, kept_size))
+        return Advanced(others_wait=others_wait, rows_failed=rows_failed, kept=Room(kept_rows, kept_size))
 
-    async def write(self, outcome: Outcome) -> None:
-        if outcome.tasks:
+    async def write(self, rows: CopyText) -> None:
+        if rows.tasks:
             with constraints({"tasks_external_id_unique": ExternalIdTaken}):
-                await self._copy(_COPY_TASKS, map(task_row, outcome.tasks))
-            await self._copy(_COPY_EVENTS, map(row_of, outcome.events))
+                await self._feed(_COPY_TASKS, rows.tasks)
+            await self._feed(_COPY_EVENTS, rows.events)
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)
@@ -204,6 +216,10 @@ class SqlIngest:
 
     async def _notify(self, import_id: UUID) -> None:
         await NOTIFY.run(self._connection, import_id=import_id)
+
+    async def _feed(self, statement: sql.Composed, lines: str) -> None:
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            await copy.write(lines)
 
     async def _copy(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -81,9 +82,15 @@ imports = Table(
     Column("created_at", TIME, nullable=False),
     Column("started_at", TIME),
     Column("finished_at", TIME),
+    Column("validate_only", Boolean, nullable=False),
+    Column("max_errors", BigInteger, nullable=False),
+    Column("default_status", Text, nullable=False),
     # Known once the upload has finished.
     Column("bytes_total", BigInteger, nullable=False),
     Column("sha256", LargeBinary),
+    Column("stored_etag", Text, nullable=False),
+    Column("file_stored", Boolean, nullable=False),
+    Column("encoding", Text, nullable=False),
     Column("delimiter", Text, nullable=False),
     Column("columns", ARRAY(Text), nullable=False),
     Column("fields", ARRAY(Text), nullable=False),

@@ -10,7 +10,13 @@ from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
 from task_service.domain.errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
-from task_service.transport.translate import csv_body, import_to_proto, optional_id, row_error_to_proto
+from task_service.transport.translate import (
+    csv_body,
+    import_to_proto,
+    optional_id,
+    row_error_to_proto,
+    upload_options_from_proto,
+)
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
@@ -101,7 +107,8 @@ async def _options(requests: Requests) -> UploadRequest:
         raise UploadIncomplete
     if first.WhichOneof("message") != "options":
         raise UploadOutOfOrder
-    return UploadRequest(first.options.file_name, optional_id(first.options.owner_id, field="owner_id"))
+    owner_id = optional_id(first.options.owner_id, field="owner_id")
+    return UploadRequest(first.options.file_name, owner_id, upload_options_from_proto(first.options))
 
 
 async def _parts(requests: Requests) -> AsyncIterator[bytes | Finish]:

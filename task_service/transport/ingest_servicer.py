@@ -1,7 +1,8 @@
 """ImportIngestService on the wire."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from uuid import UUID
 
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
@@ -10,9 +11,19 @@ from taskmanager.imports.v1 import import_ingest_service_pb2_grpc
 from chassis.kernel import parse_id
 from chassis.rpc.around import Context
 from task_service.domain.errors import IngestOutOfOrder
-from task_service.domain.imports import Failure, parse_failure
+from task_service.domain.imports import Failure, IngestContext, parse_failure
+from task_service.transport.read_ahead import one_ahead
 from task_service.transport.translate import batch_from_proto, checkpoint_to_proto, lease_to_proto
-from task_service.usecases.ingest import ClaimNextImport, FinishIngest, GiveBack, IngestBatch, OpenIngest, ReadUpload
+from task_service.usecases.ingest import (
+    ClaimNextImport,
+    FinishIngest,
+    GiveBack,
+    IngestBatch,
+    OpenIngest,
+    PrepareBatch,
+    ReadUpload,
+)
+from task_service.usecases.ports import PreparedBatch
 
 Requests = AsyncIterator[pb.IngestRowsRequest]
 
@@ -26,6 +37,7 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         claim_next_import: ClaimNextImport,
         read_upload: ReadUpload,
         open_ingest: OpenIngest,
+        prepare_batch: PrepareBatch,
         ingest_batch: IngestBatch,
         finish_ingest: FinishIngest,
         give_back: GiveBack,
@@ -34,6 +46,7 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         self._claim_next_import = claim_next_import
         self._read_upload = read_upload
         self._open_ingest = open_ingest
+        self._prepare_batch = prepare_batch
         self._ingest_batch = ingest_batch
         self._finish_ingest = finish_ingest
         self._give_back = give_back
@@ -52,20 +65,32 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         import_id, fence = await _opened(request_iterator)
         checkpoint, rows = await self._open_ingest(import_id, fence)
         yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint))
-        async for request in request_iterator:
+        async with aclosing(one_ahead(self._steps(request_iterator, rows))) as steps:
+            async for step in steps:
+                if isinstance(step, pb.IngestFinish):
+                    await self._finish(import_id, fence, step)
+                    yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint), finished=True)
+                    return
+                progress = await self._ingest_batch(rows, fence, step)
+                checkpoint = progress.checkpoint
+                yield pb.IngestRowsResponse(
+                    checkpoint=checkpoint_to_proto(checkpoint),
+                    others_wait=progress.others_wait,
+                    finished=progress.finished,
+                )
+                if (
+                    progress.finished or self._draining.is_set()
+                ):  # the worker opens another stream, on a server that stays
+                    return
+
+    async def _steps(self, requests: Requests, rows: IngestContext) -> AsyncGenerator[PreparedBatch | pb.IngestFinish]:
+        """What the worker says, batches prepared; nothing is read behind finish."""
+        async for request in requests:
             match request.WhichOneof("message"):
                 case "batch":
-                    batch = batch_from_proto(request.batch, len(rows.fields))
-                    progress = await self._ingest_batch(rows, fence, batch)
-                    checkpoint = progress.checkpoint
-                    yield pb.IngestRowsResponse(
-                        checkpoint=checkpoint_to_proto(checkpoint), others_wait=progress.others_wait
-                    )
-                    if self._draining.is_set():  # the worker opens another stream, on a server that stays
-                        return
+                    yield await self._prepare_batch(rows, batch_from_proto(request.batch, len(rows.fields)))
                 case "finish":
-                    await self._finish(import_id, fence, request.finish)
-                    yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint), finished=True)
+                    yield request.finish
                     return
                 case _:
                     raise IngestOutOfOrder

@@ -15,6 +15,7 @@ STATUS: StatusTable = {
     errors.ExternalIdTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.IdempotencyKeyReused: grpc.StatusCode.ALREADY_EXISTS,
     errors.OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
+    errors.SameFileAgain: grpc.StatusCode.ALREADY_EXISTS,
     errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.ImportEnded: grpc.StatusCode.FAILED_PRECONDITION,

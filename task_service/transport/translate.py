@@ -10,16 +10,23 @@ from uuid import UUID
 from google.api import httpbody_pb2
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
+from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.kernel import parse_id, refuse
-from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, MalformedBatch
+from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, MalformedBatch, UnknownStatus
 from task_service.domain.history import Action, TaskEvent
 from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
 from task_service.domain.rows import Batch, Defect
 from task_service.domain.stats import Stats
 from task_service.domain.task import Task, TaskDraft
+from task_service.domain.upload_options import (
+    UploadOptions,
+    read_delimiter,
+    read_encoding,
+    read_mapping,
+    read_max_errors,
+)
 from task_service.domain.values import Priority, Status
 from task_service.usecases.batches import Deletion, placed
 from task_service.usecases.ports import Once
@@ -175,6 +182,22 @@ def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
     )
 
 
+def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:
+    """What the upload says about its file. InvalidUpload, UnknownStatus."""
+    status = STATUS_WORD.get(options.default_status)
+    if status is None:
+        raise UnknownStatus(field="default_status")
+    return UploadOptions(
+        encoding=read_encoding(options.encoding),
+        delimiter=read_delimiter(options.delimiter),
+        mapping=read_mapping(options.mapping),
+        validate_only=options.validate_only,
+        max_errors=read_max_errors(options.max_errors),
+        default_status=status,
+        allow_same_file=options.allow_same_file,
+    )
+
+
 def import_to_proto(found: Import) -> import_pb2.Import:
     failure = found.failure
     return import_pb2.Import(
@@ -197,6 +220,7 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         rows_per_second=found.rows_per_second,
         seconds_left=found.seconds_left,
         failed_rows_kept=found.failed_rows_kept,
+        validate_only=found.validate_only,
     )
 
 
@@ -226,7 +250,9 @@ def lease_to_proto(lease: Lease) -> import_ingest_service_pb2.Lease:
     return import_ingest_service_pb2.Lease(
         import_id=str(lease.import_id),
         fence=lease.fence,
-        dialect=import_ingest_service_pb2.Dialect(delimiter=lease.delimiter, columns=lease.columns),
+        dialect=import_ingest_service_pb2.Dialect(
+            delimiter=lease.delimiter, columns=lease.columns, encoding=lease.encoding
+        ),
         checkpoint=checkpoint_to_proto(lease.checkpoint),
         size=lease.size,
     )

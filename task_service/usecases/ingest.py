@@ -1,13 +1,11 @@
 """What a worker does to an import, each step under a lease."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import NewId
 from task_service.domain.errors import ExternalIdTaken, LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
@@ -18,9 +16,10 @@ from task_service.domain.imports import (
     IngestContext,
     Lease,
     State,
+    too_many_errors,
 )
 from task_service.domain.rows import Batch, Known, named, take
-from task_service.usecases.ports import ObjectStore, People, UnitOfWork
+from task_service.usecases.ports import BulkRows, ObjectStore, People, PreparedBatch, Reading, UnitOfWork
 from task_service.usecases.uploads import object_key
 
 MOST_TWINS = 4
@@ -39,17 +38,19 @@ waits."""
 class ClaimNextImport:
     begin: Callable[[], UnitOfWork]
     lease_seconds: float
+    at_once: int
+    """How many imports of one owner may run at a time."""
 
     async def __call__(self, worker: str) -> Lease | None:
         """The next import's lease, None when nothing waits."""
         tries = LOCKED_TRIES
         while True:
             async with self.begin() as work:
-                lease = await work.ingest.claim(worker, self.lease_seconds)
+                lease = await work.ingest.claim(worker, self.lease_seconds, self.at_once)
                 hopeless = lease is not None and lease.fruitless_claims > MOST_FRUITLESS_CLAIMS
                 if lease is not None and hopeless:
                     await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
-                locked = lease is None and await work.ingest.something_waits()
+                locked = lease is None and await work.ingest.something_waits(self.at_once)
                 await work.commit()
             if locked and tries:
                 tries -= 1
@@ -65,12 +66,13 @@ class ReadUpload:
     lease_seconds: float
 
     async def __call__(self, import_id: UUID, fence: int, offset: int) -> AsyncIterator[bytes]:
-        """The file's bytes from the offset on. A file that is gone ends the import as failed."""
+        """The file's bytes from the offset on. A file that is gone or another one ends the import as failed."""
         async with self.begin() as work:
             await work.ingest.checkpoint(import_id, fence, self.lease_seconds)
+            upload = await work.ingest.stored(import_id)
             await work.commit()
         try:
-            async for chunk in self.store.read(object_key(import_id), offset):
+            async for chunk in self.store.read(object_key(import_id), offset, upload):
                 yield chunk
         except StoredFileChanged:
             async with self.begin() as work:
@@ -80,10 +82,11 @@ class ReadUpload:
 
 
 class Progress(NamedTuple):
-    """What is committed, and whether other imports wait for a worker."""
+    """What is committed, whether other imports wait for a worker, and whether this one has ended by it."""
 
     checkpoint: Checkpoint
-    others_wait: bool = False
+    others_wait: bool
+    finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +102,58 @@ class OpenIngest:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareBatch:
+    """Does with a batch all that needs no transaction, so that it is done while the batch before is being written."""
+
+    read: Callable[[], Reading]
+    people: People
+    bulk_rows: BulkRows
+
+    async def __call__(self, context: IngestContext, batch: Batch) -> PreparedBatch:
+        accepted, failed = take(batch, context, await self._known(context, batch))
+        # Who only wants to know gets the same counts and errors, and no task.
+        rows = self.bulk_rows(context, () if context.validate_only else accepted)
+        return PreparedBatch(batch, len(accepted), rows, failed)
+
+    async def _known(self, context: IngestContext, batch: Batch) -> Known:
+        assignees = named(batch, context.fields, "assignee")
+        external_ids = named(batch, context.fields, "external_id")
+        found = await self.people.named(assignees) if assignees else {}
+        if not external_ids:
+            return Known(found)
+        async with self.read() as data:
+            return Known(found, await data.tasks.external_ids_taken(context.owner_id, external_ids))
+
+
+@dataclass(frozen=True, slots=True)
 class IngestBatch:
     """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
 
     begin: Callable[[], UnitOfWork]
-    people: People
-    new_id: NewId
+    prepare: PrepareBatch
     lease_seconds: float
 
-    async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> Progress:
-        assignees = named(batch, context.fields, "assignee")
-        found = await self.people.named(assignees) if assignees else {}
+    async def __call__(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
         for _ in range(MOST_TWINS):
-            # Somebody may take an external_id between the look and the write; the next look sees it.
-            with suppress(ExternalIdTaken):
-                return await self._write(context, fence, batch, found)
-        return await self._write(context, fence, batch, found)
+            try:
+                return await self._write(context, fence, batch)
+            except ExternalIdTaken:
+                # Somebody, perhaps the batch before, took an external_id since the look: the next look sees it.
+                batch = await self.prepare(context, batch.source)
+        return await self._write(context, fence, batch)
 
-    async def _write(self, context: IngestContext, fence: int, batch: Batch, assignees: Mapping[str, UUID]) -> Progress:
-        external_ids = named(batch, context.fields, "external_id")
+    async def _write(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
+        import_id, limit = context.import_id, context.max_errors
         async with self.begin() as work:
-            taken = await work.tasks.external_ids_taken(context.owner_id, external_ids) if external_ids else set()
-            outcome = take(batch, context, Known(assignees, taken), new_id=self.new_id)
-            # Before all writing: it locks the import's row and refuses an old fence.
-            before = await work.ingest.advance(
-                context.import_id, fence, batch.begin, batch.end, outcome, self.lease_seconds
-            )
-            await work.ingest.write(outcome)
-            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(outcome.failed):
-                await work.ingest.keep(context.import_id, kept)
+            # First of all: it locks the import's row and refuses an old fence before anything is written.
+            before = await work.ingest.advance(import_id, fence, batch, self.lease_seconds)
+            await work.ingest.write(batch.rows)
+            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(batch.failed):
+                await work.ingest.keep(import_id, kept)
+            if too_many := bool(limit) and before.rows_failed + len(batch.failed) > limit:
+                await work.ingest.finish(import_id, fence, State.FAILED, too_many_errors(limit))
             await work.commit()
-        return Progress(batch.end, before.others_wait)
+        return Progress(batch.end, before.others_wait, too_many)
 
 
 @dataclass(frozen=True, slots=True)

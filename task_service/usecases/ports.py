@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 from uuid import UUID
 
 from chassis.kernel import Page, PageRequest
@@ -25,9 +25,9 @@ from task_service.domain.imports import (
     State,
 )
 from task_service.domain.query import TaskQuery
-from task_service.domain.rows import Outcome
+from task_service.domain.rows import Batch
 from task_service.domain.stats import Stats
-from task_service.domain.task import Task
+from task_service.domain.task import Task, Values
 
 
 class Tasks(Protocol):
@@ -125,6 +125,8 @@ class StoredUpload(NamedTuple):
 
     size: int
     sha256: bytes
+    etag: str
+    """The store's word for exactly these bytes; empty where it has none."""
 
 
 class Imports(Protocol):
@@ -135,6 +137,18 @@ class Imports(Protocol):
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         """Makes an uploading import queued; False when the sweeper took it meanwhile."""
+
+    async def same_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
+        """The owner's first import of the same bytes, unless it failed, was cancelled or only validated.
+
+        Until the unit of work is over nobody else can ask this about the same bytes of the same owner.
+        """
+
+    async def expired(self, before: datetime) -> Sequence[UUID]:
+        """Imports that ended before then and whose file is still stored."""
+
+    async def forget_file(self, import_id: UUID) -> None:
+        """Notes that an import's file is no longer stored."""
 
     async def lock_upload(self, import_id: UUID) -> bool:
         """Keeps an uploading import from becoming queued until the unit of work is over; False when it is not one."""
@@ -168,32 +182,57 @@ class Advanced(NamedTuple):
     """What the import was like before a batch that was let in."""
 
     others_wait: bool
+    rows_failed: int
     kept: Room
     """What is kept already of its wrong rows."""
+
+
+class BulkRows(Protocol):
+    """Turns the values of new tasks into what `Ingest.write` takes; needs no database, and so no waiting."""
+
+    def __call__(self, context: IngestContext, accepted: Sequence[Values]) -> Any: ...
+
+
+class PreparedBatch(NamedTuple):
+    """A batch with everything done that needs no database."""
+
+    source: Batch
+    accepted: int
+    rows: Any
+    failed: Sequence[FailedRow]
+
+    @property
+    def begin(self) -> Checkpoint:
+        return self.source.begin
+
+    @property
+    def end(self) -> Checkpoint:
+        return self.source.end
 
 
 class Ingest(Protocol):
     """The imports as workers work on them. Time is the database's throughout."""
 
-    async def claim(self, worker: str, lease_seconds: float) -> Lease | None:
-        """Leases the import whose turn it is, under a new fence."""
+    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
+        """Leases the import whose turn it is, under a new fence; of no owner who has `at_once` running."""
 
-    async def something_waits(self) -> bool:
+    async def stored(self, import_id: UUID) -> StoredUpload:
+        """What was uploaded."""
+
+    async def something_waits(self, at_once: int) -> bool:
         """Whether there is an import to claim, locked or not."""
 
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         """Renews the lease and says where to go on. LeaseLost under another fence."""
 
-    async def advance(
-        self, import_id: UUID, fence: int, begin: Checkpoint, end: Checkpoint, outcome: Outcome, lease_seconds: float
-    ) -> Advanced:
+    async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
         """Moves the checkpoint and the counters, and renews the lease.
 
-        LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not at `begin`.
+        LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not where the batch begins.
         """
 
-    async def write(self, outcome: Outcome) -> None:
-        """Keeps tasks and their history."""
+    async def write(self, rows: Any) -> None:
+        """Keeps tasks and their history, as `BulkRows` made them."""
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         """Keeps wrong rows and what is wrong with them."""
@@ -240,11 +279,14 @@ class UnitOfWork(Reading, Protocol):
 class ObjectStore(Protocol):
     """Where uploads are kept."""
 
-    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Stores a stream so that it survives a power cut. Nothing is kept when the stream raises. StorageFull."""
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> str:
+        """Stores a stream so that it survives a power cut, and answers its etag.
 
-    def read(self, key: str, offset: int) -> AsyncIterator[bytes]:
-        """The object's bytes from an offset on. StoredFileChanged when it is gone."""
+        Nothing is kept when the stream raises. StorageFull.
+        """
+
+    def read(self, key: str, offset: int, upload: StoredUpload) -> AsyncIterator[bytes]:
+        """The object's bytes from an offset on. StoredFileChanged when they are gone or not those of the upload."""
 
     async def delete(self, key: str) -> None:
         """Forgets an object; nothing happens when there is none."""

@@ -15,12 +15,14 @@ from task_service.domain.errors import (
     FileNameTooLong,
     FileTooLarge,
     ImportNotFound,
+    SameFileAgain,
     SizeMismatch,
     UploadIncomplete,
 )
 from task_service.domain.history import Actor
 from task_service.domain.imports import LONGEST_FILE_NAME, Import, NewImport
 from task_service.domain.task import owner_for
+from task_service.domain.upload_options import UploadOptions
 from task_service.usecases.ports import ObjectStore, Reading, StoredUpload, UnitOfWork
 
 
@@ -29,6 +31,7 @@ class UploadRequest(NamedTuple):
 
     file_name: str
     owner_id: UUID | None
+    options: UploadOptions
 
 
 class Finish(NamedTuple):
@@ -67,15 +70,23 @@ class UploadImport:
             actor=Actor.of(caller),
             file_name=request.file_name,
             created_at=self.now(),
+            validate_only=request.options.validate_only,
+            max_errors=request.options.max_errors,
+            default_status=request.options.default_status,
         )
         async with self.begin() as work:
             await work.imports.add(new)
             await work.commit()
         try:
-            arriving = _Arriving(parts, self.most_bytes)
-            await self.store.put(object_key(new.id), arriving.chunks())
+            arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options))
+            etag = await self.store.put(object_key(new.id), arriving.chunks())
+            stored = arriving.stored(etag)
             async with self.begin() as work:
-                if not await work.imports.queue(new.id, arriving.header(), arriving.stored()):
+                if not (request.options.allow_same_file or request.options.validate_only):
+                    first = await work.imports.same_file(new.id, stored.sha256)
+                    if first is not None:
+                        raise SameFileAgain(import_id=first)
+                if not await work.imports.queue(new.id, arriving.header(), stored):
                     raise UploadIncomplete
                 await work.commit()
         except BaseException:
@@ -112,7 +123,7 @@ class _Arriving:
 
     parts: AsyncIterator[bytes | Finish]
     most_bytes: int
-    _scan: HeaderScan = field(default_factory=HeaderScan)
+    _scan: HeaderScan
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _size: int = 0
 
@@ -141,8 +152,8 @@ class _Arriving:
     def header(self) -> Header:
         return self._scan.end()
 
-    def stored(self) -> StoredUpload:
-        return StoredUpload(self._size, self._hash.digest())
+    def stored(self, etag: str) -> StoredUpload:
+        return StoredUpload(self._size, self._hash.digest(), etag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +170,24 @@ class SweepUploads:
         async with self.read() as data:
             abandoned = await data.imports.abandoned(self.now() - self.older_than)
         return sum([await forget_upload(self.begin, self.store, import_id) for import_id in abandoned])
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireUploads:
+    """Removes the files of imports that ended a while ago. The imports and their wrong rows stay."""
+
+    begin: Callable[[], UnitOfWork]
+    read: Callable[[], Reading]
+    store: ObjectStore
+    now: Clock
+    keep: timedelta
+
+    async def __call__(self) -> int:
+        async with self.read() as data:
+            expired = await data.imports.expired(self.now() - self.keep)
+        for import_id in expired:
+            await self.store.delete(object_key(import_id))
+            async with self.begin() as work:
+                await work.imports.forget_file(import_id)
+                await work.commit()
+        return len(expired)

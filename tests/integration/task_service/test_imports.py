@@ -29,6 +29,7 @@ async def messages(data: bytes, *, finish: bool = True, **options):
 
 
 async def upload(system, person, data: bytes = FILE, **options) -> import_pb2.Import:
+    options = {"allow_same_file": True} | options
     return await system.imports.UploadImport(messages(data, **options), metadata=person.metadata)
 
 
@@ -361,3 +362,19 @@ async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_s
     lease = await claiming
     assert lease is not None
     assert lease.import_id == queued.id
+
+
+async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the_checkpoint(system, worker, databases):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    first = batch(lease.checkpoint, ["a", "", ""], ["", "", ""], size=5)
+    await databases.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
+    assert (await refused(worker.stream(lease, first)))[0] is grpc.StatusCode.INTERNAL
+    found = await get(system, sonu, queued.id)
+    assert (found.rows_created, found.rows_failed, found.failed_rows_kept) == (0, 0, 0)
+    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(0,)]
+    await databases.execute("GRANT INSERT ON tasks.task_events TO tasks_app")
+    answers = await worker.stream(lease, first, END)
+    assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
+    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(1,)]

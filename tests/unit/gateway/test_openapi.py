@@ -153,4 +153,11 @@ def test_an_upload_takes_a_file_in_two_ways_and_options_as_parameters(api):
     assert [(one["name"], one["in"]) for one in operation["parameters"]] == [
         ("file_name", "query"),
         ("owner_id", "query"),
+        ("validate_only", "query"),
+        ("max_errors", "query"),
+        ("encoding", "query"),
+        ("delimiter", "query"),
+        ("mapping", "query"),
+        ("allow_same_file", "query"),
+        ("default_status", "query"),
     ]

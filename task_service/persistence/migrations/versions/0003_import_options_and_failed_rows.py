@@ -14,11 +14,19 @@ depends_on = None
 def upgrade() -> None:
     op.execute("""
         ALTER TABLE tasks.imports
+            ADD COLUMN validate_only boolean NOT NULL DEFAULT false,
+            ADD COLUMN max_errors bigint NOT NULL DEFAULT 0,
+            ADD COLUMN default_status text NOT NULL DEFAULT '',
+            ADD COLUMN stored_etag text NOT NULL DEFAULT '',
+            ADD COLUMN file_stored boolean NOT NULL DEFAULT true,
+            ADD COLUMN encoding text NOT NULL DEFAULT 'utf-8',
             ADD COLUMN columns text[] NOT NULL DEFAULT '{}',
             ADD COLUMN progressed_at timestamptz,
             ADD COLUMN failed_rows_kept bigint NOT NULL DEFAULT 0,
             ADD COLUMN failed_size_kept bigint NOT NULL DEFAULT 0
     """)
+    op.execute("CREATE INDEX imports_of_the_same_bytes ON tasks.imports (owner_id, sha256)")
+    op.execute("CREATE INDEX imports_with_a_file ON tasks.imports (finished_at) WHERE file_stored")
     op.execute("""
         CREATE TABLE tasks.import_failed_rows (
             import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,

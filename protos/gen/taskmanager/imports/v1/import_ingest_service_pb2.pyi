@@ -115,19 +115,23 @@ class Dialect(_message.Message):
 
     DELIMITER_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
     delimiter: _builtins.str
     """The character between cells."""
     columns: _builtins.int
     """How many cells the header line has, and so each row."""
+    encoding: _builtins.str
+    """How its bytes become text: utf-8, utf-16-le, windows-1252 and so on. Empty is utf-8."""
     def __init__(
         self,
         *,
         delimiter: _builtins.str = ...,
         columns: _builtins.int = ...,
+        encoding: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "delimiter", b"delimiter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "delimiter", b"delimiter", "encoding", b"encoding"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -348,7 +352,7 @@ class RowDefect(_message.Message):
         KIND_TOO_MANY_CELLS: RowDefect._Kind.ValueType  # 1
         """There are more cells than the header line has; those that are too many were left out."""
         KIND_UNDECODABLE: RowDefect._Kind.ValueType  # 2
-        """There are bytes that are not UTF-8; U+FFFD stands in their place."""
+        """There are bytes that are nothing in the file's encoding; U+FFFD stands in their place."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Kind is what is wrong."""
@@ -358,7 +362,7 @@ class RowDefect(_message.Message):
     KIND_TOO_MANY_CELLS: RowDefect.Kind.ValueType  # 1
     """There are more cells than the header line has; those that are too many were left out."""
     KIND_UNDECODABLE: RowDefect.Kind.ValueType  # 2
-    """There are bytes that are not UTF-8; U+FFFD stands in their place."""
+    """There are bytes that are nothing in the file's encoding; U+FFFD stands in their place."""
 
     ROW_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int

@@ -110,6 +110,7 @@ class Import(_message.Message):
     ROWS_PER_SECOND_FIELD_NUMBER: _builtins.int
     SECONDS_LEFT_FIELD_NUMBER: _builtins.int
     FAILED_ROWS_KEPT_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     state: Global___Import.State.ValueType
@@ -134,6 +135,8 @@ class Import(_message.Message):
     """How long the rest of the file takes at that pace, rounded up; 0 when it is not known, or the state is final."""
     failed_rows_kept: _builtins.int
     """Of rows_failed, how many are kept to be listed and downloaded: the first ones, up to a limit."""
+    validate_only: _builtins.bool
+    """Nothing is written: rows_created says how many tasks the file would make."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the header line holds that is not used."""
@@ -174,10 +177,11 @@ class Import(_message.Message):
         rows_per_second: _builtins.int = ...,
         seconds_left: _builtins.int = ...,
         failed_rows_kept: _builtins.int = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failure", b"failure", "finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "validate_only", b"validate_only", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,9 +27,10 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from taskmanager.imports.v1 import import_pb2 as taskmanager_dot_imports_dot_v1_dot_import__pb2
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
+from taskmanager.tasks.v1 import task_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a$taskmanager/options/v1/options.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"4\n\rUploadOptions\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xff\t\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xbc\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"W\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"\xe9\x01\n\rUploadOptions\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nmax_errors\x18\x04 \x01(\x03\x12\x10\n\x08\x65ncoding\x18\x05 \x01(\t\x12\x11\n\tdelimiter\x18\x06 \x01(\t\x12\x0f\n\x07mapping\x18\x07 \x01(\t\x12\x17\n\x0f\x61llow_same_file\x18\x08 \x01(\x08\x12\x39\n\x0e\x64\x65\x66\x61ult_status\x18\t \x01(\x0e\x32!.taskmanager.tasks.v1.Task.Status\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xff\t\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xbc\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"W\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,28 +61,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTSERVICE'].methods_by_name['DownloadImportErrors']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002(\022&/api/v1/imports/{import_id}/errors.csv'
   _globals['_IMPORTSERVICE'].methods_by_name['CancelImport']._loaded_options = None
   _globals['_IMPORTSERVICE'].methods_by_name['CancelImport']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002 \"\033/api/v1/imports/{id}:cancel:\001*'
-  _globals['_UPLOADIMPORTREQUEST']._serialized_start=237
-  _globals['_UPLOADIMPORTREQUEST']._serialized_end=400
-  _globals['_UPLOADOPTIONS']._serialized_start=402
-  _globals['_UPLOADOPTIONS']._serialized_end=454
-  _globals['_UPLOADFINISH']._serialized_start=456
-  _globals['_UPLOADFINISH']._serialized_end=484
-  _globals['_GETIMPORTREQUEST']._serialized_start=486
-  _globals['_GETIMPORTREQUEST']._serialized_end=522
-  _globals['_LISTIMPORTSREQUEST']._serialized_start=524
-  _globals['_LISTIMPORTSREQUEST']._serialized_end=601
-  _globals['_LISTIMPORTSRESPONSE']._serialized_start=603
-  _globals['_LISTIMPORTSRESPONSE']._serialized_end=698
-  _globals['_WATCHIMPORTREQUEST']._serialized_start=700
-  _globals['_WATCHIMPORTREQUEST']._serialized_end=738
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=740
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=829
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=831
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=935
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=937
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=991
-  _globals['_CANCELIMPORTREQUEST']._serialized_start=993
-  _globals['_CANCELIMPORTREQUEST']._serialized_end=1032
-  _globals['_IMPORTSERVICE']._serialized_start=1035
-  _globals['_IMPORTSERVICE']._serialized_end=2314
+  _globals['_UPLOADIMPORTREQUEST']._serialized_start=270
+  _globals['_UPLOADIMPORTREQUEST']._serialized_end=433
+  _globals['_UPLOADOPTIONS']._serialized_start=436
+  _globals['_UPLOADOPTIONS']._serialized_end=669
+  _globals['_UPLOADFINISH']._serialized_start=671
+  _globals['_UPLOADFINISH']._serialized_end=699
+  _globals['_GETIMPORTREQUEST']._serialized_start=701
+  _globals['_GETIMPORTREQUEST']._serialized_end=737
+  _globals['_LISTIMPORTSREQUEST']._serialized_start=739
+  _globals['_LISTIMPORTSREQUEST']._serialized_end=816
+  _globals['_LISTIMPORTSRESPONSE']._serialized_start=818
+  _globals['_LISTIMPORTSRESPONSE']._serialized_end=913
+  _globals['_WATCHIMPORTREQUEST']._serialized_start=915
+  _globals['_WATCHIMPORTREQUEST']._serialized_end=953
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=955
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=1044
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=1046
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=1150
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=1152
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=1206
+  _globals['_CANCELIMPORTREQUEST']._serialized_start=1208
+  _globals['_CANCELIMPORTREQUEST']._serialized_end=1247
+  _globals['_IMPORTSERVICE']._serialized_start=1250
+  _globals['_IMPORTSERVICE']._serialized_end=2529
 # @@protoc_insertion_point(module_scope)

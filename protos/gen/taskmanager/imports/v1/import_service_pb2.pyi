@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from taskmanager.imports.v1 import import_pb2 as _import_pb2
+from taskmanager.tasks.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -63,21 +64,53 @@ class UploadOptions(_message.Message):
 
     FILE_NAME_FIELD_NUMBER: _builtins.int
     OWNER_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    MAX_ERRORS_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    DELIMITER_FIELD_NUMBER: _builtins.int
+    MAPPING_FIELD_NUMBER: _builtins.int
+    ALLOW_SAME_FILE_FIELD_NUMBER: _builtins.int
+    DEFAULT_STATUS_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """What to call the file, at most 255 characters."""
     owner_id: _builtins.str
     """Whose tasks the rows become; the caller's where it is empty. Another's takes a manager, an admin or a service; a
     service must name it.
     """
+    validate_only: _builtins.bool
+    """Judge every row and report as usual, but make no task."""
+    max_errors: _builtins.int
+    """Fail the import once more rows than this are wrong, after the batch in which that shows; 0 is no limit."""
+    encoding: _builtins.str
+    """How the file's bytes are to be read, such as windows-1252. Empty for UTF-8, or for UTF-16 where the file begins
+    with its byte order mark.
+    """
+    delimiter: _builtins.str
+    """The character between cells: a comma, a semicolon, a bar or "tab". Empty for the one that the header line shows."""
+    mapping: _builtins.str
+    """Which column fills which field, such as title:Name,due_date:Deadline. Fields that are not named here are filled by
+    the columns that are called like them.
+    """
+    allow_same_file: _builtins.bool
+    """Import the file although the same bytes have been imported for this owner before."""
+    default_status: _task_pb2.Task.Status.ValueType
+    """What a task becomes whose status cell is empty, or missing; pending where it is unset."""
     def __init__(
         self,
         *,
         file_name: _builtins.str = ...,
         owner_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        max_errors: _builtins.int = ...,
+        encoding: _builtins.str = ...,
+        delimiter: _builtins.str = ...,
+        mapping: _builtins.str = ...,
+        allow_same_file: _builtins.bool = ...,
+        default_status: _task_pb2.Task.Status.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_name", b"file_name", "owner_id", b"owner_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

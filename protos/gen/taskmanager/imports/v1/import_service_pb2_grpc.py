@@ -80,8 +80,11 @@ class ImportServiceServicer:
 
     def UploadImport(self, request_iterator, context):
         """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
-        was uploaded. INVALID_ARGUMENT when the file is empty, its header line names no title column or is not UTF-8, or
-        finish names another size than arrived; RESOURCE_EXHAUSTED when the file is over the limit.
+        was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
+        column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+        the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
+        import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
+        limit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

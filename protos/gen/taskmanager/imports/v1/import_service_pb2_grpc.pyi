@@ -37,8 +37,11 @@ class ImportServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ImportServiceAsyncStub: ...
     UploadImport: _grpc.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_pb2.Import]
     """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
-    was uploaded. INVALID_ARGUMENT when the file is empty, its header line names no title column or is not UTF-8, or
-    finish names another size than arrived; RESOURCE_EXHAUSTED when the file is over the limit.
+    was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
+    column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+    the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
+    import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
+    limit.
     """
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -68,8 +71,11 @@ class ImportServiceAsyncStub(ImportServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadImport: _aio.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
-    was uploaded. INVALID_ARGUMENT when the file is empty, its header line names no title column or is not UTF-8, or
-    finish names another size than arrived; RESOURCE_EXHAUSTED when the file is over the limit.
+    was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
+    column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+    the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
+    import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
+    limit.
     """
     GetImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -102,8 +108,11 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_import_pb2.Import, _abc.Awaitable[_import_pb2.Import]]:
         """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
-        was uploaded. INVALID_ARGUMENT when the file is empty, its header line names no title column or is not UTF-8, or
-        finish names another size than arrived; RESOURCE_EXHAUSTED when the file is over the limit.
+        was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
+        column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+        the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
+        import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
+        limit.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,93 @@
+"""What an upload says about its file before the first byte, checked."""
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from task_service.domain.errors import (
+    MalformedMapping,
+    NegativeMaxErrors,
+    UnknownDelimiter,
+    UnknownEncoding,
+    UnknownMappedField,
+)
+from task_service.domain.task import Values
+from task_service.domain.values import fold
+
+DELIMITERS = ",;\t|"
+TAB = "tab"
+
+# In all of these a byte 0x0A or 0x0D is a line's end and nothing else, except UTF-16, whose units say so. What is left
+# out has states or shifts, or is no text at all (Python also calls base64 an encoding).
+_ENCODINGS = frozenset(
+    {"utf-8", "utf-16-le", "utf-16-be", "ascii", "koi8-r", "koi8-u", "mac-roman", "cp437", "cp850", "cp852", "cp866"}
+    | {f"cp{number}" for number in range(1250, 1259)}
+    | {f"iso8859-{part}" for part in (*range(1, 12), 13, 14, 15, 16)}
+    | {"shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "big5", "gbk", "gb2312"}
+)
+_MARKED = {"utf_16": "utf-16", "utf-16": "utf-16", "utf-8-sig": "utf-8"}
+
+COLUMNS = (*(name for name in Values._fields if name != "assignee_id"), "assignee")
+"""What a column of a file can fill; people are named by their username there."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """How to read the file, and what to do with its rows. Empty and 0 are not said."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """A column's folded name by the field that it fills."""
+    validate_only: bool = False
+    max_errors: int = 0
+    default_status: str = ""
+    allow_same_file: bool = False
+
+
+def read_encoding(name: str) -> str:
+    """The name that Python and every worker know the encoding by. UnknownEncoding."""
+    if not name:
+        return ""
+    try:
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise UnknownEncoding from None
+    found = _MARKED.get(found, found)
+    if found not in _ENCODINGS and found != "utf-16":
+        raise UnknownEncoding
+    return found
+
+
+def read_delimiter(text: str) -> str:
+    """The character between cells. UnknownDelimiter."""
+    if text and text != TAB and text not in tuple(DELIMITERS):
+        raise UnknownDelimiter
+    return "\t" if text == TAB else text
+
+
+def read_mapping(text: str) -> Mapping[str, str]:
+    """Reads `title:Subject,due_date:Due`.
+
+    Raises:
+        MalformedMapping: it is not written like that, or names a field or a column twice.
+        UnknownMappedField: there is no such field.
+
+    """
+    mapping: dict[str, str] = {}
+    for pair in filter(None, text.split(",")):
+        name, colon, column = pair.partition(":")
+        name, column = fold(name), fold(column)
+        if not colon or not column or name in mapping or column in mapping.values():
+            raise MalformedMapping
+        if name not in COLUMNS:
+            raise UnknownMappedField(name=name[:40])
+        mapping[name] = column
+    return mapping
+
+
+def read_max_errors(number: int) -> int:
+    """How many rows may be wrong. NegativeMaxErrors."""
+    if number < 0:
+        raise NegativeMaxErrors
+    return number

@@ -1,0 +1,42 @@
+"""Files as offices write them, through REST, the worker and back."""
+
+ROWS = "Nummer;Vorgang;Fällig\r\n1;Übergabe für 5 €;2026-03-31\r\n2;;2026-04-01\r\n3;Käse 😀;morgen\r\n"
+MAPPING = "title:Vorgang,due_date:Fällig"
+
+
+def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_come_back(stack, person):
+    queued = person.upload(ROWS.encode("utf-16"), mapping=MAPPING, default_status="in-progress")
+    done = person.finished(queued["id"])
+    assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 1, 2)
+    assert done["bytes_read"] == done["bytes_total"] == len(ROWS.encode("utf-16"))
+    (task,) = person.http.get("/api/tasks").json()["tasks"]
+    assert (task["title"], task["status"], task["due_date"]) == ("Übergabe für 5 €", "in_progress", "2026-03-31")
+    errors = person.http.get(f"/api/v1/imports/{queued['id']}/errors.csv")
+    assert errors.headers["content-type"] == "text/csv; charset=utf-8"
+    mended = errors.text.replace("2,,", "2,Besuch,").replace("morgen", "2026-04-02")
+    again = person.finished(person.upload(mended, mapping=MAPPING)["id"])
+    assert (again["state"], again["rows_created"], again["rows_failed"]) == ("succeeded", 2, 0)
+    assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
+
+
+def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
+    data = ROWS.replace("€", "Euro").replace("😀", "!").encode("windows-1252")
+    tried = person.finished(person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"])
+    assert (tried["state"], tried["rows_created"], tried["rows_failed"]) == ("succeeded", 1, 2)
+    assert person.http.get("/api/tasks").json()["tasks"] == []
+    listed = person.http.get(f"/api/v1/imports/{tried['id']}/errors").json()["errors"]
+    assert [(one["line"], one["code"]) for one in listed] == [(3, "BLANK_TITLE"), (4, "MALFORMED_DATE")]
+
+
+def test_a_cancelled_import_keeps_what_was_done_and_adds_nothing(stack, person):
+    queued = person.upload("title\n" + "A row\n" * 200_000)
+    for seen in person.watch(queued["id"]):
+        if seen["rows_read"]:
+            break
+    cancelled = person.http.post(f"/api/v1/imports/{queued['id']}:cancel", json={}).json()
+    assert cancelled["state"] == "cancelled"
+    assert 0 < cancelled["rows_created"] < 200_000
+    # The worker is free for the next one, and by then the count is still what the answer said.
+    assert person.finished(person.upload("title\nNext\n")["id"])["state"] == "succeeded"
+    counted = stack.sql("SELECT count(*) FROM tasks.tasks WHERE import_id = %s", queued["id"])
+    assert counted == [(cancelled["rows_created"],)]

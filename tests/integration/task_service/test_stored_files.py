@@ -1,0 +1,114 @@
+"""The same file again, files that change under an import, files that expire, and imports that wait for their owner."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+
+from chassis.database.pool import open_pool
+from task_service.clients.object_store import ObstoreUploads
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.settings import TasksSettings
+from task_service.usecases.uploads import ExpireUploads, object_key
+from tests.integration.task_service.test_imports import END, FILE, Worker, batch, get, refused, upload
+
+AT_ONCE = TasksSettings.model_fields["imports_at_once"].default
+
+
+@pytest.fixture
+async def worker(system):
+    return Worker(system, await system.service("imports:ingest"))
+
+
+async def once(system, person, data: bytes = FILE, **options) -> import_pb2.Import:
+    return await upload(system, person, data, allow_same_file=False, **options)
+
+
+async def test_the_same_file_again_is_refused_with_the_first_ones_id_and_nothing_is_kept(system, databases):
+    sonu = await system.person("sonu")
+    first = await once(system, sonu)
+    code, reason, message = await refused(once(system, sonu))
+    assert (code, reason) == (grpc.StatusCode.ALREADY_EXISTS, "SAME_FILE_AGAIN")
+    assert first.id in message
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
+    assert len(list(system.uploads.rglob("*.csv*"))) == 1
+    assert (await upload(system, sonu, allow_same_file=True)).id != first.id
+
+
+async def test_the_same_file_twice_at_once_is_one_import(system):
+    sonu = await system.person("sonu")
+    answers = await asyncio.gather(*(once(system, sonu) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(answer, import_pb2.Import) for answer in answers) == 1
+
+
+async def test_another_owners_file_and_what_came_to_nothing_do_not_count(system, worker):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    await once(system, mina)
+    tried = await once(system, sonu, validate_only=True)
+    await once(system, sonu, validate_only=True)
+    cancelled = await once(system, sonu)
+    request = import_service_pb2.CancelImportRequest(id=cancelled.id)
+    await system.imports.CancelImport(request, metadata=sonu.metadata)
+    assert (await once(system, sonu)).id not in {tried.id, cancelled.id}
+
+
+@pytest.mark.parametrize("content", [b"", FILE[:-1], FILE.swapcase(), None])
+async def test_a_stored_file_that_changed_ends_the_import_as_failed(system, worker, content):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    assert await worker.read(lease, 0) == FILE
+    stored = system.uploads / object_key(UUID(queued.id))
+    stored.unlink()
+    if content is not None:
+        stored.write_bytes(content)
+    assert (await refused(worker.read(lease, lease.checkpoint.offset)))[1] == "LEASE_LOST"
+    failed = await get(system, sonu, queued.id)
+    assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "STORED_FILE_CHANGED")
+
+
+async def test_the_file_of_an_import_that_ended_expires_and_the_import_stays(system, worker, databases):
+    sonu = await system.person("sonu")
+    ended, waiting = await upload(system, sonu), await upload(system, sonu, FILE + b"More\n")
+    await worker.stream(await worker.claim(), END)
+    store = ObstoreUploads(system.uploads.as_uri())
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        expire = ExpireUploads(
+            begin=lambda: SqlTasksUnitOfWork(pool),
+            read=lambda: SqlTasksReading(pool),
+            store=store,
+            now=lambda: datetime.now(UTC),
+            keep=timedelta(hours=1),
+        )
+        assert await expire() == 0
+        await databases.execute("UPDATE tasks.imports SET finished_at = finished_at - interval '2 hours'")
+        assert await expire() == 1
+        assert await expire() == 0
+    assert not (system.uploads / object_key(UUID(ended.id))).exists()
+    assert (system.uploads / object_key(UUID(waiting.id))).exists()
+    assert (await get(system, sonu, ended.id)).state == import_pb2.Import.STATE_SUCCEEDED
+
+
+async def test_an_owner_has_only_so_many_imports_running_and_the_next_begins_when_one_ends(system, worker):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    for _ in range(AT_ONCE + 1):
+        await upload(system, sonu)
+    leases = [await worker.claim() for _ in range(AT_ONCE)]
+    assert all(leases)
+    assert await worker.claim() is None
+    others = await upload(system, mina)
+    assert (await worker.claim()).import_id == others.id
+    first = leases[0]
+    await worker.stream(first, batch(first.checkpoint, ["a", "", ""], size=5), END)
+    assert await worker.claim() is not None
+
+
+async def test_many_claims_at_once_do_not_exceed_what_an_owner_may_have_running(system, worker):
+    sonu = await system.person("sonu")
+    for _ in range(AT_ONCE + 3):
+        await upload(system, sonu)
+    claims = await asyncio.gather(*(worker.claim() for _ in range(12)))
+    assert sum(lease is not None for lease in claims) == AT_ONCE

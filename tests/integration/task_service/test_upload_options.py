@@ -1,0 +1,95 @@
+"""What an upload says about its file, through the front door."""
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
+
+from tests.integration.task_service.test_imports import END, FILE, Worker, batch, get, refused, upload
+
+ROWS = ["Buy milk", "", ""], ["", "", ""], ["Call mum", "", "completed"]
+
+
+@pytest.fixture
+async def worker(system):
+    return Worker(system, await system.service("imports:ingest"))
+
+
+async def tasks_of(system, person, import_id: str) -> list[task_pb2.Task]:
+    request = task_service_pb2.ListTasksRequest(import_id=import_id)
+    return list((await system.tasks.ListTasks(request, metadata=person.metadata)).tasks)
+
+
+async def test_who_only_wants_to_validate_gets_the_same_report_and_no_task(system, worker, databases):
+    sonu = await system.person("sonu")
+    reports = []
+    for validate_only in (True, False):
+        queued = await upload(system, sonu, validate_only=validate_only)
+        lease = await worker.claim()
+        await worker.stream(lease, batch(lease.checkpoint, *ROWS, size=20), END)
+        done = await get(system, sonu, queued.id)
+        assert done.validate_only is validate_only
+        reports.append((done.state, done.rows_read, done.rows_created, done.rows_failed, done.failed_rows_kept))
+        assert len(await tasks_of(system, sonu, queued.id)) == (0 if validate_only else 2)
+    assert reports[0] == reports[1] == (import_pb2.Import.STATE_SUCCEEDED, 3, 2, 1, 1)
+    assert await databases.execute("SELECT count(*) FROM tasks.task_events") == [(2,)]
+
+
+async def test_an_import_with_more_errors_than_it_may_have_fails_after_the_batch_that_shows_it(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu, max_errors=1)
+    lease = await worker.claim()
+    first = batch(lease.checkpoint, *ROWS, size=20)
+    second = batch(first.batch.end, *ROWS, size=20)
+    answers = await worker.stream(lease, first, second, batch(second.batch.end, *ROWS, size=20))
+    assert [answer.finished for answer in answers] == [False, False, True]
+    failed = await get(system, sonu, queued.id)
+    assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "TOO_MANY_ERRORS")
+    assert failed.failure.message == "More than 1 rows were wrong."
+    assert (failed.rows_created, failed.rows_failed) == (4, 2)
+    assert len(await tasks_of(system, sonu, queued.id)) == 4
+
+
+async def test_as_many_errors_as_are_allowed_do_not_fail_an_import(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu, max_errors=1)
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, *ROWS, size=20), END)
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_SUCCEEDED
+
+
+async def test_a_task_without_a_status_gets_the_default_that_was_given(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu, default_status=task_pb2.Task.STATUS_IN_PROGRESS)
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], ["b\t", "x\ny", " "], ROWS[2], size=20), END)
+    states = task_pb2.Task.Status
+    assert {task.title: task.status for task in await tasks_of(system, sonu, queued.id)} == {
+        "a": states.STATUS_IN_PROGRESS,
+        "b": states.STATUS_IN_PROGRESS,
+        "Call mum": states.STATUS_COMPLETED,
+    }
+
+
+async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker):
+    sonu = await system.person("sonu")
+    await upload(system, sonu, b"\xff\xfe" + "title|Status\na|b\n".encode("utf-16-le"))
+    lease = await worker.claim()
+    assert (lease.dialect.encoding, lease.dialect.delimiter, lease.dialect.columns) == ("utf-16-le", "|", 2)
+    assert lease.checkpoint.offset == 2 + 2 * len("title|Status\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"encoding": "rot13"}, "UNKNOWN_ENCODING"),
+        ({"delimiter": "#"}, "UNKNOWN_DELIMITER"),
+        ({"mapping": "title:Name"}, "MAPPED_COLUMN_MISSING"),
+        ({"max_errors": -1}, "NEGATIVE_MAX_ERRORS"),
+        ({"default_status": 99}, "UNKNOWN_STATUS"),
+    ],
+)
+async def test_an_option_that_can_not_be_meant_is_refused_and_nothing_is_kept(system, databases, options, reason):
+    sonu = await system.person("sonu")
+    assert (await refused(upload(system, sonu, FILE, **options)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]

@@ -1,0 +1,126 @@
+"""The quick way that an import's rows take makes exactly what the way of every other task makes."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chassis.kernel import Invalid
+from task_service.domain.csv_text import plain
+from task_service.domain.history import Actor, TaskEvent, created
+from task_service.domain.imports import Checkpoint, IngestContext
+from task_service.domain.rows import Batch, Known, take
+from task_service.domain.task import TaskDraft, Values, new_task
+from task_service.domain.values import Priority, Status
+from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, copy_text
+from task_service.persistence.history import row_of
+
+FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
+CONTEXT = IngestContext(UUID(int=1), UUID(int=2), Actor(UUID(int=3), "user", "request\\1"), FIELDS)
+KNOWN = Known({"sonu": UUID(int=4)}, frozenset({"taken"}))
+# What is near a rule's edge, and what COPY or JSON would have to escape.
+TEXT = st.text(
+    st.one_of(st.sampled_from(" '\"\\\t\n\r\0=+-@\x7f\u2028é\N{GRINNING FACE}"), st.characters(codec="utf-8"))
+)
+CELLS = st.tuples(
+    TEXT,
+    TEXT,
+    st.one_of(st.sampled_from(["", "pending", "in_progress", "In-Progress", "completed", " cancelled "]), TEXT),
+    st.one_of(st.sampled_from(["", "none", "high", "URGENT"]), TEXT),
+    st.one_of(st.sampled_from(["", "2026-02-28", "2026-02-29", " 2026-01-01", "20260101", "2026-W01-1"]), TEXT),
+    st.one_of(st.sampled_from(["", "home", "home, garden,home", " , "]), TEXT),
+    st.one_of(st.sampled_from(["", "A-1", " A-1 "]), TEXT),
+    st.sampled_from(["", "sonu", " sonu "]),
+)
+
+
+def batch_of(*rows: tuple[str, ...]) -> Batch:
+    begin = Checkpoint(0, 2, 0)
+    cells = [cell for row in rows for cell in row]
+    return Batch(begin, Checkpoint(1, 2 + len(rows), len(rows)), range(2, 2 + len(rows)), cells, {})
+
+
+@given(CELLS)
+@example(("x" * 501, "", "", "", "", "", "", ""))
+@example(("x", "y" * 20_001, "", "", "", "", "", ""))
+@example(("'=1+1", "'quoted", "", "", "", "", "", ""))
+def test_a_row_of_a_file_is_judged_like_any_other_task(cells):
+    title, description, status, priority, due_date, labels, external_id, assignee = cells
+    given_labels = tuple(label for label in labels.split(",") if label.strip())
+    assignee_id = str(UUID(int=4)) if assignee.strip() else ""
+    try:
+        expected: Any = TaskDraft(
+            plain(title), plain(description), status, priority, due_date, external_id, assignee_id, given_labels
+        ).checked()
+    except Invalid as error:
+        expected = [(wrong.field, wrong.reason, wrong.message) for wrong in error.violations]
+    accepted, failed = take(batch_of(cells), CONTEXT, KNOWN)
+    found: Any = [(wrong.column, wrong.code, wrong.message) for row in failed for wrong in row.errors]
+    assert (accepted[0] if accepted else found) == expected
+
+
+PRINTABLE = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"], exclude_characters=","), min_size=1
+)
+VALUES = st.builds(
+    Values,
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    st.sampled_from(Status),
+    st.sampled_from(Priority),
+    st.one_of(st.none(), st.dates()),
+    st.lists(PRINTABLE, max_size=3).map(tuple),
+    st.one_of(st.just(""), PRINTABLE),
+    st.one_of(st.none(), st.uuids()),
+)
+
+
+def unescaped(cell: str) -> str | None:
+    """What COPY makes of a cell."""
+    if cell == "\\N":
+        return None
+    escapes = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "\\": "\\"}
+    characters = iter(cell)
+    return "".join(escapes[next(characters)] if one == "\\" else one for one in characters)
+
+
+def read(text: str, columns: tuple[str, ...]) -> dict[str, str | None]:
+    assert text.endswith("\n")
+    return dict(zip(columns, map(unescaped, text[:-1].split("\t")), strict=True))
+
+
+def test_an_external_id_that_a_live_task_or_an_earlier_row_has_is_refused():
+    def row(external_id: str) -> tuple[str, ...]:
+        return ("x", "", "", "", "", "", external_id, "")
+
+    accepted, failed = take(batch_of(row("taken"), row("new"), row("new"), row("")), CONTEXT, KNOWN)
+    assert [values.external_id for values in accepted] == ["new", ""]
+    assert [(bad.record, bad.errors[0].code) for bad in failed] == [(1, "EXTERNAL_ID_TAKEN"), (3, "EXTERNAL_ID_TAKEN")]
+
+
+def test_an_assignee_that_nobody_is_called_is_refused():
+    accepted, failed = take(batch_of(("x", "", "", "", "", "", "", "nobody")), CONTEXT, KNOWN)
+    assert not accepted
+    assert [(wrong.column, wrong.code) for wrong in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
+
+
+@given(st.lists(VALUES, min_size=1, max_size=3))
+def test_what_is_copied_is_what_is_inserted_for_any_other_task(accepted):
+    text = copy_text(CONTEXT, accepted)
+    for number, given_values in enumerate(accepted):
+        task_row = read(text.tasks.split("\n")[number] + "\n", TASK_COLUMNS)
+        event_row = read(text.events.split("\n")[number] + "\n", EVENT_COLUMNS)
+        task_id, event_id = UUID(task_row["id"]), UUID(event_row["id"])
+        task = new_task(given_values, task_id=task_id, owner_id=UUID(int=2), import_id=UUID(int=1))
+        event = created(task, by=CONTEXT.actor, event_id=event_id)
+        # Quoted elements of an array literal are written as JSON's strings are.
+        assert tuple(json.loads(f"[{(task_row.pop('labels') or '')[1:-1]}]")) == task.labels
+        expected = {
+            name: None if cell is None else str(cell) for name, cell in task._asdict().items() if name != "labels"
+        }
+        assert task_row == expected
+        stored = dict(zip(TaskEvent._fields, row_of(event), strict=True))
+        assert json.loads(event_row.pop("changes") or "") == json.loads(stored.pop("changes"))
+        assert event_row == {name: None if cell is None else str(cell) for name, cell in stored.items()}

@@ -1,0 +1,85 @@
+"""The header line, in every encoding, dialect and mapping."""
+
+import pytest
+
+from chassis.kernel import Invalid
+from task_service.domain import errors
+from task_service.domain.csv_header import HeaderScan
+from task_service.domain.upload_options import (
+    UploadOptions,
+    read_delimiter,
+    read_encoding,
+    read_mapping,
+    read_max_errors,
+)
+
+LINE = "Titel;title;Fällig;Status\r\n"
+
+
+def scan(data: bytes, options: UploadOptions, *, piece: int = 1):
+    scanning = HeaderScan(options)
+    for at in range(0, len(data), piece):
+        scanning.feed(data[at : at + piece])
+    return scanning.end()
+
+
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("mark", "encoding", "asked", "found"),
+    [
+        (b"", "utf-8", "", "utf-8"),
+        (b"\xef\xbb\xbf", "utf-8", "", "utf-8"),
+        (b"\xff\xfe", "utf-16-le", "", "utf-16-le"),
+        (b"\xfe\xff", "utf-16-be", "", "utf-16-be"),
+        (b"\xfe\xff", "utf-16-be", "utf-16", "utf-16-be"),
+        (b"", "utf-16-le", "utf-16", "utf-16-le"),
+        (b"", "utf-16-be", "UTF-16BE", "utf-16-be"),
+        (b"", "cp1252", "windows-1252", "cp1252"),
+        (b"", "iso8859-1", "latin1", "iso8859-1"),
+    ],
+)
+def test_the_encoding_is_the_marks_or_the_one_that_is_named(mark, encoding, asked, found, piece):
+    options = UploadOptions(encoding=read_encoding(asked))
+    header = scan(mark + LINE.encode(encoding) + "a;b;;\r\n".encode(encoding), options, piece=piece)
+    assert (header.encoding, header.delimiter) == (found, ";")
+    assert header.columns == ("Titel", "title", "Fällig", "Status")
+    assert header.fields == ("", "title", "", "status")
+    assert header.size == len(mark) + len(LINE.encode(encoding))
+
+
+def test_a_mapping_says_which_column_fills_which_field():
+    options = UploadOptions(mapping=read_mapping("title: TITEL ,due_date:Fällig"))
+    header = scan(LINE.encode(), options)
+    assert header.fields == ("title", "", "due_date", "status")
+    assert header.warnings == ("The column 'title' is not used.",)
+
+
+def test_a_delimiter_that_is_named_is_not_guessed():
+    header = scan(b"title,a;b,c\n", UploadOptions(delimiter=read_delimiter(",")))
+    assert header.columns == ("title", "a;b", "c")
+    assert scan(b"title\ta,b,c,d\n", UploadOptions(delimiter=read_delimiter("tab"))).columns == ("title", "a,b,c,d")
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        (lambda: read_encoding("base64"), errors.UnknownEncoding),
+        (lambda: read_encoding("utf-7"), errors.UnknownEncoding),
+        (lambda: read_encoding("no\0name"), errors.UnknownEncoding),
+        (lambda: read_delimiter("x"), errors.UnknownDelimiter),
+        (lambda: read_delimiter(",;"), errors.UnknownDelimiter),
+        (lambda: read_mapping("title"), errors.MalformedMapping),
+        (lambda: read_mapping("title:"), errors.MalformedMapping),
+        (lambda: read_mapping("title:a,title:b"), errors.MalformedMapping),
+        (lambda: read_mapping("title:a,description:A"), errors.MalformedMapping),
+        (lambda: read_mapping("colour:a"), errors.UnknownMappedField),
+        (lambda: read_max_errors(-1), errors.NegativeMaxErrors),
+        (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), errors.MappedColumnMissing),
+        (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), errors.HeaderUnreadable),
+        (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), errors.NotCsv),
+    ],
+)
+def test_what_can_not_be_meant_is_refused_before_any_row(refused, reason):
+    with pytest.raises(Invalid) as caught:
+        refused()
+    assert type(caught.value) is reason
