@@ -161,3 +161,16 @@ def test_an_upload_takes_a_file_in_two_ways_and_options_as_parameters(api):
         ("allow_same_file", "query"),
         ("default_status", "query"),
     ]
+
+
+def test_headers_that_a_request_has_a_place_for_are_told_and_masks_and_keys_are_no_parameters(api):
+    item = api["paths"]["/api/v1/tasks/{id}"]
+    told = {
+        method: [(parameter["in"], parameter["name"]) for parameter in item[method]["parameters"]] for method in item
+    }
+    assert told == {
+        "get": [("path", "id")],
+        "patch": [("path", "id"), ("header", "Idempotency-Key"), ("header", "If-Match")],
+        "delete": [("path", "id"), ("query", "etag"), ("header", "Idempotency-Key"), ("header", "If-Match")],
+    }
+    assert "update_mask" not in str(api)
