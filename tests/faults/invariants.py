@@ -20,7 +20,7 @@ _LOOK = """
                 count(DISTINCT e.task_id) AS histories,
                 coalesce(max(substring(t.description FROM '[0-9]+')::bigint), 0) AS furthest
             FROM tasks.tasks t LEFT JOIN tasks.task_events e ON e.task_id = t.id
-            WHERE t.owner_id = i.owner_id AND t.import_id = i.id
+            WHERE t.import_id = i.id
         ) made,
         LATERAL (SELECT count(DISTINCT record) AS records FROM tasks.import_errors WHERE import_id = i.id) wrong
     WHERE i.file_name = ANY(%s)

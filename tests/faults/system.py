@@ -80,4 +80,7 @@ def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
 def faulty_system(data_dir: Path) -> Iterator[FaultySystem]:
     """Runs a system that is to be hurt."""
     with running_stack(data_dir, **SETTINGS) as stack, proxied_worker(stack) as (worker, to_tasks, to_redis):
+        # What is asked here again and again, and nowhere else: which tasks an import has made.
+        with psycopg.connect(stack.endpoints["postgres_url"], autocommit=True) as connection:
+            connection.execute("CREATE INDEX ON tasks.tasks (import_id)")
         yield FaultySystem(stack, worker, to_tasks, to_redis)

@@ -15,7 +15,7 @@ from tests.faults.faults import FAULTS
 from tests.faults.invariants import Observer, look
 from tests.faults.system import FaultySystem, until
 from tests.faults.tracebacks import tracebacks_since, where_logs_end
-from tests.faults.workload import FINAL, Workload
+from tests.faults.workload import Workload
 
 SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(10**6))
 IMPORTS = int(os.environ.get("FAULT_IMPORTS", "16"))
@@ -70,4 +70,5 @@ def _names(workload: Workload) -> list[str]:
 
 def _all_settled(workload: Workload) -> bool:
     """Nothing is on its way any more. What never became an import is not waited for: it is swept away later."""
-    return all(one.state in FINAL | {"uploading"} for one in look(workload.system, _names(workload)))
+    under_way = "SELECT count(*) FROM tasks.imports WHERE file_name = ANY(%s) AND state IN ('queued', 'running')"
+    return workload.system.stack.sql(under_way, _names(workload)) == [(0,)]
