@@ -2,6 +2,7 @@
 
 import secrets
 
+import httpx2 as httpx
 import pytest
 
 
@@ -22,6 +23,18 @@ def test_an_admin_finds_an_account_and_changes_what_it_may_do(stack, person, adm
         assert admin.patch(f"/api/v1/users/{person.id}", json=body).status_code == 400, body
     twice = b'{"role": "user", "role": "admin"}'
     assert admin.patch(f"/api/v1/users/{person.id}", content=twice).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "role", ['"ADMIN"', '["admin"]', '{"role": "admin"}', "3", '"user", "role": "admin"', '"root"', "true"]
+)
+def test_a_role_that_is_none_makes_no_account(stack, role):
+    name = f"user-{secrets.token_hex(4)}"
+    body = f'{{"username": "{name}", "email": "{name}@example.com", "password": "test123", "role": {role}}}'
+    answer = httpx.post(f"{stack.url}/api/register", content=body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["details"][0]["field"] == "role"
+    assert stack.sql("SELECT 1 FROM auth.users WHERE username = %s", name) == []
 
 
 def test_who_is_no_admin_administers_nothing(person):

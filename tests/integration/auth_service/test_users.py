@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_pb2
 
-from tests.integration.auth_service.door import PASSWORD, claims, refused, until_refused
+from tests.integration.auth_service.door import PASSWORD, claims, refused, until, until_refused
 
 OTHER = "another horse"
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
@@ -135,11 +135,17 @@ async def test_nobody_removes_the_last_admin(door, admin):
 async def test_two_admins_who_remove_each_other_at_once_leave_one(door, admin, databases):
     other = await door.admin("bob")
     ada, bob = await door.me(admin), await door.me(other)
-    answers = await asyncio.gather(
-        door.update_user(admin, bob.id, role=user_pb2.ROLE_USER),
-        door.update_user(other, ada.id, disabled=True),
-        return_exceptions=True,
-    )
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = 'auth_app' AND wait_event_type = 'Lock'"
+    with psycopg.connect(databases.administrator_url) as holding:
+        # Both have begun, and neither has changed anything yet.
+        holding.execute("SELECT 1 FROM auth.users FOR UPDATE")
+        calls = asyncio.gather(
+            door.update_user(admin, bob.id, role=user_pb2.ROLE_USER),
+            door.update_user(other, ada.id, disabled=True),
+            return_exceptions=True,
+        )
+        await until(lambda: len(rows(databases, waiting)) == 2)
+    answers = await calls
     assert sum(isinstance(answer, BaseException) for answer in answers) == 1
     assert rows(databases, "SELECT count(*) FROM auth.users WHERE role = 'admin' AND NOT disabled") == [(1,)]
 
