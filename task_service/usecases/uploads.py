@@ -74,10 +74,11 @@ class UploadImport:
             max_errors=request.options.max_errors,
             default_status=request.options.default_status,
         )
-        async with self.begin() as work:
-            await work.imports.add(new)
-            await work.commit()
         try:
+            # Within: a call that is cut off while the row commits leaves it behind otherwise.
+            async with self.begin() as work:
+                await work.imports.add(new)
+                await work.commit()
             arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options))
             etag = await self.store.put(object_key(new.id), arriving.chunks())
             stored = arriving.stored(etag)
