@@ -48,7 +48,7 @@ class SqlHistory:
         await _RECORD.run(self._connection, **dict(zip(TaskEvent._fields, row_of(event), strict=True)))
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
-        after = UUID(bytes=request.after) if request.after else None
+        after = request.after_id
         cursor = await _of_task(after=after is not None).run(
             self._connection, task_id=task_id, after=after, most=request.size + 1
         )

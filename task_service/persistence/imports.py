@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel import Page, PageRequest
+from chassis.kernel import InvalidPageToken, Page, PageRequest
 from task_service.domain.csv_header import Header
 from task_service.domain.imports import Failure, Import, NewImport, RejectedRow, RowError, State
 from task_service.persistence.signals import NOTIFY
@@ -212,13 +212,16 @@ class SqlImports:
         return _import(row) if row else None
 
     async def page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
-        after = UUID(bytes=request.after) if request.after else None
+        after = request.after_id
         statement = _page(owner=owner_id is not None, after=after is not None)
         cursor = await statement.run(self._connection, owner_id=owner_id, after=after, most=request.size + 1)
         return request.page([_import(row) for row in await cursor.fetchall()], lambda found: found.id.bytes)
 
     async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
-        record, place = _ERROR_KEY.unpack(request.after) if request.after else (0, 0)
+        try:
+            record, place = _ERROR_KEY.unpack(request.after) if request.after else (0, 0)
+        except struct.error:  # a forged token
+            raise InvalidPageToken from None
         cursor = await _ERRORS.run(
             self._connection, import_id=import_id, record=record, place=place, most=request.size + 1
         )

@@ -1,6 +1,8 @@
 """Imports through the front door: uploads, leases, batches and what their owner sees."""
 
 import asyncio
+import base64
+import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -378,3 +380,13 @@ async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the
     answers = await worker.stream(lease, first, END)
     assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
     assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(1,)]
+
+
+async def test_a_forged_page_token_is_refused_and_no_fault_of_the_servers(system):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    digest = hashlib.sha256(f"errors {sonu.id} {queued.id}".encode()).digest()[:8]
+    forged = base64.urlsafe_b64encode(digest + b"short").decode().rstrip("=")
+    request = import_service_pb2.ListImportErrorsRequest(import_id=queued.id, page_token=forged)
+    call = system.imports.ListImportErrors(request, metadata=sonu.metadata)
+    assert (await refused(call))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
