@@ -22,7 +22,7 @@ from task_service.domain.rows import Batch, Known, named, take
 from task_service.usecases.ports import BulkRows, ObjectStore, People, PreparedBatch, Reading, UnitOfWork
 from task_service.usecases.uploads import object_key
 
-MOST_TWINS = 4
+MOST_TWINS = 50
 """How often a batch is written again because somebody took one of its external_ids meanwhile."""
 
 MOST_FRUITLESS_CLAIMS = 5
