@@ -12,8 +12,8 @@ import obstore
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import from_url
 
-from task_service.domain.errors import OffsetBehindEnd, StorageFull, StoredFileChanged
-from task_service.usecases.ports import StoredUpload
+from task_service.domain.import_errors import OffsetBehindEnd, StorageFull, StoredFileChanged
+from task_service.usecases.import_ports import StoredUpload
 
 # Said outright: by itself obstore would hold twelve parts of a stream in memory.
 PART_BYTES = 5 * 1024 * 1024

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from task_service.domain.errors import (
+from task_service.domain.import_errors import (
     DuplicateColumn,
     EmptyFile,
     HeaderNotUtf8,

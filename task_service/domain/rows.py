@@ -9,7 +9,8 @@ from uuid import UUID
 
 from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import plain
-from task_service.domain.errors import ExternalIdTaken, TooManyCells, UndecodableBytes, UnknownAssignee
+from task_service.domain.errors import ExternalIdTaken, UnknownAssignee
+from task_service.domain.import_errors import TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, FailedRow, IngestContext, RowError
 from task_service.domain.task import TaskDraft, Values
 from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status

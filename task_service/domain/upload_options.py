@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from task_service.domain.errors import (
+from task_service.domain.import_errors import (
     MalformedMapping,
     NegativeMaxErrors,
     UnknownDelimiter,

@@ -17,7 +17,7 @@ from task_service.domain.csv_header import Header
 from task_service.domain.imports import Failure, Import, NewImport, RejectedRow, RowError, State
 from task_service.persistence.signals import NOTIFY
 from task_service.persistence.tables import import_errors, import_failed_rows, imports
-from task_service.usecases.ports import StoredUpload
+from task_service.usecases.import_ports import StoredUpload
 
 _SHOWN = (
     "id",

@@ -10,12 +10,13 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
-from task_service.domain.errors import BatchOutOfPlace, ExternalIdTaken, LeaseLost
+from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.history import Actor
+from task_service.domain.import_errors import BatchOutOfPlace, LeaseLost
 from task_service.domain.imports import Checkpoint, FailedRow, Failure, IngestContext, Lease, Room, State
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
-from task_service.usecases.ports import Advanced, PreparedBatch, StoredUpload
+from task_service.usecases.import_ports import Advanced, PreparedBatch, StoredUpload
 
 # Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
 # waits like any other. Who has as many running as one owner may have waits for one of them.

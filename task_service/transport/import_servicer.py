@@ -8,12 +8,12 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_servic
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
-from task_service.domain.errors import UploadIncomplete, UploadOutOfOrder
+from task_service.domain.import_errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
-from task_service.transport.translate import (
+from task_service.transport.translate import optional_id
+from task_service.transport.translate_imports import (
     csv_body,
     import_to_proto,
-    optional_id,
     row_error_to_proto,
     upload_options_from_proto,
 )

@@ -10,10 +10,11 @@ from taskmanager.imports.v1 import import_ingest_service_pb2_grpc
 
 from chassis.kernel import parse_id
 from chassis.rpc.around import Context
-from task_service.domain.errors import IngestOutOfOrder
+from task_service.domain.import_errors import IngestOutOfOrder
 from task_service.domain.imports import Failure, IngestContext, parse_failure
 from task_service.transport.read_ahead import one_ahead
-from task_service.transport.translate import batch_from_proto, checkpoint_to_proto, lease_to_proto
+from task_service.transport.translate_imports import batch_from_proto, checkpoint_to_proto, lease_to_proto
+from task_service.usecases.import_ports import PreparedBatch
 from task_service.usecases.ingest import (
     ClaimNextImport,
     FinishIngest,
@@ -23,7 +24,6 @@ from task_service.usecases.ingest import (
     PrepareBatch,
     ReadUpload,
 )
-from task_service.usecases.ports import PreparedBatch
 
 Requests = AsyncIterator[pb.IngestRowsRequest]
 

@@ -3,11 +3,11 @@
 import grpc
 
 from chassis.rpc.errors import StatusTable
-from task_service.domain import errors
+from task_service.domain import errors, import_errors
 
 STATUS: StatusTable = {
     errors.TaskNotFound: grpc.StatusCode.NOT_FOUND,
-    errors.ImportNotFound: grpc.StatusCode.NOT_FOUND,
+    import_errors.ImportNotFound: grpc.StatusCode.NOT_FOUND,
     errors.EtagMismatch: grpc.StatusCode.ABORTED,
     errors.TaskDeleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.TaskNotDeleted: grpc.StatusCode.ALREADY_EXISTS,
@@ -15,12 +15,12 @@ STATUS: StatusTable = {
     errors.ExternalIdTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.IdempotencyKeyReused: grpc.StatusCode.ALREADY_EXISTS,
     errors.OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
-    errors.SameFileAgain: grpc.StatusCode.ALREADY_EXISTS,
-    errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.ImportEnded: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.ImportStillUploading: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.LeaseLost: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.OffsetBehindEnd: grpc.StatusCode.OUT_OF_RANGE,
-    errors.StoredFileChanged: grpc.StatusCode.DATA_LOSS,
+    import_errors.SameFileAgain: grpc.StatusCode.ALREADY_EXISTS,
+    import_errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    import_errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    import_errors.ImportEnded: grpc.StatusCode.FAILED_PRECONDITION,
+    import_errors.ImportStillUploading: grpc.StatusCode.FAILED_PRECONDITION,
+    import_errors.LeaseLost: grpc.StatusCode.FAILED_PRECONDITION,
+    import_errors.OffsetBehindEnd: grpc.StatusCode.OUT_OF_RANGE,
+    import_errors.StoredFileChanged: grpc.StatusCode.DATA_LOSS,
 }

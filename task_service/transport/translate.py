@@ -1,32 +1,20 @@
-"""Between the contract's messages and the domain's words. Pure."""
+"""Between the messages about tasks and history and the domain's words. Pure."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import TypeVar
 from uuid import UUID
 
-from google.api import httpbody_pb2
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.kernel import parse_id, refuse
-from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch, MalformedBatch, UnknownStatus
+from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch
 from task_service.domain.history import Action, TaskEvent
-from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
-from task_service.domain.rows import Batch, Defect
 from task_service.domain.stats import Stats
 from task_service.domain.task import Task, TaskDraft
-from task_service.domain.upload_options import (
-    UploadOptions,
-    read_delimiter,
-    read_encoding,
-    read_mapping,
-    read_max_errors,
-)
 from task_service.domain.values import Priority, Status
 from task_service.usecases.batches import Deletion, placed
 from task_service.usecases.ports import Once
@@ -47,7 +35,6 @@ _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for statu
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 _ACTION = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
 ACTION_OF: dict[int, Action] = {number: action for action, number in _ACTION.items()}
-_STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _ACTOR_ROLE = history_service_pb2.TaskEvent.ActorRole
 
 STATUS_WORD: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
@@ -180,95 +167,3 @@ def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
         request_id=event.request_id,
         changes=[history_service_pb2.TaskEvent.Change(field=f, old=old, new=new) for f, old, new in event.changes],
     )
-
-
-def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:
-    """What the upload says about its file. InvalidUpload, UnknownStatus."""
-    status = STATUS_WORD.get(options.default_status)
-    if status is None:
-        raise UnknownStatus(field="default_status")
-    return UploadOptions(
-        encoding=read_encoding(options.encoding),
-        delimiter=read_delimiter(options.delimiter),
-        mapping=read_mapping(options.mapping),
-        validate_only=options.validate_only,
-        max_errors=read_max_errors(options.max_errors),
-        default_status=status,
-        allow_same_file=options.allow_same_file,
-    )
-
-
-def import_to_proto(found: Import) -> import_pb2.Import:
-    failure = found.failure
-    return import_pb2.Import(
-        id=str(found.id),
-        state=_STATE[found.state],
-        file_name=found.file_name,
-        owner_id=str(found.owner_id),
-        bytes_total=found.bytes_total,
-        bytes_read=found.bytes_read,
-        rows_read=found.rows_read,
-        rows_created=found.rows_created,
-        rows_failed=found.rows_failed,
-        warnings=found.warnings,
-        created_at=timestamp(found.created_at),
-        started_at=timestamp(found.started_at),
-        finished_at=timestamp(found.finished_at),
-        failure=import_pb2.Import.Failure(code=failure.code, message=failure.message, line=failure.line)
-        if failure
-        else None,
-        rows_per_second=found.rows_per_second,
-        seconds_left=found.seconds_left,
-        failed_rows_kept=found.failed_rows_kept,
-        validate_only=found.validate_only,
-    )
-
-
-def row_error_to_proto(error: RowError) -> import_pb2.ImportError:
-    return import_pb2.ImportError(
-        line=error.line,
-        record=error.record,
-        column=error.column,
-        value=error.value,
-        code=error.code,
-        message=error.message,
-    )
-
-
-def csv_body(text: str) -> httpbody_pb2.HttpBody:
-    """A piece of a CSV file."""
-    return httpbody_pb2.HttpBody(content_type="text/csv; charset=utf-8", data=text.encode())
-
-
-def checkpoint_to_proto(checkpoint: Checkpoint) -> import_ingest_service_pb2.Checkpoint:
-    return import_ingest_service_pb2.Checkpoint(
-        offset=checkpoint.offset, line=checkpoint.line, records=checkpoint.records
-    )
-
-
-def lease_to_proto(lease: Lease) -> import_ingest_service_pb2.Lease:
-    return import_ingest_service_pb2.Lease(
-        import_id=str(lease.import_id),
-        fence=lease.fence,
-        dialect=import_ingest_service_pb2.Dialect(
-            delimiter=lease.delimiter, columns=lease.columns, encoding=lease.encoding
-        ),
-        checkpoint=checkpoint_to_proto(lease.checkpoint),
-        size=lease.size,
-    )
-
-
-def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, columns: int) -> Batch:
-    """A batch as the domain takes it. MalformedBatch when its parts do not fit one another."""
-    lines, cells = list(batch.lines), list(batch.cells)
-    begin = Checkpoint(batch.begin.offset, batch.begin.line, batch.begin.records)
-    end = Checkpoint(batch.end.offset, batch.end.line, batch.end.records)
-    if len(cells) != len(lines) * columns:
-        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {columns}")
-    if end.records - begin.records != len(lines) or end.offset < begin.offset:
-        raise MalformedBatch(problem="its end does not fit its rows")
-    defects: defaultdict[int, list[Defect]] = defaultdict(list)
-    for defect in batch.defects:
-        kind = import_ingest_service_pb2.RowDefect.Kind.Name(defect.kind).removeprefix("KIND_")
-        defects[defect.row].append(Defect(kind, defect.cell))
-    return Batch(begin, end, lines, cells, defects)

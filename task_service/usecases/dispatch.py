@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from task_service.usecases.ports import UnitOfWork, WakeUps
+from task_service.usecases.import_ports import WakeUps
+from task_service.usecases.ports import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from uuid import UUID
 from chassis.kernel import Caller, Page, PageRequest, Unavailable
 from task_service.domain.csv_header import ERRORS_COLUMN
 from task_service.domain.csv_text import csv_text
-from task_service.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
+from task_service.domain.import_errors import ImportEnded, ImportNotFound, ImportStillUploading
 from task_service.domain.imports import Import, RowError, State
-from task_service.usecases.ports import ImportSignals, Reading, UnitOfWork
+from task_service.usecases.import_ports import ImportSignals
+from task_service.usecases.ports import Reading, UnitOfWork
 
 LOOK_AGAIN_SECONDS = 5.0
 """A watcher looks by itself this often: the connection that signals come by may just have been lost."""

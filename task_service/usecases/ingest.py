@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from task_service.domain.errors import ExternalIdTaken, LeaseLost, StoredFileChanged
+from task_service.domain.errors import ExternalIdTaken
+from task_service.domain.import_errors import LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
     MOST_FAILED_ROWS,
@@ -19,7 +20,8 @@ from task_service.domain.imports import (
     too_many_errors,
 )
 from task_service.domain.rows import Batch, Known, named, take
-from task_service.usecases.ports import BulkRows, ObjectStore, People, PreparedBatch, Reading, UnitOfWork
+from task_service.usecases.import_ports import BulkRows, ObjectStore, PreparedBatch
+from task_service.usecases.ports import People, Reading, UnitOfWork
 from task_service.usecases.uploads import object_key
 
 MOST_TWINS = 50

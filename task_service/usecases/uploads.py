@@ -10,7 +10,8 @@ from uuid import UUID
 
 from chassis.kernel import Caller, Clock, NewId, Unavailable
 from task_service.domain.csv_header import Header, HeaderScan
-from task_service.domain.errors import (
+from task_service.domain.history import Actor
+from task_service.domain.import_errors import (
     EmptyFile,
     FileNameTooLong,
     FileTooLarge,
@@ -19,11 +20,11 @@ from task_service.domain.errors import (
     SizeMismatch,
     UploadIncomplete,
 )
-from task_service.domain.history import Actor
 from task_service.domain.imports import LONGEST_FILE_NAME, Import, NewImport
 from task_service.domain.task import owner_for
 from task_service.domain.upload_options import UploadOptions
-from task_service.usecases.ports import ObjectStore, Reading, StoredUpload, UnitOfWork
+from task_service.usecases.import_ports import ObjectStore, StoredUpload
+from task_service.usecases.ports import Reading, UnitOfWork
 
 
 class UploadRequest(NamedTuple):

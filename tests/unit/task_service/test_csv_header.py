@@ -3,7 +3,7 @@
 import pytest
 
 from chassis.kernel import Invalid
-from task_service.domain import errors
+from task_service.domain import import_errors
 from task_service.domain.csv_header import HeaderScan
 from task_service.domain.upload_options import (
     UploadOptions,
@@ -63,20 +63,20 @@ def test_a_delimiter_that_is_named_is_not_guessed():
 @pytest.mark.parametrize(
     ("refused", "reason"),
     [
-        (lambda: read_encoding("base64"), errors.UnknownEncoding),
-        (lambda: read_encoding("utf-7"), errors.UnknownEncoding),
-        (lambda: read_encoding("no\0name"), errors.UnknownEncoding),
-        (lambda: read_delimiter("x"), errors.UnknownDelimiter),
-        (lambda: read_delimiter(",;"), errors.UnknownDelimiter),
-        (lambda: read_mapping("title"), errors.MalformedMapping),
-        (lambda: read_mapping("title:"), errors.MalformedMapping),
-        (lambda: read_mapping("title:a,title:b"), errors.MalformedMapping),
-        (lambda: read_mapping("title:a,description:A"), errors.MalformedMapping),
-        (lambda: read_mapping("colour:a"), errors.UnknownMappedField),
-        (lambda: read_max_errors(-1), errors.NegativeMaxErrors),
-        (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), errors.MappedColumnMissing),
-        (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), errors.HeaderUnreadable),
-        (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), errors.NotCsv),
+        (lambda: read_encoding("base64"), import_errors.UnknownEncoding),
+        (lambda: read_encoding("utf-7"), import_errors.UnknownEncoding),
+        (lambda: read_encoding("no\0name"), import_errors.UnknownEncoding),
+        (lambda: read_delimiter("x"), import_errors.UnknownDelimiter),
+        (lambda: read_delimiter(",;"), import_errors.UnknownDelimiter),
+        (lambda: read_mapping("title"), import_errors.MalformedMapping),
+        (lambda: read_mapping("title:"), import_errors.MalformedMapping),
+        (lambda: read_mapping("title:a,title:b"), import_errors.MalformedMapping),
+        (lambda: read_mapping("title:a,description:A"), import_errors.MalformedMapping),
+        (lambda: read_mapping("colour:a"), import_errors.UnknownMappedField),
+        (lambda: read_max_errors(-1), import_errors.NegativeMaxErrors),
+        (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), import_errors.MappedColumnMissing),
+        (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
+        (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.NotCsv),
     ],
 )
 def test_what_can_not_be_meant_is_refused_before_any_row(refused, reason):
