@@ -73,6 +73,7 @@ from chassis.rpc.address_limit import AddressLimitInterceptor
 from chassis.rpc.request_context import request_id
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import Fetch, TrustPoller, TrustState
+from chassis.tls import Certificates
 from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenVerifier
 
 RETRY_SECONDS = 1.0
@@ -169,6 +170,7 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
             status=STATUS,
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
+            certificates=Certificates.of(settings.tls),
         )
         ready = asyncio.Event()
         await server.start()

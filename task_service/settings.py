@@ -3,11 +3,12 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Listen, ListenAddress, Settings
+from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
+from chassis.tls import Target, TlsSettings
 
 
-class TasksSettings(Settings):
+class TasksSettings(TlsSettings):
     """What the service needs to run."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
@@ -18,7 +19,7 @@ class TasksSettings(Settings):
     database_pool_size: int = Field(default=10, ge=2, le=200)
     redis_url: SecretStr = Field(description="the broker of the import workers")
     store_url: str = Field(description="where uploads are kept: file:///folder, s3://bucket/prefix, gs://, az://")
-    auth_target: str = Field(description="gRPC target of auth_service")
+    auth_target: Target = Field(description="gRPC target of auth_service")
     auth_credential: SecretStr = Field(description="this service's own, with the scopes trust:read and users:read")
     token_issuer: str = "taskmanager"  # noqa: S105 - a name
     token_audience: str = "taskmanager"  # noqa: S105 - a name
