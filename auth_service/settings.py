@@ -40,6 +40,8 @@ class AuthSettings(TlsSettings):
     log_level: LogLevel = "info"
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
+    # Calls that are answered at the same time; further ones are told at once to come back.
+    calls_at_once: PositiveInt = 500
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10

@@ -24,6 +24,7 @@ from chassis.database.pool import Pool, open_pool
 from chassis.kernel import Unavailable
 from chassis.lifecycle import background
 from chassis.metrics import expose
+from chassis.rpc.load_shed import Capacity
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls import Certificates
@@ -236,6 +237,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
             certificates=certificates,
+            capacity=Capacity(calls=settings.calls_at_once, streams=settings.streams_at_once),
         )
         await server.start()
         await stack.enter_async_context(

@@ -2,7 +2,7 @@
 
 gRPC takes a channel's certificates once, when it is made. So there is a succession of channels behind one: a call goes
 to the newest, and one that was followed by another is closed when the last call that began on it has ended, be it a
-stream of hours. Nobody who calls notices. (docs/adr/0005-mutual-tls.md)
+long stream. Nobody who calls notices. (docs/adr/0005-mutual-tls.md)
 """
 
 import asyncio
