@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -70,9 +70,11 @@ from chassis.lifecycle import background
 from chassis.limiting import AddressLimiter
 from chassis.rpc.access import public_methods
 from chassis.rpc.address_limit import AddressLimitInterceptor
+from chassis.rpc.load_shed import USUAL
 from chassis.rpc.request_context import request_id
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import Fetch, TrustPoller, TrustState
+from chassis.tls import Certificates
 from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenVerifier
 
 RETRY_SECONDS = 1.0
@@ -169,6 +171,8 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
             status=STATUS,
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
+            certificates=Certificates.of(settings.tls),
+            capacity=replace(USUAL, calls=settings.calls_at_once),
         )
         ready = asyncio.Event()
         await server.start()

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Listen, ListenAddress, Settings
+from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
+from chassis.tls import TlsSettings
 from chassis.tokens import MAXIMUM_LIFETIME
 
 _KEY_BYTES = 32
@@ -29,7 +30,7 @@ def _by_commas(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-class AuthSettings(Settings):
+class AuthSettings(TlsSettings):
     """Everything auth_service can be told. Only the database and the encryption key have no default."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
@@ -39,6 +40,8 @@ class AuthSettings(Settings):
     log_level: LogLevel = "info"
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
+    # Calls that are answered at the same time; further ones are told at once to come back.
+    calls_at_once: PositiveInt = 500
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10

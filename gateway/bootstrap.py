@@ -16,6 +16,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
 from chassis.config import Listen
 from chassis.limiting import AddressLimiter
+from chassis.tls import Certificates
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.comments import Comments, read_comments
@@ -52,9 +53,13 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
 
     """
     stopping = asyncio.Event()
-    upstreams = (
-        Upstream(name="auth_service", target=settings.auth_target, rpcs=read_rpcs(AUTH_SERVICES)),
-        Upstream(name="task_service", target=settings.tasks_target, rpcs=read_rpcs(TASKS_SERVICES)),
+    certificates = Certificates.of(settings.tls)
+    upstreams = tuple(
+        Upstream(name=name, target=target, rpcs=read_rpcs(services), certificates=certificates)
+        for name, target, services in (
+            ("auth_service", settings.auth_target, AUTH_SERVICES),
+            ("task_service", settings.tasks_target, TASKS_SERVICES),
+        )
     )
     limiter = AddressLimiter(
         per_minute=settings.public_calls_per_minute, storage_url=settings.limits_url.get_secret_value()

@@ -5,21 +5,22 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import ListenAddress, Settings
+from chassis.config import ListenAddress
 from chassis.logs import LogLevel
+from chassis.tls import Target, TlsSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(TlsSettings):
     """The gateway's environment. Times are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
 
     listen: ListenAddress
-    auth_target: str
-    tasks_target: str
+    auth_target: Target
+    tasks_target: Target
     log_level: LogLevel = "info"
     metrics_listen: ListenAddress | None = None
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from chassis.rpc.client import sync_channel
 from chassis.rpc.service_token import ThreadTokenSource
+from chassis.tls import Certificates
 from import_worker.clients.grpc_ingest import GrpcIngest
 from import_worker.clients.service_token import ServiceTokenIssuer
 from import_worker.domain.record_reader import ReadingLimits
@@ -18,11 +19,12 @@ from import_worker.usecases.run_slices import RunSlices
 
 def build_run(settings: ImportWorkerSettings, *, stopping: Stopping) -> Callable[[], None]:
     """Wire the job. Its channels live as long as the process, which must not be a fork of one with channels."""
-    auth = sync_channel(settings.auth_target)
+    certificates = Certificates.of(settings.tls)
+    auth = sync_channel(settings.auth_target, certificates=certificates)
     issue = ServiceTokenIssuer(
         auth, credential=settings.auth_credential.get_secret_value(), timeout=settings.answer_seconds
     )
-    tasks = sync_channel(settings.tasks_target, token=ThreadTokenSource(issue=issue))
+    tasks = sync_channel(settings.tasks_target, certificates=certificates, token=ThreadTokenSource(issue=issue))
     ingest = GrpcIngest(tasks, worker=f"{socket.gethostname()}:{os.getpid()}", patience=settings.answer_seconds)
     return RunSlices(
         ingest=ingest,

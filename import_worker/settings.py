@@ -6,20 +6,20 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Settings
 from chassis.logs import LogLevel
+from chassis.tls import Target, TlsSettings
 
 
-class ImportWorkerSettings(Settings):
+class ImportWorkerSettings(TlsSettings):
     """IMPORT_WORKER_*."""
 
     model_config = SettingsConfigDict(env_prefix="IMPORT_WORKER_")
 
     redis_url: SecretStr
     """Where wake-ups come from."""
-    tasks_target: str
+    tasks_target: Target
     """task_service, as a gRPC target."""
-    auth_target: str
+    auth_target: Target
     """auth_service, as a gRPC target."""
     auth_credential: SecretStr
     """The worker's service account: name and secret, joined by a dot. Scope imports:ingest."""

@@ -10,8 +10,10 @@ from chassis.database.pool import open_pool
 from chassis.kernel import Unavailable
 from chassis.lifecycle import background
 from chassis.metrics import expose
+from chassis.rpc.load_shed import Capacity
 from chassis.rpc.server import GrpcServer
 from chassis.rpc.trust import TrustPoller, TrustState
+from chassis.tls import Certificates
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
 from task_service.clients.object_store import ObstoreUploads
@@ -35,12 +37,13 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
     """The whole service, running. It says that it is ready once it knows whose tokens to trust."""
     expose(settings.metrics_listen)
     database_url = settings.database_url.get_secret_value()
+    certificates = Certificates.of(settings.tls)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(database_url, name="task_service", size=settings.database_pool_size)
         )
         auth = await stack.enter_async_context(
-            auth_client(settings.auth_target, settings.auth_credential.get_secret_value())
+            auth_client(settings.auth_target, settings.auth_credential.get_secret_value(), certificates=certificates)
         )
         wake_ups = CeleryWakeUps(settings.redis_url.get_secret_value())
         stack.callback(wake_ups.close)
@@ -64,6 +67,8 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             status=STATUS,
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
+            certificates=certificates,
+            capacity=Capacity(calls=settings.calls_at_once, streams=settings.streams_at_once),
         )
         await server.start()
         await stack.enter_async_context(

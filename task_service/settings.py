@@ -3,11 +3,12 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Listen, ListenAddress, Settings
+from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
+from chassis.tls import Target, TlsSettings
 
 
-class TasksSettings(Settings):
+class TasksSettings(TlsSettings):
     """What the service needs to run."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
@@ -18,13 +19,15 @@ class TasksSettings(Settings):
     database_pool_size: int = Field(default=10, ge=2, le=200)
     redis_url: SecretStr = Field(description="the broker of the import workers")
     store_url: str = Field(description="where uploads are kept: file:///folder, s3://bucket/prefix, gs://, az://")
-    auth_target: str = Field(description="gRPC target of auth_service")
+    auth_target: Target = Field(description="gRPC target of auth_service")
     auth_credential: SecretStr = Field(description="this service's own, with the scopes trust:read and users:read")
     token_issuer: str = "taskmanager"  # noqa: S105 - a name
     token_audience: str = "taskmanager"  # noqa: S105 - a name
     reflection: bool = False
     log_level: LogLevel = "info"
     drain_seconds: float = Field(default=10, gt=0, description="for calls in flight when told to stop")
+    calls_at_once: int = Field(default=500, ge=1, description="further ones are told at once to come back")
+    streams_at_once: int = Field(default=500, ge=1, description="counted apart: watches, downloads, uploads")
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
     trash_days: float = Field(default=30, gt=0, le=3650, description="how long a deleted task can be undeleted")
     upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")

@@ -8,8 +8,10 @@ import grpc
 from grpc import aio
 from grpc_interceptor import ClientCallDetails, ClientInterceptor
 
+from chassis.rpc.renewed_channel import RenewedAioChannel, RenewedChannel
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
 from chassis.rpc.service_token import ThreadTokenSource
+from chassis.tls import Certificates
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds for a unary call that names no deadline. A stream without one may stay open."""
@@ -82,9 +84,29 @@ class _AioStream(aio.UnaryStreamClientInterceptor):
         return await continuation(details, request)
 
 
-def aio_channel(target: str, *, idempotent: Sequence[str] = ()) -> aio.Channel:
+def aio_channel(
+    target: str, *, certificates: Certificates | None = None, idempotent: Sequence[str] = ()
+) -> aio.Channel:
     """A channel for asyncio code. Client streams must carry their own metadata: these interceptors leave them alone."""
-    return aio.insecure_channel(target, options=channel_options(idempotent), interceptors=[_AioUnary(), _AioStream()])
+    return bare_aio_channel(
+        target, certificates=certificates, idempotent=idempotent, interceptors=[_AioUnary(), _AioStream()]
+    )
+
+
+def bare_aio_channel(
+    target: str,
+    *,
+    certificates: Certificates | None = None,
+    idempotent: Sequence[str] = (),
+    interceptors: Sequence[aio.ClientInterceptor] = (),
+) -> aio.Channel:
+    """A channel whose calls carry what they are given and nothing else. In the clear without certificates."""
+    options = channel_options(idempotent)
+    if certificates is None:
+        return aio.insecure_channel(target, options=options, interceptors=interceptors)
+    return RenewedAioChannel(
+        certificates, lambda shown: aio.secure_channel(target, shown, options=options, interceptors=interceptors)
+    )
 
 
 class _Propagate(ClientInterceptor):
@@ -131,8 +153,17 @@ def _replace(details: grpc.ClientCallDetails, **changes: Any) -> ClientCallDetai
 
 
 def sync_channel(
-    target: str, *, token: ThreadTokenSource | None = None, idempotent: Sequence[str] = ()
+    target: str,
+    *,
+    certificates: Certificates | None = None,
+    token: ThreadTokenSource | None = None,
+    idempotent: Sequence[str] = (),
 ) -> grpc.Channel:
     """A channel for code that runs in threads. Make it in the process that uses it: channels don't survive a fork."""
-    channel = grpc.insecure_channel(target, options=channel_options(idempotent))
+    options = channel_options(idempotent)
+    channel: grpc.Channel
+    if certificates is None:
+        channel = grpc.insecure_channel(target, options=options)
+    else:
+        channel = RenewedChannel(certificates, lambda shown: grpc.secure_channel(target, shown, options=options))
     return grpc.intercept_channel(channel, _Propagate(token))

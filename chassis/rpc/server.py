@@ -17,8 +17,11 @@ from chassis.rpc.access import read_policy
 from chassis.rpc.address_limit import TooManyCalls
 from chassis.rpc.around import AroundInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
+from chassis.rpc.credentials import server_credentials
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
+from chassis.rpc.load_shed import USUAL, Capacity, LoadShedInterceptor, Overloaded
 from chassis.rpc.observe import AccessLogInterceptor, MetricsInterceptor, RequestIdInterceptor
+from chassis.tls import Certificates
 from chassis.tokens import TokenVerifier, Unauthenticated
 
 log = structlog.get_logger("server")
@@ -27,6 +30,7 @@ ACCESS_STATUS: StatusTable = {
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 OPTIONS: Sequence[tuple[str, int]] = (
@@ -58,8 +62,11 @@ class GrpcServer:
     """Serves registrations behind the chain that every service shares.
 
     The order, outermost first: request id, access log and metrics must see refused calls too; errors is the outermost
-    thing that can answer; a service's own `interceptors` may refuse before a token is looked at; the JWT comes last,
-    so that its refusals are mapped, counted and logged.
+    thing that can answer; what is too much is shed; a service's own `interceptors` may refuse before a token is looked
+    at; the JWT comes last, so that its refusals are mapped, counted and logged.
+
+    With certificates, connections are mutual TLS. A token is required all the same: the certificate says which program
+    may knock, the token who asks.
     """
 
     def __init__(
@@ -72,21 +79,27 @@ class GrpcServer:
         with_reflection: bool,
         drain_seconds: float,
         interceptors: Sequence[AroundInterceptor] = (),
+        certificates: Certificates | None = None,
+        capacity: Capacity = USUAL,
     ) -> None:
         self._listen = listen
+        self._certificates = certificates
         self._drain_seconds = drain_seconds
         self._health = health.aio.HealthServicer()
         services = [registration.descriptor for registration in registrations]
+        policy = read_policy(services)
         self._server = aio.server(
             interceptors=[
                 RequestIdInterceptor(),
                 AccessLogInterceptor(),
                 MetricsInterceptor(),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),
+                LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 *interceptors,
-                JwtInterceptor(verifier=verifier, policy=read_policy(services)),
+                JwtInterceptor(verifier=verifier, policy=policy),
             ],
             options=list(OPTIONS),
+            maximum_concurrent_rpcs=capacity.backstop,
         )
         for registration in registrations:
             registration.add_to_server(registration.servicer, self._server)
@@ -103,12 +116,17 @@ class GrpcServer:
         """Binds and serves; health says NOT_SERVING until `ready`. PortTaken when the address can't be had."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
-            self.port = self._server.add_insecure_port(str(self._listen))
+            self.port = self._bind()
         except RuntimeError as error:
             message = f"cannot listen on {self._listen}: in use, or not an address of this machine"
             raise PortTaken(message) from error
         await self._server.start()
         return self
+
+    def _bind(self) -> int:
+        if self._certificates is None:
+            return self._server.add_insecure_port(str(self._listen))
+        return self._server.add_secure_port(str(self._listen), server_credentials(self._certificates))
 
     async def ready(self) -> None:
         """Tells health that calls are welcome."""

@@ -11,6 +11,9 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from redis.exceptions import RedisError
 
+from chassis.rpc.itself import tls_of, to_itself
+from chassis.tls import TlsFiles
+
 _SECONDS = 2.0
 
 
@@ -33,15 +36,26 @@ async def redis_answers(url: str) -> bool:
         return False
 
 
-async def grpc_serves(address: str) -> bool:
-    """Tells whether a gRPC server's health service says SERVING for the server as a whole."""
-    # A pool of its own: a shared connection would sit out gRPC's backoff between two probes.
-    async with grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-        try:
+async def grpc_serves(address: str, *, prefix: str = "") -> bool:
+    """Tells whether a gRPC server's health service says SERVING for the server as a whole.
+
+    It speaks TLS where settings of this prefix in the environment tell the server to.
+    """
+    try:
+        async with _channel(address, tls_of(prefix)) as channel:
             answer = await HealthStub(channel).Check(HealthCheckRequest(), timeout=_SECONDS)
-        except grpc.aio.AioRpcError:
-            return False
-        return bool(answer.status == HealthCheckResponse.SERVING)
+    except (grpc.aio.AioRpcError, ValueError):  # ValueError: certificates that are just being replaced
+        return False
+    return bool(answer.status == HealthCheckResponse.SERVING)
+
+
+def _channel(address: str, tls: TlsFiles | None) -> grpc.aio.Channel:
+    # A pool of its own: a shared connection would sit out gRPC's backoff between two probes.
+    alone = ("grpc.use_local_subchannel_pool", 1)
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=[alone])
+    credentials, options = to_itself(tls)
+    return grpc.aio.secure_channel(address, credentials, options=[alone, *options])
 
 
 async def http_ok(url: str) -> bool:

@@ -120,7 +120,7 @@ class Services:
                 name,
                 "auth_service",
                 {**self._auth_environment, "AUTH_LISTEN": f"{HOST}:{port}"},
-                ready=partial(grpc_serves, f"{HOST}:{port}"),
+                ready=partial(grpc_serves, f"{HOST}:{port}", prefix="AUTH"),
             )
             for name, port in _replicas("auth_service", self.ports.auth)
         )
@@ -131,7 +131,7 @@ class Services:
                 name,
                 "task_service",
                 {**self._tasks_environment, "TASKS_LISTEN": f"{HOST}:{port}"},
-                ready=partial(grpc_serves, f"{HOST}:{port}"),
+                ready=partial(grpc_serves, f"{HOST}:{port}", prefix="TASKS"),
             )
             for name, port in _replicas("task_service", self.ports.tasks)
         )

@@ -19,6 +19,7 @@ from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 from chassis.kernel import Unavailable
 from chassis.rpc.client import aio_channel
 from chassis.rpc.service_token import Issued, TokenSource
+from chassis.tls import Certificates
 
 CALL_SECONDS = 5.0
 
@@ -72,7 +73,9 @@ class AuthClient:
 
 
 @asynccontextmanager
-async def auth_client(target: str, credential: str) -> AsyncIterator[AuthClient]:
+async def auth_client(
+    target: str, credential: str, *, certificates: Certificates | None = None
+) -> AsyncIterator[AuthClient]:
     """A client on a channel of its own."""
-    async with aio_channel(target) as channel:
+    async with aio_channel(target, certificates=certificates) as channel:
         yield AuthClient(channel, credential)

@@ -1,0 +1,86 @@
+"""Turning calls away at once when there are more than a process can answer in time.
+
+Without a limit they all wait for each other until their callers have given up, and the work done for them is lost.
+gRPC's own limit is only the backstop behind this one: it refuses health checks too, tells nobody when to come back, and
+its refusals are neither counted nor logged.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2
+from prometheus_client import Counter
+
+from chassis.kernel import DomainError
+from chassis.rpc.access import Access
+from chassis.rpc.around import AroundInterceptor, Context
+
+SHED = Counter("grpc_server_shed", "Calls turned away because there were too many", ["kind"])
+CALL, STREAM = "call", "stream"
+_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+
+class Overloaded(DomainError):
+    """The service has too much to do at the moment; try again shortly."""
+
+    retry_after = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many calls a process answers at once. Streams are counted apart: they stay open and mostly wait."""
+
+    calls: int
+    streams: int
+
+    @property
+    def backstop(self) -> int:
+        """Where gRPC itself begins to refuse."""
+        return 10 * (self.calls + self.streams)
+
+
+USUAL = Capacity(calls=500, streams=500)
+
+
+class LoadShedInterceptor(AroundInterceptor):
+    """Refuses what is too much before anything is done for it.
+
+    Health is exempt, and so is what only our own services may call: there is as much of that as there are services,
+    and an import or a list of revocations that stands still would make matters worse.
+    """
+
+    def __init__(
+        self, *, capacity: Capacity, services: Iterable[ServiceDescriptor], policy: Mapping[str, Access]
+    ) -> None:
+        self._most = {CALL: capacity.calls, STREAM: capacity.streams}
+        self._in_flight = {CALL: 0, STREAM: 0}
+        calls = {
+            f"/{service.full_name}/{method.name}"
+            for service in services
+            for method in service.methods
+            if not (method.client_streaming or method.server_streaming)
+        }
+        # What is unknown, such as reflection, is a stream: these are fewer.
+        self._kinds = {method: CALL if method in calls else STREAM for method in policy}
+        self._exempt = {
+            method
+            for method, access in policy.items()
+            if method.startswith(f"/{_HEALTH}/") or not (access.public or access.roles)
+        }
+
+    @asynccontextmanager
+    async def around(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - whoever calls
+        if method in self._exempt:
+            yield
+            return
+        kind = self._kinds.get(method, CALL)
+        if self._in_flight[kind] >= self._most[kind]:
+            SHED.labels(kind).inc()
+            raise Overloaded
+        self._in_flight[kind] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[kind] -= 1

@@ -1,0 +1,218 @@
+"""Mutual TLS between services: the certificate that this process shows, and the authority whose certificates it takes.
+
+Optional, by three settings of each service. The files are looked at again while the process runs, so that certificates
+can be short-lived: whoever renews them replaces the files, in place, by renaming, or by swapping the folder that they
+are in (as Kubernetes does with its symbolic links), and restarts nothing.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Self
+
+import structlog
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from chassis.config import Settings
+from chassis.metrics import TLS_EXPIRES, TLS_FAILURES
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the files, which cost three system calls."""
+
+Version = tuple[tuple[int, ...], ...]
+"""What tells one state of the files from another, without reading them."""
+
+log = structlog.get_logger("tls")
+
+
+class Unusable(ValueError):
+    """A file, or two together, that TLS can't be spoken with. Says nothing of what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Three files in PEM: a certificate (with those between it and the authority), its key, and the authorities."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+    def version(self) -> Version:
+        """The state that the files are in. OSError when one is not there."""
+        found = [path.stat() for path in (self.certificate, self.key, self.authority)]
+        return tuple((one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What was in the files at one time."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    authority: bytes
+    names: tuple[str, ...]
+    expires_at: float
+
+    @classmethod
+    def read(cls, files: TlsFiles) -> Self:
+        """Reads and checks the files. Unusable says what is wrong with the first that is."""
+        leaf = read_certificates(files.certificate)[0]
+        check_key(files.key, leaf)
+        read_certificates(files.authority)
+        return cls(
+            certificate=_read(files.certificate),
+            key=_read(files.key),
+            authority=_read(files.authority),
+            names=_names(leaf),
+            expires_at=leaf.not_valid_after_utc.timestamp(),
+        )
+
+
+class Certificates:
+    """The newest identity that could be read, asked for as often as one likes, from any thread.
+
+    Files that can't be used, half written or not belonging together, change nothing: what was read before stays in use,
+    and the log says so once for each state of the files.
+    """
+
+    def __init__(
+        self, files: TlsFiles, *, look_every: float = LOOK_EVERY, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Reads the files; Unusable when there is nothing to begin with."""
+        self._files = files
+        self._look_every = look_every
+        self._now = now
+        self._lock = threading.Lock()
+        self._seen = self._version()
+        self._identity = Identity.read(files)
+        self._look_at = now() + look_every
+        TLS_EXPIRES.set(self._identity.expires_at)
+
+    @classmethod
+    def of(cls, files: TlsFiles | None) -> Self | None:
+        """Of these files; None where TLS is off."""
+        return cls(files) if files else None
+
+    def current(self) -> Identity:
+        """The identity to show from now on: the same object as long as nothing new could be read."""
+        with self._lock:
+            if self._now() >= self._look_at:
+                self._look_at = self._now() + self._look_every
+                # Taken before reading: whatever changes meanwhile is another version at the next look.
+                version = self._version()
+                if version != self._seen:
+                    self._seen = version
+                    self._take()
+            return self._identity
+
+    def _version(self) -> Version | None:
+        try:
+            return self._files.version()
+        except OSError:
+            return None
+
+    def _take(self) -> None:
+        try:
+            self._identity = Identity.read(self._files)
+        except Unusable as problem:
+            TLS_FAILURES.inc()
+            log.warning("new certificate files can't be used, the old ones stay in use", problem=str(problem))
+        else:
+            TLS_EXPIRES.set(self._identity.expires_at)
+            log.info("new certificate files are in use", names=self._identity.names)
+
+
+def read_certificates(path: Path) -> list[x509.Certificate]:
+    """The certificates in a PEM file, at least one, the first of them valid today; Unusable."""
+    try:
+        found = x509.load_pem_x509_certificates(_read(path))
+    except ValueError:
+        raise Unusable(f"{path} holds no certificates in PEM, or broken ones") from None
+    first = found[0]
+    if not first.not_valid_before_utc.timestamp() <= time.time() < first.not_valid_after_utc.timestamp():
+        raise Unusable(f"{path} holds a certificate that is not valid today")
+    return found
+
+
+def check_key(path: Path, certificate: x509.Certificate | None) -> None:
+    """Returns for a private key, the certificate's own where one is given; Unusable."""
+    try:
+        key = load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # in turn: broken, encrypted, unknown
+        raise Unusable(f"{path} holds no private key in PEM without a passphrase") from None
+    kind = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    if certificate and key.public_key().public_bytes(*kind) != certificate.public_key().public_bytes(*kind):
+        raise Unusable(f"{path} is not the key of the certificate")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unusable(f"{path} can't be read: {os.strerror(error.errno or 0)}") from None
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return (*names.get_values_for_type(x509.DNSName), *map(str, addresses))
+
+
+def _holds_certificates(path: Path) -> Path:
+    read_certificates(path)
+    return path
+
+
+CertificateFile = Annotated[Path, AfterValidator(_holds_certificates)]
+
+
+class TlsSettings(Settings):
+    """The settings of a service that can speak mutual TLS: all three files, or none for calls in the clear."""
+
+    tls_certificate_file: CertificateFile | None = None
+    tls_key_file: Path | None = None
+    tls_authority_file: CertificateFile | None = Field(default=None, validate_default=True)
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _key_fits(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = info.data.get("tls_certificate_file")
+        if path:
+            check_key(path, read_certificates(certificate)[0] if certificate else None)
+        return path
+
+    @field_validator("tls_authority_file")
+    @classmethod
+    def _all_or_none(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        # A file that was refused is not among the data, but it was given.
+        given = [info.data.get(name, True) is not None for name in ("tls_certificate_file", "tls_key_file")]
+        if {*given, path is not None} == {True, False}:
+            raise ValueError("a certificate, its key and an authority are needed, or none of the three")
+        return path
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files; None where calls are in the clear."""
+        if not (self.tls_certificate_file and self.tls_key_file and self.tls_authority_file):
+            return None
+        return TlsFiles(self.tls_certificate_file, self.tls_key_file, self.tls_authority_file)
+
+
+def _names_one_host(target: str, info: ValidationInfo) -> str:
+    # gRPC checks the certificate of every address against the one name that the target has.
+    if info.data.get("tls_authority_file") and "," in target:
+        raise ValueError("with TLS a target has one name: a DNS name may have many addresses, a list of them has none")
+    return target
+
+
+Target = Annotated[str, AfterValidator(_names_one_host)]
+"""A service's gRPC target, in settings whose TLS comes before it."""
