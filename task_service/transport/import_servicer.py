@@ -10,9 +10,9 @@ from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
 from task_service.domain.import_errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
+from task_service.transport.downloads import csv_bodies
 from task_service.transport.translate import optional_id
 from task_service.transport.translate_imports import (
-    csv_body,
     import_to_proto,
     row_error_to_proto,
     upload_options_from_proto,
@@ -91,8 +91,8 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self, request: import_service_pb2.DownloadImportErrorsRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         import_id = parse_id(request.import_id, field="import_id")
-        async for text in self._download_import_errors(current_caller(), import_id):
-            yield csv_body(text)
+        async for body in csv_bodies(self._download_import_errors(current_caller(), import_id)):
+            yield body
 
     async def CancelImport(
         self, request: import_service_pb2.CancelImportRequest, context: Context
