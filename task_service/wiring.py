@@ -33,6 +33,7 @@ from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectSt
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
+    DownloadImportTemplate,
     GetImport,
     ListImportErrors,
     ListImports,
@@ -166,6 +167,7 @@ class Wiring:
             watch_import=WatchImport(get_import=get_import, signals=self._signals, draining=self.draining.is_set),
             list_import_errors=ListImportErrors(read=self._read, get_import=get_import),
             download_import_errors=DownloadImportErrors(read=self._read, get_import=get_import),
+            download_import_template=DownloadImportTemplate(),
             cancel_import=CancelImport(begin=self._begin, get_import=get_import),
         )
 

@@ -20,6 +20,7 @@ from task_service.transport.translate_imports import (
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
+    DownloadImportTemplate,
     GetImport,
     ListImportErrors,
     ListImports,
@@ -42,6 +43,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         watch_import: WatchImport,
         list_import_errors: ListImportErrors,
         download_import_errors: DownloadImportErrors,
+        download_import_template: DownloadImportTemplate,
         cancel_import: CancelImport,
     ) -> None:
         self._upload_import = upload_import
@@ -50,6 +52,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self._watch_import = watch_import
         self._list_import_errors = list_import_errors
         self._download_import_errors = download_import_errors
+        self._download_import_template = download_import_template
         self._cancel_import = cancel_import
 
     async def UploadImport(self, request_iterator: Requests, context: Context) -> import_pb2.Import:
@@ -92,6 +95,12 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         import_id = parse_id(request.import_id, field="import_id")
         async for body in csv_bodies(self._download_import_errors(current_caller(), import_id)):
+            yield body
+
+    async def DownloadImportTemplate(
+        self, request: import_service_pb2.DownloadImportTemplateRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        async for body in csv_bodies(self._download_import_template()):
             yield body
 
     async def CancelImport(

@@ -58,3 +58,16 @@ def test_a_compressed_file_is_imported_and_one_that_does_not_say_so_is_refused_w
         (detail,) = refused.json()["error"]["details"]
         assert (refused.status_code, detail["reason"]) == (400, "COMPRESSED_FILE")
         assert "Content-Encoding: gzip" in detail["message"]
+
+
+def test_the_template_names_every_column_and_imports_as_it_is(stack, person):
+    template = person.http.get("/api/v1/imports:template")
+    assert template.headers["content-type"] == "text/csv; charset=utf-8"
+    assert template.headers["content-disposition"] == 'attachment; filename="template.csv"'
+    header, _, _ = template.text.partition("\r\n")
+    assert header == "title,description,status,priority,due_date,labels,external_id,assignee"
+    done = person.finished(person.upload(template.content)["id"])
+    assert (done["state"], done["rows_created"], done["rows_failed"], done["warnings"]) == ("succeeded", 1, 0, [])
+    exported = person.http.get("/api/v1/tasks:export")
+    assert exported.headers["content-disposition"] == 'attachment; filename="tasks.csv"'
+    assert exported.content == template.content

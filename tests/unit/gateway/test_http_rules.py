@@ -72,6 +72,7 @@ def test_a_file_without_a_name_and_a_name_without_a_file_stop_start_up():
         read_rpcs([service(HttpRule(get="/v1"), file_name="odd.csv")])
     assert {rpc.name: rpc.file_name for rpc in CONTRACT if rpc.is_download} == {
         "DownloadImportErrors": "errors.csv",
+        "DownloadImportTemplate": "template.csv",
         "ExportTasks": "tasks.csv",
     }
 
