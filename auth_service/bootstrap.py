@@ -62,7 +62,7 @@ from auth_service.usecases.sweep import SweepExpired
 from auth_service.usecases.throttle import LoginThrottle
 from auth_service.usecases.tokens import TokenIssuer
 from auth_service.usecases.trust import GetTrustState
-from auth_service.usecases.users import GetUser, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
+from auth_service.usecases.users import GetUser, GetUserNames, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
 from chassis import metrics
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel import Unavailable
@@ -107,6 +107,7 @@ class UseCases:
     delete_current_user: DeleteCurrentUser
     list_users: ListUsers
     get_user: GetUser
+    get_user_names: GetUserNames
     look_up_users: LookUpUsers
     update_user: UpdateUser
     issue_reset_code: IssueResetCode
@@ -293,6 +294,7 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         delete_current_user=DeleteCurrentUser(begin=begin, keeper=keeper, events=events, now=_now),
         list_users=ListUsers(read=read),
         get_user=GetUser(read=read),
+        get_user_names=GetUserNames(read=read),
         look_up_users=LookUpUsers(read=read),
         update_user=UpdateUser(begin=begin, keeper=keeper, events=events, now=_now),
         issue_reset_code=IssueResetCode(
@@ -354,6 +356,7 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
                 delete_current_user=use_cases.delete_current_user,
                 list_users=use_cases.list_users,
                 get_user=use_cases.get_user,
+                get_user_names=use_cases.get_user_names,
                 look_up_users=use_cases.look_up_users,
                 update_user=use_cases.update_user,
                 issue_reset_code=use_cases.issue_reset_code,

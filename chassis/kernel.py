@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from inspect import cleandoc
@@ -198,6 +198,11 @@ class PageRequest:
         if raw[:8] != digest or len(raw) == len(digest):
             raise InvalidPageToken
         return cls(size, raw[8:], digest)
+
+    def following(self, page: "Page[Item]") -> "PageRequest":
+        """The request for the page behind one that this request was answered with, and that is not the last."""
+        raw = base64.urlsafe_b64decode(page.next_token + "=" * (-len(page.next_token) % 4))
+        return replace(self, after=raw[len(self.bound_to) :])
 
     @property
     def after_id(self) -> UUID | None:

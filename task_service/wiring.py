@@ -27,11 +27,13 @@ from task_service.transport.task_servicer import TaskServicer
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.usecases.changes import KEPT_FOR, Changes
 from task_service.usecases.dispatch import WakeWorkers
+from task_service.usecases.export import ExportTasks
 from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
 from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectStore, WakeUps
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
+    DownloadImportTemplate,
     GetImport,
     ListImportErrors,
     ListImports,
@@ -137,6 +139,7 @@ class Wiring:
             create_task=create_task,
             get_task=GetTask(read=self._read),
             list_tasks=ListTasks(read=self._read, now=_now),
+            export_tasks=ExportTasks(read=self._read, people=self._people, now=_now),
             update_task=update_task,
             delete_task=delete_task,
             undelete_task=UndeleteTask(changes=changes),
@@ -164,6 +167,7 @@ class Wiring:
             watch_import=WatchImport(get_import=get_import, signals=self._signals, draining=self.draining.is_set),
             list_import_errors=ListImportErrors(read=self._read, get_import=get_import),
             download_import_errors=DownloadImportErrors(read=self._read, get_import=get_import),
+            download_import_template=DownloadImportTemplate(),
             cancel_import=CancelImport(begin=self._begin, get_import=get_import),
         )
 

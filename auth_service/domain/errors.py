@@ -52,6 +52,12 @@ class OneNameNeeded(Invalid):
     field = "id"
 
 
+class TooManyIds(Invalid):
+    """At most {limit} accounts are named at once."""
+
+    field = "ids"
+
+
 class RoleNotGrantable(DomainError):
     """A registration gives the role user; only an admin gives more."""
 

@@ -1,14 +1,14 @@
 """Accounts of people, in auth.users."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, func, insert, literal, null, or_, select, true, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, func, insert, literal, null, or_, select, true, update
 from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.accounts import StoredLogin, User, account_key
@@ -73,6 +73,9 @@ _LOOK_UP = Statement(
     .where(users.c.username_key.like(bindparam("beginning"), escape="\\"), users.c.disabled.is_(False), _IN_BEING)
     .order_by((users.c.username_key == bindparam("exactly")).desc(), users.c.username_key)
     .limit(bindparam("most"))
+)
+_NAMES = Statement(
+    select(users.c.id, users.c.username).where(users.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _IN_BEING)
 )
 _REPLACE_HASH = Statement(
     update(users)
@@ -148,6 +151,10 @@ class SqlUsers:
         beginning = re.sub(r"([\\%_])", r"\\\1", key) + "%"
         cursor = await _LOOK_UP.run(self._connection, beginning=beginning, exactly=key, most=most)
         return [_user(row) for row in await cursor.fetchall()]
+
+    async def names_of(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        cursor = await _NAMES.run(self._connection, ids=list(user_ids))
+        return dict(await cursor.fetchall())
 
     async def update(self, user: User) -> None:
         with _names_are_unique():

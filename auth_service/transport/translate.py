@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2
@@ -92,6 +93,12 @@ def users_to_proto(page: Page[User]) -> user_service_pb2.ListUsersResponse:
 def names_to_proto(found: Sequence[User]) -> user_service_pb2.LookupUsersResponse:
     return user_service_pb2.LookupUsersResponse(
         users=[user_service_pb2.UserName(id=str(user.id), username=user.username) for user in found]
+    )
+
+
+def usernames_to_proto(found: Mapping[UUID, str]) -> user_service_pb2.BatchGetUserNamesResponse:
+    return user_service_pb2.BatchGetUserNamesResponse(
+        users=[user_service_pb2.UserName(id=str(user_id), username=name) for user_id, name in found.items()]
     )
 
 

@@ -12,13 +12,14 @@ from auth_service.transport.translate import (
     role_from_proto,
     sessions_to_proto,
     user_to_proto,
+    usernames_to_proto,
     users_to_proto,
 )
 from auth_service.usecases.accounts import GetCurrentUser, ResolveUser
 from auth_service.usecases.own_account import DeleteCurrentUser, UpdateCurrentUser
 from auth_service.usecases.passwords import ChangePassword
 from auth_service.usecases.sessions import ListSessions, RevokeSession
-from auth_service.usecases.users import GetUser, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
+from auth_service.usecases.users import GetUser, GetUserNames, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.request_context import current_caller
 
@@ -40,6 +41,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         delete_current_user: DeleteCurrentUser,
         list_users: ListUsers,
         get_user: GetUser,
+        get_user_names: GetUserNames,
         look_up_users: LookUpUsers,
         update_user: UpdateUser,
         issue_reset_code: IssueResetCode,
@@ -53,6 +55,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         self._update_user = update_user
         self._look_up_users = look_up_users
         self._get_user = get_user
+        self._get_user_names = get_user_names
         self._list_users = list_users
         self._delete_current_user = delete_current_user
         self._update_current_user = update_current_user
@@ -108,6 +111,12 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
 
     async def GetUser(self, request: user_service_pb2.GetUserRequest, context: Context) -> user_pb2.User:
         return user_to_proto(await self._get_user(parse_id(request.id, field="id")))
+
+    async def BatchGetUserNames(
+        self, request: user_service_pb2.BatchGetUserNamesRequest, context: Context
+    ) -> user_service_pb2.BatchGetUserNamesResponse:
+        user_ids = [parse_id(user_id, field="ids") for user_id in request.ids]
+        return usernames_to_proto(await self._get_user_names(user_ids))
 
     async def LookupUsers(
         self, request: user_service_pb2.LookupUsersRequest, context: Context

@@ -1,6 +1,6 @@
 """What the use cases need of the world, in their own words. Adapters stand in persistence/ and crypto/."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -49,6 +49,9 @@ class Users(Protocol):
 
     async def look_up(self, text: str, *, most: int) -> Sequence[User]:
         """Accounts in use whose username begins with the text, the one of exactly this name first."""
+
+    async def names_of(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """The usernames of those accounts that there are."""
 
     async def update(self, user: User) -> None:
         """Keeps the account as it is now; UsernameTaken or EmailTaken when another has one of its names."""

@@ -1,12 +1,12 @@
 """Administering people's accounts, and finding people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from auth_service.domain.accounts import User, require_role
-from auth_service.domain.errors import LastAdmin, UserNotFound
+from auth_service.domain.errors import LastAdmin, TooManyIds, UserNotFound
 from auth_service.domain.events import EventKind
 from auth_service.domain.one_time import SECRET_BYTES, ResetCode
 from auth_service.usecases.events import EventLog
@@ -18,6 +18,7 @@ ADMINISTRATION = "auth.administration"
 """What changes who administers is done one after the other: two admins can't remove each other at once."""
 
 FOUND_AT_MOST = 20
+NAMED_AT_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,20 @@ class LookUpUsers:
             raise MissingField(field="q")
         async with self.read() as reading:
             return await reading.users.look_up(text, most=FOUND_AT_MOST)
+
+
+@dataclass(frozen=True, slots=True)
+class GetUserNames:
+    """Tells other services what accounts are called."""
+
+    read: Read
+
+    async def __call__(self, user_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """The usernames of those that there are, disabled ones too; TooManyIds."""
+        if len(user_ids) > NAMED_AT_MOST:
+            raise TooManyIds(limit=NAMED_AT_MOST)
+        async with self.read() as reading:
+            return await reading.users.names_of(user_ids)
 
 
 @dataclass(frozen=True, slots=True)

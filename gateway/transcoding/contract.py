@@ -1,6 +1,5 @@
 """The rpcs of the contract as the gateway sees them."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,6 +23,8 @@ class Rpc:
     access: Access
     success_status: int
     bindings: tuple[Binding, ...]
+    file_name: str
+    """What a browser calls the file that the rpc answers; empty where it answers none."""
 
     @property
     def full_name(self) -> str:
@@ -41,11 +42,6 @@ class Rpc:
         return self.server_streaming and self.response.full_name == "google.api.HttpBody"
 
     @property
-    def file_name(self) -> str:
-        """What a browser calls the file that the rpc answers: the last word of its path, errors.csv or export."""
-        return re.split("[/:]", self.bindings[0].template.source)[-1]
-
-    @property
     def is_idempotent(self) -> bool:
         """Whether the call may be repeated unseen: what HTTP reads by GET changes nothing."""
         return all(binding.http_method == "GET" for binding in self.bindings)
@@ -55,7 +51,8 @@ def read_rpcs(services: Iterable[ServiceDescriptor]) -> tuple[Rpc, ...]:
     """Every rpc of the services that has an http rule.
 
     Raises:
-        UnsupportedContract: a rule is outside the grammar, or an rpc does not say who may call it.
+        UnsupportedContract: a rule is outside the grammar, an rpc does not say who may call it, or not what the file
+            that it answers is called.
 
     """
     methods = (method for service in services for method in service.methods)
@@ -67,7 +64,7 @@ def _read(method: MethodDescriptor, bindings: tuple[Binding, ...]) -> Rpc:
     if access is None:
         raise UnsupportedContract(f"{method.full_name}: an http rule but no access option")
     options = method.GetOptions()
-    return Rpc(
+    rpc = Rpc(
         service=method.containing_service.full_name,
         name=method.name,
         request=method.input_type,
@@ -77,7 +74,11 @@ def _read(method: MethodDescriptor, bindings: tuple[Binding, ...]) -> Rpc:
         access=access,
         success_status=options.Extensions[options_pb2.success_status] or 200,
         bindings=bindings,
+        file_name=options.Extensions[options_pb2.file_name],
     )
+    if rpc.is_download != bool(rpc.file_name):
+        raise UnsupportedContract(f"{method.full_name}: a file and its name come together")
+    return rpc
 
 
 def location_of(rpc: Rpc, rpcs: Iterable[Rpc]) -> str | None:

@@ -25,6 +25,13 @@ _FILE: Mapping[str, Schema] = {
     },
     "text/csv": {"schema": {"type": "string"}},
 }
+_PACKED: Mapping[str, Any] = {
+    "name": "Content-Encoding",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": ["gzip"]},
+    "description": "How a raw body is compressed. Limits are on what it unpacks to.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +134,9 @@ class _Paths:
         ]
 
     def _headers(self, rpc: Rpc, binding: Binding) -> Iterator[dict[str, Any]]:
-        """The headers that stand for fields of the request."""
+        """The headers that stand for fields of the request, and what may be said of an upload's body."""
+        if rpc.client_streaming:
+            yield dict(_PACKED)
         places = places_of(binding, rpc.request)
         if places.takes_key:
             yield self._parameter(rpc.request.fields_by_name[KEY], "header") | {"name": "Idempotency-Key"}

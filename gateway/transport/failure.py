@@ -99,10 +99,10 @@ def unsupported_media_type(wanted: str) -> Failure:
     return _single(415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE", f"The body must be {wanted}.")
 
 
-def unsupported_encoding() -> Failure:
-    """The body is compressed."""
-    message = "The body must come without a Content-Encoding."
-    headers = [(b"accept-encoding", b"identity")]
+def unsupported_encoding(wanted: str = "identity") -> Failure:
+    """The body is compressed, or in a way that is not taken (RFC 9110 section 15.5.16)."""
+    message = f"The body must come {'without a' if wanted == 'identity' else f'with {wanted} or no'} Content-Encoding."
+    headers = [(b"accept-encoding", wanted.encode())]
     return _single(415, "INVALID_ARGUMENT", "UNSUPPORTED_ENCODING", message, headers=headers)
 
 

@@ -13,7 +13,7 @@ from taskmanager.imports.v1 import import_service_pb2 as pb
 from gateway.transcoding.encode import Convert, to_json
 from gateway.transcoding.query import QueryBinder
 from gateway.transcoding.violations import Violations
-from gateway.transport import failure
+from gateway.transport import failure, packed
 from gateway.transport.incoming import Incoming, respond
 from gateway.transport.status import failure_of
 from gateway.transport.unary import location_header
@@ -118,13 +118,25 @@ class UploadEndpoint:
         media_type = content_type.partition(b";")[0].strip().lower()
         if media_type not in {MULTIPART, CSV}:
             raise failure.unsupported_media_type("text/csv, or multipart/form-data with a part named 'file'")
-        if incoming.header(b"content-encoding").lower() not in {b"", b"identity"}:
-            raise failure.unsupported_encoding()
-        most = self._limit + (_MULTIPART_EXTRA if media_type == MULTIPART else 0)
+        is_packed = self._is_packed(incoming, media_type)
+        most = packed.longest_packed(self._limit) if is_packed else self._limit
+        if media_type == MULTIPART:
+            most += _MULTIPART_EXTRA
         if (incoming.content_length() or 0) > most:
             raise failure.file_too_large(self._limit)
         chunks = self._limited(incoming, most)
-        return await file_in_form(content_type, chunks) if media_type == MULTIPART else UploadedFile("", chunks)
+        if media_type == MULTIPART:
+            return await file_in_form(content_type, chunks)
+        return UploadedFile("", packed.unpacked(chunks) if is_packed else chunks)
+
+    def _is_packed(self, incoming: Incoming, media_type: bytes) -> bool:
+        """Whether the body is gzip, which only a raw one may be."""
+        encoding = incoming.header(b"content-encoding").strip().lower()
+        if encoding in {b"", b"identity"}:
+            return False
+        if media_type == CSV and encoding in packed.NAMES:
+            return True
+        raise failure.unsupported_encoding("gzip" if media_type == CSV else "identity")
 
     async def _limited(self, incoming: Incoming, most: int) -> AsyncGenerator[bytes]:
         received = 0

@@ -1,8 +1,9 @@
 """auth_service, as task_service needs it: its own token, the trust state, and who has an account."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
+from uuid import UUID
 
 import grpc
 from google.protobuf.message import Message
@@ -55,6 +56,17 @@ class AuthClient:
             if error.code() in _OUTAGE:
                 raise Unavailable from error
             raise
+
+    async def names(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """The usernames of those, at most 1000, who have an account. Unavailable when auth_service can't be asked."""
+        request = user_service_pb2.BatchGetUserNamesRequest(ids=map(str, user_ids))
+        try:
+            answer = await self._ask(self._users.BatchGetUserNames, request)
+        except AioRpcError as error:
+            if error.code() in _OUTAGE:
+                raise Unavailable from error
+            raise
+        return {UUID(user.id): user.username for user in answer.users}
 
     async def _ask(self, call: Callable[..., Awaitable[Answer]], request: Message) -> Answer:
         metadata = (("authorization", f"Bearer {await self._token()}"),)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from task_service.domain.import_errors import (
+    CompressedFile,
     DuplicateColumn,
     EmptyFile,
     HeaderNotUtf8,
@@ -58,6 +59,9 @@ class Header:
     """Bytes up to the first byte behind the line's end."""
 
 
+_GZIP = b"\x1f\x8b"
+
+
 class HeaderScan:
     """Looks for the header line in the first bytes of a file as they arrive."""
 
@@ -67,10 +71,12 @@ class HeaderScan:
         self.header: Header | None = None
 
     def feed(self, chunk: bytes) -> None:
-        """Takes the next bytes; `header` is set once the line is whole. Raises InvalidUpload as read_header."""
+        """Takes the next bytes; `header` is set once the line is whole. Raises CompressedFile, and as read_header."""
         if self.header is not None:
             return
         self._seen += chunk[: 2 * LONGEST_HEADER + 8]
+        if self._seen.startswith(_GZIP):
+            raise CompressedFile
         mark, encoding = _encoding(self._seen, self._options.encoding)
         body = self._seen[mark:]
         wide = encoding.startswith("utf-16")

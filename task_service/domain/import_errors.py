@@ -26,6 +26,10 @@ class EmptyFile(InvalidUpload):
     """The file is empty: it needs a header line that names a title column."""
 
 
+class CompressedFile(InvalidUpload):
+    """The file is compressed: send it as a raw body with Content-Encoding: gzip, or unpack it before."""
+
+
 class NotCsv(InvalidUpload):
     """The file is not CSV: its first line holds the control character {character}."""
 

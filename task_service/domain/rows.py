@@ -62,7 +62,7 @@ def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
     """What the rows say in a column, each value once; nothing where the file has no such column."""
     if field not in fields:
         return set()
-    return {cell.strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
+    return {plain(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
 
 
 def take(batch: Batch, context: IngestContext, known: Known) -> Outcome:
@@ -144,7 +144,7 @@ def _draft(cells: Cells, rarer: Rarer, default_status: str, assignees: Mapping[s
     """What a row says, for the rules to judge. UnknownAssignee for the name of nobody."""
     title, description, status, priority, due_date = cells
     labels, external_id, assignee = rarer
-    name = assignee.strip()
+    name = plain(assignee).strip()
     if name and name not in assignees:
         raise UnknownAssignee(field="assignee")
     return TaskDraft(
@@ -153,9 +153,9 @@ def _draft(cells: Cells, rarer: Rarer, default_status: str, assignees: Mapping[s
         status.strip() or default_status,
         priority,
         due_date,
-        external_id,
+        plain(external_id),
         str(assignees[name]) if name else "",
-        tuple(label for label in labels.split(",") if label and not label.isspace()),
+        tuple(label for label in plain(labels).split(",") if label and not label.isspace()),
     )
 
 

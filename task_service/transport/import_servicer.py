@@ -10,9 +10,9 @@ from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
 from task_service.domain.import_errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
+from task_service.transport.downloads import csv_bodies
 from task_service.transport.translate import optional_id
 from task_service.transport.translate_imports import (
-    csv_body,
     import_to_proto,
     row_error_to_proto,
     upload_options_from_proto,
@@ -20,6 +20,7 @@ from task_service.transport.translate_imports import (
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
+    DownloadImportTemplate,
     GetImport,
     ListImportErrors,
     ListImports,
@@ -42,6 +43,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         watch_import: WatchImport,
         list_import_errors: ListImportErrors,
         download_import_errors: DownloadImportErrors,
+        download_import_template: DownloadImportTemplate,
         cancel_import: CancelImport,
     ) -> None:
         self._upload_import = upload_import
@@ -50,6 +52,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self._watch_import = watch_import
         self._list_import_errors = list_import_errors
         self._download_import_errors = download_import_errors
+        self._download_import_template = download_import_template
         self._cancel_import = cancel_import
 
     async def UploadImport(self, request_iterator: Requests, context: Context) -> import_pb2.Import:
@@ -91,8 +94,14 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self, request: import_service_pb2.DownloadImportErrorsRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         import_id = parse_id(request.import_id, field="import_id")
-        async for text in self._download_import_errors(current_caller(), import_id):
-            yield csv_body(text)
+        async for body in csv_bodies(self._download_import_errors(current_caller(), import_id)):
+            yield body
+
+    async def DownloadImportTemplate(
+        self, request: import_service_pb2.DownloadImportTemplateRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        async for body in csv_bodies(self._download_import_template()):
+            yield body
 
     async def CancelImport(
         self, request: import_service_pb2.CancelImportRequest, context: Context

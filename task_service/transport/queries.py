@@ -14,8 +14,10 @@ from task_service.domain.values import user_id
 from task_service.transport.translate import ACTION_OF, PRIORITY_WORD, STATUS_WORD
 
 
-def query_from_proto(request: task_service_pb2.ListTasksRequest, caller: Caller) -> TaskQuery:
-    """Which tasks to list, within the caller's sight. Invalid names all that is wrong; OwnerNotYours."""
+def query_from_proto(
+    request: task_service_pb2.ListTasksRequest | task_service_pb2.ExportTasksRequest, caller: Caller
+) -> TaskQuery:
+    """Which tasks to show, within the caller's sight. Invalid names all that is wrong; OwnerNotYours."""
     shown = Deleted.SHOWN if request.show_deleted else Deleted.HIDDEN
     return QueryDraft(
         owner_id=request.owner_id,

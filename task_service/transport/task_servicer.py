@@ -1,10 +1,14 @@
 """TaskService on the wire."""
 
+from collections.abc import AsyncIterator
+
+from google.api import httpbody_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
+from task_service.transport.downloads import csv_bodies
 from task_service.transport.queries import query_from_proto, sight_from_proto
 from task_service.transport.translate import (
     deletion_from_proto,
@@ -16,6 +20,7 @@ from task_service.transport.translate import (
     update_from_proto,
 )
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.usecases.export import ExportTasks
 from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, PurgeTask, UndeleteTask
 
@@ -29,6 +34,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         create_task: CreateTask,
         get_task: GetTask,
         list_tasks: ListTasks,
+        export_tasks: ExportTasks,
         update_task: UpdateTask,
         delete_task: DeleteTask,
         undelete_task: UndeleteTask,
@@ -44,6 +50,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self._create_task = create_task
         self._get_task = get_task
         self._list_tasks = list_tasks
+        self._export_tasks = export_tasks
         self._update_task = update_task
         self._delete_task = delete_task
         self._undelete_task = undelete_task
@@ -67,6 +74,13 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         return task_service_pb2.ListTasksResponse(
             tasks=map(task_to_proto, page.items), next_page_token=page.next_token, total_size=total
         )
+
+    async def ExportTasks(
+        self, request: task_service_pb2.ExportTasksRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        query = query_from_proto(request, current_caller())
+        async for body in csv_bodies(self._export_tasks(query)):
+            yield body
 
     async def DeleteTask(self, request: task_service_pb2.DeleteTaskRequest, context: Context) -> task_pb2.Task:
         task_id, once = parse_id(request.id, field="id"), once_from_proto(request)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 
-from google.api import httpbody_pb2
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
 
 from task_service.domain.errors import UnknownStatus
@@ -72,11 +71,6 @@ def row_error_to_proto(error: RowError) -> import_pb2.ImportError:
         code=error.code,
         message=error.message,
     )
-
-
-def csv_body(text: str) -> httpbody_pb2.HttpBody:
-    """A piece of a CSV file."""
-    return httpbody_pb2.HttpBody(content_type="text/csv; charset=utf-8", data=text.encode())
 
 
 def checkpoint_to_proto(checkpoint: Checkpoint) -> import_ingest_service_pb2.Checkpoint:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.kernel import Caller, Page, PageRequest, Unavailable
+from task_service.domain.csv_export import csv_template
 from task_service.domain.csv_header import ERRORS_COLUMN
 from task_service.domain.csv_text import csv_text
 from task_service.domain.import_errors import ImportEnded, ImportNotFound, ImportStillUploading
@@ -93,6 +94,14 @@ class DownloadImportErrors:
                 return
             yield csv_text([*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}"] for row in rows)
             after = rows[-1].record
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadImportTemplate:
+    """A CSV file to begin with."""
+
+    async def __call__(self) -> AsyncIterator[str]:
+        yield csv_template()
 
 
 @dataclass(frozen=True, slots=True)

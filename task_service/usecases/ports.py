@@ -104,6 +104,9 @@ class People(Protocol):
     async def named(self, usernames: Collection[str]) -> Mapping[str, UUID]:
         """The users of these names; a name that nobody has is left out."""
 
+    async def called(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """What these users, at most 1000, are called; who has no account any more is left out."""
+
 
 class Reading(Protocol):
     """A look at the data, without a transaction."""

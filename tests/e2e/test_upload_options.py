@@ -1,5 +1,7 @@
 """Files as offices write them, through REST, the worker and back."""
 
+import gzip
+
 ROWS = "Nummer;Vorgang;Fällig\r\n1;Übergabe für 5 €;2026-03-31\r\n2;;2026-04-01\r\n3;Käse 😀;morgen\r\n"
 MAPPING = "title:Vorgang,due_date:Fällig"
 
@@ -40,3 +42,32 @@ def test_a_cancelled_import_keeps_what_was_done_and_adds_nothing(stack, person):
     assert person.finished(person.upload("title\nNext\n")["id"])["state"] == "succeeded"
     counted = stack.sql("SELECT count(*) FROM tasks.tasks WHERE import_id = %s", queued["id"])
     assert counted == [(cancelled["rows_created"],)]
+
+
+def test_a_compressed_file_is_imported_and_one_that_does_not_say_so_is_refused_with_a_word_about_it(stack, person):
+    data = b"title\n" + b"A row\n" * 5000
+    headers = {"content-type": "text/csv", "content-encoding": "gzip"}
+    queued = person.http.post("/api/v1/imports", content=gzip.compress(data), headers=headers).json()
+    done = person.finished(queued["id"])
+    assert (done["state"], done["rows_created"], done["bytes_total"]) == ("succeeded", 5000, len(data))
+    for request in (
+        {"content": gzip.compress(data), "headers": {"content-type": "text/csv"}},
+        {"files": {"file": ("tasks.csv.gz", gzip.compress(data))}},
+    ):
+        refused = person.http.post("/api/v1/imports", **request)
+        (detail,) = refused.json()["error"]["details"]
+        assert (refused.status_code, detail["reason"]) == (400, "COMPRESSED_FILE")
+        assert "Content-Encoding: gzip" in detail["message"]
+
+
+def test_the_template_names_every_column_and_imports_as_it_is(stack, person):
+    template = person.http.get("/api/v1/imports:template")
+    assert template.headers["content-type"] == "text/csv; charset=utf-8"
+    assert template.headers["content-disposition"] == 'attachment; filename="template.csv"'
+    header, _, _ = template.text.partition("\r\n")
+    assert header == "title,description,status,priority,due_date,labels,external_id,assignee"
+    done = person.finished(person.upload(template.content)["id"])
+    assert (done["state"], done["rows_created"], done["rows_failed"], done["warnings"]) == ("succeeded", 1, 0, [])
+    exported = person.http.get("/api/v1/tasks:export")
+    assert exported.headers["content-disposition"] == 'attachment; filename="tasks.csv"'
+    assert exported.content == template.content

@@ -48,3 +48,30 @@ async def test_a_user_may_not_look_others_up(door):
         user_service_pb2.ResolveUserRequest(id=sonu.id), metadata=bearer((await door.login()).access_token)
     )
     assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED
+
+
+async def names(door, metadata, *ids: str) -> dict[str, str]:
+    request = user_service_pb2.BatchGetUserNamesRequest(ids=ids)
+    answer = await door.users.BatchGetUserNames(request, metadata=metadata)
+    return {user.id: user.username for user in answer.users}
+
+
+async def test_names_are_told_many_at_once_disabled_ones_too_and_nobodys_left_out(door, databases):
+    sonu, mina, dora = [await door.register(name) for name in ("Sonu", "mina", "dora")]
+    metadata = await reader(door)
+    with psycopg.connect(databases.administrator_url) as connection:
+        connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
+    await door.delete_me((await door.login("dora@example.com")).access_token)
+    nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
+    assert await names(door, metadata, sonu.id, mina.id, dora.id, nobody, sonu.id) == {sonu.id: "Sonu", mina.id: "mina"}
+    assert await names(door, metadata) == {}
+
+
+async def test_more_names_than_fit_and_ids_that_are_none_are_refused(door):
+    nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
+    metadata = await reader(door)
+    assert await names(door, metadata, *[nobody] * 1000) == {}
+    for ids, reason in (([nobody] * 1001, "TOO_MANY_IDS"), (["x"], "MALFORMED_ID"), ([""], "MISSING_FIELD")):
+        request = user_service_pb2.BatchGetUserNamesRequest(ids=ids)
+        status = await refused(door.users.BatchGetUserNames(request, metadata=metadata))
+        assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)

@@ -29,6 +29,22 @@ async def test_the_pieces_are_one_file_with_a_name(rest, services):
     assert services.requests["DownloadImportErrors"][0].import_id == "i1"
 
 
+async def test_tasks_are_exported_with_the_words_of_a_list(rest, services):
+    services.answers["ExportTasks"] = pieces(b"title\r\n", b"a\r\n")
+    answer = await rest.get("/api/v1/tasks:export?status=pending&labels_any=a&labels_any=b&order_by=due_date%20desc")
+    assert (answer.status_code, answer.content) == (200, b"title\r\na\r\n")
+    assert answer.headers["content-disposition"] == 'attachment; filename="tasks.csv"'
+    request = services.requests["ExportTasks"][0]
+    assert (len(request.status), request.labels_any, request.order_by) == (1, ["a", "b"], "due_date desc")
+
+
+@pytest.mark.parametrize("parameter", ["page_size=1", "page_token=x", "include_total=true"])
+async def test_an_export_has_no_pages(rest, services, parameter):
+    answer = await rest.get(f"/api/v1/tasks:export?{parameter}")
+    assert (answer.status_code, answer.json()["error"]["details"][0]["reason"]) == (400, "UNKNOWN_PARAMETER")
+    assert not services.got(answer)
+
+
 async def test_an_error_before_the_first_piece_is_an_ordinary_error(rest, services):
     async def reply(_request, context):
         await RichStatus(grpc.StatusCode.NOT_FOUND, "There is no such import.", "IMPORT_NOT_FOUND").abort(context)

@@ -89,6 +89,16 @@ async def test_what_create_refuses_is_a_row_error_of_the_same_code(system, worke
         assert (await refused(create(system, sonu, title="x", **fields)))[1] == code
 
 
+async def test_what_an_export_neutralised_is_looked_up_as_it_was(system, worker):
+    sonu, plus = await system.person("sonu"), await system.person("+plus")
+    await create(system, sonu, title="x", external_id="=A")
+    rows = ["x", "", "'=A", ""], ["y", "'-1,b", "'=B", "'+plus"]
+    found, (made,), errors = await imported(system, sonu, worker, *rows)
+    assert (found.rows_created, found.rows_failed) == (1, 1)
+    assert errors == [(2, "external_id", "EXTERNAL_ID_TAKEN", "'=A")]
+    assert (made.labels, made.external_id, made.assignee_id) == (["-1", "b"], "=B", plus.id)
+
+
 async def test_an_external_id_that_somebody_takes_meanwhile_costs_a_row_and_not_the_batch(system, worker):
     sonu = await system.person("sonu")
     queued = await upload(system, sonu, HEADER + b"x,,,\n" * 300)

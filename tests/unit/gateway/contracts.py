@@ -17,6 +17,7 @@ def service(
     public: bool = True,
     client_streaming: bool = False,
     field_type: int = _FIELD.TYPE_STRING,
+    file_name: str = "",
 ) -> ServiceDescriptor:
     """A service Odd with one rpc Do: {id: string, names: repeated string, part: Part, odd: of the given type}."""
     package = f"odd{next(_numbers)}"
@@ -41,6 +42,8 @@ def service(
         method.options.Extensions[annotations_pb2.http].CopyFrom(rule)
     if public:
         method.options.Extensions[options_pb2.access].public = True
+    if file_name:
+        method.options.Extensions[options_pb2.file_name] = file_name
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
     return pool.FindServiceByName(f"{package}.Odd")

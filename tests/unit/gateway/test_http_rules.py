@@ -67,6 +67,16 @@ def test_an_rpc_with_a_rule_and_no_access_option_stops_start_up():
         read_rpcs([service(HttpRule(get="/v1"), public=False)])
 
 
+def test_a_file_without_a_name_and_a_name_without_a_file_stop_start_up():
+    with pytest.raises(UnsupportedContract, match="a file and its name come together"):
+        read_rpcs([service(HttpRule(get="/v1"), file_name="odd.csv")])
+    assert {rpc.name: rpc.file_name for rpc in CONTRACT if rpc.is_download} == {
+        "DownloadImportErrors": "errors.csv",
+        "DownloadImportTemplate": "template.csv",
+        "ExportTasks": "tasks.csv",
+    }
+
+
 @pytest.mark.parametrize("field_type", [FieldDescriptorProto.TYPE_DOUBLE, FieldDescriptorProto.TYPE_BYTES])
 def test_a_field_that_the_dialect_has_no_word_for_stops_start_up(field_type):
     (rpc,) = read_rpcs([service(HttpRule(post="/v1", body="*"), field_type=field_type)])

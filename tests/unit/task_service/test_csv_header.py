@@ -1,5 +1,7 @@
 """The header line, in every encoding, dialect and mapping."""
 
+import gzip
+
 import pytest
 
 from chassis.kernel import Invalid
@@ -77,6 +79,8 @@ def test_a_delimiter_that_is_named_is_not_guessed():
         (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), import_errors.MappedColumnMissing),
         (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
         (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.NotCsv),
+        (lambda: scan(gzip.compress(b"title\n"), UploadOptions()), import_errors.CompressedFile),
+        (lambda: scan(gzip.compress(b"title\n"), UploadOptions(encoding="cp437")), import_errors.CompressedFile),
     ],
 )
 def test_what_can_not_be_meant_is_refused_before_any_row(refused, reason):

@@ -1,5 +1,6 @@
 """Who has an account is asked once in a while, not once a row."""
 
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from taskmanager.auth.v1 import user_pb2
@@ -21,6 +22,10 @@ class Accounts:
         self.asked.append(user_id or username)
         known = self.exists and (user_id == str(SONU) or username.lower() == "sonu")
         return user_pb2.User(id=str(SONU), username="sonu") if known else None
+
+    async def names(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        self.asked.append(" ".join(sorted(str(user_id) for user_id in user_ids)))
+        return {SONU: "sonu"} if self.exists and SONU in user_ids else {}
 
 
 async def test_somebody_who_was_found_is_remembered_for_a_while_and_then_asked_for_again():
@@ -53,3 +58,15 @@ async def test_only_so_many_are_remembered():
     for name in ("sonu", "Sonu", "sonu"):
         await known.named({name})
     assert accounts.asked == ["sonu", "Sonu", "sonu"]
+
+
+async def test_what_people_are_called_is_asked_once_in_a_while_and_only_for_those_who_are_not_known():
+    accounts, clock, nobody = Accounts(), [0.0], UUID(int=2)
+    known = RememberedPeople(accounts, now=lambda: clock[0])
+    assert await known.called({SONU, nobody}) == {SONU: "sonu"}
+    assert await known.called({SONU, nobody}) == {SONU: "sonu"}
+    assert await known.called({SONU}) == {SONU: "sonu"}
+    assert accounts.asked == [f"{SONU} {nobody}", str(nobody)]
+    clock[0] += people.REMEMBERED_SECONDS
+    accounts.exists = False
+    assert await known.called({SONU}) == {}

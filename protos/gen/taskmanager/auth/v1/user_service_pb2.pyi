@@ -450,6 +450,54 @@ class UserName(_message.Message):
 Global___UserName: _TypeAlias = UserName  # noqa: Y015
 
 @_typing.final
+class BatchGetUserNamesRequest(_message.Message):
+    """BatchGetUserNamesRequest names accounts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The accounts' ids, at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetUserNamesRequest: _TypeAlias = BatchGetUserNamesRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetUserNamesResponse(_message.Message):
+    """BatchGetUserNamesResponse is what those accounts are called."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def users(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserName]:
+        """Those that there are, in no order."""
+
+    def __init__(
+        self,
+        *,
+        users: _abc.Iterable[Global___UserName] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetUserNamesResponse: _TypeAlias = BatchGetUserNamesResponse  # noqa: Y015
+
+@_typing.final
 class UpdateUserRequest(_message.Message):
     """UpdateUserRequest carries what is to change."""
 

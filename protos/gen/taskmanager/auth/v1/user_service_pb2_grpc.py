@@ -72,6 +72,11 @@ class UserServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResolveUserRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
                 _registered_method=True)
+        self.BatchGetUserNames = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/BatchGetUserNames',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesResponse.FromString,
+                _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/taskmanager.auth.v1.UserService/ListUsers',
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersRequest.SerializeToString,
@@ -160,6 +165,14 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetUserNames(self, request, context):
+        """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
+        INVALID_ARGUMENT for more than 1000 ids, or one that is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListUsers(self, request, context):
         """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query.
         """
@@ -236,6 +249,11 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.ResolveUser,
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResolveUserRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_user__pb2.User.SerializeToString,
+            ),
+            'BatchGetUserNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetUserNames,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesResponse.SerializeToString,
             ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsers,
@@ -453,6 +471,33 @@ class UserService:
             '/taskmanager.auth.v1.UserService/ResolveUser',
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ResolveUserRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_user__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetUserNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/BatchGetUserNames',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

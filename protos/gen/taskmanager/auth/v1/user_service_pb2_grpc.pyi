@@ -63,6 +63,10 @@ class UserServiceStub:
     """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
     unless exactly one of the two is given.
     """
+    BatchGetUserNames: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUserNamesRequest, _user_service_pb2.BatchGetUserNamesResponse]
+    """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
+    INVALID_ARGUMENT for more than 1000 ids, or one that is none.
+    """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]
     """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
     GetUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]
@@ -113,6 +117,10 @@ class UserServiceAsyncStub(UserServiceStub):
     ResolveUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ResolveUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
     unless exactly one of the two is given.
+    """
+    BatchGetUserNames: _aio.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUserNamesRequest, _user_service_pb2.BatchGetUserNamesResponse]  # type: ignore[assignment]
+    """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
+    INVALID_ARGUMENT for more than 1000 ids, or one that is none.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
@@ -203,6 +211,16 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
         """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
         unless exactly one of the two is given.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetUserNames(
+        self,
+        request: _user_service_pb2.BatchGetUserNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.BatchGetUserNamesResponse, _abc.Awaitable[_user_service_pb2.BatchGetUserNamesResponse]]:
+        """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
+        INVALID_ARGUMENT for more than 1000 ids, or one that is none.
         """
 
     @_abc_1.abstractmethod

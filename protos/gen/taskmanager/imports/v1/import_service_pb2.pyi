@@ -321,6 +321,23 @@ class DownloadImportErrorsRequest(_message.Message):
 Global___DownloadImportErrorsRequest: _TypeAlias = DownloadImportErrorsRequest  # noqa: Y015
 
 @_typing.final
+class DownloadImportTemplateRequest(_message.Message):
+    """DownloadImportTemplateRequest has nothing to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadImportTemplateRequest: _TypeAlias = DownloadImportTemplateRequest  # noqa: Y015
+
+@_typing.final
 class CancelImportRequest(_message.Message):
     """CancelImportRequest names an import."""
 

@@ -67,6 +67,11 @@ class ImportServiceStub:
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportErrorsRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.DownloadImportTemplate = channel.unary_stream(
+                '/taskmanager.imports.v1.ImportService/DownloadImportTemplate',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportTemplateRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.CancelImport = channel.unary_unary(
                 '/taskmanager.imports.v1.ImportService/CancelImport',
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.CancelImportRequest.SerializeToString,
@@ -128,6 +133,14 @@ class ImportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadImportTemplate(self, request, context):
+        """Returns a CSV file to begin with: the header line with every column that an import reads, and a row that shows how
+        they are filled, which imports as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelImport(self, request, context):
         """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
         an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
@@ -168,6 +181,11 @@ def add_ImportServiceServicer_to_server(servicer, server):
             'DownloadImportErrors': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadImportErrors,
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportErrorsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'DownloadImportTemplate': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadImportTemplate,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportTemplateRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'CancelImport': grpc.unary_unary_rpc_method_handler(
@@ -338,6 +356,33 @@ class ImportService:
             target,
             '/taskmanager.imports.v1.ImportService/DownloadImportErrors',
             taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportErrorsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadImportTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/taskmanager.imports.v1.ImportService/DownloadImportTemplate',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.DownloadImportTemplateRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -58,6 +58,10 @@ class ImportServiceStub:
     behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
     spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
     """
+    DownloadImportTemplate: _grpc.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportTemplateRequest, _httpbody_pb2.HttpBody]
+    """Returns a CSV file to begin with: the header line with every column that an import reads, and a row that shows how
+    they are filled, which imports as it is.
+    """
     CancelImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]
     """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
     an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
@@ -91,6 +95,10 @@ class ImportServiceAsyncStub(ImportServiceStub):
     """Returns the rows that were wrong as a CSV file: the columns of the uploaded file, with the cells as they came, and
     behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
     spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
+    """
+    DownloadImportTemplate: _aio.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportTemplateRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns a CSV file to begin with: the header line with every column that an import reads, and a row that shows how
+    they are filled, which imports as it is.
     """
     CancelImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
@@ -158,6 +166,16 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns the rows that were wrong as a CSV file: the columns of the uploaded file, with the cells as they came, and
         behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
         spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadImportTemplate(
+        self,
+        request: _import_service_pb2.DownloadImportTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Returns a CSV file to begin with: the header line with every column that an import reads, and a row that shows how
+        they are filled, which imports as it is.
         """
 
     @_abc_1.abstractmethod

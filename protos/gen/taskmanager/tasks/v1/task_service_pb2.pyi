@@ -196,6 +196,116 @@ class ListTasksRequest(_message.Message):
 Global___ListTasksRequest: _TypeAlias = ListTasksRequest  # noqa: Y015
 
 @_typing.final
+class ExportTasksRequest(_message.Message):
+    """ExportTasksRequest says which tasks, with ListTasksRequest's words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    SHOW_DELETED_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    LABELS_ANY_FIELD_NUMBER: _builtins.int
+    LABELS_ALL_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_ID_FIELD_NUMBER: _builtins.int
+    DUE_BEFORE_FIELD_NUMBER: _builtins.int
+    DUE_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    UPDATED_BEFORE_FIELD_NUMBER: _builtins.int
+    UPDATED_AFTER_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    Q_FIELD_NUMBER: _builtins.int
+    ONLY_DELETED_FIELD_NUMBER: _builtins.int
+    owner_id: _builtins.str
+    """Whose tasks: empty for those that the caller owns or is assigned (for a service: everybody's), an id for those
+    that this user owns, "-" for everybody's. More than the caller's own takes a manager, an admin or a service.
+    """
+    import_id: _builtins.str
+    """Only tasks that this import made."""
+    show_deleted: _builtins.bool
+    """Deleted tasks too."""
+    order_by: _builtins.str
+    """created_at, updated_at, due_date (tasks without one last), priority (the least first) or title (regardless of
+    case), alone or with " asc" or " desc" behind it. Empty is "created_at desc". Ties are settled by id.
+    """
+    assignee_id: _builtins.str
+    """Only tasks that this user is assigned."""
+    due_before: _builtins.str
+    """Only tasks that are due before this day, YYYY-MM-DD."""
+    due_after: _builtins.str
+    """Only tasks that are due after this day, YYYY-MM-DD."""
+    overdue: _builtins.bool
+    """Only tasks that are pending or in progress and were due before today (UTC)."""
+    q: _builtins.str
+    """Only tasks in whose title or description all these words occur, regardless of case; at most 200 characters."""
+    only_deleted: _builtins.bool
+    """Only deleted tasks: the trash."""
+    @_builtins.property
+    def status(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.Task.Status.ValueType]:
+        """Only tasks in one of these states; all states where it is empty."""
+
+    @_builtins.property
+    def priority(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.Task.Priority.ValueType]:
+        """Only tasks of one of these priorities; all where it is empty."""
+
+    @_builtins.property
+    def labels_any(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only tasks with at least one of these labels."""
+
+    @_builtins.property
+    def labels_all(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only tasks with all of these labels."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks made before then."""
+
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks made after then."""
+
+    @_builtins.property
+    def updated_before(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks last changed before then."""
+
+    @_builtins.property
+    def updated_after(self) -> _timestamp_pb2.Timestamp:
+        """Only tasks last changed after then."""
+
+    def __init__(
+        self,
+        *,
+        status: _abc.Iterable[_task_pb2.Task.Status.ValueType] | None = ...,
+        owner_id: _builtins.str = ...,
+        import_id: _builtins.str = ...,
+        show_deleted: _builtins.bool = ...,
+        order_by: _builtins.str = ...,
+        priority: _abc.Iterable[_task_pb2.Task.Priority.ValueType] | None = ...,
+        labels_any: _abc.Iterable[_builtins.str] | None = ...,
+        labels_all: _abc.Iterable[_builtins.str] | None = ...,
+        assignee_id: _builtins.str = ...,
+        due_before: _builtins.str = ...,
+        due_after: _builtins.str = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        updated_before: _timestamp_pb2.Timestamp | None = ...,
+        updated_after: _timestamp_pb2.Timestamp | None = ...,
+        overdue: _builtins.bool = ...,
+        q: _builtins.str = ...,
+        only_deleted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "created_after", b"created_after", "created_before", b"created_before", "due_after", b"due_after", "due_before", b"due_before", "import_id", b"import_id", "labels_all", b"labels_all", "labels_any", b"labels_any", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportTasksRequest: _TypeAlias = ExportTasksRequest  # noqa: Y015
+
+@_typing.final
 class ListTasksResponse(_message.Message):
     """ListTasksResponse is a page of tasks."""
 

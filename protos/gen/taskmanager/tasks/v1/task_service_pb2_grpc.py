@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from taskmanager.tasks.v1 import task_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__pb2
 from taskmanager.tasks.v1 import task_service_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__service__pb2
 
@@ -50,6 +51,11 @@ class TaskServiceStub:
                 '/taskmanager.tasks.v1.TaskService/ListTasks',
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
+                _registered_method=True)
+        self.ExportTasks = channel.unary_stream(
+                '/taskmanager.tasks.v1.TaskService/ExportTasks',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ExportTasksRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
         self.GetTaskStats = channel.unary_unary(
                 '/taskmanager.tasks.v1.TaskService/GetTaskStats',
@@ -119,6 +125,17 @@ class TaskServiceServicer:
         service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
         names every parameter that is wrong, a page token that belongs to another caller or another query among them.
         PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportTasks(self, request, context):
+        """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
+        import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
+        whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
+        upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
+        stream ends with an error is not whole.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +226,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ListTasks,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'ExportTasks': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportTasks,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ExportTasksRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'GetTaskStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTaskStats,
@@ -333,6 +355,33 @@ class TaskService:
             '/taskmanager.tasks.v1.TaskService/ListTasks',
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/ExportTasks',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.ExportTasksRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 Working on tasks."""
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 from taskmanager.tasks.v1 import task_pb2 as _task_pb2
 from taskmanager.tasks.v1 import task_service_pb2 as _task_service_pb2
@@ -47,6 +48,13 @@ class TaskServiceStub:
     service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
     names every parameter that is wrong, a page token that belongs to another caller or another query among them.
     PERMISSION_DENIED when a user asks for another owner's tasks.
+    """
+    ExportTasks: _grpc.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]
+    """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
+    import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
+    whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
+    upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
+    stream ends with an error is not whole.
     """
     GetTaskStats: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]
     """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
@@ -103,6 +111,13 @@ class TaskServiceAsyncStub(TaskServiceStub):
     service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
     names every parameter that is wrong, a page token that belongs to another caller or another query among them.
     PERMISSION_DENIED when a user asks for another owner's tasks.
+    """
+    ExportTasks: _aio.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
+    import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
+    whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
+    upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
+    stream ends with an error is not whole.
     """
     GetTaskStats: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]  # type: ignore[assignment]
     """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
@@ -174,6 +189,19 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
         names every parameter that is wrong, a page token that belongs to another caller or another query among them.
         PERMISSION_DENIED when a user asks for another owner's tasks.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportTasks(
+        self,
+        request: _task_service_pb2.ExportTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
+        import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
+        whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
+        upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
+        stream ends with an error is not whole.
         """
 
     @_abc_1.abstractmethod
