@@ -35,11 +35,16 @@ def migrate(settings: MigrationSettings, *, schema: str, migrations: Path) -> No
             app_url=settings.database_url.get_secret_value(),
             schema=schema,
         )
+    upgrade(owner_url, schema=schema, migrations=migrations)
+
+
+def upgrade(owner_url: str, *, schema: str, migrations: Path, revision: str = "head") -> None:
+    """Brings the schema to a revision. Does nothing where it is there already."""
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes["owner_url"] = owner_url
     config.attributes["schema"] = schema
-    alembic.command.upgrade(config, "head")
+    alembic.command.upgrade(config, revision)
 
 
 def run_in_environment(metadata: MetaData) -> None:

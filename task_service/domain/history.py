@@ -20,12 +20,18 @@ class Action(StrEnum):
     PURGED = "purged"
 
 
+FREE_TEXT = frozenset({"title", "description", "labels", "external_id"})
+"""The fields that hold what people write, which may have to be erased one day, in history too."""
+
+
 class Change(NamedTuple):
     """One field's old and new value, empty for none."""
 
     field: str
     old: str
     new: str
+    erased: bool = False
+    """Both values were erased, and are empty therefore."""
 
 
 class TaskEvent(NamedTuple):

@@ -1,6 +1,11 @@
-"""History in Postgres."""
+"""History in Postgres.
 
+An event's free text stands beside its other values, with a salt, and can be erased; the event keeps their digest.
+"""
+
+import hashlib
 import json
+import os
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -10,15 +15,21 @@ from sqlalchemy import bindparam, insert, select
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel import Page, PageRequest
-from task_service.domain.history import Action, Change, TaskEvent
+from task_service.domain.history import FREE_TEXT, Action, Change, TaskEvent
 from task_service.persistence.tables import task_events
 
-COLUMNS = [task_events.c[name] for name in TaskEvent._fields]
+SALT_BYTES = 16
+
+COLUMNS = [task_events.c[name] for name in (*TaskEvent._fields, "free_text")]
+"""What `event_of` takes."""
+
+STORED = (*TaskEvent._fields, "free_text", "salt", "free_text_digest")
+"""What `row_of` makes."""
 
 # Made once: json.dumps makes one for every call that has options.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_RECORD = Statement(insert(task_events), columns=TaskEvent._fields)
+_RECORD = Statement(insert(task_events), columns=STORED)
 
 
 @cache
@@ -29,13 +40,15 @@ def _of_task(*, after: bool) -> Statement:
     return Statement(query.order_by(task_events.c.id).limit(bindparam("most")))
 
 
-def row_of(event: TaskEvent) -> tuple[Any, ...]:
-    """An event as the table holds it, in the order of its columns."""
-    return (*event[:-1], changes_to_json(event.changes))
-
-
-def changes_to_json(changes: tuple[Change, ...]) -> str:
-    return _encode({field: (old, new) for field, old, new in changes})
+def row_of(event: TaskEvent, salt: bytes) -> tuple[Any, ...]:
+    """An event as the table holds it, in the order of STORED; `salt` is SALT_BYTES of chance."""
+    values = {change.field: (change.old, change.new) for change in event.changes}
+    free = {field: pair for field, pair in values.items() if field in FREE_TEXT}
+    changes = _encode({field: None if field in free else pair for field, pair in values.items()})
+    if not free:
+        return (*event[:-1], changes, None, None, None)
+    text = _encode(free)
+    return (*event[:-1], changes, text, salt, hashlib.sha256(salt + text.encode()).digest())
 
 
 class SqlHistory:
@@ -45,7 +58,7 @@ class SqlHistory:
         self._connection = connection
 
     async def record(self, event: TaskEvent) -> None:
-        await _RECORD.run(self._connection, **dict(zip(TaskEvent._fields, row_of(event), strict=True)))
+        await _RECORD.run(self._connection, **dict(zip(STORED, row_of(event, os.urandom(SALT_BYTES)), strict=True)))
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         after = request.after_id
@@ -56,6 +69,13 @@ class SqlHistory:
 
 
 def event_of(row: tuple[Any, ...]) -> TaskEvent:
-    event = TaskEvent._make(row)
-    changes = tuple(Change(field, old, new) for field, (old, new) in row[-1].items())
+    """The event in a row of COLUMNS."""
+    *values, text = row
+    event = TaskEvent._make(values)
+    free = json.loads(text) if text is not None else {}
+    changes = tuple(_change(field, pair or free.get(field)) for field, pair in values[-1].items())
     return event._replace(action=Action(event.action), changes=changes)
+
+
+def _change(field: str, pair: tuple[str, str] | None) -> Change:
+    return Change(field, *pair) if pair is not None else Change(field, "", "", erased=True)

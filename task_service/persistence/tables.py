@@ -55,7 +55,11 @@ task_events = Table(
     Column("actor_role", Text, nullable=False),
     Column("occurred_at", TIME, nullable=False),
     Column("request_id", Text, nullable=False),
-    Column("changes", JSONB, nullable=False),  # {field: [old, new]}
+    Column("changes", JSONB, nullable=False),  # {field: [old, new]}; {field: null} where the values are free text
+    # The free text can be erased, by the schema's owner: text and salt become NULL, the digest of both stays.
+    Column("free_text", Text),  # JSON, {field: [old, new]}; as text, for it is these characters that were hashed
+    Column("salt", LargeBinary),  # 16 random bytes, so that nobody finds out by guessing what an erased text was
+    Column("free_text_digest", LargeBinary),  # sha256 of the salt and the text in UTF-8; NULL where there is no text
     Column("xid", Text, nullable=False),  # xid8, which the database fills in: the transaction that wrote the row
 )
 

@@ -165,5 +165,5 @@ def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
         actor_role=_ACTOR_ROLE.Value(f"ACTOR_ROLE_{event.actor_role.upper()}"),
         occurred_at=timestamp(event.occurred_at),
         request_id=event.request_id,
-        changes=[history_service_pb2.TaskEvent.Change(field=f, old=old, new=new) for f, old, new in event.changes],
+        changes=[history_service_pb2.TaskEvent.Change(**change._asdict()) for change in event.changes],
     )

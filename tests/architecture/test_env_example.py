@@ -11,6 +11,7 @@ from auth_service.commands.migrate import AuthMigrationSettings
 from auth_service.settings import AuthSettings
 from gateway.settings import GatewaySettings
 from import_worker.settings import ImportWorkerSettings
+from task_service.commands.erase import EraseSettings
 from task_service.commands.migrate import TasksMigrationSettings
 from task_service.settings import TasksSettings
 
@@ -21,6 +22,7 @@ SETTINGS = (
     BootstrapSettings,
     TasksSettings,
     TasksMigrationSettings,
+    EraseSettings,
     ImportWorkerSettings,
     GatewaySettings,
 )

@@ -23,6 +23,8 @@ REFUSED = {
         "SELECT 1 FROM auth.signing_keys",
         "INSERT INTO auth.revocations (session_id, expires_at) VALUES (gen_random_uuid(), now())",
         "UPDATE tasks.task_events SET action = 'created'",
+        "UPDATE tasks.task_events SET free_text = NULL, salt = NULL",
+        "INSERT INTO tasks.task_events (xid) VALUES ('1')",
         "DELETE FROM tasks.task_events",
         "TRUNCATE tasks.task_events",
     ],

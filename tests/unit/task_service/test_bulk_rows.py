@@ -1,5 +1,6 @@
 """The quick way that an import's rows take makes exactly what the way of every other task makes."""
 
+import hashlib
 import json
 from typing import Any
 from uuid import UUID
@@ -9,13 +10,13 @@ from hypothesis import strategies as st
 
 from chassis.kernel import Invalid
 from task_service.domain.csv_text import plain
-from task_service.domain.history import Actor, TaskEvent, created
+from task_service.domain.history import FREE_TEXT, Actor, created
 from task_service.domain.imports import Checkpoint, IngestContext
 from task_service.domain.rows import Batch, Known, take
 from task_service.domain.task import TaskDraft, Values, new_task
 from task_service.domain.values import Priority, Status
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, copy_text
-from task_service.persistence.history import row_of
+from task_service.persistence.history import SALT_BYTES, STORED, row_of
 
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
 CONTEXT = IngestContext(UUID(int=1), UUID(int=2), Actor(UUID(int=3), "user", "request\\1"), FIELDS)
@@ -91,6 +92,17 @@ def read(text: str, columns: tuple[str, ...]) -> dict[str, str | None]:
     return dict(zip(columns, map(unescaped, text[:-1].split("\t")), strict=True))
 
 
+def as_copied(cell: object) -> str | None:
+    """A value of a row as COPY writes it."""
+    match cell:
+        case None:
+            return None
+        case bytes():
+            return f"\\x{cell.hex()}"
+        case _:
+            return str(cell)
+
+
 def test_an_external_id_that_a_live_task_or_an_earlier_row_has_is_refused():
     def row(external_id: str) -> tuple[str, ...]:
         return ("x", "", "", "", "", "", external_id, "")
@@ -121,6 +133,20 @@ def test_what_is_copied_is_what_is_inserted_for_any_other_task(accepted):
             name: None if cell is None else str(cell) for name, cell in task._asdict().items() if name != "labels"
         }
         assert task_row == expected
-        stored = dict(zip(TaskEvent._fields, row_of(event), strict=True))
+        salt = bytes.fromhex((event_row["salt"] or "").removeprefix("\\x"))
+        stored = dict(zip(STORED, row_of(event, salt), strict=True))
         assert json.loads(event_row.pop("changes") or "") == json.loads(stored.pop("changes"))
-        assert event_row == {name: None if cell is None else str(cell) for name, cell in stored.items()}
+        assert event_row == {name: as_copied(cell) for name, cell in stored.items()}
+
+
+@given(st.lists(VALUES, min_size=2, max_size=3))
+def test_each_event_of_a_batch_holds_its_free_text_apart_under_a_salt_of_its_own(accepted):
+    rows = [read(line + "\n", EVENT_COLUMNS) for line in copy_text(CONTEXT, accepted).events.split("\n")[:-1]]
+    for row, given_values in zip(rows, accepted, strict=True):
+        changes, text = json.loads(row["changes"] or ""), row["free_text"] or ""
+        assert json.loads(text)["title"] == ["", given_values.title]
+        assert set(json.loads(text)) == {field for field, pair in changes.items() if pair is None}
+        assert set(json.loads(text)) == FREE_TEXT & set(changes)
+        salt, digest = [bytes.fromhex((row[name] or "").removeprefix("\\x")) for name in ("salt", "free_text_digest")]
+        assert (len(salt), hashlib.sha256(salt + text.encode()).digest()) == (SALT_BYTES, digest)
+    assert len({row["salt"] for row in rows}) == len(rows)

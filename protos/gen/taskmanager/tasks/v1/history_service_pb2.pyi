@@ -105,22 +105,28 @@ class TaskEvent(_message.Message):
         FIELD_FIELD_NUMBER: _builtins.int
         OLD_FIELD_NUMBER: _builtins.int
         NEW_FIELD_NUMBER: _builtins.int
+        ERASED_FIELD_NUMBER: _builtins.int
         field: _builtins.str
         """The field, named as in Task."""
         old: _builtins.str
         """What it was; empty when it had no value."""
         new: _builtins.str
         """What it became; empty when it has no value."""
+        erased: _builtins.bool
+        """Whether both were erased, which an operator can do to what people wrote: they are empty then, and that the field
+        changed is all that is left.
+        """
         def __init__(
             self,
             *,
             field: _builtins.str = ...,
             old: _builtins.str = ...,
             new: _builtins.str = ...,
+            erased: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "new", b"new", "old", b"old"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["erased", b"erased", "field", b"field", "new", b"new", "old", b"old"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,33 @@
+"""The commands of task_service, run as an operator runs them."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def command(databases):
+    """Runs a command to its end; answers its exit status, stdout and stderr."""
+    own = {
+        "TASKS_DATABASE_URL": databases.tasks_url,
+        "TASKS_OWNER_DATABASE_URL": databases.url("tasks_owner"),
+    }
+
+    async def run(name, *arguments, **environment):
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("TASKS_")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            f"task_service.commands.{name}",
+            *arguments,
+            env={**inherited, **own, **environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    return run

@@ -1,0 +1,52 @@
+"""What was stored before a migration is what it was afterwards."""
+
+import hashlib
+import json
+
+import pytest
+
+from chassis.database.migrate import upgrade
+from chassis.database.provision import provision
+from chassis.testing.databases import temporary_database
+from task_service.commands.migrate import MIGRATIONS, SCHEMA
+from tests.conftest import Databases
+
+
+@pytest.fixture
+def before(postgres):
+    """A database as it was before free text stood apart."""
+    with temporary_database(postgres) as url:
+        databases = Databases(url)
+        owner_url = databases.url("tasks_owner")
+        provision(administrator_url=url, owner_url=owner_url, app_url=databases.tasks_url, schema=SCHEMA)
+        upgrade(owner_url, schema=SCHEMA, migrations=MIGRATIONS, revision="0003")
+        yield databases
+
+
+async def test_history_from_before_free_text_stood_apart_keeps_every_value(before):
+    told = [
+        {"title": ["", 'Café \\ "x"\n'], "status": ["", "pending"], "labels": ["", "a,b"]},
+        {"status": ["pending", "completed"]},
+        {},
+    ]
+    for changes in told:
+        await before.execute(
+            "INSERT INTO tasks.task_events"
+            " (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes) VALUES"
+            " (uuidv7(), uuidv7(), uuidv7(), 'updated', uuidv7(), 'user', now(), 'r', '"
+            + json.dumps(changes).replace("'", "''")
+            + "')"
+        )
+    order = await before.execute("SELECT id, xid FROM tasks.task_events ORDER BY xid, id")
+    upgrade(before.url("tasks_owner"), schema=SCHEMA, migrations=MIGRATIONS)
+    rows = await before.execute(
+        "SELECT changes, free_text, salt, free_text_digest FROM tasks.task_events ORDER BY xid, id"
+    )
+    found = [{**changes, **json.loads(text or "{}")} for changes, text, *_ in rows]
+    assert found == told
+    assert [text is None for _, text, *_ in rows] == [False, True, True]
+    _, text, salt, digest = rows[0]
+    assert set(json.loads(text)) == {"title", "labels"}
+    assert (len(salt), hashlib.sha256(salt + text.encode()).digest()) == (16, digest)
+    assert rows[1][2:] == rows[2][2:] == (None, None)
+    assert await before.execute("SELECT id, xid FROM tasks.task_events ORDER BY xid, id") == order
