@@ -5,14 +5,9 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.test_imports import END, FILE, Worker, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
 
 ROWS = ["Buy milk", "", ""], ["", "", ""], ["Call mum", "", "completed"]
-
-
-@pytest.fixture
-async def worker(system):
-    return Worker(system, await system.service("imports:ingest"))
 
 
 async def tasks_of(system, person, import_id: str) -> list[task_pb2.Task]:
