@@ -30,7 +30,7 @@ from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1
 from taskmanager.tasks.v1 import task_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"\xe9\x01\n\rUploadOptions\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nmax_errors\x18\x04 \x01(\x03\x12\x10\n\x08\x65ncoding\x18\x05 \x01(\t\x12\x11\n\tdelimiter\x18\x06 \x01(\t\x12\x0f\n\x07mapping\x18\x07 \x01(\t\x12\x17\n\x0f\x61llow_same_file\x18\x08 \x01(\x08\x12\x39\n\x0e\x64\x65\x66\x61ult_status\x18\t \x01(\x0e\x32!.taskmanager.tasks.v1.Task.Status\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xff\t\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xbc\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"W\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"\x9b\x02\n\rUploadOptions\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nmax_errors\x18\x04 \x01(\x03\x12\x10\n\x08\x65ncoding\x18\x05 \x01(\t\x12\x11\n\tdelimiter\x18\x06 \x01(\t\x12\x0f\n\x07mapping\x18\x07 \x01(\t\x12\x17\n\x0f\x61llow_same_file\x18\x08 \x01(\x08\x12\x39\n\x0e\x64\x65\x66\x61ult_status\x18\t \x01(\x0e\x32!.taskmanager.tasks.v1.Task.Status\x12\x18\n\x10\x64\x65\x66\x61ult_assignee\x18\n \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_labels\x18\x0b \x01(\t\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\'\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xff\t\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xbc\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"W\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,25 +64,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADIMPORTREQUEST']._serialized_start=270
   _globals['_UPLOADIMPORTREQUEST']._serialized_end=433
   _globals['_UPLOADOPTIONS']._serialized_start=436
-  _globals['_UPLOADOPTIONS']._serialized_end=669
-  _globals['_UPLOADFINISH']._serialized_start=671
-  _globals['_UPLOADFINISH']._serialized_end=699
-  _globals['_GETIMPORTREQUEST']._serialized_start=701
-  _globals['_GETIMPORTREQUEST']._serialized_end=737
-  _globals['_LISTIMPORTSREQUEST']._serialized_start=739
-  _globals['_LISTIMPORTSREQUEST']._serialized_end=816
-  _globals['_LISTIMPORTSRESPONSE']._serialized_start=818
-  _globals['_LISTIMPORTSRESPONSE']._serialized_end=913
-  _globals['_WATCHIMPORTREQUEST']._serialized_start=915
-  _globals['_WATCHIMPORTREQUEST']._serialized_end=953
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=955
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=1044
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=1046
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=1150
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=1152
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=1206
-  _globals['_CANCELIMPORTREQUEST']._serialized_start=1208
-  _globals['_CANCELIMPORTREQUEST']._serialized_end=1247
-  _globals['_IMPORTSERVICE']._serialized_start=1250
-  _globals['_IMPORTSERVICE']._serialized_end=2529
+  _globals['_UPLOADOPTIONS']._serialized_end=719
+  _globals['_UPLOADFINISH']._serialized_start=721
+  _globals['_UPLOADFINISH']._serialized_end=749
+  _globals['_GETIMPORTREQUEST']._serialized_start=751
+  _globals['_GETIMPORTREQUEST']._serialized_end=787
+  _globals['_LISTIMPORTSREQUEST']._serialized_start=789
+  _globals['_LISTIMPORTSREQUEST']._serialized_end=866
+  _globals['_LISTIMPORTSRESPONSE']._serialized_start=868
+  _globals['_LISTIMPORTSRESPONSE']._serialized_end=963
+  _globals['_WATCHIMPORTREQUEST']._serialized_start=965
+  _globals['_WATCHIMPORTREQUEST']._serialized_end=1003
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=1005
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=1094
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=1096
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=1200
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=1202
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=1256
+  _globals['_CANCELIMPORTREQUEST']._serialized_start=1258
+  _globals['_CANCELIMPORTREQUEST']._serialized_end=1297
+  _globals['_IMPORTSERVICE']._serialized_start=1300
+  _globals['_IMPORTSERVICE']._serialized_end=2579
 # @@protoc_insertion_point(module_scope)
