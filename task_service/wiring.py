@@ -156,6 +156,7 @@ class Wiring:
             upload_import=UploadImport(
                 begin=self._begin,
                 read=self._read,
+                people=self._people,
                 store=self._store,
                 now=_now,
                 new_id=uuid7,

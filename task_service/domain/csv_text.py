@@ -22,6 +22,11 @@ def neutralised(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
+def split_labels(cell: str) -> tuple[str, ...]:
+    """The labels of a cell, which commas separate. Blank ones are none."""
+    return tuple(label for label in cell.split(",") if label and not label.isspace())
+
+
 def plain(cell: str) -> str:
     """What was neutralised as it was before."""
     return cell[1:] if cell.startswith("'") and _MARKED.match(cell) else cell

@@ -118,6 +118,14 @@ class Import:
         return caller.sees_everything or self.owner_id == caller.id
 
 
+class Defaults(NamedTuple):
+    """What a new task has whose cell is empty, or missing."""
+
+    status: str = ""
+    assignee_id: UUID | None = None
+    labels: Sequence[str] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewImport:
     """An upload that begins."""
@@ -129,7 +137,7 @@ class NewImport:
     created_at: datetime
     validate_only: bool
     max_errors: int
-    default_status: str
+    defaults: Defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +165,7 @@ class IngestContext(NamedTuple):
     encoding: str = "utf-8"
     validate_only: bool = False
     max_errors: int = 0
-    default_status: str = ""
+    defaults: Defaults = Defaults()
 
 
 class RowError(NamedTuple):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Invalid, refuse
-from task_service.domain.csv_text import plain
+from task_service.domain.csv_text import plain, split_labels
 from task_service.domain.errors import ExternalIdTaken, UnknownAssignee
 from task_service.domain.import_errors import TooManyCells, UndecodableBytes
-from task_service.domain.imports import Checkpoint, FailedRow, IngestContext, RowError
+from task_service.domain.imports import Checkpoint, Defaults, FailedRow, IngestContext, RowError
 from task_service.domain.task import TaskDraft, Values
 from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status
 
@@ -68,19 +68,21 @@ def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
 def take(batch: Batch, context: IngestContext, known: Known) -> Outcome:
     """Judges every row."""
     columns = _Columns(context.fields, batch.cells)
-    statuses = {**_STATUSES, "": Status(context.default_status or Status.PENDING)}
+    defaults = context.defaults
+    statuses = {**_STATUSES, "": Status(defaults.status or Status.PENDING)}
+    rest = (tuple(defaults.labels), "", defaults.assignee_id)
     dates: dict[str, date] = {}
     taken = set(known.external_ids)
     accepted: list[Values] = []
     failed: list[FailedRow] = []
     for number, (cells, rarer) in enumerate(columns.drafts()):
-        if number not in batch.defects and not any(rarer) and (values := _plainly_right(*cells, statuses, dates)):
+        if number not in batch.defects and not any(rarer) and (values := _plainly_right(*cells, statuses, dates, rest)):
             accepted.append(values)
             continue
         try:
             if number in batch.defects:
                 refuse([_error_of(defect, context) for defect in batch.defects[number]])
-            values = _draft(cells, rarer, context.default_status, known.assignees).checked()
+            values = _draft(cells, rarer, defaults, known.assignees).checked()
             if values.external_id in taken:
                 raise ExternalIdTaken
         except Invalid as error:
@@ -101,6 +103,7 @@ def _plainly_right(
     due_date: str,
     statuses: Mapping[str, Status],
     dates: dict[str, date],
+    rest: tuple[tuple[str, ...], str, UUID | None],
 ) -> Values | None:
     """The values of a row that is as nearly every row is; None for one that takes the whole rules to judge.
 
@@ -121,7 +124,7 @@ def _plainly_right(
         and (known_priority := _PRIORITIES.get(priority))
     ):
         due = dates[due_date] if due_date else None
-        return Values(title, description, known_status, known_priority, due, (), "", None)
+        return Values(title, description, known_status, known_priority, due, *rest)
     return None
 
 
@@ -140,22 +143,23 @@ Cells = tuple[str, str, str, str, str]
 Rarer = tuple[str, str, str]
 
 
-def _draft(cells: Cells, rarer: Rarer, default_status: str, assignees: Mapping[str, UUID]) -> TaskDraft:
+def _draft(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[str, UUID]) -> TaskDraft:
     """What a row says, for the rules to judge. UnknownAssignee for the name of nobody."""
     title, description, status, priority, due_date = cells
     labels, external_id, assignee = rarer
     name = plain(assignee).strip()
     if name and name not in assignees:
         raise UnknownAssignee(field="assignee")
+    assignee_id = assignees[name] if name else defaults.assignee_id
     return TaskDraft(
         plain(title),
         plain(description),
-        status.strip() or default_status,
+        status.strip() or defaults.status,
         priority,
         due_date,
         plain(external_id),
-        str(assignees[name]) if name else "",
-        tuple(label for label in plain(labels).split(",") if label and not label.isspace()),
+        str(assignee_id or ""),
+        split_labels(plain(labels)) or tuple(defaults.labels),
     )
 
 

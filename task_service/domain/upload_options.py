@@ -4,6 +4,8 @@ import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chassis.kernel import Invalid, refuse
+from task_service.domain.csv_text import split_labels
 from task_service.domain.import_errors import (
     MalformedMapping,
     NegativeMaxErrors,
@@ -12,7 +14,7 @@ from task_service.domain.import_errors import (
     UnknownMappedField,
 )
 from task_service.domain.task import Values
-from task_service.domain.values import fold
+from task_service.domain.values import fold, labels
 
 DELIMITERS = ",;\t|"
 TAB = "tab"
@@ -42,6 +44,9 @@ class UploadOptions:
     validate_only: bool = False
     max_errors: int = 0
     default_status: str = ""
+    default_assignee: str = ""
+    """A username."""
+    default_labels: tuple[str, ...] = ()
     allow_same_file: bool = False
 
 
@@ -91,3 +96,11 @@ def read_max_errors(number: int) -> int:
     if number < 0:
         raise NegativeMaxErrors
     return number
+
+
+def read_labels(text: str) -> tuple[str, ...]:
+    """Labels as a cell has them, separated by commas; blank ones are none. InvalidTask."""
+    wrong: list[Invalid] = []
+    found = labels(split_labels(text), wrong, field="default_labels")
+    refuse(wrong)
+    return found

@@ -53,6 +53,8 @@ _NEW = (
     "validate_only",
     "max_errors",
     "default_status",
+    "default_assignee_id",
+    "default_labels",
 )
 
 _ADD = Statement(insert(imports), columns=_NEW)
@@ -162,7 +164,8 @@ class SqlImports:
         self._connection = connection
 
     async def add(self, new: NewImport) -> None:
-        options = (new.validate_only, new.max_errors, new.default_status)
+        status, assignee_id, labels = new.defaults
+        options = (new.validate_only, new.max_errors, status, assignee_id, list(labels))
         row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
         await _ADD.run(self._connection, **dict(zip(_NEW, row, strict=True)))
 

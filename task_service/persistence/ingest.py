@@ -13,7 +13,7 @@ from chassis.database.unit_of_work import constraints
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import BatchOutOfPlace, LeaseLost
-from task_service.domain.imports import Checkpoint, FailedRow, Failure, IngestContext, Lease, Room, State
+from task_service.domain.imports import Checkpoint, Defaults, FailedRow, Failure, IngestContext, Lease, Room, State
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
 from task_service.usecases.import_ports import Advanced, PreparedBatch, StoredUpload
@@ -57,7 +57,7 @@ _CHECKPOINT = Statement(
     text(f"""
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
     RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields,
-        encoding, validate_only, max_errors, default_status
+        encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE = Statement(
@@ -162,9 +162,11 @@ class SqlIngest:
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
-        owner_id, actor_id, actor_role, request_id, fields, *options = row[3:]
+        owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *defaults = row[3:]
         actor = Actor(actor_id, actor_role, request_id)
-        return checkpoint, IngestContext(import_id, owner_id, actor, tuple(fields), *options)
+        return checkpoint, IngestContext(
+            import_id, owner_id, actor, tuple(fields), encoding, validate_only, max_errors, Defaults._make(defaults)
+        )
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
         records, others_wait, rows_failed, kept_rows, kept_size = await self._held(

@@ -89,6 +89,8 @@ imports = Table(
     Column("validate_only", Boolean, nullable=False),
     Column("max_errors", BigInteger, nullable=False),
     Column("default_status", Text, nullable=False),
+    Column("default_assignee_id", Uuid),
+    Column("default_labels", ARRAY(Text), nullable=False),
     # Known once the upload has finished.
     Column("bytes_total", BigInteger, nullable=False),
     Column("sha256", LargeBinary),

@@ -12,6 +12,7 @@ from task_service.domain.upload_options import (
     UploadOptions,
     read_delimiter,
     read_encoding,
+    read_labels,
     read_mapping,
     read_max_errors,
 )
@@ -32,6 +33,8 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
         validate_only=options.validate_only,
         max_errors=read_max_errors(options.max_errors),
         default_status=status,
+        default_assignee=options.default_assignee.strip(),
+        default_labels=read_labels(options.default_labels),
         allow_same_file=options.allow_same_file,
     )
 

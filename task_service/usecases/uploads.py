@@ -10,6 +10,7 @@ from uuid import UUID
 
 from chassis.kernel import Caller, Clock, NewId, Unavailable
 from task_service.domain.csv_header import Header, HeaderScan
+from task_service.domain.errors import UnknownAssignee
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import (
     EmptyFile,
@@ -20,11 +21,11 @@ from task_service.domain.import_errors import (
     SizeMismatch,
     UploadIncomplete,
 )
-from task_service.domain.imports import LONGEST_FILE_NAME, Import, NewImport
+from task_service.domain.imports import LONGEST_FILE_NAME, Defaults, Import, NewImport
 from task_service.domain.task import owner_for
 from task_service.domain.upload_options import UploadOptions
 from task_service.usecases.import_ports import ObjectStore, StoredUpload
-from task_service.usecases.ports import Reading, UnitOfWork
+from task_service.usecases.ports import People, Reading, UnitOfWork
 
 
 class UploadRequest(NamedTuple):
@@ -56,6 +57,7 @@ class UploadImport:
 
     begin: Callable[[], UnitOfWork]
     read: Callable[[], Reading]
+    people: People
     store: ObjectStore
     now: Clock
     new_id: NewId
@@ -73,7 +75,7 @@ class UploadImport:
             created_at=self.now(),
             validate_only=request.options.validate_only,
             max_errors=request.options.max_errors,
-            default_status=request.options.default_status,
+            defaults=await self._defaults(request.options),
         )
         try:
             # Within: a call that is cut off while the row commits leaves it behind otherwise.
@@ -102,6 +104,13 @@ class UploadImport:
         if found is None:
             raise ImportNotFound
         return found
+
+    async def _defaults(self, options: UploadOptions) -> Defaults:
+        name = options.default_assignee
+        found = await self.people.named({name}) if name else {}
+        if name not in found and name:
+            raise UnknownAssignee(field="default_assignee")
+        return Defaults(options.default_status, found.get(name), options.default_labels)
 
 
 async def forget_upload(begin: Callable[[], UnitOfWork], store: ObjectStore, import_id: UUID) -> bool:

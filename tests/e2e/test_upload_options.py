@@ -21,6 +21,18 @@ def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_co
     assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
 
 
+def test_tasks_get_the_defaults_that_the_upload_names(stack, person):
+    me = person.http.get("/api/v1/me").json()["username"]
+    person.finished(person.upload("title\nBuy milk\n", default_assignee=me, default_labels="home,shop")["id"])
+    (task,) = person.http.get("/api/tasks").json()["tasks"]
+    assert (task["assignee_id"], task["labels"]) == (person.id, ["home", "shop"])
+    refused = person.http.post(
+        "/api/v1/imports", files={"file": ("a.csv", "title\nx\n")}, params={"default_assignee": "nobody"}
+    )
+    assert refused.status_code == 400
+    assert refused.json()["error"]["details"][0]["field"] == "default_assignee"
+
+
 def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
     data = ROWS.replace("€", "Euro").replace("😀", "!").encode("windows-1252")
     tried = person.finished(person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"])

@@ -1,10 +1,12 @@
-"""The commands of task_service, run as an operator runs them."""
+"""What the tests of task_service share."""
 
 import asyncio
 import os
 import sys
 
 import pytest
+
+from tests.integration.task_service.import_calls import Worker
 
 
 @pytest.fixture
@@ -31,3 +33,8 @@ def command(databases):
         return process.returncode, out.decode(), err.decode()
 
     return run
+
+
+@pytest.fixture
+async def worker(system):
+    return Worker(system, await system.service("imports:ingest"))

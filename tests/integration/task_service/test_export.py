@@ -15,7 +15,7 @@ from chassis.metrics import RPC_HANDLED, RPC_IN_FLIGHT
 from task_service.domain.upload_options import COLUMNS
 from task_service.transport.downloads import PIECE_BYTES
 from tests.integration.task_service.calls import create, delete, refused
-from tests.integration.task_service.test_imports import Worker, batch, upload
+from tests.integration.task_service.import_calls import Worker, batch, upload
 
 METHOD = "/taskmanager.tasks.v1.TaskService/ExportTasks"
 Status, Priority = task_pb2.Task.Status, task_pb2.Task.Priority

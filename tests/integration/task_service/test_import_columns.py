@@ -2,19 +2,13 @@
 
 import asyncio
 
-import pytest
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from tests.integration.task_service.calls import create, refused
-from tests.integration.task_service.test_imports import END, Worker, batch, get, upload
+from tests.integration.task_service.import_calls import END, batch, get, upload
 
 HEADER = b"title,labels,external_id,assignee\n"
-
-
-@pytest.fixture
-async def worker(system):
-    return Worker(system, await system.service("imports:ingest"))
 
 
 async def imported(system, person, worker, *rows: list[str]):

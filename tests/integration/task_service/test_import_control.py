@@ -4,18 +4,12 @@ import csv
 import io
 
 import grpc
-import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from task_service.domain.imports import MOST_FAILED_ROWS
-from tests.integration.task_service.test_imports import END, GIVE_BACK, Worker, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, GIVE_BACK, batch, get, refused, upload
 
 HEADER = b"Titel,subject,description,Status\n"
-
-
-@pytest.fixture
-async def worker(system):
-    return Worker(system, await system.service("imports:ingest"))
 
 
 async def cancel(system, person, import_id: str) -> import_pb2.Import:

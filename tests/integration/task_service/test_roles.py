@@ -17,7 +17,7 @@ from tests.integration.task_service.calls import (
     undelete,
     update,
 )
-from tests.integration.task_service.test_imports import upload
+from tests.integration.task_service.import_calls import upload
 
 DENIED, NOT_FOUND = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND
 

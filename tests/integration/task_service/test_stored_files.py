@@ -13,14 +13,9 @@ from task_service.clients.object_store import ObstoreUploads
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
 from task_service.usecases.uploads import ExpireUploads, object_key
-from tests.integration.task_service.test_imports import END, FILE, Worker, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
 
 AT_ONCE = TasksSettings.model_fields["imports_at_once"].default
-
-
-@pytest.fixture
-async def worker(system):
-    return Worker(system, await system.service("imports:ingest"))
 
 
 async def once(system, person, data: bytes = FILE, **options) -> import_pb2.Import:

@@ -5,14 +5,9 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.test_imports import END, FILE, Worker, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
 
 ROWS = ["Buy milk", "", ""], ["", "", ""], ["Call mum", "", "completed"]
-
-
-@pytest.fixture
-async def worker(system):
-    return Worker(system, await system.service("imports:ingest"))
 
 
 async def tasks_of(system, person, import_id: str) -> list[task_pb2.Task]:
@@ -71,6 +66,20 @@ async def test_a_task_without_a_status_gets_the_default_that_was_given(system, w
     }
 
 
+@pytest.mark.parametrize("header", [b"title\n", b"title,labels,assignee\n"])
+async def test_a_task_without_labels_or_assignee_gets_the_defaults_that_were_given(system, worker, header):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    queued = await upload(system, sonu, header, default_assignee="MINA", default_labels=" home, garden,,home")
+    lease = await worker.claim()
+    columns = header.count(b",") + 1
+    rows = ["plain", "", ""][:columns], ["quoted'", " , ", " "][:columns], ["own", "work", "sonu"][:columns]
+    await worker.stream(lease, batch(lease.checkpoint, *rows, size=1), END)
+    given = (["home", "garden"], mina.id)
+    made = {task.title: (list(task.labels), task.assignee_id) for task in await tasks_of(system, sonu, queued.id)}
+    own = given if columns == 1 else (["work"], sonu.id)
+    assert made == {"plain": given, "quoted'": given, "own": own}
+
+
 async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker):
     sonu = await system.person("sonu")
     await upload(system, sonu, b"\xff\xfe" + "title|Status\na|b\n".encode("utf-16-le"))
@@ -87,6 +96,9 @@ async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker)
         ({"mapping": "title:Name"}, "MAPPED_COLUMN_MISSING"),
         ({"max_errors": -1}, "NEGATIVE_MAX_ERRORS"),
         ({"default_status": 99}, "UNKNOWN_STATUS"),
+        ({"default_assignee": "nobody"}, "UNKNOWN_ASSIGNEE"),
+        ({"default_labels": "a," + "b" * 65}, "LABEL_TOO_LONG"),
+        ({"default_labels": ",".join(map(str, range(51)))}, "TOO_MANY_LABELS"),
     ],
 )
 async def test_an_option_that_can_not_be_meant_is_refused_and_nothing_is_kept(system, databases, options, reason):

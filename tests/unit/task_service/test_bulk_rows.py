@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chassis.kernel import Invalid
 from task_service.domain.csv_text import plain
 from task_service.domain.history import FREE_TEXT, Actor, created
-from task_service.domain.imports import Checkpoint, IngestContext
+from task_service.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.domain.rows import Batch, Known, take
 from task_service.domain.task import TaskDraft, Values, new_task
 from task_service.domain.values import Priority, Status
@@ -19,6 +19,7 @@ from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, copy_text
 from task_service.persistence.history import SALT_BYTES, STORED, row_of
 
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
+DEFAULTS = Defaults("completed", UUID(int=5), ("home", "garden"))
 CONTEXT = IngestContext(UUID(int=1), UUID(int=2), Actor(UUID(int=3), "user", "request\\1"), FIELDS)
 KNOWN = Known({"sonu": UUID(int=4)}, frozenset({"taken"}))
 # What is near a rule's edge, and what COPY or JSON would have to escape.
@@ -43,21 +44,23 @@ def batch_of(*rows: tuple[str, ...]) -> Batch:
     return Batch(begin, Checkpoint(1, 2 + len(rows), len(rows)), range(2, 2 + len(rows)), cells, {})
 
 
-@given(CELLS)
-@example(("x" * 501, "", "", "", "", "", "", ""))
-@example(("x", "y" * 20_001, "", "", "", "", "", ""))
-@example(("'=1+1", "'quoted", "", "", "", "", "", ""))
-def test_a_row_of_a_file_is_judged_like_any_other_task(cells):
+@given(CELLS, st.sampled_from([Defaults(), DEFAULTS]))
+@example(("x" * 501, "", "", "", "", "", "", ""), Defaults())
+@example(("x", "y" * 20_001, "", "", "", "", "", ""), Defaults())
+@example(("'=1+1", "'quoted", "", "", "", "", "", ""), Defaults())
+@example(("plain", "", "", "", "", "", "", ""), DEFAULTS)
+def test_a_row_of_a_file_is_judged_like_any_other_task(cells, defaults):
     title, description, status, priority, due_date, labels, external_id, assignee = cells
-    given_labels = tuple(label for label in labels.split(",") if label.strip())
-    assignee_id = str(UUID(int=4)) if assignee.strip() else ""
+    given_labels = tuple(label for label in labels.split(",") if label.strip()) or tuple(defaults.labels)
+    assignee_id = str(UUID(int=4)) if assignee.strip() else str(defaults.assignee_id or "")
+    status = status if status.strip() else defaults.status
     try:
         expected: Any = TaskDraft(
             plain(title), plain(description), status, priority, due_date, external_id, assignee_id, given_labels
         ).checked()
     except Invalid as error:
         expected = [(wrong.field, wrong.reason, wrong.message) for wrong in error.violations]
-    accepted, failed = take(batch_of(cells), CONTEXT, KNOWN)
+    accepted, failed = take(batch_of(cells), CONTEXT._replace(defaults=defaults), KNOWN)
     found: Any = [(wrong.column, wrong.code, wrong.message) for row in failed for wrong in row.errors]
     assert (accepted[0] if accepted else found) == expected
 

@@ -71,6 +71,8 @@ class UploadOptions(_message.Message):
     MAPPING_FIELD_NUMBER: _builtins.int
     ALLOW_SAME_FILE_FIELD_NUMBER: _builtins.int
     DEFAULT_STATUS_FIELD_NUMBER: _builtins.int
+    DEFAULT_ASSIGNEE_FIELD_NUMBER: _builtins.int
+    DEFAULT_LABELS_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """What to call the file, at most 255 characters."""
     owner_id: _builtins.str
@@ -95,6 +97,10 @@ class UploadOptions(_message.Message):
     """Import the file although the same bytes have been imported for this owner before."""
     default_status: _task_pb2.Task.Status.ValueType
     """What a task becomes whose status cell is empty, or missing; pending where it is unset."""
+    default_assignee: _builtins.str
+    """Whom a task is assigned to, by username, whose assignee cell is empty, or missing; nobody where it is empty."""
+    default_labels: _builtins.str
+    """The labels, separated by commas, of a task whose labels cell is empty, or missing."""
     def __init__(
         self,
         *,
@@ -107,10 +113,12 @@ class UploadOptions(_message.Message):
         mapping: _builtins.str = ...,
         allow_same_file: _builtins.bool = ...,
         default_status: _task_pb2.Task.Status.ValueType = ...,
+        default_assignee: _builtins.str = ...,
+        default_labels: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

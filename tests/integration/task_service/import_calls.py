@@ -1,0 +1,85 @@
+"""How these tests upload files, look at imports, and do a worker's part."""
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+
+from chassis.rpc.errors import details_of
+
+FILE = b"Subject;description;Status\nBuy milk;2 litres;pending\nCall mum;;in-progress\n"
+
+
+async def messages(data: bytes, *, finish: bool = True, **options):
+    yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions(**options))
+    for begin in range(0, len(data), 7):
+        yield import_service_pb2.UploadImportRequest(chunk=data[begin : begin + 7])
+    if finish:
+        yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(data)))
+
+
+async def upload(system, person, data: bytes = FILE, **options) -> import_pb2.Import:
+    options = {"allow_same_file": True} | options
+    return await system.imports.UploadImport(messages(data, **options), metadata=person.metadata)
+
+
+async def refused(call) -> tuple[grpc.StatusCode, str, str]:
+    """The status, the reason and the message of a call that must fail."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    status = details_of(caught.value)
+    return status.code, status.reason, status.message
+
+
+async def get(system, person, import_id: str) -> import_pb2.Import:
+    return await system.imports.GetImport(import_service_pb2.GetImportRequest(id=import_id), metadata=person.metadata)
+
+
+class Worker:
+    """A worker's side of the protocol, one step at a time."""
+
+    def __init__(self, system, person) -> None:
+        self.system, self.metadata = system, person.metadata
+
+    async def claim(self) -> ingest_pb2.Lease | None:
+        """The next lease. A row that is just being marked as woken is passed over: a worker would be woken again."""
+        for _ in range(20):
+            answer = await self.system.ingest.ClaimNextImport(
+                ingest_pb2.ClaimNextImportRequest(worker="test"), metadata=self.metadata
+            )
+            if answer.HasField("lease"):
+                return answer.lease
+        return None
+
+    async def read(self, lease: ingest_pb2.Lease, offset: int) -> bytes:
+        request = ingest_pb2.ReadUploadRequest(import_id=lease.import_id, fence=lease.fence, offset=offset)
+        return b"".join([part.chunk async for part in self.system.ingest.ReadUpload(request, metadata=self.metadata)])
+
+    async def stream(self, lease: ingest_pb2.Lease, *requests: ingest_pb2.IngestRowsRequest):
+        opened = ingest_pb2.IngestOpen(import_id=lease.import_id, fence=lease.fence)
+
+        async def said():
+            yield ingest_pb2.IngestRowsRequest(open=opened)
+            for request in requests:
+                yield request
+
+        return [answer async for answer in self.system.ingest.IngestRows(said(), metadata=self.metadata)]
+
+
+def batch(begin: ingest_pb2.Checkpoint, *rows: list[str], size: int, defects=()) -> ingest_pb2.IngestRowsRequest:
+    end = ingest_pb2.Checkpoint(
+        offset=begin.offset + size, line=begin.line + len(rows), records=begin.records + len(rows)
+    )
+    return ingest_pb2.IngestRowsRequest(
+        batch=ingest_pb2.RowBatch(
+            begin=begin,
+            end=end,
+            lines=[begin.line + number for number in range(len(rows))],
+            cells=[cell for row in rows for cell in row],
+            defects=defects,
+        )
+    )
+
+
+END = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(end_of_file=ingest_pb2.EndOfFile()))
+GIVE_BACK = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(give_back=ingest_pb2.GiveBack()))

@@ -1,0 +1,141 @@
+"""Batches become tasks, row errors and checkpoints, and watchers see it."""
+
+import base64
+import hashlib
+
+import grpc
+from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
+
+from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
+
+
+async def test_an_upload_is_stored_and_queued_and_a_worker_turns_it_into_tasks(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu, file_name="todo.csv")
+    assert queued.state == import_pb2.Import.STATE_QUEUED
+    assert (queued.file_name, queued.bytes_total, queued.owner_id) == ("todo.csv", len(FILE), sonu.id)
+
+    lease = await worker.claim()
+    assert (lease.dialect.delimiter, lease.dialect.columns, lease.size) == (";", 3, len(FILE))
+    assert await worker.read(lease, 0) == FILE
+    assert await worker.read(lease, lease.checkpoint.offset) == FILE[lease.checkpoint.offset :]
+    rows = ["Buy milk", "2 litres", "pending"], ["Call mum", "", "in-progress"]
+    size = len(FILE) - lease.checkpoint.offset
+    answers = await worker.stream(lease, batch(lease.checkpoint, *rows, size=size), END)
+    assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
+    assert answers[-1].finished
+
+    done = await get(system, sonu, queued.id)
+    assert done.state == import_pb2.Import.STATE_SUCCEEDED
+    assert (done.rows_read, done.rows_created, done.rows_failed, done.bytes_read) == (2, 2, 0, len(FILE))
+    page = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(import_id=queued.id), metadata=sonu.metadata)
+    assert {task.title for task in page.tasks} == {"Buy milk", "Call mum"}
+    events = await system.history.ListTaskEvents(
+        history_service_pb2.ListTaskEventsRequest(task_id=page.tasks[0].id), metadata=sonu.metadata
+    )
+    assert [event.actor_id for event in events.events] == [sonu.id]
+
+
+async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_imported(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    rows = ["Good", "", ""], ["", "a\0b", "doing"], ["Cut", "", ""], ["B�d", "", ""], ["Also good", "", "completed"]
+    kinds = ingest_pb2.RowDefect.Kind
+    defects = [
+        ingest_pb2.RowDefect(row=2, kind=kinds.KIND_TOO_MANY_CELLS, cell=5),
+        ingest_pb2.RowDefect(row=3, kind=kinds.KIND_UNDECODABLE, cell=0),
+    ]
+    await worker.stream(lease, batch(lease.checkpoint, *rows, size=10, defects=defects), END)
+    done = await get(system, sonu, queued.id)
+    assert (done.rows_read, done.rows_created, done.rows_failed) == (5, 2, 3)
+    errors = []
+    token = ""
+    while True:
+        page = await system.imports.ListImportErrors(
+            import_service_pb2.ListImportErrorsRequest(import_id=queued.id, page_size=2, page_token=token),
+            metadata=sonu.metadata,
+        )
+        errors += [(error.line, error.record, error.column, error.code, error.value) for error in page.errors]
+        token = page.next_page_token
+        if not token:
+            break
+    assert errors == [
+        (3, 2, "title", "BLANK_TITLE", ""),
+        (3, 2, "description", "FORBIDDEN_CHARACTER", "a␀b"),
+        (3, 2, "status", "UNKNOWN_STATUS", "doing"),
+        (4, 3, "", "TOO_MANY_CELLS", ""),
+        (5, 4, "title", "UNDECODABLE_BYTES", "B�d"),
+    ]
+
+
+async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    first = batch(lease.checkpoint, ["a", "", ""], size=5)
+    await worker.stream(lease, first)
+    assert (await refused(worker.stream(lease, first)))[:2] == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "BATCH_OUT_OF_PLACE",
+    )
+    (reopened,) = await worker.stream(lease)
+    assert reopened.checkpoint.records == 1
+    assert (await get(system, sonu, queued.id)).rows_created == 1
+
+
+async def test_a_parse_failure_fails_the_import_and_keeps_the_rows_before_it(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    failure = ingest_pb2.ParseFailure(code=ingest_pb2.ParseFailure.CODE_UNCLOSED_QUOTE, line=3)
+    finish = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(failure=failure))
+    await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=5), finish)
+    failed = await get(system, sonu, queued.id)
+    assert (failed.state, failed.rows_created) == (import_pb2.Import.STATE_FAILED, 1)
+    assert (failed.failure.code, failed.failure.line) == ("UNCLOSED_QUOTE", 3)
+    assert failed.failure.message == "A quote opened in the record that begins at line 3 is never closed."
+
+
+async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    call = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=queued.id), metadata=sonu.metadata)
+    seen = aiter(call)
+    states = import_pb2.Import.State
+    assert (await anext(seen)).state == states.STATE_QUEUED
+    lease = await worker.claim()
+    assert (await anext(seen)).state == states.STATE_RUNNING
+    await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=5))
+    assert (await anext(seen)).rows_created == 1
+    await worker.stream(lease, END)
+    assert (await anext(seen)).state == states.STATE_SUCCEEDED
+    assert [found async for found in seen] == []
+
+
+async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the_checkpoint(system, worker, databases):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    first = batch(lease.checkpoint, ["a", "", ""], ["", "", ""], size=5)
+    await databases.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
+    assert (await refused(worker.stream(lease, first)))[0] is grpc.StatusCode.INTERNAL
+    found = await get(system, sonu, queued.id)
+    assert (found.rows_created, found.rows_failed, found.failed_rows_kept) == (0, 0, 0)
+    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(0,)]
+    await databases.execute("GRANT INSERT ON tasks.task_events TO tasks_app")
+    answers = await worker.stream(lease, first, END)
+    assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
+    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(1,)]
+
+
+async def test_a_forged_page_token_is_refused_and_no_fault_of_the_servers(system):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    digest = hashlib.sha256(f"errors {sonu.id} {queued.id}".encode()).digest()[:8]
+    forged = base64.urlsafe_b64encode(digest + b"short").decode().rstrip("=")
+    request = import_service_pb2.ListImportErrorsRequest(import_id=queued.id, page_token=forged)
+    call = system.imports.ListImportErrors(request, metadata=sonu.metadata)
+    assert (await refused(call))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")

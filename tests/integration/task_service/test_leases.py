@@ -1,0 +1,83 @@
+"""Leases: whose turn it is, who lost it, and what nobody gets any further with."""
+
+import asyncio
+
+import grpc
+import psycopg
+from taskmanager.imports.v1 import import_pb2
+
+from tests.integration.task_service.import_calls import END, GIVE_BACK, batch, get, refused, upload
+
+
+async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    old = await worker.claim()
+    await worker.stream(old, GIVE_BACK)
+    new = await worker.claim()
+    assert (new.import_id, new.fence) == (old.import_id, old.fence + 1)
+    for attempt in (
+        worker.stream(old, batch(old.checkpoint, ["a", "", ""], size=5)),
+        worker.stream(old, END),
+        worker.read(old, 0),
+    ):
+        assert (await refused(attempt))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
+    assert (await get(system, sonu, queued.id)).rows_created == 0
+
+
+async def test_an_expired_lease_is_claimed_by_another_worker(system, worker, databases):
+    sonu = await system.person("sonu")
+    await upload(system, sonu)
+    first = await worker.claim()
+    assert await worker.claim() is None
+    await databases.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
+    second = await worker.claim()
+    assert second.fence == first.fence + 1
+
+
+async def test_two_workers_never_claim_the_same_import(system, worker):
+    sonu = await system.person("sonu")
+    for _ in range(3):
+        await upload(system, sonu)
+    leases = await asyncio.gather(*(worker.claim() for _ in range(10)))
+    claimed = [lease.import_id for lease in leases if lease]
+    assert len(claimed) == len(set(claimed)) == 3
+
+
+async def test_the_owner_with_the_fewest_running_imports_comes_first(system, worker):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    for _ in range(3):
+        await upload(system, sonu)
+    waiting = await upload(system, mina)
+    await worker.claim()
+    assert (await worker.claim()).import_id == waiting.id
+
+
+async def test_five_claims_without_progress_end_an_import_as_failed(system, worker, databases):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    for _ in range(5):
+        assert await worker.claim()
+        await databases.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
+    assert await worker.claim() is None
+    failed = await get(system, sonu, queued.id)
+    assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "NO_PROGRESS")
+
+
+async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_same(system, worker, databases):
+    """The dispatcher holds the row's lock for a moment, and a claim passes over what is locked."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as dispatcher:
+        await dispatcher.execute("SELECT id FROM tasks.imports FOR UPDATE")
+        claiming = asyncio.ensure_future(worker.claim())
+        looked = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND (query LIKE '%WITH busy AS%' OR query LIKE '%SELECT EXISTS%')"
+        )
+        while not claiming.done() and await databases.execute(looked) == [(0,)]:
+            pass
+        await dispatcher.rollback()
+    lease = await claiming
+    assert lease is not None
+    assert lease.import_id == queued.id

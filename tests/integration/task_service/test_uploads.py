@@ -1,0 +1,100 @@
+"""Uploads: what is taken, what is refused, and what is swept away."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+
+from chassis.database.pool import open_pool
+from task_service.clients.object_store import ObstoreUploads
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.usecases.uploads import SweepUploads, forget_upload, object_key
+from tests.integration.task_service.import_calls import FILE, get, messages, refused, upload
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "EMPTY_FILE"),
+        (b"\n", "EMPTY_FILE"),
+        (b"name,notes\nx,y\n", "MISSING_TITLE_COLUMN"),
+        (b"title,Subject\nx,y\n", "DUPLICATE_COLUMN"),
+        (b'title,"notes\nx,y\n', "UNCLOSED_HEADER_QUOTE"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "HEADER_NOT_UTF8"),
+        (b"PK\x03\x04\x14\0\0\0\x08\0title\n", "NOT_CSV"),
+        (b"t\xefitle\nx\n", "HEADER_NOT_UTF8"),
+        (b"title," + b"x" * 3000 + b"\n", "HEADER_TOO_LONG"),
+        (b"title," + b"x" * 3000, "HEADER_TOO_LONG"),
+        (b"title" + b",x" * 50 + b"\n", "TOO_MANY_COLUMNS"),
+        (b"x" * 1_000_000, "HEADER_TOO_LONG"),
+    ],
+)
+async def test_a_file_without_a_usable_header_line_is_refused_and_nothing_is_kept(system, databases, data, reason):
+    sonu = await system.person("sonu")
+    code, found, message = await refused(upload(system, sonu, data))
+    assert (code, found) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    assert message.endswith(".")
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert not list(system.uploads.rglob("*.csv*"))
+
+
+async def test_without_finish_nothing_was_uploaded(system, databases):
+    sonu = await system.person("sonu")
+    assert (await refused(upload(system, sonu, finish=False)))[1] == "UPLOAD_INCOMPLETE"
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert not list(system.uploads.rglob("*.csv*"))
+
+
+async def test_a_size_that_does_not_fit_is_refused(system):
+    sonu = await system.person("sonu")
+
+    async def said():
+        async for message in messages(FILE, finish=False):
+            yield message
+        yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=3))
+
+    call = system.imports.UploadImport(said(), metadata=sonu.metadata)
+    assert (await refused(call))[1:] == (
+        "SIZE_MISMATCH",
+        f"The upload was announced as 3 bytes, {len(FILE)} arrived.",
+    )
+
+
+async def test_another_users_import_is_not_found(system):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    queued = await upload(system, sonu)
+    assert (await refused(get(system, mina, queued.id)))[:2] == (grpc.StatusCode.NOT_FOUND, "IMPORT_NOT_FOUND")
+    mine = await system.imports.ListImports(import_service_pb2.ListImportsRequest(), metadata=mina.metadata)
+    assert not mine.imports
+
+
+async def test_what_was_never_finished_is_swept_away(system, databases):
+    """As when the process that took the upload was killed: a row in state uploading, and part of a file."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    await databases.execute("UPDATE tasks.imports SET state = 'uploading', created_at = now() - interval '1 day'")
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        sweep = SweepUploads(
+            begin=lambda: SqlTasksUnitOfWork(pool),
+            read=lambda: SqlTasksReading(pool),
+            store=ObstoreUploads(system.uploads.as_uri()),
+            now=lambda: datetime.now(UTC),
+            older_than=timedelta(hours=1),
+        )
+        assert await sweep() == 1
+    assert (await refused(get(system, sonu, queued.id)))[0] is grpc.StatusCode.NOT_FOUND
+    assert not list(system.uploads.rglob("*.csv*"))
+
+
+async def test_an_upload_whose_commit_was_not_answered_for_keeps_its_file(system, databases):
+    """The process believes that the upload failed, and the database knows that it did not."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    store = ObstoreUploads(system.uploads.as_uri())
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        assert not await forget_upload(lambda: SqlTasksUnitOfWork(pool), store, UUID(queued.id))
+    stored = system.uploads / object_key(UUID(queued.id))
+    assert stored.read_bytes() == FILE
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
