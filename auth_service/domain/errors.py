@@ -157,7 +157,7 @@ class ServiceAccountNotFound(DomainError):
 
 
 class ServiceNameTaken(DomainError):
-    """A service account of this name exists already."""
+    """A service account of this name exists already: rotate its credential, or take another name."""
 
     field = "name"
 

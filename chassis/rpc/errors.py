@@ -22,7 +22,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 MOST_VIOLATIONS = 50
 # Past 8 KiB of trailers, base64 and all, gRPC turns more and more errors into RESOURCE_EXHAUSTED, past 16 KiB each.
 MOST_BYTES = 5_500
-LONGEST_TEXTS = (120, 60, 30)
+LONGEST_TEXTS = (500, 120, 60, 30)
 
 StatusTable = Mapping[type[DomainError], grpc.StatusCode]
 

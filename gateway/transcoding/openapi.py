@@ -173,7 +173,9 @@ class _Paths:
             return {"text/csv": {"schema": {"type": "string"}}}
         schema = {"schema": self.schemas.reference(rpc.response)}
         if rpc.server_streaming:
-            return {"text/event-stream": schema, "application/x-ndjson": schema}
+            line = {"result": schema["schema"], "error": {"$ref": "#/components/schemas/Error/properties/error"}}
+            lines = {"schema": {"type": "object", "properties": line, "maxProperties": 1}}
+            return {"text/event-stream": schema, "application/x-ndjson": lines}
         return {"application/json": schema}
 
 

@@ -36,7 +36,7 @@ class RequestConditions:
             return False
         tag = _STRONG.fullmatch(value)
         if tag is None:
-            raise failure.malformed_header("if-match")
+            raise failure.malformed_etag()
         holder = getattr(request, self._places.resource) if self._places.resource else request
         _fill(holder, ETAG, tag[1].decode(), "if-match")
         return True

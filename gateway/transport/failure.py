@@ -67,7 +67,7 @@ def _single(
 
 def not_found() -> Failure:
     """No route has this path."""
-    return _single(404, "NOT_FOUND", "ROUTE_NOT_FOUND", "There is nothing at this path.")
+    return _single(404, "NOT_FOUND", "ROUTE_NOT_FOUND", "There is nothing at this path. /docs tells what there is.")
 
 
 def method_not_allowed(allowed: Sequence[str]) -> Failure:
@@ -109,6 +109,12 @@ def unsupported_encoding(wanted: str = "identity") -> Failure:
 def malformed_header(name: str) -> Failure:
     """A header that can't be meant as it stands."""
     message = f"The header {name} is given more than once, is too long or holds something unprintable."
+    return _single(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
+
+
+def malformed_etag() -> Failure:
+    """A precondition that holds no entity tag, or a weak one, which is never the same (RFC 9110 section 13.1.1)."""
+    message = 'If-Match takes one entity tag in quotes, such as "2", or *.'
     return _single(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
 

@@ -126,7 +126,7 @@ async def test_create_service_prints_a_credential_that_works_and_nothing_else(co
         assert list((await door.service_token(credential)).scopes) == ["tasks:read", "tasks:write"]
     status, out, err = await command("create_service", "--name", "reports", "--scope", "tasks:read")
     assert (status, out) == (1, "")
-    assert "A service account of this name exists already." in err
+    assert "A service account of this name exists already: rotate its credential, or take another name." in err
 
 
 async def test_create_admin_makes_another_admin_with_the_password_from_the_environment(command, databases, settings):

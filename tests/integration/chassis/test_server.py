@@ -185,6 +185,14 @@ async def test_a_domain_error_has_its_nearest_classs_status_and_its_sentence():
     )
 
 
+async def test_a_long_sentence_is_told_whole_in_its_violation_too():
+    async def wrong() -> pb.TrustState:
+        raise BadValue(field="names", value="x" * 400)
+
+    status = details_of(await failure(wrong))
+    assert status.violations[0].message == status.message == f"The value {'x' * 400} is bad."
+
+
 async def test_a_thousand_violations_are_cut_to_fifty_so_that_the_trailers_hold_them():
     async def wrong() -> pb.TrustState:
         raise SeveralInvalid([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])

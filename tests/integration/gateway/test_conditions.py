@@ -60,6 +60,7 @@ async def test_if_match_guards_a_delete(rest, services):
 async def test_an_if_match_that_can_not_be_met_exactly_is_refused(rest, services, value):
     answer = await rest.patch(TASK, json={"title": "x"}, headers={"if-match": value.encode()})
     assert (answer.status_code, details(answer)) == (400, [("MALFORMED_HEADER", None)])
+    assert answer.json()["error"]["message"] == 'If-Match takes one entity tag in quotes, such as "2", or *.'
 
 
 async def test_a_header_and_a_body_that_differ_are_refused(rest, services):

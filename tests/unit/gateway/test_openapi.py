@@ -108,6 +108,13 @@ def test_every_reference_leads_somewhere(api):
         assert found
 
 
+def test_a_stream_is_described_as_events_and_as_lines_that_hold_one_each(api):
+    content = api["paths"]["/api/v1/imports/{id}:watch"]["get"]["responses"]["200"]["content"]
+    message = {"$ref": "#/components/schemas/Import"}
+    assert content["text/event-stream"]["schema"] == message
+    assert content["application/x-ndjson"]["schema"]["properties"]["result"] == message
+
+
 def test_security_is_what_the_contract_s_access_option_says(api):
     assert api["paths"]["/api/login"]["post"]["security"] == []
     assert api["paths"]["/api/tasks"]["post"]["security"] == [{"bearer": []}]
