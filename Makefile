@@ -25,8 +25,11 @@ $(STAMP): requirements/dev.txt
 demo: $(STAMP) ## the main job on embedded real servers, from nothing to an imported file
 	@$(BIN)/python -m deploy.local demo
 
+GATEWAY_PORT ?= 8080
+AUTH_PORT ?= 50051
+TASKS_PORT ?= 50052
 run: $(STAMP) ## the same system, left running on 8080 (REST), 50051 (auth), 50052 (tasks); data in ./data
-	@$(BIN)/python -m deploy.local run --data-dir data --gateway-port 8080 --auth-port 50051 --tasks-port 50052
+	@$(BIN)/python -m deploy.local run --data-dir data --gateway-port $(GATEWAY_PORT) --auth-port $(AUTH_PORT) --tasks-port $(TASKS_PORT)
 
 up: ## the same system from images, by docker compose
 	docker compose up --build --wait
@@ -66,7 +69,7 @@ protos: $(STAMP) ## regenerates protos/gen
 	protos/generate
 
 protos-check: $(STAMP) ## fails where protos/gen is not what the .proto files say
-	@made="$$(mktemp -d)" && protos/generate "$$made" && diff -r -x pyproject.toml -x __pycache__ "$$made" protos/gen && echo "protos/gen is up to date"
+	@made="$$(mktemp -d)" && protos/generate "$$made" && diff -r -x pyproject.toml -x __pycache__ -x build -x '*.egg-info' "$$made" protos/gen && echo "protos/gen is up to date"
 
 fmt: $(STAMP) ## formats, and mends what can be mended
 	$(BIN)/ruff check --fix .
@@ -79,5 +82,5 @@ lock: $(STAMP) ## resolves requirements/*.txt anew; the services' against the de
 	    --group "../pyproject.toml:$${pair%%:*}" --constraint dev.txt -o "$${pair##*:}.txt"; done
 
 clean: ## removes the virtual environment, caches and the local data
-	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) data protos/gen/build protos/gen/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,13 +12,14 @@ and put it in, or send it as `Authorization: Bearer ...`; `expires_in` says for 
 
 Names are in snake case, times RFC 3339, dates `YYYY-MM-DD`. Answers hold every field: an unset text is
 empty, an unset time or object null. Requests may hold no unknown field, and null for what is left out; in a PATCH,
-null puts a field back to what a new task has. A list answers `next_page_token`, to be sent as `page_token` for the next page.
+null puts a field back to what a new task has. A list answers `next_page_token`, to be sent as `page_token` for the next
+page.
 
 Every error has the same body. What is in capitals below, such as NOT_FOUND, is its `error.status`. Every answer has an
 `x-request-id`, by which all services' logs know the request.
 
-A `:watch` answers server-sent events or, to `Accept: application/x-ndjson`, lines of `{"result": ...}` and at the end of one
-that failed `{"error": ...}`.
+A `:watch` answers server-sent events or, to `Accept: application/x-ndjson`, lines of `{"result": ...}` and at the end
+of one that failed `{"error": ...}`.
 """
 
 _EMAIL = "sonu@example.com"

@@ -151,7 +151,7 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTask(self, request, context):
-        """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+        """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
         and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
         them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
         as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no

@@ -62,7 +62,7 @@ class TaskServiceStub:
     user asks for another owner's.
     """
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
-    """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+    """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
     and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
     them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
     as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
@@ -125,7 +125,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
     user asks for another owner's.
     """
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
-    """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+    """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
     and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
     them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
     as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
@@ -221,7 +221,7 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.UpdateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
-        """Changes the fields that the mask names and returns the task. Where nothing would be different, nothing is changed
+        """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
         and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
         them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
         as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
