@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -58,7 +58,7 @@ from auth_service.usecases.service_accounts import (
 )
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.sessions import ListSessions, LogOut, RefreshSession, RevokeSession
-from auth_service.usecases.sweep import SweepExpired
+from auth_service.usecases.sweep import ForgetOldEvents, SweepExpired
 from auth_service.usecases.throttle import LoginThrottle
 from auth_service.usecases.tokens import TokenIssuer
 from auth_service.usecases.trust import GetTrustState
@@ -111,6 +111,7 @@ class UseCases:
     update_user: UpdateUser
     issue_reset_code: IssueResetCode
     sweep_expired: SweepExpired
+    forget_old_events: ForgetOldEvents
     list_security_events: ListSecurityEvents
     list_service_accounts: ListServiceAccounts
     create_service_account: CreateServiceAccount
@@ -179,7 +180,8 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
         metrics.expose(settings.metrics_listen)
         try:
             becoming_ready = _become_ready(use_cases.ensure_signing_key, poller, server, ready)
-            async with background(becoming_ready, _sweep(use_cases.sweep_expired, ready)):
+            sweeping = _sweep(ready, use_cases.sweep_expired, use_cases.forget_old_events)
+            async with background(becoming_ready, sweeping):
                 yield Serving(port=server.port, ready=ready)
         finally:
             await server.stop()
@@ -202,14 +204,15 @@ async def _become_ready(
     await poller.run()
 
 
-async def _sweep(sweep_expired: SweepExpired, ready: asyncio.Event) -> None:
+async def _sweep(ready: asyncio.Event, *sweeps: Callable[[], Awaitable[int]]) -> None:
     """Sweeps now and then; a database that is away is swept at the next turn."""
     await ready.wait()
     while True:
-        try:
-            await sweep_expired()
-        except Unavailable:
-            log.warning("the database is away", work="SweepExpired")
+        for sweep in sweeps:
+            try:
+                await sweep()
+            except Unavailable:
+                log.warning("the database is away", work=type(sweep).__name__)
         await asyncio.sleep(SWEEP_SECONDS)
 
 
@@ -303,6 +306,7 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
             randomness=os.urandom,
         ),
         sweep_expired=SweepExpired(begin=begin, now=_now),
+        forget_old_events=ForgetOldEvents(begin=begin, kept_for=timedelta(days=settings.security_event_days), now=_now),
         list_security_events=ListSecurityEvents(read=read),
         list_service_accounts=ListServiceAccounts(read=read),
         create_service_account=CreateServiceAccount(

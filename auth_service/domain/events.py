@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+KEPT_AT_LEAST = timedelta(days=90)
+"""No setting shortens this, and neither may who has taken the service over: the database sees to it by itself."""
 
 
 class EventKind(StrEnum):

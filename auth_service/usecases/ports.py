@@ -184,13 +184,16 @@ class Revocations(Protocol):
 
 
 class SecurityEvents(Protocol):
-    """The log of what happened to accounts and keys. Nothing in it is ever changed."""
+    """The log of what happened to accounts and keys. Nothing in it is ever changed, and nothing recent ever goes."""
 
     async def add(self, event: SecurityEvent) -> None:
         """Appends."""
 
     async def page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
         """Events, of one account or all, newest first."""
+
+    async def forget(self, *, before: datetime, most: int) -> int:
+        """Drops up to `most` events from before then, the oldest first, none younger than KEPT_AT_LEAST; how many."""
 
 
 class Reading(Protocol):
