@@ -315,7 +315,7 @@ def _assemble(settings: AuthSettings, pool: Pool, threads: Executor) -> UseCases
         rotate_service_account=RotateServiceAccount(begin=begin, keeper=keeper, events=events, randomness=os.urandom),
         switch_service_account=SwitchServiceAccount(begin=begin, keeper=keeper, events=events),
         ensure_service_account=EnsureServiceAccount(begin=begin, keeper=keeper, now=_now, new_id=uuid7),
-        issue_service_token=IssueServiceToken(read=read, tokens=tokens),
+        issue_service_token=IssueServiceToken(read=read, begin=begin, tokens=tokens, events=events),
         ensure_signing_key=EnsureSigningKey(begin=begin, signer=signer, now=_now),
         rotate_keys=RotateKeys(
             begin=begin,

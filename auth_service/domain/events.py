@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     SERVICE_ROTATED = "service_rotated"
     SERVICE_DISABLED = "service_disabled"
     SERVICE_ENABLED = "service_enabled"
+    SERVICE_REFUSED = "service_refused"
     KEY_ROTATED = "key_rotated"
     KEY_REPLACED = "key_replaced"
 
