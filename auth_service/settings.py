@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from auth_service.domain.events import KEPT_AT_LEAST
 from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
 from chassis.tls import TlsSettings
@@ -72,6 +73,9 @@ class AuthSettings(TlsSettings):
 
     # How long a code that an admin handed out sets a new password.
     reset_code_seconds: PositiveInt = 3600
+
+    # How long the log of security events reaches back; the database keeps the least by itself.
+    security_event_days: int = Field(default=365, ge=KEPT_AT_LEAST.days)
 
     # NIST SP 800-63B-4 asks for 15 where a password is all there is and 8 beside a second factor; ASVS 5.0 for 8.
     password_min_length: int = Field(default=12, ge=1, le=128)

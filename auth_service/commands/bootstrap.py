@@ -10,11 +10,11 @@ from typing import Annotated, Self
 import structlog
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, model_validator
 
-from auth_service.bootstrap import UseCases
 from auth_service.commands.running import run
 from auth_service.domain.accounts import Registration
 from auth_service.domain.service_accounts import ServiceCredential
 from auth_service.settings import AuthSettings
+from auth_service.wiring import UseCases
 from chassis.config import load
 from chassis.kernel import Invalid, Role
 

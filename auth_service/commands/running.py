@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import psycopg
 
-from auth_service.bootstrap import UseCases, assembled
+from auth_service.bootstrap import assembled
 from auth_service.domain.errors import WrongEncryptionKey
 from auth_service.settings import AuthSettings
+from auth_service.wiring import UseCases
 from chassis import logs
 from chassis.kernel import DomainError, Invalid, Unavailable
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+KEPT_AT_LEAST = timedelta(days=90)
+"""No setting shortens this, and neither may who has taken the service over: the database sees to it by itself."""
 
 
 class EventKind(StrEnum):
@@ -31,6 +34,7 @@ class EventKind(StrEnum):
     SERVICE_ROTATED = "service_rotated"
     SERVICE_DISABLED = "service_disabled"
     SERVICE_ENABLED = "service_enabled"
+    SERVICE_REFUSED = "service_refused"
     KEY_ROTATED = "key_rotated"
     KEY_REPLACED = "key_replaced"
 

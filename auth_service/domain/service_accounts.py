@@ -44,8 +44,12 @@ class ServiceAccount:
     epoch: int = 0
 
     def accepts(self, credential: "ServiceCredential") -> bool:
-        """Whether the credential is this account's and the account is in use. Takes the same time either way."""
-        return hmac.compare_digest(self.secret_digest, credential.digest) and not self.disabled
+        """Whether the credential is this account's and the account is in use."""
+        return self.knows(credential) and not self.disabled
+
+    def knows(self, credential: "ServiceCredential") -> bool:
+        """Whether the credential is this account's. Takes the same time either way."""
+        return hmac.compare_digest(self.secret_digest, credential.digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from auth_service.domain.accounts import account_key
 
@@ -17,6 +18,11 @@ class Allowance:
 
 OVERALL = b"overall"
 """What all attempts together are counted under."""
+
+
+def refusals_of(account_id: UUID | None) -> bytes:
+    """What a service's refused credentials are counted under, those of none together. No email's key is like it."""
+    return b"service " + (account_id.bytes if account_id else b"")
 
 
 def attempts_on(email: str) -> bytes:

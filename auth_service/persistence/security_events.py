@@ -1,10 +1,11 @@
 """The log of security events, in auth.security_events."""
 
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from auth_service.domain.events import SecurityEvent
 from auth_service.persistence.tables import security_events
@@ -23,6 +24,8 @@ _COLUMNS = (
 )
 
 _ADD = Statement(insert(security_events))
+# The table's owner deletes, and nothing recent: this service's own role may not.
+_FORGET = Statement(select(func.auth.forget_security_events(bindparam("before"), bindparam("most"))))
 
 
 @cache
@@ -63,3 +66,8 @@ class SqlSecurityEvents:
             for event_id, occurred_at, kind, actor_id, subject, request_id, details in await cursor.fetchall()
         ]
         return request.page(events, lambda event: event.id.bytes)
+
+    async def forget(self, *, before: datetime, most: int) -> int:
+        cursor = await _FORGET.run(self._connection, before=before, most=most)
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0

@@ -8,7 +8,8 @@ from auth_service.domain.errors import RotationUnderway
 from auth_service.domain.events import EventKind
 from auth_service.domain.keys import SigningKey, signing_key
 from auth_service.usecases.events import EventLog
-from auth_service.usecases.ports import Begin, Read, Signer
+from auth_service.usecases.ports import Begin, Read
+from auth_service.usecases.token_ports import Signer
 from chassis.kernel import Clock
 
 KEYS = "auth.signing_keys"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from uuid import UUID
 
 from auth_service.domain.errors import InvalidServiceCredential, ServiceAccountNotFound, WeakServiceCredential
@@ -13,12 +14,16 @@ from auth_service.domain.service_accounts import (
     ServiceCredential,
     accept_scopes,
 )
+from auth_service.domain.throttling import Allowance, refusals_of
 from auth_service.domain.tokens import AccessToken
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Randomness, Read
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.tokens import TokenIssuer
 from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
+
+NOTED = Allowance(burst=10, every=timedelta(seconds=15))
+"""How many refused credentials of one service the log tells of, as many as of wrong passwords."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +174,33 @@ class IssueServiceToken:
     """Turns a service's credential into a token."""
 
     read: Read
+    begin: Begin
     tokens: TokenIssuer
+    events: EventLog
 
     async def __call__(self, credential: str) -> ServiceToken:
         """The token; MissingField for none, InvalidServiceCredential for one that fits no account in use."""
         try:
             offered = ServiceCredential.parse(credential)
         except WeakServiceCredential:
+            await self._note_refusal(None, "malformed")
             raise InvalidServiceCredential from None
         async with self.read() as reading:
             account = await reading.services.get(offered.name)
-            if account is None or not account.accepts(offered):
-                raise InvalidServiceCredential
-            token = await self.tokens.for_service(reading.keys, account)
-        return ServiceToken(token=token, scopes=account.scopes)
+            if account and account.accepts(offered):
+                token = await self.tokens.for_service(reading.keys, account)
+                return ServiceToken(token=token, scopes=account.scopes)
+        why = "unknown service" if account is None else "disabled" if account.knows(offered) else "another secret"
+        await self._note_refusal(account, why)
+        raise InvalidServiceCredential
+
+    async def _note_refusal(self, account: ServiceAccount | None, why: str) -> None:
+        """Writes down that a credential was refused, unless too many were: a stranger must not fill the log.
+
+        Refusing is not slowed: nobody guesses 256 random bits.
+        """
+        subject = account.id if account else None
+        async with self.begin() as work:
+            if await work.attempts.take(refusals_of(subject), NOTED) is None:
+                await self.events.record(work, EventKind.SERVICE_REFUSED, actor=None, subject=subject, why=why)
+                await work.commit()

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from auth_service.domain.events import KEPT_AT_LEAST
 from auth_service.usecases.ports import Begin
 from chassis.kernel import Clock
 
 KEPT = timedelta(minutes=1)
 """How long something is kept behind its end: clocks differ, and a call may be looking at it."""
+
+BATCH = 1000
+"""How many events go in one transaction: a log of years is dropped without holding anybody up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +30,24 @@ class SweepExpired:
             gone += await work.attempts.forget(before=before)
             gone += await work.resets.forget(before=before)
             await work.commit()
+        return gone
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetOldEvents:
+    """Drops security events that have been kept long enough."""
+
+    begin: Begin
+    kept_for: timedelta
+    now: Clock
+
+    async def __call__(self) -> int:
+        """How many went."""
+        before = self.now() - max(self.kept_for, KEPT_AT_LEAST)
+        gone, batch = 0, BATCH
+        while batch == BATCH:
+            async with self.begin() as work:
+                batch = await work.events.forget(before=before, most=BATCH)
+                await work.commit()
+            gone += batch
         return gone

@@ -10,7 +10,7 @@ from auth_service.domain.keys import signing_key
 from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.sessions import Session
 from auth_service.domain.tokens import AccessToken, TokenTerms
-from auth_service.usecases.ports import Signer, SigningKeys
+from auth_service.usecases.token_ports import Signer, SigningKeys
 from chassis.kernel import Clock, NewId, Unavailable
 
 

@@ -18,6 +18,7 @@ import auth_service.bootstrap
 import task_service.bootstrap
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
+from auth_service.wiring import UseCases
 from chassis.config import Listen
 from task_service.settings import TasksSettings
 
@@ -48,7 +49,7 @@ class System:
     history: "history_service_pb2_grpc.HistoryServiceAsyncStub"
     imports: "import_service_pb2_grpc.ImportServiceAsyncStub"
     ingest: "import_ingest_service_pb2_grpc.ImportIngestServiceAsyncStub"
-    use_cases: auth_service.bootstrap.UseCases
+    use_cases: UseCases
     uploads: Path
 
     async def person(self, username: str) -> Person:
@@ -78,14 +79,14 @@ class System:
         return Person(answer.user.id, answer.access_token)
 
 
-async def new_credential(use_cases: auth_service.bootstrap.UseCases, name: str, *scopes: str) -> str:
+async def new_credential(use_cases: UseCases, name: str, *scopes: str) -> str:
     """A new service account's credential."""
     issued = await use_cases.create_service_account(name, scopes)
     return issued.credential.reveal()
 
 
 @asynccontextmanager
-async def auth_running(databases) -> AsyncIterator[tuple[str, auth_service.bootstrap.UseCases]]:
+async def auth_running(databases) -> AsyncIterator[tuple[str, UseCases]]:
     """auth_service's target and its use cases; cheap passwords."""
     settings = AuthSettings(
         listen=ANY_PORT,

@@ -88,3 +88,28 @@ def test_an_app_role_is_refused_what_its_service_never_does(database, role, stat
 def test_nothing_that_an_app_role_asks_for_hangs_for_ever(database, role, setting, value):
     with psycopg.connect(database.url(role)) as connection:
         assert connection.execute(f"SHOW {setting}").fetchone() == (value,)
+
+
+def test_the_app_role_drops_no_security_event_of_the_last_quarter_whatever_it_asks_for(postgres, template):
+    with temporary_database(postgres, template=template) as url:
+        databases = Databases(url)
+        with psycopg.connect(databases.auth_url) as connection:
+            for days in (0, 1, 89, 91, 400):
+                connection.execute(
+                    "INSERT INTO auth.security_events (id, occurred_at, kind, request_id, details)"
+                    " VALUES (gen_random_uuid(), now() - %s * interval '1 day', %s, '', '{}')",
+                    [days, str(days)],
+                )
+            for before in ("now() + interval '10 years'", "'infinity'", "NULL"):
+                connection.execute(f"SELECT auth.forget_security_events({before}, 1000)")
+            kept = connection.execute("SELECT kind FROM auth.security_events ORDER BY occurred_at").fetchall()
+    assert kept == [("89",), ("1",), ("0",)]
+
+
+def test_what_runs_as_its_owner_looks_up_names_nowhere_but_where_it_says(database):
+    with psycopg.connect(database.administrator_url) as connection:
+        functions = connection.execute(
+            "SELECT proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc"
+            " WHERE prosecdef AND pronamespace::regnamespace::text IN ('auth', 'tasks')"
+        ).fetchall()
+    assert functions == [("forget_security_events", ["search_path=pg_catalog, pg_temp"], False)]

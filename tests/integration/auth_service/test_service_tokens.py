@@ -1,10 +1,22 @@
 """Service accounts: a credential becomes a token that opens what its scopes say."""
 
+import asyncio
+
 import grpc
 import jwt
 import psycopg
 
 from tests.integration.auth_service.door import refused
+
+
+def refusals(databases) -> list[tuple[str | None, dict[str, str], str]]:
+    """Of which service, with which details and request id, in order."""
+    with psycopg.connect(databases.administrator_url) as connection:
+        return connection.execute(
+            "SELECT name, details, request_id FROM auth.security_events AS events"
+            " LEFT JOIN auth.service_accounts AS services ON services.id = subject_id"
+            " WHERE kind = 'service_refused' ORDER BY events.id"
+        ).fetchall()
 
 
 async def test_a_credential_becomes_a_token_with_scopes_and_no_role(door):
@@ -31,6 +43,38 @@ async def test_a_credential_that_fits_nothing_in_use_gets_one_answer_whatever_is
         (grpc.StatusCode.UNAUTHENTICATED, "INVALID_SERVICE_CREDENTIAL")
     }
     assert len(answers) == 1
+
+
+async def test_each_kind_of_refused_credential_is_a_security_event_without_what_was_sent(door, databases):
+    credential = await door.create_service("reports", "tasks:read")
+    name, secret = credential.split(".")
+    retired = await door.create_service("retired", "tasks:read")
+    with psycopg.connect(databases.administrator_url) as connection:
+        connection.execute("UPDATE auth.service_accounts SET disabled = true WHERE name = 'retired'")
+    another = f"{name}.{secret[:-1]}{'A' if secret[-1] != 'A' else 'B'}"
+    for refusal in (another, retired, f"nobody.{secret}", "canary of a password"):
+        await refused(door.service_token(refusal))
+    await door.service_token(credential)
+    found = refusals(databases)
+    assert [(account, details["why"]) for account, details, _ in found] == [
+        ("reports", "another secret"),
+        ("retired", "disabled"),
+        (None, "unknown service"),
+        (None, "malformed"),
+    ]
+    told = str(found)
+    assert [text for text in (secret[:-1], "canary", "nobody", retired.split(".")[1]) if text in told] == []
+    assert all(request_id for _, _, request_id in found)
+
+
+async def test_a_stranger_with_many_wrong_credentials_does_not_fill_the_log_and_hides_no_other_services(
+    door, databases
+):
+    secret = (await door.create_service("reports", "tasks:read")).partition(".")[2]
+    await asyncio.gather(*(refused(door.service_token(f"nobody{number}.{secret}")) for number in range(50)))
+    assert [account for account, _, _ in refusals(databases)] == [None] * 10
+    await refused(door.service_token(f"reports.{secret[::-1]}"))
+    assert refusals(databases)[-1][0] == "reports"
 
 
 async def test_no_credential_is_a_missing_field(door):
