@@ -10,7 +10,7 @@ from chassis.rpc.service_token import ThreadTokenSource
 from chassis.tls import Certificates
 from import_worker.clients.grpc_ingest import GrpcIngest
 from import_worker.clients.service_token import ServiceTokenIssuer
-from import_worker.domain.record_reader import ReadingLimits
+from import_worker.domain.record_reader import BatchLimits
 from import_worker.settings import ImportWorkerSettings
 from import_worker.usecases.import_slice import ImportSlice, SlicePolicy
 from import_worker.usecases.ports import Stopping
@@ -31,7 +31,7 @@ def build_run(settings: ImportWorkerSettings, *, stopping: Stopping) -> Callable
         import_slice=ImportSlice(
             ingest=ingest,
             stopping=stopping,
-            limits=ReadingLimits(batch_rows=settings.batch_rows),
+            batches=BatchLimits(rows=settings.batch_rows),
             policy=SlicePolicy(seconds=settings.slice_seconds, window=settings.window),
             monotonic=time.monotonic,
             sleep=time.sleep,

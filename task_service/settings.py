@@ -31,6 +31,11 @@ class TasksSettings(TlsSettings):
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
     trash_days: float = Field(default=30, gt=0, le=3650, description="how long a deleted task can be undeleted")
     upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")
+    upload_header_bytes: int = Field(default=2048, ge=16, le=65536, description="the longest header line")
+    upload_columns: int = Field(default=50, ge=1, le=1000, description="the most columns that a header line names")
+    # Three times as many bytes, in UTF-8, still fit a message.
+    upload_record_bytes: int = Field(default=1 << 20, ge=64, le=1 << 20, description="the longest row of a file")
+    upload_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20, description="the longest cell of a row")
     upload_seconds: float = Field(default=3600, gt=0, description="unfinished uploads older than this are removed")
     upload_keep_seconds: float = Field(default=7 * 86400, gt=0, description="how long an ended import's file is kept")
     imports_at_once: int = Field(default=4, ge=1, description="of one owner; further ones wait")

@@ -19,6 +19,8 @@ from taskmanager.tasks.v1 import (
 from uuid_utils.compat import uuid7
 
 from chassis.rpc.server import Registration
+from task_service.domain.csv_header import HeaderLimits
+from task_service.domain.imports import RecordLimits
 from task_service.settings import TasksSettings
 from task_service.transport.history_servicer import HistoryServicer
 from task_service.transport.import_servicer import ImportServicer
@@ -161,6 +163,9 @@ class Wiring:
                 now=_now,
                 new_id=uuid7,
                 most_bytes=self._settings.upload_bytes,
+                header_limits=HeaderLimits(
+                    line_bytes=self._settings.upload_header_bytes, columns=self._settings.upload_columns
+                ),
                 queued=self.something_queued.set,
             ),
             get_import=get_import,
@@ -185,5 +190,9 @@ class Wiring:
             ingest_batch=IngestBatch(begin=self._begin, prepare=prepare, lease_seconds=lease),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
+            limits=RecordLimits(
+                record_bytes=self._settings.upload_record_bytes,
+                cell_characters=self._settings.upload_cell_characters,
+            ),
             draining=self.draining,
         )

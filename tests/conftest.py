@@ -16,6 +16,7 @@ from chassis.database.migrate import MigrationSettings, migrate
 from chassis.testing.databases import temporary_database, with_parts
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.valkey import EmbeddedValkey
+from tests.s3 import EmbeddedS3
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,13 @@ async def redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     folder: Path = tmp_path_factory.mktemp("valkey")
     async with EmbeddedValkey(folder) as server:
         yield server.url
+
+
+@pytest_asyncio.fixture(scope="session")
+async def s3(tmp_path_factory: pytest.TempPathFactory):
+    """A running S3 server with an empty bucket."""
+    async with EmbeddedS3(tmp_path_factory.mktemp("s3")) as server:
+        yield server.server
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,15 @@
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 
 from import_worker.domain.batches import Batch, DefectKind, Ending
-from import_worker.domain.checkpoints import Checkpoint, Dialect, Lease, Progress
+from import_worker.domain.checkpoints import Checkpoint, Dialect, Lease, Progress, RecordLimits
 from import_worker.domain.errors import UnreadableFile
+
+_USUAL = RecordLimits()
 
 _KINDS = {
     DefectKind.TOO_MANY_CELLS: pb.RowDefect.KIND_TOO_MANY_CELLS,
     DefectKind.UNDECODABLE: pb.RowDefect.KIND_UNDECODABLE,
+    DefectKind.CELL_TOO_LONG: pb.RowDefect.KIND_CELL_TOO_LONG,
 }
 
 
@@ -23,6 +26,10 @@ def lease_from_proto(lease: pb.Lease) -> Lease:
         ),
         checkpoint=_checkpoint_from_proto(lease.checkpoint),
         size=lease.size,
+        limits=RecordLimits(
+            record_bytes=lease.limits.record_bytes or _USUAL.record_bytes,
+            cell_characters=lease.limits.cell_characters or _USUAL.cell_characters,
+        ),
     )
 
 

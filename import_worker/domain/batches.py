@@ -12,6 +12,7 @@ class DefectKind(Enum):
 
     TOO_MANY_CELLS = "too many cells"
     UNDECODABLE = "undecodable"
+    CELL_TOO_LONG = "cell too long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Defect:
     """A record that can't be handed over as it stands in the file.
 
     row: the record's place in its batch, from 0.
-    cell: how many cells there are (TOO_MANY_CELLS), or the place of the cell with the bad bytes, from 0 (UNDECODABLE).
+    cell: how many cells there are (TOO_MANY_CELLS), or the place of the cell with the bad bytes (UNDECODABLE) or that
+        was cut (CELL_TOO_LONG), from 0.
     """
 
     row: int

@@ -27,6 +27,14 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordLimits:
+    """How long a record may be, in bytes of the file, and a cell, in characters."""
+
+    record_bytes: int = 1024 * 1024
+    cell_characters: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on one import under one fence. `size` is the file's, in bytes."""
 
@@ -35,6 +43,7 @@ class Lease:
     dialect: Dialect
     checkpoint: Checkpoint
     size: int
+    limits: RecordLimits = RecordLimits()
 
 
 @dataclass(frozen=True, slots=True)

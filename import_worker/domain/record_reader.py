@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from import_worker.domain.batches import Batch, Defect, DefectKind
-from import_worker.domain.checkpoints import Checkpoint, Dialect
+from import_worker.domain.checkpoints import Checkpoint, Dialect, RecordLimits
 from import_worker.domain.errors import StrayQuote, UnclosedQuote, UnreadableFile
 from import_worker.domain.physical_lines import PhysicalLines
 
@@ -22,12 +22,11 @@ _BATCH_OVERHEAD = 80
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingLimits:
-    """How much a batch may hold, in rows and in bytes of its message, and a record, in bytes of the file."""
+class BatchLimits:
+    """How much a batch may hold, in rows and in bytes of its message."""
 
-    batch_rows: int = 2000
-    batch_bytes: int = 512 * 1024
-    record_bytes: int = 1024 * 1024
+    rows: int = 2000
+    size: int = 512 * 1024
 
 
 class RecordReader:
@@ -41,9 +40,17 @@ class RecordReader:
     """
 
     def __init__(
-        self, chunks: Iterable[bytes], *, begin: Checkpoint, dialect: Dialect, size: int, limits: ReadingLimits
+        self,
+        chunks: Iterable[bytes],
+        *,
+        begin: Checkpoint,
+        dialect: Dialect,
+        size: int,
+        batches: BatchLimits,
+        limits: RecordLimits,
     ) -> None:
         self._columns = dialect.columns
+        self._batches = batches
         self._limits = limits
         self._source = PhysicalLines(
             chunks, begin=begin, size=size, record_limit=limits.record_bytes, encoding=dialect.encoding
@@ -81,7 +88,7 @@ class RecordReader:
         # Runs once for every row of every import: attribute look-ups are hoisted, and what few rows need is elsewhere.
         source, columns = self._source, self._columns
         overhead = columns * _CELL_OVERHEAD + _RECORD_OVERHEAD
-        most_rows, most_bytes = self._limits.batch_rows, self._limits.batch_bytes
+        most_rows, most_bytes, longest = self._batches.rows, self._batches.size, self._limits.cell_characters
         rows: Iterable[list[str]] = self._rows
         if self._held is not None:
             rows = chain((self._held,), rows)
@@ -91,16 +98,17 @@ class RecordReader:
         try:
             for row in rows:
                 if row:
-                    size += source.offset - source.record_offset + overhead
-                    if source.damaged:
-                        size += self._damage()
+                    length = source.offset - source.record_offset
+                    size += length + overhead
+                    # A character is a byte at the least: no shorter record holds a cell that is too long.
+                    is_odd = source.damaged or length > longest
+                    if is_odd:
+                        size += self._oddity(length)
                     if size > most_bytes and lines:
                         self._held = row
                         return
-                    if source.damaged:
+                    if is_odd or len(row) != columns:
                         self._mend(row, len(lines), defects)
-                    if len(row) != columns:
-                        self._level(row, len(lines), defects)
                     lines.append(source.record_line)
                     cells += row
                     offset, line = source.offset, source.line
@@ -110,12 +118,20 @@ class RecordReader:
         finally:
             self._end = Checkpoint(offset=offset, line=line, records=records + len(lines))
 
-    def _damage(self) -> int:
-        """Return what the record's undecodable bytes may add to the message."""
-        record_bytes = self._source.offset - self._source.record_offset
-        return _REPLACEMENT_GROWTH * record_bytes + _DEFECT_OVERHEAD * self._columns
+    def _oddity(self, length: int) -> int:
+        """Return what undecodable bytes, and cells that are too long, may add to the message."""
+        cut = _DEFECT_OVERHEAD * self._columns
+        return cut + _REPLACEMENT_GROWTH * length + cut if self._source.damaged else cut
 
     def _mend(self, row: list[str], place: int, defects: list[Defect]) -> None:
+        """Make the record one that can be handed over, and tell what was wrong with it."""
+        if self._source.damaged:
+            self._replace(row, place, defects)
+        if len(row) != self._columns:
+            self._level(row, place, defects)
+        self._cut(row, place, defects)
+
+    def _replace(self, row: list[str], place: int, defects: list[Defect]) -> None:
         """Put U+FFFD where the record's bytes are not UTF-8."""
         for index, cell in enumerate(row):
             mended = cell.encode(errors="surrogateescape").decode(errors="replace")
@@ -123,6 +139,14 @@ class RecordReader:
                 row[index] = mended
                 if index < self._columns:
                     defects.append(Defect(row=place, kind=DefectKind.UNDECODABLE, cell=index))
+
+    def _cut(self, row: list[str], place: int, defects: list[Defect]) -> None:
+        """Leave of each cell what it may hold."""
+        longest = self._limits.cell_characters
+        for index, cell in enumerate(row):
+            if len(cell) > longest:
+                row[index] = cell[:longest]
+                defects.append(Defect(row=place, kind=DefectKind.CELL_TOO_LONG, cell=index))
 
     def _level(self, row: list[str], place: int, defects: list[Defect]) -> None:
         """Give the row as many cells as the header line has."""

@@ -10,7 +10,7 @@ import structlog
 from import_worker.domain.batches import Batch, Ending
 from import_worker.domain.checkpoints import Checkpoint, Lease, Progress
 from import_worker.domain.errors import ConnectionCut, LeaseLost, Refused, UnreadableFile
-from import_worker.domain.record_reader import ReadingLimits, RecordReader
+from import_worker.domain.record_reader import BatchLimits, RecordReader
 from import_worker.usecases.ports import Ingest, IngestStream, Stopping
 
 log = structlog.get_logger("import_slice")
@@ -56,7 +56,7 @@ class ImportSlice:
 
     ingest: Ingest
     stopping: Stopping
-    limits: ReadingLimits
+    batches: BatchLimits
     policy: SlicePolicy
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
@@ -67,7 +67,7 @@ class ImportSlice:
         failures = 0
         while True:
             attempt = _Attempt(
-                self.ingest, lease, reached, limits=self.limits, window=self.policy.window, over=self._over(began)
+                self.ingest, lease, reached, batches=self.batches, window=self.policy.window, over=self._over(began)
             )
             try:
                 ending = attempt.run()
@@ -105,13 +105,13 @@ class _Attempt:
         lease: Lease,
         reached: Checkpoint,
         *,
-        limits: ReadingLimits,
+        batches: BatchLimits,
         window: int,
         over: Callable[[bool], bool],
     ) -> None:
         self._ingest = ingest
         self._lease = lease
-        self._limits = limits
+        self._batches = batches
         self._window = window
         self._over = over
         self.reached = reached
@@ -129,7 +129,8 @@ class _Attempt:
                     begin=first.checkpoint,
                     dialect=self._lease.dialect,
                     size=self._lease.size,
-                    limits=self._limits,
+                    batches=self._batches,
+                    limits=self._lease.limits,
                 )
                 ending = self._send(stream, reader)
             if ending is not None:

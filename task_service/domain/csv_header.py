@@ -21,8 +21,6 @@ from task_service.domain.import_errors import (
 from task_service.domain.upload_options import DELIMITERS, UploadOptions
 from task_service.domain.values import fold
 
-LONGEST_HEADER = 2048
-MOST_COLUMNS = 50
 _LINES = re.compile(r"^[^\r\n]*(?:\r\n|\r|\n)")
 
 ERRORS_COLUMN = "import_errors"
@@ -46,6 +44,14 @@ _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderLimits:
+    """How long a header line may be, in bytes of UTF-8, and how many columns it may name."""
+
+    line_bytes: int = 2048
+    columns: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What the header line says. `fields` has a field's name for each column that is used, "" for the others."""
 
@@ -65,8 +71,9 @@ _GZIP = b"\x1f\x8b"
 class HeaderScan:
     """Looks for the header line in the first bytes of a file as they arrive."""
 
-    def __init__(self, options: UploadOptions = UploadOptions()) -> None:  # noqa: B008 - immutable
+    def __init__(self, options: UploadOptions, limits: HeaderLimits) -> None:
         self._options = options
+        self._limits = limits
         self._seen = b""
         self.header: Header | None = None
 
@@ -74,7 +81,7 @@ class HeaderScan:
         """Takes the next bytes; `header` is set once the line is whole. Raises CompressedFile, and as read_header."""
         if self.header is not None:
             return
-        self._seen += chunk[: 2 * LONGEST_HEADER + 8]
+        self._seen += chunk[: 2 * self._limits.line_bytes + 8]
         if self._seen.startswith(_GZIP):
             raise CompressedFile
         mark, encoding = _encoding(self._seen, self._options.encoding)
@@ -85,19 +92,19 @@ class HeaderScan:
         # A \r at the very end may be half of a \r\n.
         if line and not (line == text and line.endswith("\r")):
             size = len(line.encode(encoding, "surrogatepass")) if wide else len(line)
-            self.header = read_header(self._seen[: mark + size], self._options)
-        elif len(text) > LONGEST_HEADER:
+            self.header = read_header(self._seen[: mark + size], self._options, self._limits)
+        elif len(text) > self._limits.line_bytes:
             _refuse_control_characters(text if wide else body.decode("utf-8", "replace"))
-            raise HeaderTooLong(limit=LONGEST_HEADER)
+            raise HeaderTooLong(limit=self._limits.line_bytes)
 
     def end(self) -> Header:
         """The header of a file that ends here, though its first line may not."""
         if self.header is None:
-            self.header = read_header(self._seen, self._options)
+            self.header = read_header(self._seen, self._options, self._limits)
         return self.header
 
 
-def read_header(line: bytes, options: UploadOptions = UploadOptions()) -> Header:  # noqa: B008 - immutable
+def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> Header:
     """Reads a header line, its line end included.
 
     Raises:
@@ -110,13 +117,15 @@ def read_header(line: bytes, options: UploadOptions = UploadOptions()) -> Header
     """
     mark, encoding = _encoding(line, options.encoding)
     text = _decode(line, mark, encoding)
+    if len(text.encode("utf-8", "replace")) > limits.line_bytes:
+        raise HeaderTooLong(limit=limits.line_bytes)
     if not text:
         raise EmptyFile
     _refuse_control_characters(text)
     delimiter, names = _split(text, options.delimiter or DELIMITERS)
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
-    if count > MOST_COLUMNS:
-        raise TooManyColumns(count=count, limit=MOST_COLUMNS)
+    if count > limits.columns:
+        raise TooManyColumns(count=count, limit=limits.columns)
     fields = _fields_of([fold(name) for name in names], options.mapping)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
@@ -154,8 +163,6 @@ def _decode(line: bytes, mark: int, encoding: str) -> str:
         if encoding == "utf-8":
             raise HeaderNotUtf8(position=position) from None
         raise HeaderUnreadable(encoding=encoding, position=position) from None
-    if len(text.encode("utf-8", "replace")) > LONGEST_HEADER:
-        raise HeaderTooLong(limit=LONGEST_HEADER)
     return text
 
 

@@ -16,6 +16,10 @@ class UndecodableBytes(InvalidTask):
     """A cell holds bytes that can't be read in the file's encoding, {encoding}."""
 
 
+class CellTooLong(InvalidTask):
+    """A cell has more than {limit} characters."""
+
+
 class InvalidUpload(Invalid):
     """The upload is not acceptable."""
 

@@ -140,6 +140,13 @@ class NewImport:
     defaults: Defaults
 
 
+class RecordLimits(NamedTuple):
+    """How long a record of a file may be, in bytes, and a cell, in characters."""
+
+    record_bytes: int
+    cell_characters: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to work on one import, and all that reading it takes."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import plain, split_labels
 from task_service.domain.errors import ExternalIdTaken, UnknownAssignee
-from task_service.domain.import_errors import TooManyCells, UndecodableBytes
+from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, Defaults, FailedRow, IngestContext, RowError
 from task_service.domain.task import TaskDraft, Values
 from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status
@@ -26,9 +26,9 @@ class Defect(NamedTuple):
     """A record that the parser could not hand over as it stands in the file."""
 
     kind: str
-    """TOO_MANY_CELLS or UNDECODABLE."""
+    """TOO_MANY_CELLS, UNDECODABLE or CELL_TOO_LONG."""
     cell: int
-    """How many cells there are, or which one can't be decoded, from 0."""
+    """How many cells there are, or which one can't be decoded or was cut, from 0."""
 
 
 class Batch(NamedTuple):
@@ -81,7 +81,7 @@ def take(batch: Batch, context: IngestContext, known: Known) -> Outcome:
             continue
         try:
             if number in batch.defects:
-                refuse([_error_of(defect, context) for defect in batch.defects[number]])
+                refuse([columns.error_of(number, defect, context.encoding) for defect in batch.defects[number]])
             values = _draft(cells, rarer, defaults, known.assignees).checked()
             if values.external_id in taken:
                 raise ExternalIdTaken
@@ -167,6 +167,7 @@ class _Columns:
     """The cells of a batch by column. One that the file lacks is empty in every row."""
 
     def __init__(self, fields: tuple[str, ...], cells: Sequence[str]) -> None:
+        self._fields = fields
         self._at = {field: place for place, field in enumerate(fields) if field}
         self._width = len(fields)
         self._cells = cells
@@ -195,14 +196,18 @@ class _Columns:
         )
         return FailedRow(record, line, cells, tuple(errors))
 
+    def error_of(self, number: int, defect: Defect, encoding: str) -> Invalid:
+        """What the parser found wrong with a row."""
+        if defect.kind == TooManyCells.reason:
+            return TooManyCells(count=defect.cell, columns=self._width)
+        if not 0 <= defect.cell < self._width:
+            return UndecodableBytes(field="", encoding=encoding)
+        field = self._fields[defect.cell]
+        if defect.kind == CellTooLong.reason:
+            # Cut to the limit, it is as long as the limit.
+            return CellTooLong(field=field, limit=len(self._cells[number * self._width + defect.cell]))
+        return UndecodableBytes(field=field, encoding=encoding)
+
     def _value(self, cells: Sequence[str], field: str) -> str:
         place = self._at.get(field)
         return "" if place is None else cells[place][:LONGEST_VALUE]
-
-
-def _error_of(defect: Defect, context: IngestContext) -> Invalid:
-    fields = context.fields
-    if defect.kind == TooManyCells.reason:
-        return TooManyCells(count=defect.cell, columns=len(fields))
-    field = fields[defect.cell] if defect.cell < len(fields) else ""
-    return UndecodableBytes(field=field, encoding=context.encoding)

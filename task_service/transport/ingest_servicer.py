@@ -11,7 +11,7 @@ from taskmanager.imports.v1 import import_ingest_service_pb2_grpc
 from chassis.kernel import parse_id
 from chassis.rpc.around import Context
 from task_service.domain.import_errors import IngestOutOfOrder
-from task_service.domain.imports import Failure, IngestContext, parse_failure
+from task_service.domain.imports import Failure, IngestContext, RecordLimits, parse_failure
 from task_service.transport.read_ahead import one_ahead
 from task_service.transport.translate_imports import batch_from_proto, checkpoint_to_proto, lease_to_proto
 from task_service.usecases.import_ports import PreparedBatch
@@ -41,6 +41,7 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         ingest_batch: IngestBatch,
         finish_ingest: FinishIngest,
         give_back: GiveBack,
+        limits: RecordLimits,
         draining: asyncio.Event,
     ) -> None:
         self._claim_next_import = claim_next_import
@@ -50,11 +51,12 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         self._ingest_batch = ingest_batch
         self._finish_ingest = finish_ingest
         self._give_back = give_back
+        self._limits = limits
         self._draining = draining
 
     async def ClaimNextImport(self, request: pb.ClaimNextImportRequest, context: Context) -> pb.ClaimNextImportResponse:
         lease = await self._claim_next_import(request.worker)
-        return pb.ClaimNextImportResponse(lease=lease_to_proto(lease) if lease else None)
+        return pb.ClaimNextImportResponse(lease=lease_to_proto(lease, self._limits) if lease else None)
 
     async def ReadUpload(self, request: pb.ReadUploadRequest, context: Context) -> AsyncIterator[pb.ReadUploadResponse]:
         import_id = parse_id(request.import_id, field="import_id")

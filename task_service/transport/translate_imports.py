@@ -6,7 +6,7 @@ from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import
 
 from task_service.domain.errors import UnknownStatus
 from task_service.domain.import_errors import MalformedBatch
-from task_service.domain.imports import Checkpoint, Import, Lease, RowError, State
+from task_service.domain.imports import Checkpoint, Import, Lease, RecordLimits, RowError, State
 from task_service.domain.rows import Batch, Defect
 from task_service.domain.upload_options import (
     UploadOptions,
@@ -82,7 +82,7 @@ def checkpoint_to_proto(checkpoint: Checkpoint) -> import_ingest_service_pb2.Che
     )
 
 
-def lease_to_proto(lease: Lease) -> import_ingest_service_pb2.Lease:
+def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_pb2.Lease:
     return import_ingest_service_pb2.Lease(
         import_id=str(lease.import_id),
         fence=lease.fence,
@@ -91,6 +91,7 @@ def lease_to_proto(lease: Lease) -> import_ingest_service_pb2.Lease:
         ),
         checkpoint=checkpoint_to_proto(lease.checkpoint),
         size=lease.size,
+        limits=import_ingest_service_pb2.RecordLimits(**limits._asdict()),
     )
 
 

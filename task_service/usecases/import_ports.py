@@ -158,14 +158,17 @@ class ObjectStore(Protocol):
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> str:
         """Stores a stream so that it survives a power cut, and answers its etag.
 
-        Nothing is kept when the stream raises. StorageFull.
+        Nothing is kept when the stream raises, or the caller is cancelled. StorageFull, Unavailable.
         """
 
     def read(self, key: str, offset: int, upload: StoredUpload) -> AsyncIterator[bytes]:
-        """The object's bytes from an offset on. StoredFileChanged when they are gone or not those of the upload."""
+        """The object's bytes from an offset on.
+
+        StoredFileChanged when they are gone or not those of the upload, Unavailable when the store is away.
+        """
 
     async def delete(self, key: str) -> None:
-        """Forgets an object; nothing happens when there is none."""
+        """Forgets an object; nothing happens when there is none. Unavailable."""
 
 
 class ImportSignals(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+from chassis.kernel import Unavailable
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.import_errors import LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
@@ -81,6 +82,12 @@ class ReadUpload:
                 await work.ingest.finish(import_id, fence, State.FAILED, FILE_CHANGED)
                 await work.commit()
             raise LeaseLost from None
+        except Unavailable:
+            # The store is away: that is not held against the file, as claims without progress are.
+            async with self.begin() as work:
+                await work.ingest.give_back(import_id, fence)
+                await work.commit()
+            raise
 
 
 class Progress(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Caller, Clock, NewId, Unavailable
-from task_service.domain.csv_header import Header, HeaderScan
+from task_service.domain.csv_header import Header, HeaderLimits, HeaderScan
 from task_service.domain.errors import UnknownAssignee
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import (
@@ -62,6 +62,7 @@ class UploadImport:
     now: Clock
     new_id: NewId
     most_bytes: int
+    header_limits: HeaderLimits
     queued: Callable[[], None]
 
     async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
@@ -82,7 +83,7 @@ class UploadImport:
             async with self.begin() as work:
                 await work.imports.add(new)
                 await work.commit()
-            arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options))
+            arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options, self.header_limits))
             etag = await self.store.put(object_key(new.id), arriving.chunks())
             stored = arriving.stored(etag)
             async with self.begin() as work:

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
+import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_pb2
@@ -104,8 +106,14 @@ async def auth_running(databases) -> AsyncIterator[tuple[str, UseCases]]:
         yield f"127.0.0.1:{server.port}", use_cases
 
 
+@pytest.fixture
+def tasks_settings() -> dict[str, Any]:
+    """What a test wants task_service to be told beyond what it needs: tests override this."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def system(databases, redis_url, tmp_path: Path):
+async def system(databases, redis_url, tmp_path: Path, tasks_settings: dict[str, Any]):
     """auth_service and task_service on a fresh database."""
     async with AsyncExitStack() as stack:
         auth_target, use_cases = await stack.enter_async_context(auth_running(databases))
@@ -120,7 +128,7 @@ async def system(databases, redis_url, tmp_path: Path):
             auth_credential=SecretStr(credential),
             drain_seconds=1,
             lease_seconds=2,
-        )
+        ).model_copy(update=tasks_settings)
         server = await stack.enter_async_context(task_service.bootstrap.serving(settings))
         await server.is_ready.wait()
         tasks_target = f"127.0.0.1:{server.port}"

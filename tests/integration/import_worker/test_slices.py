@@ -13,7 +13,7 @@ from chassis.rpc.client import sync_channel
 from chassis.rpc.service_token import ThreadTokenSource
 from import_worker.clients.grpc_ingest import GrpcIngest
 from import_worker.clients.service_token import ServiceTokenIssuer
-from import_worker.domain.record_reader import ReadingLimits
+from import_worker.domain.record_reader import BatchLimits
 from import_worker.usecases.import_slice import ImportSlice, SlicePolicy
 from import_worker.usecases.run_slices import RunSlices
 from tests.integration.import_worker.ingest_server import CREDENTIAL, HEADER, IngestServer, StoredImport, serving
@@ -42,7 +42,7 @@ class Run:
             work = ImportSlice(
                 ingest=ingest,
                 stopping=lambda: self.stop,
-                limits=ReadingLimits(batch_rows=100),
+                batches=BatchLimits(rows=100),
                 policy=SlicePolicy(),
                 monotonic=lambda: next(self.ticks),
                 sleep=self.pauses.append,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from import_worker.domain.batches import Batch, DefectKind
-from import_worker.domain.checkpoints import Checkpoint, Dialect
-from import_worker.domain.record_reader import ReadingLimits, RecordReader
+from import_worker.domain.checkpoints import Checkpoint, Dialect, RecordLimits
+from import_worker.domain.record_reader import BatchLimits, RecordReader
 
 WIDE = ["utf-16-le", "utf-16-be"]
 # U+0A0D and U+0D0A have the bytes of line ends in either order, U+0A00 and U+000A those of a line end's half.
@@ -23,9 +23,15 @@ def pieces(data: bytes, size: int) -> list[bytes]:
 def read(data: bytes, encoding: str, *, columns: int, piece: int = 1 << 16, begin: Checkpoint | None = None):
     begin = begin or Checkpoint(offset=0, line=2, records=0)
     dialect = Dialect(delimiter=",", columns=columns, encoding=encoding)
-    limits = ReadingLimits(batch_rows=2)
-    chunks = pieces(data[begin.offset :], piece)
-    batches = list(RecordReader(chunks, begin=begin, dialect=dialect, size=len(data), limits=limits))
+    reader = RecordReader(
+        pieces(data[begin.offset :], piece),
+        begin=begin,
+        dialect=dialect,
+        size=len(data),
+        batches=BatchLimits(rows=2),
+        limits=RecordLimits(),
+    )
+    batches = list(reader)
     return batches, [cell for batch in batches for cell in batch.cells]
 
 

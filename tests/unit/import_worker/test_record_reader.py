@@ -6,27 +6,31 @@ import pytest
 
 from import_worker.clients.messages import batch_to_proto
 from import_worker.domain.batches import Batch, Defect, DefectKind
-from import_worker.domain.checkpoints import Checkpoint, Dialect
+from import_worker.domain.checkpoints import Checkpoint, Dialect, RecordLimits
 from import_worker.domain.errors import FileCutShort, RecordTooLarge, StrayQuote, UnclosedQuote, UnreadableFile
-from import_worker.domain.record_reader import ReadingLimits, RecordReader
+from import_worker.domain.record_reader import BatchLimits, RecordReader
 
+USUAL = BatchLimits()
 BEGIN = Checkpoint(offset=0, line=2, records=0)
 
 
-def read(data: bytes, *, columns=2, size=None, chunk=7, **limits) -> tuple[list[Batch], UnreadableFile | None]:
+def read(
+    data: bytes, *, columns=2, size=None, chunk=7, batches=USUAL, **limits
+) -> tuple[list[Batch], UnreadableFile | None]:
     reader = RecordReader(
         (data[place : place + chunk] for place in range(0, len(data), chunk)),
         begin=BEGIN,
         dialect=Dialect(delimiter=",", columns=columns),
         size=len(data) if size is None else size,
-        limits=ReadingLimits(**limits),
+        batches=batches,
+        limits=RecordLimits(**limits),
     )
-    batches: list[Batch] = []
+    found: list[Batch] = []
     try:
-        batches.extend(reader)  # what came before a failure stays in the list
+        found.extend(reader)  # what came before a failure stays in the list
     except UnreadableFile as failure:
-        return batches, failure
-    return batches, None
+        return found, failure
+    return found, None
 
 
 def read_one(data: bytes, **options) -> Batch:
@@ -118,7 +122,8 @@ def test_an_unclosed_quote_in_a_long_file_is_told_as_such_and_not_held_in_memory
         begin=BEGIN,
         dialect=Dialect(delimiter=",", columns=2),
         size=10**12,
-        limits=ReadingLimits(record_bytes=10_000),
+        batches=BatchLimits(),
+        limits=RecordLimits(record_bytes=10_000),
     )
     with pytest.raises(UnclosedQuote) as caught:
         list(reader)
@@ -173,7 +178,7 @@ def test_nothing_behind_the_header_line_is_no_batch():
 
 
 def test_batches_hold_no_more_rows_than_the_limit():
-    batches, _ = read(b"a,b\n" * 10, batch_rows=4)
+    batches, _ = read(b"a,b\n" * 10, batches=BatchLimits(rows=4))
     assert [len(batch.lines) for batch in batches] == [4, 4, 2]
 
 
@@ -181,8 +186,27 @@ def test_batches_hold_no_more_rows_than_the_limit():
     "row", [b"a\n", b"xxxxxxxxxxxxxxxxxx\n", b"\xff\n", b"\xff" * 50 + b",1,2,3,4,5,6,7,8,9\n", b'"",""\n']
 )
 def test_a_batchs_message_is_never_over_its_limit_of_bytes_unless_one_row_is(row):
-    batches, _ = read(row * 500, columns=8, batch_bytes=2000)
+    batches, _ = read(row * 500, columns=8, batches=BatchLimits(size=2000))
     assert sum(len(batch.lines) for batch in batches) == 500
     assert all(batch_to_proto(batch).ByteSize() <= 2000 for batch in batches)
-    batches, _ = read(b"a,b\n" + b"x" * 3000 + b",y\nc,d\n", batch_bytes=2000)
+    batches, _ = read(b"a,b\n" + b"x" * 3000 + b",y\nc,d\n", batches=BatchLimits(size=2000))
     assert [len(batch.lines) for batch in batches] == [1, 1, 1]
+
+
+def test_a_cell_over_the_limit_is_cut_and_told_and_spoils_its_own_row_only():
+    batch = read_one('ok,fine\nlänger,kurz\nx,"mit """""\nbesser,toolong,3\n'.encode(), cell_characters=5)
+    assert batch.cells == ["ok", "fine", "länge", "kurz", "x", 'mit "', "besse", "toolo"]
+    assert batch.defects == [
+        Defect(row=1, kind=DefectKind.CELL_TOO_LONG, cell=0),
+        Defect(row=2, kind=DefectKind.CELL_TOO_LONG, cell=1),
+        Defect(row=3, kind=DefectKind.TOO_MANY_CELLS, cell=3),
+        Defect(row=3, kind=DefectKind.CELL_TOO_LONG, cell=0),
+        Defect(row=3, kind=DefectKind.CELL_TOO_LONG, cell=1),
+    ]
+
+
+def test_cells_that_are_cut_do_not_make_a_message_longer_than_its_limit():
+    batches, _ = read(b"ab,cd,ef,gh,ij,kl,mn,op\n" * 300, columns=8, batches=BatchLimits(size=2000), cell_characters=1)
+    assert sum(len(batch.lines) for batch in batches) == 300
+    assert sum(len(batch.defects) for batch in batches) == 8 * 300
+    assert all(batch_to_proto(batch).ByteSize() <= 2000 for batch in batches)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from import_worker.domain.batches import Batch
-from import_worker.domain.checkpoints import Checkpoint, Dialect
+from import_worker.domain.checkpoints import Checkpoint, Dialect, RecordLimits
 from import_worker.domain.errors import UnreadableFile
-from import_worker.domain.record_reader import ReadingLimits, RecordReader
+from import_worker.domain.record_reader import BatchLimits, RecordReader
 
 HEADER = b"a,b\n"
 BEGIN = Checkpoint(offset=len(HEADER), line=2, records=0)
@@ -50,9 +50,11 @@ def pieces(data: bytes, sizes: list[int]) -> Iterator[bytes]:
     yield data
 
 
-def read(data: bytes, *, begin: Checkpoint, dialect: Dialect, sizes: list[int], limits: ReadingLimits) -> list[Batch]:
+def read(data: bytes, *, begin: Checkpoint, dialect: Dialect, sizes: list[int], limits: BatchLimits) -> list[Batch]:
     chunks = pieces(data[begin.offset :], sizes)
-    return list(RecordReader(chunks, begin=begin, dialect=dialect, size=len(data), limits=limits))
+    return list(
+        RecordReader(chunks, begin=begin, dialect=dialect, size=len(data), batches=limits, limits=RecordLimits())
+    )
 
 
 def rows_of(batches: list[Batch], columns: int) -> list[list[str]]:
@@ -60,7 +62,7 @@ def rows_of(batches: list[Batch], columns: int) -> list[list[str]]:
     return [flat[place : place + columns] for place in range(0, len(flat), columns)]
 
 
-small_limits = st.builds(ReadingLimits, batch_rows=st.integers(1, 4), batch_bytes=st.integers(1, 300))
+small_limits = st.builds(BatchLimits, rows=st.integers(1, 4), size=st.integers(1, 300))
 chunk_sizes = st.lists(st.integers(0, 20), max_size=20)
 
 
@@ -71,7 +73,7 @@ def test_rows_are_read_back_as_they_were_written_however_the_bytes_arrive(file, 
     batches = read(HEADER + data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
     assert rows_of(batches, dialect.columns) == rows
     assert not any(batch.defects for batch in batches)
-    assert all(0 < len(batch.lines) <= limits.batch_rows for batch in batches)
+    assert all(0 < len(batch.lines) <= limits.rows for batch in batches)
 
 
 @settings(deadline=None)  # a loaded machine proves nothing
@@ -100,7 +102,12 @@ def test_no_bytes_whatever_end_in_anything_but_rows_or_a_reason(file, noise, siz
     _, data, dialect = file
     data = HEADER + data + noise
     reader = RecordReader(
-        pieces(data[BEGIN.offset :], sizes), begin=BEGIN, dialect=dialect, size=len(data), limits=limits
+        pieces(data[BEGIN.offset :], sizes),
+        begin=BEGIN,
+        dialect=dialect,
+        size=len(data),
+        batches=limits,
+        limits=RecordLimits(),
     )
     batches: list[Batch] = []
     with suppress(UnreadableFile):

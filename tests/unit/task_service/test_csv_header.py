@@ -6,7 +6,7 @@ import pytest
 
 from chassis.kernel import Invalid
 from task_service.domain import import_errors
-from task_service.domain.csv_header import HeaderScan
+from task_service.domain.csv_header import HeaderLimits, HeaderScan
 from task_service.domain.upload_options import (
     UploadOptions,
     read_delimiter,
@@ -15,11 +15,12 @@ from task_service.domain.upload_options import (
     read_max_errors,
 )
 
+USUAL = HeaderLimits()
 LINE = "Titel;title;Fällig;Status\r\n"
 
 
-def scan(data: bytes, options: UploadOptions, *, piece: int = 1):
-    scanning = HeaderScan(options)
+def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderLimits = USUAL):
+    scanning = HeaderScan(options, limits)
     for at in range(0, len(data), piece):
         scanning.feed(data[at : at + piece])
     return scanning.end()
@@ -87,3 +88,26 @@ def test_what_can_not_be_meant_is_refused_before_any_row(refused, reason):
     with pytest.raises(Invalid) as caught:
         refused()
     assert type(caught.value) is reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("piece", [1, 1000])
+def test_the_limits_of_a_header_line_are_those_that_are_set(encoding, piece):
+    line = "title,é,c"
+    fits, names = HeaderLimits(line_bytes=len(line.encode())), HeaderLimits(columns=3)
+    for limits in (fits, names):
+        assert scan(f"{line}\nrow".encode(encoding), UploadOptions(), piece=piece, limits=limits).columns[0] == "title"
+    one_less, two_names = HeaderLimits(line_bytes=fits.line_bytes - 1), HeaderLimits(columns=2)
+    for limits, message in (
+        (one_less, f"The header line has more than {one_less.line_bytes} bytes."),
+        (two_names, "The header line names 3 columns, more than 2."),
+    ):
+        with pytest.raises(Invalid) as caught:
+            scan(f"{line}\nrow".encode(encoding), UploadOptions(), piece=piece, limits=limits)
+        assert caught.value.message == message
+
+
+def test_a_header_line_over_the_limit_is_refused_before_it_has_ended():
+    scanning = HeaderScan(UploadOptions(), HeaderLimits(line_bytes=20))
+    with pytest.raises(import_errors.HeaderTooLong):
+        scanning.feed(b"title," + b"x" * 20)

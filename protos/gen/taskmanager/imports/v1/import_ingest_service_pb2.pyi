@@ -76,6 +76,7 @@ class Lease(_message.Message):
     DIALECT_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """The import."""
     fence: _builtins.int
@@ -90,6 +91,10 @@ class Lease(_message.Message):
     def checkpoint(self) -> Global___Checkpoint:
         """Where to begin."""
 
+    @_builtins.property
+    def limits(self) -> Global___RecordLimits:
+        """How much of it may be one record, or one cell."""
+
     def __init__(
         self,
         *,
@@ -98,14 +103,41 @@ class Lease(_message.Message):
         dialect: Global___Dialect | None = ...,
         checkpoint: Global___Checkpoint | None = ...,
         size: _builtins.int = ...,
+        limits: Global___RecordLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "limits", b"limits", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Lease: _TypeAlias = Lease  # noqa: Y015
+
+@_typing.final
+class RecordLimits(_message.Message):
+    """RecordLimits bounds the records of a file. 0 is 1048576."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_BYTES_FIELD_NUMBER: _builtins.int
+    CELL_CHARACTERS_FIELD_NUMBER: _builtins.int
+    record_bytes: _builtins.int
+    """The bytes of a record, its line end included. A longer one is where the import fails."""
+    cell_characters: _builtins.int
+    """The characters of a cell. A longer one is cut to so many and told as a defect of its row."""
+    def __init__(
+        self,
+        *,
+        record_bytes: _builtins.int = ...,
+        cell_characters: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell_characters", b"cell_characters", "record_bytes", b"record_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordLimits: _TypeAlias = RecordLimits  # noqa: Y015
 
 @_typing.final
 class Dialect(_message.Message):
@@ -353,6 +385,8 @@ class RowDefect(_message.Message):
         """There are more cells than the header line has; those that are too many were left out."""
         KIND_UNDECODABLE: RowDefect._Kind.ValueType  # 2
         """There are bytes that are nothing in the file's encoding; U+FFFD stands in their place."""
+        KIND_CELL_TOO_LONG: RowDefect._Kind.ValueType  # 3
+        """A cell has more characters than the lease allows; those that are too many were left out."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Kind is what is wrong."""
@@ -363,6 +397,8 @@ class RowDefect(_message.Message):
     """There are more cells than the header line has; those that are too many were left out."""
     KIND_UNDECODABLE: RowDefect.Kind.ValueType  # 2
     """There are bytes that are nothing in the file's encoding; U+FFFD stands in their place."""
+    KIND_CELL_TOO_LONG: RowDefect.Kind.ValueType  # 3
+    """A cell has more characters than the lease allows; those that are too many were left out."""
 
     ROW_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
@@ -372,7 +408,7 @@ class RowDefect(_message.Message):
     kind: Global___RowDefect.Kind.ValueType
     """What is wrong."""
     cell: _builtins.int
-    """How many cells there are, or the place of the cell that can't be decoded, from 0."""
+    """How many cells there are, or the place of the cell that can't be decoded or is too long, from 0."""
     def __init__(
         self,
         *,

@@ -1,0 +1,91 @@
+"""An object store that is away is nobody's fault: callers are told to try again, and no import ends by it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2
+
+from chassis.database.pool import open_pool
+from chassis.kernel import Unavailable
+from task_service.clients import object_store
+from task_service.clients.object_store import ObstoreUploads
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.usecases.import_ports import StoredUpload
+from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from task_service.usecases.uploads import SweepUploads
+from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload
+from tests.s3 import BUCKET, EmbeddedS3
+
+URL = f"s3://{BUCKET}/outage"
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch) -> EmbeddedS3:
+    """A server that is not running yet, and a client's environment."""
+    monkeypatch.setattr(object_store, "TRIES", 1)
+    made = EmbeddedS3(tmp_path / "s3")
+    for name, value in made.server.environment.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+@pytest.fixture
+def tasks_settings(server: EmbeddedS3) -> dict[str, Any]:
+    return {"store_url": URL}
+
+
+async def one_piece():
+    yield FILE
+
+
+async def test_every_call_says_that_the_store_is_away(server):
+    store = ObstoreUploads(URL)
+    for call in (
+        store.put("a.csv", one_piece()),
+        anext(aiter(store.read("a.csv", 0, StoredUpload(1, b"", "")))),
+        store.delete("a.csv"),
+    ):
+        with pytest.raises(Unavailable):
+            await call
+
+
+async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, server, databases):
+    sonu = await system.person("sonu")
+    assert (await refused(upload(system, sonu)))[:2] == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    assert await databases.execute("SELECT state FROM tasks.imports") == [("uploading",)]
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        sweep = SweepUploads(
+            begin=lambda: SqlTasksUnitOfWork(pool),
+            read=lambda: SqlTasksReading(pool),
+            store=ObstoreUploads(URL),
+            now=lambda: datetime.now(UTC),
+            older_than=timedelta(),
+        )
+        with pytest.raises(Unavailable):
+            await sweep()
+        async with server:
+            assert await sweep() == 1
+    assert await databases.execute("SELECT state FROM tasks.imports") == []
+
+
+async def test_an_import_waits_for_the_store_however_often_it_is_claimed_meanwhile(system, server):
+    sonu = await system.person("sonu")
+    worker = Worker(system, await system.service("imports:ingest"))
+    async with server:
+        queued = await upload(system, sonu)
+    for _ in range(MOST_FRUITLESS_CLAIMS + 2):
+        async with asyncio.timeout(20):
+            lease = await worker.claim()
+        assert lease is not None
+        assert (await refused(worker.read(lease, lease.checkpoint.offset)))[1] == "UNAVAILABLE"
+        assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
+    async with server:
+        lease = await worker.claim()
+        assert lease is not None
+        rest = await worker.read(lease, lease.checkpoint.offset)
+        assert rest == FILE[lease.checkpoint.offset :]
+        await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=len(rest)), END)
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_SUCCEEDED

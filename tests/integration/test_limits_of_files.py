@@ -1,0 +1,82 @@
+"""Limits that are set in task_service bind the upload and, by the lease, the worker."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+from pydantic import SecretStr
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+
+from import_worker.bootstrap import build_run
+from import_worker.settings import ImportWorkerSettings
+from tests.integration.conftest import new_credential
+from tests.integration.task_service.import_calls import get, refused, upload
+
+
+@pytest.fixture
+def tasks_settings() -> dict[str, Any]:
+    return {
+        "upload_bytes": 2000,
+        "upload_header_bytes": 30,
+        "upload_columns": 3,
+        "upload_record_bytes": 100,
+        "upload_cell_characters": 10,
+    }
+
+
+@pytest.fixture
+async def work(system):
+    """Works until nothing waits, as a worker that was woken does."""
+    credential = await new_credential(system.use_cases, "import_worker", "imports:ingest")
+    settings = ImportWorkerSettings(
+        redis_url=SecretStr("redis://unused"),
+        tasks_target=system.tasks_target,
+        auth_target=system.auth_target,
+        auth_credential=SecretStr(credential),
+    )
+    run = build_run(settings, stopping=lambda: False)
+    return lambda: asyncio.to_thread(run)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"title,description,external_id,x\n", "HEADER_TOO_LONG"),
+        (b"title,a,b,c\n", "TOO_MANY_COLUMNS"),
+    ],
+)
+async def test_a_header_line_over_a_limit_is_refused(system, data, reason):
+    sonu = await system.person("sonu")
+    assert (await refused(upload(system, sonu, data)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+
+
+async def test_a_file_over_the_limit_is_refused(system):
+    sonu = await system.person("sonu")
+    code, reason, _ = await refused(upload(system, sonu, b"title\n" + b"x\n" * 1000))
+    assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE")
+
+
+async def test_a_cell_over_the_limit_is_a_row_error_and_the_rows_around_it_are_imported(system, work):
+    sonu = await system.person("sonu")
+    file = "title,other\nfirst,\nexactly 10,x\nelf Zeichen,x\nx,ganz unwichtig\nlast,\n"
+    queued = await upload(system, sonu, file.encode())
+    await work()
+    done = await get(system, sonu, queued.id)
+    assert (done.state, done.rows_created, done.rows_failed) == (import_pb2.Import.STATE_SUCCEEDED, 3, 2)
+    request = import_service_pb2.ListImportErrorsRequest(import_id=queued.id)
+    errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    assert [(one.line, one.column, one.code, one.value) for one in errors] == [
+        (4, "title", "CELL_TOO_LONG", "elf Zeiche"),
+        (5, "", "CELL_TOO_LONG", ""),
+    ]
+    assert {one.message for one in errors} == {"A cell has more than 10 characters."}
+
+
+async def test_a_row_over_the_limit_fails_the_import_with_its_line_and_the_rows_before_it_stay(system, work):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu, b"title,other\nfirst,\nx," + b"y" * 100 + b"\nlast,\n")
+    await work()
+    done = await get(system, sonu, queued.id)
+    assert (done.state, done.rows_created) == (import_pb2.Import.STATE_FAILED, 1)
+    assert (done.failure.code, done.failure.line) == ("RECORD_TOO_LARGE", 3)
