@@ -1,6 +1,7 @@
 """History in Postgres."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,11 @@ class SqlHistory:
 
     async def record(self, event: TaskEvent) -> None:
         await _RECORD.run(self._connection, **dict(zip(TaskEvent._fields, row_of(event), strict=True)))
+
+    async def record_all(self, events: Sequence[TaskEvent]) -> None:
+        async with self._connection.pipeline():
+            for event in events:
+                await self.record(event)
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         after = request.after_id

@@ -14,7 +14,7 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel import InvalidPageToken, Page, PageRequest
 from task_service.domain.csv_header import Header
-from task_service.domain.imports import Failure, Import, NewImport, RejectedRow, RowError, State
+from task_service.domain.imports import Counts, Failure, Import, NewImport, RejectedRow, RowError, State
 from task_service.persistence.signals import NOTIFY
 from task_service.persistence.tables import import_errors, import_failed_rows, imports
 from task_service.usecases.import_ports import StoredUpload
@@ -26,8 +26,6 @@ _SHOWN = (
     "file_name",
     "bytes_total",
     "bytes_read",
-    "rows_created",
-    "rows_failed",
     "warnings",
     "created_at",
     "started_at",
@@ -38,6 +36,7 @@ _SHOWN = (
 )
 _COLUMNS = [
     *(imports.c[name] for name in _SHOWN),
+    *(imports.c[f"rows_{name}"] for name in Counts._fields),
     imports.c.failure_code,
     imports.c.failure_message,
     imports.c.failure_line,
@@ -55,6 +54,7 @@ _NEW = (
     "default_status",
     "default_assignee_id",
     "default_labels",
+    "on_duplicate",
 )
 
 _ADD = Statement(insert(imports), columns=_NEW)
@@ -165,7 +165,7 @@ class SqlImports:
 
     async def add(self, new: NewImport) -> None:
         status, assignee_id, labels = new.defaults
-        options = (new.validate_only, new.max_errors, status, assignee_id, list(labels))
+        options = (new.validate_only, new.max_errors, status, assignee_id, list(labels), new.on_duplicate)
         row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
         await _ADD.run(self._connection, **dict(zip(_NEW, row, strict=True)))
 
@@ -248,5 +248,5 @@ class SqlImports:
 def _import(row: tuple[Any, ...]) -> Import:
     values = dict(zip(_SHOWN, row, strict=False))
     values |= {"state": State(values["state"]), "warnings": tuple(values["warnings"])}
-    code, message, line = row[len(_SHOWN) :]
-    return Import(**values, failure=Failure(code, message, line) if code else None)
+    *rows, code, message, line = row[len(_SHOWN) :]
+    return Import(**values, rows=Counts._make(rows), failure=Failure(code, message, line) if code else None)

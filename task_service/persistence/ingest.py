@@ -10,10 +10,21 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
+from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import BatchOutOfPlace, LeaseLost
-from task_service.domain.imports import Checkpoint, Defaults, FailedRow, Failure, IngestContext, Lease, Room, State
+from task_service.domain.imports import (
+    Checkpoint,
+    Counts,
+    Defaults,
+    FailedRow,
+    Failure,
+    IngestContext,
+    Lease,
+    Room,
+    State,
+)
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
 from task_service.usecases.import_ports import Advanced, PreparedBatch, StoredUpload
@@ -43,7 +54,7 @@ _CLAIM = Statement(
         state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
-    RETURNING i.id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
+    RETURNING i.id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_read,
         bytes_total, fruitless_claims
     """)  # noqa: S608 - the condition is a constant
 )
@@ -56,8 +67,9 @@ _HELD = "id = :import_id AND fence = :fence AND state = 'running'"
 _CHECKPOINT = Statement(
     text(f"""
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
-    RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields,
-        encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels
+    RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
+        encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
+        on_duplicate
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE = Statement(
@@ -67,10 +79,19 @@ _ADVANCE = Statement(
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
         lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0, progressed_at = now()
     WHERE {_HELD}
-    RETURNING rows_created + rows_failed - :created - :failed,
+    RETURNING rows_read - :created - :failed,
         EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
         failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
+)
+_COUNT = Statement(
+    text("""
+    UPDATE tasks.imports SET
+        rows_created = rows_created + :created, rows_updated = rows_updated + :updated,
+        rows_unchanged = rows_unchanged + :unchanged, rows_skipped = rows_skipped + :skipped,
+        rows_failed = rows_failed + :failed
+    WHERE id = :import_id
+    """)
 )
 _KEPT = Statement(
     text("""
@@ -162,10 +183,19 @@ class SqlIngest:
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
-        owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *defaults = row[3:]
+        owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
+        *defaults, on_duplicate = rest
         actor = Actor(actor_id, actor_role, request_id)
         return checkpoint, IngestContext(
-            import_id, owner_id, actor, tuple(fields), encoding, validate_only, max_errors, Defaults._make(defaults)
+            import_id,
+            owner_id,
+            actor,
+            tuple(fields),
+            encoding,
+            validate_only,
+            max_errors,
+            Defaults._make(defaults),
+            OnDuplicate(on_duplicate),
         )
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
@@ -175,14 +205,17 @@ class SqlIngest:
             fence,
             offset=batch.end.offset,
             line=batch.end.line,
-            created=batch.accepted,
-            failed=len(batch.failed),
+            created=batch.counts.created,
+            failed=batch.counts.failed,
             seconds=lease_seconds,
         )
         if records != batch.begin.records:
             raise BatchOutOfPlace
         await self._notify(import_id)
         return Advanced(others_wait=others_wait, rows_failed=rows_failed, kept=Room(kept_rows, kept_size))
+
+    async def count(self, import_id: UUID, counts: Counts) -> None:
+        await _COUNT.run(self._connection, import_id=import_id, **counts._asdict())
 
     async def write(self, rows: CopyText) -> None:
         if rows.tasks:

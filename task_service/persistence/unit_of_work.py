@@ -7,6 +7,7 @@ from task_service.persistence.event_log import SqlEventLog
 from task_service.persistence.history import SqlHistory
 from task_service.persistence.imports import SqlImports
 from task_service.persistence.ingest import SqlIngest
+from task_service.persistence.rehearsals import SqlRehearsals
 from task_service.persistence.tasks import SqlTasks
 
 
@@ -17,6 +18,7 @@ class _Repositories:
     event_log: SqlEventLog
     imports: SqlImports
     ingest: SqlIngest
+    rehearsals: SqlRehearsals
 
     def bind(self, connection: Connection) -> None:
         self.answers = SqlAnswers(connection)
@@ -25,6 +27,7 @@ class _Repositories:
         self.event_log = SqlEventLog(connection)
         self.imports = SqlImports(connection)
         self.ingest = SqlIngest(connection)
+        self.rehearsals = SqlRehearsals(connection)
 
 
 class SqlTasksReading(_Repositories, SqlReading):

@@ -1,6 +1,6 @@
 """What the use cases of uploads and imports need of the outside."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -8,8 +8,10 @@ from uuid import UUID
 
 from chassis.kernel import Page, PageRequest
 from task_service.domain.csv_header import Header
+from task_service.domain.duplicates import KeyedRow
 from task_service.domain.imports import (
     Checkpoint,
+    Counts,
     FailedRow,
     Failure,
     Import,
@@ -22,7 +24,7 @@ from task_service.domain.imports import (
     State,
 )
 from task_service.domain.rows import Batch
-from task_service.domain.task import Values
+from task_service.domain.task import Task, Values
 
 
 class StoredUpload(NamedTuple):
@@ -102,9 +104,17 @@ class PreparedBatch(NamedTuple):
     """A batch with everything done that needs no database."""
 
     source: Batch
-    accepted: int
+    accepted: Sequence[Values]
     rows: Any
+    """All accepted ones as `BulkRows` made them; none where nothing is to be written."""
     failed: Sequence[FailedRow]
+    keyed: Sequence[KeyedRow]
+    """Those of the accepted whose fate is open."""
+
+    @property
+    def counts(self) -> Counts:
+        """What is certain already."""
+        return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
 
     @property
     def begin(self) -> Checkpoint:
@@ -131,10 +141,13 @@ class Ingest(Protocol):
         """Renews the lease and says where to go on. LeaseLost under another fence."""
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
-        """Moves the checkpoint and the counters, and renews the lease.
+        """Moves the checkpoint, counts what is certain of the batch, and renews the lease.
 
         LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not where the batch begins.
         """
+
+    async def count(self, import_id: UUID, counts: Counts) -> None:
+        """Counts what came of the batch's other rows."""
 
     async def write(self, rows: Any) -> None:
         """Keeps tasks and their history, as `BulkRows` made them."""
@@ -150,6 +163,19 @@ class Ingest(Protocol):
 
     async def mark_woken(self) -> int:
         """Counts the imports that wait and are due for a wake-up, and puts off their next one."""
+
+
+class Rehearsals(Protocol):
+    """What imports that only validate would have made so far: the tasks that have external_ids."""
+
+    async def seen(self, import_id: UUID, among: Collection[str]) -> Sequence[Task]:
+        """The tasks with these external_ids, as they would be."""
+
+    async def remember(self, import_id: UUID, tasks: Sequence[Task]) -> None:
+        """Keeps tasks as they would be now, instead of what they would have been before."""
+
+    async def forget(self, most: int) -> int:
+        """Forgets what imports that have ended would have made, so many tasks at the most; how many there were."""
 
 
 class ObjectStore(Protocol):

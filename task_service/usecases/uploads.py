@@ -76,6 +76,7 @@ class UploadImport:
             validate_only=request.options.validate_only,
             max_errors=request.options.max_errors,
             defaults=await self._defaults(request.options),
+            on_duplicate=request.options.on_duplicate,
         )
         try:
             # Within: a call that is cut off while the row commits leaves it behind otherwise.
