@@ -36,8 +36,8 @@ class StoredUpload(NamedTuple):
     """The store's word for exactly these bytes; empty where it has none."""
 
 
-class Imports(Protocol):
-    """The imports as their owners see them, and what an upload does to one."""
+class Uploads(Protocol):
+    """Imports while their files arrive, and the files that are stored."""
 
     async def add(self, new: NewImport) -> None:
         """Keeps an import in state uploading."""
@@ -57,14 +57,18 @@ class Imports(Protocol):
     async def forget_file(self, import_id: UUID) -> None:
         """Notes that an import's file is no longer stored."""
 
-    async def lock_upload(self, import_id: UUID) -> bool:
+    async def lock(self, import_id: UUID) -> bool:
         """Keeps an uploading import from becoming queued until the unit of work is over; False when it is not one."""
 
-    async def remove_upload(self, import_id: UUID) -> None:
+    async def remove(self, import_id: UUID) -> None:
         """Forgets an import that is still uploading."""
 
     async def abandoned(self, before: datetime) -> Sequence[UUID]:
         """Imports that began to upload before then and never finished."""
+
+
+class Imports(Protocol):
+    """The imports as their owners see them."""
 
     async def get(self, import_id: UUID) -> Import | None:
         """The import."""
@@ -125,17 +129,24 @@ class PreparedBatch(NamedTuple):
         return self.source.end
 
 
-class Ingest(Protocol):
-    """The imports as workers work on them. Time is the database's throughout."""
+class ImportQueue(Protocol):
+    """The imports that wait for a worker. Time is the database's throughout."""
 
     async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
         """Leases the import whose turn it is, under a new fence; of no owner who has `at_once` running."""
 
-    async def stored(self, import_id: UUID) -> StoredUpload:
-        """What was uploaded."""
-
     async def something_waits(self, at_once: int) -> bool:
         """Whether there is an import to claim, locked or not."""
+
+    async def mark_woken(self) -> int:
+        """Counts the imports that wait and are due for a wake-up, and puts off their next one."""
+
+
+class Ingest(Protocol):
+    """The imports as workers work on them. Time is the database's throughout."""
+
+    async def stored(self, import_id: UUID) -> StoredUpload:
+        """What was uploaded."""
 
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         """Renews the lease and says where to go on. LeaseLost under another fence."""
@@ -160,9 +171,6 @@ class Ingest(Protocol):
 
     async def give_back(self, import_id: UUID, fence: int) -> None:
         """Queues the import again, behind those that wait. LeaseLost under another fence."""
-
-    async def mark_woken(self) -> int:
-        """Counts the imports that wait and are due for a wake-up, and puts off their next one."""
 
 
 class Rehearsals(Protocol):

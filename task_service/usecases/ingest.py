@@ -48,11 +48,11 @@ class ClaimNextImport:
         tries = LOCKED_TRIES
         while True:
             async with self.begin() as work:
-                lease = await work.ingest.claim(worker, self.lease_seconds, self.at_once)
+                lease = await work.import_queue.claim(worker, self.lease_seconds, self.at_once)
                 hopeless = lease is not None and lease.fruitless_claims > MOST_FRUITLESS_CLAIMS
                 if lease is not None and hopeless:
                     await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
-                locked = lease is None and await work.ingest.something_waits(self.at_once)
+                locked = lease is None and await work.import_queue.something_waits(self.at_once)
                 await work.commit()
             if locked and tries:
                 tries -= 1

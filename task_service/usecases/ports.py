@@ -12,7 +12,7 @@ from task_service.domain.history import TaskEvent
 from task_service.domain.query import TaskQuery
 from task_service.domain.stats import Stats
 from task_service.domain.task import Task
-from task_service.usecases.import_ports import Imports, Ingest, Rehearsals
+from task_service.usecases.import_ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
 
 
 class Tasks(Protocol):
@@ -128,6 +128,10 @@ class Reading(Protocol):
     def history(self) -> History: ...
     @property
     def event_log(self) -> EventLog: ...
+    @property
+    def uploads(self) -> Uploads: ...
+    @property
+    def import_queue(self) -> ImportQueue: ...
     @property
     def imports(self) -> Imports: ...
     @property
