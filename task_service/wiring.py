@@ -44,6 +44,7 @@ from task_service.usecases.imports import (
 from task_service.usecases.ingest import (
     ClaimNextImport,
     FinishIngest,
+    ForgetRehearsals,
     GiveBack,
     IngestBatch,
     OpenIngest,
@@ -54,6 +55,7 @@ from task_service.usecases.ports import People, Reading, UnitOfWork
 from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
 from task_service.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
+from task_service.usecases.write_rows import WriteRows
 
 
 def _now() -> datetime:
@@ -101,6 +103,7 @@ class Wiring:
         )
 
         self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
+        self.forget_rehearsals = ForgetRehearsals(begin=self._begin)
         self.forget_answers = ForgetAnswers(begin=self._begin, now=_now, kept_for=KEPT_FOR)
 
     def registrations(self) -> list[Registration]:
@@ -179,7 +182,8 @@ class Wiring:
 
     def _ingest(self) -> IngestServicer:
         lease = self._settings.lease_seconds
-        prepare = PrepareBatch(read=self._read, people=self._people, bulk_rows=self._bulk_rows)
+        write_rows = WriteRows(bulk_rows=self._bulk_rows, now=_now, new_id=uuid7)
+        prepare = PrepareBatch(people=self._people, bulk_rows=self._bulk_rows)
         return IngestServicer(
             claim_next_import=ClaimNextImport(
                 begin=self._begin, lease_seconds=lease, at_once=self._settings.imports_at_once
@@ -187,7 +191,7 @@ class Wiring:
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
             prepare_batch=prepare,
-            ingest_batch=IngestBatch(begin=self._begin, prepare=prepare, lease_seconds=lease),
+            ingest_batch=IngestBatch(begin=self._begin, write_rows=write_rows, lease_seconds=lease),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
             limits=RecordLimits(

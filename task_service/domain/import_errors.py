@@ -82,6 +82,12 @@ class NegativeMaxErrors(InvalidUpload):
     field = "max_errors"
 
 
+class UnknownOnDuplicate(InvalidUpload):
+    """What becomes of a duplicate is fail, skip or update."""
+
+    field = "on_duplicate"
+
+
 class HeaderTooLong(InvalidUpload):
     """The header line has more than {limit} bytes."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Caller
+from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.history import Actor
 
 
@@ -70,6 +71,16 @@ class Checkpoint(NamedTuple):
     records: int
 
 
+class Counts(NamedTuple):
+    """Rows by what came of them."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
     """One uploaded file and how far it has come."""
@@ -80,8 +91,7 @@ class Import:
     file_name: str
     bytes_total: int
     bytes_read: int
-    rows_created: int
-    rows_failed: int
+    rows: Counts
     warnings: tuple[str, ...]
     created_at: datetime
     started_at: datetime | None
@@ -94,7 +104,7 @@ class Import:
 
     @property
     def rows_read(self) -> int:
-        return self.rows_created + self.rows_failed
+        return sum(self.rows)
 
     @property
     def rows_per_second(self) -> int:
@@ -138,6 +148,7 @@ class NewImport:
     validate_only: bool
     max_errors: int
     defaults: Defaults
+    on_duplicate: OnDuplicate
 
 
 class RecordLimits(NamedTuple):
@@ -173,6 +184,7 @@ class IngestContext(NamedTuple):
     validate_only: bool = False
     max_errors: int = 0
     defaults: Defaults = Defaults()
+    on_duplicate: OnDuplicate = OnDuplicate.FAIL
 
 
 class RowError(NamedTuple):

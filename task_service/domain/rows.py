@@ -1,15 +1,15 @@
 """Rows of an import become the values of tasks, or row errors, by the same rules as any other task's."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import date
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import plain, split_labels
-from task_service.domain.errors import ExternalIdTaken, UnknownAssignee
+from task_service.domain.duplicates import KeyedRow, OnDuplicate
+from task_service.domain.errors import UnknownAssignee
 from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, Defaults, FailedRow, IngestContext, RowError
 from task_service.domain.task import TaskDraft, Values
@@ -47,15 +47,8 @@ class Outcome(NamedTuple):
 
     accepted: list[Values]
     failed: list[FailedRow]
-
-
-class Known(NamedTuple):
-    """What is known of the world outside the file, as far as the batch names it."""
-
-    assignees: Mapping[str, UUID] = {}
-    """Users by the name that a row gives."""
-    external_ids: AbstractSet[str] = frozenset()
-    """Those that the owner's live tasks have already."""
+    keyed: list[KeyedRow]
+    """Those of the accepted that have an external_id: only a look at what is there says whether they become tasks."""
 
 
 def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
@@ -65,16 +58,16 @@ def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
     return {plain(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
 
 
-def take(batch: Batch, context: IngestContext, known: Known) -> Outcome:
-    """Judges every row."""
+def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Outcome:
+    """Judges every row. `assignees` are the users whom the rows name, by the name that they give."""
     columns = _Columns(context.fields, batch.cells)
     defaults = context.defaults
     statuses = {**_STATUSES, "": Status(defaults.status or Status.PENDING)}
     rest = (tuple(defaults.labels), "", defaults.assignee_id)
     dates: dict[str, date] = {}
-    taken = set(known.external_ids)
     accepted: list[Values] = []
     failed: list[FailedRow] = []
+    keyed: list[KeyedRow] = []
     for number, (cells, rarer) in enumerate(columns.drafts()):
         if number not in batch.defects and not any(rarer) and (values := _plainly_right(*cells, statuses, dates, rest)):
             accepted.append(values)
@@ -82,17 +75,20 @@ def take(batch: Batch, context: IngestContext, known: Known) -> Outcome:
         try:
             if number in batch.defects:
                 refuse([columns.error_of(number, defect, context.encoding) for defect in batch.defects[number]])
-            values = _draft(cells, rarer, defaults, known.assignees).checked()
-            if values.external_id in taken:
-                raise ExternalIdTaken
+            values = _draft(cells, rarer, defaults, assignees).checked()
         except Invalid as error:
-            record = batch.begin.records + number + 1
-            failed.append(columns.failed(number, record, batch.lines[number], error))
+            failed.append(columns.failed(batch, number, error))
             continue
         if values.external_id:
-            taken.add(values.external_id)
+            changes = _said(values, cells, rarer, context) if context.on_duplicate is OnDuplicate.UPDATE else {}
+            keyed.append(KeyedRow(len(accepted), number, values, changes))
         accepted.append(values)
-    return Outcome(accepted, failed)
+    return Outcome(accepted, failed, keyed)
+
+
+def failed_row(batch: Batch, context: IngestContext, number: int, error: Invalid) -> FailedRow:
+    """A row of the batch with what was found to be wrong with it."""
+    return _Columns(context.fields, batch.cells).failed(batch, number, error)
 
 
 def _plainly_right(
@@ -163,6 +159,21 @@ def _draft(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[st
     )
 
 
+def _said(values: Values, cells: Cells, rarer: Rarer, context: IngestContext) -> dict[str, Any]:
+    """What a row says of a task that is there already: something of each field for which the file has a column.
+
+    An empty cell empties the field. A task always has a status and a priority: an empty cell leaves them as they are.
+    """
+    _, _, status, priority, _ = cells
+    labels, _, assignee = rarer
+    said = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
+    said -= {name for name, cell in (("status", status), ("priority", priority)) if not cell.strip()}
+    # The values have the defaults there, which are for new tasks alone.
+    empty: dict[str, Any] = {} if split_labels(labels) else {"labels": ()}
+    empty |= {} if assignee.strip() else {"assignee_id": None}
+    return {name: empty.get(name, getattr(values, name)) for name in said}
+
+
 class _Columns:
     """The cells of a batch by column. One that the file lacks is empty in every row."""
 
@@ -186,7 +197,8 @@ class _Columns:
         place = self._at.get(field)
         return repeat("") if place is None else self._cells[place :: self._width]
 
-    def failed(self, number: int, record: int, line: int, error: Invalid) -> FailedRow:
+    def failed(self, batch: Batch, number: int, error: Invalid) -> FailedRow:
+        record, line = batch.begin.records + number + 1, batch.lines[number]
         row = self._cells[number * self._width : (number + 1) * self._width]
         # Postgres can't hold NUL, and this is only shown.
         cells = tuple(cell.replace("\0", "\N{SYMBOL FOR NULL}") for cell in row)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import split_labels
+from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.import_errors import (
     MalformedMapping,
     NegativeMaxErrors,
@@ -47,6 +48,7 @@ class UploadOptions:
     default_assignee: str = ""
     """A username."""
     default_labels: tuple[str, ...] = ()
+    on_duplicate: OnDuplicate = OnDuplicate.FAIL
     allow_same_file: bool = False
 
 

@@ -1,7 +1,6 @@
 """What was answered under an idempotency key, in Postgres."""
 
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -11,8 +10,8 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.domain.errors import IdempotencyKeyReused
 from task_service.domain.task import Task
-from task_service.domain.values import Priority, Status
 from task_service.persistence.tables import answers
+from task_service.persistence.task_json import json_of, task_of
 from task_service.usecases.ports import Once
 
 # A twin that comes meanwhile waits here for the first one's commit, and then finds the row. A row that is too old
@@ -30,8 +29,6 @@ _MINE = (answers.c.caller_id == bindparam("of_caller"), answers.c.key == bindpar
 _FIND = Statement(select(answers.c.digest, answers.c.tasks).where(*_MINE, answers.c.created_at > bindparam("too_old")))
 _KEEP = Statement(update(answers).where(*_MINE).values(tasks=bindparam("tasks")))
 _FORGET = Statement(delete(answers).where(answers.c.created_at <= bindparam("too_old")))
-
-_MOMENTS = ("created_at", "updated_at", "completed_at", "deleted_at", "purge_at")
 
 
 class SqlAnswers:
@@ -59,31 +56,12 @@ class SqlAnswers:
         digest, tasks = row
         if digest != once.digest:
             raise IdempotencyKeyReused
-        return tuple(map(_task, tasks))
+        return tuple(map(task_of, tasks))
 
     async def keep(self, caller_id: UUID, once: Once, tasks: tuple[Task, ...]) -> None:
-        values = Jsonb([_json(task) for task in tasks])
+        values = Jsonb([json_of(task) for task in tasks])
         await _KEEP.run(self._connection, of_caller=caller_id, of_key=once.key, tasks=values)
 
     async def forget(self, before: datetime) -> int:
         cursor = await _FORGET.run(self._connection, too_old=before)
         return cursor.rowcount
-
-
-def _json(task: Task) -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID) else value
-        for name, value in task._asdict().items()
-    }
-
-
-def _task(stored: dict[str, Any]) -> Task:
-    values = dict(stored)
-    for name in _MOMENTS:
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    for name in ("id", "owner_id", "assignee_id", "import_id"):
-        values[name] = UUID(values[name]) if values[name] else None
-    values["due_date"] = date.fromisoformat(values["due_date"]) if values["due_date"] else None
-    values["labels"] = tuple(values["labels"])
-    values |= {"status": Status(values["status"]), "priority": Priority(values["priority"])}
-    return Task(**values)

@@ -6,6 +6,7 @@ An event's free text stands beside its other values, with a salt, and can be era
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -59,6 +60,11 @@ class SqlHistory:
 
     async def record(self, event: TaskEvent) -> None:
         await _RECORD.run(self._connection, **dict(zip(STORED, row_of(event, os.urandom(SALT_BYTES)), strict=True)))
+
+    async def record_all(self, events: Sequence[TaskEvent]) -> None:
+        async with self._connection.pipeline():
+            for event in events:
+                await self.record(event)
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         after = request.after_id

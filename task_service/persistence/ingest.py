@@ -10,54 +10,33 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
+from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import BatchOutOfPlace, LeaseLost
-from task_service.domain.imports import Checkpoint, Defaults, FailedRow, Failure, IngestContext, Lease, Room, State
+from task_service.domain.imports import (
+    Checkpoint,
+    Counts,
+    Defaults,
+    FailedRow,
+    Failure,
+    IngestContext,
+    Room,
+    State,
+)
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
 from task_service.usecases.import_ports import Advanced, PreparedBatch, StoredUpload
 
-# Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
-# waits like any other. Who has as many running as one owner may have waits for one of them.
-_WAITING = """
-    busy AS (
-        SELECT owner_id, count(*) AS running FROM tasks.imports
-        WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
-    ), waiting AS (
-        SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
-        WHERE (i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))
-            AND coalesce(busy.running, 0) < :at_once
-    )
-"""
-_CLAIM = Statement(
-    text(f"""
-    WITH {_WAITING}, next AS (
-        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
-        -- Said again: this is what is looked at anew when somebody else has just changed the row.
-        WHERE i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now())
-        ORDER BY waiting.running, i.queued_at, i.id
-        LIMIT 1 FOR UPDATE OF i SKIP LOCKED
-    )
-    UPDATE tasks.imports i SET
-        state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
-        lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
-    FROM next WHERE i.id = next.id
-    RETURNING i.id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_created + rows_failed,
-        bytes_total, fruitless_claims
-    """)  # noqa: S608 - the condition is a constant
-)
-# Two claims at once would both find an owner one import below the limit. Claims are few: one a slice.
-_ONE_CLAIM_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
-_SOMETHING_WAITS = Statement(text(f"WITH {_WAITING} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
 _STORED = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
 # What only the holder of the lease may touch.
 _HELD = "id = :import_id AND fence = :fence AND state = 'running'"
 _CHECKPOINT = Statement(
     text(f"""
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
-    RETURNING bytes_read, next_line, rows_created + rows_failed, owner_id, actor_id, actor_role, request_id, fields,
-        encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels
+    RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
+        encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
+        on_duplicate
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE = Statement(
@@ -67,10 +46,19 @@ _ADVANCE = Statement(
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
         lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0, progressed_at = now()
     WHERE {_HELD}
-    RETURNING rows_created + rows_failed - :created - :failed,
+    RETURNING rows_read - :created - :failed,
         EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
         failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
+)
+_COUNT = Statement(
+    text("""
+    UPDATE tasks.imports SET
+        rows_created = rows_created + :created, rows_updated = rows_updated + :updated,
+        rows_unchanged = rows_unchanged + :unchanged, rows_skipped = rows_skipped + :skipped,
+        rows_failed = rows_failed + :failed
+    WHERE id = :import_id
+    """)
 )
 _KEPT = Statement(
     text("""
@@ -95,18 +83,6 @@ _GIVE_BACK = Statement(
     WHERE {_HELD}
     """)  # noqa: S608 - the condition is a constant
 )
-# Again after 1, 2, 4, 8 and then each 10 seconds.
-_MARK_WOKEN = Statement(
-    text("""
-    UPDATE tasks.imports SET
-        wakes = wakes + 1, wake_at = now() + make_interval(secs => least(10, 2 ^ least(wakes, 4)))
-    WHERE id IN (
-        SELECT id FROM tasks.imports
-        WHERE (state = 'queued' OR (state = 'running' AND lease_until <= now())) AND wake_at <= now()
-        ORDER BY queued_at LIMIT 100 FOR UPDATE SKIP LOCKED
-    )
-    """)
-)
 
 
 def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
@@ -124,34 +100,10 @@ _COPY_ERRORS = _copy_into(
 
 
 class SqlIngest:
-    """Leases, checkpoints and bulk writes, on one connection."""
+    """Checkpoints and bulk writes under leases, on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
-        values = {"worker": worker[:200], "seconds": lease_seconds, "at_once": at_once}
-        await _ONE_CLAIM_AT_A_TIME.run(self._connection)
-        cursor = await _CLAIM.run(self._connection, **values)
-        row = await cursor.fetchone()
-        if row is None:
-            return None
-        import_id, fence, encoding, delimiter, columns, offset, line, records, size, fruitless = row
-        await self._notify(import_id)
-        return Lease(
-            import_id=import_id,
-            fence=fence,
-            encoding=encoding,
-            delimiter=delimiter,
-            columns=columns,
-            checkpoint=Checkpoint(offset, line, records),
-            size=size,
-            fruitless_claims=fruitless,
-        )
-
-    async def something_waits(self, at_once: int) -> bool:
-        row = await (await _SOMETHING_WAITS.run(self._connection, at_once=at_once)).fetchone()
-        return row is not None and bool(row[0])
 
     async def stored(self, import_id: UUID) -> StoredUpload:
         row = await (await _STORED.run(self._connection, import_id=import_id)).fetchone()
@@ -162,10 +114,19 @@ class SqlIngest:
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
-        owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *defaults = row[3:]
+        owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
+        *defaults, on_duplicate = rest
         actor = Actor(actor_id, actor_role, request_id)
         return checkpoint, IngestContext(
-            import_id, owner_id, actor, tuple(fields), encoding, validate_only, max_errors, Defaults._make(defaults)
+            import_id,
+            owner_id,
+            actor,
+            tuple(fields),
+            encoding,
+            validate_only,
+            max_errors,
+            Defaults._make(defaults),
+            OnDuplicate(on_duplicate),
         )
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
@@ -175,14 +136,17 @@ class SqlIngest:
             fence,
             offset=batch.end.offset,
             line=batch.end.line,
-            created=batch.accepted,
-            failed=len(batch.failed),
+            created=batch.counts.created,
+            failed=batch.counts.failed,
             seconds=lease_seconds,
         )
         if records != batch.begin.records:
             raise BatchOutOfPlace
         await self._notify(import_id)
         return Advanced(others_wait=others_wait, rows_failed=rows_failed, kept=Room(kept_rows, kept_size))
+
+    async def count(self, import_id: UUID, counts: Counts) -> None:
+        await _COUNT.run(self._connection, import_id=import_id, **counts._asdict())
 
     async def write(self, rows: CopyText) -> None:
         if rows.tasks:
@@ -205,10 +169,6 @@ class SqlIngest:
     async def give_back(self, import_id: UUID, fence: int) -> None:
         await self._held(_GIVE_BACK, import_id, fence)
         await self._notify(import_id)
-
-    async def mark_woken(self) -> int:
-        cursor = await _MARK_WOKEN.run(self._connection)
-        return cursor.rowcount
 
     async def _held(self, statement: Statement, import_id: UUID, fence: int, **values: object) -> tuple[Any, ...]:
         """Runs what only the holder of the lease may do."""

@@ -91,6 +91,7 @@ imports = Table(
     Column("default_status", Text, nullable=False),
     Column("default_assignee_id", Uuid),
     Column("default_labels", ARRAY(Text), nullable=False),
+    Column("on_duplicate", Text, nullable=False),
     # Known once the upload has finished.
     Column("bytes_total", BigInteger, nullable=False),
     Column("sha256", LargeBinary),
@@ -105,7 +106,11 @@ imports = Table(
     Column("bytes_read", BigInteger, nullable=False),
     Column("next_line", BigInteger, nullable=False),
     Column("rows_created", BigInteger, nullable=False),
+    Column("rows_updated", BigInteger, nullable=False),
+    Column("rows_unchanged", BigInteger, nullable=False),
+    Column("rows_skipped", BigInteger, nullable=False),
     Column("rows_failed", BigInteger, nullable=False),
+    Column("rows_read", BigInteger, nullable=False),  # the sum, which the database makes
     Column("progressed_at", TIME),
     Column("failed_rows_kept", BigInteger, nullable=False),
     Column("failed_size_kept", BigInteger, nullable=False),

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import ARRAY, Text, any_, bindparam, delete, insert, select, update
+from sqlalchemy import ARRAY, Text, any_, bindparam, delete, insert, select, text, update
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -40,13 +40,20 @@ _DUE = Statement(
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_TAKEN = Statement(
-    select(tasks.c.external_id).where(
+_WITH_EXTERNAL_IDS = (
+    select(*COLUMNS)
+    .where(
         tasks.c.owner_id == bindparam("owner_id"),
         tasks.c.external_id == any_(bindparam("among", type_=ARRAY(Text))),
         tasks.c.external_id != "",
         tasks.c.deleted_at.is_(None),
     )
+    .order_by(tasks.c.id)
+)
+_LOOK_UP = Statement(_WITH_EXTERNAL_IDS)
+_LOCK_UP = Statement(_WITH_EXTERNAL_IDS.with_for_update())
+_TAKE_TURNS = Statement(
+    text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.external_ids ' || CAST(:owner_id AS text), 0))")
 )
 
 _CONSTRAINTS = {"tasks_external_id_unique": ExternalIdTaken}
@@ -79,9 +86,20 @@ class SqlTasks:
         cursor = await _DUE.run(self._connection, now=now, most=most)
         return [_task(row) for row in await cursor.fetchall()]
 
-    async def external_ids_taken(self, owner_id: UUID, among: Collection[str]) -> set[str]:
-        cursor = await _TAKEN.run(self._connection, owner_id=owner_id, among=list(among))
-        return {row[0] for row in await cursor.fetchall()}
+    async def update_all(self, tasks: Sequence[Task]) -> None:
+        with constraints(_CONSTRAINTS):
+            async with self._connection.pipeline():
+                for task in tasks:
+                    await _UPDATE.run(self._connection, **_values(task))
+
+    async def take_turns(self, owner_ids: Collection[UUID]) -> None:
+        for owner_id in sorted(owner_ids):
+            await _TAKE_TURNS.run(self._connection, owner_id=owner_id)
+
+    async def with_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
+        statement = _LOCK_UP if lock else _LOOK_UP
+        cursor = await statement.run(self._connection, owner_id=owner_id, among=list(among))
+        return [_task(row) for row in await cursor.fetchall()]
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
         statement, values = page_of(query, request, today)

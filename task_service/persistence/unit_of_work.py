@@ -5,9 +5,12 @@ from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
 from task_service.persistence.answers import SqlAnswers
 from task_service.persistence.event_log import SqlEventLog
 from task_service.persistence.history import SqlHistory
+from task_service.persistence.import_queue import SqlImportQueue
 from task_service.persistence.imports import SqlImports
 from task_service.persistence.ingest import SqlIngest
+from task_service.persistence.rehearsals import SqlRehearsals
 from task_service.persistence.tasks import SqlTasks
+from task_service.persistence.uploads import SqlUploads
 
 
 class _Repositories:
@@ -15,16 +18,22 @@ class _Repositories:
     tasks: SqlTasks
     history: SqlHistory
     event_log: SqlEventLog
+    uploads: SqlUploads
+    import_queue: SqlImportQueue
     imports: SqlImports
     ingest: SqlIngest
+    rehearsals: SqlRehearsals
 
     def bind(self, connection: Connection) -> None:
         self.answers = SqlAnswers(connection)
         self.tasks = SqlTasks(connection)
         self.history = SqlHistory(connection)
         self.event_log = SqlEventLog(connection)
+        self.uploads = SqlUploads(connection)
+        self.import_queue = SqlImportQueue(connection)
         self.imports = SqlImports(connection)
         self.ingest = SqlIngest(connection)
+        self.rehearsals = SqlRehearsals(connection)
 
 
 class SqlTasksReading(_Repositories, SqlReading):

@@ -4,8 +4,9 @@ from collections import defaultdict
 
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
 
+from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.errors import UnknownStatus
-from task_service.domain.import_errors import MalformedBatch
+from task_service.domain.import_errors import MalformedBatch, UnknownOnDuplicate
 from task_service.domain.imports import Checkpoint, Import, Lease, RecordLimits, RowError, State
 from task_service.domain.rows import Batch, Defect
 from task_service.domain.upload_options import (
@@ -19,6 +20,10 @@ from task_service.domain.upload_options import (
 from task_service.transport.translate import STATUS_WORD, timestamp
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
+_ON_DUPLICATE: dict[int, OnDuplicate] = {
+    import_service_pb2.UploadOptions.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.FAIL,
+    **{import_service_pb2.UploadOptions.OnDuplicate.Value(f"ON_DUPLICATE_{rule.name}"): rule for rule in OnDuplicate},
+}
 
 
 def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:
@@ -26,6 +31,9 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
     status = STATUS_WORD.get(options.default_status)
     if status is None:
         raise UnknownStatus(field="default_status")
+    on_duplicate = _ON_DUPLICATE.get(options.on_duplicate)
+    if on_duplicate is None:
+        raise UnknownOnDuplicate
     return UploadOptions(
         encoding=read_encoding(options.encoding),
         delimiter=read_delimiter(options.delimiter),
@@ -35,6 +43,7 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
         default_status=status,
         default_assignee=options.default_assignee.strip(),
         default_labels=read_labels(options.default_labels),
+        on_duplicate=on_duplicate,
         allow_same_file=options.allow_same_file,
     )
 
@@ -49,8 +58,11 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         bytes_total=found.bytes_total,
         bytes_read=found.bytes_read,
         rows_read=found.rows_read,
-        rows_created=found.rows_created,
-        rows_failed=found.rows_failed,
+        rows_created=found.rows.created,
+        rows_updated=found.rows.updated,
+        rows_unchanged=found.rows.unchanged,
+        rows_skipped=found.rows.skipped,
+        rows_failed=found.rows.failed,
         warnings=found.warnings,
         created_at=timestamp(found.created_at),
         started_at=timestamp(found.started_at),

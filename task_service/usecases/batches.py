@@ -42,6 +42,7 @@ class BatchCreateTasks:
         wrong.settle()
 
         async def work(unit: UnitOfWork) -> tuple[Task, ...]:
+            await unit.tasks.take_turns({task.owner_id for task in tasks if task.external_id})
             for place, task in enumerate(tasks):
                 with placed(place, "task."):
                     await self.create_task.keep(unit, caller, task)
@@ -68,6 +69,9 @@ class BatchUpdateTasks:
         wrong.settle()
 
         async def work(unit: UnitOfWork) -> tuple[Task, ...]:
+            await _take_turns(
+                unit, [update.task_id for update, new in zip(updates, values, strict=True) if "external_id" in new]
+            )
             await lock_in_order(unit, [update.task_id for update in updates])
             done = []
             for place, (update, new) in enumerate(zip(updates, values, strict=True)):
@@ -154,6 +158,12 @@ async def lock_in_order(unit: UnitOfWork, ids: Sequence[UUID]) -> None:
     """Locks the tasks in the same order as every other batch does, so that two batches never wait for one another."""
     for task_id in sorted(ids):
         await unit.tasks.lock(task_id)
+
+
+async def _take_turns(unit: UnitOfWork, ids: Sequence[UUID]) -> None:
+    """Takes turns with whoever else takes several external_ids of the owners of these tasks."""
+    found = [await unit.tasks.get(task_id) for task_id in ids]
+    await unit.tasks.take_turns({task.owner_id for task in found if task})
 
 
 def _place(error: DomainError, place: int, inside: str) -> None:

@@ -20,7 +20,7 @@ class WakeWorkers:
 
     async def __call__(self) -> int:
         async with self.begin() as work:
-            due = await work.ingest.mark_woken()
+            due = await work.import_queue.mark_woken()
             await work.commit()
         if due:
             await self.wake_ups.publish(due)

@@ -1,6 +1,6 @@
 """What the use cases of uploads and imports need of the outside."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -8,8 +8,10 @@ from uuid import UUID
 
 from chassis.kernel import Page, PageRequest
 from task_service.domain.csv_header import Header
+from task_service.domain.duplicates import KeyedRow
 from task_service.domain.imports import (
     Checkpoint,
+    Counts,
     FailedRow,
     Failure,
     Import,
@@ -22,7 +24,7 @@ from task_service.domain.imports import (
     State,
 )
 from task_service.domain.rows import Batch
-from task_service.domain.task import Values
+from task_service.domain.task import Task, Values
 
 
 class StoredUpload(NamedTuple):
@@ -34,8 +36,8 @@ class StoredUpload(NamedTuple):
     """The store's word for exactly these bytes; empty where it has none."""
 
 
-class Imports(Protocol):
-    """The imports as their owners see them, and what an upload does to one."""
+class Uploads(Protocol):
+    """Imports while their files arrive, and the files that are stored."""
 
     async def add(self, new: NewImport) -> None:
         """Keeps an import in state uploading."""
@@ -55,14 +57,18 @@ class Imports(Protocol):
     async def forget_file(self, import_id: UUID) -> None:
         """Notes that an import's file is no longer stored."""
 
-    async def lock_upload(self, import_id: UUID) -> bool:
+    async def lock(self, import_id: UUID) -> bool:
         """Keeps an uploading import from becoming queued until the unit of work is over; False when it is not one."""
 
-    async def remove_upload(self, import_id: UUID) -> None:
+    async def remove(self, import_id: UUID) -> None:
         """Forgets an import that is still uploading."""
 
     async def abandoned(self, before: datetime) -> Sequence[UUID]:
         """Imports that began to upload before then and never finished."""
+
+
+class Imports(Protocol):
+    """The imports as their owners see them."""
 
     async def get(self, import_id: UUID) -> Import | None:
         """The import."""
@@ -102,9 +108,17 @@ class PreparedBatch(NamedTuple):
     """A batch with everything done that needs no database."""
 
     source: Batch
-    accepted: int
+    accepted: Sequence[Values]
     rows: Any
+    """All accepted ones as `BulkRows` made them; none where nothing is to be written."""
     failed: Sequence[FailedRow]
+    keyed: Sequence[KeyedRow]
+    """Those of the accepted whose fate is open."""
+
+    @property
+    def counts(self) -> Counts:
+        """What is certain already."""
+        return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
 
     @property
     def begin(self) -> Checkpoint:
@@ -115,26 +129,36 @@ class PreparedBatch(NamedTuple):
         return self.source.end
 
 
-class Ingest(Protocol):
-    """The imports as workers work on them. Time is the database's throughout."""
+class ImportQueue(Protocol):
+    """The imports that wait for a worker. Time is the database's throughout."""
 
     async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
         """Leases the import whose turn it is, under a new fence; of no owner who has `at_once` running."""
 
-    async def stored(self, import_id: UUID) -> StoredUpload:
-        """What was uploaded."""
-
     async def something_waits(self, at_once: int) -> bool:
         """Whether there is an import to claim, locked or not."""
+
+    async def mark_woken(self) -> int:
+        """Counts the imports that wait and are due for a wake-up, and puts off their next one."""
+
+
+class Ingest(Protocol):
+    """The imports as workers work on them. Time is the database's throughout."""
+
+    async def stored(self, import_id: UUID) -> StoredUpload:
+        """What was uploaded."""
 
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         """Renews the lease and says where to go on. LeaseLost under another fence."""
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
-        """Moves the checkpoint and the counters, and renews the lease.
+        """Moves the checkpoint, counts what is certain of the batch, and renews the lease.
 
         LeaseLost under another fence, BatchOutOfPlace when the checkpoint is not where the batch begins.
         """
+
+    async def count(self, import_id: UUID, counts: Counts) -> None:
+        """Counts what came of the batch's other rows."""
 
     async def write(self, rows: Any) -> None:
         """Keeps tasks and their history, as `BulkRows` made them."""
@@ -148,8 +172,18 @@ class Ingest(Protocol):
     async def give_back(self, import_id: UUID, fence: int) -> None:
         """Queues the import again, behind those that wait. LeaseLost under another fence."""
 
-    async def mark_woken(self) -> int:
-        """Counts the imports that wait and are due for a wake-up, and puts off their next one."""
+
+class Rehearsals(Protocol):
+    """What imports that only validate would have made so far: the tasks that have external_ids."""
+
+    async def seen(self, import_id: UUID, among: Collection[str]) -> Sequence[Task]:
+        """The tasks with these external_ids, as they would be."""
+
+    async def remember(self, import_id: UUID, tasks: Sequence[Task]) -> None:
+        """Keeps tasks as they would be now, instead of what they would have been before."""
+
+    async def forget(self, most: int) -> int:
+        """Forgets what imports that have ended would have made, so many tasks at the most; how many there were."""
 
 
 class ObjectStore(Protocol):

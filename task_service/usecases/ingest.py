@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,13 +22,11 @@ from task_service.domain.imports import (
     State,
     too_many_errors,
 )
-from task_service.domain.rows import Batch, Known, named, take
+from task_service.domain.rows import Batch, named, take
 from task_service.usecases.import_ports import BulkRows, ObjectStore, PreparedBatch
-from task_service.usecases.ports import People, Reading, UnitOfWork
+from task_service.usecases.ports import People, UnitOfWork
 from task_service.usecases.uploads import object_key
-
-MOST_TWINS = 50
-"""How often a batch is written again because somebody took one of its external_ids meanwhile."""
+from task_service.usecases.write_rows import WriteRows
 
 MOST_FRUITLESS_CLAIMS = 5
 """Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
@@ -49,11 +49,11 @@ class ClaimNextImport:
         tries = LOCKED_TRIES
         while True:
             async with self.begin() as work:
-                lease = await work.ingest.claim(worker, self.lease_seconds, self.at_once)
+                lease = await work.import_queue.claim(worker, self.lease_seconds, self.at_once)
                 hopeless = lease is not None and lease.fruitless_claims > MOST_FRUITLESS_CLAIMS
                 if lease is not None and hopeless:
                     await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
-                locked = lease is None and await work.ingest.something_waits(self.at_once)
+                locked = lease is None and await work.import_queue.something_waits(self.at_once)
                 await work.commit()
             if locked and tries:
                 tries -= 1
@@ -114,24 +114,15 @@ class OpenIngest:
 class PrepareBatch:
     """Does with a batch all that needs no transaction, so that it is done while the batch before is being written."""
 
-    read: Callable[[], Reading]
     people: People
     bulk_rows: BulkRows
 
     async def __call__(self, context: IngestContext, batch: Batch) -> PreparedBatch:
-        accepted, failed = take(batch, context, await self._known(context, batch))
+        assignees = named(batch, context.fields, "assignee")
+        accepted, failed, keyed = take(batch, context, await self.people.named(assignees) if assignees else {})
         # Who only wants to know gets the same counts and errors, and no task.
         rows = self.bulk_rows(context, () if context.validate_only else accepted)
-        return PreparedBatch(batch, len(accepted), rows, failed)
-
-    async def _known(self, context: IngestContext, batch: Batch) -> Known:
-        assignees = named(batch, context.fields, "assignee")
-        external_ids = named(batch, context.fields, "external_id")
-        found = await self.people.named(assignees) if assignees else {}
-        if not external_ids:
-            return Known(found)
-        async with self.read() as data:
-            return Known(found, await data.tasks.external_ids_taken(context.owner_id, external_ids))
+        return PreparedBatch(batch, accepted, rows, failed, keyed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,27 +130,28 @@ class IngestBatch:
     """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
 
     begin: Callable[[], UnitOfWork]
-    prepare: PrepareBatch
+    write_rows: WriteRows
     lease_seconds: float
 
     async def __call__(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
-        for _ in range(MOST_TWINS):
-            try:
+        while True:
+            # Somebody may take an external_id between the look and the write. The next look sees it, and each time
+            # there are fewer left to take.
+            with suppress(ExternalIdTaken):
                 return await self._write(context, fence, batch)
-            except ExternalIdTaken:
-                # Somebody, perhaps the batch before, took an external_id since the look: the next look sees it.
-                batch = await self.prepare(context, batch.source)
-        return await self._write(context, fence, batch)
 
     async def _write(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
         import_id, limit = context.import_id, context.max_errors
         async with self.begin() as work:
             # First of all: it locks the import's row and refuses an old fence before anything is written.
             before = await work.ingest.advance(import_id, fence, batch, self.lease_seconds)
-            await work.ingest.write(batch.rows)
-            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(batch.failed):
+            counts, refused = await self.write_rows(work, context, batch)
+            if batch.keyed:
+                await work.ingest.count(import_id, counts)
+            failed = sorted((*batch.failed, *refused), key=attrgetter("record"))
+            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(failed):
                 await work.ingest.keep(import_id, kept)
-            if too_many := bool(limit) and before.rows_failed + len(batch.failed) > limit:
+            if too_many := bool(limit) and before.rows_failed + len(failed) > limit:
                 await work.ingest.finish(import_id, fence, State.FAILED, too_many_errors(limit))
             await work.commit()
         return Progress(batch.end, before.others_wait, too_many)
@@ -187,3 +179,21 @@ class GiveBack:
             await work.ingest.give_back(import_id, fence)
             await work.commit()
         self.queued()
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRehearsals:
+    """Drops what imports that only validated had to remember until their end."""
+
+    begin: Callable[[], UnitOfWork]
+    at_a_time: int = 10_000
+
+    async def __call__(self) -> int:
+        forgotten = 0
+        while True:
+            async with self.begin() as work:
+                some = await work.rehearsals.forget(self.at_a_time)
+                await work.commit()
+            forgotten += some
+            if some < self.at_a_time:
+                return forgotten

@@ -12,7 +12,7 @@ from task_service.domain.history import TaskEvent
 from task_service.domain.query import TaskQuery
 from task_service.domain.stats import Stats
 from task_service.domain.task import Task
-from task_service.usecases.import_ports import Imports, Ingest
+from task_service.usecases.import_ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
 
 
 class Tasks(Protocol):
@@ -36,8 +36,17 @@ class Tasks(Protocol):
     async def due_for_purge(self, now: datetime, most: int) -> Sequence[Task]:
         """Deleted tasks whose time is over, locked; those that somebody else has locked are left out."""
 
-    async def external_ids_taken(self, owner_id: UUID, among: Collection[str]) -> set[str]:
-        """Which of these the owner's live tasks have."""
+    async def update_all(self, tasks: Sequence[Task]) -> None:
+        """Keeps the new values of many tasks. ExternalIdTaken."""
+
+    async def take_turns(self, owner_ids: Collection[UUID]) -> None:
+        """Waits until nobody else is at taking several external_ids of one of these owners, and keeps others waiting.
+
+        To be called before any task is locked: two that wait for one another's external_ids would wait for ever.
+        """
+
+    async def with_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
+        """The owner's live tasks that have these external_ids; locked in the order of their ids, if at all."""
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
         """A page of a list; `today` is what overdue is against."""
@@ -77,6 +86,9 @@ class History(Protocol):
 
     async def record(self, event: TaskEvent) -> None:
         """Keeps an event."""
+
+    async def record_all(self, events: Sequence[TaskEvent]) -> None:
+        """Keeps many events."""
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         """One task's events, oldest first."""
@@ -120,9 +132,15 @@ class Reading(Protocol):
     @property
     def event_log(self) -> EventLog: ...
     @property
+    def uploads(self) -> Uploads: ...
+    @property
+    def import_queue(self) -> ImportQueue: ...
+    @property
     def imports(self) -> Imports: ...
     @property
     def ingest(self) -> Ingest: ...
+    @property
+    def rehearsals(self) -> Rehearsals: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

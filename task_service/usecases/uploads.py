@@ -77,21 +77,22 @@ class UploadImport:
             validate_only=request.options.validate_only,
             max_errors=request.options.max_errors,
             defaults=await self._defaults(request.options),
+            on_duplicate=request.options.on_duplicate,
         )
         try:
             # Within: a call that is cut off while the row commits leaves it behind otherwise.
             async with self.begin() as work:
-                await work.imports.add(new)
+                await work.uploads.add(new)
                 await work.commit()
             arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options, self.header_limits))
             etag = await self.store.put(object_key(new.id), arriving.chunks())
             stored = arriving.stored(etag)
             async with self.begin() as work:
                 if not (request.options.allow_same_file or request.options.validate_only):
-                    first = await work.imports.same_file(new.id, stored.sha256)
+                    first = await work.uploads.same_file(new.id, stored.sha256)
                     if first is not None:
                         raise SameFileAgain(import_id=first)
-                if not await work.imports.queue(new.id, arriving.header(), stored):
+                if not await work.uploads.queue(new.id, arriving.header(), stored):
                     raise UploadIncomplete
                 await work.commit()
         except BaseException:
@@ -121,10 +122,10 @@ async def forget_upload(begin: Callable[[], UnitOfWork], store: ObjectStore, imp
     goes last: as long as it stands, the sweeper still finds what was stored.
     """
     async with begin() as work:
-        if not await work.imports.lock_upload(import_id):
+        if not await work.uploads.lock(import_id):
             return False
         await store.delete(object_key(import_id))
-        await work.imports.remove_upload(import_id)
+        await work.uploads.remove(import_id)
         await work.commit()
     return True
 
@@ -180,7 +181,7 @@ class SweepUploads:
 
     async def __call__(self) -> int:
         async with self.read() as data:
-            abandoned = await data.imports.abandoned(self.now() - self.older_than)
+            abandoned = await data.uploads.abandoned(self.now() - self.older_than)
         return sum([await forget_upload(self.begin, self.store, import_id) for import_id in abandoned])
 
 
@@ -196,10 +197,10 @@ class ExpireUploads:
 
     async def __call__(self) -> int:
         async with self.read() as data:
-            expired = await data.imports.expired(self.now() - self.keep)
+            expired = await data.uploads.expired(self.now() - self.keep)
         for import_id in expired:
             await self.store.delete(object_key(import_id))
             async with self.begin() as work:
-                await work.imports.forget_file(import_id)
+                await work.uploads.forget_file(import_id)
                 await work.commit()
         return len(expired)

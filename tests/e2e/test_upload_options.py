@@ -33,6 +33,21 @@ def test_tasks_get_the_defaults_that_the_upload_names(stack, person):
     assert refused.json()["error"]["details"][0]["field"] == "default_assignee"
 
 
+def test_a_list_is_synchronised_by_its_external_ids(stack, person):
+    rows = "external_id,title,status\nA,one,\nB,two,completed\n"
+    first = person.finished(person.upload(rows, on_duplicate="update")["id"])
+    assert (first["rows_created"], first["rows_updated"]) == (2, 0)
+    changed = rows.replace("one", "uno") + "C,three,\nA,uno,\n"
+    second = person.finished(person.upload(changed, on_duplicate="update")["id"])
+    names = ("rows_created", "rows_updated", "rows_unchanged", "rows_skipped", "rows_failed", "rows_read")
+    assert [second[name] for name in names] == [1, 1, 2, 0, 0, 4]
+    assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} == {"uno", "two", "three"}
+    third = person.finished(person.upload(changed, on_duplicate="skip", allow_same_file="true")["id"])
+    assert (third["rows_skipped"], third["rows_read"]) == (4, 4)
+    wrong = person.http.post("/api/v1/imports", files={"file": ("a.csv", rows)}, params={"on_duplicate": "merge"})
+    assert wrong.status_code == 400
+
+
 def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
     data = ROWS.replace("€", "Euro").replace("😀", "!").encode("windows-1252")
     tried = person.finished(person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"])

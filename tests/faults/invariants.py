@@ -13,7 +13,8 @@ from tests.faults.workload import FINAL, File, Workload
 # One statement, and so one snapshot: what stands there was committed together.
 _LOOK = """
     SELECT i.id::text, i.file_name, i.state, i.fence, i.bytes_read, i.bytes_total, i.rows_created, i.rows_failed,
-        i.failure_code, made.tasks, made.titles, made.furthest, made.events, made.histories, wrong.records AS wrong
+        i.rows_read, i.failure_code, made.tasks, made.titles, made.furthest, made.events, made.histories,
+        wrong.records AS wrong
     FROM tasks.imports i,
         LATERAL (
             SELECT count(DISTINCT t.id) AS tasks, count(DISTINCT t.title) AS titles, count(e.id) AS events,
@@ -38,6 +39,7 @@ class Seen(NamedTuple):
     bytes_total: int
     rows_created: int
     rows_failed: int
+    rows_read: int
     failure_code: str | None
     tasks: int
     titles: int
@@ -49,6 +51,7 @@ class Seen(NamedTuple):
     def assert_is_whole(self, file: File) -> None:
         """Everything below the checkpoint is there once, and nothing else."""
         records = self.rows_created + self.rows_failed
+        assert self.rows_read == records, self  # nothing else came of a row: the files name no external_ids
         assert self.rows_failed == self.wrong == file.wrong(records), self
         assert self.rows_created == self.tasks == self.titles == self.events == self.histories, self
         assert self.furthest <= records <= file.rows, self

@@ -1,6 +1,7 @@
 """How these tests call task_service by its stubs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import grpc
 import pytest
@@ -68,3 +69,21 @@ async def refused(call) -> tuple[grpc.StatusCode, str, list[tuple[str, str]]]:
         await call
     status = details_of(caught.value)
     return status.code, status.reason, [(violation.field, violation.reason) for violation in status.violations]
+
+
+async def batch_create(system, person, tasks: Iterable[dict[str, Any]]) -> None:
+    requests = [task_service_pb2.CreateTaskRequest(task=task_pb2.Task(**fields)) for fields in tasks]
+    batch = task_service_pb2.BatchCreateTasksRequest(requests=requests)
+    await system.tasks.BatchCreateTasks(batch, metadata=person.metadata)
+
+
+async def batch_update(system, person, changes: Mapping[str, dict[str, Any]]) -> None:
+    """Writes fields of tasks by their ids."""
+    requests = [
+        task_service_pb2.UpdateTaskRequest(
+            id=task_id, task=task_pb2.Task(**fields), update_mask=FieldMask(paths=list(fields))
+        )
+        for task_id, fields in changes.items()
+    ]
+    batch = task_service_pb2.BatchUpdateTasksRequest(requests=requests)
+    await system.tasks.BatchUpdateTasks(batch, metadata=person.metadata)

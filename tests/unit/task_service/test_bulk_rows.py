@@ -12,7 +12,7 @@ from chassis.kernel import Invalid
 from task_service.domain.csv_text import plain
 from task_service.domain.history import FREE_TEXT, Actor, created
 from task_service.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.domain.rows import Batch, Known, take
+from task_service.domain.rows import Batch, take
 from task_service.domain.task import TaskDraft, Values, new_task
 from task_service.domain.values import Priority, Status
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, copy_text
@@ -21,7 +21,7 @@ from task_service.persistence.history import SALT_BYTES, STORED, row_of
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
 DEFAULTS = Defaults("completed", UUID(int=5), ("home", "garden"))
 CONTEXT = IngestContext(UUID(int=1), UUID(int=2), Actor(UUID(int=3), "user", "request\\1"), FIELDS)
-KNOWN = Known({"sonu": UUID(int=4)}, frozenset({"taken"}))
+KNOWN = {"sonu": UUID(int=4)}
 # What is near a rule's edge, and what COPY or JSON would have to escape.
 TEXT = st.text(
     st.one_of(st.sampled_from(" '\"\\\t\n\r\0=+-@\x7f\u2028é\N{GRINNING FACE}"), st.characters(codec="utf-8"))
@@ -60,9 +60,10 @@ def test_a_row_of_a_file_is_judged_like_any_other_task(cells, defaults):
         ).checked()
     except Invalid as error:
         expected = [(wrong.field, wrong.reason, wrong.message) for wrong in error.violations]
-    accepted, failed = take(batch_of(cells), CONTEXT._replace(defaults=defaults), KNOWN)
+    accepted, failed, keyed = take(batch_of(cells), CONTEXT._replace(defaults=defaults), KNOWN)
     found: Any = [(wrong.column, wrong.code, wrong.message) for row in failed for wrong in row.errors]
     assert (accepted[0] if accepted else found) == expected
+    assert [(row.place, row.values) for row in keyed] == [(0, one) for one in accepted if one.external_id]
 
 
 PRINTABLE = st.text(
@@ -106,17 +107,8 @@ def as_copied(cell: object) -> str | None:
             return str(cell)
 
 
-def test_an_external_id_that_a_live_task_or_an_earlier_row_has_is_refused():
-    def row(external_id: str) -> tuple[str, ...]:
-        return ("x", "", "", "", "", "", external_id, "")
-
-    accepted, failed = take(batch_of(row("taken"), row("new"), row("new"), row("")), CONTEXT, KNOWN)
-    assert [values.external_id for values in accepted] == ["new", ""]
-    assert [(bad.record, bad.errors[0].code) for bad in failed] == [(1, "EXTERNAL_ID_TAKEN"), (3, "EXTERNAL_ID_TAKEN")]
-
-
 def test_an_assignee_that_nobody_is_called_is_refused():
-    accepted, failed = take(batch_of(("x", "", "", "", "", "", "", "nobody")), CONTEXT, KNOWN)
+    accepted, failed, _ = take(batch_of(("x", "", "", "", "", "", "", "nobody")), CONTEXT, KNOWN)
     assert not accepted
     assert [(wrong.column, wrong.code) for wrong in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
 

@@ -101,6 +101,9 @@ class Import(_message.Message):
     BYTES_READ_FIELD_NUMBER: _builtins.int
     ROWS_READ_FIELD_NUMBER: _builtins.int
     ROWS_CREATED_FIELD_NUMBER: _builtins.int
+    ROWS_UPDATED_FIELD_NUMBER: _builtins.int
+    ROWS_UNCHANGED_FIELD_NUMBER: _builtins.int
+    ROWS_SKIPPED_FIELD_NUMBER: _builtins.int
     ROWS_FAILED_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
@@ -124,9 +127,17 @@ class Import(_message.Message):
     bytes_read: _builtins.int
     """How much of the file is done. Never goes back."""
     rows_read: _builtins.int
-    """Rows done, the header and blank lines not counted: always rows_created + rows_failed."""
+    """Rows done, the header and blank lines not counted: always the sum of the rows created, updated, unchanged, skipped
+    and failed.
+    """
     rows_created: _builtins.int
     """Rows that became tasks."""
+    rows_updated: _builtins.int
+    """Rows that changed a task which has their external_id."""
+    rows_unchanged: _builtins.int
+    """Rows that said of such a task what it was already: nothing was written."""
+    rows_skipped: _builtins.int
+    """Rows that were passed over because a task has their external_id."""
     rows_failed: _builtins.int
     """Rows that were wrong; ListImportErrors says why."""
     rows_per_second: _builtins.int
@@ -136,7 +147,7 @@ class Import(_message.Message):
     failed_rows_kept: _builtins.int
     """Of rows_failed, how many are kept to be listed and downloaded: the first ones, up to a limit."""
     validate_only: _builtins.bool
-    """Nothing is written: rows_created says how many tasks the file would make."""
+    """Nothing is written: the counts say what the file would do."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the header line holds that is not used."""
@@ -168,6 +179,9 @@ class Import(_message.Message):
         bytes_read: _builtins.int = ...,
         rows_read: _builtins.int = ...,
         rows_created: _builtins.int = ...,
+        rows_updated: _builtins.int = ...,
+        rows_unchanged: _builtins.int = ...,
+        rows_skipped: _builtins.int = ...,
         rows_failed: _builtins.int = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
@@ -181,7 +195,7 @@ class Import(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failure", b"failure", "finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "validate_only", b"validate_only", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "rows_skipped", b"rows_skipped", "rows_unchanged", b"rows_unchanged", "rows_updated", b"rows_updated", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "validate_only", b"validate_only", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

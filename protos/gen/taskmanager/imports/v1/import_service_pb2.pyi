@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from taskmanager.imports.v1 import import_pb2 as _import_pb2
 from taskmanager.tasks.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
@@ -62,6 +63,37 @@ class UploadOptions(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _OnDuplicate:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OnDuplicateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnDuplicate.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ON_DUPLICATE_UNSPECIFIED: UploadOptions._OnDuplicate.ValueType  # 0
+        """As ON_DUPLICATE_FAIL."""
+        ON_DUPLICATE_FAIL: UploadOptions._OnDuplicate.ValueType  # 1
+        """The row is wrong: it is counted in rows_failed."""
+        ON_DUPLICATE_SKIP: UploadOptions._OnDuplicate.ValueType  # 2
+        """The row is passed over: it is counted in rows_skipped."""
+        ON_DUPLICATE_UPDATE: UploadOptions._OnDuplicate.ValueType  # 3
+        """The row changes the task's fields for which the file has a column. An empty cell empties the field; an empty
+        status or priority leaves it as it is. A row that changes nothing is counted in rows_unchanged.
+        """
+
+    class OnDuplicate(_OnDuplicate, metaclass=_OnDuplicateEnumTypeWrapper):
+        """OnDuplicate is what becomes of such a row."""
+
+    ON_DUPLICATE_UNSPECIFIED: UploadOptions.OnDuplicate.ValueType  # 0
+    """As ON_DUPLICATE_FAIL."""
+    ON_DUPLICATE_FAIL: UploadOptions.OnDuplicate.ValueType  # 1
+    """The row is wrong: it is counted in rows_failed."""
+    ON_DUPLICATE_SKIP: UploadOptions.OnDuplicate.ValueType  # 2
+    """The row is passed over: it is counted in rows_skipped."""
+    ON_DUPLICATE_UPDATE: UploadOptions.OnDuplicate.ValueType  # 3
+    """The row changes the task's fields for which the file has a column. An empty cell empties the field; an empty
+    status or priority leaves it as it is. A row that changes nothing is counted in rows_unchanged.
+    """
+
     FILE_NAME_FIELD_NUMBER: _builtins.int
     OWNER_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
@@ -73,6 +105,7 @@ class UploadOptions(_message.Message):
     DEFAULT_STATUS_FIELD_NUMBER: _builtins.int
     DEFAULT_ASSIGNEE_FIELD_NUMBER: _builtins.int
     DEFAULT_LABELS_FIELD_NUMBER: _builtins.int
+    ON_DUPLICATE_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """What to call the file, at most 255 characters."""
     owner_id: _builtins.str
@@ -101,6 +134,10 @@ class UploadOptions(_message.Message):
     """Whom a task is assigned to, by username, whose assignee cell is empty, or missing; nobody where it is empty."""
     default_labels: _builtins.str
     """The labels, separated by commas, of a task whose labels cell is empty, or missing."""
+    on_duplicate: Global___UploadOptions.OnDuplicate.ValueType
+    """What becomes of a row whose external_id a live task of the owner has already, one that an earlier row made too.
+    Fail where it is unset.
+    """
     def __init__(
         self,
         *,
@@ -115,10 +152,11 @@ class UploadOptions(_message.Message):
         default_status: _task_pb2.Task.Status.ValueType = ...,
         default_assignee: _builtins.str = ...,
         default_labels: _builtins.str = ...,
+        on_duplicate: Global___UploadOptions.OnDuplicate.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

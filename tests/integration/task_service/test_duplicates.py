@@ -1,0 +1,195 @@
+"""Rows whose external_id a task has already: refused, passed over, or a change of that task."""
+
+import random
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+from taskmanager.tasks.v1 import task_pb2
+
+from chassis.database.pool import open_pool
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.usecases.ingest import ForgetRehearsals
+from tests.integration.task_service import calls
+from tests.integration.task_service.calls import actions_of, create, delete, events_of
+from tests.integration.task_service.import_calls import END, batch, get, refused, upload
+
+Options = import_service_pb2.UploadOptions
+FAIL, SKIP, UPDATE = Options.ON_DUPLICATE_FAIL, Options.ON_DUPLICATE_SKIP, Options.ON_DUPLICATE_UPDATE
+HEADER = ["external_id", "title"]
+ALL = ["title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee"]
+
+
+async def imported(system, person, worker, *batches: list[list[str]], header=HEADER, **options) -> import_pb2.Import:
+    """An import that has read so many batches and then the end of the file."""
+    queued = await upload(system, person, ",".join(header).encode() + b"\n" + b"x" * 100, **options)
+    lease = await worker.claim()
+    assert lease.import_id == queued.id
+    said, begin = [], lease.checkpoint
+    for rows in batches:
+        said.append(batch(begin, *rows, size=5))
+        begin = said[-1].batch.end
+    await worker.stream(lease, *said, END)
+    done = await get(system, person, queued.id)
+    assert done.rows_read == sum(map(len, batches)) == sum(counts(done))
+    return done
+
+
+def counts(found: import_pb2.Import) -> tuple[int, int, int, int, int]:
+    return found.rows_created, found.rows_updated, found.rows_unchanged, found.rows_skipped, found.rows_failed
+
+
+async def test_a_row_that_is_to_fail_names_its_line_and_the_rows_around_it_are_imported(system, worker):
+    sonu = await system.person("sonu")
+    there = await create(system, sonu, title="old", external_id="A")
+    rows = [["B", "b"], ["A", "new"], ["", "neither"], ["", ""], ["B", "again"]]
+    done = await imported(system, sonu, worker, rows, [["B", "and again"], ["C", "c"]])
+    assert counts(done) == (3, 0, 0, 0, 4)
+    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    assert [(error.line, error.code) for error in errors] == [
+        (3, "EXTERNAL_ID_TAKEN"),
+        (5, "BLANK_TITLE"),
+        (6, "EXTERNAL_ID_TAKEN"),
+        (7, "EXTERNAL_ID_TAKEN"),
+    ]
+    assert await calls.get(system, sonu, there.id) == there
+
+
+async def test_a_row_that_is_to_be_skipped_is_counted_and_leaves_the_task_alone(system, worker):
+    sonu = await system.person("sonu")
+    there = await create(system, sonu, title="old", external_id="A")
+    rows = [["A", "new"], ["B", "b"], ["B", "again"]]
+    done = await imported(system, sonu, worker, rows, [["B", "and again"]], on_duplicate=SKIP)
+    assert counts(done) == (1, 0, 0, 3, 0)
+    assert await calls.get(system, sonu, there.id) == there
+
+
+async def test_a_row_changes_what_the_file_has_columns_for_and_defaults_are_for_new_tasks_alone(system, worker):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    there = await create(
+        system,
+        sonu,
+        title="old",
+        description="stays",
+        status=task_pb2.Task.STATUS_IN_PROGRESS,
+        priority=task_pb2.Task.PRIORITY_HIGH,
+        due_date="2026-03-31",
+        labels=["a"],
+        external_id="A",
+        assignee_id=mina.id,
+    )
+    header = ["external_id", "title", "status", "priority", "due_date", "labels", "assignee"]
+    rows = [["A", "new", "", " ", "", "", ""], ["B", "b", "", "", "", "", ""]]
+    defaults = {"default_status": task_pb2.Task.STATUS_COMPLETED, "default_labels": "x", "default_assignee": "sonu"}
+    done = await imported(system, sonu, worker, rows, header=header, on_duplicate=UPDATE, **defaults)
+    assert counts(done) == (1, 1, 0, 0, 0)
+    found = await calls.get(system, sonu, there.id)
+    assert (found.title, found.description, found.due_date, found.assignee_id) == ("new", "stays", "", "")
+    assert not found.labels
+    assert (found.status, found.priority) == (there.status, there.priority)
+    assert (found.etag, found.import_id, found.created_at) == ("2", "", there.created_at)
+    (made,) = await calls.listed(system, sonu, import_id=done.id)
+    new = await calls.get(system, sonu, made)
+    assert (new.status, list(new.labels), new.assignee_id) == (task_pb2.Task.STATUS_COMPLETED, ["x"], sonu.id)
+
+
+async def test_a_change_has_one_entry_in_history_by_the_uploader_and_no_change_has_none(system, worker):
+    sonu, manager = await system.person("sonu"), await system.admin()
+    same = await create(system, sonu, title="same", external_id="S")
+    there = await create(system, sonu, title="old", external_id="A")
+    rows = [["A", "new", "completed"], ["S", "same", "pending"]]
+    header = ["external_id", "title", "status"]
+    done = await imported(system, manager, worker, rows, header=header, on_duplicate=UPDATE, owner_id=sonu.id)
+    assert counts(done) == (0, 1, 1, 0, 0)
+    assert await calls.get(system, sonu, same.id) == same
+    assert await actions_of(system, sonu, same.id) == ["created"]
+    _, event = await events_of(system, sonu, there.id)
+    found = await calls.get(system, sonu, there.id)
+    assert event.actor_id == manager.id
+    assert event.request_id
+    assert {(change.field, change.old, change.new) for change in event.changes} == {
+        ("title", "old", "new"),
+        ("status", "pending", "completed"),
+    }
+    assert found.completed_at == found.updated_at == event.occurred_at
+    assert (await calls.refused(calls.update(system, sonu, there.id, title="x", etag="1")))[1] == "ETAG_MISMATCH"
+
+
+async def test_a_row_changes_what_an_earlier_row_of_the_same_batch_or_file_has_made(system, worker):
+    sonu = await system.person("sonu")
+    rows = [["A", "a"], ["A", "b"], ["A", "b"], ["B", "x"], ["A", "c"]]
+    done = await imported(system, sonu, worker, rows, [["B", "x"], ["A", "d"]], on_duplicate=UPDATE)
+    assert counts(done) == (2, 3, 2, 0, 0)
+    ids = await calls.listed(system, sonu)
+    found = {task.external_id: task for task in [await calls.get(system, sonu, id_) for id_ in ids]}
+    assert (found["A"].title, found["A"].etag, found["B"].etag) == ("d", "4", "1")
+    events = await events_of(system, sonu, found["A"].id)
+    assert [change.new for event in events for change in event.changes if change.field == "title"] == list("abcd")
+
+
+async def test_a_deleted_task_is_none_and_another_owners_is_another_one(system, worker):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    gone = await create(system, sonu, title="old", external_id="A")
+    await delete(system, sonu, gone.id)
+    theirs = await create(system, mina, title="theirs", external_id="A")
+    done = await imported(system, sonu, worker, [["A", "new"]], on_duplicate=UPDATE)
+    assert counts(done) == (1, 0, 0, 0, 0)
+    assert (await calls.get(system, mina, theirs.id)) == theirs
+    assert (await calls.get(system, sonu, gone.id)).title == "old"
+
+
+@pytest.mark.parametrize("rule", [FAIL, SKIP, UPDATE])
+@pytest.mark.parametrize("seed", range(3))
+async def test_who_only_validates_is_told_what_the_import_then_does(system, worker, databases, rule, seed):
+    sonu = await system.person("sonu")
+    chance = random.Random(seed)  # noqa: S311 - an example, and the same each time
+    for key in "ABC":
+        await create(system, sonu, title=chance.choice("xy"), external_id=key, labels=[chance.choice(["l", "m"])])
+
+    def row() -> list[str]:
+        keys, statuses = [*"ABCDEFG", ""], ["", "pending", "completed", "wrong"]
+        return [chance.choice(keys), chance.choice("xy"), chance.choice(statuses), chance.choice(["", "l"])]
+
+    batches = [[row() for _ in range(chance.randint(1, 25))] for _ in range(4)]
+    options = {"header": ["external_id", "title", "status", "labels"], "on_duplicate": rule, "default_labels": "m"}
+    before = await databases.execute("SELECT * FROM tasks.tasks ORDER BY id")
+    tried = await imported(system, sonu, worker, *batches, validate_only=True, **options)
+    assert await databases.execute("SELECT * FROM tasks.tasks ORDER BY id") == before
+    done = await imported(system, sonu, worker, *batches, **options)
+    assert counts(tried) == counts(done)
+    assert tried.failed_rows_kept == done.failed_rows_kept
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        assert await ForgetRehearsals(begin=lambda: SqlTasksUnitOfWork(pool), at_a_time=2)() > 0
+    assert await databases.execute("SELECT count(*) FROM tasks.import_seen") == [(0,)]
+
+
+async def test_what_a_running_validation_has_seen_is_kept_until_it_ends(system, worker, databases):
+    sonu = await system.person("sonu")
+    await upload(system, sonu, b"external_id,title\n", validate_only=True)
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, ["A", "a"], size=5))
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        forget = ForgetRehearsals(begin=lambda: SqlTasksUnitOfWork(pool))
+        assert await forget() == 0
+        await worker.stream(lease, END)
+        assert await forget() == 1
+
+
+async def test_a_batch_that_can_not_be_written_whole_changes_no_task(system, worker, databases):
+    sonu = await system.person("sonu")
+    there = await create(system, sonu, title="old", external_id="A")
+    queued = await upload(system, sonu, b"external_id,title\n", on_duplicate=UPDATE)
+    lease = await worker.claim()
+    rows = batch(lease.checkpoint, ["A", "new"], ["B", "b"], size=5)
+    await databases.execute("REVOKE UPDATE ON tasks.tasks FROM tasks_app")
+    assert (await refused(worker.stream(lease, rows)))[0] is grpc.StatusCode.INTERNAL
+    assert counts(await get(system, sonu, queued.id)) == (0, 0, 0, 0, 0)
+    await databases.execute("GRANT UPDATE ON tasks.tasks TO tasks_app")
+    await databases.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
+    assert (await refused(worker.stream(lease, rows)))[0] is grpc.StatusCode.INTERNAL
+    assert counts(await get(system, sonu, queued.id)) == (0, 0, 0, 0, 0)
+    assert await calls.get(system, sonu, there.id) == there
+    await databases.execute("GRANT INSERT ON tasks.task_events TO tasks_app")
+    await worker.stream(lease, rows, END)
+    assert counts(await get(system, sonu, queued.id)) == (1, 1, 0, 0, 0)
