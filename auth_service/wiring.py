@@ -162,7 +162,7 @@ def wire(settings: AuthSettings, *, read: Read, begin: Begin, signer: Signer, ha
         ),
         rotate_service_account=RotateServiceAccount(begin=begin, keeper=keeper, events=events, randomness=os.urandom),
         switch_service_account=SwitchServiceAccount(begin=begin, keeper=keeper, events=events),
-        ensure_service_account=EnsureServiceAccount(begin=begin, keeper=keeper, now=_now, new_id=uuid7),
+        ensure_service_account=EnsureServiceAccount(begin=begin, keeper=keeper, events=events, now=_now, new_id=uuid7),
         issue_service_token=IssueServiceToken(read=read, begin=begin, tokens=tokens, events=events),
         ensure_signing_key=EnsureSigningKey(begin=begin, signer=signer, now=_now),
         rotate_keys=RotateKeys(

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -56,8 +57,18 @@ class Argon2PasswordHasher:
                 await self._places.acquire()
         except TimeoutError:
             raise PasswordChecksBusy from None
+        HASHES.inc()
         try:
-            HASHES.inc()
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        finally:
+            running = self._executor.submit(work)
+        except BaseException:
             self._places.release()
+            raise
+        # The place is free when the thread is, not when the caller has gone: whoever calls and hangs up, again and
+        # again, would else fill the executor with work that nobody waits for any more.
+        loop = asyncio.get_running_loop()
+        running.add_done_callback(lambda _: self._free_place(loop))
+        return await asyncio.wrap_future(running)
+
+    def _free_place(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the process ends
+            loop.call_soon_threadsafe(self._places.release)

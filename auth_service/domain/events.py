@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     ACCOUNT_DELETED = "account_deleted"
     SERVICE_CREATED = "service_created"
     SERVICE_ROTATED = "service_rotated"
+    SERVICE_CHANGED = "service_changed"
     SERVICE_DISABLED = "service_disabled"
     SERVICE_ENABLED = "service_enabled"
     SERVICE_REFUSED = "service_refused"

@@ -34,7 +34,7 @@ class UpdateCurrentUser:
         """
         async with self.read() as reading:
             login = await reading.users.login(caller.id)
-        if login is None:
+        if login is None or login.user.disabled:
             raise AccountGone
         wanted = _wanted(login, username, email)
         if account_key(wanted.email) != account_key(login.user.email):
@@ -79,7 +79,7 @@ class DeleteCurrentUser:
         async with self.begin() as work:
             await work.alone(ADMINISTRATION)
             known = await work.users.lock(caller.id)
-            if known is None:
+            if known is None or known.user.disabled:
                 raise AccountGone
             await keep_an_admin(work, known.user)
             epoch = known.user.epoch + 1

@@ -129,18 +129,23 @@ class EnsureServiceAccount:
 
     begin: Begin
     keeper: SessionKeeper
+    events: EventLog
     now: Clock
     new_id: NewId
 
     async def __call__(self, credential: ServiceCredential, scopes: Iterable[str]) -> ServiceAccount:
         """The account as it is now. One that was disabled stays disabled."""
         accepted = accept_scopes(scopes)
+        given = " ".join(sorted(accepted))
         async with self.begin() as work:
             await work.alone("auth.service_accounts")
-            known = await work.services.get(credential.name)
+            found = await work.services.get(credential.name)
+            # Locked before it is changed: an admin may be disabling it at this moment.
+            known = await work.services.lock(found.id) if found else None
             if known is None:
                 account = self._new(credential, accepted)
                 await work.services.add(account)
+                await self.events.record(work, EventKind.SERVICE_CREATED, actor=None, subject=account.id, scopes=given)
                 await work.commit()
                 return account
             account = replace(known, scopes=accepted, secret_digest=credential.digest)
@@ -148,6 +153,7 @@ class EnsureServiceAccount:
                 account = replace(account, epoch=known.epoch + 1)
                 await work.services.update(account)
                 await self.keeper.raise_epoch(work, account)
+                await self.events.record(work, EventKind.SERVICE_CHANGED, actor=None, subject=account.id, scopes=given)
                 await work.commit()
         return account
 

@@ -49,8 +49,10 @@ def provision(*, administrator_url: str, owner_url: str, app_url: str, schema: s
 
 def _ensure_role(connection: psycopg.Connection, name: str, password: str) -> None:
     known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+    # Hashed on this side: a log of statements on the server would else hold the password.
+    verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
     connection.execute(
-        sql.SQL("{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password}").format(
-            verb=sql.SQL("ALTER" if known else "CREATE"), name=sql.Identifier(name), password=sql.Literal(password)
+        sql.SQL("{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {verifier}").format(
+            verb=sql.SQL("ALTER" if known else "CREATE"), name=sql.Identifier(name), verifier=sql.Literal(verifier)
         )
     )

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import unquote
 
 from chassis.kernel import DomainError
-from chassis.limiting import AddressLimiter
+from chassis.limiting import AddressLimiter, parse_address
 from chassis.rpc.around import AroundInterceptor, Context
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -38,11 +38,8 @@ class AddressLimitInterceptor(AroundInterceptor):
         yield
 
     def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._trusted)
+        parsed = parse_address(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
 
 
 def address_of(peer: str) -> str:

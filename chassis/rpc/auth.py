@@ -40,9 +40,9 @@ class JwtInterceptor(AroundInterceptor):
         token = _bearer(context)
         claims = self._verifier.verify(token)
         caller = Caller(claims.subject, claims.role, claims.scopes, claims.session_id, request_id())
+        enter_caller(caller)  # before anything is refused, so that the log says to whom
         if not access.admits(caller):
             raise PermissionDenied
-        enter_caller(caller)
         async with self._while_good(token):
             yield
 

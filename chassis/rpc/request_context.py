@@ -49,8 +49,9 @@ def time_remaining() -> float | None:
 
 
 def enter_caller(caller: Caller) -> None:
-    """Says who calls; only the interceptor that verified it does."""
+    """Says who calls, to the log too; only the interceptor that verified it does."""
     _caller.set(caller)
+    structlog.contextvars.bind_contextvars(caller=str(caller.id))
 
 
 def current_caller() -> Caller:

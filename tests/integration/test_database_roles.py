@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from chassis.database.provision import _ensure_role
 from chassis.testing.databases import temporary_database
 from tests.conftest import Databases
 
@@ -113,3 +114,16 @@ def test_what_runs_as_its_owner_looks_up_names_nowhere_but_where_it_says(databas
             " WHERE prosecdef AND pronamespace::regnamespace::text IN ('auth', 'tasks')"
         ).fetchall()
     assert functions == [("forget_security_events", ["search_path=pg_catalog, pg_temp"], False)]
+
+
+def test_a_roles_password_is_in_no_statement_that_a_server_might_log(postgres):
+    # The server hands its log to the client, too.
+    with psycopg.connect(postgres, options="-c log_statement=all -c client_min_messages=log") as connection:
+        told: list[str] = []
+        connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        _ensure_role(connection, "somebody_new", "canary")
+        _ensure_role(connection, "somebody_new", "canary")
+        connection.rollback()
+    assert [one for one in told if "CREATE ROLE" in one]
+    assert [one for one in told if "ALTER ROLE" in one]
+    assert [one for one in told if "canary" in one] == []

@@ -13,7 +13,7 @@ from auth_service.bootstrap import assembled
 from auth_service.domain.accounts import Registration
 from chassis.testing.databases import temporary_database
 from tests.conftest import Databases
-from tests.integration.auth_service.door import ENCRYPTION_KEY, PASSWORD, opened, refused
+from tests.integration.auth_service.door import ENCRYPTION_KEY, PASSWORD, opened, refused, until
 
 SECRET = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
 CREDENTIAL = f"import_worker.{SECRET}"
@@ -84,6 +84,32 @@ async def test_bootstrap_brings_a_service_up_to_its_new_secret_and_scopes(comman
     async with opened(settings) as door:
         assert list((await door.service_token(renewed)).scopes) == ["imports:ingest", "trust:read"]
         assert (await refused(door.service_token(CREDENTIAL))).reason == "INVALID_SERVICE_CREDENTIAL"
+
+
+async def test_what_bootstrap_does_to_services_is_in_the_log_of_security_events_once(command, databases):
+    changed = [{"name": "import_worker", "scopes": ["imports:ingest", "trust:read"], "credential": CREDENTIAL}]
+    for _ in range(2):
+        await command("bootstrap", **SERVICES)
+    for _ in range(2):
+        await command("bootstrap", AUTH_BOOTSTRAP_SERVICES=json.dumps(changed))
+    assert rows(databases, "SELECT kind, details->>'scopes' FROM auth.security_events ORDER BY id") == [
+        ("service_created", "imports:ingest"),
+        ("service_changed", "imports:ingest trust:read"),
+    ]
+
+
+async def test_a_service_that_an_admin_disables_while_bootstrap_runs_stays_disabled(command, databases):
+    await command("bootstrap", **SERVICES)
+    renewed = "import_worker." + base64.urlsafe_b64encode(bytes([7] * 32)).rstrip(b"=").decode()
+    changed = [{"name": "import_worker", "scopes": ["imports:ingest"], "credential": renewed}]
+    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as admin:
+        await admin.execute("UPDATE auth.service_accounts SET disabled = true, epoch = epoch + 1")
+        running = asyncio.create_task(command("bootstrap", AUTH_BOOTSTRAP_SERVICES=json.dumps(changed)))
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'auth_app'"
+        await until(lambda: rows(databases, waiting) != [])
+        await admin.commit()
+        assert (await running)[0] == 0
+    assert rows(databases, "SELECT disabled, epoch FROM auth.service_accounts") == [(True, 2)]
 
 
 @pytest.mark.parametrize(

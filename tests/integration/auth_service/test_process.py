@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import signal
 import sys
@@ -94,6 +95,25 @@ async def test_no_password_credential_or_token_is_ever_in_the_log_and_sigterm_en
     secrets = [canary, canary[:8], credential.partition(".")[2], token, login.access_token]
     secrets += [login.refresh_token, refreshed.access_token, refreshed.refresh_token]
     assert [secret for secret in secrets if secret in log] == []
+
+
+async def test_the_log_of_calls_says_who_called_and_who_was_refused(settings):
+    async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
+        await until_serving(channel)
+        door = Door(settings, channel)
+        user = await door.register()
+        token = (await door.login()).access_token
+        await door.me(token)
+        await refused(door.trust_state(token))
+        child.send_signal(signal.SIGTERM)
+        output, _ = await asyncio.wait_for(child.communicate(), 20)
+    lines = [json.loads(line) for line in output.decode().splitlines() if '"event": "call"' in line]
+    assert [(line["method"].rpartition("/")[2], line["status"], line.get("caller")) for line in lines] == [
+        ("Register", "OK", None),
+        ("Login", "OK", None),
+        ("GetCurrentUser", "OK", user.id),
+        ("GetTrustState", "PERMISSION_DENIED", user.id),
+    ]
 
 
 async def test_a_wrong_encryption_key_stops_the_start_with_one_clear_line(settings):

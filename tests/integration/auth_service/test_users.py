@@ -1,13 +1,16 @@
 """Administering accounts, and keeping one's own."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import grpc
 import psycopg
 import pytest
 from taskmanager.auth.v1 import user_pb2
 
+from auth_service.bootstrap import assembled
+from auth_service.domain.errors import AccountGone
+from chassis.kernel import Caller, Role
 from tests.integration.auth_service.door import PASSWORD, claims, refused, until, until_refused
 
 OTHER = "another horse"
@@ -229,3 +232,17 @@ async def test_a_deleted_account_leaves_its_id_and_nothing_else(door, admin, dat
     assert [user.username for user in (await door.list_users(admin)).users] == ["ada"]
     # The name is free for another, who is somebody else.
     assert (await door.register()).id != user.id
+
+
+async def test_whoever_was_just_disabled_changes_and_deletes_nothing_with_a_token_that_nobody_has_refused_yet(
+    door, admin
+):
+    user = await door.register()
+    caller = Caller(UUID(user.id), Role.USER)
+    await door.update_user(admin, user.id, disabled=True)
+    async with assembled(door.settings) as use_cases:
+        with pytest.raises(AccountGone):
+            await use_cases.update_current_user(caller, username="other", email=None, password="")
+        with pytest.raises(AccountGone):
+            await use_cases.delete_current_user(caller)
+    assert (await door.get_user(admin, user.id)).username == "sonu"

@@ -22,6 +22,21 @@ except ValueError:
     log.exception("failed")
 """
 
+POSTGRES = """
+import structlog
+from chassis.logs import configure
+configure("info", "example")
+def refusal():
+    return ValueError('new row violates check "named"\\nDETAIL:  Failing row contains (canary, $argon2id$canary).')
+try:
+    try:
+        raise refusal()
+    except ValueError as error:
+        raise ExceptionGroup("both", [refusal(), ExceptionGroup("inner", [refusal()])]) from error
+except ExceptionGroup:
+    structlog.get_logger().exception("failed")
+"""
+
 
 def test_every_line_is_json_with_service_level_logger_and_request_id():
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
@@ -38,4 +53,10 @@ def test_every_line_is_json_with_service_level_logger_and_request_id():
 
 def test_neither_a_secret_field_nor_a_tracebacks_variables_are_printed():
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert "canary" not in ran.stderr + ran.stdout
+
+
+def test_the_row_that_postgres_quotes_in_an_error_is_not_printed():
+    ran = subprocess.run([sys.executable, "-c", POSTGRES], capture_output=True, text=True, check=True)
+    assert ran.stderr.count('violates check \\"named\\"') == 3
     assert "canary" not in ran.stderr + ran.stdout

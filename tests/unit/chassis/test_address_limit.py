@@ -1,0 +1,28 @@
+"""Whose calls are counted by address, and under which."""
+
+import ipaddress
+
+import pytest
+
+from chassis.limiting import AddressLimiter
+from chassis.rpc.address_limit import AddressLimitInterceptor, address_of
+
+TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_trusted"),
+    [
+        ("ipv4:10.1.2.3:5000", True),
+        ("ipv6:%5B::ffff:10.1.2.3%5D:5000", True),  # the same address, on a socket for both kinds
+        ("ipv6:%5Bfd00::1%5D:5000", True),
+        ("ipv4:11.1.2.3:5000", False),
+        ("ipv6:%5B::ffff:11.1.2.3%5D:5000", False),
+        ("ipv6:%5B2001:db8::1%5D:5000", False),
+        ("unix:/run/10.1.2.3", False),
+    ],
+)
+def test_a_peer_is_trusted_by_its_address_however_it_is_written(peer, is_trusted):
+    limiter = AddressLimiter(per_minute=1, storage_url="memory://")
+    interceptor = AddressLimitInterceptor(limiter=limiter, methods=(), trusted=TRUSTED)
+    assert interceptor._is_trusted(address_of(peer)) is is_trusted
