@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.people import Api
 
@@ -42,6 +45,21 @@ class LocalStack:
         pid = self.endpoints["processes"][name]
         os.killpg(pid, signal.SIGKILL)
         return pid
+
+
+def servers_of(config: pytest.Config) -> list[str]:
+    """The options of `deploy.local run` that make it use the servers that the tests were given."""
+    options = ("--postgres-url", "--redis-url")
+    return [f"{option}={value}" for option in options if (value := config.getoption(option))]
+
+
+def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Waits for something to become true that sets no event of ours. Fails after so many seconds."""
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} seconds"
+        pause.wait(0.02)
 
 
 @contextmanager

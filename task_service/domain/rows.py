@@ -13,7 +13,7 @@ from task_service.domain.errors import UnknownAssignee
 from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, Defaults, FailedRow, IngestContext, RowError
 from task_service.domain.task import TaskDraft, Values
-from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status
+from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status, read_date
 
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
@@ -126,13 +126,11 @@ def _plainly_right(
 
 def _is_known_then(text: str, dates: dict[str, date]) -> bool:
     """Puts a date among those that were read already: the rows of a batch have few different ones."""
-    try:
-        if len(text) == 10:  # noqa: PLR2004 - YYYY-MM-DD, as in the rule
-            dates[text] = date.fromisoformat(text)
-            return True
-    except ValueError:
-        pass
-    return False
+    found = read_date(text)
+    if found is None:
+        return False
+    dates[text] = found
+    return True
 
 
 Cells = tuple[str, str, str, str, str]

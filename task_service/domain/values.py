@@ -112,14 +112,21 @@ def calendar_date(text: str, field: str, wrong: list[Invalid]) -> date | None:
     text = text.strip()
     if not text:
         return None
+    found = read_date(text)
+    if found is None:
+        wrong.append(MalformedDate(field=field))
+    return found
+
+
+def read_date(text: str) -> date | None:
+    """The day of a text such as 2026-03-31; None for any other."""
+    # fromisoformat alone also takes 20260331 and weeks, as 2026-W14-2.
+    if len(text) != len("YYYY-MM-DD") or text[4] != "-" or text[7] != "-":
+        return None
     try:
-        # fromisoformat alone also takes 20260331 and week dates.
-        if len(text) == 10:  # noqa: PLR2004 - YYYY-MM-DD
-            return date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
-        pass
-    wrong.append(MalformedDate(field=field))
-    return None
+        return None
 
 
 def external_id(text: str, wrong: list[Invalid]) -> str:

@@ -3,18 +3,15 @@
 import pytest
 
 from tests.people import Person
-from tests.stacks import LocalStack, running_stack
+from tests.stacks import LocalStack, running_stack, servers_of
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
     """One stack for all tests that leave it as they found it. Leases are short, so that faults heal soon."""
-    mine = [
-        f"{option}={value}"
-        for option in ("--postgres-url", "--redis-url")
-        if (value := request.config.getoption(option))
-    ]
-    with running_stack(tmp_path_factory.mktemp("stack"), *mine, TASKS_LEASE_SECONDS="2") as running:
+    with running_stack(
+        tmp_path_factory.mktemp("stack"), *servers_of(request.config), TASKS_LEASE_SECONDS="2"
+    ) as running:
         yield running
 
 

@@ -33,6 +33,7 @@ def error_of(answer, status: int) -> dict[str, Any]:
         ('{"title": "x", "status": 1}', "WRONG_TYPE", "status"),
         ('{"title": "x", "due_date": "31.12.2026"}', "MALFORMED_DATE", "due_date"),
         ('{"title": "x", "due_date": "2026-02-30"}', "MALFORMED_DATE", "due_date"),
+        ('{"title": "x", "due_date": "2026-W14-2"}', "MALFORMED_DATE", "due_date"),
         ('{"title": "a\\u0000b"}', "FORBIDDEN_CHARACTER", "title"),
         ('{"title": "x", "owner_id": "me"}', "MALFORMED_ID", "owner_id"),
     ],

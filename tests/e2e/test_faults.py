@@ -3,6 +3,8 @@
 import http.client
 from urllib.parse import urlsplit
 
+from tests.stacks import until
+
 ROWS = 40_000
 
 
@@ -45,12 +47,10 @@ def test_a_gateway_killed_in_mid_upload_leaves_no_import(stack, person):
     connection.endheaders()
     connection.send(b"title\n" + b"Half a file\n" * 500_000)
     uploading = "SELECT count(*) FROM tasks.imports WHERE owner_id = %s"
-    while stack.sql(uploading, person.id) != [(1,)]:
-        pass
+    until(lambda: stack.sql(uploading, person.id) == [(1,)])
     stack.kill("gateway")
     connection.close()
-    while stack.sql(uploading, person.id) != [(0,)]:
-        pass
+    until(lambda: stack.sql(uploading, person.id) == [(0,)])
     # Back within moments, and it knows nothing of the upload.
     assert person.http.get("/api/v1/imports").json()["imports"] == []
     assert person.http.get("/api/tasks").json()["tasks"] == []

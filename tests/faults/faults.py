@@ -41,6 +41,13 @@ def wake_up_taken_and_lost(system: FaultySystem, workload: Workload) -> None:
         system.signal(name, signal.SIGKILL)
 
 
+def struck_in_mid_upload(system: FaultySystem, workload: Workload) -> None:
+    """Whoever takes the file goes when half of it is there: it becomes a whole import, or none."""
+    name = workload.chance.choice(("gateway", "task_service"))
+    number = workload.chance.choice((signal.SIGKILL, signal.SIGTERM))
+    workload.upload(halfway=lambda: system.signal(name, number, group=number is signal.SIGKILL))
+
+
 def redis_flushed_behind_an_upload(system: FaultySystem, workload: Workload) -> None:
     workload.upload(most_rows=2000)
     with system.redis() as client:
@@ -111,6 +118,8 @@ FAULTS: dict[str, Fault] = {
     "task_service is told to stop": _struck_by(signal.SIGTERM, "task_service"),
     "the gateway is killed": _struck_by(signal.SIGKILL, "gateway"),
     "the gateway is told to stop": _struck_by(signal.SIGTERM, "gateway"),
+    "auth_service is killed": _struck_by(signal.SIGKILL, "auth_service"),
+    "a server goes in mid-upload": struck_in_mid_upload,
     "Redis is killed": _struck_by(signal.SIGKILL, "redis"),
     # What `pg_ctl stop -m immediate` sends.
     "Postgres stops at once": _struck_by(signal.SIGQUIT, "postgres"),

@@ -2,9 +2,7 @@
 
 import os
 import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import redis
 
 from tests.faults.proxied_worker import ProxiedWorker, proxied_worker
 from tests.faults.proxy import TcpProxy
-from tests.stacks import LocalStack, running_stack
+from tests.stacks import LocalStack, running_stack, until
 
 LEASE_SECONDS = 2
 PROXIED = "import_worker-proxied"
@@ -65,15 +63,6 @@ class FaultySystem:
 
     def logs(self) -> list[Path]:
         return sorted((self.stack.data_dir / "logs").glob("*.log"))
-
-
-def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Waits for something to become true. Fails after so many seconds."""
-    end = time.monotonic() + seconds
-    pause = threading.Event()
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} seconds"
-        pause.wait(0.02)
 
 
 @contextmanager

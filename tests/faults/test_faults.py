@@ -13,9 +13,10 @@ import pytest
 
 from tests.faults.faults import FAULTS
 from tests.faults.invariants import Observer, look
-from tests.faults.system import FaultySystem, until
+from tests.faults.system import FaultySystem
 from tests.faults.tracebacks import tracebacks_since, where_logs_end
 from tests.faults.workload import Workload
+from tests.stacks import until
 
 SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(10**6))
 IMPORTS = int(os.environ.get("FAULT_IMPORTS", "16"))

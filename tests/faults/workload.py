@@ -1,6 +1,7 @@
 """Files of which every row says where it stands, what was uploaded, and whether exactly that became tasks."""
 
 import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx2 as httpx
@@ -43,14 +44,18 @@ class Workload:
     unanswered: dict[str, File] = field(default_factory=dict)
     """What was not, by name: it may have become an import or not."""
 
-    def upload(self, *, most_rows: int = 20_000) -> File:
-        """Uploads a new file."""
+    def upload(self, *, most_rows: int = 20_000, halfway: Callable[[], None] = lambda: None) -> File:
+        """Uploads a new file; `halfway` is called when half of it is sent."""
         number = len(self.answered) + len(self.unanswered)
         file = File(f"file-{number}", self.chance.randrange(1, most_rows), self.chance.choice((7, 100, 100_000)))
         person = self.chance.choice(self.people)
         try:
             answer = person.http.post(
-                "/api/upload-csv", files={"file": (file.name, file.content(), "text/csv")}, timeout=20
+                "/api/upload-csv",
+                params={"file_name": file.name},
+                headers={"content-type": "text/csv"},
+                content=_in_halves(file.content().encode(), halfway),
+                timeout=20,
             )
         except httpx.TransportError:
             self.unanswered[file.name] = file
@@ -61,3 +66,9 @@ class Workload:
             assert answer.status_code >= 500, f"{answer.status_code}: {answer.text}"
             self.unanswered[file.name] = file
         return file
+
+
+def _in_halves(data: bytes, halfway: Callable[[], None]) -> Iterator[bytes]:
+    yield data[: len(data) // 2]
+    halfway()
+    yield data[len(data) // 2 :]

@@ -64,7 +64,10 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running_worker(redis_url: str, target: str, folder: Path) -> AsyncIterator[Worker]:
+async def running_worker(
+    redis_url: str, target: str, folder: Path, *, program: str = "import_worker", **changed: str
+) -> AsyncIterator[Worker]:
+    """A worker beside the services at a target; `changed` is what it is told otherwise."""
     heartbeat = folder / "heartbeat"
     settings = {
         "IMPORT_WORKER_REDIS_URL": redis_url,
@@ -72,9 +75,10 @@ async def running_worker(redis_url: str, target: str, folder: Path) -> AsyncIter
         "IMPORT_WORKER_AUTH_TARGET": target,
         "IMPORT_WORKER_AUTH_CREDENTIAL": CREDENTIAL,
         "IMPORT_WORKER_HEARTBEAT_FILE": str(heartbeat),
+        **changed,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "import_worker", env={**os.environ, **settings}, stderr=PIPE, process_group=0
+        sys.executable, "-m", program, env={**os.environ, **settings}, stderr=PIPE, process_group=0
     )
     worker = Worker(process, heartbeat)
     listening = asyncio.create_task(worker.listen())
