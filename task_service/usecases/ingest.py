@@ -9,10 +9,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from task_service.domain.errors import ExternalIdTaken
+from task_service.domain.failed_rows import MOST_FAILED_ROWS
 from task_service.domain.import_errors import LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
-    MOST_FAILED_ROWS,
     NO_PROGRESS,
     Checkpoint,
     Failure,
