@@ -76,6 +76,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
                 poller.run(),
                 signals.run(),
                 _repeat(wiring.wake_workers, every=DISPATCH_SECONDS, or_when=wiring.something_queued),
+                _repeat(wiring.run_undos, every=DISPATCH_SECONDS, or_when=wiring.undo_asked),
                 _repeat(wiring.sweep_uploads, every=SWEEP_SECONDS),
                 _repeat(wiring.empty_trash, every=SWEEP_SECONDS),
                 _repeat(wiring.forget_answers, every=SWEEP_SECONDS),

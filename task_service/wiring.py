@@ -54,6 +54,7 @@ from task_service.usecases.ingest import (
 from task_service.usecases.ports import People, Reading, UnitOfWork
 from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
+from task_service.usecases.undo import ListKeptTasks, RunUndos, UndoImport
 from task_service.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
 from task_service.usecases.write_rows import WriteRows
 
@@ -78,6 +79,7 @@ class Wiring:
         wake_ups: WakeUps,
     ) -> None:
         self.something_queued = asyncio.Event()
+        self.undo_asked = asyncio.Event()
         self.draining = asyncio.Event()
         self._begin = begin
         self._read = read
@@ -102,6 +104,8 @@ class Wiring:
             keep=timedelta(seconds=settings.upload_keep_seconds),
         )
 
+        trash_time = timedelta(days=settings.trash_days)
+        self.run_undos = RunUndos(begin=self._begin, now=_now, new_id=uuid7, kept_for=trash_time)
         self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
         self.forget_rehearsals = ForgetRehearsals(begin=self._begin)
         self.forget_answers = ForgetAnswers(begin=self._begin, now=_now, kept_for=KEPT_FOR)
@@ -178,6 +182,8 @@ class Wiring:
             download_import_errors=DownloadImportErrors(read=self._read, get_import=get_import),
             download_import_template=DownloadImportTemplate(),
             cancel_import=CancelImport(begin=self._begin, get_import=get_import),
+            undo_import=UndoImport(begin=self._begin, get_import=get_import, asked=self.undo_asked.set),
+            list_kept_tasks=ListKeptTasks(read=self._read, get_import=get_import),
         )
 
     def _ingest(self) -> IngestServicer:

@@ -58,8 +58,8 @@ class Person:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    def watch(self, import_id: str) -> Iterator[dict[str, Any]]:
-        """The import at each change, up to its final state; a stream that was cut is opened again."""
+    def watch(self, import_id: str, *, to_the_end_of_its_undo: bool = False) -> Iterator[dict[str, Any]]:
+        """The import at each change, up to its final state or its undo's; a stream that was cut is opened again."""
         while True:
             try:
                 with self.http.stream("GET", f"/api/v1/imports/{import_id}:watch") as stream:
@@ -68,7 +68,8 @@ class Person:
                             found = json.loads(line.removeprefix("data:"))
                             if "state" in found:
                                 yield found
-                                if found["state"] in FINAL:
+                                ended = found["undo"] and found["undo"]["state"] == "succeeded"
+                                if ended if to_the_end_of_its_undo else found["state"] in FINAL:
                                     return
             except httpx.TransportError:
                 continue

@@ -148,6 +148,14 @@ class ImportEnded(DomainError):
     """The import has ended already: it is {state}."""
 
 
+class ImportNotEnded(DomainError):
+    """The import has not ended, it is {state}: cancel it, or wait for its end, before it is undone."""
+
+
+class NothingToUndo(DomainError):
+    """The import only validated its file: there is nothing to undo."""
+
+
 class ImportStillUploading(DomainError):
     """The import's file is still arriving: end the upload instead."""
 

@@ -11,6 +11,8 @@ from uuid import UUID
 from chassis.kernel import Caller
 from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.history import Actor
+from task_service.domain.import_errors import ImportNotEnded, NothingToUndo
+from task_service.domain.undo import Undo
 
 
 class State(StrEnum):
@@ -99,6 +101,7 @@ class Import:
     failure: Failure | None
     failed_rows_kept: int
     validate_only: bool
+    undo: Undo | None
     progressed_at: datetime | None
     """When the last batch was committed."""
 
@@ -123,6 +126,18 @@ class Import:
         if self.started_at is None or self.progressed_at is None:
             return 0.0
         return (self.progressed_at - self.started_at).total_seconds()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing happens to it any more by itself."""
+        return self.state.is_final and (self.undo is None or self.undo.finished_at is not None)
+
+    def expect_to_be_undone(self) -> None:
+        """Returns for an import that can be undone. ImportNotEnded, NothingToUndo."""
+        if not self.state.is_final:
+            raise ImportNotEnded(state=self.state)
+        if self.validate_only:
+            raise NothingToUndo
 
     def is_visible_to(self, caller: Caller) -> bool:
         return caller.sees_everything or self.owner_id == caller.id
@@ -185,61 +200,3 @@ class IngestContext(NamedTuple):
     max_errors: int = 0
     defaults: Defaults = Defaults()
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
-
-
-class RowError(NamedTuple):
-    """One thing wrong with one row. The order of the fields is the order of the table's columns behind the id."""
-
-    record: int
-    line: int
-    column: str
-    value: str
-    code: str
-    message: str
-
-
-class FailedRow(NamedTuple):
-    """A row that was wrong: its cells as they came, and all that is wrong with it."""
-
-    record: int
-    line: int
-    cells: tuple[str, ...]
-    errors: tuple[RowError, ...]
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes to keep."""
-        return sum(map(len, self.cells)) + 100 * (1 + len(self.errors))
-
-
-class RejectedRow(NamedTuple):
-    """A row that was wrong, as it is handed back."""
-
-    record: int
-    line: int
-    cells: Sequence[str]
-    messages: Sequence[str]
-
-
-class Room(NamedTuple):
-    """How many wrong rows of an import are still kept. Those beyond it are only counted."""
-
-    rows: int
-    size: int
-
-    def beyond(self, kept: "Room") -> "Room":
-        """What is left when so much is taken."""
-        return Room(max(0, self.rows - kept.rows), max(0, self.size - kept.size))
-
-    def for_some_of(self, failed: Sequence[FailedRow]) -> Sequence[FailedRow]:
-        """The first of these rows, as far as they fit."""
-        left = self.size
-        for number, row in enumerate(failed[: self.rows]):
-            left -= row.size
-            if left < 0:
-                return failed[:number]
-        return failed[: self.rows]
-
-
-MOST_FAILED_ROWS = Room(rows=10_000, size=32 * 1024 * 1024)
-"""What is kept of one import, whatever its file holds."""

@@ -10,8 +10,9 @@ from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import plain, split_labels
 from task_service.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.domain.errors import UnknownAssignee
+from task_service.domain.failed_rows import FailedRow, RowError
 from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
-from task_service.domain.imports import Checkpoint, Defaults, FailedRow, IngestContext, RowError
+from task_service.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.domain.task import TaskDraft, Values
 from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status, read_date
 

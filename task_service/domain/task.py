@@ -18,6 +18,9 @@ from task_service.domain.errors import (
 )
 from task_service.domain.values import Priority, Status
 
+FIRST_REVISION = 1
+"""Of a task that nobody has changed yet."""
+
 
 class Values(NamedTuple):
     """What a client may say of a task, checked."""
@@ -79,6 +82,12 @@ class Task(NamedTuple):
 
     def deleted(self, now: datetime, *, kept_for: timedelta) -> "Task":
         return self._replace(deleted_at=now, purge_at=now + kept_for, updated_at=now, revision=self.revision + 1)
+
+    def reverted(self, before: "Task", now: datetime) -> "Task":
+        """The task with the values that it had before; itself where they are its own."""
+        values = {name: getattr(before, name) for name in (*Values._fields, "completed_at")}
+        after = self._replace(**values)
+        return self if after == self else after._replace(updated_at=now, revision=self.revision + 1)
 
     def restored(self, now: datetime) -> "Task":
         """The task as it was. TaskNotDeleted for a live one."""
@@ -188,4 +197,4 @@ def new_task(values: Values, *, task_id: UUID, owner_id: UUID, import_id: UUID |
     """
     now = datetime.fromtimestamp((task_id.int >> 80) / 1000, UTC)
     completed_at = now if values.status is Status.COMPLETED else None
-    return Task(task_id, owner_id, *values, import_id, now, now, completed_at, None, None, 1)
+    return Task(task_id, owner_id, *values, import_id, now, now, completed_at, None, None, FIRST_REVISION)

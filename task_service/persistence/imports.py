@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel import InvalidPageToken, Page, PageRequest
-from task_service.domain.imports import Counts, Failure, Import, RejectedRow, RowError, State
+from task_service.domain.failed_rows import RejectedRow, RowError
+from task_service.domain.imports import Counts, Failure, Import, State
+from task_service.domain.undo import Undo, UndoState
 from task_service.persistence.signals import NOTIFY
-from task_service.persistence.tables import import_errors, import_failed_rows, imports
+from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
 
 _SHOWN = (
     "id",
@@ -37,14 +40,16 @@ _COLUMNS = [
     imports.c.failure_code,
     imports.c.failure_message,
     imports.c.failure_line,
+    *(import_undos.c[name] for name in Undo._fields),
 ]
+_WITH_UNDO = select(*_COLUMNS).select_from(imports.outerjoin(import_undos, import_undos.c.import_id == imports.c.id))
 
 _CANCEL = Statement(
     update(imports)
     .where(imports.c.id == bindparam("import_id"), or_(imports.c.state == "queued", imports.c.state == "running"))
     .values(state="cancelled", finished_at=func.now(), lease_until=null(), wake_at=null())
 )
-_GET = Statement(select(*_COLUMNS).where(imports.c.id == bindparam("id")))
+_GET = Statement(_WITH_UNDO.where(imports.c.id == bindparam("id")))
 
 _ERROR_COLUMNS = [import_errors.c[name] for name in (*RowError._fields, "place")]
 _ERROR_KEY = struct.Struct(">QH")
@@ -52,7 +57,7 @@ _ERROR_KEY = struct.Struct(">QH")
 
 @cache
 def _page(*, owner: bool, after: bool) -> Statement:
-    query = select(*_COLUMNS)
+    query = _WITH_UNDO
     if owner:
         query = query.where(imports.c.owner_id == bindparam("owner_id"))
     if after:
@@ -137,5 +142,12 @@ class SqlImports:
 def _import(row: tuple[Any, ...]) -> Import:
     values = dict(zip(_SHOWN, row, strict=False))
     values |= {"state": State(values["state"]), "warnings": tuple(values["warnings"])}
-    *rows, code, message, line = row[len(_SHOWN) :]
-    return Import(**values, rows=Counts._make(rows), failure=Failure(code, message, line) if code else None)
+    rest = iter(row[len(_SHOWN) :])
+    rows = Counts._make(islice(rest, len(Counts._fields)))
+    code, message, line, state, *undo = rest
+    return Import(
+        **values,
+        rows=rows,
+        failure=Failure(code, message, line) if code else None,
+        undo=Undo(UndoState(state), *undo) if state else None,
+    )

@@ -12,18 +12,10 @@ from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
 from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.errors import ExternalIdTaken
+from task_service.domain.failed_rows import FailedRow, Room
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import BatchOutOfPlace, LeaseLost
-from task_service.domain.imports import (
-    Checkpoint,
-    Counts,
-    Defaults,
-    FailedRow,
-    Failure,
-    IngestContext,
-    Room,
-    State,
-)
+from task_service.domain.imports import Checkpoint, Counts, Defaults, Failure, IngestContext, State
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
 from task_service.persistence.signals import NOTIFY
 from task_service.usecases.import_ports import Advanced, PreparedBatch, StoredUpload

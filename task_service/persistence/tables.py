@@ -128,6 +128,26 @@ imports = Table(
     Column("failure_line", BigInteger),
 )
 
+import_undos = Table(
+    "import_undos",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    Column("restored", BigInteger, nullable=False),
+    Column("kept", BigInteger, nullable=False),
+    Column("started_at", TIME, nullable=False),
+    Column("finished_at", TIME),
+)
+
+import_kept = Table(
+    "import_kept",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    Column("task_id", Uuid, primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
 import_errors = Table(
     "import_errors",
     metadata,

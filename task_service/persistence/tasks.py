@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import ARRAY, Text, any_, bindparam, delete, insert, select, text, update
+from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, delete, insert, select, text, update
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -30,6 +30,12 @@ _UPDATE = Statement(
     update(tasks)
     .where(tasks.c.id == bindparam("id"))
     .values({name: bindparam(name) for name in Task._fields if name != "id"})
+)
+_LOCK_ALL = Statement(
+    select(*COLUMNS)
+    .where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid))))
+    .order_by(tasks.c.id)
+    .with_for_update()
 )
 _REMOVE = Statement(delete(tasks).where(tasks.c.id == bindparam("id")))
 # Whoever undeletes or purges one of them just now is not waited for.
@@ -84,6 +90,10 @@ class SqlTasks:
 
     async def due_for_purge(self, now: datetime, most: int) -> Sequence[Task]:
         cursor = await _DUE.run(self._connection, now=now, most=most)
+        return [_task(row) for row in await cursor.fetchall()]
+
+    async def lock_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
+        cursor = await _LOCK_ALL.run(self._connection, task_ids=list(task_ids))
         return [_task(row) for row in await cursor.fetchall()]
 
     async def update_all(self, tasks: Sequence[Task]) -> None:

@@ -10,6 +10,7 @@ from task_service.persistence.imports import SqlImports
 from task_service.persistence.ingest import SqlIngest
 from task_service.persistence.rehearsals import SqlRehearsals
 from task_service.persistence.tasks import SqlTasks
+from task_service.persistence.undos import SqlUndos
 from task_service.persistence.uploads import SqlUploads
 
 
@@ -23,6 +24,7 @@ class _Repositories:
     imports: SqlImports
     ingest: SqlIngest
     rehearsals: SqlRehearsals
+    undos: SqlUndos
 
     def bind(self, connection: Connection) -> None:
         self.answers = SqlAnswers(connection)
@@ -34,6 +36,7 @@ class _Repositories:
         self.imports = SqlImports(connection)
         self.ingest = SqlIngest(connection)
         self.rehearsals = SqlRehearsals(connection)
+        self.undos = SqlUndos(connection)
 
 
 class SqlTasksReading(_Repositories, SqlReading):

@@ -61,7 +61,9 @@ _SAME_FILE = Statement(
     text("""
     SELECT first.id FROM tasks.imports mine JOIN tasks.imports first USING (owner_id)
     WHERE mine.id = :import_id AND first.id <> mine.id AND first.sha256 = :sha256 AND NOT first.validate_only
-        AND first.state IN ('queued', 'running', 'succeeded')
+        AND first.state IN ('queued', 'running', 'succeeded') AND NOT EXISTS (
+            SELECT FROM tasks.import_undos undo WHERE undo.import_id = first.id AND undo.state = 'succeeded'
+        )
     ORDER BY first.id LIMIT 1
     """)
 )

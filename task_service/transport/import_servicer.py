@@ -14,6 +14,7 @@ from task_service.transport.downloads import csv_bodies
 from task_service.transport.translate import optional_id
 from task_service.transport.translate_imports import (
     import_to_proto,
+    kept_task_to_proto,
     row_error_to_proto,
     upload_options_from_proto,
 )
@@ -26,6 +27,7 @@ from task_service.usecases.imports import (
     ListImports,
     WatchImport,
 )
+from task_service.usecases.undo import ListKeptTasks, UndoImport
 from task_service.usecases.uploads import Finish, UploadImport, UploadRequest
 
 Requests = AsyncIterator[import_service_pb2.UploadImportRequest]
@@ -45,6 +47,8 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         download_import_errors: DownloadImportErrors,
         download_import_template: DownloadImportTemplate,
         cancel_import: CancelImport,
+        undo_import: UndoImport,
+        list_kept_tasks: ListKeptTasks,
     ) -> None:
         self._upload_import = upload_import
         self._get_import = get_import
@@ -54,6 +58,8 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self._download_import_errors = download_import_errors
         self._download_import_template = download_import_template
         self._cancel_import = cancel_import
+        self._undo_import = undo_import
+        self._list_kept_tasks = list_kept_tasks
 
     async def UploadImport(self, request_iterator: Requests, context: Context) -> import_pb2.Import:
         options = await _options(request_iterator)
@@ -107,6 +113,20 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self, request: import_service_pb2.CancelImportRequest, context: Context
     ) -> import_pb2.Import:
         return import_to_proto(await self._cancel_import(current_caller(), parse_id(request.id, field="id")))
+
+    async def UndoImport(self, request: import_service_pb2.UndoImportRequest, context: Context) -> import_pb2.Import:
+        return import_to_proto(await self._undo_import(current_caller(), parse_id(request.id, field="id")))
+
+    async def ListKeptTasks(
+        self, request: import_service_pb2.ListKeptTasksRequest, context: Context
+    ) -> import_service_pb2.ListKeptTasksResponse:
+        caller = current_caller()
+        import_id = parse_id(request.import_id, field="import_id")
+        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"kept {caller.id} {import_id}")
+        page = await self._list_kept_tasks(caller, import_id, wanted)
+        return import_service_pb2.ListKeptTasksResponse(
+            kept=map(kept_task_to_proto, page.items), next_page_token=page.next_token
+        )
 
 
 async def _options(requests: Requests) -> UploadRequest:

@@ -19,6 +19,8 @@ STATUS: StatusTable = {
     import_errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     import_errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     import_errors.ImportEnded: grpc.StatusCode.FAILED_PRECONDITION,
+    import_errors.ImportNotEnded: grpc.StatusCode.FAILED_PRECONDITION,
+    import_errors.NothingToUndo: grpc.StatusCode.FAILED_PRECONDITION,
     import_errors.ImportStillUploading: grpc.StatusCode.FAILED_PRECONDITION,
     import_errors.LeaseLost: grpc.StatusCode.FAILED_PRECONDITION,
     import_errors.OffsetBehindEnd: grpc.StatusCode.OUT_OF_RANGE,

@@ -6,9 +6,11 @@ from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import
 
 from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.errors import UnknownStatus
+from task_service.domain.failed_rows import RowError
 from task_service.domain.import_errors import MalformedBatch, UnknownOnDuplicate
-from task_service.domain.imports import Checkpoint, Import, Lease, RecordLimits, RowError, State
+from task_service.domain.imports import Checkpoint, Import, Lease, RecordLimits, State
 from task_service.domain.rows import Batch, Defect
+from task_service.domain.undo import KeptTask, Reason, Undo, UndoState
 from task_service.domain.upload_options import (
     UploadOptions,
     read_delimiter,
@@ -20,6 +22,8 @@ from task_service.domain.upload_options import (
 from task_service.transport.translate import STATUS_WORD, timestamp
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
+_UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}
+_REASON = {reason: import_pb2.KeptTask.Reason.Value(f"REASON_{reason.name}") for reason in Reason}
 _ON_DUPLICATE: dict[int, OnDuplicate] = {
     import_service_pb2.UploadOptions.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.FAIL,
     **{import_service_pb2.UploadOptions.OnDuplicate.Value(f"ON_DUPLICATE_{rule.name}"): rule for rule in OnDuplicate},
@@ -74,7 +78,23 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         seconds_left=found.seconds_left,
         failed_rows_kept=found.failed_rows_kept,
         validate_only=found.validate_only,
+        undo=_undo_to_proto(found.undo) if found.undo else None,
     )
+
+
+def _undo_to_proto(undo: Undo) -> import_pb2.Import.Undo:
+    return import_pb2.Import.Undo(
+        state=_UNDO_STATE[undo.state],
+        deleted=undo.deleted,
+        restored=undo.restored,
+        kept=undo.kept,
+        started_at=timestamp(undo.started_at),
+        finished_at=timestamp(undo.finished_at),
+    )
+
+
+def kept_task_to_proto(kept: KeptTask) -> import_pb2.KeptTask:
+    return import_pb2.KeptTask(task_id=str(kept.task_id), reason=_REASON[kept.reason])
 
 
 def row_error_to_proto(error: RowError) -> import_pb2.ImportError:

@@ -9,20 +9,8 @@ from uuid import UUID
 from chassis.kernel import Page, PageRequest
 from task_service.domain.csv_header import Header
 from task_service.domain.duplicates import KeyedRow
-from task_service.domain.imports import (
-    Checkpoint,
-    Counts,
-    FailedRow,
-    Failure,
-    Import,
-    IngestContext,
-    Lease,
-    NewImport,
-    RejectedRow,
-    Room,
-    RowError,
-    State,
-)
+from task_service.domain.failed_rows import FailedRow, RejectedRow, Room, RowError
+from task_service.domain.imports import Checkpoint, Counts, Failure, Import, IngestContext, Lease, NewImport, State
 from task_service.domain.rows import Batch
 from task_service.domain.task import Task, Values
 
@@ -46,7 +34,7 @@ class Uploads(Protocol):
         """Makes an uploading import queued; False when the sweeper took it meanwhile."""
 
     async def same_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
-        """The owner's first import of the same bytes, unless it failed, was cancelled or only validated.
+        """The owner's first import of the same bytes, unless it failed, was cancelled, was undone or only validated.
 
         Until the unit of work is over nobody else can ask this about the same bytes of the same owner.
         """

@@ -8,8 +8,9 @@ from chassis.kernel import Caller, Page, PageRequest, Unavailable
 from task_service.domain.csv_export import csv_template
 from task_service.domain.csv_header import ERRORS_COLUMN
 from task_service.domain.csv_text import csv_text
+from task_service.domain.failed_rows import RowError
 from task_service.domain.import_errors import ImportEnded, ImportNotFound, ImportStillUploading
-from task_service.domain.imports import Import, RowError, State
+from task_service.domain.imports import Import, State
 from task_service.usecases.import_ports import ImportSignals
 from task_service.usecases.ports import Reading, UnitOfWork
 
@@ -106,7 +107,7 @@ class DownloadImportTemplate:
 
 @dataclass(frozen=True, slots=True)
 class WatchImport:
-    """The import now and after each change, up to its final state.
+    """The import now and after each change, up to its final state or the end of its undo.
 
     Unavailable when this process is about to stop: whoever asks again is answered by another one.
     """
@@ -118,12 +119,12 @@ class WatchImport:
     async def __call__(self, caller: Caller, import_id: UUID) -> AsyncIterator[Import]:
         told: Import | None = None
         with self.signals.subscribe(import_id) as changed:
-            while told is None or not told.state.is_final:
+            while told is None or not told.is_over:
                 if self.draining():
                     raise Unavailable
                 found = await self.get_import(caller, import_id)
                 if found != told:
                     told = found
                     yield found
-                if not found.state.is_final:
+                if not found.is_over:
                     await changed.wait(LOOK_AGAIN_SECONDS)

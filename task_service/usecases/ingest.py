@@ -10,10 +10,10 @@ from uuid import UUID
 
 from chassis.kernel import Unavailable
 from task_service.domain.errors import ExternalIdTaken
+from task_service.domain.failed_rows import MOST_FAILED_ROWS
 from task_service.domain.import_errors import LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
-    MOST_FAILED_ROWS,
     NO_PROGRESS,
     Checkpoint,
     Failure,

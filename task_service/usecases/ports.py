@@ -13,6 +13,7 @@ from task_service.domain.query import TaskQuery
 from task_service.domain.stats import Stats
 from task_service.domain.task import Task
 from task_service.usecases.import_ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
+from task_service.usecases.undo_ports import Undos
 
 
 class Tasks(Protocol):
@@ -35,6 +36,9 @@ class Tasks(Protocol):
 
     async def due_for_purge(self, now: datetime, most: int) -> Sequence[Task]:
         """Deleted tasks whose time is over, locked; those that somebody else has locked are left out."""
+
+    async def lock_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
+        """Those of the tasks that there are, locked in the order of their ids."""
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
         """Keeps the new values of many tasks. ExternalIdTaken."""
@@ -141,6 +145,8 @@ class Reading(Protocol):
     def ingest(self) -> Ingest: ...
     @property
     def rehearsals(self) -> Rehearsals: ...
+    @property
+    def undos(self) -> Undos: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

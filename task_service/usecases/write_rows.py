@@ -7,8 +7,9 @@ from typing import NamedTuple
 from chassis.kernel import Clock, NewId
 from task_service.domain.duplicates import KeyedRow, Settled, settle
 from task_service.domain.errors import ExternalIdTaken
+from task_service.domain.failed_rows import FailedRow
 from task_service.domain.history import updated
-from task_service.domain.imports import Counts, FailedRow, IngestContext
+from task_service.domain.imports import Counts, IngestContext
 from task_service.domain.rows import failed_row
 from task_service.domain.task import Task, new_task
 from task_service.usecases.import_ports import BulkRows, PreparedBatch
@@ -81,6 +82,7 @@ class WriteRows:
         if context.validate_only:
             await work.rehearsals.remember(context.import_id, results)
             return
+        await work.undos.trace(context.import_id, settled.changes)
         await work.tasks.update_all(results)
         await work.history.record_all(
             [updated(before, after, by=context.actor, event_id=self.new_id()) for before, after in settled.changes]

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from tests.stacks import until
 
 ROWS = 40_000
+UNDONE = 8_000
 
 
 def test_a_worker_killed_in_mid_file_costs_no_row_and_doubles_none(stack, person):
@@ -33,6 +34,29 @@ def test_a_worker_killed_in_mid_file_costs_no_row_and_doubles_none(stack, person
     assert events == [(ROWS, ROWS)]
     (fence,) = stack.sql("SELECT fence FROM tasks.imports WHERE id = %s", queued["id"])[0]
     assert fence >= 2, "nobody had to take the import over"
+
+
+def test_a_service_killed_in_mid_undo_deletes_every_task_once(stack, person):
+    done = person.finished(person.upload("title\n" + "".join(f"Task {number}\n" for number in range(UNDONE)))["id"])
+    asked = person.http.post(f"/api/v1/imports/{done['id']}:undo", json={})
+    assert asked.status_code == 200
+    assert asked.json()["undo"]["state"] == "running"
+    killed = None
+    last = done
+    for last in person.watch(done["id"], to_the_end_of_its_undo=True):
+        if killed is None and 0 < last["undo"]["deleted"] < UNDONE:
+            killed = stack.kill("task_service")
+    assert killed is not None, "the undo was over before the service could be killed"
+    undo = last["undo"]
+    assert (undo["state"], undo["deleted"], undo["restored"], undo["kept"]) == ("succeeded", UNDONE, 0, 0)
+    told = stack.sql(
+        "SELECT action, count(*), count(DISTINCT task_id) FROM tasks.task_events WHERE owner_id = %s"
+        " GROUP BY action ORDER BY action",
+        person.id,
+    )
+    assert told == [("created", UNDONE, UNDONE), ("deleted", UNDONE, UNDONE)]
+    assert person.http.get("/api/tasks").json()["tasks"] == []
+    assert person.http.get(f"/api/v1/imports/{done['id']}/kept").json() == {"kept": [], "next_page_token": ""}
 
 
 def test_a_gateway_killed_in_mid_upload_leaves_no_import(stack, person):

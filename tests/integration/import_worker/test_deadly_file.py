@@ -10,7 +10,7 @@ from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
 from tests.integration.conftest import Person, System, new_credential
 from tests.integration.import_worker.deadly_rows import DEADLY
 from tests.integration.import_worker.test_worker_process import Worker, running_worker
-from tests.integration.task_service.test_imports import upload
+from tests.integration.task_service.import_calls import upload
 
 BATCH = 200
 BEFORE = 3_000  # more than the batches that a worker has on their way without an answer

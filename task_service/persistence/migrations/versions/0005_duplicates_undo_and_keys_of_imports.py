@@ -1,4 +1,4 @@
-"""Defaults of an import's new tasks, and rows whose external_id a task has already.
+"""Defaults of an import's new tasks, rows whose external_id a task has already, and undoing imports.
 
 Revision ID: 0005
 """
@@ -33,3 +33,43 @@ def upgrade() -> None:
         )
     """)
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_seen TO tasks_app")
+    op.execute("""
+        CREATE TABLE tasks.import_undos (
+            import_id uuid PRIMARY KEY REFERENCES tasks.imports ON DELETE CASCADE,
+            actor_id uuid NOT NULL,
+            actor_role text NOT NULL,
+            request_id text NOT NULL,
+            state text NOT NULL DEFAULT 'running',
+            reached uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+            deleted bigint NOT NULL DEFAULT 0,
+            restored bigint NOT NULL DEFAULT 0,
+            kept bigint NOT NULL DEFAULT 0,
+            started_at timestamptz NOT NULL DEFAULT now(),
+            finished_at timestamptz,
+            turn_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT import_undos_state_known CHECK (state IN ('running', 'succeeded'))
+        )
+    """)
+    op.execute("CREATE INDEX import_undos_running ON tasks.import_undos (turn_at) WHERE state = 'running'")
+    # What an import found where it changed a task. With the task it is gone for good.
+    op.execute("""
+        CREATE TABLE tasks.import_updates (
+            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
+            task_id uuid NOT NULL REFERENCES tasks.tasks ON DELETE CASCADE,
+            before jsonb NOT NULL,
+            revision bigint NOT NULL,
+            PRIMARY KEY (import_id, task_id)
+        )
+    """)
+    op.execute("CREATE INDEX import_updates_of_task ON tasks.import_updates (task_id)")
+    op.execute("""
+        CREATE TABLE tasks.import_kept (
+            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
+            task_id uuid NOT NULL,
+            reason text NOT NULL,
+            PRIMARY KEY (import_id, task_id)
+        )
+    """)
+    op.execute("GRANT SELECT, INSERT, UPDATE ON tasks.import_undos TO tasks_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_updates TO tasks_app")
+    op.execute("GRANT SELECT, INSERT ON tasks.import_kept TO tasks_app")

@@ -93,6 +93,73 @@ class Import(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Undo(_message.Message):
+        """Undo is how far it has come that an import is taken back."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _State:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Import.Undo._State.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            STATE_UNSPECIFIED: Import.Undo._State.ValueType  # 0
+            """Never sent."""
+            STATE_RUNNING: Import.Undo._State.ValueType  # 1
+            """Tasks are being taken back. Nothing stops it any more."""
+            STATE_SUCCEEDED: Import.Undo._State.ValueType  # 2
+            """Everything was looked at."""
+
+        class State(_State, metaclass=_StateEnumTypeWrapper):
+            """State is where it stands."""
+
+        STATE_UNSPECIFIED: Import.Undo.State.ValueType  # 0
+        """Never sent."""
+        STATE_RUNNING: Import.Undo.State.ValueType  # 1
+        """Tasks are being taken back. Nothing stops it any more."""
+        STATE_SUCCEEDED: Import.Undo.State.ValueType  # 2
+        """Everything was looked at."""
+
+        STATE_FIELD_NUMBER: _builtins.int
+        DELETED_FIELD_NUMBER: _builtins.int
+        RESTORED_FIELD_NUMBER: _builtins.int
+        KEPT_FIELD_NUMBER: _builtins.int
+        STARTED_AT_FIELD_NUMBER: _builtins.int
+        FINISHED_AT_FIELD_NUMBER: _builtins.int
+        state: Global___Import.Undo.State.ValueType
+        """Where it stands."""
+        deleted: _builtins.int
+        """Tasks that the import had made: they are in the trash now."""
+        restored: _builtins.int
+        """Tasks that the import had changed: they are as they were before."""
+        kept: _builtins.int
+        """Tasks that stay as they are, because somebody has changed or deleted them since; ListKeptTasks says which."""
+        @_builtins.property
+        def started_at(self) -> _timestamp_pb2.Timestamp:
+            """When it was asked for."""
+
+        @_builtins.property
+        def finished_at(self) -> _timestamp_pb2.Timestamp:
+            """When the last task was looked at; unset before."""
+
+        def __init__(
+            self,
+            *,
+            state: Global___Import.Undo.State.ValueType = ...,
+            deleted: _builtins.int = ...,
+            restored: _builtins.int = ...,
+            kept: _builtins.int = ...,
+            started_at: _timestamp_pb2.Timestamp | None = ...,
+            finished_at: _timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "finished_at", b"finished_at", "kept", b"kept", "restored", b"restored", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     FILE_NAME_FIELD_NUMBER: _builtins.int
@@ -114,6 +181,7 @@ class Import(_message.Message):
     SECONDS_LEFT_FIELD_NUMBER: _builtins.int
     FAILED_ROWS_KEPT_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    UNDO_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     state: Global___Import.State.ValueType
@@ -168,6 +236,10 @@ class Import(_message.Message):
     def failure(self) -> Global___Import.Failure:
         """Set in STATE_FAILED only."""
 
+    @_builtins.property
+    def undo(self) -> Global___Import.Undo:
+        """Unset as long as nobody undoes the import."""
+
     def __init__(
         self,
         *,
@@ -192,14 +264,64 @@ class Import(_message.Message):
         seconds_left: _builtins.int = ...,
         failed_rows_kept: _builtins.int = ...,
         validate_only: _builtins.bool = ...,
+        undo: Global___Import.Undo | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failure", b"failure", "finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failure", b"failure", "finished_at", b"finished_at", "started_at", b"started_at", "undo", b"undo"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "rows_skipped", b"rows_skipped", "rows_unchanged", b"rows_unchanged", "rows_updated", b"rows_updated", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "validate_only", b"validate_only", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "rows_skipped", b"rows_skipped", "rows_unchanged", b"rows_unchanged", "rows_updated", b"rows_updated", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "undo", b"undo", "validate_only", b"validate_only", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Import: _TypeAlias = Import  # noqa: Y015
+
+@_typing.final
+class KeptTask(_message.Message):
+    """KeptTask is a task that an undo has left as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Reason:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[KeptTask._Reason.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: KeptTask._Reason.ValueType  # 0
+        """Never sent."""
+        REASON_CHANGED: KeptTask._Reason.ValueType  # 1
+        """Somebody has changed it since the import did."""
+        REASON_DELETED: KeptTask._Reason.ValueType  # 2
+        """Somebody has deleted it."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Reason is why."""
+
+    REASON_UNSPECIFIED: KeptTask.Reason.ValueType  # 0
+    """Never sent."""
+    REASON_CHANGED: KeptTask.Reason.ValueType  # 1
+    """Somebody has changed it since the import did."""
+    REASON_DELETED: KeptTask.Reason.ValueType  # 2
+    """Somebody has deleted it."""
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task's id."""
+    reason: Global___KeptTask.Reason.ValueType
+    """Why."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        reason: Global___KeptTask.Reason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptTask: _TypeAlias = KeptTask  # noqa: Y015
 
 @_typing.final
 class ImportError(_message.Message):

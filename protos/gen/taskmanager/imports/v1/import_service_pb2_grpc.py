@@ -77,6 +77,16 @@ class ImportServiceStub:
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.CancelImportRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
                 _registered_method=True)
+        self.UndoImport = channel.unary_unary(
+                '/taskmanager.imports.v1.ImportService/UndoImport',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UndoImportRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
+                _registered_method=True)
+        self.ListKeptTasks = channel.unary_unary(
+                '/taskmanager.imports.v1.ImportService/ListKeptTasks',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksResponse.FromString,
+                _registered_method=True)
 
 
 class ImportServiceServicer:
@@ -88,8 +98,8 @@ class ImportServiceServicer:
         was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
         column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
-        import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
-        limit.
+        import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
+        over the limit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,7 +121,8 @@ class ImportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchImport(self, request, context):
-        """Returns the import at once and again after each change, and ends after a final state. NOT_FOUND as GetImport.
+        """Returns the import at once and again after each change, and ends after a final state, or after the end of an undo
+        that is running. NOT_FOUND as GetImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,6 +156,24 @@ class ImportServiceServicer:
         """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
         an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
         otherwise, or its file is still arriving.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoImport(self, request, context):
+        """Takes an import back, and returns it with its undo, which goes on behind the answer: tasks that the import made go
+        into the trash, those that it changed become as they were before, and those that somebody has changed or deleted
+        since stay as they are. Returns an import whose undo was begun already as it is. NOT_FOUND as GetImport;
+        FAILED_PRECONDITION when the import has not ended, or only validated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeptTasks(self, request, context):
+        """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
+        and not among them. NOT_FOUND as GetImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,6 +221,16 @@ def add_ImportServiceServicer_to_server(servicer, server):
                     servicer.CancelImport,
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.CancelImportRequest.FromString,
                     response_serializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.SerializeToString,
+            ),
+            'UndoImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoImport,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UndoImportRequest.FromString,
+                    response_serializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.SerializeToString,
+            ),
+            'ListKeptTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeptTasks,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksRequest.FromString,
+                    response_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -411,6 +450,60 @@ class ImportService:
             '/taskmanager.imports.v1.ImportService/CancelImport',
             taskmanager_dot_imports_dot_v1_dot_import__service__pb2.CancelImportRequest.SerializeToString,
             taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.imports.v1.ImportService/UndoImport',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UndoImportRequest.SerializeToString,
+            taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeptTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.imports.v1.ImportService/ListKeptTasks',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksRequest.SerializeToString,
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,

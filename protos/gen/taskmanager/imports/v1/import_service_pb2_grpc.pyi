@@ -40,8 +40,8 @@ class ImportServiceStub:
     was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
     column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
-    import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
-    limit.
+    import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
+    over the limit.
     """
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -50,7 +50,9 @@ class ImportServiceStub:
     owner's or everybody's.
     """
     WatchImport: _grpc.UnaryStreamMultiCallable[_import_service_pb2.WatchImportRequest, _import_pb2.Import]
-    """Returns the import at once and again after each change, and ends after a final state. NOT_FOUND as GetImport."""
+    """Returns the import at once and again after each change, and ends after a final state, or after the end of an undo
+    that is running. NOT_FOUND as GetImport.
+    """
     ListImportErrors: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListImportErrorsRequest, _import_service_pb2.ListImportErrorsResponse]
     """Returns a page of what was wrong with an import's rows, in the order of the file. NOT_FOUND as GetImport."""
     DownloadImportErrors: _grpc.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]
@@ -67,6 +69,16 @@ class ImportServiceStub:
     an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
     otherwise, or its file is still arriving.
     """
+    UndoImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.UndoImportRequest, _import_pb2.Import]
+    """Takes an import back, and returns it with its undo, which goes on behind the answer: tasks that the import made go
+    into the trash, those that it changed become as they were before, and those that somebody has changed or deleted
+    since stay as they are. Returns an import whose undo was begun already as it is. NOT_FOUND as GetImport;
+    FAILED_PRECONDITION when the import has not ended, or only validated.
+    """
+    ListKeptTasks: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListKeptTasksRequest, _import_service_pb2.ListKeptTasksResponse]
+    """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
+    and not among them. NOT_FOUND as GetImport.
+    """
 
 @_typing.type_check_only
 class ImportServiceAsyncStub(ImportServiceStub):
@@ -78,8 +90,8 @@ class ImportServiceAsyncStub(ImportServiceStub):
     was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
     column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
-    import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
-    limit.
+    import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
+    over the limit.
     """
     GetImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -88,7 +100,9 @@ class ImportServiceAsyncStub(ImportServiceStub):
     owner's or everybody's.
     """
     WatchImport: _aio.UnaryStreamMultiCallable[_import_service_pb2.WatchImportRequest, _import_pb2.Import]  # type: ignore[assignment]
-    """Returns the import at once and again after each change, and ends after a final state. NOT_FOUND as GetImport."""
+    """Returns the import at once and again after each change, and ends after a final state, or after the end of an undo
+    that is running. NOT_FOUND as GetImport.
+    """
     ListImportErrors: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListImportErrorsRequest, _import_service_pb2.ListImportErrorsResponse]  # type: ignore[assignment]
     """Returns a page of what was wrong with an import's rows, in the order of the file. NOT_FOUND as GetImport."""
     DownloadImportErrors: _aio.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -105,6 +119,16 @@ class ImportServiceAsyncStub(ImportServiceStub):
     an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
     otherwise, or its file is still arriving.
     """
+    UndoImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.UndoImportRequest, _import_pb2.Import]  # type: ignore[assignment]
+    """Takes an import back, and returns it with its undo, which goes on behind the answer: tasks that the import made go
+    into the trash, those that it changed become as they were before, and those that somebody has changed or deleted
+    since stay as they are. Returns an import whose undo was begun already as it is. NOT_FOUND as GetImport;
+    FAILED_PRECONDITION when the import has not ended, or only validated.
+    """
+    ListKeptTasks: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListKeptTasksRequest, _import_service_pb2.ListKeptTasksResponse]  # type: ignore[assignment]
+    """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
+    and not among them. NOT_FOUND as GetImport.
+    """
 
 class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
     """ImportService takes CSV files and tells how far they have come. An import that the caller may not see is NOT_FOUND."""
@@ -119,8 +143,8 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
         column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
-        import that failed, was cancelled or only validated does not count); RESOURCE_EXHAUSTED when the file is over the
-        limit.
+        import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
+        over the limit.
         """
 
     @_abc_1.abstractmethod
@@ -147,7 +171,9 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _import_service_pb2.WatchImportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_import_pb2.Import], _abc.AsyncIterator[_import_pb2.Import]]:
-        """Returns the import at once and again after each change, and ends after a final state. NOT_FOUND as GetImport."""
+        """Returns the import at once and again after each change, and ends after a final state, or after the end of an undo
+        that is running. NOT_FOUND as GetImport.
+        """
 
     @_abc_1.abstractmethod
     def ListImportErrors(
@@ -187,6 +213,28 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
         an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
         otherwise, or its file is still arriving.
+        """
+
+    @_abc_1.abstractmethod
+    def UndoImport(
+        self,
+        request: _import_service_pb2.UndoImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_pb2.Import, _abc.Awaitable[_import_pb2.Import]]:
+        """Takes an import back, and returns it with its undo, which goes on behind the answer: tasks that the import made go
+        into the trash, those that it changed become as they were before, and those that somebody has changed or deleted
+        since stay as they are. Returns an import whose undo was begun already as it is. NOT_FOUND as GetImport;
+        FAILED_PRECONDITION when the import has not ended, or only validated.
+        """
+
+    @_abc_1.abstractmethod
+    def ListKeptTasks(
+        self,
+        request: _import_service_pb2.ListKeptTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_service_pb2.ListKeptTasksResponse, _abc.Awaitable[_import_service_pb2.ListKeptTasksResponse]]:
+        """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
+        and not among them. NOT_FOUND as GetImport.
         """
 
 def add_ImportServiceServicer_to_server(servicer: ImportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
