@@ -24,6 +24,7 @@ from task_service.transport.history_servicer import HistoryServicer
 from task_service.transport.import_servicer import ImportServicer
 from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.task_servicer import TaskServicer
+from task_service.usecases.audit import GetAuditHead, SealHistory
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.usecases.changes import KEPT_FOR, Changes
 from task_service.usecases.dispatch import WakeWorkers
@@ -97,6 +98,7 @@ class Wiring:
         )
 
         self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
+        self.seal_history = SealHistory(begin=self._begin, pause=asyncio.sleep)
         self.forget_answers = ForgetAnswers(begin=self._begin, now=_now, kept_for=KEPT_FOR)
 
     def registrations(self) -> list[Registration]:
@@ -114,6 +116,7 @@ class Wiring:
                     list_task_events=ListTaskEvents(read=self._read),
                     list_events=ListEvents(read=self._read),
                     watch_events=WatchEvents(read=self._read, pause=asyncio.sleep, draining=self.draining.is_set),
+                    get_audit_head=GetAuditHead(read=self._read),
                 ),
             ),
             Registration(

@@ -7,6 +7,7 @@ from task_service.persistence.event_log import SqlEventLog
 from task_service.persistence.history import SqlHistory
 from task_service.persistence.imports import SqlImports
 from task_service.persistence.ingest import SqlIngest
+from task_service.persistence.seals import SqlSeals
 from task_service.persistence.tasks import SqlTasks
 
 
@@ -15,6 +16,7 @@ class _Repositories:
     tasks: SqlTasks
     history: SqlHistory
     event_log: SqlEventLog
+    seals: SqlSeals
     imports: SqlImports
     ingest: SqlIngest
 
@@ -23,6 +25,7 @@ class _Repositories:
         self.tasks = SqlTasks(connection)
         self.history = SqlHistory(connection)
         self.event_log = SqlEventLog(connection)
+        self.seals = SqlSeals(connection)
         self.imports = SqlImports(connection)
         self.ingest = SqlIngest(connection)
 

@@ -8,13 +8,14 @@ from tests.stacks import LocalStack, running_stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
-    """One stack for all tests that leave it as they found it. Leases are short, so that faults heal soon."""
+    """One stack for all tests that leave it as they found it. Leases are short, so that faults heal soon, seals too."""
     mine = [
         f"{option}={value}"
         for option in ("--postgres-url", "--redis-url")
         if (value := request.config.getoption(option))
     ]
-    with running_stack(tmp_path_factory.mktemp("stack"), *mine, TASKS_LEASE_SECONDS="2") as running:
+    soon = {"TASKS_LEASE_SECONDS": "2", "TASKS_SEAL_SECONDS": "0.5"}
+    with running_stack(tmp_path_factory.mktemp("stack"), *mine, **soon) as running:
         yield running
 
 

@@ -119,6 +119,7 @@ async def system(databases, redis_url, tmp_path: Path):
             auth_credential=SecretStr(credential),
             drain_seconds=1,
             lease_seconds=2,
+            seal_seconds=0.2,
         )
         server = await stack.enter_async_context(task_service.bootstrap.serving(settings))
         await server.is_ready.wait()

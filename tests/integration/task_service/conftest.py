@@ -1,10 +1,13 @@
-"""The commands of task_service, run as an operator runs them."""
+"""What only these tests ask for."""
 
 import asyncio
 import os
 import sys
 
 import pytest
+import pytest_asyncio
+
+from tests.integration.task_service import sealing
 
 
 @pytest.fixture
@@ -31,3 +34,19 @@ def command(databases):
         return process.returncode, out.decode(), err.decode()
 
     return run
+
+
+@pytest_asyncio.fixture
+async def log(databases):
+    """The log of a fresh database."""
+    async with sealing.opened(databases) as found:
+        yield found
+
+
+@pytest_asyncio.fixture
+async def sealed(log):
+    """A log of twelve events under three seals, of four events each."""
+    for _ in range(3):
+        await log.write(2)
+        assert await log.seal() == 4
+    return log
