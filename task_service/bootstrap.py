@@ -81,6 +81,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
                 _repeat(wiring.empty_trash, every=SWEEP_SECONDS),
                 _repeat(wiring.forget_answers, every=SWEEP_SECONDS),
                 _repeat(wiring.forget_rehearsals, every=SWEEP_SECONDS),
+                _repeat(wiring.seal_history, every=settings.seal_seconds),
                 _repeat(wiring.expire_uploads, every=SWEEP_SECONDS),
                 _ready(server, poller),
             )

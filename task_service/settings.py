@@ -38,4 +38,5 @@ class TasksSettings(TlsSettings):
     upload_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20, description="the longest cell of a row")
     upload_seconds: float = Field(default=3600, gt=0, description="unfinished uploads older than this are removed")
     upload_keep_seconds: float = Field(default=7 * 86400, gt=0, description="how long an ended import's file is kept")
+    seal_seconds: float = Field(default=10, gt=0, le=3600, description="how often new history is sealed")
     imports_at_once: int = Field(default=4, ge=1, description="of one owner; further ones wait")

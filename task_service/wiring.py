@@ -26,6 +26,7 @@ from task_service.transport.history_servicer import HistoryServicer
 from task_service.transport.import_servicer import ImportServicer
 from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.task_servicer import TaskServicer
+from task_service.usecases.audit import GetAuditHead, SealHistory
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.usecases.changes import KEPT_FOR, Changes
 from task_service.usecases.dispatch import WakeWorkers
@@ -108,6 +109,7 @@ class Wiring:
         self.run_undos = RunUndos(begin=self._begin, now=_now, new_id=uuid7, kept_for=trash_time)
         self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
         self.forget_rehearsals = ForgetRehearsals(begin=self._begin)
+        self.seal_history = SealHistory(begin=self._begin, pause=asyncio.sleep)
         self.forget_answers = ForgetAnswers(begin=self._begin, now=_now, kept_for=KEPT_FOR)
 
     def registrations(self) -> list[Registration]:
@@ -125,6 +127,7 @@ class Wiring:
                     list_task_events=ListTaskEvents(read=self._read),
                     list_events=ListEvents(read=self._read),
                     watch_events=WatchEvents(read=self._read, pause=asyncio.sleep, draining=self.draining.is_set),
+                    get_audit_head=GetAuditHead(read=self._read),
                 ),
             ),
             Registration(

@@ -71,9 +71,7 @@ class Services:
                 "task_service.commands.migrate",
                 {
                     "TASKS_PROVISION_DATABASE_URL": self.postgres_url,
-                    "TASKS_OWNER_DATABASE_URL": self._database_url(
-                        "tasks_owner", self.credentials.tasks_owner_password
-                    ),
+                    "TASKS_OWNER_DATABASE_URL": self._tasks_owner_database_url,
                     "TASKS_DATABASE_URL": self._tasks_database_url,
                 },
             ),
@@ -108,7 +106,9 @@ class Services:
 
     def command(self, module: str, *arguments: str) -> ProcessSpec:
         """A command that an operator runs by hand, with the settings of the services."""
-        return _python(module, module, {**self._auth_environment, **self._tasks_environment}, arguments=arguments)
+        owner = {"TASKS_OWNER_DATABASE_URL": self._tasks_owner_database_url}
+        environment = {**self._auth_environment, **self._tasks_environment, **owner}
+        return _python(module, module, environment, arguments=arguments)
 
     def in_order(self) -> tuple[tuple[ProcessSpec, ...], ...]:
         """Groups of processes, those first that the later ones call."""
@@ -200,6 +200,10 @@ class Services:
     @property
     def _tasks_database_url(self) -> str:
         return self._database_url("tasks_app", self.credentials.tasks_app_password)
+
+    @property
+    def _tasks_owner_database_url(self) -> str:
+        return self._database_url("tasks_owner", self.credentials.tasks_owner_password)
 
     def _database_url(self, role: str, password: str) -> str:
         """Returns the superuser's URL with another role in it."""

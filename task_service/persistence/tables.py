@@ -63,6 +63,20 @@ task_events = Table(
     Column("xid", Text, nullable=False),  # xid8, which the database fills in: the transaction that wrote the row
 )
 
+seals = Table(
+    "seals",
+    metadata,
+    Column("number", BigInteger, primary_key=True),  # 1, 2, 3, ... without a gap
+    Column("events", BigInteger, nullable=False),
+    Column("events_in_all", BigInteger, nullable=False),
+    Column("last_xid", Text, nullable=False),  # xid8; with the id, the place of its last event in the log
+    Column("last_id", Uuid, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("hash_before", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("sealed_at", TIME, nullable=False),
+)
+
 answers = Table(
     "answers",
     metadata,

@@ -9,6 +9,7 @@ from task_service.persistence.import_queue import SqlImportQueue
 from task_service.persistence.imports import SqlImports
 from task_service.persistence.ingest import SqlIngest
 from task_service.persistence.rehearsals import SqlRehearsals
+from task_service.persistence.seals import SqlSeals
 from task_service.persistence.tasks import SqlTasks
 from task_service.persistence.undos import SqlUndos
 from task_service.persistence.uploads import SqlUploads
@@ -21,6 +22,7 @@ class _Repositories:
     event_log: SqlEventLog
     uploads: SqlUploads
     import_queue: SqlImportQueue
+    seals: SqlSeals
     imports: SqlImports
     ingest: SqlIngest
     rehearsals: SqlRehearsals
@@ -33,6 +35,7 @@ class _Repositories:
         self.event_log = SqlEventLog(connection)
         self.uploads = SqlUploads(connection)
         self.import_queue = SqlImportQueue(connection)
+        self.seals = SqlSeals(connection)
         self.imports = SqlImports(connection)
         self.ingest = SqlIngest(connection)
         self.rehearsals = SqlRehearsals(connection)

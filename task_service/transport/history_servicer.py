@@ -9,17 +9,26 @@ from chassis.rpc.around import Context
 from chassis.rpc.request_context import current_caller
 from task_service.domain.event_log import EventQuery
 from task_service.transport.queries import event_query_from_proto, place_from_cursor
-from task_service.transport.translate import event_to_proto, optional_id
+from task_service.transport.translate import event_to_proto, head_to_proto, optional_id
+from task_service.usecases.audit import GetAuditHead
 from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
 
 
 class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
     """History."""
 
-    def __init__(self, *, list_task_events: ListTaskEvents, list_events: ListEvents, watch_events: WatchEvents) -> None:
+    def __init__(
+        self,
+        *,
+        list_task_events: ListTaskEvents,
+        list_events: ListEvents,
+        watch_events: WatchEvents,
+        get_audit_head: GetAuditHead,
+    ) -> None:
         self._list_task_events = list_task_events
         self._list_events = list_events
         self._watch_events = watch_events
+        self._get_audit_head = get_audit_head
 
     async def ListTaskEvents(
         self, request: history_service_pb2.ListTaskEventsRequest, context: Context
@@ -51,3 +60,8 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         async for logged, place in self._watch_events(current_caller(), query, place_from_cursor(request.cursor)):
             event = event_to_proto(logged.event) if logged else None
             yield history_service_pb2.WatchEventsResponse(event=event, cursor=place.to_cursor())
+
+    async def GetAuditHead(
+        self, request: history_service_pb2.GetAuditHeadRequest, context: Context
+    ) -> history_service_pb2.AuditHead:
+        return head_to_proto(await self._get_audit_head())

@@ -13,6 +13,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 from chassis.kernel import parse_id, refuse
 from task_service.domain.errors import InvalidIdempotencyKey, KeyInBatch
 from task_service.domain.history import Action, TaskEvent
+from task_service.domain.seals import Head
 from task_service.domain.stats import Stats
 from task_service.domain.task import Task, TaskDraft
 from task_service.domain.values import Priority, Status
@@ -166,4 +167,14 @@ def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
         occurred_at=timestamp(event.occurred_at),
         request_id=event.request_id,
         changes=[history_service_pb2.TaskEvent.Change(**change._asdict()) for change in event.changes],
+    )
+
+
+def head_to_proto(head: Head) -> history_service_pb2.AuditHead:
+    return history_service_pb2.AuditHead(
+        number=head.number,
+        hash=head.hash.hex(),
+        events=head.events,
+        newest_event_id=str(head.place.event_id) if head.number else "",
+        sealed_at=timestamp(head.sealed_at),
     )

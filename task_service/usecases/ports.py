@@ -10,6 +10,7 @@ from chassis.kernel import Page, PageRequest
 from task_service.domain.event_log import EventQuery, Logged, Place
 from task_service.domain.history import TaskEvent
 from task_service.domain.query import TaskQuery
+from task_service.domain.seals import Head, Seal, Standing
 from task_service.domain.stats import Stats
 from task_service.domain.task import Task
 from task_service.usecases.import_ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
@@ -111,6 +112,31 @@ class EventLog(Protocol):
         """Events behind a place, of transactions below `before`, the oldest first."""
 
 
+class Seals(Protocol):
+    """The chain of seals over the log, and the log as it stands."""
+
+    async def take_turn(self) -> bool:
+        """Keeps others from adding seals until the unit of work is over; False when another one has the turn."""
+
+    async def head(self) -> Head:
+        """The newest seal; where there is none, what the first one will stand behind."""
+
+    async def add(self, head: Head, most: int) -> int:
+        """Seals so many of the next events below the horizon; how many there were. For none there is no seal."""
+
+    async def following(self, number: int, most: int) -> list[Seal]:
+        """Seals behind a number, in order."""
+
+    async def standing(self, after: Place, most: int) -> list[Standing]:
+        """Events behind a place, in the order of the log, sealed or not."""
+
+    async def count_behind(self, place: Place) -> int:
+        """How many events stand behind a place."""
+
+    async def is_there(self, event_id: UUID) -> bool:
+        """Whether the event is anywhere in the log. Reads all of it."""
+
+
 class People(Protocol):
     """Who has an account, as auth_service knows it. Unavailable when it can't be asked."""
 
@@ -139,6 +165,8 @@ class Reading(Protocol):
     def uploads(self) -> Uploads: ...
     @property
     def import_queue(self) -> ImportQueue: ...
+    @property
+    def seals(self) -> Seals: ...
     @property
     def imports(self) -> Imports: ...
     @property

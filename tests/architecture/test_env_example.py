@@ -13,6 +13,7 @@ from gateway.settings import GatewaySettings
 from import_worker.settings import ImportWorkerSettings
 from task_service.commands.erase import EraseSettings
 from task_service.commands.migrate import TasksMigrationSettings
+from task_service.commands.verify import VerifySettings
 from task_service.settings import TasksSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -23,6 +24,7 @@ SETTINGS = (
     TasksSettings,
     TasksMigrationSettings,
     EraseSettings,
+    VerifySettings,
     ImportWorkerSettings,
     GatewaySettings,
 )

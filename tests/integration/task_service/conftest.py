@@ -5,7 +5,9 @@ import os
 import sys
 
 import pytest
+import pytest_asyncio
 
+from tests.integration.task_service import sealing
 from tests.integration.task_service.import_calls import Worker
 
 
@@ -38,3 +40,19 @@ def command(databases):
 @pytest.fixture
 async def worker(system):
     return Worker(system, await system.service("imports:ingest"))
+
+
+@pytest_asyncio.fixture
+async def log(databases):
+    """The log of a fresh database."""
+    async with sealing.opened(databases) as found:
+        yield found
+
+
+@pytest_asyncio.fixture
+async def sealed(log):
+    """A log of twelve events under three seals, of four events each."""
+    for _ in range(3):
+        await log.write(2)
+        assert await log.seal() == 4
+    return log

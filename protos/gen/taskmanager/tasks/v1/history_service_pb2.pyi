@@ -21,6 +21,63 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class GetAuditHeadRequest(_message.Message):
+    """GetAuditHeadRequest asks for the newest seal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuditHeadRequest: _TypeAlias = GetAuditHeadRequest  # noqa: Y015
+
+@_typing.final
+class AuditHead(_message.Message):
+    """AuditHead is the newest seal of the chain over all events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    HASH_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEWEST_EVENT_ID_FIELD_NUMBER: _builtins.int
+    SEALED_AT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Which seal it is, counted from 1; 0 before the first."""
+    hash: _builtins.str
+    """Its hash, 64 hexadecimal digits, which depends on every event up to here; all zeros before the first seal."""
+    events: _builtins.int
+    """How many events are sealed in all."""
+    newest_event_id: _builtins.str
+    """The newest event that is sealed; empty before the first seal."""
+    @_builtins.property
+    def sealed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was sealed; unset before the first."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        hash: _builtins.str = ...,
+        events: _builtins.int = ...,
+        newest_event_id: _builtins.str = ...,
+        sealed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed_at", b"sealed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "hash", b"hash", "newest_event_id", b"newest_event_id", "number", b"number", "sealed_at", b"sealed_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditHead: _TypeAlias = AuditHead  # noqa: Y015
+
+@_typing.final
 class TaskEvent(_message.Message):
     """TaskEvent is one change of one task, as it was committed with it."""
 

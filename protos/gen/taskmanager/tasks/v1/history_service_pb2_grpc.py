@@ -50,6 +50,11 @@ class HistoryServiceStub:
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsResponse.FromString,
                 _registered_method=True)
+        self.GetAuditHead = channel.unary_unary(
+                '/taskmanager.tasks.v1.HistoryService/GetAuditHead',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.GetAuditHeadRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.AuditHead.FromString,
+                _registered_method=True)
 
 
 class HistoryServiceServicer:
@@ -83,6 +88,15 @@ class HistoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuditHead(self, request, context):
+        """Returns the newest seal of the chain over all events, for an outsider to keep: whoever has its number and hash can
+        tell later whether any event up to it was edited, removed, reordered or inserted. Seals follow events within
+        seconds. Before the first seal it is what that one will stand on: number 0, and a hash of zeros.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HistoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -100,6 +114,11 @@ def add_HistoryServiceServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'GetAuditHead': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditHead,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.GetAuditHeadRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.AuditHead.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -184,6 +203,33 @@ class HistoryService:
             '/taskmanager.tasks.v1.HistoryService/WatchEvents',
             taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditHead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.HistoryService/GetAuditHead',
+            taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.GetAuditHeadRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_history__service__pb2.AuditHead.FromString,
             options,
             channel_credentials,
             insecure,

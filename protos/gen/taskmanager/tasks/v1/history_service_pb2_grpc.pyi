@@ -48,6 +48,11 @@ class HistoryServiceStub:
     comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
     INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
     """
+    GetAuditHead: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.GetAuditHeadRequest, _history_service_pb2.AuditHead]
+    """Returns the newest seal of the chain over all events, for an outsider to keep: whoever has its number and hash can
+    tell later whether any event up to it was edited, removed, reordered or inserted. Seals follow events within
+    seconds. Before the first seal it is what that one will stand on: number 0, and a hash of zeros.
+    """
 
 @_typing.type_check_only
 class HistoryServiceAsyncStub(HistoryServiceStub):
@@ -68,6 +73,11 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     happened, to everybody else all. The first message has no event: its cursor says where the stream begins. Whoever
     comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
     INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
+    """
+    GetAuditHead: _aio.UnaryUnaryMultiCallable[_history_service_pb2.GetAuditHeadRequest, _history_service_pb2.AuditHead]  # type: ignore[assignment]
+    """Returns the newest seal of the chain over all events, for an outsider to keep: whoever has its number and hash can
+    tell later whether any event up to it was edited, removed, reordered or inserted. Seals follow events within
+    seconds. Before the first seal it is what that one will stand on: number 0, and a hash of zeros.
     """
 
 class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -104,6 +114,17 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         happened, to everybody else all. The first message has no event: its cursor says where the stream begins. Whoever
         comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
         INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditHead(
+        self,
+        request: _history_service_pb2.GetAuditHeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_history_service_pb2.AuditHead, _abc.Awaitable[_history_service_pb2.AuditHead]]:
+        """Returns the newest seal of the chain over all events, for an outsider to keep: whoever has its number and hash can
+        tell later whether any event up to it was edited, removed, reordered or inserted. Seals follow events within
+        seconds. Before the first seal it is what that one will stand on: number 0, and a hash of zeros.
         """
 
 def add_HistoryServiceServicer_to_server(servicer: HistoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,59 @@
+"""The chain of seals as an outsider and an operator meet it."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def admin(stack):
+    account = stack.endpoints["admin"]
+    return stack.api.login(account["email"], account["password"])
+
+
+@pytest.fixture
+def command(stack):
+    """Runs a command of task_service against the stack; its exit status and what it says."""
+
+    def run(name, *arguments):
+        local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(stack.data_dir)]
+        found = subprocess.run(
+            [*local, f"task_service.commands.{name}", *arguments], capture_output=True, text=True, check=False
+        )
+        return found.returncode, found.stdout + found.stderr
+
+    return run
+
+
+def head_with(admin, event_id) -> dict[str, Any]:
+    """The head once an event that was the newest is sealed."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        head = admin.get("/api/v1/audit/head").json()
+        if head["newest_event_id"] >= event_id:
+            return head
+        time.sleep(0.1)
+    pytest.fail("the event was not sealed")
+
+
+def test_an_outsider_keeps_the_head_and_an_operator_erases_and_verifies(person, admin, command):
+    task = person.http.post("/api/tasks", json={"title": "Private"}).json()
+    events = f"/api/v1/tasks/{task['id']}/events"
+    (event,) = person.http.get(events).json()["events"]
+    assert {"field": "title", "old": "", "new": "Private", "erased": False} in event["changes"]
+    head = head_with(admin, event["id"])
+    assert list(head) == ["number", "hash", "events", "newest_event_id", "sealed_at"]
+    assert command("erase", "--owner", person.id) == (0, "The free text of 1 events was erased.\n")
+    (event,) = person.http.get(events).json()["events"]
+    assert {"field": "title", "old": "", "new": "", "erased": True} in event["changes"]
+    status, told = command("verify", "--head", f"{head['number']}:{head['hash']}")
+    assert (status, told.startswith("History is whole: ")) == (0, True), told
+    status, told = command("verify", "--head", f"{head['number']}:{'0' * 64}")
+    assert (status, "written anew" in told) == (1, True), told
+
+
+def test_the_head_is_for_admins(person):
+    assert person.http.get("/api/v1/audit/head").status_code == 403
