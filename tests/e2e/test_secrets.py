@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from typing import Any
 
 import grpc
 import httpx2 as httpx
@@ -24,14 +25,14 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     email = f"{name}@example.com"
     known, told = [CANARY], []
 
-    def post(path: str, body: object, token: str = "", **more) -> dict:
+    def post(path: str, body: object, token: str = "", **more) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         answer = httpx.post(stack.url + path, json=body, headers=headers, timeout=60, **more)
         if answer.is_error:
             told.append(answer.text + str(answer.headers))
         return answer.json()
 
-    def remember(answer: dict) -> dict:
+    def remember(answer: dict[str, Any]) -> dict[str, Any]:
         known.extend(answer[key] for key in ("access_token", "refresh_token") if key in answer)
         return answer
 
