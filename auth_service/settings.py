@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, PositiveFloat, PositiveInt, SecretStr
@@ -25,6 +27,16 @@ def _is_key(value: SecretStr) -> SecretStr:
         message = "must be base64 of 32 random bytes, such as `openssl rand -base64 32` prints"
         raise ValueError(message)
     return value
+
+
+def _is_text(path: Path) -> Path:
+    try:
+        path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"can't be read: {os.strerror(error.errno or 0)}") from None
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    return path
 
 
 def _by_commas(value: object) -> object:
@@ -80,6 +92,8 @@ class AuthSettings(TlsSettings):
     # NIST SP 800-63B-4 asks for 15 where a password is all there is and 8 beside a second factor; ASVS 5.0 for 8.
     password_min_length: int = Field(default=12, ge=1, le=128)
     password_blocklist: bool = True
+    # Further passwords, one a line: the commonest of some leak, and what people here would think of first.
+    password_blocklist_file: Annotated[Path, AfterValidator(_is_text)] | None = None
 
     # argon2id as OWASP has it for its 19 MiB: each check takes this much memory and some 40 ms of a core.
     argon2_memory_kib: int = Field(default=19_456, ge=8)
@@ -87,6 +101,12 @@ class AuthSettings(TlsSettings):
     argon2_parallelism: PositiveInt = 1
     hash_concurrency: PositiveInt = 4
     hash_wait_seconds: PositiveFloat = 3.0
+
+    @property
+    def blocked_passwords(self) -> list[str]:
+        """The lines of the blocklist file, as they stand there."""
+        file = self.password_blocklist_file
+        return file.read_text(encoding="utf-8").splitlines() if file else []
 
     @property
     def encryption_key(self) -> bytes:

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.sessions import SessionTerms
+from auth_service.domain.text import fold
 from auth_service.domain.throttling import Allowance
 from auth_service.domain.tokens import TokenTerms
 from auth_service.settings import AuthSettings
@@ -89,7 +90,11 @@ def _now() -> datetime:
 
 def wire(settings: AuthSettings, *, read: Read, begin: Begin, signer: Signer, hasher: PasswordHasher) -> UseCases:
     """The use cases as the settings want them, on what bootstrap made."""
-    rules = PasswordRules(least_characters=settings.password_min_length, use_blocklist=settings.password_blocklist)
+    rules = PasswordRules(
+        least_characters=settings.password_min_length,
+        use_blocklist=settings.password_blocklist,
+        blocked=frozenset(map(fold, settings.blocked_passwords)),
+    )
     terms = TokenTerms(
         issuer=settings.token_issuer,
         audience=settings.token_audience,

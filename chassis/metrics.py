@@ -14,7 +14,9 @@ RPC_SECONDS = Histogram(
 RPC_IN_FLIGHT = Gauge("grpc_server_in_flight", "Calls being answered")
 TRUST_FAILURES = Counter("trust_poll_failures", "Polls of the trust state that got no answer")
 TRUST_UPDATED = Gauge("trust_updated_timestamp_seconds", "When the trust state was last answered")
-TLS_EXPIRES = Gauge("tls_certificate_expires_timestamp_seconds", "When the certificate shown to other services expires")
+TLS_EXPIRES = Gauge(
+    "tls_certificate_expires_timestamp_seconds", "When this process's certificate expires; 0 without TLS"
+)
 TLS_FAILURES = Counter("tls_reload_failures", "New certificate files that could not be used")
 
 

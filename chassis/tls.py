@@ -16,6 +16,8 @@ from typing import Annotated, Self
 import structlog
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -24,6 +26,9 @@ from chassis.metrics import TLS_EXPIRES, TLS_FAILURES
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the files, which cost three system calls."""
+
+_BROKEN = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_CURVES = {"secp256r1", "secp384r1"}
 
 Version = tuple[tuple[int, ...], ...]
 """What tells one state of the files from another, without reading them."""
@@ -62,16 +67,12 @@ class Identity:
     @classmethod
     def read(cls, files: TlsFiles) -> Self:
         """Reads and checks the files. Unusable says what is wrong with the first that is."""
-        leaf = read_certificates(files.certificate)[0]
-        check_key(files.key, leaf)
-        read_certificates(files.authority)
-        return cls(
-            certificate=_read(files.certificate),
-            key=_read(files.key),
-            authority=_read(files.authority),
-            names=_names(leaf),
-            expires_at=leaf.not_valid_after_utc.timestamp(),
-        )
+        # Each is read once: what is checked is what is used, whatever happens to the files meanwhile.
+        certificate, key, authority = _read(files.certificate), _read(files.key), _read(files.authority)
+        leaf = check_certificate(files.certificate, certificate)
+        check_key(files.key, key, leaf)
+        check_authority(files.authority, authority)
+        return cls(certificate, key, authority, _names(leaf), leaf.not_valid_after_utc.timestamp())
 
 
 class Certificates:
@@ -128,27 +129,47 @@ class Certificates:
             log.info("new certificate files are in use", names=self._identity.names)
 
 
-def read_certificates(path: Path) -> list[x509.Certificate]:
-    """The certificates in a PEM file, at least one, the first of them valid today; Unusable."""
-    try:
-        found = x509.load_pem_x509_certificates(_read(path))
-    except ValueError:
-        raise Unusable(f"{path} holds no certificates in PEM, or broken ones") from None
-    first = found[0]
-    if not first.not_valid_before_utc.timestamp() <= time.time() < first.not_valid_after_utc.timestamp():
+def check_certificate(path: Path, content: bytes) -> x509.Certificate:
+    """The service's own certificate, the first in the file, valid today; Unusable."""
+    leaf = _certificates(path, content)[0]
+    if not _is_valid(leaf):
         raise Unusable(f"{path} holds a certificate that is not valid today")
-    return found
+    return leaf
 
 
-def check_key(path: Path, certificate: x509.Certificate | None) -> None:
+def check_authority(path: Path, content: bytes) -> None:
+    """Returns for authorities of which one at least is valid today; Unusable."""
+    if not any(map(_is_valid, _certificates(path, content))):
+        raise Unusable(f"{path} holds no authority that is valid today")
+
+
+def check_key(path: Path, content: bytes, certificate: x509.Certificate | None) -> None:
     """Returns for a private key, the certificate's own where one is given; Unusable."""
     try:
-        key = load_pem_private_key(_read(path), password=None)
+        key = load_pem_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # in turn: broken, encrypted, unknown
         raise Unusable(f"{path} holds no private key in PEM without a passphrase") from None
+    # Others load well and then fail every handshake.
+    if not (isinstance(key, RSAPrivateKey) or (isinstance(key, EllipticCurvePrivateKey) and key.curve.name in _CURVES)):
+        raise Unusable(f"{path} holds a key that gRPC can't use: it takes RSA, and ECDSA on P-256 or P-384")
     kind = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if certificate and key.public_key().public_bytes(*kind) != certificate.public_key().public_bytes(*kind):
         raise Unusable(f"{path} is not the key of the certificate")
+
+
+def _certificates(path: Path, content: bytes) -> list[x509.Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(content)
+        for one in found:
+            one.public_key()
+            one.extensions  # noqa: B018 - parsed when it is asked for
+    except _BROKEN:
+        raise Unusable(f"{path} holds no certificates in PEM, or broken ones") from None
+    return found
+
+
+def _is_valid(certificate: x509.Certificate) -> bool:
+    return certificate.not_valid_before_utc.timestamp() <= time.time() < certificate.not_valid_after_utc.timestamp()
 
 
 def _read(path: Path) -> bytes:
@@ -167,12 +188,18 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     return (*names.get_values_for_type(x509.DNSName), *map(str, addresses))
 
 
-def _holds_certificates(path: Path) -> Path:
-    read_certificates(path)
+def _is_certificate(path: Path) -> Path:
+    check_certificate(path, _read(path))
     return path
 
 
-CertificateFile = Annotated[Path, AfterValidator(_holds_certificates)]
+def _is_authority(path: Path) -> Path:
+    check_authority(path, _read(path))
+    return path
+
+
+CertificateFile = Annotated[Path, AfterValidator(_is_certificate)]
+AuthorityFile = Annotated[Path, AfterValidator(_is_authority)]
 
 
 class TlsSettings(Settings):
@@ -180,14 +207,14 @@ class TlsSettings(Settings):
 
     tls_certificate_file: CertificateFile | None = None
     tls_key_file: Path | None = None
-    tls_authority_file: CertificateFile | None = Field(default=None, validate_default=True)
+    tls_authority_file: AuthorityFile | None = Field(default=None, validate_default=True)
 
     @field_validator("tls_key_file")
     @classmethod
     def _key_fits(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         certificate = info.data.get("tls_certificate_file")
         if path:
-            check_key(path, read_certificates(certificate)[0] if certificate else None)
+            check_key(path, _read(path), check_certificate(certificate, _read(certificate)) if certificate else None)
         return path
 
     @field_validator("tls_authority_file")

@@ -18,10 +18,10 @@ HOUR = timedelta(hours=1)
 class Authority:
     """Certifies services."""
 
-    def __init__(self, name: str = "authority") -> None:
+    def __init__(self, name: str = "authority", *, expires_in: timedelta = HOUR) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named(name)
-        self.certificate = self._certify(self._key, self._name, (), expires_in=HOUR, is_authority=True)
+        self.certificate = self._certify(self._key, self._name, (), expires_in=expires_in, is_authority=True)
 
     def issue(self, *names: str, expires_in: timedelta = HOUR) -> tuple[bytes, bytes]:
         """A new certificate of these names (localhost and its addresses where there are none), and its key, in PEM."""

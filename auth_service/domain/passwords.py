@@ -1,6 +1,6 @@
 """Which passwords are good enough (NIST SP 800-63B-4 section 3.1.1.2: length and a blocklist, no composition rules)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auth_service.domain.errors import (
     InvalidPassword,
@@ -43,6 +43,8 @@ class PasswordRules:
 
     least_characters: int
     use_blocklist: bool
+    blocked: frozenset[str] = field(default=frozenset(), repr=False)
+    """More that are refused, folded: what an operator knows that people here would choose."""
 
     def check(self, password: str, *, username: str, email: str, field: str = InvalidPassword.field) -> None:
         """Returns for a password that is good enough. `field` is what the caller sent it as.
@@ -68,7 +70,7 @@ class PasswordRules:
         if not self.use_blocklist:
             return
         folded = fold(password)
-        if folded in _COMMONEST or len(set(folded)) == 1:
+        if folded in _COMMONEST or folded in self.blocked or len(set(folded)) == 1:
             raise PasswordTooCommon
         if folded in {fold(username), fold(email), fold(email).partition("@")[0]}:
             raise PasswordRepeatsAccount

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import psycopg
 import pytest
+from pydantic import ValidationError
 from taskmanager.auth.v1 import user_pb2
 
 from tests.integration.auth_service.door import PASSWORD, opened, refused, settings_for
@@ -109,6 +110,22 @@ async def test_a_password_is_stored_as_an_argon2id_hash_and_nowhere_else(door, d
 @pytest.mark.parametrize("password", ["password1234", "PassWord1234", "aaaaaaaaaaaa", "qwertyuiop123"])
 async def test_a_password_that_everyone_tries_first_is_refused(door, password):
     assert (await refused(door.register(password=password))).reason == "PASSWORD_TOO_COMMON"
+
+
+async def test_a_password_of_the_operators_own_list_is_refused_however_it_is_spelt(databases, tmp_path):
+    words = tmp_path / "blocklist.txt"
+    words.write_text("Acme Widgets 2026\n\nstraße der äpfel\n", encoding="utf-8")
+    async with opened(settings_for(databases.auth_url, password_blocklist_file=words)) as door:
+        for password in ("acme widgets 2026", "STRASSE DER ÄPFEL"):
+            assert (await refused(door.register(password=password))).reason == "PASSWORD_TOO_COMMON"
+        assert (await door.register(password="acme widgets 2027")).id
+
+
+async def test_a_list_of_passwords_that_cannot_be_read_is_told_at_the_start(databases, tmp_path):
+    (tmp_path / "latin-1.txt").write_bytes("äpfel".encode("latin-1"))
+    for name in ("latin-1.txt", "missing.txt"):
+        with pytest.raises(ValidationError):
+            settings_for(databases.auth_url, password_blocklist_file=tmp_path / name)
 
 
 async def test_a_password_that_is_the_email_is_refused(door):

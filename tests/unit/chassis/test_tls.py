@@ -4,10 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP521R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import load
-from chassis.tls import Certificates, Target, TlsFiles, TlsSettings
+from chassis.tls import Certificates, Target, TlsFiles, TlsSettings, Unusable
 from tests.certificates import Authority
 
 
@@ -126,9 +129,36 @@ def test_all_that_is_wrong_is_told_at_once(files, told):
     assert told(files, SIZE="large") == [f"EXAMPLE_{name}" for name in names]
 
 
+def test_an_expired_authority_beside_a_good_one_does_no_harm_and_alone_is_refused(files, told, authority):
+    files.authority.write_bytes(Authority("old", expires_in=-timedelta(seconds=1)).certificate + authority.certificate)
+    assert told(files) == []
+    files.authority.write_bytes(Authority("old", expires_in=-timedelta(seconds=1)).certificate)
+    assert told(files) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
+
+
 def test_the_key_of_another_certificate_is_refused(files, told, authority):
     files.key.write_bytes(authority.issue()[1])
     assert told(files) == ["EXAMPLE_TLS_KEY_FILE"]
+
+
+@pytest.mark.parametrize("make", [Ed25519PrivateKey.generate, lambda: generate_private_key(SECP521R1())])
+def test_a_key_that_grpc_can_do_nothing_with_is_refused_instead_of_failing_every_handshake(files, make):
+    files.key.write_bytes(make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(Unusable, match="gRPC can't use"):
+        Certificates(files)
+
+
+def test_what_is_wrong_with_a_file_is_told_without_what_is_in_it(files, authority):
+    files.key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n")
+    with pytest.raises(Unusable, match="no private key") as broken:
+        Certificates(files)
+    assert "Y2FuYXJ5" not in f"{broken.value}"
+    files.key.write_bytes(authority.issue()[1])
+    with pytest.raises(Unusable, match="not the key of the certificate"):
+        Certificates(files)
+    files.key.unlink()
+    with pytest.raises(Unusable, match="No such file"):
+        Certificates(files)
 
 
 def test_a_certificate_that_is_not_valid_today_is_refused(authority, told, tmp_path):

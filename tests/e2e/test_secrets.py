@@ -1,0 +1,90 @@
+"""No secret is where somebody who looks after the system would read it: in logs, process arguments or errors."""
+
+import json
+import secrets
+from typing import Any
+
+import grpc
+import httpx2 as httpx
+import psutil
+import pytest
+from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+
+CANARY = "canary in a coal mine"
+
+
+@pytest.fixture
+def admin(stack):
+    account = stack.endpoints["admin"]
+    return stack.api.login(account["email"], account["password"])
+
+
+def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
+    """Makes and uses, rightly and wrongly, every kind of secret; the secrets, and all answers that are errors."""
+    name = f"user-{secrets.token_hex(4)}"
+    email = f"{name}@example.com"
+    known, told = [CANARY], []
+
+    def post(path: str, body: object, token: str = "", **more) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        answer = httpx.post(stack.url + path, json=body, headers=headers, timeout=60, **more)
+        if answer.is_error:
+            told.append(answer.text + str(answer.headers))
+        return answer.json()
+
+    def remember(answer: dict[str, Any]) -> dict[str, Any]:
+        known.extend(answer[key] for key in ("access_token", "refresh_token") if key in answer)
+        return answer
+
+    post("/api/register", {"username": CANARY + "\0", "email": CANARY, "password": CANARY, "role": CANARY})
+    user = post("/api/register", {"username": name, "email": email, "password": CANARY})
+    post("/api/login", {"email": email, "password": CANARY + "!"})
+    post("/api/login", {"email": CANARY, "password": CANARY})
+    post("/api/login", {"email": email, "password": [CANARY]})
+    login = remember(post("/api/login", {"email": email, "password": CANARY}))
+    token = login["access_token"]
+    post("/api/tasks", {"title": ""}, token)
+    post("/api/tasks", {"title": "x"}, token + "x")
+    post("/api/tasks", {"title": "x"}, params={"access_token": token})
+    post("/api/v1/me:changePassword", {"current_password": CANARY + "?", "new_password": CANARY}, token)
+    refreshed = remember(post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]}))
+    post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]})
+    post("/api/v1/me:changePassword", {"current_password": CANARY, "new_password": CANARY}, refreshed["access_token"])
+    code = admin.post(f"/api/v1/users/{user['id']}:resetPassword", json={}).json()["reset_code"]
+    reset = {"reset_code": code, "new_password": CANARY + " 2"}
+    for _ in range(2):
+        post("/api/v1/password:reset", reset)
+    service = f"service-{secrets.token_hex(4)}"
+    made = admin.post("/api/v1/service-accounts", json={"name": service, "scopes": ["tasks:read"]}).json()
+    rotated = admin.post(f"/api/v1/service-accounts/{made['service_account']['id']}:rotate", json={}).json()
+    known.extend(issued["credential"].partition(".")[2] for issued in (made, rotated))
+    with grpc.insecure_channel(stack.endpoints["auth_target"]) as channel:
+        stub = auth_service_pb2_grpc.AuthServiceStub(channel)
+        spent = auth_service_pb2.IssueServiceTokenRequest(credential=made["credential"])
+        with pytest.raises(grpc.RpcError) as refusal:
+            stub.IssueServiceToken(spent, timeout=10)
+        told.append(str(refusal.value))
+        good = auth_service_pb2.IssueServiceTokenRequest(credential=rotated["credential"])
+        known.append(stub.IssueServiceToken(good, timeout=10).access_token)
+    return [*known, code], told
+
+
+def test_no_secret_is_in_a_log_an_error_or_a_process_argument(stack, admin):
+    known, told = use_every_secret(stack, admin)
+    assert told, "some of it was wrong"
+    kept = json.loads((stack.data_dir / "secrets.json").read_text())
+    for name, value in kept.items():
+        if name != "admin_email":
+            known.append(value.rpartition(".")[2])
+    assert len(known) > 12
+    logs = {path.name: path.read_text(errors="replace") for path in (stack.data_dir / "logs").glob("*.log")}
+    assert {"auth_service.log", "task_service.log", "gateway.log", "import_worker-1.log"} <= logs.keys()
+    arguments = [
+        " ".join(process.cmdline())
+        for pid in stack.endpoints["processes"].values()
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    ]
+    for secret in known:
+        assert [name for name, text in logs.items() if secret in text] == [], secret[:4]
+        assert [one for one in arguments if secret in one] == [], secret[:4]
+        assert [one for one in told if secret in one] == [], secret[:4]
