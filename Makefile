@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down bench test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
+.PHONY: help install demo run up down bench bench-import test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
 
 help: ## what there is to call
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ test-compose: $(STAMP) ## the images and docker-compose.yml, in a real engine
 
 bench: $(STAMP) ## speed and memory, each beside a floor measured in the same run
 	$(BIN)/python -m tests.bench
+
+bench-import: $(STAMP) ## imports: against \copy, memory, a growing table, calls meanwhile; BENCH="--rows 20000 ..." for less
+	$(BIN)/python -m tests.bench.import_goals $(BENCH)
 
 ci: check test test-browser test-compose ## all that a change must pass
 

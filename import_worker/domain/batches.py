@@ -33,7 +33,8 @@ class Defect:
 class Batch:
     """Records one after the other, wrong ones too, from `begin` to `end`.
 
-    `begin` is the `end` of the batch before, so blank lines between the two belong to the later one.
+    `begin` is the `end` of the batch before, and blank lines between the two belong to the later one; unless they are
+    many: then they end a batch, which may hold nothing else.
     lines: the physical line that each record begins at.
     cells: every record's cells in one flat list, each record exactly as many as the header line has.
     """

@@ -64,7 +64,7 @@ class RecordReader:
         while self._failure is None and not (self._source.exhausted and self._held is None):
             with _field_size_limit(self._limits.record_bytes):
                 batch = self._read_batch()
-            if batch.lines:
+            if batch.end != batch.begin:
                 yield batch
         if self._failure is not None:
             raise self._failure
@@ -114,6 +114,10 @@ class RecordReader:
                     offset, line = source.offset, source.line
                 source.next_record()
                 if len(lines) == most_rows:
+                    return
+                if not row and source.offset - offset > most_bytes:
+                    # Blank lines and no end of them: the checkpoint goes on, lest the lease run out over them.
+                    offset, line = source.offset, source.line
                     return
         finally:
             self._end = Checkpoint(offset=offset, line=line, records=records + len(lines))

@@ -18,15 +18,13 @@ from rich.console import Console
 
 from tests.bench.calls import WORKS, open_door
 from tests.bench.echo_floor import echo_running
-from tests.bench.imports import ImportRound, good_sample, import_and_copy
+from tests.bench.imports import rounds_of_imports, rows_of_imports
 from tests.bench.measure import Sample, keep_calling
 from tests.bench.report import Row, show, write
 from tests.bench.system import System, running_system
 
 _CPU_GOALS = dict(zip(WORKS, (2.5, 4.0, 3.0), strict=True))
 _REST_GOAL = 0.5
-_IMPORT_GOAL = 0.6
-_MEMORY_GOAL = 64.0
 
 Samples = Mapping[tuple[str, str], Sequence[Sample]]
 """By way (echo, gRPC, REST) and work."""
@@ -62,23 +60,6 @@ def rows_of_calls(samples: Samples) -> Iterator[Row]:
         yield _row(f"REST {work}", "a second", rest, grpc, lambda s: s.rate, "gRPC", ">=", _REST_GOAL)
 
 
-def rows_of_imports(rounds: Sequence[ImportRound]) -> Iterator[Row]:
-    size = f"{rounds[0].rows:,} rows"
-    yield Row(
-        work=f"CSV import, {size}",
-        unit="rows a second",
-        value=statistics.median(r.rows / r.import_seconds for r in rounds),
-        floor=statistics.median(r.rows / r.copy_seconds for r in rounds),
-        floor_is="\\copy",
-        ratio=statistics.median(r.copy_seconds / r.import_seconds for r in rounds),
-        sign=">=",
-        goal=_IMPORT_GOAL,
-    )
-    for name in rounds[0].memory:
-        most = max(r.memory[name] for r in rounds)
-        yield Row(f"memory of {name}, {size}", "MiB more", most, None, "", None, "<=", _MEMORY_GOAL)
-
-
 def _row(
     work: str,
     unit: str,
@@ -104,13 +85,7 @@ def _row(
 async def bench(arguments: argparse.Namespace, console: Console) -> list[Row]:
     async with running_system(console.log) as system:
         samples = await calls(system, rounds=arguments.rounds, seconds=arguments.seconds, console=console)
-        sample = good_sample(arguments.rows)
-        imports = []
-        for turn in range(arguments.imports):
-            done = await import_and_copy(system, sample)
-            imports.append(done)
-            seconds = f"import {done.import_seconds:.1f} s, \\copy {done.copy_seconds:.1f} s"
-            console.log(f"imports: round {turn + 1} of {arguments.imports}, {seconds}")
+        imports = await rounds_of_imports(system, rows=arguments.rows, rounds=arguments.imports, announce=console.log)
     return [*rows_of_calls(samples), *rows_of_imports(imports)]
 
 

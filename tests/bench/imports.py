@@ -1,19 +1,24 @@
 """A CSV import through the whole system, against `\\copy` of the same rows straight into the same two tables."""
 
 import asyncio
+import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
 from deploy.local.sample import Sample, make_sample
+from deploy.local.stack import Announce
 from tests.bench.measure import watching_memory
+from tests.bench.report import Row
 from tests.bench.system import System
 
 TABLES = ("tasks", "task_events")
 _BLOCK = 1 << 16
+_PACE_GOAL = 0.6
+_MEMORY_GOAL = 64.0
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,55 @@ class ImportRound:
     memory: Mapping[str, float]
 
 
+def rows_of_imports(rounds: Sequence[ImportRound]) -> Iterator[Row]:
+    """The pace beside its floor, and what each process took."""
+    size = f"{rounds[0].rows:,} rows"
+    yield Row(
+        work=f"CSV import, {size}",
+        unit="rows a second",
+        value=statistics.median(r.rows / r.import_seconds for r in rounds),
+        floor=statistics.median(r.rows / r.copy_seconds for r in rounds),
+        floor_is="\\copy",
+        ratio=statistics.median(r.copy_seconds / r.import_seconds for r in rounds),
+        sign=">=",
+        goal=_PACE_GOAL,
+    )
+    for name in rounds[0].memory:
+        yield row_of_memory(name, max(r.memory[name] for r in rounds), rounds[0].rows)
+
+
+def row_of_memory(name: str, mebibytes: float, rows: int) -> Row:
+    return Row(f"memory of {name}, {rows:,} rows", "MiB more", mebibytes, None, "", None, "<=", _MEMORY_GOAL)
+
+
+async def rounds_of_imports(system: System, *, rows: int, rounds: int, announce: Announce) -> list[ImportRound]:
+    """Imports and copies, in turn."""
+    sample = good_sample(rows)
+    done = []
+    for turn in range(rounds):
+        last = await import_and_copy(system, sample)
+        seconds = f"import {last.import_seconds:.1f} s, \\copy {last.copy_seconds:.1f} s"
+        announce(f"imports: round {turn + 1} of {rounds}, {seconds}")
+        done.append(last)
+    return done
+
+
 async def import_and_copy(system: System, sample: Sample) -> ImportRound:
     """Both begin with empty tables and a fresh checkpoint, and leave the tables full."""
     url = system.stack.endpoints.postgres_url
     await asyncio.to_thread(_empty, url)
-    async with watching_memory(_services(system.pids)) as growth:
-        import_seconds = await _import(system, sample)
+    import_seconds, memory = await import_watched(system, sample)
     files = await asyncio.to_thread(_dump, url, system.folder)
     await asyncio.to_thread(_empty, url)
     copy_seconds = await asyncio.to_thread(_copy, url, files)
-    return ImportRound(sample.rows, import_seconds, copy_seconds, growth.mebibytes())
+    return ImportRound(sample.rows, import_seconds, copy_seconds, memory)
+
+
+async def import_watched(system: System, sample: Sample) -> tuple[float, Mapping[str, float]]:
+    """The seconds of an import, and the MiB that each process took at most above what it held before."""
+    async with watching_memory(_services(system.pids)) as growth:
+        seconds = await import_once(system, sample)
+    return seconds, growth.mebibytes()
 
 
 def good_sample(rows: int) -> Sample:
@@ -43,7 +87,7 @@ def good_sample(rows: int) -> Sample:
     return make_sample(rows, 0)
 
 
-async def _import(system: System, sample: Sample) -> float:
+async def import_once(system: System, sample: Sample) -> float:
     """Seconds from the 202 to succeeded."""
     queued = await system.rest.upload_csv("bench.csv", sample.content)
     began = time.perf_counter()

@@ -51,6 +51,25 @@ async def keep_calling(callers: Sequence[Call], *, seconds: float, pids: Mapping
     return Sample(sum(task.result() for task in tasks), taken, cpu)
 
 
+async def latencies(calls: Sequence[Call], *, during: Awaitable[object], pause: float) -> list[float]:
+    """The seconds that each call took, made again and again with a pause between two, while some work goes on."""
+    found: list[float] = []
+
+    async def repeat(call: Call) -> None:
+        while True:
+            began = time.perf_counter()
+            await call()
+            found.append(time.perf_counter() - began)
+            await asyncio.sleep(pause)
+
+    async with asyncio.TaskGroup() as group:
+        calling = [group.create_task(repeat(call)) for call in calls]
+        await during
+        for task in calling:
+            task.cancel()
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and all its threads, from /proc/PID/stat; in steps of 10 ms."""
     times = psutil.Process(pid).cpu_times()

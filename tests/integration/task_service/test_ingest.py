@@ -38,6 +38,18 @@ async def test_an_upload_is_stored_and_queued_and_a_worker_turns_it_into_tasks(s
     assert [event.actor_id for event in events.events] == [sonu.id]
 
 
+async def test_a_batch_without_rows_moves_the_checkpoint_over_blank_lines(system, worker):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu, b"title\n" + b"\n" * 100 + b"Buy milk\n")
+    lease = await worker.claim()
+    blank = batch(lease.checkpoint, size=100)
+    blank.batch.end.line += 100
+    answers = await worker.stream(lease, blank, batch(blank.batch.end, ["Buy milk"], size=9), END)
+    assert [answer.checkpoint.offset for answer in answers] == [6, 106, 115, 115]
+    done = await get(system, sonu, queued.id)
+    assert (done.state, done.rows_created, done.bytes_read) == (import_pb2.Import.STATE_SUCCEEDED, 1, 115)
+
+
 async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_imported(system, worker):
     sonu = await system.person("sonu")
     queued = await upload(system, sonu)

@@ -210,3 +210,20 @@ def test_cells_that_are_cut_do_not_make_a_message_longer_than_its_limit():
     assert sum(len(batch.lines) for batch in batches) == 300
     assert sum(len(batch.defects) for batch in batches) == 8 * 300
     assert all(batch_to_proto(batch).ByteSize() <= 2000 for batch in batches)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n" * 5000])
+def test_however_many_blank_lines_there_are_the_checkpoint_goes_on_over_them(end):
+    data = b"a,b\n" + b"\n" * 5000 + b"c,d\n" + b"\r\n" * 5000 + b"e,f\n" + end
+    batches, failure = read(data, batches=BatchLimits(size=1000), chunk=64)
+    assert failure is None
+    assert [cell for batch in batches for cell in batch.cells] == ["a", "b", "c", "d", "e", "f"]
+    assert [line for batch in batches for line in batch.lines] == [2, 5003, 10004]
+    assert [batch.begin for batch in batches[1:]] == [batch.end for batch in batches[:-1]]
+    assert max(batch.end.offset - batch.begin.offset for batch in batches) <= 2100
+    assert [batch.end.records for batch in batches if batch.lines] == [1, 2, 3]
+
+
+def test_a_few_blank_lines_are_no_batch_of_their_own():
+    batches, _ = read(b"a,b\n\n\n\nc,d\n\n\n")
+    assert [batch.lines for batch in batches] == [[2, 6]]

@@ -266,7 +266,7 @@ class IngestRowsRequest(_message.Message):
 
     @_builtins.property
     def batch(self) -> Global___RowBatch:
-        """Rows, 1 to 2000 of them, at most 512 KiB unless a single row is larger."""
+        """Rows, at most 2000 of them and 512 KiB unless a single row is larger; none for many blank lines."""
 
     @_builtins.property
     def finish(self) -> Global___IngestFinish:
