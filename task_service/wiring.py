@@ -25,7 +25,7 @@ from task_service.transport.import_servicer import ImportServicer
 from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.task_servicer import TaskServicer
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
-from task_service.usecases.changes import KEPT_FOR, Changes
+from task_service.usecases.changes import KEPT_FOR, Changes, OneEffect
 from task_service.usecases.dispatch import WakeWorkers
 from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
 from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectStore, WakeUps
@@ -155,9 +155,11 @@ class Wiring:
         )
 
     def _imports(self) -> ImportServicer:
+        effect = OneEffect(begin=self._begin, read=self._read, now=_now)
         get_import = GetImport(read=self._read)
         return ImportServicer(
             upload_import=UploadImport(
+                effect=effect,
                 begin=self._begin,
                 read=self._read,
                 people=self._people,
@@ -172,8 +174,8 @@ class Wiring:
             watch_import=WatchImport(get_import=get_import, signals=self._signals, draining=self.draining.is_set),
             list_import_errors=ListImportErrors(read=self._read, get_import=get_import),
             download_import_errors=DownloadImportErrors(read=self._read, get_import=get_import),
-            cancel_import=CancelImport(begin=self._begin, get_import=get_import),
-            undo_import=UndoImport(begin=self._begin, get_import=get_import, asked=self.undo_asked.set),
+            cancel_import=CancelImport(effect=effect, get_import=get_import),
+            undo_import=UndoImport(effect=effect, get_import=get_import, asked=self.undo_asked.set),
             list_kept_tasks=ListKeptTasks(read=self._read, get_import=get_import),
         )
 

@@ -163,6 +163,7 @@ def test_an_upload_takes_a_file_in_two_ways_and_options_as_parameters(api):
         ("default_assignee", "query"),
         ("default_labels", "query"),
         ("on_duplicate", "query"),
+        ("Idempotency-Key", "header"),
     ]
 
 
