@@ -28,7 +28,7 @@ from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, Ba
 from task_service.usecases.changes import KEPT_FOR, Changes, OneEffect
 from task_service.usecases.dispatch import WakeWorkers
 from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
-from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectStore, WakeUps
+from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectStore, Owners, WakeUps
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
@@ -70,6 +70,7 @@ class Wiring:
         read: Callable[[], Reading],
         bulk_rows: BulkRows,
         people: People,
+        owners: Owners,
         store: ObjectStore,
         signals: ImportSignals,
         wake_ups: WakeUps,
@@ -82,6 +83,7 @@ class Wiring:
         self._bulk_rows = bulk_rows
         self._settings = settings
         self._people = people
+        self._owners = owners
         self._store = store
         self._signals = signals
         self.wake_workers = WakeWorkers(begin=self._begin, wake_ups=wake_ups)
@@ -185,12 +187,17 @@ class Wiring:
         prepare = PrepareBatch(people=self._people, bulk_rows=self._bulk_rows)
         return IngestServicer(
             claim_next_import=ClaimNextImport(
-                begin=self._begin, lease_seconds=lease, at_once=self._settings.imports_at_once
+                begin=self._begin,
+                owners=self._owners,
+                lease_seconds=lease,
+                at_once=self._settings.imports_at_once,
             ),
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
             prepare_batch=prepare,
-            ingest_batch=IngestBatch(begin=self._begin, write_rows=write_rows, lease_seconds=lease),
+            ingest_batch=IngestBatch(
+                begin=self._begin, owners=self._owners, write_rows=write_rows, lease_seconds=lease
+            ),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
             draining=self.draining,
