@@ -20,8 +20,8 @@ log = structlog.get_logger("owners")
 class RememberedOwners:
     """Asks for each owner once in a few seconds.
 
-    An import must not end, nor wait for long, because auth_service can't be asked: as long as it is silent, or answers anything
-    but yes or no, what it last said holds, and who was never asked for has an account.
+    An import must not end, nor wait for long, because auth_service can't be asked: as long as it is silent, or answers
+    anything but yes or no, what it last said holds, and who was never asked for has an account.
     """
 
     def __init__(

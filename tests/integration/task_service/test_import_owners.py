@@ -1,5 +1,7 @@
 """Imports of those whose accounts end."""
 
+import asyncio
+
 import grpc
 import pytest
 from taskmanager.auth.v1 import user_service_pb2, user_service_pb2_grpc
@@ -32,9 +34,10 @@ async def test_an_import_ends_as_failed_soon_after_its_owners_account_and_what_w
     _, answer = await worker.stream(lease, said)
     assert not answer.finished
     await end_account(system, admin, sonu, how)
-    while not answer.finished:  # an owner is remembered for a few seconds
-        said = batch(answer.checkpoint, ["meanwhile"], size=1)
-        *_, answer = await worker.stream(lease, said)
+    async with asyncio.timeout(60):
+        while not answer.finished:  # an owner is remembered for a few seconds
+            said = batch(answer.checkpoint, ["meanwhile"], size=1)
+            *_, answer = await worker.stream(lease, said)
     assert answer.checkpoint == said.batch.begin
     found = await get(system, admin, queued.id)
     assert (found.state, found.failure.code) == (FAILED, "OWNER_DISABLED")
