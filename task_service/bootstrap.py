@@ -17,6 +17,7 @@ from chassis.tls import Certificates
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
 from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.owners import RememberedOwners
 from task_service.clients.people import RememberedPeople
 from task_service.clients.wake_ups import CeleryWakeUps
 from task_service.persistence.bulk import copy_text
@@ -56,6 +57,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             read=lambda: SqlTasksReading(pool),
             bulk_rows=copy_text,
             people=RememberedPeople(auth),
+            owners=RememberedOwners(auth),
             store=ObstoreUploads(settings.store_url),
             signals=signals,
             wake_ups=wake_ups,

@@ -28,11 +28,11 @@ from task_service.transport.ingest_servicer import IngestServicer
 from task_service.transport.task_servicer import TaskServicer
 from task_service.usecases.audit import GetAuditHead, SealHistory
 from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
-from task_service.usecases.changes import KEPT_FOR, Changes
+from task_service.usecases.changes import KEPT_FOR, Changes, OneEffect
 from task_service.usecases.dispatch import WakeWorkers
 from task_service.usecases.export import ExportTasks
 from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
-from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectStore, WakeUps
+from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectStore, Owners, WakeUps
 from task_service.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
@@ -75,6 +75,7 @@ class Wiring:
         read: Callable[[], Reading],
         bulk_rows: BulkRows,
         people: People,
+        owners: Owners,
         store: ObjectStore,
         signals: ImportSignals,
         wake_ups: WakeUps,
@@ -87,6 +88,7 @@ class Wiring:
         self._bulk_rows = bulk_rows
         self._settings = settings
         self._people = people
+        self._owners = owners
         self._store = store
         self._signals = signals
         self.wake_workers = WakeWorkers(begin=self._begin, wake_ups=wake_ups)
@@ -163,9 +165,11 @@ class Wiring:
         )
 
     def _imports(self) -> ImportServicer:
+        effect = OneEffect(begin=self._begin, read=self._read, now=_now)
         get_import = GetImport(read=self._read)
         return ImportServicer(
             upload_import=UploadImport(
+                effect=effect,
                 begin=self._begin,
                 read=self._read,
                 people=self._people,
@@ -184,8 +188,8 @@ class Wiring:
             list_import_errors=ListImportErrors(read=self._read, get_import=get_import),
             download_import_errors=DownloadImportErrors(read=self._read, get_import=get_import),
             download_import_template=DownloadImportTemplate(),
-            cancel_import=CancelImport(begin=self._begin, get_import=get_import),
-            undo_import=UndoImport(begin=self._begin, get_import=get_import, asked=self.undo_asked.set),
+            cancel_import=CancelImport(effect=effect, get_import=get_import),
+            undo_import=UndoImport(effect=effect, get_import=get_import, asked=self.undo_asked.set),
             list_kept_tasks=ListKeptTasks(read=self._read, get_import=get_import),
         )
 
@@ -195,12 +199,17 @@ class Wiring:
         prepare = PrepareBatch(people=self._people, bulk_rows=self._bulk_rows)
         return IngestServicer(
             claim_next_import=ClaimNextImport(
-                begin=self._begin, lease_seconds=lease, at_once=self._settings.imports_at_once
+                begin=self._begin,
+                owners=self._owners,
+                lease_seconds=lease,
+                at_once=self._settings.imports_at_once,
             ),
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
             prepare_batch=prepare,
-            ingest_batch=IngestBatch(begin=self._begin, write_rows=write_rows, lease_seconds=lease),
+            ingest_batch=IngestBatch(
+                begin=self._begin, owners=self._owners, write_rows=write_rows, lease_seconds=lease
+            ),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
             limits=RecordLimits(

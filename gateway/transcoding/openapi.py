@@ -123,7 +123,8 @@ class _Paths:
 
     def _parameters(self, rpc: Rpc, binding: Binding) -> list[dict[str, Any]]:
         if rpc.client_streaming:
-            queries: Sequence[FieldDescriptor] = self._uploads[rpc.full_name].fields
+            options = self._uploads[rpc.full_name]
+            queries: Sequence[FieldDescriptor] = [field for field in options.fields if field.name != KEY]
         else:
             queries = query_fields(binding, rpc.request)
         in_path = [rpc.request.fields_by_name[name] for name in binding.template.variables]
@@ -137,11 +138,12 @@ class _Paths:
         """The headers that stand for fields of the request, and what may be said of an upload's body."""
         if rpc.client_streaming:
             yield dict(_PACKED)
-        places = places_of(binding, rpc.request)
+        request = self._uploads.get(rpc.full_name, rpc.request)
+        places = places_of(binding, request)
         if places.takes_key:
-            yield self._parameter(rpc.request.fields_by_name[KEY], "header") | {"name": "Idempotency-Key"}
+            yield self._parameter(request.fields_by_name[KEY], "header") | {"name": "Idempotency-Key"}
         if places.takes_etag:
-            holder = message_of(rpc.request.fields_by_name[places.resource]) if places.resource else rpc.request
+            holder = message_of(request.fields_by_name[places.resource]) if places.resource else request
             yield self._parameter(holder.fields_by_name[ETAG], "header") | {"name": "If-Match"}
 
     def _parameter(self, one: FieldDescriptor, place: str, *, required: bool = False) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Endpoints:
 
         """
         if rpc.client_streaming:
-            return self._upload(upstream, rpc)
+            return self._upload(upstream, rpc, binding)
         bind = RequestBinder(binding, rpc.request, self._decoders)
         if rpc.is_download:
             return DownloadEndpoint(bind=bind, call=upstream.server_stream(rpc), file_name=rpc.file_name)
@@ -89,7 +89,7 @@ class Endpoints:
         is_limited = rpc.access.public and not rpc.is_idempotent
         return LimitedEndpoint(endpoint, self._limiter) if is_limited else endpoint
 
-    def _upload(self, upstream: Upstream, rpc: Rpc) -> Endpoint:
+    def _upload(self, upstream: Upstream, rpc: Rpc, binding: Binding) -> Endpoint:
         if rpc.full_name != upload.RPC:
             raise UnsupportedContract(f"{rpc.full_name}: a client stream has no http rule that could be understood")
         return upload.UploadEndpoint(
@@ -100,6 +100,7 @@ class Endpoints:
             limit=self._settings.max_upload_bytes,
             idle_seconds=self._settings.upload_idle_seconds,
             answer_seconds=self._settings.upload_answer_seconds,
+            conditions=RequestConditions(binding, upload.OPTIONS),
         )
 
 

@@ -11,9 +11,11 @@ from starlette.types import Send
 from taskmanager.imports.v1 import import_service_pb2 as pb
 
 from gateway.transcoding.encode import Convert, to_json
+from gateway.transcoding.places import KEY
 from gateway.transcoding.query import QueryBinder
 from gateway.transcoding.violations import Violations
 from gateway.transport import failure, packed
+from gateway.transport.conditions import RequestConditions
 from gateway.transport.incoming import Incoming, respond
 from gateway.transport.status import failure_of
 from gateway.transport.unary import location_header
@@ -41,7 +43,7 @@ class _CallEnded(Exception):
 
 
 class UploadEndpoint:
-    """Answers the bindings of UploadImport. Query parameters are the fields of UploadOptions.
+    """Answers the bindings of UploadImport. Query parameters are the fields of UploadOptions, the key is a header.
 
     Finish goes out only after the client's body has ended as it promised to: a client that goes away, or a gateway
     that is killed, leaves a stream without Finish, and that is no upload.
@@ -57,6 +59,7 @@ class UploadEndpoint:
         limit: int,
         idle_seconds: float,
         answer_seconds: float,
+        conditions: RequestConditions,
     ) -> None:
         self._call = call
         self._encode = encode
@@ -65,10 +68,13 @@ class UploadEndpoint:
         self._limit = limit
         self._idle_seconds = idle_seconds
         self._answer_seconds = answer_seconds
-        self._query = QueryBinder(OPTIONS.fields)
+        self._conditions = conditions
+        # The key is a header's business: in a URL it would stand in every log.
+        self._query = QueryBinder(field for field in OPTIONS.fields if field.name != KEY)
 
     async def __call__(self, incoming: Incoming, send: Send) -> None:
         options = self._options(incoming.query)
+        self._conditions.apply(options, incoming)
         # Nothing is asked of the service before there is a file.
         file = await self._file(incoming)
         options.file_name = options.file_name or file.name

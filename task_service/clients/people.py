@@ -20,6 +20,10 @@ class Users(Protocol):
     async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
         """The user of an id or a name; None when there is none."""
 
+
+class NamedUsers(Users, Protocol):
+    """Where accounts are also looked up many at a time."""
+
     async def names(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """The usernames of those who have an account."""
 
@@ -45,7 +49,9 @@ class _Remembered(Generic[Key, Value]):
 class RememberedPeople:
     """Asks for each person once in a while. Who was not found is asked for again: an account may just be made."""
 
-    def __init__(self, users: Users, *, now: Callable[[], float] = time.monotonic, most: int = MOST_REMEMBERED) -> None:
+    def __init__(
+        self, users: NamedUsers, *, now: Callable[[], float] = time.monotonic, most: int = MOST_REMEMBERED
+    ) -> None:
         self._users = users
         self._found = _Remembered[str, UUID](now, most)
         self._names = _Remembered[UUID, str](now, most)

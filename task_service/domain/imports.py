@@ -44,6 +44,7 @@ class Failure(NamedTuple):
 
 
 NO_PROGRESS = Failure("NO_PROGRESS", "Five workers in a row gave up on the file without getting any further.", 0)
+OWNER_DISABLED = Failure("OWNER_DISABLED", "The owner's account was disabled or deleted.", 0)
 FILE_CHANGED = Failure("STORED_FILE_CHANGED", "The stored file is not the one that was uploaded.", 0)
 
 
@@ -178,6 +179,7 @@ class Lease:
     """The right to work on one import, and all that reading it takes."""
 
     import_id: UUID
+    owner_id: UUID
     fence: int
     encoding: str
     delimiter: str

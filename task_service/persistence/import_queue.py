@@ -32,7 +32,7 @@ _CLAIM = Statement(
         state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
-    RETURNING i.id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_read,
+    RETURNING i.id, owner_id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_read,
         bytes_total, fruitless_claims
     """)  # noqa: S608 - the condition is a constant
 )
@@ -66,10 +66,11 @@ class SqlImportQueue:
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, fence, encoding, delimiter, columns, offset, line, records, size, fruitless = row
+        import_id, owner_id, fence, encoding, delimiter, columns, offset, line, records, size, fruitless = row
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
             import_id=import_id,
+            owner_id=owner_id,
             fence=fence,
             encoding=encoding,
             delimiter=delimiter,

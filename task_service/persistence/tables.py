@@ -83,7 +83,9 @@ answers = Table(
     Column("caller_id", Uuid, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("digest", LargeBinary, nullable=False),
+    # The one or the other.
     Column("tasks", JSONB, nullable=False),
+    Column("import_id", Uuid),
     Column("created_at", TIME, nullable=False),
 )
 

@@ -11,7 +11,7 @@ from chassis.rpc.request_context import current_caller
 from task_service.domain.import_errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
 from task_service.transport.downloads import csv_bodies
-from task_service.transport.translate import optional_id
+from task_service.transport.translate import once_from_proto, optional_id
 from task_service.transport.translate_imports import (
     import_to_proto,
     kept_task_to_proto,
@@ -112,10 +112,12 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
     async def CancelImport(
         self, request: import_service_pb2.CancelImportRequest, context: Context
     ) -> import_pb2.Import:
-        return import_to_proto(await self._cancel_import(current_caller(), parse_id(request.id, field="id")))
+        import_id, once = parse_id(request.id, field="id"), once_from_proto(request)
+        return import_to_proto(await self._cancel_import(current_caller(), import_id, once))
 
     async def UndoImport(self, request: import_service_pb2.UndoImportRequest, context: Context) -> import_pb2.Import:
-        return import_to_proto(await self._undo_import(current_caller(), parse_id(request.id, field="id")))
+        import_id, once = parse_id(request.id, field="id"), once_from_proto(request)
+        return import_to_proto(await self._undo_import(current_caller(), import_id, once))
 
     async def ListKeptTasks(
         self, request: import_service_pb2.ListKeptTasksRequest, context: Context
@@ -137,7 +139,8 @@ async def _options(requests: Requests) -> UploadRequest:
     if first.WhichOneof("message") != "options":
         raise UploadOutOfOrder
     owner_id = optional_id(first.options.owner_id, field="owner_id")
-    return UploadRequest(first.options.file_name, owner_id, upload_options_from_proto(first.options))
+    options = upload_options_from_proto(first.options)
+    return UploadRequest(first.options.file_name, owner_id, options, once_from_proto(first.options))
 
 
 async def _parts(requests: Requests) -> AsyncIterator[bytes | Finish]:

@@ -11,8 +11,9 @@ from task_service.domain.csv_text import csv_text
 from task_service.domain.failed_rows import RowError
 from task_service.domain.import_errors import ImportEnded, ImportNotFound, ImportStillUploading
 from task_service.domain.imports import Import, State
+from task_service.usecases.changes import OneEffect
 from task_service.usecases.import_ports import ImportSignals
-from task_service.usecases.ports import Reading, UnitOfWork
+from task_service.usecases.ports import Answer, Once, Reading, UnitOfWork
 
 LOOK_AGAIN_SECONDS = 5.0
 """A watcher looks by itself this often: the connection that signals come by may just have been lost."""
@@ -54,22 +55,25 @@ class ListImportErrors:
 class CancelImport:
     """Stops an import. Whatever worker is at it loses its lease: its next batch is refused as a whole."""
 
-    begin: Callable[[], UnitOfWork]
+    effect: OneEffect
     get_import: GetImport
 
-    async def __call__(self, caller: Caller, import_id: UUID) -> Import:
+    async def __call__(self, caller: Caller, import_id: UUID, once: Once | None = None) -> Import:
         """The import with the counts that it ended with. ImportEnded, ImportStillUploading, ImportNotFound."""
         await self.get_import(caller, import_id)
-        async with self.begin() as work:
+
+        async def work(unit: UnitOfWork) -> Answer:
             # Waits for a batch that is being written: its rows are in the counts, or it comes too late.
-            await work.imports.cancel(import_id)
-            await work.commit()
-        found = await self.get_import(caller, import_id)
-        if found.state is State.UPLOADING:
-            raise ImportStillUploading
-        if found.state is not State.CANCELLED:
-            raise ImportEnded(state=found.state)
-        return found
+            await unit.imports.cancel(import_id)
+            found = await unit.imports.get(import_id)
+            if found is None or found.state is State.UPLOADING:
+                raise ImportStillUploading
+            if found.state is not State.CANCELLED:
+                raise ImportEnded(state=found.state)
+            return Answer(import_id=import_id)
+
+        await self.effect.once(caller, once, work)
+        return await self.get_import(caller, import_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from task_service.domain.import_errors import LeaseLost, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
     NO_PROGRESS,
+    OWNER_DISABLED,
     Checkpoint,
     Failure,
     IngestContext,
@@ -23,7 +24,7 @@ from task_service.domain.imports import (
     too_many_errors,
 )
 from task_service.domain.rows import Batch, named, take
-from task_service.usecases.import_ports import BulkRows, ObjectStore, PreparedBatch
+from task_service.usecases.import_ports import BulkRows, ObjectStore, Owners, PreparedBatch
 from task_service.usecases.ports import People, UnitOfWork
 from task_service.usecases.uploads import object_key
 from task_service.usecases.write_rows import WriteRows
@@ -40,6 +41,7 @@ waits."""
 @dataclass(frozen=True, slots=True)
 class ClaimNextImport:
     begin: Callable[[], UnitOfWork]
+    owners: Owners
     lease_seconds: float
     at_once: int
     """How many imports of one owner may run at a time."""
@@ -58,8 +60,24 @@ class ClaimNextImport:
             if locked and tries:
                 tries -= 1
                 await asyncio.sleep(LOCKED_SECONDS)
-            elif not hopeless:
+            elif lease is None:
+                return None
+            elif not hopeless and not await self._is_orphaned(lease):
                 return lease
+
+    async def _is_orphaned(self, lease: Lease) -> bool:
+        # Asked outside of the transaction that claims: there is one claim at a time.
+        if await self.owners.is_active(lease.owner_id):
+            return False
+        await fail_without_owner(self.begin, lease.import_id, lease.fence)
+        return True
+
+
+async def fail_without_owner(begin: Callable[[], UnitOfWork], import_id: UUID, fence: int) -> None:
+    """Ends an import whose owner is not to have any more tasks. LeaseLost under another fence."""
+    async with begin() as work:
+        await work.ingest.finish(import_id, fence, State.FAILED, OWNER_DISABLED)
+        await work.commit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +148,14 @@ class IngestBatch:
     """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
 
     begin: Callable[[], UnitOfWork]
+    owners: Owners
     write_rows: WriteRows
     lease_seconds: float
 
     async def __call__(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
+        if not await self.owners.is_active(context.owner_id):
+            await fail_without_owner(self.begin, context.import_id, fence)
+            return Progress(batch.begin, others_wait=False, finished=True)
         while True:
             # Somebody may take an external_id between the look and the write. The next look sees it, and each time
             # there are fewer left to take.

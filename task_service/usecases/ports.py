@@ -70,16 +70,26 @@ class Once(NamedTuple):
     digest: bytes
 
 
+class Answer(NamedTuple):
+    """What was answered under a key: tasks as they were then, or an import, which is told as it is now."""
+
+    tasks: tuple[Task, ...] = ()
+    import_id: UUID | None = None
+
+
 class Answers(Protocol):
     """What was answered under each caller's idempotency keys."""
 
     async def claim(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> bool:
         """Takes the key for this unit of work; False when another one has it, whose end this waits for."""
 
-    async def find(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> tuple[Task, ...] | None:
+    async def has(self, caller_id: UUID, key: str, now: datetime, kept_for: timedelta) -> bool:
+        """Whether something was answered under a key, whatever was asked."""
+
+    async def find(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> Answer | None:
         """What was answered; None when nothing was. IdempotencyKeyReused when something else was asked."""
 
-    async def keep(self, caller_id: UUID, once: Once, tasks: tuple[Task, ...]) -> None:
+    async def keep(self, caller_id: UUID, once: Once, answer: Answer) -> None:
         """Keeps the answer under a key that was claimed."""
 
     async def forget(self, before: datetime) -> int:

@@ -10,8 +10,9 @@ from task_service.domain.history import Actor, TaskEvent, deleted, updated
 from task_service.domain.imports import Import
 from task_service.domain.task import Task
 from task_service.domain.undo import KeptTask, Reason, RunningUndo, Trace, taken_back
+from task_service.usecases.changes import OneEffect
 from task_service.usecases.imports import GetImport
-from task_service.usecases.ports import Reading, UnitOfWork
+from task_service.usecases.ports import Answer, Once, Reading, UnitOfWork
 from task_service.usecases.undo_ports import UndoStep
 
 AT_A_TIME = 500
@@ -22,16 +23,20 @@ AT_A_TIME = 500
 class UndoImport:
     """Begins to undo an import. The work itself is done behind the answer."""
 
-    begin: Callable[[], UnitOfWork]
+    effect: OneEffect
     get_import: GetImport
     asked: Callable[[], None]
 
-    async def __call__(self, caller: Caller, import_id: UUID) -> Import:
+    async def __call__(self, caller: Caller, import_id: UUID, once: Once | None = None) -> Import:
         """The import with its undo, running or done. ImportNotFound, ImportNotEnded, NothingToUndo."""
-        (await self.get_import(caller, import_id)).expect_to_be_undone()  # what has ended stays so
-        async with self.begin() as work:
-            await work.undos.ask(import_id, Actor.of(caller))
-            await work.commit()
+        found = await self.get_import(caller, import_id)
+
+        async def work(unit: UnitOfWork) -> Answer:
+            found.expect_to_be_undone()  # what has ended stays so
+            await unit.undos.ask(import_id, Actor.of(caller))
+            return Answer(import_id=import_id)
+
+        await self.effect.once(caller, once, work)
         self.asked()
         return await self.get_import(caller, import_id)
 

@@ -24,8 +24,9 @@ from task_service.domain.import_errors import (
 from task_service.domain.imports import LONGEST_FILE_NAME, Defaults, Import, NewImport
 from task_service.domain.task import owner_for
 from task_service.domain.upload_options import UploadOptions
+from task_service.usecases.changes import OneEffect
 from task_service.usecases.import_ports import ObjectStore, StoredUpload
-from task_service.usecases.ports import People, Reading, UnitOfWork
+from task_service.usecases.ports import Answer, Once, People, Reading, UnitOfWork
 
 
 class UploadRequest(NamedTuple):
@@ -34,6 +35,8 @@ class UploadRequest(NamedTuple):
     file_name: str
     owner_id: UUID | None
     options: UploadOptions
+    once: Once | None = None
+    """Its digest is of all that is said here; that of the file belongs to it as well."""
 
 
 class Finish(NamedTuple):
@@ -55,6 +58,7 @@ class UploadImport:
     only when the last byte is safe. The wake-up that follows may be lost: the dispatcher looks by itself.
     """
 
+    effect: OneEffect
     begin: Callable[[], UnitOfWork]
     read: Callable[[], Reading]
     people: People
@@ -68,6 +72,9 @@ class UploadImport:
     async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
         if len(request.file_name) > LONGEST_FILE_NAME:
             raise FileNameTooLong(limit=LONGEST_FILE_NAME)
+        arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options, self.header_limits))
+        if request.once is not None and await self.effect.has_key(caller, request.once):
+            return await self._again(caller, request.once, arriving)
         new = NewImport(
             id=self.new_id(),
             owner_id=owner_for(caller, request.owner_id),
@@ -84,28 +91,47 @@ class UploadImport:
             async with self.begin() as work:
                 await work.uploads.add(new)
                 await work.commit()
-            arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options, self.header_limits))
             etag = await self.store.put(object_key(new.id), arriving.chunks())
             stored = arriving.stored(etag)
-            async with self.begin() as work:
+
+            async def queue(unit: UnitOfWork) -> Answer:
                 if not (request.options.allow_same_file or request.options.validate_only):
-                    first = await work.uploads.same_file(new.id, stored.sha256)
+                    first = await unit.uploads.same_file(new.id, stored.sha256)
                     if first is not None:
                         raise SameFileAgain(import_id=first)
-                if not await work.uploads.queue(new.id, arriving.header(), stored):
+                if not await unit.uploads.queue(new.id, arriving.header(), stored):
                     raise UploadIncomplete
-                await work.commit()
+                return Answer(import_id=new.id)
+
+            answer = await self.effect.once(caller, _with_file(request.once, stored.sha256), queue)
         except BaseException:
-            # What can't be forgotten now is the sweeper's; the caller is told what went wrong first.
-            with suppress(Unavailable):
-                await forget_upload(self.begin, self.store, new.id)
+            await self._forget(new.id)
             raise
+        if answer.import_id != new.id:  # a twin under the same key was first
+            await self._forget(new.id)
         self.queued()
+        return await self._found(answer)
+
+    async def _again(self, caller: Caller, once: Once, arriving: "_Arriving") -> Import:
+        """Reads a file that may be here already, and stores nothing. IdempotencyKeyReused when it is another one."""
+        async for _ in arriving.chunks():
+            pass
+        answer = await self.effect.earlier(caller, _with_file(once, arriving.stored("").sha256))
+        if answer is None:  # the key's time was over meanwhile: the next try is the first one again
+            raise Unavailable
+        return await self._found(answer)
+
+    async def _found(self, answer: Answer) -> Import:
         async with self.read() as data:
-            found = await data.imports.get(new.id)
+            found = await data.imports.get(answer.import_id) if answer.import_id else None
         if found is None:
             raise ImportNotFound
         return found
+
+    async def _forget(self, import_id: UUID) -> None:
+        """What can't be forgotten now is the sweeper's; the caller is told what went wrong first."""
+        with suppress(Unavailable):
+            await forget_upload(self.begin, self.store, import_id)
 
     async def _defaults(self, options: UploadOptions) -> Defaults:
         name = options.default_assignee
@@ -113,6 +139,10 @@ class UploadImport:
         if name not in found and name:
             raise UnknownAssignee(field="default_assignee")
         return Defaults(options.default_status, found.get(name), options.default_labels)
+
+
+def _with_file(once: Once | None, sha256: bytes) -> Once | None:
+    return once and Once(once.key, hashlib.sha256(once.digest + sha256).digest())
 
 
 async def forget_upload(begin: Callable[[], UnitOfWork], store: ObjectStore, import_id: UUID) -> bool:

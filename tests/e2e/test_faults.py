@@ -1,6 +1,8 @@
 """Processes die at the worst moment, and every row still counts exactly once."""
 
 import http.client
+import os
+import signal
 from urllib.parse import urlsplit
 
 from tests.stacks import until
@@ -34,6 +36,16 @@ def test_a_worker_killed_in_mid_file_costs_no_row_and_doubles_none(stack, person
     assert events == [(ROWS, ROWS)]
     (fence,) = stack.sql("SELECT fence FROM tasks.imports WHERE id = %s", queued["id"])[0]
     assert fence >= 2, "nobody had to take the import over"
+
+
+def test_an_import_goes_on_while_nobody_can_be_asked_about_its_owner(stack, person):
+    queued = person.upload("title\n" + "".join(f"Task {number}\n" for number in range(ROWS)))
+    auth = stack.endpoints["processes"]["auth_service"]
+    os.killpg(auth, signal.SIGSTOP)  # worse than dead: it takes calls and answers none
+    try:
+        assert person.finished(queued["id"])["rows_created"] == ROWS
+    finally:
+        os.killpg(auth, signal.SIGCONT)
 
 
 def test_a_service_killed_in_mid_undo_deletes_every_task_once(stack, person):

@@ -48,6 +48,27 @@ def test_a_list_is_synchronised_by_its_external_ids(stack, person):
     assert wrong.status_code == 400
 
 
+def test_an_upload_with_a_key_is_safe_to_repeat(stack, person):
+    def again(data: str, key: str, **options: str):
+        files, headers = {"file": ("tasks.csv", data, "text/csv")}, {"idempotency-key": key}
+        return person.http.post("/api/v1/imports", files=files, headers=headers, params=options)
+
+    first = again("title\nBuy milk\n", "k")
+    person.finished(first.json()["id"])
+    second = again("title\nBuy milk\n", "k")
+    assert (second.status_code, second.json()["id"]) == (202, first.json()["id"])
+    assert second.json()["rows_created"] == 1
+    for other in (again("title\nBuy bread\n", "k"), again("title\nBuy milk\n", "k", max_errors="1")):
+        assert (other.status_code, other.json()["error"]["details"][0]["reason"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    assert again("title\nBuy milk\n", "k k").json()["error"]["details"][0]["field"] == "idempotency_key"
+    for verb, key in (("undo", "u"), ("undo", "u")):
+        answer = person.http.post(
+            f"/api/v1/imports/{first.json()['id']}:{verb}", json={}, headers={"idempotency-key": key}
+        )
+        assert answer.status_code == 200
+    assert person.http.post("/api/v1/tasks", json={"title": "x"}, headers={"idempotency-key": "u"}).status_code == 409
+
+
 def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
     data = ROWS.replace("€", "Euro").replace("😀", "!").encode("windows-1252")
     tried = person.finished(person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"])

@@ -104,6 +104,18 @@ async def test_a_multipart_body_that_holds_something_else_than_one_file_is_no_up
     assert not any(message.WhichOneof("message") == "finish" for message in taken)
 
 
+async def test_an_idempotency_key_is_taken_from_the_header_and_from_nowhere_else(rest, services, taken):
+    answer = await rest.post("/api/v1/imports", content=CSV, headers={**TEXT, "idempotency-key": "k-1"})
+    assert answer.status_code == 202
+    assert taken[0].options.idempotency_key == "k-1"
+    answer = await rest.post("/api/v1/imports?idempotency_key=k-1", content=CSV, headers=TEXT)
+    assert details(answer) == [("UNKNOWN_PARAMETER", "idempotency_key")]
+    headers = [*TEXT.items(), ("idempotency-key", "a"), ("idempotency-key", "b")]
+    answer = await rest.post("/api/v1/imports", content=CSV, headers=headers)
+    assert answer.status_code == 400
+    assert not services.got(answer)
+
+
 async def test_an_unknown_option_is_refused_before_a_byte_is_read(rest, services):
     answer = await rest.post("/api/v1/imports?mode=fast", content=CSV, headers=TEXT)
     assert details(answer) == [("UNKNOWN_PARAMETER", "mode")]

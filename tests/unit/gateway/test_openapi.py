@@ -171,6 +171,7 @@ def test_an_upload_takes_a_file_in_two_ways_and_options_as_parameters(api):
         ("default_labels", "query"),
         ("on_duplicate", "query"),
         ("Content-Encoding", "header"),
+        ("Idempotency-Key", "header"),
     ]
 
 

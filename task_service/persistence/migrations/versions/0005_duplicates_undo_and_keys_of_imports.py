@@ -1,4 +1,5 @@
-"""Defaults of an import's new tasks, rows whose external_id a task has already, and undoing imports.
+"""Defaults of an import's new tasks, rows whose external_id a task has already, undoing imports,
+and calls about imports that are safe to repeat.
 
 Revision ID: 0005
 """
@@ -73,3 +74,4 @@ def upgrade() -> None:
     op.execute("GRANT SELECT, INSERT, UPDATE ON tasks.import_undos TO tasks_app")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_updates TO tasks_app")
     op.execute("GRANT SELECT, INSERT ON tasks.import_kept TO tasks_app")
+    op.execute("ALTER TABLE tasks.answers ADD COLUMN import_id uuid")

@@ -106,6 +106,7 @@ class UploadOptions(_message.Message):
     DEFAULT_ASSIGNEE_FIELD_NUMBER: _builtins.int
     DEFAULT_LABELS_FIELD_NUMBER: _builtins.int
     ON_DUPLICATE_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """What to call the file, at most 255 characters."""
     owner_id: _builtins.str
@@ -138,6 +139,11 @@ class UploadOptions(_message.Message):
     """What becomes of a row whose external_id a live task of the owner has already, one that an earlier row made too.
     Fail where it is unset.
     """
+    idempotency_key: _builtins.str
+    """Makes the upload safe to repeat: for 24 hours the same key with the same file and options is answered with the same
+    import, as it is then, and imports nothing more. 1 to 128 visible ASCII characters. Over REST: the Idempotency-Key
+    header.
+    """
     def __init__(
         self,
         *,
@@ -153,10 +159,11 @@ class UploadOptions(_message.Message):
         default_assignee: _builtins.str = ...,
         default_labels: _builtins.str = ...,
         on_duplicate: Global___UploadOptions.OnDuplicate.ValueType = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -390,16 +397,20 @@ class CancelImportRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The import's id."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat, see UploadOptions. Over REST: the Idempotency-Key header."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -412,16 +423,20 @@ class UndoImportRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The import's id."""
+    idempotency_key: _builtins.str
+    """Makes the call safe to repeat, see UploadOptions. Over REST: the Idempotency-Key header."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -96,7 +96,8 @@ class ImportServiceServicer:
     def UploadImport(self, request_iterator, context):
         """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
         was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
-        column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+        column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS when the
+        idempotency key came with another file or other options; ALREADY_EXISTS, naming
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
         import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
         over the limit.

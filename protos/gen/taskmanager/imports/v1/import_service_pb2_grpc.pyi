@@ -38,7 +38,8 @@ class ImportServiceStub:
     UploadImport: _grpc.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_pb2.Import]
     """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
     was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
-    column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+    column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS when the
+    idempotency key came with another file or other options; ALREADY_EXISTS, naming
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
     import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
     over the limit.
@@ -88,7 +89,8 @@ class ImportServiceAsyncStub(ImportServiceStub):
     UploadImport: _aio.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
     was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
-    column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+    column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS when the
+    idempotency key came with another file or other options; ALREADY_EXISTS, naming
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
     import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
     over the limit.
@@ -141,7 +143,8 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_import_pb2.Import, _abc.Awaitable[_import_pb2.Import]]:
         """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
         was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
-        column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS, naming
+        column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS when the
+        idempotency key came with another file or other options; ALREADY_EXISTS, naming
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
         import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
         over the limit.

@@ -1,0 +1,133 @@
+"""Uploads, cancels and undos that are safe to repeat."""
+
+import asyncio
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+
+from tests.integration.task_service.calls import create
+from tests.integration.task_service.import_calls import END, FILE, batch, get, messages, refused, upload
+
+REUSED = (grpc.StatusCode.ALREADY_EXISTS, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def once(system, person, data: bytes = FILE, *, key: str = "k", **options) -> import_pb2.Import:
+    return await upload(system, person, data, allow_same_file=False, idempotency_key=key, **options)
+
+
+async def cancel(system, person, import_id: str, key: str) -> import_pb2.Import:
+    request = import_service_pb2.CancelImportRequest(id=import_id, idempotency_key=key)
+    return await system.imports.CancelImport(request, metadata=person.metadata)
+
+
+async def undo(system, person, import_id: str, key: str) -> import_pb2.Import:
+    request = import_service_pb2.UndoImportRequest(id=import_id, idempotency_key=key)
+    return await system.imports.UndoImport(request, metadata=person.metadata)
+
+
+def stored(system) -> int:
+    return len(list(system.uploads.rglob("*.csv*")))
+
+
+async def test_the_same_upload_again_is_answered_with_the_import_as_it_is_by_then(system, worker, databases):
+    sonu = await system.person("sonu")
+    first = await once(system, sonu)
+    assert await once(system, sonu) == first
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=5), END)
+    again = await once(system, sonu)
+    assert again == await get(system, sonu, first.id)
+    assert again.state == import_pb2.Import.STATE_SUCCEEDED
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
+    assert stored(system) == 1
+
+
+async def test_twenty_twins_at_once_make_one_import_and_store_nothing_more(system, databases):
+    sonu = await system.person("sonu")
+    answers = await asyncio.gather(*(once(system, sonu) for _ in range(20)))
+    assert len({answer.id for answer in answers}) == 1
+    assert await databases.execute("SELECT count(*), min(state) FROM tasks.imports") == [(1, "queued")]
+    assert stored(system) == 1
+
+
+@pytest.mark.parametrize("options", [{"data": FILE + b"More;;\n"}, {"max_errors": 1}, {"file_name": "other.csv"}])
+async def test_another_file_or_other_options_under_the_key_are_refused_and_nothing_is_kept(system, databases, options):
+    sonu = await system.person("sonu")
+    await once(system, sonu)
+    assert (await refused(once(system, sonu, **options)))[:2] == REUSED
+    answers = await asyncio.gather(
+        *(once(system, sonu, FILE + bytes([65 + number % 2]) + b";;\n", key="new") for number in range(10)),
+        return_exceptions=True,
+    )
+    assert len({answer.id for answer in answers if isinstance(answer, import_pb2.Import)}) == 1
+    assert sum(isinstance(answer, import_pb2.Import) for answer in answers) == 5
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(2,)]
+    assert stored(system) == 2
+
+
+async def test_the_key_of_a_task_is_none_for_an_import_and_each_caller_has_their_own(system):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    await create(system, sonu, title="x", key="k")
+    assert (await refused(once(system, sonu)))[:2] == REUSED
+    first = await once(system, mina)
+    assert (await refused(create(system, mina, title="x", key="k")))[:2] == REUSED
+    assert (await once(system, sonu, key="l")).id != first.id
+
+
+async def test_the_same_file_under_another_key_is_still_the_same_file(system):
+    sonu = await system.person("sonu")
+    await once(system, sonu)
+    assert (await refused(once(system, sonu, key="other")))[1] == "SAME_FILE_AGAIN"
+
+
+async def test_what_failed_leaves_no_key(system, databases):
+    sonu = await system.person("sonu")
+    assert (await refused(once(system, sonu, b"name\nx\n")))[1] == "MISSING_TITLE_COLUMN"
+    unfinished = messages(FILE, finish=False, idempotency_key="k")
+    assert (await refused(system.imports.UploadImport(unfinished, metadata=sonu.metadata)))[1] == "UPLOAD_INCOMPLETE"
+    await databases.execute("REVOKE UPDATE ON tasks.imports FROM tasks_app")
+    assert (await refused(once(system, sonu)))[0] is grpc.StatusCode.INTERNAL
+    await databases.execute("GRANT UPDATE ON tasks.imports TO tasks_app")
+    assert await databases.execute("SELECT count(*) FROM tasks.answers") == [(0,)]
+    assert (await once(system, sonu)).state == import_pb2.Import.STATE_QUEUED
+
+
+async def test_an_upload_that_broke_off_is_no_repeat_even_under_a_key_that_was_used(system):
+    sonu = await system.person("sonu")
+    await once(system, sonu)
+    unfinished = messages(FILE, finish=False, idempotency_key="k")
+    assert (await refused(system.imports.UploadImport(unfinished, metadata=sonu.metadata)))[1] == "UPLOAD_INCOMPLETE"
+
+
+async def test_after_a_day_the_key_is_new(system, databases):
+    sonu = await system.person("sonu")
+    first = await once(system, sonu)
+    await databases.execute("UPDATE tasks.answers SET created_at = now() - interval '25 hours'")
+    other = await once(system, sonu, FILE + b"More;;\n")
+    assert other.id != first.id
+    assert await once(system, sonu, FILE + b"More;;\n") == other
+
+
+async def test_a_key_that_is_none_is_refused_before_a_byte_is_stored(system, databases):
+    sonu = await system.person("sonu")
+    assert (await refused(once(system, sonu, key="a b")))[:2] == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "INVALID_IDEMPOTENCY_KEY",
+    )
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+
+
+async def test_cancels_and_undos_are_answered_as_the_first_time_and_their_keys_mean_one_import(system, databases):
+    sonu = await system.person("sonu")
+    first, second = await once(system, sonu, key=""), await once(system, sonu, FILE + b"More;;\n", key="")
+    answers = await asyncio.gather(*(cancel(system, sonu, first.id, "c") for _ in range(10)))
+    assert {answer.state for answer in answers} == {import_pb2.Import.STATE_CANCELLED}
+    assert (await refused(cancel(system, sonu, second.id, "c")))[:2] == REUSED
+    assert (await get(system, sonu, second.id)).state == import_pb2.Import.STATE_QUEUED
+    undone = await asyncio.gather(*(undo(system, sonu, first.id, "u") for _ in range(10)))
+    assert {answer.id for answer in undone} == {first.id}
+    assert (await refused(undo(system, sonu, first.id, "c")))[:2] == REUSED
+    assert (await refused(undo(system, sonu, second.id, "v")))[1] == "IMPORT_NOT_ENDED"
+    assert await databases.execute("SELECT key FROM tasks.answers ORDER BY key") == [("c",), ("u",)]
+    assert await databases.execute("SELECT count(*) FROM tasks.import_undos") == [(1,)]

@@ -1,0 +1,59 @@
+"""Imports of those whose accounts end."""
+
+import asyncio
+
+import grpc
+import pytest
+from taskmanager.auth.v1 import user_service_pb2, user_service_pb2_grpc
+from taskmanager.imports.v1 import import_pb2
+
+from tests.integration.task_service.import_calls import batch, get, refused, upload
+
+FAILED = import_pb2.Import.STATE_FAILED
+
+
+async def end_account(system, admin, person, how: str) -> None:
+    """Disables or deletes an account, through auth_service's front door."""
+    async with grpc.aio.insecure_channel(system.auth_target) as channel:
+        users = user_service_pb2_grpc.UserServiceStub(channel)
+        if how == "deleted":
+            await users.DeleteCurrentUser(user_service_pb2.DeleteCurrentUserRequest(), metadata=person.metadata)
+        else:
+            request = user_service_pb2.UpdateUserRequest(id=person.id, disabled=True)
+            await users.UpdateUser(request, metadata=admin.metadata)
+
+
+@pytest.mark.parametrize("how", ["disabled", "deleted"])
+async def test_an_import_ends_as_failed_soon_after_its_owners_account_and_what_was_made_stays(
+    system, worker, databases, how
+):
+    sonu, admin = await system.person("sonu"), await system.admin()
+    queued = await upload(system, sonu, b"title\n" + b"x" * 100_000)
+    lease = await worker.claim()
+    said = batch(lease.checkpoint, ["before"], size=1)
+    _, answer = await worker.stream(lease, said)
+    assert not answer.finished
+    await end_account(system, admin, sonu, how)
+    async with asyncio.timeout(60):
+        while not answer.finished:  # an owner is remembered for a few seconds
+            said = batch(answer.checkpoint, ["meanwhile"], size=1)
+            *_, answer = await worker.stream(lease, said)
+    assert answer.checkpoint == said.batch.begin
+    found = await get(system, admin, queued.id)
+    assert (found.state, found.failure.code) == (FAILED, "OWNER_DISABLED")
+    assert found.failure.message == "The owner's account was disabled or deleted."
+    assert found.rows_created == said.batch.begin.records
+    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(found.rows_created,)]
+    assert (await refused(worker.stream(lease, said)))[1] == "LEASE_LOST"
+
+
+async def test_an_import_whose_owner_is_disabled_is_not_handed_out_and_the_next_one_is(system, worker):
+    sonu, mina, admin = await system.person("sonu"), await system.person("mina"), await system.admin()
+    orphans = [await upload(system, sonu) for _ in range(2)]
+    waiting = await upload(system, mina)
+    await end_account(system, admin, sonu, "disabled")
+    assert (await worker.claim()).import_id == waiting.id
+    assert await worker.claim() is None
+    for orphan in orphans:
+        found = await get(system, admin, orphan.id)
+        assert (found.state, found.failure.code, found.rows_read) == (FAILED, "OWNER_DISABLED", 0)

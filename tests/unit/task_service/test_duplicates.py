@@ -1,0 +1,58 @@
+"""Each row of a file has one fate, and the tasks end up as the rows say."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from task_service.domain.duplicates import KeyedRow, OnDuplicate, settle
+from task_service.domain.task import Task, TaskDraft, Values, new_task
+
+NOW = datetime(2026, 3, 31, tzinfo=UTC)
+ROWS = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("xyz")), max_size=12)
+
+
+def values_of(key: str, title: str) -> Values:
+    return TaskDraft(title=title, external_id=key).checked()
+
+
+def tasks_of(titles: Mapping[str, str]) -> dict[str, Task]:
+    return {
+        key: new_task(values_of(key, title), task_id=UUID(int=ord(key)), owner_id=UUID(int=1))
+        for key, title in titles.items()
+    }
+
+
+def rows_of(said: list[tuple[str, str]]) -> list[KeyedRow]:
+    return [KeyedRow(place, place, values_of(key, title), {"title": title}) for place, (key, title) in enumerate(said)]
+
+
+@given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")), st.sampled_from(OnDuplicate))
+def test_every_row_is_settled_once_and_the_first_of_a_new_id_makes_a_task(said, there, rule):
+    settled = settle(rule, rows_of(said), tasks_of(there), NOW)
+    made, changes, *others = settled
+    assert len(made) + len(changes) + sum(map(len, others)) == len(said)
+    assert sorted(row.values.external_id for row in made) == sorted({key for key, _ in said} - set(there))
+    fates = {
+        OnDuplicate.FAIL: [settled.refused],
+        OnDuplicate.SKIP: [settled.skipped],
+        OnDuplicate.UPDATE: [settled.unchanged, settled.later],
+    }
+    assert sum(map(len, others)) == sum(map(len, fates[rule]))
+
+
+@given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")))
+def test_the_last_word_about_a_task_counts_and_each_change_changes_something(said, there):
+    first = settle(OnDuplicate.UPDATE, rows_of(said), tasks_of(there), NOW)
+    made = {row.values.external_id: row.values.title for row in first.made}
+    later = settle(OnDuplicate.UPDATE, first.later, tasks_of(made), NOW)
+    assert (later.made, later.later) == ([], [])
+    titles = {**there, **made}
+    for results in (first.results, later.results):
+        titles |= {key: task.title for key, task in results.items()}
+    assert titles == {**there, **dict(said)}
+    for change in (*first.changes, *later.changes):
+        assert change.after.revision == change.before.revision + 1
+        assert change.after.title != change.before.title
