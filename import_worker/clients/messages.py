@@ -53,7 +53,8 @@ def batch_to_proto(batch: Batch) -> pb.IngestRowsRequest:
             lines=batch.lines,
             cells=batch.cells,
             defects=[
-                pb.RowDefect(row=defect.row, kind=_KINDS[defect.kind], cell=defect.cell) for defect in batch.defects
+                pb.RowDefect(row=defect.row, kind=_KINDS[defect.kind], cell=defect.cell, surplus=defect.surplus)
+                for defect in batch.defects
             ],
         )
     )

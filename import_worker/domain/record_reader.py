@@ -15,10 +15,13 @@ from import_worker.domain.physical_lines import PhysicalLines
 # counted already), the number of its line and one defect; for undecodable bytes U+FFFD, which is three bytes long;
 # once for all the two checkpoints.
 _CELL_OVERHEAD = 3
-_RECORD_OVERHEAD = 20
+_RECORD_OVERHEAD = 24
 _DEFECT_OVERHEAD = 15
 _REPLACEMENT_GROWTH = 2
 _BATCH_OVERHEAD = 80
+
+LONGEST_SURPLUS = 1000
+"""Characters of cells that are too many which are handed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class RecordReader:
         limits: RecordLimits,
     ) -> None:
         self._columns = dialect.columns
+        self._delimiter = dialect.delimiter
         self._batches = batches
         self._limits = limits
         self._source = PhysicalLines(
@@ -155,7 +159,8 @@ class RecordReader:
     def _level(self, row: list[str], place: int, defects: list[Defect]) -> None:
         """Give the row as many cells as the header line has."""
         if len(row) > self._columns:
-            defects.append(Defect(row=place, kind=DefectKind.TOO_MANY_CELLS, cell=len(row)))
+            surplus = self._delimiter.join(row[self._columns :])[:LONGEST_SURPLUS]
+            defects.append(Defect(row=place, kind=DefectKind.TOO_MANY_CELLS, cell=len(row), surplus=surplus))
             del row[self._columns :]
         else:
             row.extend([""] * (self._columns - len(row)))

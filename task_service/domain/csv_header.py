@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from task_service.domain.import_errors import (
+    AnotherFormat,
     CompressedFile,
     DuplicateColumn,
     EmptyFile,
@@ -67,6 +68,16 @@ class Header:
 
 _GZIP = b"\x1f\x8b"
 
+# What people upload by mistake, by its first bytes.
+_KINDS = {
+    b"PK\x03\x04": "an Excel workbook or another ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+}
+
 
 class HeaderScan:
     """Looks for the header line in the first bytes of a file as they arrive."""
@@ -78,12 +89,18 @@ class HeaderScan:
         self.header: Header | None = None
 
     def feed(self, chunk: bytes) -> None:
-        """Takes the next bytes; `header` is set once the line is whole. Raises CompressedFile, and as read_header."""
+        """Takes the next bytes; `header` is set once the line is whole.
+
+        Raises CompressedFile and AnotherFormat, and what read_header does.
+        """
         if self.header is not None:
             return
         self._seen += chunk[: 2 * self._limits.line_bytes + 8]
         if self._seen.startswith(_GZIP):
             raise CompressedFile
+        for beginning, kind in _KINDS.items():
+            if self._seen.startswith(beginning):
+                raise AnotherFormat(kind=kind)
         mark, encoding = _encoding(self._seen, self._options.encoding)
         body = self._seen[mark:]
         wide = encoding.startswith("utf-16")

@@ -98,7 +98,7 @@ def updated(before: Task, after: Task, *, by: Actor, event_id: UUID) -> TaskEven
 
 def deleted(task: Task, *, by: Actor, event_id: UUID) -> TaskEvent:
     """A soft delete; `task` is as it is then."""
-    changes = [Change("deleted_at", "", task.updated_at.isoformat())]
+    changes = [Change("deleted_at", "", _text(task.updated_at))]
     return _event(task, Action.DELETED, by, event_id, task.updated_at, changes)
 
 
@@ -137,7 +137,7 @@ def _text(value: object) -> str:
             return ""
         case tuple():
             return ",".join(value)
-        case date():  # a datetime too
-            return value.isoformat()
+        case date():  # a datetime too, as REST writes it
+            return value.isoformat().replace("+00:00", "Z")
         case _:
             return str(value)

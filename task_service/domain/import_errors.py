@@ -13,7 +13,7 @@ class TooManyCells(InvalidTask):
 
 
 class UndecodableBytes(InvalidTask):
-    """A cell holds bytes that can't be read in the file's encoding, {encoding}."""
+    """A cell holds bytes that are nothing in {encoding}: the option encoding says how a file is to be read."""
 
 
 class CellTooLong(InvalidTask):
@@ -34,12 +34,16 @@ class CompressedFile(InvalidUpload):
     """The file is compressed: send it as a raw body with Content-Encoding: gzip, or unpack it before."""
 
 
+class AnotherFormat(InvalidUpload):
+    """The file is {kind}, not CSV: save it as CSV."""
+
+
 class NotCsv(InvalidUpload):
     """The file is not CSV: its first line holds the control character {character}."""
 
 
 class HeaderNotUtf8(InvalidUpload):
-    """The header line is not UTF-8: byte {position} of the file can't be read. Name the encoding it has."""
+    """The header line is not UTF-8: byte {position} of the file can't be read. The option encoding names another."""
 
 
 class HeaderUnreadable(InvalidUpload):
@@ -127,7 +131,7 @@ class FileNameTooLong(InvalidUpload):
 
 
 class SameFileAgain(DomainError):
-    """The same file is import {import_id} already: say allow_same_file to import it once more."""
+    """The same file is import {import_id} already: the option allow_same_file imports it once more."""
 
     field = "file"
 

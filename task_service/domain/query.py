@@ -144,7 +144,7 @@ def _words(text: str, wrong: list[Invalid]) -> tuple[str, ...]:
         wrong.append(QueryTooLong(limit=LONGEST_QUERY, length=len(text)))
         return ()
     words = tuple(text.split())
-    rules.no_control_characters("".join(words), "q", "", wrong)
+    rules.no_forbidden_characters("".join(words), "q", "", wrong)
     return words
 
 

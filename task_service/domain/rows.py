@@ -14,7 +14,7 @@ from task_service.domain.failed_rows import FailedRow, RowError
 from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.domain.task import TaskDraft, Values
-from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, Priority, Status, read_date
+from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, LOST, Priority, Status, read_date
 
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
@@ -30,6 +30,8 @@ class Defect(NamedTuple):
     """TOO_MANY_CELLS, UNDECODABLE or CELL_TOO_LONG."""
     cell: int
     """How many cells there are, or which one can't be decoded or was cut, from 0."""
+    surplus: str = ""
+    """The cells that are too many, as one."""
 
 
 class Batch(NamedTuple):
@@ -76,7 +78,7 @@ def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) ->
         try:
             if number in batch.defects:
                 refuse([columns.error_of(number, defect, context.encoding) for defect in batch.defects[number]])
-            values = _draft(cells, rarer, defaults, assignees).checked()
+            values = _judged(cells, rarer, defaults, assignees)
         except Invalid as error:
             failed.append(columns.failed(batch, number, error))
             continue
@@ -113,9 +115,11 @@ def _plainly_right(
         and title[0] != "'"
         and len(title) <= LONGEST_TITLE
         and title.isprintable()
+        and LOST not in title
         and description[:1] != "'"
         and len(description) <= LONGEST_DESCRIPTION
         and description.isprintable()
+        and LOST not in description
         and (not due_date or due_date in dates or _is_known_then(due_date, dates))
         and (known_status := statuses.get(status))
         and (known_priority := _PRIORITIES.get(priority))
@@ -138,15 +142,14 @@ Cells = tuple[str, str, str, str, str]
 Rarer = tuple[str, str, str]
 
 
-def _draft(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[str, UUID]) -> TaskDraft:
-    """What a row says, for the rules to judge. UnknownAssignee for the name of nobody."""
+def _judged(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
+    """The values of a row, or all that is wrong with it."""
     title, description, status, priority, due_date = cells
     labels, external_id, assignee = rarer
     name = plain(assignee).strip()
-    if name and name not in assignees:
-        raise UnknownAssignee(field="assignee")
-    assignee_id = assignees[name] if name else defaults.assignee_id
-    return TaskDraft(
+    assignee_id = assignees.get(name) if name else defaults.assignee_id
+    nobody = [UnknownAssignee(field="assignee")] if name and assignee_id is None else []
+    draft = TaskDraft(
         plain(title),
         plain(description),
         status.strip() or defaults.status,
@@ -156,6 +159,13 @@ def _draft(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[st
         str(assignee_id or ""),
         split_labels(plain(labels)) or tuple(defaults.labels),
     )
+    try:
+        values = draft.checked()
+    except Invalid as error:
+        refuse([*error.violations, *nobody])
+        raise
+    refuse(nobody)
+    return values
 
 
 def _said(values: Values, cells: Cells, rarer: Rarer, context: IngestContext) -> dict[str, Any]:
@@ -198,9 +208,10 @@ class _Columns:
 
     def failed(self, batch: Batch, number: int, error: Invalid) -> FailedRow:
         record, line = batch.begin.records + number + 1, batch.lines[number]
-        row = self._cells[number * self._width : (number + 1) * self._width]
-        # Postgres can't hold NUL, and this is only shown.
-        cells = tuple(cell.replace("\0", "\N{SYMBOL FOR NULL}") for cell in row)
+        row = list(self._cells[number * self._width : (number + 1) * self._width])
+        row += [defect.surplus for defect in batch.defects.get(number, ()) if defect.surplus]
+        # Postgres can't hold NUL. What stands for it is refused as well, should the row come back as it is.
+        cells = tuple(cell.replace("\0", LOST) for cell in row)
         errors = (
             RowError(record, line, wrong.field, self._value(cells, wrong.field), wrong.reason, wrong.message)
             for wrong in error.violations

@@ -29,6 +29,9 @@ LONGEST_EXTERNAL_ID = 200
 LONGEST_LABEL = 64
 MOST_LABELS = 50
 
+LOST = "\N{REPLACEMENT CHARACTER}"
+"""Stands where bytes could not be read: whoever sends it has lost what was there before."""
+
 
 class Status(StrEnum):
     """How far the work has come."""
@@ -59,26 +62,31 @@ def title(text: str, wrong: list[Invalid]) -> str:
         wrong.append(BlankTitle())
     elif len(kept) > LONGEST_TITLE:
         wrong.append(TooLong(field="title", limit=LONGEST_TITLE, length=len(kept)))
-    elif not kept.isprintable():
-        # Only now the slow look: nearly every title is printable.
+    elif not is_plain(kept):
+        # Only now the slow look: nearly every title is plain.
         if "\n" in kept or "\r" in kept:
             wrong.append(LineBreakInTitle())
-        no_control_characters(kept, "title", "\n\r", wrong)
+        no_forbidden_characters(kept, "title", "\n\r", wrong)
     return kept
 
 
 def description(text: str, wrong: list[Invalid]) -> str:
     if len(text) > LONGEST_DESCRIPTION:
         wrong.append(TooLong(field="description", limit=LONGEST_DESCRIPTION, length=len(text)))
-    elif not text.isprintable():
-        no_control_characters(text, "description", "\n\r\t", wrong)
+    elif not is_plain(text):
+        no_forbidden_characters(text, "description", "\n\r\t", wrong)
     return text
 
 
-def no_control_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:
-    """Refuses what Postgres can't hold (NUL) and what would garble a terminal or a spreadsheet (C0 and DEL)."""
+def is_plain(text: str) -> bool:
+    """Whether there is nothing in the text that could be refused; False asks for `no_forbidden_characters`."""
+    return text.isprintable() and LOST not in text
+
+
+def no_forbidden_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:
+    """Refuses what Postgres can't hold (NUL), what would garble a terminal or a spreadsheet (C0, DEL), what is LOST."""
     for character in text:
-        if (character < " " or character == "\x7f") and character not in allowed:
+        if (character < " " or character in {"\x7f", LOST}) and character not in allowed:
             wrong.append(ForbiddenCharacter(field=field, character=f"U+{ord(character):04X}"))
             return
 
@@ -133,8 +141,8 @@ def external_id(text: str, wrong: list[Invalid]) -> str:
     kept = text.strip()
     if len(kept) > LONGEST_EXTERNAL_ID:
         wrong.append(TooLong(field="external_id", limit=LONGEST_EXTERNAL_ID, length=len(kept)))
-    elif not kept.isprintable():
-        no_control_characters(kept, "external_id", "", wrong)
+    elif not is_plain(kept):
+        no_forbidden_characters(kept, "external_id", "", wrong)
     return kept
 
 
@@ -151,9 +159,9 @@ def labels(words: Iterable[str], wrong: list[Invalid], *, field: str = "labels")
             wrong.append(LabelTooLong(field=field, limit=LONGEST_LABEL, length=len(label)))
         elif "," in label:
             wrong.append(CommaInLabel(field=field))
-        elif not label.isprintable():
+        elif not is_plain(label):
             seen = len(wrong)
-            no_control_characters(label, field, "", wrong)
+            no_forbidden_characters(label, field, "", wrong)
             if len(wrong) == seen:
                 continue
         else:

@@ -139,5 +139,5 @@ def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, columns: int) ->
     defects: defaultdict[int, list[Defect]] = defaultdict(list)
     for defect in batch.defects:
         kind = import_ingest_service_pb2.RowDefect.Kind.Name(defect.kind).removeprefix("KIND_")
-        defects[defect.row].append(Defect(kind, defect.cell))
+        defects[defect.row].append(Defect(kind, defect.cell, defect.surplus))
     return Batch(begin, end, lines, cells, defects)

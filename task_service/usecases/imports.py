@@ -97,7 +97,11 @@ class DownloadImportErrors:
                 rows = await data.imports.failed_rows(import_id, after, self.page_rows)
             if not rows:
                 return
-            yield csv_text([*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}"] for row in rows)
+            # Cells that were too many stand behind everything: the row stays one with too many until it is mended.
+            yield csv_text(
+                [*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}", *row.cells[len(names) :]]
+                for row in rows
+            )
             after = rows[-1].record
 
 

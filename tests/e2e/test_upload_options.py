@@ -21,6 +21,23 @@ def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_co
     assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
 
 
+def test_rows_that_could_not_be_kept_as_they_were_stay_wrong_until_they_are_mended(stack, person):
+    """The file of wrong rows, uploaded as it is: nothing damaged becomes a task."""
+    file = b"title,description\nCall,mum, now\nK\xe4se,\na\0b,\n"
+    first = person.finished(person.upload(file)["id"])
+    wrong = person.http.get(f"/api/v1/imports/{first['id']}/errors.csv").text
+    assert wrong.splitlines()[1].endswith(", now")
+    second = person.finished(person.upload(wrong)["id"])
+    assert (second["rows_created"], second["rows_failed"]) == (0, 3)
+    again = person.http.get(f"/api/v1/imports/{second['id']}/errors.csv").text
+    assert [line.split(",")[0] for line in again.splitlines()] == [line.split(",")[0] for line in wrong.splitlines()]
+    assert again.splitlines()[1].endswith(", now")
+    header, *rows = wrong.replace("K\ufffdse", "K\u00e4se").replace("a\ufffdb", "ab").splitlines()
+    mended = "\n".join([header, '"Call","mum, now",', *rows[1:], ""])
+    third = person.finished(person.upload(mended)["id"])
+    assert (third["rows_created"], third["rows_failed"]) == (3, 0)
+
+
 def test_tasks_get_the_defaults_that_the_upload_names(stack, person):
     me = person.http.get("/api/v1/me").json()["username"]
     person.finished(person.upload("title\nBuy milk\n", default_assignee=me, default_labels="home,shop")["id"])

@@ -87,7 +87,7 @@ async def test_wrong_rows_come_back_as_a_file_that_can_be_mended_and_uploaded_ag
             "doing",
             "line 3: A task needs a title. A status is pending, in_progress, completed or cancelled.",
         ],
-        ["'=3+1", "''-4", "a,b␀", "pending", "line 4: The description can't hold the character U+0000."],
+        ["'=3+1", "''-4", "a,b�", "pending", "line 4: The description can't hold the character U+0000."],
     ]
     again = await upload(system, sonu, text.encode())
     assert list(again.warnings) == ["The column 'Titel' is not used."]

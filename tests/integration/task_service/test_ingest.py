@@ -76,7 +76,7 @@ async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_import
             break
     assert errors == [
         (3, 2, "title", "BLANK_TITLE", ""),
-        (3, 2, "description", "FORBIDDEN_CHARACTER", "a␀b"),
+        (3, 2, "description", "FORBIDDEN_CHARACTER", "a�b"),
         (3, 2, "status", "UNKNOWN_STATUS", "doing"),
         (4, 3, "", "TOO_MANY_CELLS", ""),
         (5, 4, "title", "UNDECODABLE_BYTES", "B�d"),

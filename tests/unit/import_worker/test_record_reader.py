@@ -43,7 +43,12 @@ def read_one(data: bytes, **options) -> Batch:
 def test_a_row_with_too_many_cells_is_cut_and_listed_and_the_next_is_read():
     batch = read_one(b"a,b,c,d\ne,f\n")
     assert batch.cells == ["a", "b", "e", "f"]
-    assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=4)]
+    assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=4, surplus="c,d")]
+
+
+def test_of_the_cells_that_are_too_many_a_thousand_characters_are_handed_over():
+    (defect,) = read_one(b"a,b" + b",xyz" * 1000 + b"\n").defects
+    assert defect.surplus == ("xyz," * 250)
 
 
 def test_missing_trailing_cells_are_empty():
@@ -63,7 +68,7 @@ def test_bytes_that_are_not_utf_8_spoil_their_own_row_only():
 
 def test_undecodable_bytes_in_a_cell_that_is_cut_off_are_told_as_too_many_cells():
     batch = read_one(b"a,b,\xff\n")
-    assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=3)]
+    assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=3, surplus="\ufffd")]
 
 
 def test_nul_passes_as_data():
@@ -199,7 +204,7 @@ def test_a_cell_over_the_limit_is_cut_and_told_and_spoils_its_own_row_only():
     assert batch.defects == [
         Defect(row=1, kind=DefectKind.CELL_TOO_LONG, cell=0),
         Defect(row=2, kind=DefectKind.CELL_TOO_LONG, cell=1),
-        Defect(row=3, kind=DefectKind.TOO_MANY_CELLS, cell=3),
+        Defect(row=3, kind=DefectKind.TOO_MANY_CELLS, cell=3, surplus="3"),
         Defect(row=3, kind=DefectKind.CELL_TOO_LONG, cell=0),
         Defect(row=3, kind=DefectKind.CELL_TOO_LONG, cell=1),
     ]

@@ -62,12 +62,14 @@ ODD_ROWS = (
     row(title="a\nb"),
     row(title="a\x7fb"),
     row(title="a\0b"),
+    row(title="a\ufffdb"),
     row(description="'=1+1"),
     row(description="'\t"),
     row(description="'@"),
     row(description="y" * 20_001),
     row(description="a\0b"),
     row(description="a\x1bb"),
+    row(description="a\ufffdb"),
     row(due_date="soon"),
     row(due_date="2026-02-29"),
     row(due_date="20260331"),
@@ -173,6 +175,11 @@ def test_an_assignee_that_nobody_is_called_is_refused():
     accepted, failed, _ = take(batch_of(("x", "", "", "", "", "", "", "nobody")), CONTEXT, KNOWN)
     assert not accepted
     assert [(wrong.column, wrong.code) for wrong in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
+
+
+def test_an_assignee_that_nobody_is_called_hides_nothing_else_that_is_wrong():
+    _, failed, _ = take(batch_of(row(status="someday", assignee="nobody")), CONTEXT, KNOWN)
+    assert [wrong.code for wrong in failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]
 
 
 @given(st.lists(VALUES, min_size=1, max_size=3))

@@ -403,22 +403,28 @@ class RowDefect(_message.Message):
     ROW_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     CELL_FIELD_NUMBER: _builtins.int
+    SURPLUS_FIELD_NUMBER: _builtins.int
     row: _builtins.int
     """The record's place in the batch, from 0."""
     kind: Global___RowDefect.Kind.ValueType
     """What is wrong."""
     cell: _builtins.int
     """How many cells there are, or the place of the cell that can't be decoded or is too long, from 0."""
+    surplus: _builtins.str
+    """The cells that are too many, joined by the delimiter, so that the row can be handed back to be mended; at most 1000
+    characters.
+    """
     def __init__(
         self,
         *,
         row: _builtins.int = ...,
         kind: Global___RowDefect.Kind.ValueType = ...,
         cell: _builtins.int = ...,
+        surplus: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "kind", b"kind", "row", b"row"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "kind", b"kind", "row", b"row", "surplus", b"surplus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
