@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from prometheus_client import Counter
 
@@ -18,8 +18,8 @@ from chassis.rpc.access import Access
 from chassis.rpc.around import AroundInterceptor, Context
 
 SHED = Counter("grpc_server_shed", "Calls turned away because there were too many", ["kind"])
-CALL, STREAM = "call", "stream"
-_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+CALL, STREAM, FOREIGN = "call", "stream", "foreign"
+_HEALTH_CHECK = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/Check"
 
 
 class Overloaded(DomainError):
@@ -47,27 +47,23 @@ USUAL = Capacity(calls=500, streams=500)
 class LoadShedInterceptor(AroundInterceptor):
     """Refuses what is too much before anything is done for it.
 
-    Health is exempt, and so is what only our own services may call: there is as much of that as there are services,
-    and an import or a list of revocations that stands still would make matters worse.
+    Health checks are exempt, and so is what only our own services may call: there is as much of that as there are
+    services, and an import or a list of revocations that stands still would make matters worse. Watches of health and
+    reflection, which anybody may open and keep open, take no place of ours and have a limit of their own.
     """
 
     def __init__(
         self, *, capacity: Capacity, services: Iterable[ServiceDescriptor], policy: Mapping[str, Access]
     ) -> None:
-        self._most = {CALL: capacity.calls, STREAM: capacity.streams}
-        self._in_flight = {CALL: 0, STREAM: 0}
-        calls = {
-            f"/{service.full_name}/{method.name}"
+        self._most = {CALL: capacity.calls, STREAM: capacity.streams, FOREIGN: capacity.streams}
+        self._in_flight = dict.fromkeys(self._most, 0)
+        self._kinds = {
+            f"/{service.full_name}/{method.name}": STREAM if _streams(method) else CALL
             for service in services
             for method in service.methods
-            if not (method.client_streaming or method.server_streaming)
         }
-        # What is unknown, such as reflection, is a stream: these are fewer.
-        self._kinds = {method: CALL if method in calls else STREAM for method in policy}
-        self._exempt = {
-            method
-            for method, access in policy.items()
-            if method.startswith(f"/{_HEALTH}/") or not (access.public or access.roles)
+        self._exempt = {_HEALTH_CHECK} | {
+            method for method, access in policy.items() if not (access.public or access.roles)
         }
 
     @asynccontextmanager
@@ -75,7 +71,7 @@ class LoadShedInterceptor(AroundInterceptor):
         if method in self._exempt:
             yield
             return
-        kind = self._kinds.get(method, CALL)
+        kind = self._kinds.get(method, FOREIGN)
         if self._in_flight[kind] >= self._most[kind]:
             SHED.labels(kind).inc()
             raise Overloaded
@@ -84,3 +80,7 @@ class LoadShedInterceptor(AroundInterceptor):
             yield
         finally:
             self._in_flight[kind] -= 1
+
+
+def _streams(method: MethodDescriptor) -> bool:
+    return bool(method.client_streaming or method.server_streaming)

@@ -185,6 +185,19 @@ async def test_health_and_what_only_services_call_is_answered_all_the_same(busy)
     assert (await busy.trust.GetTrustState(request, metadata=verifier, timeout=SECONDS)).next_cursor == "answered"
 
 
+async def test_watches_of_health_which_anybody_may_open_take_nobodys_place_and_are_limited(busy):
+    request = health_pb2.HealthCheckRequest()
+    watches = [busy.health.Watch(request) for _ in range(CAPACITY.streams)]
+    for watch in watches:
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(aio.AioRpcError) as caught:
+        await busy.health.Watch(request, timeout=SECONDS).read()
+    assert details_of(caught.value).reason == "OVERLOADED"
+    assert (await busy.imports.WatchImport(WATCH, metadata=person()).read()).id == "begun"
+    assert (await busy.health.Check(request, timeout=SECONDS)).status == health_pb2.HealthCheckResponse.SERVING
+    busy.servicer.go_on.set()
+
+
 async def test_a_refusal_comes_before_the_token_is_looked_at_and_is_counted(busy):
     method = "/taskmanager.imports.v1.ImportService/GetImport"
     before = counted("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED")
