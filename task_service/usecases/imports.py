@@ -7,7 +7,7 @@ from uuid import UUID
 from chassis.kernel import Caller, Page, PageRequest, Unavailable
 from task_service.domain.csv_export import csv_template
 from task_service.domain.csv_header import ERRORS_COLUMN
-from task_service.domain.csv_text import csv_text
+from task_service.domain.csv_text import csv_pieces, csv_text
 from task_service.domain.import_errors import ImportEnded, ImportNotFound, ImportStillUploading
 from task_service.domain.imports import Import, RowError, State
 from task_service.usecases.import_ports import ImportSignals
@@ -92,7 +92,8 @@ class DownloadImportErrors:
                 rows = await data.imports.failed_rows(import_id, after, self.page_rows)
             if not rows:
                 return
-            yield csv_text([*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}"] for row in rows)
+            for piece in csv_pieces([*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}"] for row in rows):
+                yield piece
             after = rows[-1].record
 
 
