@@ -3,18 +3,33 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 # What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection"), behind any number of our own marks.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _MARKED = re.compile(r"'+[=+\-@\t\r]")
 
 
+PIECE_CHARACTERS = 64 * 1024
+
+
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
     """The rows, comma-separated, each ended by CRLF (RFC 4180), formulas neutralised."""
+    return "".join(csv_pieces(rows))
+
+
+def csv_pieces(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The same, in pieces of about 64 Ki characters and whole rows: the text of many long rows is not held as one."""
     text = io.StringIO()
-    csv.writer(text).writerows([neutralised(cell) for cell in row] for row in rows)
-    return text.getvalue()
+    writer = csv.writer(text)
+    for row in rows:
+        writer.writerow([neutralised(cell) for cell in row])
+        if text.tell() >= PIECE_CHARACTERS:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    if text.tell():
+        yield text.getvalue()
 
 
 def neutralised(cell: str) -> str:

@@ -152,7 +152,7 @@ class TaskDraft(NamedTuple):
             InvalidTask: a value is wrong.
 
         """
-        fields: Iterable[str] = mask or [name for name in _RULES if getattr(self, name)]
+        fields: Iterable[str] = sorted(mask) or [name for name in _RULES if getattr(self, name)]
         wrong: list[Invalid] = []
         new: dict[str, Any] = {}
         for name in fields:

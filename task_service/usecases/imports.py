@@ -7,7 +7,7 @@ from uuid import UUID
 from chassis.kernel import Caller, Page, PageRequest, Unavailable
 from task_service.domain.csv_export import csv_template
 from task_service.domain.csv_header import ERRORS_COLUMN
-from task_service.domain.csv_text import csv_text
+from task_service.domain.csv_text import csv_pieces, csv_text
 from task_service.domain.failed_rows import RowError
 from task_service.domain.import_errors import ImportEnded, ImportNotFound, ImportStillUploading
 from task_service.domain.imports import Import, State
@@ -98,10 +98,12 @@ class DownloadImportErrors:
             if not rows:
                 return
             # Cells that were too many stand behind everything: the row stays one with too many until it is mended.
-            yield csv_text(
+            texts = (
                 [*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}", *row.cells[len(names) :]]
                 for row in rows
             )
+            for piece in csv_pieces(texts):
+                yield piece
             after = rows[-1].record
 
 

@@ -25,7 +25,9 @@ def _deadly_reader(*arguments: Any, **options: Any) -> Iterator[list[str]]:
         yield row
 
 
-csv.reader = _deadly_reader  # type: ignore[assignment]
+# As the program itself, or as what its children make of it; the test imports the word alone.
+if __name__ in {"__main__", "__mp_main__"}:
+    csv.reader = _deadly_reader  # type: ignore[assignment]
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,6 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.metrics import RPC_HANDLED, RPC_IN_FLIGHT
 from task_service.domain.upload_options import COLUMNS
-from task_service.transport.downloads import PIECE_BYTES
 from tests.integration.task_service.calls import create, delete, refused
 from tests.integration.task_service.import_calls import Worker, batch, upload
 
@@ -153,7 +152,7 @@ async def test_long_rows_come_in_messages_that_everybody_takes(system, databases
     sonu = await system.person("sonu")
     await fill(databases, sonu.id, 500, description="ж" * 20_000)
     pieces = [piece.data async for piece in export(system, sonu)]
-    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert max(map(len, pieces)) <= 256 * 1024
     assert sum(map(len, pieces)) > 500 * 40_000
 
 
@@ -171,6 +170,7 @@ async def test_wrong_rows_that_are_long_can_be_downloaded_too(system):
     request = import_service_pb2.DownloadImportErrorsRequest(import_id=queued.id)
     pieces = [piece.data async for piece in system.imports.DownloadImportErrors(request, metadata=sonu.metadata)]
     assert sum(map(len, pieces)) > 9_000_000
+    assert max(map(len, pieces)) <= 256 * 1024
 
 
 def cancelled() -> float:

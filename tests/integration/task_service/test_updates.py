@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from taskmanager.tasks.v1 import task_pb2
 
+from chassis.kernel import Invalid
 from task_service.domain.task import TaskDraft
 from tests.integration.task_service.calls import create, delete, events_of, get, refused, update
 
@@ -211,3 +212,10 @@ MASKS = st.sets(st.sampled_from(sorted(set(TaskDraft._fields) - {"owner_id"})), 
 def test_any_mask_takes_exactly_its_fields_from_the_new_values(before, wanted, mask):
     old, new = before.checked()._asdict(), wanted.checked()._asdict()
     assert {**old, **wanted.changes(mask)} == {name: (new if name in mask else old)[name] for name in old}
+
+
+@pytest.mark.parametrize("mask", [["title", "description", "colour"], ["colour", "description", "title"]])
+def test_what_is_wrong_is_told_in_one_order_whatever_the_masks(mask):
+    with pytest.raises(Invalid) as caught:
+        TaskDraft(description="d" * 20_001).changes(mask)
+    assert [wrong.field for wrong in caught.value.violations] == ["colour", "description", "title"]

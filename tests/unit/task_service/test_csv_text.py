@@ -1,0 +1,31 @@
+"""CSV text: what spreadsheets take for formulas, and pieces that do not grow."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from task_service.domain.csv_text import PIECE_CHARACTERS, csv_pieces, csv_text, neutralised, plain
+
+
+@given(st.text(st.sampled_from("'=+-@\t\r ax")))
+def test_what_is_neutralised_is_no_formula_and_comes_back_as_it_was(cell):
+    shown = neutralised(cell)
+    assert not shown.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert plain(shown) == cell
+
+
+@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@a", "\ta", "\ra", "'=1", "''@"])
+def test_a_cell_that_begins_like_a_formula_gets_a_mark(cell):
+    assert csv_text([[cell]]) in {f"'{cell}\r\n", f'"\'{cell}"\r\n'}
+
+
+def test_long_text_comes_in_pieces_of_whole_rows():
+    rows = [[str(number), "x" * (number % 3000)] for number in range(2000)]
+    pieces = list(csv_pieces(rows))
+    assert len(pieces) > 2
+    assert all(piece.endswith("\r\n") and len(piece) < PIECE_CHARACTERS + 3100 for piece in pieces)
+    assert list(csv.reader(io.StringIO("".join(pieces), newline=""))) == rows
+    assert list(csv_pieces([])) == []
