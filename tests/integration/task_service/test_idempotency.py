@@ -1,13 +1,22 @@
 """Calls that are safe to repeat."""
 
 import asyncio
-import random
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from uuid import UUID
 
 import grpc
 import pytest
-from taskmanager.tasks.v1 import task_pb2
+from uuid_utils.compat import uuid7
 
-from chassis.rpc.errors import details_of
+from chassis.kernel import Caller, Role
+from task_service.domain.errors import UnknownAssignee
+from task_service.domain.task import TaskDraft
+from task_service.persistence.unit_of_work import SqlTasksReading
+from task_service.usecases.batches import BatchCreateTasks
+from task_service.usecases.changes import Changes
+from task_service.usecases.ports import Once
+from task_service.usecases.tasks import CreateTask, Update, UpdateTask
 from tests.integration.task_service.calls import (
     actions_of,
     create,
@@ -20,6 +29,7 @@ from tests.integration.task_service.calls import (
     undelete,
     update,
 )
+from tests.integration.task_service.sealing import OWNER
 
 
 async def test_twenty_twins_at_once_make_one_task_and_one_entry_in_history(system):
@@ -96,23 +106,39 @@ async def test_a_key_that_is_none_is_refused(system, key):
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_whatever_is_sent_at_once_each_key_has_one_effect_and_one_request(system, seed):
-    """Sixty calls under four keys, each with one of two bodies: whichever comes first decides what its key means."""
-    sonu = await system.person("sonu")
-    chance = random.Random(seed)  # noqa: S311 - an example, and the same each time
-    calls = [(chance.choice("abcd"), chance.choice(["x", "y"])) for _ in range(60)]
-    answers = await asyncio.gather(
-        *(create(system, sonu, title=title, key=key) for key, title in calls), return_exceptions=True
+class Accounts:
+    """auth_service, where everybody has an account until they have not."""
+
+    def __init__(self) -> None:
+        self.open = True
+
+    async def is_known(self, _: UUID) -> bool:
+        return self.open
+
+    async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
+        return {}
+
+
+async def test_a_repetition_is_answered_as_the_first_time_though_the_assignee_has_gone_meanwhile(log):
+    accounts, caller = Accounts(), Caller(OWNER, Role.USER)
+    changes = Changes(
+        begin=log.begin, read=lambda: SqlTasksReading(log.pool), now=lambda: datetime.now(UTC), new_id=uuid7
     )
-    meant: dict[str, task_pb2.Task] = {}
-    for (key, title), answer in zip(calls, answers, strict=True):
-        if isinstance(answer, task_pb2.Task):
-            assert answer.title == title
-            assert meant.setdefault(key, answer) == answer
-    for (key, title), answer in zip(calls, answers, strict=True):
-        if not isinstance(answer, task_pb2.Task):
-            assert isinstance(answer, grpc.aio.AioRpcError)
-            assert details_of(answer).reason == "IDEMPOTENCY_KEY_REUSED"
-            assert meant[key].title != title
-    assert sorted(await listed(system, sonu)) == sorted(task.id for task in meant.values())
+    create_task = CreateTask(changes=changes, people=accounts)
+    update_task = UpdateTask(changes=changes, people=accounts)
+    batch = BatchCreateTasks(changes=changes, create_task=create_task)
+    draft = TaskDraft(title="x", assignee_id=str(uuid7()))
+
+    async def everything() -> list[object]:
+        made = await create_task(caller, draft, Once("a", b"1"))
+        return [
+            made,
+            await update_task(caller, Update(made.id, draft, {"assignee_id"}, ""), Once("b", b"2")),
+            await batch(caller, [draft], Once("c", b"3")),
+        ]
+
+    first = await everything()
+    accounts.open = False
+    assert await everything() == first
+    with pytest.raises(UnknownAssignee):
+        await create_task(caller, draft, Once("d", b"4"))

@@ -1,6 +1,7 @@
 """Changing tasks: masks, etags, status, labels, external ids and assignees."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import grpc
@@ -51,6 +52,20 @@ async def test_a_masked_field_that_is_empty_goes_back_to_what_a_new_task_has(sys
         "",
         "",
     )
+
+
+def test_what_is_wrong_with_an_update_is_told_in_one_order_whatever_the_mask_s():
+    draft = TaskDraft(title="", description="d" * 20_001, due_date="soon")
+    for mask in itertools.permutations(["title", "description", "due_date", "owner_id", "colour"]):
+        with pytest.raises(Invalid) as caught:
+            draft.changes(mask)
+        assert [wrong.field for wrong in caught.value.violations] == [
+            "title",
+            "description",
+            "due_date",
+            "colour",
+            "owner_id",
+        ]
 
 
 async def test_every_wrong_field_of_an_update_is_named_and_nothing_is_written(system):

@@ -1,0 +1,278 @@
+"""Every value of a task meets one and the same limit, whichever way it comes: by stub, by REST, in a file.
+
+At the limit it is stored exactly; one more, and it is refused with one and the same reason.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import chain
+from typing import Any, NamedTuple
+
+import grpc
+import httpx2 as httpx
+import pytest
+from taskmanager.imports.v1 import import_service_pb2
+from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
+from tests.integration.task_service.test_imports import END, Worker, batch, upload
+
+from chassis.config import Listen
+from gateway.bootstrap import gateway
+from gateway.settings import GatewaySettings
+from tests.integration.task_service.calls import create, get, refused
+
+LONG = "x" * 10_000
+NOBODY = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
+COLUMNS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
+FAMILY = "👨\u200d👩\u200d👧\u200d👦 e\u0301"
+RIGHT_TO_LEFT = "\u202bשלום\u200f العالم\u202c!"  # noqa: RUF001 - it is meant
+
+
+class Case(NamedTuple):
+    """A value of a field, and why it is refused; None where it is stored as it is."""
+
+    field: str
+    value: Any
+    reason: str | None = None
+
+
+CASES = [
+    *(Case(field, text) for field in ("title", "description", "external_id") for text in (FAMILY, RIGHT_TO_LEFT)),
+    Case("title", "😀" * 500),
+    Case("title", "a" * 501, "TOO_LONG"),
+    Case("title", " \t", "BLANK_TITLE"),
+    Case("title", "a\nb", "LINE_BREAK_IN_TITLE"),
+    Case("title", "a\0b", "FORBIDDEN_CHARACTER"),
+    Case("title", "a\x7fb", "FORBIDDEN_CHARACTER"),
+    Case("description", "😀" * 20_000),
+    Case("description", "a" * 20_001, "TOO_LONG"),
+    Case("description", " one\r\n\ttwo\n"),
+    Case("description", "a\0b", "FORBIDDEN_CHARACTER"),
+    Case("description", "a\x1bb", "FORBIDDEN_CHARACTER"),
+    Case("due_date", "9999-12-31"),
+    Case("due_date", "0001-01-01"),
+    Case("due_date", "2026-02-29", "MALFORMED_DATE"),
+    Case("due_date", "20260331", "MALFORMED_DATE"),
+    Case("due_date", "1" * 10_000, "MALFORMED_DATE"),
+    Case("labels", ["😀" * 64, RIGHT_TO_LEFT]),
+    Case("labels", ["a" * 65], "LABEL_TOO_LONG"),
+    Case("labels", [str(number) for number in range(50)]),
+    Case("labels", [str(number) for number in range(51)], "TOO_MANY_LABELS"),
+    Case("labels", ["a\0b"], "FORBIDDEN_CHARACTER"),
+    Case("external_id", "é" * 200),
+    Case("external_id", "é" * 201, "TOO_LONG"),
+    Case("external_id", "a\nb", "FORBIDDEN_CHARACTER"),
+    Case("external_id", "a\0b", "FORBIDDEN_CHARACTER"),
+]
+
+
+@asynccontextmanager
+async def rest_of(system, person) -> AsyncIterator[httpx.AsyncClient]:
+    targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
+    settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
+    async with gateway(settings) as address:
+        headers = {"authorization": f"Bearer {person.token}"}
+        async with httpx.AsyncClient(base_url=f"http://{address}/api/v1", headers=headers) as http:
+            yield http
+
+
+@pytest.fixture
+async def sonu(system):
+    return await system.person("sonu")
+
+
+@pytest.fixture
+async def rest(system, sonu):
+    async with rest_of(system, sonu) as http:
+        yield http
+
+
+def draft(case: Case) -> dict[str, Any]:
+    return {"title": "x", case.field: case.value}
+
+
+def reasons(answer: httpx.Response) -> list[tuple[str, str]]:
+    assert answer.status_code == 400, answer.text
+    return [(detail["field"], detail["reason"]) for detail in answer.json()["error"]["details"]]
+
+
+async def test_by_stub_a_value_is_stored_exactly_or_refused_with_its_reason(system, sonu):
+    for case in CASES:
+        call = create(system, sonu, **draft(case))
+        if case.reason:
+            assert (await refused(call))[2] == [(case.field, case.reason)], case
+        else:
+            stored = await get(system, sonu, (await call).id)
+            assert getattr(stored, case.field) == case.value, case
+
+
+async def test_by_rest_a_value_is_stored_exactly_or_refused_with_its_reason(rest):
+    for case in CASES:
+        answer = await rest.post("/tasks", json=draft(case))
+        if case.reason:
+            assert reasons(answer) == [(case.field, case.reason)], case
+        else:
+            stored = (await rest.get(f"/tasks/{answer.json()['id']}")).json()
+            assert stored[case.field] == case.value, case
+
+
+async def test_in_a_file_a_value_is_stored_exactly_or_refused_with_its_reason(system, sonu):
+    worker = Worker(system, await system.service("imports:ingest"))
+    rows = []
+    cases = [*CASES, Case("assignee", "nobody", "UNKNOWN_ASSIGNEE"), Case("assignee", LONG, "UNKNOWN_ASSIGNEE")]
+    for case in cases:
+        cells = dict.fromkeys(COLUMNS, "") | draft(case)
+        if case.field == "labels":
+            cells["labels"] = ",".join(case.value)
+        rows.append([cells[name] for name in COLUMNS])
+    content = (",".join(COLUMNS) + "\n" + "x,,,,,,,\n" * len(rows)).encode()
+    queued = await upload(system, sonu, content)
+    lease = await worker.claim()
+    assert lease is not None
+    size = len(content) - len(",".join(COLUMNS)) - 1
+    await worker.stream(lease, batch(lease.checkpoint, *rows, size=size), END)
+    errors = await system.imports.ListImportErrors(
+        import_service_pb2.ListImportErrorsRequest(import_id=queued.id, page_size=200), metadata=sonu.metadata
+    )
+    told = [(error.record, error.column, error.code) for error in errors.errors]
+    assert told == [(number, case.field, case.reason) for number, case in enumerate(cases, 1) if case.reason]
+    listed = await system.tasks.ListTasks(
+        task_service_pb2.ListTasksRequest(import_id=queued.id, page_size=200, order_by="created_at"),
+        metadata=sonu.metadata,
+    )
+    good = [case for case in cases if not case.reason]
+    assert [getattr(task, case.field) for task, case in zip(listed.tasks, good, strict=True)] == [
+        case.value for case in good
+    ]
+
+
+async def test_an_assignee_whom_nobody_knows_is_refused_whichever_way_they_are_named(system, sonu, rest):
+    task = await create(system, sonu, title="x")
+    wrong = {"title": "x", "assignee_id": NOBODY}
+    alone = [("assignee_id", "UNKNOWN_ASSIGNEE")]
+    second = [("requests[1].task.assignee_id", "UNKNOWN_ASSIGNEE")]
+    one, other = [
+        task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x", assignee_id=who)) for who in ("", NOBODY)
+    ]
+    assert (await refused(create(system, sonu, **wrong)))[2] == alone
+    made = task_service_pb2.BatchCreateTasksRequest(requests=[one, other])
+    assert (await refused(system.tasks.BatchCreateTasks(made, metadata=sonu.metadata)))[2] == second
+    mine = await create(system, sonu, title="y")
+    changes = [
+        task_service_pb2.UpdateTaskRequest(id=task.id, task=task_pb2.Task(title="z")),
+        task_service_pb2.UpdateTaskRequest(id=mine.id, task=task_pb2.Task(assignee_id=NOBODY)),
+    ]
+    changed = task_service_pb2.BatchUpdateTasksRequest(requests=changes)
+    assert (await refused(system.tasks.BatchUpdateTasks(changed, metadata=sonu.metadata)))[2] == second
+    assert reasons(await rest.post("/tasks", json=wrong)) == alone
+    assert reasons(await rest.patch(f"/tasks/{task.id}", json={"assignee_id": NOBODY})) == alone
+    requests = {"requests": [{"task": {"title": "x"}}, {"task": wrong}]}
+    assert reasons(await rest.post("/tasks:batchCreate", json=requests)) == second
+    assert (await get(system, sonu, task.id)).assignee_id == ""
+
+
+async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
+    wrong = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=" ", due_date="soon"))
+    request = task_service_pb2.BatchCreateTasksRequest(requests=[wrong] * 100)
+    code, _, violations = await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata))
+    fields = [f"requests[{number}].task.{name}" for number in range(25) for name in ("title", "due_date")]
+    assert (code, [field for field, _ in violations]) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
+    body = {"requests": [{"task": {"title": " ", "due_date": "soon"}}] * 100}
+    assert [field for field, _ in reasons(await rest.post("/tasks:batchCreate", json=body))] == fields
+    unknown = {f"unknown_{number}": 1 for number in range(1000)}
+    assert len(reasons(await rest.post("/tasks", json={"title": "x", **unknown}))) == 50
+
+
+@pytest.mark.parametrize(
+    ("parameter", "reason"),
+    [
+        ("order_by", "UNKNOWN_ORDER"),
+        ("q", "QUERY_TOO_LONG"),
+        ("labels_any", "LABEL_TOO_LONG"),
+        ("labels_all", "LABEL_TOO_LONG"),
+        ("owner_id", "MALFORMED_ID"),
+        ("assignee_id", "MALFORMED_ID"),
+        ("import_id", "MALFORMED_ID"),
+        ("due_before", "MALFORMED_DATE"),
+        ("due_after", "MALFORMED_DATE"),
+        ("page_token", "INVALID_PAGE_TOKEN"),
+    ],
+)
+async def test_a_filter_of_ten_thousand_characters_is_refused_by_name(system, sonu, rest, parameter, reason):
+    value = [LONG] if parameter.startswith("labels") else LONG
+    request = task_service_pb2.ListTasksRequest(**{parameter: value})  # type: ignore[arg-type]
+    told = [(parameter, reason)]
+    assert (await refused(system.tasks.ListTasks(request, metadata=sonu.metadata)))[2] == told
+    assert reasons(await rest.get("/tasks", params={parameter: LONG})) == told
+
+
+async def test_ten_thousand_values_of_a_filter_are_refused_or_count_once(system, sonu, rest):
+    await create(system, sonu, title="x", labels=["a"])
+    many = task_service_pb2.ListTasksRequest(labels_any=[str(number) for number in range(10_000)])
+    told = [("labels_any", "TOO_MANY_LABELS")]
+    assert (await refused(system.tasks.ListTasks(many, metadata=sonu.metadata)))[2] == told
+    same = task_service_pb2.ListTasksRequest(labels_any=["a"] * 10_000, status=[task_pb2.Task.STATUS_PENDING] * 10_000)
+    assert len((await system.tasks.ListTasks(same, metadata=sonu.metadata)).tasks) == 1
+
+
+@pytest.mark.parametrize("text", [FAMILY, RIGHT_TO_LEFT, "100%", "a_b", "\\", "'; --", "Ä"])
+async def test_free_text_finds_exactly_what_was_written_whatever_it_holds(system, sonu, rest, text):
+    task = await create(system, sonu, title=f"before {text} behind")
+    await create(system, sonu, title="100 ab A")
+    answer = await rest.get("/tasks", params={"q": text})
+    assert [found["id"] for found in answer.json()["tasks"]] == [task.id]
+
+
+async def test_the_log_takes_filters_of_ten_thousand_characters_too(system):
+    admin = await system.admin()
+    async with rest_of(system, admin) as http:
+        for parameter in ("task_id", "owner_id", "actor_id"):
+            assert reasons(await http.get("/events", params={parameter: LONG})) == [(parameter, "MALFORMED_ID")]
+        assert (await http.get("/events", params={"request_id": LONG})).json() == {"events": [], "next_page_token": ""}
+        assert reasons(await http.get("/events", params={"page_token": LONG})) == [("page_token", "INVALID_PAGE_TOKEN")]
+        assert reasons(await http.get("/events:watch", params={"cursor": LONG})) == [("cursor", "INVALID_CURSOR")]
+
+
+async def test_however_large_a_page_is_asked_for_it_holds_two_hundred_and_the_rest_follows(system, sonu, rest):
+    requests = [task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=str(number))) for number in range(100)]
+    made: list[str] = []
+    for _ in range(3):
+        batch_of = task_service_pb2.BatchCreateTasksRequest(requests=requests)
+        made += [task.id for task in (await system.tasks.BatchCreateTasks(batch_of, metadata=sonu.metadata)).tasks]
+    pages: list[list[str]] = []
+    token = ""
+    while not pages or token:
+        page = (await rest.get("/tasks", params={"page_size": 2**31 - 1, "page_token": token})).json()
+        pages.append([task["id"] for task in page["tasks"]])
+        token = page["next_page_token"]
+    assert [len(page) for page in pages] == [200, 100]
+    listed = list(chain(*pages))
+    assert sorted(listed) == sorted(made)
+    assert len((await rest.get("/tasks")).json()["tasks"]) == 50
+    assert reasons(await rest.get("/tasks", params={"page_size": 2**31})) == [("page_size", "OUT_OF_RANGE")]
+    # Deep in the list, in the smallest steps: each page goes on behind the last one's key.
+    walked: list[str] = []
+    for _ in range(300):
+        request = task_service_pb2.ListTasksRequest(page_size=1, page_token=token)
+        answer = await system.tasks.ListTasks(request, metadata=sonu.metadata)
+        walked += [task.id for task in answer.tasks]
+        token = answer.next_page_token
+    assert (walked, token) == (listed, "")
+
+
+async def test_pages_of_the_log_and_of_a_task_s_history_hold_two_hundred_at_most(system, sonu, databases):
+    admin, task = await system.admin(), await create(system, sonu, title="x")
+    await databases.execute(f"""
+        INSERT INTO tasks.task_events
+            (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
+        SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'r', '{{}}'
+        FROM tasks.task_events, generate_series(1, 250) WHERE task_id = '{task.id}'
+    """)
+    for answer in (
+        await system.history.ListEvents(
+            history_service_pb2.ListEventsRequest(page_size=2**31 - 1), metadata=admin.metadata
+        ),
+        await system.history.ListTaskEvents(
+            history_service_pb2.ListTaskEventsRequest(task_id=task.id, page_size=2**31 - 1), metadata=sonu.metadata
+        ),
+    ):
+        assert (len(answer.events), bool(answer.next_page_token)) == (200, True)
