@@ -13,12 +13,12 @@ import httpx2 as httpx
 import pytest
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
-from tests.integration.task_service.test_imports import END, Worker, batch, upload
 
 from chassis.config import Listen
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
 from tests.integration.task_service.calls import create, get, refused
+from tests.integration.task_service.import_calls import END, Worker, batch, upload
 
 LONG = "x" * 10_000
 NOBODY = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"

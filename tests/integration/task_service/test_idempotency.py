@@ -118,6 +118,9 @@ class Accounts:
     async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
         return {}
 
+    async def called(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+        return {}
+
 
 async def test_a_repetition_is_answered_as_the_first_time_though_the_assignee_has_gone_meanwhile(log):
     accounts, caller = Accounts(), Caller(OWNER, Role.USER)
