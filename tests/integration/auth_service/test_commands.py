@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import json
-import os
-import sys
 
 import psycopg
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from auth_service.bootstrap import assembled
 from auth_service.domain.accounts import Registration
 from chassis.testing.databases import temporary_database
+from tests.commands import commands_of
 from tests.conftest import Databases
 from tests.integration.auth_service.door import ENCRYPTION_KEY, PASSWORD, opened, refused, until
 
@@ -37,23 +36,7 @@ def command(databases):
         "AUTH_KEY_ENCRYPTION_KEY": base64.b64encode(ENCRYPTION_KEY).decode(),
         "AUTH_ARGON2_MEMORY_KIB": "8",
     }
-
-    async def run(name, *arguments, **environment):
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("AUTH_")}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            f"auth_service.commands.{name}",
-            *arguments,
-            env={**inherited, **own, **environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
-
-    return run
+    return commands_of("auth_service", "AUTH", own)
 
 
 def rows(databases, query):

@@ -1,6 +1,7 @@
 """A real gateway on real HTTP, before real gRPC servers."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from chassis.config import Listen
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
-from tests.integration.gateway.services import Services, serving
+from tests.integration.gateway.services import Services, collect, serving
 
 
 def settings(services: Services, **changes: object) -> GatewaySettings:
@@ -40,3 +41,20 @@ def services(running_services: Services) -> Services:
 async def rest(address: Listen) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(base_url=f"http://{address}") as client:
         yield client
+
+
+@pytest.fixture
+def taken(services: Services) -> list[Any]:
+    """What the service got of each message of an upload, whatever came of it."""
+    got: list[Any] = []
+
+    async def take(requests: AsyncIterator[Any], context: Any) -> Any:
+        async def noted() -> AsyncIterator[Any]:
+            async for message in requests:
+                got.append(message)
+                yield message
+
+        return await collect(noted(), context)
+
+    services.answers["UploadImport"] = take
+    return got

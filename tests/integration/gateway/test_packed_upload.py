@@ -13,29 +13,13 @@ from hypothesis import strategies as st
 
 from gateway.transport.failure import Failure
 from gateway.transport.packed import longest_packed, unpacked
-from tests.integration.gateway.services import collect
+
+pytestmark = pytest.mark.usefixtures("taken")
 
 CSV = b"title\n" + b"".join(b"Task %d\n" % number for number in range(50_000))
 PACKED = gzip.compress(CSV, mtime=0)
 HEADERS = {"content-type": "text/csv", "content-encoding": "gzip"}
 LIMIT = 3_000_000  # of the gateway in these tests
-
-
-@pytest.fixture(autouse=True)
-def taken(services):
-    """What the service got of each message, whatever came of it."""
-    got = []
-
-    async def take(requests, context):
-        async def noted():
-            async for message in requests:
-                got.append(message)
-                yield message
-
-        return await collect(noted(), context)
-
-    services.answers["UploadImport"] = take
-    return got
 
 
 def content_of(taken) -> bytes:

@@ -7,7 +7,8 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.rpc.errors import RichStatus, Violation
-from tests.integration.gateway.services import collect
+
+pytestmark = pytest.mark.usefixtures("taken")
 
 CSV = b"subject,description,status\nBuy milk,,pending\n"
 TEXT = {"content-type": "text/csv"}
@@ -25,23 +26,6 @@ def part(name, content, file_name=""):
 
 def multipart(*parts, end=b"--limit--\r\n"):
     return {"content": b"".join(parts) + end, "headers": {"content-type": "multipart/form-data; boundary=limit"}}
-
-
-@pytest.fixture(autouse=True)
-def taken(services):
-    """What the service got of each message, whatever came of it."""
-    got = []
-
-    async def take(requests, context):
-        async def noted():
-            async for message in requests:
-                got.append(message)
-                yield message
-
-        return await collect(noted(), context)
-
-    services.answers["UploadImport"] = take
-    return got
 
 
 @pytest.mark.parametrize("path", ["/api/v1/imports", "/api/upload-csv"])

@@ -1,12 +1,9 @@
 """What the tests of task_service share."""
 
-import asyncio
-import os
-import sys
-
 import pytest
 import pytest_asyncio
 
+from tests.commands import commands_of
 from tests.integration.task_service import sealing
 from tests.integration.task_service.import_calls import Worker
 
@@ -14,27 +11,8 @@ from tests.integration.task_service.import_calls import Worker
 @pytest.fixture
 def command(databases):
     """Runs a command to its end; answers its exit status, stdout and stderr."""
-    own = {
-        "TASKS_DATABASE_URL": databases.tasks_url,
-        "TASKS_OWNER_DATABASE_URL": databases.url("tasks_owner"),
-    }
-
-    async def run(name, *arguments, **environment):
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("TASKS_")}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            f"task_service.commands.{name}",
-            *arguments,
-            env={**inherited, **own, **environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
-
-    return run
+    own = {"TASKS_DATABASE_URL": databases.tasks_url, "TASKS_OWNER_DATABASE_URL": databases.url("tasks_owner")}
+    return commands_of("task_service", "TASKS", own)
 
 
 @pytest.fixture
