@@ -1,0 +1,57 @@
+"""task_service's own limits of calls and streams at once, as its settings say."""
+
+import grpc
+import pytest
+from pydantic import SecretStr
+from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+from taskmanager.tasks.v1 import (
+    history_service_pb2,
+    history_service_pb2_grpc,
+    task_service_pb2,
+    task_service_pb2_grpc,
+)
+
+import task_service.bootstrap
+from chassis.rpc.errors import details_of
+from task_service.settings import TasksSettings
+from tests.integration.conftest import ANY_PORT, PASSWORD, auth_running, new_credential
+
+
+async def test_a_stream_too_many_is_told_to_come_back_and_calls_are_answered_all_the_same(
+    databases, redis_url, tmp_path
+):
+    async with auth_running(databases) as (auth_target, use_cases):
+        settings = TasksSettings(
+            listen=ANY_PORT,
+            database_url=SecretStr(databases.tasks_url),
+            redis_url=SecretStr(redis_url),
+            store_url=(tmp_path / "uploads").as_uri(),
+            auth_target=auth_target,
+            auth_credential=SecretStr(await new_credential(use_cases, "task_service", "trust:read", "users:read")),
+            drain_seconds=0.1,
+            streams_at_once=1,
+        )
+        async with (
+            task_service.bootstrap.serving(settings) as server,
+            grpc.aio.insecure_channel(auth_target) as to_auth,
+            grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as to_tasks,
+        ):
+            await server.is_ready.wait()
+            auth = auth_service_pb2_grpc.AuthServiceStub(to_auth)
+            email = "sonu@example.com"
+            await auth.Register(auth_service_pb2.RegisterRequest(username="sonu", email=email, password=PASSWORD))
+            login = await auth.Login(auth_service_pb2.LoginRequest(email=email, password=PASSWORD))
+            person = (("authorization", f"Bearer {login.access_token}"),)
+            history = history_service_pb2_grpc.HistoryServiceStub(to_tasks)
+            # On one connection, so the first to be sent is the first to be begun.
+            first, second = (
+                history.WatchEvents(history_service_pb2.WatchEventsRequest(), metadata=person, timeout=30)
+                for _ in range(2)
+            )
+            with pytest.raises(grpc.aio.AioRpcError) as refusal:
+                await anext(aiter(second))
+            assert details_of(refusal.value).reason == "OVERLOADED"
+            tasks = task_service_pb2_grpc.TaskServiceStub(to_tasks)
+            await tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=person, timeout=30)
+            assert not first.done()
+            first.cancel()
