@@ -41,7 +41,8 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
     # New replicas get no calls until old connections end.
     ("grpc.max_connection_age_ms", 300_000),
-    ("grpc.max_connection_age_grace_ms", 60_000),
+    # An upload or a download that began on an old connection comes to its end there: nobody could go on with it.
+    ("grpc.max_connection_age_grace_ms", 3_600_000),
 )
 
 

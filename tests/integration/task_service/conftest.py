@@ -1,11 +1,17 @@
 """What the tests of task_service share."""
 
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import obstore
 import pytest
 import pytest_asyncio
 
 from tests.commands import commands_of
 from tests.integration.task_service import sealing
 from tests.integration.task_service.import_calls import Worker
+from tests.s3 import BUCKET
 
 
 @pytest.fixture
@@ -34,3 +40,35 @@ async def sealed(log):
         await log.write(2)
         assert await log.seal() == 4
     return log
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is stored, as an operator sees it."""
+
+    url: str
+    store: obstore.store.ObjectStore
+    unfinished: Callable[[], list[str]]
+    """Whatever is left of uploads that did not come to their end."""
+
+    def names(self) -> list[str]:
+        return [found["path"] for page in obstore.list(self.store) for found in page]
+
+    def replace(self, key: str, content: bytes | None) -> None:
+        obstore.delete(self.store, key)
+        if content is not None:
+            obstore.put(self.store, key, content)
+
+
+@pytest.fixture(params=["folder", "S3"])
+def stored(request, tmp_path, monkeypatch):
+    """Each test runs on a folder and on a real S3 server, below a prefix of its own."""
+    if request.param == "folder":
+        folder = tmp_path / "uploads"
+        store = obstore.store.LocalStore(folder, mkdir=True)
+        return Stored(folder.as_uri(), store, lambda: [path.name for path in folder.rglob("*#*")])
+    server = request.getfixturevalue("s3")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    prefix = f"some/{secrets.token_hex(4)}"
+    return Stored(f"s3://{BUCKET}/{prefix}", server.store(prefix), server.unfinished)
