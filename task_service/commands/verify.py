@@ -32,7 +32,7 @@ class VerifySettings(Settings):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m task_service.commands.verify", description=__doc__)
-    parser.add_argument("--head", type=KeptHead.parse, metavar="NUMBER:HASH", help="a head that was kept elsewhere")
+    parser.add_argument("--head", type=_head, metavar="NUMBER:HASH", help="a head that was kept elsewhere")
     arguments = parser.parse_args()
     settings = load(VerifySettings)
     try:
@@ -47,6 +47,13 @@ def main() -> None:
         f"History is whole: {found.head.number} seals, {found.head.events} events, {found.erased} of them erased,"
         f" {found.not_sealed} not yet sealed."
     )
+
+
+def _head(text: str) -> KeptHead:
+    try:
+        return KeptHead.parse(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a head is NUMBER:HASH, the hash in 64 hexadecimal digits") from None
 
 
 async def _verify(url: str, kept: KeptHead | None) -> Verified:

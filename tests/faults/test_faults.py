@@ -7,6 +7,8 @@ schedule, `make test` a short one.
 import os
 import random
 import secrets
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -46,6 +48,16 @@ def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: Fault
     for one in seen.values():
         if one.state != "uploading":
             one.assert_has_succeeded(workload.unanswered[one.file_name])
+
+
+def test_whatever_died_history_stands_under_one_chain_of_seals(system: FaultySystem):
+    system.settle()
+    events = "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.seals"
+    until(lambda: system.stack.sql(events) == [(0,)], seconds=HEALED_SECONDS)
+    local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]
+    verified = subprocess.run([*local, "task_service.commands.verify"], capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stderr
+    assert verified.stdout.endswith(" 0 not yet sealed.\n")
 
 
 def test_a_healed_system_works_without_a_complaint(system: FaultySystem):

@@ -225,7 +225,7 @@ async def test_the_command_says_in_one_sentence_what_is_not(sealed, command, dat
 @pytest.mark.parametrize("head", ["", "1", "1:ab", "-1:" + "0" * 64, "1:" + "g" * 64])
 async def test_the_command_asks_for_a_head_as_it_was_told(command, head):
     status, _, err = await command("verify", f"--head={head}")
-    assert (status, "NUMBER:HASH" in err) == (2, True)
+    assert (status, "a head is NUMBER:HASH" in err) == (2, True)
 
 
 async def test_the_command_says_what_is_missing_where_it_can_not_begin(command, postgres):
