@@ -39,6 +39,10 @@ def changes_to_json(changes: tuple[Change, ...]) -> str:
     return _encode({field: (old, new) for field, old, new in changes})
 
 
+def _values(event: TaskEvent) -> dict[str, Any]:
+    return dict(zip(TaskEvent._fields, row_of(event), strict=True))
+
+
 class SqlHistory:
     """The history, on one connection."""
 
@@ -46,12 +50,10 @@ class SqlHistory:
         self._connection = connection
 
     async def record(self, event: TaskEvent) -> None:
-        await _RECORD.run(self._connection, **dict(zip(TaskEvent._fields, row_of(event), strict=True)))
+        await _RECORD.run(self._connection, **_values(event))
 
     async def record_all(self, events: Sequence[TaskEvent]) -> None:
-        async with self._connection.pipeline():
-            for event in events:
-                await self.record(event)
+        await _RECORD.run_all(self._connection, map(_values, events))
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         after = request.after_id
