@@ -5,7 +5,7 @@ What the engine would have done at execution is the caller's here: lists go thro
 and JSON values are wrapped in psycopg's `Jsonb`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncCursor
@@ -39,3 +39,8 @@ class Statement:
     async def run(self, connection: Connection, **values: Any) -> AsyncCursor[tuple[Any, ...]]:
         """Runs it on a connection; every parameter must be given a value."""
         return await connection.execute(self.sql, {**self._constants, **values})
+
+    async def run_all(self, connection: Connection, every: Iterable[Mapping[str, Any]]) -> None:
+        """Runs it once with each of these values, all in one go: several times as fast as one after the other."""
+        async with connection.cursor() as cursor:
+            await cursor.executemany(self.sql, [{**self._constants, **values} for values in every])

@@ -52,6 +52,10 @@ def row_of(event: TaskEvent, salt: bytes) -> tuple[Any, ...]:
     return (*event[:-1], changes, text, salt, hashlib.sha256(salt + text.encode()).digest())
 
 
+def _values(event: TaskEvent) -> dict[str, Any]:
+    return dict(zip(STORED, row_of(event, os.urandom(SALT_BYTES)), strict=True))
+
+
 class SqlHistory:
     """The history, on one connection."""
 
@@ -59,12 +63,10 @@ class SqlHistory:
         self._connection = connection
 
     async def record(self, event: TaskEvent) -> None:
-        await _RECORD.run(self._connection, **dict(zip(STORED, row_of(event, os.urandom(SALT_BYTES)), strict=True)))
+        await _RECORD.run(self._connection, **_values(event))
 
     async def record_all(self, events: Sequence[TaskEvent]) -> None:
-        async with self._connection.pipeline():
-            for event in events:
-                await self.record(event)
+        await _RECORD.run_all(self._connection, map(_values, events))
 
     async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         after = request.after_id

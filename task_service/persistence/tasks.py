@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, delete, insert, select, text, update
 
 from chassis.database.pool import Connection
@@ -18,6 +19,7 @@ from task_service.domain.stats import Stats
 from task_service.domain.task import Task
 from task_service.domain.values import Priority, Status
 from task_service.persistence.tables import tasks
+from task_service.persistence.task_json import json_of
 from task_service.persistence.task_lists import COLUMNS, count_of, key_of, page_of
 from task_service.persistence.task_stats import stats_of
 
@@ -36,6 +38,13 @@ _LOCK_ALL = Statement(
     .where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid))))
     .order_by(tasks.c.id)
     .with_for_update()
+)
+# One statement, whose rows have the types of the table's columns.
+_UPDATE_ALL = Statement(
+    text(f"""
+    UPDATE tasks.tasks AS task SET {", ".join(f"{name} = new.{name}" for name in Task._fields if name != "id")}
+    FROM jsonb_populate_recordset(CAST(NULL AS tasks.tasks), :tasks) AS new WHERE task.id = new.id
+    """)  # noqa: S608 - the names are constants
 )
 _REMOVE = Statement(delete(tasks).where(tasks.c.id == bindparam("id")))
 # Whoever undeletes or purges one of them just now is not waited for.
@@ -98,9 +107,7 @@ class SqlTasks:
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
         with constraints(_CONSTRAINTS):
-            async with self._connection.pipeline():
-                for task in tasks:
-                    await _UPDATE.run(self._connection, **_values(task))
+            await _UPDATE_ALL.run(self._connection, tasks=Jsonb([json_of(task) for task in tasks]))
 
     async def take_turns(self, owner_ids: Collection[UUID]) -> None:
         for owner_id in sorted(owner_ids):

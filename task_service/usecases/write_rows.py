@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chassis.kernel import Clock, NewId
-from task_service.domain.duplicates import KeyedRow, Settled, settle
+from task_service.domain.duplicates import KeyedRow, OnDuplicate, Settled, settle
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.failed_rows import FailedRow
 from task_service.domain.history import updated
@@ -90,9 +90,13 @@ class WriteRows:
 
 
 async def _look(work: UnitOfWork, context: IngestContext, rows: Sequence[KeyedRow]) -> Mapping[str, Task]:
-    """The owner's live tasks that have the rows' external_ids, locked; or, for who only validates, as they would be."""
+    """The owner's live tasks that have the rows' external_ids; for who only validates, as they would be.
+
+    What may be changed is locked. That there is such a task is enough for all else.
+    """
     among = {row.values.external_id for row in rows}
-    tasks = await work.tasks.with_external_ids(context.owner_id, among, lock=not context.validate_only)
+    lock = context.on_duplicate is OnDuplicate.UPDATE and not context.validate_only
+    tasks = await work.tasks.with_external_ids(context.owner_id, among, lock=lock)
     found = {task.external_id: task for task in tasks}
     if context.validate_only:
         found |= {task.external_id: task for task in await work.rehearsals.seen(context.import_id, among)}

@@ -85,6 +85,12 @@ async def test_a_column_without_a_value_is_null(connection):
     assert await rows(connection) == [tuple(NULLS.values())]
 
 
+async def test_many_go_in_together_and_none_is_nothing(connection):
+    await ADD.run_all(connection, [{**VALUES, "data": Jsonb(VALUES["data"])}, NULLS])
+    await ADD.run_all(connection, [])
+    assert sorted(row[0] for row in await rows(connection)) == [FIRST, SECOND]
+
+
 async def test_a_list_goes_through_any_whatever_its_length(connection):
     await ADD.run(connection, **{**NULLS, "id": FIRST, "name": "a"})
     await ADD.run(connection, **{**NULLS, "id": SECOND, "name": "b"})
