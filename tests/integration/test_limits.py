@@ -3,28 +3,19 @@
 At the limit it is stored exactly; one more, and it is refused with one and the same reason.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from itertools import chain
 from typing import Any, NamedTuple
 
 import grpc
-import httpx2 as httpx
 import pytest
 from taskmanager.imports.v1 import import_service_pb2
-from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from chassis.config import Listen
-from gateway.bootstrap import gateway
-from gateway.settings import GatewaySettings
+from tests.integration.rest import FAMILY, LONG, RIGHT_TO_LEFT, reasons, rest_of
 from tests.integration.task_service.calls import create, get, refused
 from tests.integration.task_service.import_calls import END, Worker, batch, upload
 
-LONG = "x" * 10_000
 NOBODY = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
 COLUMNS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
-FAMILY = "👨\u200d👩\u200d👧\u200d👦 e\u0301"
-RIGHT_TO_LEFT = "\u202bשלום\u200f العالم\u202c!"  # noqa: RUF001 - it is meant
 
 
 class Case(NamedTuple):
@@ -65,16 +56,6 @@ CASES = [
 ]
 
 
-@asynccontextmanager
-async def rest_of(system, person) -> AsyncIterator[httpx.AsyncClient]:
-    targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
-    settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
-    async with gateway(settings) as address:
-        headers = {"authorization": f"Bearer {person.token}"}
-        async with httpx.AsyncClient(base_url=f"http://{address}/api/v1", headers=headers) as http:
-            yield http
-
-
 @pytest.fixture
 async def sonu(system):
     return await system.person("sonu")
@@ -88,11 +69,6 @@ async def rest(system, sonu):
 
 def draft(case: Case) -> dict[str, Any]:
     return {"title": "x", case.field: case.value}
-
-
-def reasons(answer: httpx.Response) -> list[tuple[str, str]]:
-    assert answer.status_code == 400, answer.text
-    return [(detail["field"], detail["reason"]) for detail in answer.json()["error"]["details"]]
 
 
 async def test_by_stub_a_value_is_stored_exactly_or_refused_with_its_reason(system, sonu):
@@ -180,99 +156,3 @@ async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
     assert [field for field, _ in reasons(await rest.post("/tasks:batchCreate", json=body))] == fields
     unknown = {f"unknown_{number}": 1 for number in range(1000)}
     assert len(reasons(await rest.post("/tasks", json={"title": "x", **unknown}))) == 50
-
-
-@pytest.mark.parametrize(
-    ("parameter", "reason"),
-    [
-        ("order_by", "UNKNOWN_ORDER"),
-        ("q", "QUERY_TOO_LONG"),
-        ("labels_any", "LABEL_TOO_LONG"),
-        ("labels_all", "LABEL_TOO_LONG"),
-        ("owner_id", "MALFORMED_ID"),
-        ("assignee_id", "MALFORMED_ID"),
-        ("import_id", "MALFORMED_ID"),
-        ("due_before", "MALFORMED_DATE"),
-        ("due_after", "MALFORMED_DATE"),
-        ("page_token", "INVALID_PAGE_TOKEN"),
-    ],
-)
-async def test_a_filter_of_ten_thousand_characters_is_refused_by_name(system, sonu, rest, parameter, reason):
-    value = [LONG] if parameter.startswith("labels") else LONG
-    request = task_service_pb2.ListTasksRequest(**{parameter: value})  # type: ignore[arg-type]
-    told = [(parameter, reason)]
-    assert (await refused(system.tasks.ListTasks(request, metadata=sonu.metadata)))[2] == told
-    assert reasons(await rest.get("/tasks", params={parameter: LONG})) == told
-
-
-async def test_ten_thousand_values_of_a_filter_are_refused_or_count_once(system, sonu, rest):
-    await create(system, sonu, title="x", labels=["a"])
-    many = task_service_pb2.ListTasksRequest(labels_any=[str(number) for number in range(10_000)])
-    told = [("labels_any", "TOO_MANY_LABELS")]
-    assert (await refused(system.tasks.ListTasks(many, metadata=sonu.metadata)))[2] == told
-    same = task_service_pb2.ListTasksRequest(labels_any=["a"] * 10_000, status=[task_pb2.Task.STATUS_PENDING] * 10_000)
-    assert len((await system.tasks.ListTasks(same, metadata=sonu.metadata)).tasks) == 1
-
-
-@pytest.mark.parametrize("text", [FAMILY, RIGHT_TO_LEFT, "100%", "a_b", "\\", "'; --", "Ä"])
-async def test_free_text_finds_exactly_what_was_written_whatever_it_holds(system, sonu, rest, text):
-    task = await create(system, sonu, title=f"before {text} behind")
-    await create(system, sonu, title="100 ab A")
-    answer = await rest.get("/tasks", params={"q": text})
-    assert [found["id"] for found in answer.json()["tasks"]] == [task.id]
-
-
-async def test_the_log_takes_filters_of_ten_thousand_characters_too(system):
-    admin = await system.admin()
-    async with rest_of(system, admin) as http:
-        for parameter in ("task_id", "owner_id", "actor_id"):
-            assert reasons(await http.get("/events", params={parameter: LONG})) == [(parameter, "MALFORMED_ID")]
-        assert (await http.get("/events", params={"request_id": LONG})).json() == {"events": [], "next_page_token": ""}
-        assert reasons(await http.get("/events", params={"page_token": LONG})) == [("page_token", "INVALID_PAGE_TOKEN")]
-        assert reasons(await http.get("/events:watch", params={"cursor": LONG})) == [("cursor", "INVALID_CURSOR")]
-
-
-async def test_however_large_a_page_is_asked_for_it_holds_two_hundred_and_the_rest_follows(system, sonu, rest):
-    requests = [task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=str(number))) for number in range(100)]
-    made: list[str] = []
-    for _ in range(3):
-        batch_of = task_service_pb2.BatchCreateTasksRequest(requests=requests)
-        made += [task.id for task in (await system.tasks.BatchCreateTasks(batch_of, metadata=sonu.metadata)).tasks]
-    pages: list[list[str]] = []
-    token = ""
-    while not pages or token:
-        page = (await rest.get("/tasks", params={"page_size": 2**31 - 1, "page_token": token})).json()
-        pages.append([task["id"] for task in page["tasks"]])
-        token = page["next_page_token"]
-    assert [len(page) for page in pages] == [200, 100]
-    listed = list(chain(*pages))
-    assert sorted(listed) == sorted(made)
-    assert len((await rest.get("/tasks")).json()["tasks"]) == 50
-    assert reasons(await rest.get("/tasks", params={"page_size": 2**31})) == [("page_size", "OUT_OF_RANGE")]
-    # Deep in the list, in the smallest steps: each page goes on behind the last one's key.
-    walked: list[str] = []
-    for _ in range(300):
-        request = task_service_pb2.ListTasksRequest(page_size=1, page_token=token)
-        answer = await system.tasks.ListTasks(request, metadata=sonu.metadata)
-        walked += [task.id for task in answer.tasks]
-        token = answer.next_page_token
-    assert (walked, token) == (listed, "")
-
-
-async def test_pages_of_the_log_and_of_a_task_s_history_hold_two_hundred_at_most(system, sonu, databases):
-    admin, task = await system.admin(), await create(system, sonu, title="x")
-    await databases.execute(f"""
-        INSERT INTO tasks.task_events
-            (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
-        SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'r', '{{}}'
-        FROM tasks.task_events, generate_series(1, 250) WHERE task_id = '{task.id}'
-    """)
-    for answer in (
-        await system.history.ListEvents(
-            history_service_pb2.ListEventsRequest(page_size=2**31 - 1), metadata=admin.metadata
-        ),
-        await system.history.ListTaskEvents(
-            history_service_pb2.ListTaskEventsRequest(task_id=task.id, page_size=2**31 - 1), metadata=sonu.metadata
-        ),
-    ):
-        assert (len(answer.events), bool(answer.next_page_token)) == (200, True)
