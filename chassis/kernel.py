@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from inspect import cleandoc
@@ -19,6 +19,7 @@ NewId = Callable[[], UUID]
 """Makes an id that sorts behind those made before (UUIDv7, RFC 9562 section 5.7)."""
 
 Item = TypeVar("Item")
+Other = TypeVar("Other")
 
 
 class Role(StrEnum):
@@ -60,6 +61,12 @@ class Page(Generic[Item]):
 
     items: Sequence[Item]
     next_token: str = ""
+    token_behind: Callable[[int], str] = field(default=lambda _: "", repr=False, compare=False)
+    """The token that goes on behind the item in this place, for who can't send all of them at once."""
+
+    def of(self, convert: Callable[[Item], Other]) -> "Page[Other]":
+        """The same page of what its items are converted to."""
+        return Page([convert(item) for item in self.items], self.next_token, self.token_behind)
 
 
 class DomainError(Exception):
@@ -215,8 +222,10 @@ class PageRequest:
 
     def page(self, rows: Sequence[Item], key: Callable[[Item], bytes]) -> Page[Item]:
         """The page out of up to size + 1 rows; the one too many says that there is a next page."""
+
+        def token_behind(place: int) -> str:
+            return base64.urlsafe_b64encode(self.bound_to + key(rows[place])).decode().rstrip("=")
+
         if len(rows) <= self.size:
-            return Page(rows)
-        kept = rows[: self.size]
-        token = base64.urlsafe_b64encode(self.bound_to + key(kept[-1])).decode().rstrip("=")
-        return Page(kept, token)
+            return Page(rows, "", token_behind)
+        return Page(rows[: self.size], token_behind(self.size - 1), token_behind)

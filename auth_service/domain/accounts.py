@@ -9,7 +9,7 @@ from uuid import UUID
 
 from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable, UnknownRole
 from auth_service.domain.passwords import PasswordRules
-from auth_service.domain.text import begins_with_mark, fold, is_visible, normalise
+from auth_service.domain.text import MOST_CHARACTERS, begins_with_mark, fold, is_visible, normalise
 from chassis.kernel import Invalid, MissingField, Role, refuse
 
 LONGEST_USERNAME = 64
@@ -80,7 +80,7 @@ class Registration:
         with noting(wrong):
             email = accept_email(self.email)
         with noting(wrong):
-            rules.check(self.password, username=self.username, email=self.email)
+            rules.check(self.password, username=username, email=email)
         with noting(wrong):
             role = accept_role(self.role)
         refuse(wrong)
@@ -100,6 +100,8 @@ def noting(wrong: list[Invalid]) -> Iterator[None]:
 
 def accept_username(text: str) -> str:
     """The username in its normal form; letter case stays as it was typed."""
+    if len(text) > MOST_CHARACTERS:
+        raise InvalidUsername
     name = normalise(text)
     if not name.strip():
         raise MissingField(field=InvalidUsername.field)
@@ -110,6 +112,8 @@ def accept_username(text: str) -> str:
 
 def accept_email(text: str) -> str:
     """The email without the space around it; letter case stays as it was typed."""
+    if len(text) > MOST_CHARACTERS:
+        raise InvalidEmail
     email = normalise(text).strip(" ")
     if not email:
         raise MissingField(field=InvalidEmail.field)
@@ -143,6 +147,7 @@ def require_role(text: str) -> Role:
 def account_key(text: str) -> str:
     """What a username or an email is unique by and looked up by: no letter case, one spelling, no space around it.
 
-    Postgres can't hold a NUL and no accepted name has one, so a text with one gets a key that no account has.
+    Empty, which no account's key is, for what no account can be called: a text that is too long, or one with a NUL,
+    which Postgres can't even be asked for.
     """
-    return "" if "\0" in text else fold(text).strip(" ")
+    return "" if "\0" in text or len(text) > MOST_CHARACTERS else fold(text).strip(" ")

@@ -26,5 +26,8 @@ def refusals_of(account_id: UUID | None) -> bytes:
 
 
 def attempts_on(email: str) -> bytes:
-    """What attempts on an account are counted under, whether there is such an account or not."""
-    return hashlib.sha256(account_key(email).encode()).digest()
+    """What attempts on an account are counted under, whether there is such an account or not.
+
+    What can't be anybody's email is counted as it stands, each by itself as other strangers are.
+    """
+    return hashlib.sha256((account_key(email) or email).encode()).digest()

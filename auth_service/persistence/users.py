@@ -137,10 +137,11 @@ class SqlUsers:
         return row is not None and bool(row[0])
 
     async def page(self, text: str, request: PageRequest) -> Page[User]:
-        if "\0" in text:
-            return Page([])  # Postgres can't even be asked for it
-        statement = _page(searched=bool(text), behind=bool(request.after))
-        values = {"text": account_key(text), "behind": request.after_id, "most": request.size + 1}
+        key = account_key(text)
+        if text.strip() and not key:
+            return Page([])  # nobody can be called that; an empty text would find everybody
+        statement = _page(searched=bool(key), behind=bool(request.after))
+        values = {"text": key, "behind": request.after_id, "most": request.size + 1}
         cursor = await statement.run(self._connection, **values)
         return request.page([_user(row) for row in await cursor.fetchall()], lambda user: user.id.bytes)
 

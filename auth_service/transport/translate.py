@@ -17,6 +17,7 @@ from auth_service.usecases.service_accounts import ServiceToken
 from auth_service.usecases.session_keeping import LoggedIn
 from auth_service.usecases.users import IssuedResetCode
 from chassis.kernel import Caller, Page, Role
+from chassis.rpc.pages import fitting
 from chassis.tokens import ALGORITHM
 
 TOKEN_TYPE = "Bearer"  # noqa: S105 - RFC 6750, how a token is used; no secret
@@ -69,25 +70,23 @@ def login_to_proto(login: LoggedIn) -> auth_service_pb2.LoginResponse:
 
 
 def sessions_to_proto(page: Page[Session], caller: Caller) -> user_service_pb2.ListSessionsResponse:
-    return user_service_pb2.ListSessionsResponse(
-        sessions=[
-            user_service_pb2.Session(
-                id=str(session.id),
-                created_at=timestamp(session.created_at),
-                used_at=timestamp(session.used_at),
-                expires_at=timestamp(session.expires_at),
-                current=session.id == caller.session_id,
-            )
-            for session in page.items
-        ],
-        next_page_token=page.next_token,
+    sessions, next_token = fitting(page, lambda session: _session_to_proto(session, caller))
+    return user_service_pb2.ListSessionsResponse(sessions=sessions, next_page_token=next_token)
+
+
+def _session_to_proto(session: Session, caller: Caller) -> user_service_pb2.Session:
+    return user_service_pb2.Session(
+        id=str(session.id),
+        created_at=timestamp(session.created_at),
+        used_at=timestamp(session.used_at),
+        expires_at=timestamp(session.expires_at),
+        current=session.id == caller.session_id,
     )
 
 
 def users_to_proto(page: Page[User]) -> user_service_pb2.ListUsersResponse:
-    return user_service_pb2.ListUsersResponse(
-        users=[user_to_proto(user) for user in page.items], next_page_token=page.next_token
-    )
+    users, next_token = fitting(page, user_to_proto)
+    return user_service_pb2.ListUsersResponse(users=users, next_page_token=next_token)
 
 
 def names_to_proto(found: Sequence[User]) -> user_service_pb2.LookupUsersResponse:

@@ -7,6 +7,7 @@ from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.transport.translate import timestamp
 from auth_service.usecases.service_accounts import IssuedServiceAccount
 from chassis.kernel import Page
+from chassis.rpc.pages import fitting
 
 
 def service_account_to_proto(account: ServiceAccount) -> service_account_service_pb2.ServiceAccount:
@@ -26,16 +27,15 @@ def issued_service_account_to_proto(issued: IssuedServiceAccount) -> service_acc
 
 
 def service_accounts_to_proto(page: Page[ServiceAccount]) -> service_account_service_pb2.ListServiceAccountsResponse:
+    accounts, next_token = fitting(page, service_account_to_proto)
     return service_account_service_pb2.ListServiceAccountsResponse(
-        service_accounts=[service_account_to_proto(account) for account in page.items],
-        next_page_token=page.next_token,
+        service_accounts=accounts, next_page_token=next_token
     )
 
 
 def security_events_to_proto(page: Page[SecurityEvent]) -> security_event_service_pb2.ListSecurityEventsResponse:
-    return security_event_service_pb2.ListSecurityEventsResponse(
-        events=[_security_event_to_proto(event) for event in page.items], next_page_token=page.next_token
-    )
+    events, next_token = fitting(page, _security_event_to_proto)
+    return security_event_service_pb2.ListSecurityEventsResponse(events=events, next_page_token=next_token)
 
 
 def _security_event_to_proto(event: SecurityEvent) -> security_event_service_pb2.SecurityEvent:

@@ -16,6 +16,14 @@ from chassis.tls import Certificates
 DEFAULT_TIMEOUT = 30.0
 """Seconds for a unary call that names no deadline. A stream without one may stay open."""
 
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes of an answer that our own channels take, where gRPC's default is 4 MiB.
+
+Lists are cut into pages far below that (chassis.rpc.pages). The answer to a batch can't be: what it says is committed.
+The largest is 100 tasks with a title of 500 characters, a description of 20,000, 50 labels of 64 and an external id of
+200, each character up to 4 bytes, and less than 1 KiB of the rest: 100 x (4 x 23,900 + 1,024) = 9.7 MB.
+"""
+
 Metadata = tuple[tuple[str, str | bytes], ...]
 
 
@@ -56,6 +64,7 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
     return [
         ("grpc.service_config", json.dumps(config)),
         ("grpc.enable_retries", 1),
+        ("grpc.max_receive_message_length", LARGEST_ANSWER),
         # A peer that vanished without a word is noticed in half a minute; not more often, or servers say GOAWAY.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

@@ -123,7 +123,7 @@ class SqlImports:
             self._connection, import_id=import_id, record=record, place=place, most=request.size + 1
         )
         page = request.page(await cursor.fetchall(), lambda row: _ERROR_KEY.pack(row[0], row[6]))
-        return Page([RowError._make(row[:6]) for row in page.items], page.next_token)
+        return page.of(lambda row: RowError._make(row[:6]))
 
     async def cancel(self, import_id: UUID) -> bool:
         cursor = await _CANCEL.run(self._connection, import_id=import_id)

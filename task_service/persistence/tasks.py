@@ -127,8 +127,7 @@ class SqlTasks:
             if not request.after:
                 raise
             raise InvalidPageToken from None
-        page = request.page(await cursor.fetchall(), key_of)
-        return Page([_task(row[:-1]) for row in page.items], page.next_token)
+        return request.page(await cursor.fetchall(), key_of).of(lambda row: _task(row[:-1]))
 
     async def count(self, query: TaskQuery, today: date) -> int:
         statement, values = count_of(query, today)

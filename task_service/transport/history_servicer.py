@@ -6,6 +6,7 @@ from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc
 
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
+from chassis.rpc.pages import fitting
 from chassis.rpc.request_context import current_caller
 from task_service.domain.event_log import EventQuery
 from task_service.transport.queries import event_query_from_proto, place_from_cursor
@@ -37,9 +38,8 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         task_id = parse_id(request.task_id, field="task_id")
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"events {caller.id} {task_id}")
         page = await self._list_task_events(caller, task_id, wanted)
-        return history_service_pb2.ListTaskEventsResponse(
-            events=map(event_to_proto, page.items), next_page_token=page.next_token
-        )
+        events, next_token = fitting(page, event_to_proto)
+        return history_service_pb2.ListTaskEventsResponse(events=events, next_page_token=next_token)
 
     async def ListEvents(
         self, request: history_service_pb2.ListEventsRequest, context: Context
@@ -49,9 +49,8 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         page = await self._list_events(
             query, PageRequest.read(request.page_size, request.page_token, bound_to=bound_to)
         )
-        return history_service_pb2.ListEventsResponse(
-            events=[event_to_proto(logged.event) for logged in page.items], next_page_token=page.next_token
-        )
+        events, next_token = fitting(page, lambda logged: event_to_proto(logged.event))
+        return history_service_pb2.ListEventsResponse(events=events, next_page_token=next_token)
 
     async def WatchEvents(
         self, request: history_service_pb2.WatchEventsRequest, context: Context

@@ -7,6 +7,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_servic
 
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
+from chassis.rpc.pages import fitting
 from chassis.rpc.request_context import current_caller
 from task_service.domain.import_errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
@@ -75,9 +76,8 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         owner = owner_in_sight(caller, request.owner_id)
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"imports {caller.id} {owner}")
         page = await self._list_imports(owner, wanted)
-        return import_service_pb2.ListImportsResponse(
-            imports=map(import_to_proto, page.items), next_page_token=page.next_token
-        )
+        imports, next_token = fitting(page, import_to_proto)
+        return import_service_pb2.ListImportsResponse(imports=imports, next_page_token=next_token)
 
     async def WatchImport(
         self, request: import_service_pb2.WatchImportRequest, context: Context
@@ -92,9 +92,8 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         import_id = parse_id(request.import_id, field="import_id")
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"errors {caller.id} {import_id}")
         page = await self._list_import_errors(caller, import_id, wanted)
-        return import_service_pb2.ListImportErrorsResponse(
-            errors=map(row_error_to_proto, page.items), next_page_token=page.next_token
-        )
+        errors, next_token = fitting(page, row_error_to_proto)
+        return import_service_pb2.ListImportErrorsResponse(errors=errors, next_page_token=next_token)
 
     async def DownloadImportErrors(
         self, request: import_service_pb2.DownloadImportErrorsRequest, context: Context
@@ -126,9 +125,8 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         import_id = parse_id(request.import_id, field="import_id")
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"kept {caller.id} {import_id}")
         page = await self._list_kept_tasks(caller, import_id, wanted)
-        return import_service_pb2.ListKeptTasksResponse(
-            kept=map(kept_task_to_proto, page.items), next_page_token=page.next_token
-        )
+        kept, next_token = fitting(page, kept_task_to_proto)
+        return import_service_pb2.ListKeptTasksResponse(kept=kept, next_page_token=next_token)
 
 
 async def _options(requests: Requests) -> UploadRequest:

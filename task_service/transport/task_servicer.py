@@ -7,6 +7,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_gr
 
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
+from chassis.rpc.pages import fitting
 from chassis.rpc.request_context import current_caller
 from task_service.transport.downloads import csv_bodies
 from task_service.transport.queries import query_from_proto, sight_from_proto
@@ -71,9 +72,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         query = query_from_proto(request, caller)
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"tasks {caller.id} {query}")
         page, total = await self._list_tasks(query, wanted, with_total=request.include_total)
-        return task_service_pb2.ListTasksResponse(
-            tasks=map(task_to_proto, page.items), next_page_token=page.next_token, total_size=total
-        )
+        tasks, next_token = fitting(page, task_to_proto)
+        return task_service_pb2.ListTasksResponse(tasks=tasks, next_page_token=next_token, total_size=total)
 
     async def ExportTasks(
         self, request: task_service_pb2.ExportTasksRequest, context: Context

@@ -240,7 +240,7 @@ class UpdateCurrentUserRequest(_message.Message):
     email: _builtins.str
     """The new email, under the rules of Register."""
     current_password: _builtins.str
-    """The account's password, needed for a new email: whoever has the email can get the account."""
+    """The account's password, needed for an email that differs in any way: whoever has the email can get the account."""
     def __init__(
         self,
         *,

@@ -525,7 +525,7 @@ class BatchCreateTasksResponse(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
-        """The tasks, in the order of the requests."""
+        """The tasks, in the order of the requests: up to 10 MB, more than the 4 MiB that a gRPC client takes by default."""
 
     def __init__(
         self,
@@ -577,7 +577,7 @@ class BatchUpdateTasksResponse(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
-        """The tasks, in the order of the requests."""
+        """The tasks, in the order of the requests: up to 10 MB, more than the 4 MiB that a gRPC client takes by default."""
 
     def __init__(
         self,
@@ -629,7 +629,7 @@ class BatchDeleteTasksResponse(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
-        """The tasks, in the order of the requests."""
+        """The tasks, in the order of the requests: up to 10 MB, more than the 4 MiB that a gRPC client takes by default."""
 
     def __init__(
         self,
