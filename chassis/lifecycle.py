@@ -2,11 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
+
+CANCEL_AGAIN_SECONDS = 0.5
+"""Longer than it takes to leave a transaction in order."""
 
 log = structlog.get_logger("lifecycle")
 
@@ -30,6 +33,19 @@ async def background(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(loop) for loop in loops]
-        yield
-        for task in tasks:
+        try:
+            yield
+        finally:
+            await _end(tasks)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancels until they have ended.
+
+    A cancellation can be lost: asyncio.wait_for in Python 3.11 returns the result that arrives in the same moment, and
+    database pools wait by it. A loop that lost the only one would go on, and a process that is told to stop would not.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
             task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
