@@ -7,8 +7,9 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message_factory import GetMessageClass
+from taskmanager.options.v1.options_pb2 import ItemLimit
 
-from gateway.transcoding.dialect import Kind, is_mask, is_read_only, kind_of, message_of, resource_of
+from gateway.transcoding.dialect import Kind, is_mask, is_read_only, item_limit_of, kind_of, message_of, resource_of
 from gateway.transcoding.parse import Object
 from gateway.transcoding.scalars import WrongValue, json_reader
 from gateway.transcoding.violations import Violations
@@ -94,7 +95,7 @@ class Decoders:
 
 def _reader(field: FieldDescriptor, decoders: Decoders) -> Read:
     one = _object(field, decoders) if kind_of(field) is Kind.OBJECT else _scalar(field)
-    return _each(one) if field.is_repeated else one
+    return _each(one, item_limit_of(field)) if field.is_repeated else one
 
 
 def _scalar(field: FieldDescriptor) -> Read:
@@ -120,10 +121,14 @@ def _object(field: FieldDescriptor, decoders: Decoders) -> Read:
     return read
 
 
-def _each(one: Read) -> Read:
+def _each(one: Read, limit: ItemLimit | None) -> Read:
     def read(value: object, path: str, violations: Violations) -> Any:
         if not isinstance(value, list):
             violations.add("WRONG_TYPE", path, "Must be a list.")
+            return None
+        # Before anything is made of them: `{}` takes no sender's time, and twenty microseconds to make a message of.
+        if limit is not None and len(value) > limit.most:
+            violations.add(limit.reason, path, f"Holds {len(value)} items, more than {limit.most}.")
             return None
         read_all = [one(element, f"{path}[{index}]", violations) for index, element in enumerate(value)]
         return [element for element in read_all if element is not None]

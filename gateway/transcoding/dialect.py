@@ -13,6 +13,7 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
+from taskmanager.options.v1 import options_pb2
 
 from gateway.transcoding.http_rules import UnsupportedContract
 
@@ -105,6 +106,12 @@ def resource_of(request: Descriptor) -> FieldDescriptor | None:
 def is_required(field: FieldDescriptor) -> bool:
     """Whether a request must fill the field. The services check it; the documentation says it."""
     return field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+
+
+def item_limit_of(field: FieldDescriptor) -> options_pb2.ItemLimit | None:
+    """How many items the field's list may hold, where the contract says so."""
+    options = field.GetOptions()
+    return options.Extensions[options_pb2.item_limit] if options.HasExtension(options_pb2.item_limit) else None
 
 
 def words_of(field: FieldDescriptor) -> dict[int, str | None]:

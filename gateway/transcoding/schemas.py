@@ -6,7 +6,17 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.transcoding.comments import Comments
-from gateway.transcoding.dialect import RANGES, Kind, is_mask, is_read_only, is_required, kind_of, message_of, words_of
+from gateway.transcoding.dialect import (
+    RANGES,
+    Kind,
+    is_mask,
+    is_read_only,
+    is_required,
+    item_limit_of,
+    kind_of,
+    message_of,
+    words_of,
+)
 from gateway.transcoding.http_rules import UnsupportedContract
 
 Schema = dict[str, Any]
@@ -68,7 +78,8 @@ class Schemas:
     def _property(self, field: FieldDescriptor) -> Schema:
         schema = self._value(field)
         if field.is_repeated:
-            schema = {"type": "array", "items": schema}
+            limit = item_limit_of(field)
+            schema = {"type": "array", "items": schema} | ({"maxItems": limit.most} if limit else {})
         elif field.has_presence or kind_of(field) is Kind.WORD:
             schema = _nullable(schema)
         return _described(schema, self.description(field)) | ({"readOnly": True} if is_read_only(field) else {})

@@ -146,6 +146,15 @@ async def test_an_assignee_whom_nobody_knows_is_refused_whichever_way_they_are_n
     assert (await get(system, sonu, task.id)).assignee_id == ""
 
 
+async def test_a_batch_of_too_many_is_refused_with_one_reason_whichever_way_it_comes(system, sonu, rest):
+    one = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x"))
+    request = task_service_pb2.BatchCreateTasksRequest(requests=[one] * 101)
+    told = [("requests", "TOO_MANY_IN_BATCH")]
+    assert (await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata)))[2] == told
+    for verb in ("batchCreate", "batchUpdate", "batchDelete"):
+        assert reasons(await rest.post(f"/tasks:{verb}", json={"requests": [{}] * 101})) == told
+
+
 async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
     wrong = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=" ", due_date="soon"))
     request = task_service_pb2.BatchCreateTasksRequest(requests=[wrong] * 100)

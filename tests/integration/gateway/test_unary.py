@@ -4,9 +4,13 @@ import asyncio
 import json
 
 import grpc
+import httpx2
 import pytest
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
+
+from gateway.bootstrap import gateway
+from tests.integration.gateway.conftest import settings
 
 MILK = task_pb2.Task(id="t1", title="Buy milk", status=task_pb2.Task.STATUS_IN_PROGRESS)
 JSON = {"content-type": "application/json"}
@@ -237,6 +241,28 @@ async def test_a_body_over_the_limit_is_413_announced_or_not(rest, services):
         assert answer.status_code == 413
         assert details(answer) == [("BODY_TOO_LARGE", None)]
     assert services.calls == 0
+
+
+async def test_a_batch_is_counted_before_it_is_built_and_one_of_too_many_goes_nowhere(rest, services):
+    for content, refusal in (
+        (b'{"requests": [' + b"{}," * 100 + b"{}]}", ("TOO_MANY_IN_BATCH", "requests")),
+        (b'{"requests": [' + b"0," * 3000 + b"0]}", ("TOO_MANY_IN_BATCH", "requests")),
+    ):
+        answer = await rest.post("/api/v1/tasks:batchCreate", content=content)
+        assert (answer.status_code, details(answer)) == (400, [refusal])
+        assert not services.got(answer)
+
+
+async def test_a_body_of_too_many_values_is_refused_wherever_it_goes(services):
+    body = b'{"requests": [' + b"{}," * 300_000 + b"{}]}"
+    async with (
+        gateway(settings(services)) as address,
+        httpx2.AsyncClient(base_url=f"http://{address}") as rest,
+    ):
+        for path in ("/api/v1/tasks:batchCreate", "/api/v1/login", "/api/v1/tasks"):
+            answer = await rest.post(path, content=body)
+            assert (answer.status_code, details(answer)) == (400, [("TOO_MANY_VALUES", None)])
+            assert not services.got(answer)
 
 
 async def test_the_next_request_on_a_connection_is_not_disturbed_by_a_refused_one(rest, services):

@@ -6,6 +6,7 @@ from gateway.bootstrap import AUTH_SERVICES, TASKS_SERVICES
 from gateway.transcoding.bind import RequestBinder
 from gateway.transcoding.contract import location_of, read_rpcs
 from gateway.transcoding.decode import Decoders
+from gateway.transcoding.dialect import item_limit_of
 from gateway.transcoding.http_rules import UnsupportedContract
 from tests.unit.gateway.contracts import service
 
@@ -90,6 +91,21 @@ def test_what_makes_a_resource_that_can_be_read_by_its_id_says_where():
         "CreateTask": "/api/v1/tasks/",
         "UploadImport": "/api/v1/imports/",
     }
+
+
+def lists_in(message, seen):
+    for field in message.fields:
+        if field.message_type is not None and field.full_name not in seen:
+            seen.add(field.full_name)
+            if field.is_repeated:
+                yield field
+            yield from lists_in(field.message_type, seen)
+
+
+def test_every_list_of_messages_in_a_request_says_how_long_it_may_be():
+    found = {field.full_name: item_limit_of(field) for rpc in CONTRACT for field in lists_in(rpc.request, set())}
+    assert {name for name, limit in found.items() if limit is None or limit.most < 1 or not limit.reason} == set()
+    assert "taskmanager.tasks.v1.BatchCreateTasksRequest.requests" in found
 
 
 def test_only_what_is_read_by_get_may_be_repeated():

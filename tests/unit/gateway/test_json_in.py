@@ -6,6 +6,7 @@ from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from gateway.transcoding.encode import to_json
+from gateway.transcoding.parse import MOST_VALUES, parse_json
 from gateway.transcoding.violations import InvalidRequest
 from tests.unit.gateway.dialect import create_task, decode_import, refusals, register, task_from
 
@@ -72,8 +73,8 @@ def test_what_is_wrong_is_named_with_its_field(body, refusal):
         b'{"title": "a\nb"}',
         b'{"title": "a"} {}',
         b'{"title": "a",}',
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
+        b"[" * 9_000,
+        b'{"a":' * 9_000,
         b'{"title": 1' + b"0" * 5000 + b"}",
         b"// a comment\n{}",
     ],
@@ -94,6 +95,32 @@ def test_everything_that_is_wrong_is_told_at_once():
 
 def test_no_more_than_fifty_violations_are_told():
     assert len(refusals({f"field{number}": 1 for number in range(1000)})) == 50
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"labels": [' + b"1," * MOST_VALUES + b"1]}",
+        b'{"labels": [' + b'"a",' * 50_000 + b'"a"]}',
+        b'{"labels": [' + b"{}," * MOST_VALUES + b"{}]}",
+        b"{" + b",".join(b'"k%d": "\\\\"' % number for number in range(MOST_VALUES + 1)) + b"}",
+        b'{"a": ' + b"[[]," * MOST_VALUES,
+    ],
+    ids=range(5),
+)
+def test_more_values_than_any_request_needs_are_refused_before_they_are_parsed(body):
+    assert refusals(body) == [("TOO_MANY_VALUES", None)]
+
+
+@pytest.mark.parametrize("text", ["," * 20_000, "[{" * 10_000, '\\",' * 20_000, "\\" * 20_001 + ',"' * 20_000])
+def test_commas_and_brackets_inside_a_string_are_no_values(text):
+    assert task_from({"title": text, "labels": [","] * 100}).title == text
+
+
+def test_as_many_values_as_may_be_are_read():
+    values = parse_json(b"[" + b'{"a": ","},' * (MOST_VALUES // 2 - 1) + b"{}]")
+    assert isinstance(values, list)
+    assert len(values) == MOST_VALUES // 2
 
 
 def test_a_name_that_is_echoed_is_cut_and_can_be_written():

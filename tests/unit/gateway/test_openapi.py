@@ -145,6 +145,10 @@ def test_schemas_speak_the_dialect(api):
     }
 
 
+def test_a_list_s_limit_is_told(api):
+    assert api["components"]["schemas"]["BatchCreateTasksRequest"]["properties"]["requests"]["maxItems"] == 100
+
+
 def test_success_has_the_status_of_the_contract(api):
     def status(path, method):
         return set(api["paths"][path][method]["responses"]) - {"default"}
