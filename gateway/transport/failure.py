@@ -118,6 +118,33 @@ def malformed_etag() -> Failure:
     return _single(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
 
+def malformed_http() -> Failure:
+    """What the parser can't read."""
+    return _single(400, "INVALID_ARGUMENT", "MALFORMED_HTTP", "This is no HTTP request.")
+
+
+def wrong_host() -> Failure:
+    """It is not clear for whom a request is."""
+    return _single(400, "INVALID_ARGUMENT", "WRONG_HOST", "A request names its host in one Host header.")
+
+
+def upgrade_with_body() -> Failure:
+    """A body that would belong to another protocol."""
+    message = "No upgrade is offered here: send the body without asking for one."
+    return _single(400, "INVALID_ARGUMENT", "UPGRADE_NOT_OFFERED", message)
+
+
+def target_too_long(limit: int) -> Failure:
+    """A path and query over the limit (RFC 9110 section 15.5.15)."""
+    return _single(414, "RESOURCE_EXHAUSTED", "URL_TOO_LONG", f"The URL may have {limit} bytes at the most.")
+
+
+def headers_too_large(headers: int, limit: int) -> Failure:
+    """Header lines over the limit (RFC 6585 section 5)."""
+    message = f"There may be {headers} headers of {limit} bytes at the most, the URL included."
+    return _single(431, "RESOURCE_EXHAUSTED", "HEADERS_TOO_LARGE", message)
+
+
 def contradicting_header(name: str) -> Failure:
     """A header that says something else than the request itself."""
     return _single(400, "INVALID_ARGUMENT", "CONTRADICTING_HEADER", f"The header {name} and the body differ.")

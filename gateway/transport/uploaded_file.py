@@ -14,6 +14,11 @@ from gateway.transport import failure
 
 PART = "file"
 
+_NO_FORM = (
+    "The body is not multipart/form-data: parts behind the boundary that the Content-Type names, each with headers in"
+    " UTF-8, and the boundary with two hyphens at the end."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
@@ -61,9 +66,8 @@ async def _events(content_type: bytes, body: AsyncIterator[bytes]) -> AsyncItera
         # Complains unless the closing boundary has come.
         parser.close()
     except MultipartError as error:
-        raise failure.malformed_upload(
-            "MALFORMED_MULTIPART", f"The body is not multipart/form-data: {error}."
-        ) from error
+        # The parser's own words are for programmers; some are a Python exception.
+        raise failure.malformed_upload("MALFORMED_MULTIPART", _NO_FORM) from error
 
 
 def _unknown_part(segment: MultipartSegment) -> failure.Failure:

@@ -103,15 +103,6 @@ async def test_header_lines_that_do_not_come_end_the_connection(services):
             writer.close()
 
 
-async def test_what_is_no_http_is_answered_in_the_one_shape(address):
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    writer.write(b"\x16\x03\x01 hello\r\n\r\n")
-    head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400 ")
-    assert json.loads(body)["error"]["details"][0]["reason"] == "MALFORMED_HTTP"
-    writer.close()
-
-
 async def start(services, **environment):
     """The gateway as its own process, and the address it logs."""
     target = f"127.0.0.1:{services.port}"

@@ -10,6 +10,7 @@ from chassis.rpc.errors import RichStatus, Violation
 
 pytestmark = pytest.mark.usefixtures("taken")
 
+NO_FORM = ("MALFORMED_MULTIPART", None)
 CSV = b"subject,description,status\nBuy milk,,pending\n"
 TEXT = {"content-type": "text/csv"}
 
@@ -73,19 +74,30 @@ async def test_a_large_file_arrives_byte_for_byte_in_messages_the_services_take(
         (multipart(part("file", CSV, "a"), part("file", CSV, "b")), ("DUPLICATE_PART", "file")),
         (multipart(part("file", CSV), part("other", b"x")), ("UNKNOWN_PART", "other")),
         (multipart(), ("FILE_MISSING", "file")),
-        (multipart(part("file", CSV), end=b""), ("MALFORMED_MULTIPART", None)),
-        (multipart(part("file", CSV), end=b"--lim"), ("MALFORMED_MULTIPART", None)),
-        (multipart(end=b"no boundary at all"), ("MALFORMED_MULTIPART", None)),
-        (multipart(b"--limit\r\nnonsense\r\n\r\n"), ("MALFORMED_MULTIPART", None)),
-        ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, ("MALFORMED_MULTIPART", None)),
+        (multipart(part("file", CSV), end=b""), NO_FORM),
+        (multipart(part("file", CSV), end=b"--lim"), NO_FORM),
+        (multipart(end=b"no boundary at all"), NO_FORM),
+        (multipart(b"--limit\r\nnonsense\r\n\r\n"), NO_FORM),
+        (multipart(b'--limit\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\n'), NO_FORM),
+        (multipart(b"--limit\r\nContent-Length: x\r\n\r\n"), NO_FORM),
+        ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, NO_FORM),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 async def test_a_multipart_body_that_holds_something_else_than_one_file_is_no_upload(rest, taken, request_, refusal):
     answer = await rest.post("/api/v1/imports", **request_)
     assert answer.status_code == 400
     assert details(answer) == [refusal]
     assert not any(message.WhichOneof("message") == "finish" for message in taken)
+
+
+async def test_what_is_no_form_is_told_in_our_words_and_not_in_the_parser_s(rest):
+    undecodable = b'--limit\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\n'
+    messages = set()
+    for body in (multipart(undecodable), multipart(end=b"no boundary at all"), multipart(end=b"--lim")):
+        messages.add((await rest.post("/api/v1/imports", **body)).json()["error"]["message"])
+    (message,) = messages
+    assert message.startswith("The body is not multipart/form-data: parts behind the boundary")
 
 
 async def test_an_idempotency_key_is_taken_from_the_header_and_from_nowhere_else(rest, services, taken):
