@@ -70,7 +70,11 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
             certificates=certificates,
-            capacity=Capacity(calls=settings.calls_at_once, streams=settings.streams_at_once),
+            capacity=Capacity(
+                calls=settings.calls_at_once,
+                streams=settings.streams_at_once,
+                streams_per_caller=settings.streams_per_caller,
+            ),
         )
         await server.start()
         await stack.enter_async_context(

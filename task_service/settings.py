@@ -28,6 +28,7 @@ class TasksSettings(TlsSettings):
     drain_seconds: float = Field(default=10, gt=0, description="for calls in flight when told to stop")
     calls_at_once: int = Field(default=500, ge=1, description="further ones are told at once to come back")
     streams_at_once: int = Field(default=500, ge=1, description="counted apart: watches, downloads, uploads")
+    streams_per_caller: int = Field(default=20, ge=1, description="of these, one user's or one service's")
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
     trash_days: float = Field(default=30, gt=0, le=3650, description="how long a deleted task can be undeleted")
     upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")
@@ -36,6 +37,8 @@ class TasksSettings(TlsSettings):
     # Three times as many bytes, in UTF-8, still fit a message.
     upload_record_bytes: int = Field(default=1 << 20, ge=64, le=1 << 20, description="the longest row of a file")
     upload_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20, description="the longest cell of a row")
+    # Twice as long as the gateway waits for its client (GATEWAY_UPLOAD_IDLE_SECONDS), which then hears it from there.
+    upload_idle_seconds: float = Field(default=60, gt=0, description="an upload of which nothing comes for longer ends")
     upload_seconds: float = Field(default=3600, gt=0, description="unfinished uploads older than this are removed")
     upload_keep_seconds: float = Field(default=7 * 86400, gt=0, description="how long an ended import's file is kept")
     seal_seconds: float = Field(default=10, gt=0, le=3600, description="how often new history is sealed")

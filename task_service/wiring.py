@@ -191,6 +191,7 @@ class Wiring:
             cancel_import=CancelImport(effect=effect, get_import=get_import),
             undo_import=UndoImport(effect=effect, get_import=get_import, asked=self.undo_asked.set),
             list_kept_tasks=ListKeptTasks(read=self._read, get_import=get_import),
+            idle_seconds=self._settings.upload_idle_seconds,
         )
 
     def _ingest(self) -> IngestServicer:

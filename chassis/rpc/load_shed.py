@@ -34,6 +34,8 @@ class Capacity:
 
     calls: int
     streams: int
+    streams_per_caller: int = 20
+    """Of `streams`, one caller's."""
 
     @property
     def backstop(self) -> int:
@@ -58,7 +60,7 @@ class LoadShedInterceptor(AroundInterceptor):
         self._most = {CALL: capacity.calls, STREAM: capacity.streams, FOREIGN: capacity.streams}
         self._in_flight = dict.fromkeys(self._most, 0)
         self._kinds = {
-            f"/{service.full_name}/{method.name}": STREAM if _streams(method) else CALL
+            f"/{service.full_name}/{method.name}": STREAM if streams(method) else CALL
             for service in services
             for method in service.methods
         }
@@ -82,5 +84,6 @@ class LoadShedInterceptor(AroundInterceptor):
             self._in_flight[kind] -= 1
 
 
-def _streams(method: MethodDescriptor) -> bool:
+def streams(method: MethodDescriptor) -> bool:
+    """Whether a call of it stays open, in either direction."""
     return bool(method.client_streaming or method.server_streaming)

@@ -21,6 +21,7 @@ from chassis.rpc.credentials import server_credentials
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
 from chassis.rpc.load_shed import USUAL, Capacity, LoadShedInterceptor, Overloaded
 from chassis.rpc.observe import AccessLogInterceptor, MetricsInterceptor, RequestIdInterceptor
+from chassis.rpc.stream_limit import StreamLimitInterceptor, TooManyStreams
 from chassis.tls import Certificates
 from chassis.tokens import TokenVerifier, Unauthenticated
 
@@ -31,6 +32,7 @@ ACCESS_STATUS: StatusTable = {
     PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 OPTIONS: Sequence[tuple[str, int]] = (
@@ -64,7 +66,8 @@ class GrpcServer:
 
     The order, outermost first: request id, access log and metrics must see refused calls too; errors is the outermost
     thing that can answer; what is too much is shed; a service's own `interceptors` may refuse before a token is looked
-    at; the JWT comes last, so that its refusals are mapped, counted and logged.
+    at; the JWT comes behind them, so that its refusals are mapped, counted and logged; and what one caller may have is
+    counted when it is known who calls.
 
     With certificates, connections are mutual TLS. A token is required all the same: the certificate says which program
     may knock, the token who asks.
@@ -98,6 +101,7 @@ class GrpcServer:
                 LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),
+                StreamLimitInterceptor(most=capacity.streams_per_caller, services=services, policy=policy),
             ],
             options=list(OPTIONS),
             maximum_concurrent_rpcs=capacity.backstop,

@@ -124,6 +124,10 @@ class UploadIncomplete(InvalidUpload):
     """The upload ended without finish: nothing was kept."""
 
 
+class UploadIdle(DomainError):
+    """Nothing of the upload came for {seconds:g} seconds, and nothing was kept; send it again."""
+
+
 class FileNameTooLong(InvalidUpload):
     """A file name has at most {limit} characters."""
 

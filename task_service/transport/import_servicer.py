@@ -12,6 +12,7 @@ from chassis.rpc.request_context import current_caller
 from task_service.domain.import_errors import UploadIncomplete, UploadOutOfOrder
 from task_service.domain.sight import owner_in_sight
 from task_service.transport.downloads import csv_bodies
+from task_service.transport.idle import while_they_come
 from task_service.transport.translate import once_from_proto, optional_id
 from task_service.transport.translate_imports import (
     import_to_proto,
@@ -50,7 +51,9 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         cancel_import: CancelImport,
         undo_import: UndoImport,
         list_kept_tasks: ListKeptTasks,
+        idle_seconds: float,
     ) -> None:
+        self._idle_seconds = idle_seconds
         self._upload_import = upload_import
         self._get_import = get_import
         self._list_imports = list_imports
@@ -63,8 +66,9 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self._list_kept_tasks = list_kept_tasks
 
     async def UploadImport(self, request_iterator: Requests, context: Context) -> import_pb2.Import:
-        options = await _options(request_iterator)
-        return import_to_proto(await self._upload_import(current_caller(), options, _parts(request_iterator)))
+        requests = while_they_come(request_iterator, idle_seconds=self._idle_seconds)
+        options = await _options(requests)
+        return import_to_proto(await self._upload_import(current_caller(), options, _parts(requests)))
 
     async def GetImport(self, request: import_service_pb2.GetImportRequest, context: Context) -> import_pb2.Import:
         return import_to_proto(await self._get_import(current_caller(), parse_id(request.id, field="id")))

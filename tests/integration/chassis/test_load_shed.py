@@ -92,7 +92,7 @@ class Busy:
 
 
 @asynccontextmanager
-async def running():
+async def running(capacity=CAPACITY):
     state = TrustState()
     key = trust_service_pb2.VerificationKey(kid="k", public_key=KEY.public_key().public_bytes_raw())
     state.apply(trust_service_pb2.TrustState(keys=[key]))
@@ -115,7 +115,7 @@ async def running():
         status={},
         with_reflection=False,
         drain_seconds=0.1,
-        capacity=CAPACITY,
+        capacity=capacity,
     )
     await server.start()
     await server.ready()
