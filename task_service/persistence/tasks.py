@@ -54,7 +54,7 @@ _DUE = Statement(
 )
 # Each by itself in the unique index. Of a table that has grown quickly the planner knows too little: asked for all at
 # once, it reads everything that the owner has, in each batch of an import anew.
-_WITH_EXTERNAL_IDS = Statement(
+WITH_EXTERNAL_IDS = Statement(
     text("""
     SELECT found.id FROM unnest(CAST(:among AS text[])) AS wanted (external_id) CROSS JOIN LATERAL (
         SELECT id FROM tasks.tasks
@@ -110,7 +110,7 @@ class SqlTasks:
             await _TAKE_TURNS.run(self._connection, owner_id=owner_id)
 
     async def with_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
-        cursor = await _WITH_EXTERNAL_IDS.run(self._connection, owner_id=owner_id, among=list(among))
+        cursor = await WITH_EXTERNAL_IDS.run(self._connection, owner_id=owner_id, among=list(among))
         task_ids = [row[0] for row in await cursor.fetchall()]
         if not task_ids:
             return []
