@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, delete, insert, select, text, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, text, update
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -33,12 +33,9 @@ _UPDATE = Statement(
     .where(tasks.c.id == bindparam("id"))
     .values({name: bindparam(name) for name in Task._fields if name != "id"})
 )
-_LOCK_ALL = Statement(
-    select(*COLUMNS)
-    .where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid))))
-    .order_by(tasks.c.id)
-    .with_for_update()
-)
+_SEVERAL = select(*COLUMNS).where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid)))).order_by(tasks.c.id)
+_GET_ALL = Statement(_SEVERAL)
+_LOCK_ALL = Statement(_SEVERAL.with_for_update())
 # One statement, whose rows have the types of the table's columns.
 _UPDATE_ALL = Statement(
     text(f"""
@@ -55,18 +52,17 @@ _DUE = Statement(
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_WITH_EXTERNAL_IDS = (
-    select(*COLUMNS)
-    .where(
-        tasks.c.owner_id == bindparam("owner_id"),
-        tasks.c.external_id == any_(bindparam("among", type_=ARRAY(Text))),
-        tasks.c.external_id != "",
-        tasks.c.deleted_at.is_(None),
-    )
-    .order_by(tasks.c.id)
+# Each by itself in the unique index. Of a table that has grown quickly the planner knows too little: asked for all at
+# once, it reads everything that the owner has, in each batch of an import anew.
+WITH_EXTERNAL_IDS = Statement(
+    text("""
+    SELECT found.id FROM unnest(CAST(:among AS text[])) AS wanted (external_id) CROSS JOIN LATERAL (
+        SELECT id FROM tasks.tasks
+        WHERE owner_id = :owner_id AND external_id = wanted.external_id AND external_id <> '' AND deleted_at IS NULL
+        LIMIT 1
+    ) AS found
+    """)
 )
-_LOOK_UP = Statement(_WITH_EXTERNAL_IDS)
-_LOCK_UP = Statement(_WITH_EXTERNAL_IDS.with_for_update())
 _TAKE_TURNS = Statement(
     text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.external_ids ' || CAST(:owner_id AS text), 0))")
 )
@@ -114,9 +110,14 @@ class SqlTasks:
             await _TAKE_TURNS.run(self._connection, owner_id=owner_id)
 
     async def with_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
-        statement = _LOCK_UP if lock else _LOOK_UP
-        cursor = await statement.run(self._connection, owner_id=owner_id, among=list(among))
-        return [_task(row) for row in await cursor.fetchall()]
+        cursor = await WITH_EXTERNAL_IDS.run(self._connection, owner_id=owner_id, among=list(among))
+        task_ids = [row[0] for row in await cursor.fetchall()]
+        if not task_ids:
+            return []
+        cursor = await (_LOCK_ALL if lock else _GET_ALL).run(self._connection, task_ids=task_ids)
+        found = map(_task, await cursor.fetchall())
+        # Somebody may have changed one since.
+        return [task for task in found if task.external_id in among and task.deleted_at is None]
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
         statement, values = page_of(query, request, today)

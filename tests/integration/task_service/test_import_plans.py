@@ -1,0 +1,36 @@
+"""What an import looks up does not cost more the more its owner has, whatever the planner knows."""
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from task_service.persistence.tasks import WITH_EXTERNAL_IDS
+
+OWNER = UUID(int=1)
+
+
+def nodes(plan: dict[str, Any]):
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_external_ids_are_looked_up_in_their_index_also_in_a_table_that_has_just_grown(databases, analyzed):
+    with psycopg.connect(databases.administrator_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, created_at, updated_at,"
+            " revision, external_id) SELECT uuidv7(), %s, 'x', '', 'pending', 'none', now(), now(), 1, 'E' || n"
+            " FROM generate_series(1, 20000) n",
+            (OWNER,),
+        )
+        if analyzed:
+            connection.execute("ANALYZE tasks.tasks")
+        values = {"owner_id": OWNER, "among": [f"E{number}" for number in range(1000)]}
+        explained = connection.execute("EXPLAIN (FORMAT JSON) " + WITH_EXTERNAL_IDS.sql, values).fetchone()
+    assert explained is not None
+    touched = [node for node in nodes(explained[0][0]["Plan"]) if node.get("Relation Name") == "tasks"]
+    assert [node["Index Name"] for node in touched] == ["tasks_external_id_unique"]
+    assert "external_id = wanted.external_id" in touched[0]["Index Cond"]
