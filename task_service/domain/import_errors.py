@@ -130,6 +130,12 @@ class FileNameTooLong(InvalidUpload):
     field = "file_name"
 
 
+class ControlCharacterInFileName(InvalidUpload):
+    """A file name can't hold the character {character}."""
+
+    field = "file_name"
+
+
 class SameFileAgain(DomainError):
     """The same file is import {import_id} already: the option allow_same_file imports it once more."""
 
@@ -166,6 +172,12 @@ class ImportStillUploading(DomainError):
 
 class LeaseLost(DomainError):
     """The import is no longer leased under this fence."""
+
+
+class InvalidWorker(Invalid):
+    """A worker's name has at most {limit} characters, and none of them is a control character."""
+
+    field = "worker"
 
 
 class BatchOutOfPlace(Invalid):

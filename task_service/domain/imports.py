@@ -32,8 +32,6 @@ class State(StrEnum):
 
 _FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
-LONGEST_FILE_NAME = 255
-
 
 class Failure(NamedTuple):
     """Why a file could not be read to its end. `line` is 0 when no line is to blame."""

@@ -3,6 +3,7 @@
 Each rule takes what the client says and a list that it adds to when that is not acceptable.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
@@ -31,6 +32,8 @@ MOST_LABELS = 50
 
 LOST = "\N{REPLACEMENT CHARACTER}"
 """Stands where bytes could not be read: whoever sends it has lost what was there before."""
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Status(StrEnum):
@@ -89,6 +92,12 @@ def no_forbidden_characters(text: str, field: str, allowed: str, wrong: list[Inv
         if (character < " " or character in {"\x7f", LOST}) and character not in allowed:
             wrong.append(ForbiddenCharacter(field=field, character=f"U+{ord(character):04X}"))
             return
+
+
+def control_character(text: str) -> str:
+    """The first character of a name that would end its line or run in a terminal, such as U+0007; "" for none."""
+    found = _CONTROLS.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def status(word: str, wrong: list[Invalid]) -> Status:

@@ -60,7 +60,7 @@ class ImportIngestServiceServicer:
 
     def ClaimNextImport(self, request, context):
         """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-        nothing waits.
+        nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

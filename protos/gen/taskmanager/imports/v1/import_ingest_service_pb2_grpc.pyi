@@ -37,7 +37,7 @@ class ImportIngestServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ImportIngestServiceAsyncStub: ...
     ClaimNextImport: _grpc.UnaryUnaryMultiCallable[_import_ingest_service_pb2.ClaimNextImportRequest, _import_ingest_service_pb2.ClaimNextImportResponse]
     """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-    nothing waits.
+    nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
     """
     ReadUpload: _grpc.UnaryStreamMultiCallable[_import_ingest_service_pb2.ReadUploadRequest, _import_ingest_service_pb2.ReadUploadResponse]
     """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end."""
@@ -57,7 +57,7 @@ class ImportIngestServiceAsyncStub(ImportIngestServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ClaimNextImport: _aio.UnaryUnaryMultiCallable[_import_ingest_service_pb2.ClaimNextImportRequest, _import_ingest_service_pb2.ClaimNextImportResponse]  # type: ignore[assignment]
     """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-    nothing waits.
+    nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
     """
     ReadUpload: _aio.UnaryStreamMultiCallable[_import_ingest_service_pb2.ReadUploadRequest, _import_ingest_service_pb2.ReadUploadResponse]  # type: ignore[assignment]
     """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end."""
@@ -80,7 +80,7 @@ class ImportIngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_import_ingest_service_pb2.ClaimNextImportResponse, _abc.Awaitable[_import_ingest_service_pb2.ClaimNextImportResponse]]:
         """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-        nothing waits.
+        nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
         """
 
     @_abc_1.abstractmethod
