@@ -196,6 +196,18 @@ class IngestOutOfOrder(Invalid):
     """An ingest is open first, then batches, then finish."""
 
 
+class UnknownParseFailure(Invalid):
+    """A file's failure is one of those that the contract names, at a line of the file."""
+
+    field = "finish.failure"
+
+
+class NegativeOffset(Invalid):
+    """An offset is not negative."""
+
+    field = "offset"
+
+
 class OffsetBehindEnd(DomainError):
     """The file ends before this offset."""
 

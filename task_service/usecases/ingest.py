@@ -11,7 +11,7 @@ from uuid import UUID
 from chassis.kernel import Unavailable
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.failed_rows import MOST_FAILED_ROWS
-from task_service.domain.import_errors import InvalidWorker, LeaseLost, StoredFileChanged
+from task_service.domain.import_errors import InvalidWorker, LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
     NO_PROGRESS,
@@ -93,6 +93,8 @@ class ReadUpload:
 
     async def __call__(self, import_id: UUID, fence: int, offset: int) -> AsyncIterator[bytes]:
         """The file's bytes from the offset on. A file that is gone or another one ends the import as failed."""
+        if offset < 0:
+            raise NegativeOffset
         async with self.begin() as work:
             await work.ingest.checkpoint(import_id, fence, self.lease_seconds)
             upload = await work.ingest.stored(import_id)
