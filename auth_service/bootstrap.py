@@ -204,6 +204,7 @@ def _registrations(use_cases: UseCases) -> Sequence[Registration]:
                 list_users=use_cases.list_users,
                 get_user=use_cases.get_user,
                 get_user_names=use_cases.get_user_names,
+                get_user_ids=use_cases.get_user_ids,
                 look_up_users=use_cases.look_up_users,
                 update_user=use_cases.update_user,
                 issue_reset_code=use_cases.issue_reset_code,

@@ -35,7 +35,15 @@ from auth_service.usecases.throttle import LoginThrottle
 from auth_service.usecases.token_ports import Signer
 from auth_service.usecases.tokens import TokenIssuer
 from auth_service.usecases.trust import GetTrustState
-from auth_service.usecases.users import GetUser, GetUserNames, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
+from auth_service.usecases.users import (
+    GetUser,
+    GetUserIds,
+    GetUserNames,
+    IssueResetCode,
+    ListUsers,
+    LookUpUsers,
+    UpdateUser,
+)
 from chassis.rpc.request_context import request_id
 from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME
 
@@ -66,6 +74,7 @@ class UseCases:
     list_users: ListUsers
     get_user: GetUser
     get_user_names: GetUserNames
+    get_user_ids: GetUserIds
     look_up_users: LookUpUsers
     update_user: UpdateUser
     issue_reset_code: IssueResetCode
@@ -149,6 +158,7 @@ def wire(settings: AuthSettings, *, read: Read, begin: Begin, signer: Signer, ha
         list_users=ListUsers(read=read),
         get_user=GetUser(read=read),
         get_user_names=GetUserNames(read=read),
+        get_user_ids=GetUserIds(read=read),
         look_up_users=LookUpUsers(read=read),
         update_user=UpdateUser(begin=begin, keeper=keeper, events=events, now=_now),
         issue_reset_code=IssueResetCode(

@@ -52,6 +52,12 @@ class OneNameNeeded(Invalid):
     field = "id"
 
 
+class TooManyUsernames(Invalid):
+    """At most {limit} accounts are looked up by name at once."""
+
+    field = "usernames"
+
+
 class TooManyIds(Invalid):
     """At most {limit} accounts are named at once."""
 

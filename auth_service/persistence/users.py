@@ -8,7 +8,22 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, func, insert, literal, null, or_, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.accounts import StoredLogin, User, account_key
@@ -76,6 +91,11 @@ _LOOK_UP = Statement(
 )
 _NAMES = Statement(
     select(users.c.id, users.c.username).where(users.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _IN_BEING)
+)
+_IDS = Statement(
+    select(users.c.username_key, users.c.id).where(
+        users.c.username_key == any_(bindparam("keys", type_=ARRAY(Text()))), users.c.disabled.is_(False), _IN_BEING
+    )
 )
 _REPLACE_HASH = Statement(
     update(users)
@@ -155,6 +175,10 @@ class SqlUsers:
 
     async def names_of(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         cursor = await _NAMES.run(self._connection, ids=list(user_ids))
+        return dict(await cursor.fetchall())
+
+    async def ids_of(self, username_keys: Collection[str]) -> Mapping[str, UUID]:
+        cursor = await _IDS.run(self._connection, keys=list(username_keys))
         return dict(await cursor.fetchall())
 
     async def update(self, user: User) -> None:

@@ -101,6 +101,12 @@ def usernames_to_proto(found: Mapping[UUID, str]) -> user_service_pb2.BatchGetUs
     )
 
 
+def user_ids_to_proto(found: Mapping[str, UUID]) -> user_service_pb2.BatchGetUserIdsResponse:
+    return user_service_pb2.BatchGetUserIdsResponse(
+        users=[user_service_pb2.UserName(id=str(user_id), username=name) for name, user_id in found.items()]
+    )
+
+
 def reset_code_to_proto(issued: IssuedResetCode) -> user_service_pb2.ResetUserPasswordResponse:
     return user_service_pb2.ResetUserPasswordResponse(
         reset_code=issued.code.value, expires_at=timestamp(issued.expires_at)

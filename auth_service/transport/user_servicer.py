@@ -11,6 +11,7 @@ from auth_service.transport.translate import (
     reset_code_to_proto,
     role_from_proto,
     sessions_to_proto,
+    user_ids_to_proto,
     user_to_proto,
     usernames_to_proto,
     users_to_proto,
@@ -19,7 +20,15 @@ from auth_service.usecases.accounts import GetCurrentUser, ResolveUser
 from auth_service.usecases.own_account import DeleteCurrentUser, UpdateCurrentUser
 from auth_service.usecases.passwords import ChangePassword
 from auth_service.usecases.sessions import ListSessions, RevokeSession
-from auth_service.usecases.users import GetUser, GetUserNames, IssueResetCode, ListUsers, LookUpUsers, UpdateUser
+from auth_service.usecases.users import (
+    GetUser,
+    GetUserIds,
+    GetUserNames,
+    IssueResetCode,
+    ListUsers,
+    LookUpUsers,
+    UpdateUser,
+)
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.request_context import current_caller
 
@@ -42,6 +51,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         list_users: ListUsers,
         get_user: GetUser,
         get_user_names: GetUserNames,
+        get_user_ids: GetUserIds,
         look_up_users: LookUpUsers,
         update_user: UpdateUser,
         issue_reset_code: IssueResetCode,
@@ -56,6 +66,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         self._look_up_users = look_up_users
         self._get_user = get_user
         self._get_user_names = get_user_names
+        self._get_user_ids = get_user_ids
         self._list_users = list_users
         self._delete_current_user = delete_current_user
         self._update_current_user = update_current_user
@@ -117,6 +128,11 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
     ) -> user_service_pb2.BatchGetUserNamesResponse:
         user_ids = [parse_id(user_id, field="ids") for user_id in request.ids]
         return usernames_to_proto(await self._get_user_names(user_ids))
+
+    async def BatchGetUserIds(
+        self, request: user_service_pb2.BatchGetUserIdsRequest, context: Context
+    ) -> user_service_pb2.BatchGetUserIdsResponse:
+        return user_ids_to_proto(await self._get_user_ids(request.usernames))
 
     async def LookupUsers(
         self, request: user_service_pb2.LookupUsersRequest, context: Context

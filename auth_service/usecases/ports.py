@@ -51,6 +51,9 @@ class Users(Protocol):
     async def names_of(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """The usernames of those accounts that there are."""
 
+    async def ids_of(self, username_keys: Collection[str]) -> Mapping[str, UUID]:
+        """The accounts in use of these names, each name as `account_key` has it."""
+
     async def update(self, user: User) -> None:
         """Keeps the account as it is now; UsernameTaken or EmailTaken when another has one of its names."""
 

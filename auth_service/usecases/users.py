@@ -1,24 +1,27 @@
 """Administering people's accounts, and finding people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from auth_service.domain.accounts import User, require_role
-from auth_service.domain.errors import LastAdmin, TooManyIds, UserNotFound
+from auth_service.domain.accounts import LONGEST_USERNAME, User, accept_username, account_key, require_role
+from auth_service.domain.errors import LastAdmin, TooManyIds, TooManyUsernames, UserNotFound
 from auth_service.domain.events import EventKind
 from auth_service.domain.one_time import SECRET_BYTES, ResetCode
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Randomness, Read, UnitOfWork
 from auth_service.usecases.session_keeping import SessionKeeper
-from chassis.kernel import Caller, Clock, MissingField, Page, PageRequest, Role
+from chassis.kernel import Caller, Clock, Invalid, MissingField, Page, PageRequest, Role
 
 ADMINISTRATION = "auth.administration"
 """What changes who administers is done one after the other: two admins can't remove each other at once."""
 
 FOUND_AT_MOST = 20
 NAMED_AT_MOST = 1000
+
+LONGEST_ASKED = 4 * LONGEST_USERNAME
+"""Characters of a name that is looked at: it may be longer than its normal form, which takes quadratic time to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,32 @@ class GetUserNames:
             raise TooManyIds(limit=NAMED_AT_MOST)
         async with self.read() as reading:
             return await reading.users.names_of(user_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class GetUserIds:
+    """Tells other services whose usernames those are."""
+
+    read: Read
+
+    async def __call__(self, usernames: Collection[str]) -> Mapping[str, UUID]:
+        """The ids of accounts in use by the names as they were asked for; TooManyUsernames."""
+        if len(usernames) > NAMED_AT_MOST:
+            raise TooManyUsernames(limit=NAMED_AT_MOST)
+        keys = {name: key for name in usernames if (key := _key_of(name))}
+        async with self.read() as reading:
+            found = await reading.users.ids_of(set(keys.values()))
+        return {name: found[key] for name, key in keys.items() if key in found}
+
+
+def _key_of(username: str) -> str:
+    """What the name is looked up by; "" for one that nobody can have."""
+    if len(username) > LONGEST_ASKED:
+        return ""
+    try:
+        return account_key(accept_username(username))
+    except Invalid:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ class SqlUnitOfWork(SqlReading):
             with outage():
                 await self.connection.execute("BEGIN")
         except BaseException:
-            await self._give_back()  # nobody will leave what was not entered
+            # Nobody will leave what was not entered. A caller who was cancelled meanwhile may well have begun.
+            await self._undo()
+            await self._give_back()
             raise
         return self
 
@@ -73,14 +75,26 @@ class SqlUnitOfWork(SqlReading):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        connection = self.connection
-        if connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
-            # On a broken or busy connection (a cancelled call) putconn below does it by closing.
-            try:
-                await connection.rollback()
-            except psycopg.Error:
-                await connection.close()
+        try:
+            await self._undo()
+        except BaseException:
+            await self._give_back()
+            raise
         await super().__aexit__(kind, error, trace)
+
+    async def _undo(self) -> None:
+        """Ends a transaction that is still open, and with it the connection where it takes that."""
+        connection = self.connection
+        if connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE:
+            return
+        try:
+            await connection.rollback()
+        except psycopg.Error:
+            await connection.close()
+        except BaseException:
+            # Cancelled once more: nobody knows how far it came.
+            await connection.close()
+            raise
 
 
 @contextmanager

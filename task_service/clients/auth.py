@@ -1,7 +1,7 @@
 """auth_service, as task_service needs it: its own token, the trust state, and who has an account."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 from uuid import UUID
 
@@ -26,9 +26,19 @@ CALL_SECONDS = 5.0
 
 Answer = TypeVar("Answer")
 
-# A name that nobody can have is nobody's.
+# An id that nobody can have is nobody's.
 _NOBODY = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}
 _OUTAGE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAUTHENTICATED}
+
+
+@contextmanager
+def _outage() -> Iterator[None]:
+    try:
+        yield
+    except AioRpcError as error:
+        if error.code() in _OUTAGE:
+            raise Unavailable from error
+        raise
 
 
 class AuthClient:
@@ -45,28 +55,30 @@ class AuthClient:
         """What changed since the cursor. Raises AioRpcError when auth_service can't be asked."""
         return await self._ask(self._trust.GetTrustState, trust_service_pb2.GetTrustStateRequest(cursor=cursor))
 
-    async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
-        """The user of an id or a name, None when there is none. Unavailable when auth_service can't be asked."""
-        request = user_service_pb2.ResolveUserRequest(id=user_id, username=username)
+    async def user(self, *, user_id: str) -> user_pb2.User | None:
+        """The user of an id, None when there is none. Unavailable when auth_service can't be asked."""
+        request = user_service_pb2.ResolveUserRequest(id=user_id)
         try:
-            return await self._ask(self._users.ResolveUser, request)
+            with _outage():
+                return await self._ask(self._users.ResolveUser, request)
         except AioRpcError as error:
             if error.code() in _NOBODY:
                 return None
-            if error.code() in _OUTAGE:
-                raise Unavailable from error
             raise
 
     async def names(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """The usernames of those, at most 1000, who have an account. Unavailable when auth_service can't be asked."""
         request = user_service_pb2.BatchGetUserNamesRequest(ids=map(str, user_ids))
-        try:
+        with _outage():
             answer = await self._ask(self._users.BatchGetUserNames, request)
-        except AioRpcError as error:
-            if error.code() in _OUTAGE:
-                raise Unavailable from error
-            raise
         return {UUID(user.id): user.username for user in answer.users}
+
+    async def ids(self, usernames: Collection[str]) -> Mapping[str, UUID]:
+        """Those who have these names, at most 1000, and may log in. Unavailable when auth_service can't be asked."""
+        request = user_service_pb2.BatchGetUserIdsRequest(usernames=usernames)
+        with _outage():
+            answer = await self._ask(self._users.BatchGetUserIds, request)
+        return {user.username: UUID(user.id) for user in answer.users}
 
     async def _ask(self, call: Callable[..., Awaitable[Answer]], request: Message) -> Answer:
         metadata = (("authorization", f"Bearer {await self._token()}"),)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -68,6 +69,8 @@ class ObstoreUploads:
                 use_multipart=True,
             )
         )
+        # Who is cancelled does not wait to hear how it ended, and the shield forgets it then.
+        putting.add_done_callback(_hear)
         try:
             await asyncio.shield(putting)
         except asyncio.CancelledError:
@@ -128,6 +131,11 @@ def _open(url: str) -> ObjectStore:
     if url.startswith("memory:"):
         return from_url(url)
     return from_url(url, retry_config={"max_retries": TRIES, "retry_timeout": TRIED_FOR})
+
+
+def _hear(ended: asyncio.Future[Any]) -> None:
+    if not ended.cancelled():
+        ended.exception()
 
 
 async def _until(called_off: asyncio.Event, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

@@ -8,7 +8,11 @@ from uuid import UUID
 from taskmanager.auth.v1 import user_pb2
 
 REMEMBERED_SECONDS = 60.0
+NOBODY_SECONDS = 3.0
+"""A name that nobody has is asked for again soon: an account may just be made."""
 MOST_REMEMBERED = 10_000
+MOST_AT_ONCE = 1000
+"""Names in one call, as auth_service takes them."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -17,8 +21,8 @@ Value = TypeVar("Value")
 class Users(Protocol):
     """Where accounts are looked up."""
 
-    async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
-        """The user of an id or a name; None when there is none."""
+    async def user(self, *, user_id: str) -> user_pb2.User | None:
+        """The user of an id; None when there is none."""
 
 
 class NamedUsers(Users, Protocol):
@@ -27,13 +31,17 @@ class NamedUsers(Users, Protocol):
     async def names(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """The usernames of those who have an account."""
 
+    async def ids(self, usernames: Collection[str]) -> Mapping[str, UUID]:
+        """Those who have these names, at most 1000, and may log in."""
+
 
 class _Remembered(Generic[Key, Value]):
     """What was found, the latest so many of it, each for a while."""
 
-    def __init__(self, now: Callable[[], float], most: int) -> None:
+    def __init__(self, now: Callable[[], float], most: int, seconds: float = REMEMBERED_SECONDS) -> None:
         self._now = now
         self._most = most
+        self._seconds = seconds
         self._found: dict[Key, tuple[float, Value]] = {}
 
     def get(self, key: Key) -> Value | None:
@@ -43,25 +51,43 @@ class _Remembered(Generic[Key, Value]):
     def put(self, key: Key, value: Value) -> None:
         if key not in self._found and len(self._found) >= self._most:
             self._found.pop(next(iter(self._found)))
-        self._found[key] = (self._now() + REMEMBERED_SECONDS, value)
+        self._found[key] = (self._now() + self._seconds, value)
 
 
 class RememberedPeople:
-    """Asks for each person once in a while. Who was not found is asked for again: an account may just be made."""
+    """Asks for each person once in a while, and for all names of a batch together."""
 
     def __init__(
         self, users: NamedUsers, *, now: Callable[[], float] = time.monotonic, most: int = MOST_REMEMBERED
     ) -> None:
         self._users = users
-        self._found = _Remembered[str, UUID](now, most)
+        self._known = _Remembered[UUID, bool](now, most)
+        self._ids = _Remembered[str, UUID](now, most)
+        self._nobodies = _Remembered[str, bool](now, most, NOBODY_SECONDS)
         self._names = _Remembered[UUID, str](now, most)
 
     async def is_known(self, user_id: UUID) -> bool:
-        return await self._look(str(user_id), user_id=str(user_id)) is not None
+        if self._known.get(user_id):
+            return True
+        # Who was not found is asked for again: an account may just be made.
+        if await self._users.user(user_id=str(user_id)) is None:
+            return False
+        self._known.put(user_id, True)
+        return True
 
     async def named(self, usernames: Collection[str]) -> Mapping[str, UUID]:
-        found = {name: await self._look(f"name {name}", username=name) for name in usernames}
-        return {name: user_id for name, user_id in found.items() if user_id is not None}
+        known = {name: user_id for name in usernames if (user_id := self._ids.get(name)) is not None}
+        unknown = [name for name in usernames if name not in known and not self._nobodies.get(name)]
+        for begin in range(0, len(unknown), MOST_AT_ONCE):
+            some = unknown[begin : begin + MOST_AT_ONCE]
+            found = await self._users.ids(some)
+            for name in some:
+                if name in found:
+                    self._ids.put(name, found[name])
+                else:
+                    self._nobodies.put(name, True)
+            known |= found
+        return known
 
     async def called(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         known = {user_id: name for user_id in user_ids if (name := self._names.get(user_id)) is not None}
@@ -70,13 +96,3 @@ class RememberedPeople:
                 self._names.put(user_id, name)
                 known[user_id] = name
         return known
-
-    async def _look(self, key: str, *, user_id: str = "", username: str = "") -> UUID | None:
-        remembered = self._found.get(key)
-        if remembered is not None:
-            return remembered
-        user = await self._users.user(user_id=user_id, username=username)
-        if user is None:
-            return None
-        self._found.put(key, UUID(user.id))
-        return UUID(user.id)

@@ -5,10 +5,11 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection"), behind any number of our own marks.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_MARKED = re.compile(r"'+[=+\-@\t\r]")
-
+# What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection"), behind any number of our own marks. In
+# some languages they take the signs in full width for it as well, and behind a line end they look at what follows.
+_SIGNS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(f"'*{_SIGNS}")
+_MARKED = re.compile(f"'+{_SIGNS}")
 
 PIECE_CHARACTERS = 64 * 1024
 

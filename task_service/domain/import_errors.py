@@ -134,6 +134,12 @@ class FileNameTooLong(InvalidUpload):
     field = "file_name"
 
 
+class ControlCharacterInFileName(InvalidUpload):
+    """A file name can't hold the character {character}."""
+
+    field = "file_name"
+
+
 class SameFileAgain(DomainError):
     """The same file is import {import_id} already: the option allow_same_file imports it once more."""
 
@@ -172,6 +178,12 @@ class LeaseLost(DomainError):
     """The import is no longer leased under this fence."""
 
 
+class InvalidWorker(Invalid):
+    """A worker's name has at most {limit} characters, and none of them is a control character."""
+
+    field = "worker"
+
+
 class BatchOutOfPlace(Invalid):
     """The batch does not begin at the import's checkpoint."""
 
@@ -186,6 +198,18 @@ class MalformedBatch(Invalid):
 
 class IngestOutOfOrder(Invalid):
     """An ingest is open first, then batches, then finish."""
+
+
+class UnknownParseFailure(Invalid):
+    """A file's failure is one of those that the contract names, at a line of the file."""
+
+    field = "finish.failure"
+
+
+class NegativeOffset(Invalid):
+    """An offset is not negative."""
+
+    field = "offset"
 
 
 class OffsetBehindEnd(DomainError):

@@ -11,7 +11,7 @@ from uuid import UUID
 from chassis.kernel import Caller
 from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.history import Actor
-from task_service.domain.import_errors import ImportNotEnded, NothingToUndo
+from task_service.domain.import_errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
 from task_service.domain.undo import Undo
 
 
@@ -31,8 +31,6 @@ class State(StrEnum):
 
 
 _FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
-
-LONGEST_FILE_NAME = 255
 
 
 class Failure(NamedTuple):
@@ -62,7 +60,9 @@ PARSE_FAILURES = {
 
 
 def parse_failure(code: str, line: int) -> Failure:
-    """What the parser could not go on from."""
+    """What the parser could not go on from. UnknownParseFailure."""
+    if code not in PARSE_FAILURES or line < 0:
+        raise UnknownParseFailure
     return Failure(code, PARSE_FAILURES[code].format(line=line), line)
 
 
@@ -202,3 +202,5 @@ class IngestContext(NamedTuple):
     max_errors: int = 0
     defaults: Defaults = Defaults()
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
+    size: int = 0
+    """The file's bytes."""

@@ -14,7 +14,7 @@ from task_service.domain.failed_rows import FailedRow, RowError
 from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.domain.task import TaskDraft, Values
-from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, LOST, Priority, Status, read_date
+from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, LOST, Priority, Status, is_visible, read_date
 
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
@@ -116,6 +116,7 @@ def _plainly_right(
         and len(title) <= LONGEST_TITLE
         and title.isprintable()
         and LOST not in title
+        and (title[0].isascii() or is_visible(title))
         and description[:1] != "'"
         and len(description) <= LONGEST_DESCRIPTION
         and description.isprintable()

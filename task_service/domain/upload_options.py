@@ -8,6 +8,8 @@ from chassis.kernel import Invalid, refuse
 from task_service.domain.csv_text import split_labels
 from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.import_errors import (
+    ControlCharacterInFileName,
+    FileNameTooLong,
     MalformedMapping,
     NegativeMaxErrors,
     UnknownDelimiter,
@@ -15,10 +17,12 @@ from task_service.domain.import_errors import (
     UnknownMappedField,
 )
 from task_service.domain.task import Values
-from task_service.domain.values import fold, labels
+from task_service.domain.values import control_character, fold, labels
 
 DELIMITERS = ",;\t|"
 TAB = "tab"
+
+LONGEST_FILE_NAME = 255
 
 # In all of these a byte 0x0A or 0x0D is a line's end and nothing else, except UTF-16, whose units say so. What is left
 # out has states or shifts, or is no text at all (Python also calls base64 an encoding).
@@ -50,6 +54,14 @@ class UploadOptions:
     default_labels: tuple[str, ...] = ()
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
     allow_same_file: bool = False
+
+
+def check_file_name(name: str) -> None:
+    """Returns for a name that can be kept and shown. FileNameTooLong, ControlCharacterInFileName."""
+    if len(name) > LONGEST_FILE_NAME:
+        raise FileNameTooLong(limit=LONGEST_FILE_NAME)
+    if found := control_character(name):
+        raise ControlCharacterInFileName(character=found)
 
 
 def read_encoding(name: str) -> str:

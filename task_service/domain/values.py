@@ -3,6 +3,7 @@
 Each rule takes what the client says and a list that it adds to when that is not acceptable.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
@@ -32,6 +33,18 @@ MOST_LABELS = 50
 LOST = "\N{REPLACEMENT CHARACTER}"
 """Stands where bytes could not be read: whoever sends it has lost what was there before."""
 
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+LINE_BREAKS = "\n\v\f\r\x85\u2028\u2029"
+"""What ends a line wherever it stands (Unicode Standard Annex 14, mandatory breaks)."""
+
+# Anything but white space, C1 controls and what leaves no mark on a screen (DerivedCoreProperties.txt,
+# Default_Ignorable_Code_Point, with the marks of annotations and the empty Braille cell).
+_VISIBLE = re.compile(
+    "[^\\s\x80-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
 
 class Status(StrEnum):
     """How far the work has come."""
@@ -58,15 +71,15 @@ _PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Pr
 
 def title(text: str, wrong: list[Invalid]) -> str:
     kept = text.strip()
-    if not kept:
-        wrong.append(BlankTitle())
-    elif len(kept) > LONGEST_TITLE:
+    if len(kept) > LONGEST_TITLE:
         wrong.append(TooLong(field="title", limit=LONGEST_TITLE, length=len(kept)))
+    elif not is_visible(kept):
+        wrong.append(BlankTitle())
     elif not is_plain(kept):
         # Only now the slow look: nearly every title is plain.
-        if "\n" in kept or "\r" in kept:
+        if any(character in LINE_BREAKS for character in kept):
             wrong.append(LineBreakInTitle())
-        no_forbidden_characters(kept, "title", "\n\r", wrong)
+        no_forbidden_characters(kept, "title", LINE_BREAKS, wrong)
     return kept
 
 
@@ -83,12 +96,24 @@ def is_plain(text: str) -> bool:
     return text.isprintable() and LOST not in text
 
 
+def is_visible(text: str) -> bool:
+    """Whether anybody could see the text, which has no white space around it."""
+    # Nearly every text is told by its first character.
+    return bool(text) and (text[0].isascii() or _VISIBLE.search(text) is not None)
+
+
 def no_forbidden_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:
     """Refuses what Postgres can't hold (NUL), what would garble a terminal or a spreadsheet (C0, DEL), what is LOST."""
     for character in text:
         if (character < " " or character in {"\x7f", LOST}) and character not in allowed:
             wrong.append(ForbiddenCharacter(field=field, character=f"U+{ord(character):04X}"))
             return
+
+
+def control_character(text: str) -> str:
+    """The first character of a name that would end its line or run in a terminal, such as U+0007; "" for none."""
+    found = _CONTROLS.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def status(word: str, wrong: list[Invalid]) -> Status:

@@ -28,7 +28,7 @@ _CHECKPOINT = Statement(
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
-        on_duplicate
+        on_duplicate, bytes_total
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE = Statement(
@@ -107,7 +107,7 @@ class SqlIngest:
         row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
-        *defaults, on_duplicate = rest
+        *defaults, on_duplicate, size = rest
         actor = Actor(actor_id, actor_role, request_id)
         return checkpoint, IngestContext(
             import_id,
@@ -119,6 +119,7 @@ class SqlIngest:
             max_errors,
             Defaults._make(defaults),
             OnDuplicate(on_duplicate),
+            size,
         )
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:

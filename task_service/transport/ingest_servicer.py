@@ -13,7 +13,7 @@ from chassis.rpc.around import Context
 from task_service.domain.import_errors import IngestOutOfOrder
 from task_service.domain.imports import Failure, IngestContext, RecordLimits, parse_failure
 from task_service.transport.read_ahead import one_ahead
-from task_service.transport.translate_imports import batch_from_proto, checkpoint_to_proto, lease_to_proto
+from task_service.transport.translate_imports import FAILURE_OF, batch_from_proto, checkpoint_to_proto, lease_to_proto
 from task_service.usecases.import_ports import PreparedBatch
 from task_service.usecases.ingest import (
     ClaimNextImport,
@@ -90,7 +90,7 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         async for request in requests:
             match request.WhichOneof("message"):
                 case "batch":
-                    yield await self._prepare_batch(rows, batch_from_proto(request.batch, len(rows.fields)))
+                    yield await self._prepare_batch(rows, batch_from_proto(request.batch, rows))
                 case "finish":
                     yield request.finish
                     return
@@ -117,4 +117,4 @@ async def _opened(requests: Requests) -> tuple[UUID, int]:
 
 
 def _failure(failure: pb.ParseFailure) -> Failure:
-    return parse_failure(pb.ParseFailure.Code.Name(failure.code).removeprefix("CODE_"), failure.line)
+    return parse_failure(FAILURE_OF.get(failure.code, ""), failure.line)

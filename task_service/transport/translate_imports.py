@@ -7,8 +7,8 @@ from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import
 from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.errors import UnknownStatus
 from task_service.domain.failed_rows import RowError
-from task_service.domain.import_errors import MalformedBatch, UnknownOnDuplicate
-from task_service.domain.imports import Checkpoint, Import, Lease, RecordLimits, State
+from task_service.domain.import_errors import CellTooLong, MalformedBatch, TooManyCells, UnknownOnDuplicate
+from task_service.domain.imports import PARSE_FAILURES, Checkpoint, Import, IngestContext, Lease, RecordLimits, State
 from task_service.domain.rows import Batch, Defect
 from task_service.domain.undo import KeptTask, Reason, Undo, UndoState
 from task_service.domain.upload_options import (
@@ -27,6 +27,13 @@ _REASON = {reason: import_pb2.KeptTask.Reason.Value(f"REASON_{reason.name}") for
 _ON_DUPLICATE: dict[int, OnDuplicate] = {
     import_service_pb2.UploadOptions.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.FAIL,
     **{import_service_pb2.UploadOptions.OnDuplicate.Value(f"ON_DUPLICATE_{rule.name}"): rule for rule in OnDuplicate},
+}
+_DEFECT: dict[int, str] = {
+    import_ingest_service_pb2.RowDefect.Kind.Value(f"KIND_{kind}"): kind
+    for kind in (TooManyCells.reason, "UNDECODABLE", CellTooLong.reason)
+}
+FAILURE_OF: dict[int, str] = {
+    import_ingest_service_pb2.ParseFailure.Code.Value(f"CODE_{code}"): code for code in PARSE_FAILURES
 }
 
 
@@ -127,17 +134,24 @@ def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_
     )
 
 
-def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, columns: int) -> Batch:
-    """A batch as the domain takes it. MalformedBatch when its parts do not fit one another."""
+def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestContext) -> Batch:
+    """A batch as the domain takes it. MalformedBatch when its parts do not fit one another, or the file."""
     lines, cells = list(batch.lines), list(batch.cells)
     begin = Checkpoint(batch.begin.offset, batch.begin.line, batch.begin.records)
     end = Checkpoint(batch.end.offset, batch.end.line, batch.end.records)
-    if len(cells) != len(lines) * columns:
-        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {columns}")
+    if len(cells) != len(lines) * len(context.fields):
+        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)}")
     if end.records - begin.records != len(lines) or end.offset < begin.offset:
         raise MalformedBatch(problem="its end does not fit its rows")
+    if end.offset > context.size:
+        raise MalformedBatch(problem="its end is behind the file's")
+    # A line takes a byte at the least: that which ends it.
+    if not begin.line <= min(lines, default=begin.line) <= max(lines, default=end.line) <= end.line <= context.size + 1:
+        raise MalformedBatch(problem="its lines are not those from its begin to its end")
     defects: defaultdict[int, list[Defect]] = defaultdict(list)
     for defect in batch.defects:
-        kind = import_ingest_service_pb2.RowDefect.Kind.Name(defect.kind).removeprefix("KIND_")
+        kind = _DEFECT.get(defect.kind)
+        if kind is None or not 0 <= defect.row < len(lines):
+            raise MalformedBatch(problem="a defect is none that there is, or of no row")
         defects[defect.row].append(Defect(kind, defect.cell, defect.surplus))
     return Batch(begin, end, lines, cells, defects)

@@ -1,7 +1,7 @@
 """Many changes in one transaction: all of them or none, and whatever is wrong names its place in the batch."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -33,7 +33,6 @@ class BatchCreateTasks:
     async def __call__(self, caller: Caller, drafts: Sequence[TaskDraft], once: Once | None) -> tuple[Task, ...]:
         if (before := await self.changes.repeated(caller, once)) is not None:
             return before
-        check_size(drafts)
         wrong = Wrong("task.")
         tasks: list[Task] = []
         for place, draft in enumerate(drafts):
@@ -59,7 +58,6 @@ class BatchUpdateTasks:
     async def __call__(self, caller: Caller, updates: Sequence[Update], once: Once | None) -> tuple[Task, ...]:
         if (before := await self.changes.repeated(caller, once)) is not None:
             return before
-        check_size(updates)
         check_ids([update.task_id for update in updates])
         wrong = Wrong("task.")
         values = []
@@ -88,7 +86,6 @@ class BatchDeleteTasks:
     delete_task: DeleteTask
 
     async def __call__(self, caller: Caller, deletions: Sequence[Deletion], once: Once | None) -> tuple[Task, ...]:
-        check_size(deletions)
         check_ids([deletion.task_id for deletion in deletions])
 
         async def work(unit: UnitOfWork) -> tuple[Task, ...]:
@@ -139,9 +136,9 @@ def placed(place: int, inside: str = "") -> Iterator[None]:
         raise
 
 
-def check_size(batch: Sequence[object]) -> None:
-    """Returns for 1 to 100; EmptyBatch, TooManyInBatch."""
-    if not batch:
+def check_size(batch: Sized) -> None:
+    """Returns for 1 to 100; EmptyBatch, TooManyInBatch. To be asked before anything is done to each of them."""
+    if not len(batch):
         raise EmptyBatch
     if len(batch) > MOST_IN_BATCH:
         raise TooManyInBatch(limit=MOST_IN_BATCH, count=len(batch))

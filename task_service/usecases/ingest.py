@@ -11,7 +11,7 @@ from uuid import UUID
 from chassis.kernel import Unavailable
 from task_service.domain.errors import ExternalIdTaken
 from task_service.domain.failed_rows import MOST_FAILED_ROWS
-from task_service.domain.import_errors import LeaseLost, StoredFileChanged
+from task_service.domain.import_errors import InvalidWorker, LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.domain.imports import (
     FILE_CHANGED,
     NO_PROGRESS,
@@ -24,6 +24,7 @@ from task_service.domain.imports import (
     too_many_errors,
 )
 from task_service.domain.rows import Batch, named, take
+from task_service.domain.values import control_character
 from task_service.usecases.import_ports import BulkRows, ObjectStore, Owners, PreparedBatch
 from task_service.usecases.ports import People, UnitOfWork
 from task_service.usecases.uploads import object_key
@@ -31,6 +32,8 @@ from task_service.usecases.write_rows import WriteRows
 
 MOST_FRUITLESS_CLAIMS = 5
 """Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
+
+LONGEST_WORKER = 255
 
 LOCKED_SECONDS = 0.02
 LOCKED_TRIES = 25
@@ -47,7 +50,9 @@ class ClaimNextImport:
     """How many imports of one owner may run at a time."""
 
     async def __call__(self, worker: str) -> Lease | None:
-        """The next import's lease, None when nothing waits."""
+        """The next import's lease, None when nothing waits. InvalidWorker for a name that can't be kept."""
+        if len(worker) > LONGEST_WORKER or control_character(worker):
+            raise InvalidWorker(limit=LONGEST_WORKER)
         tries = LOCKED_TRIES
         while True:
             async with self.begin() as work:
@@ -88,6 +93,8 @@ class ReadUpload:
 
     async def __call__(self, import_id: UUID, fence: int, offset: int) -> AsyncIterator[bytes]:
         """The file's bytes from the offset on. A file that is gone or another one ends the import as failed."""
+        if offset < 0:
+            raise NegativeOffset
         async with self.begin() as work:
             await work.ingest.checkpoint(import_id, fence, self.lease_seconds)
             upload = await work.ingest.stored(import_id)

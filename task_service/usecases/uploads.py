@@ -14,16 +14,15 @@ from task_service.domain.errors import UnknownAssignee
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import (
     EmptyFile,
-    FileNameTooLong,
     FileTooLarge,
     ImportNotFound,
     SameFileAgain,
     SizeMismatch,
     UploadIncomplete,
 )
-from task_service.domain.imports import LONGEST_FILE_NAME, Defaults, Import, NewImport
+from task_service.domain.imports import Defaults, Import, NewImport
 from task_service.domain.task import owner_for
-from task_service.domain.upload_options import UploadOptions
+from task_service.domain.upload_options import UploadOptions, check_file_name
 from task_service.usecases.changes import OneEffect
 from task_service.usecases.import_ports import ObjectStore, StoredUpload
 from task_service.usecases.ports import Answer, Once, People, Reading, UnitOfWork
@@ -70,8 +69,7 @@ class UploadImport:
     queued: Callable[[], None]
 
     async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
-        if len(request.file_name) > LONGEST_FILE_NAME:
-            raise FileNameTooLong(limit=LONGEST_FILE_NAME)
+        check_file_name(request.file_name)
         arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options, self.header_limits))
         if request.once is not None and await self.effect.has_key(caller, request.once):
             return await self._again(caller, request.once, arriving)

@@ -18,7 +18,8 @@ from task_service.domain.task import TaskDraft
 from tests.integration.conftest import PASSWORD, Person, System, new_credential
 
 NAMES = ("sonu", "=Mina", "-o, 'Hara", '@"Ödön"', "'+49")
-NASTY = "'\"\\,;|=+-@\t\r\n \x85\u2028\xa0\ufeffé"
+FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"
+NASTY = FULL_WIDTH + "'\"\\,;|=+-@\t\r\n \x85\u2028\xa0\ufeffé"
 EMOJI = "\N{GRINNING FACE}\N{FAMILY}\N{ZERO WIDTH JOINER}\N{WOMAN}"
 CHARACTERS = st.one_of(st.sampled_from(NASTY), st.sampled_from(EMOJI), st.characters(codec="utf-8"))
 TEXT = st.text(CHARACTERS, max_size=12)
@@ -131,13 +132,13 @@ def values_of(task: task_pb2.Task) -> tuple[Any, ...]:
 @example(
     [
         plainly(title=f"{mark}1+1", description=f"{mark}\r\n{mark}", labels=[f"{mark}a", "b"], has_external_id=True)
-        for mark in "=+-@'\""
+        for mark in "=+-@'\"" + FULL_WIDTH
     ]
     + [
         plainly(title=f"'{mark}x", description=f"''{mark}", labels=[f"'{mark}a"], has_external_id=True)
-        for mark in "=+-@'\""
+        for mark in "=+-@'\"" + FULL_WIDTH
     ]
-    + [plainly(title="x", description=mark) for mark in ("\t", "\r", "\n", "'\t", "'\r", " ", '"', "\r\n")]
+    + [plainly(title="x", description=mark) for mark in ("\t", "\r", "\n=", "'\n=", "'\t", "'\r", " ", '"', "\r\n")]
 )
 async def test_what_was_exported_and_imported_is_the_same(desk, drafts):
     made, come_back = await desk.round_trip(drafts)

@@ -75,3 +75,34 @@ async def test_more_names_than_fit_and_ids_that_are_none_are_refused(door):
         request = user_service_pb2.BatchGetUserNamesRequest(ids=ids)
         status = await refused(door.users.BatchGetUserNames(request, metadata=metadata))
         assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+
+
+async def ids(door, metadata, *usernames: str) -> dict[str, str]:
+    request = user_service_pb2.BatchGetUserIdsRequest(usernames=usernames)
+    answer = await door.users.BatchGetUserIds(request, metadata=metadata)
+    return {user.username: user.id for user in answer.users}
+
+
+async def test_ids_are_told_many_at_once_by_names_in_any_case_and_those_of_nobody_in_use_left_out(door, databases):
+    sonu, mina, dora = [await door.register(name) for name in ("Sonu", "mina", "dora")]
+    metadata = await reader(door)
+    with psycopg.connect(databases.administrator_url) as connection:
+        connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
+    await door.delete_me((await door.login("dora@example.com")).access_token)
+    impossible = ("", " ", "a\0b", "a" + "\u0301" * 100_000, "x" * 100_000, "Sonu ")
+    asked = ("Sonu", "sONU", "\uff33onu", mina.username, dora.username, "nobody", *impossible)
+    assert await ids(door, metadata, *asked) == dict.fromkeys(("Sonu", "sONU", "\uff33onu"), sonu.id)
+    assert await ids(door, metadata) == {}
+
+
+async def test_more_names_than_fit_are_refused_and_so_is_a_user_who_asks(door):
+    await door.register()
+    metadata = await reader(door)
+    assert await ids(door, metadata, *["nobody"] * 1000) == {}
+    request = user_service_pb2.BatchGetUserIdsRequest(usernames=["nobody"] * 1001)
+    status = await refused(door.users.BatchGetUserIds(request, metadata=metadata))
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "TOO_MANY_USERNAMES")
+    call = door.users.BatchGetUserIds(
+        user_service_pb2.BatchGetUserIdsRequest(), metadata=bearer((await door.login()).access_token)
+    )
+    assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED

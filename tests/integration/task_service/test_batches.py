@@ -65,6 +65,20 @@ async def test_every_wrong_value_of_a_batch_names_its_request_and_nothing_is_mad
     assert await listed(system, sonu) == []
 
 
+@pytest.mark.parametrize("name", ["BatchCreateTasks", "BatchUpdateTasks", "BatchDeleteTasks"])
+async def test_a_batch_that_is_too_large_is_refused_before_anything_in_it_is_looked_at(system, name):
+    sonu = await system.person("sonu")
+    batch = getattr(task_service_pb2, f"{name}Request")(idempotency_key="not an\nidempotency key")
+    for _ in range(100_000):
+        batch.requests.add()
+    batch.requests[0].idempotency_key = "a key of its own"
+    assert await refused(getattr(system.tasks, name)(batch, metadata=sonu.metadata)) == (
+        INVALID,
+        "TOO_MANY_IN_BATCH",
+        [("requests", "TOO_MANY_IN_BATCH")],
+    )
+
+
 async def test_one_refusal_undoes_the_whole_batch_and_names_its_request(system):
     sonu, mina = await system.person("sonu"), await system.person("mina")
     first, hers = await create(system, sonu, title="x", external_id="A-1"), await create(system, mina, title="y")

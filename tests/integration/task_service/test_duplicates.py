@@ -22,7 +22,7 @@ ALL = ["title", "description", "status", "priority", "due_date", "labels", "exte
 
 async def imported(system, person, worker, *batches: list[list[str]], header=HEADER, **options) -> import_pb2.Import:
     """An import that has read so many batches and then the end of the file."""
-    queued = await upload(system, person, ",".join(header).encode() + b"\n" + b"x" * 100, **options)
+    queued = await upload(system, person, ",".join(header).encode() + b"\n" + b"x" * 1000, **options)
     lease = await worker.claim()
     assert lease.import_id == queued.id
     said, begin = [], lease.checkpoint
@@ -166,7 +166,7 @@ async def test_who_only_validates_is_told_what_the_import_then_does(system, work
 
 async def test_what_a_running_validation_has_seen_is_kept_until_it_ends(system, worker, databases):
     sonu = await system.person("sonu")
-    await upload(system, sonu, b"external_id,title\n", validate_only=True)
+    await upload(system, sonu, b"external_id,title\nxx,y\n", validate_only=True)
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, ["A", "a"], size=5))
     async with open_pool(databases.tasks_url, name="test", size=2) as pool:
@@ -179,7 +179,7 @@ async def test_what_a_running_validation_has_seen_is_kept_until_it_ends(system, 
 async def test_a_batch_that_can_not_be_written_whole_changes_no_task(system, worker, databases):
     sonu = await system.person("sonu")
     there = await create(system, sonu, title="old", external_id="A")
-    queued = await upload(system, sonu, b"external_id,title\n", on_duplicate=UPDATE)
+    queued = await upload(system, sonu, b"external_id,title\nx,y\nx,y\n", on_duplicate=UPDATE)
     lease = await worker.claim()
     rows = batch(lease.checkpoint, ["A", "new"], ["B", "b"], size=5)
     await databases.execute("REVOKE UPDATE ON tasks.tasks FROM tasks_app")

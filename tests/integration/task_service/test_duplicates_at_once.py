@@ -22,7 +22,7 @@ async def test_imports_and_batches_of_the_same_external_ids_at_once_neither_fail
     mine = [await create(system, sonu, title="mine", external_id=key) for key in keys[:60]]
     leases = []
     for _ in range(3):
-        await upload(system, sonu, b"external_id,title\n", on_duplicate=UPDATE)
+        await upload(system, sonu, b"external_id,title\n" + b"x,y\n" * 150, on_duplicate=UPDATE)
         leases.append(await worker.claim())
     chance = random.Random(1)  # noqa: S311 - an example, and the same each time
 
@@ -65,7 +65,7 @@ async def test_batches_that_take_the_same_new_external_ids_in_another_order_wait
         await calls.batch_update(system, sonu, changes)
 
     for number in range(6):
-        await upload(system, sonu, b"external_id,title\n", on_duplicate=SKIP)
+        await upload(system, sonu, b"external_id,title\n" + b"x,y\n" * 150, on_duplicate=SKIP)
         lease = await worker.claim()
         rows = [[f"{key}-{number}", "imported"] for key in keys]
         rivals = making if number % 2 else taking

@@ -7,7 +7,7 @@ import grpc
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from task_service.domain.failed_rows import MOST_FAILED_ROWS
-from tests.integration.task_service.import_calls import END, GIVE_BACK, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, GIVE_BACK, batch, get, refused, upload
 
 HEADER = b"Titel,subject,description,Status\n"
 
@@ -111,7 +111,7 @@ async def test_beyond_the_bound_wrong_rows_are_counted_and_not_kept(system, work
 
 async def test_the_pace_is_told_while_it_runs_and_the_time_left_ends_at_zero(system, worker, databases):
     sonu = await system.person("sonu")
-    queued = await upload(system, sonu)
+    queued = await upload(system, sonu, FILE + b"a;;\n" * 50)
     assert (queued.rows_per_second, queued.seconds_left) == (0, 0)
     lease = await worker.claim()
     await databases.execute("UPDATE tasks.imports SET started_at = now() - interval '10 s'")

@@ -17,7 +17,7 @@ DONE = import_pb2.Import.Undo.STATE_SUCCEEDED
 
 
 async def imported(system, person, worker, *batches: list[list[str]], **options) -> import_pb2.Import:
-    queued = await upload(system, person, b"external_id,title,status\n" + b"x" * 100, **options)
+    queued = await upload(system, person, b"external_id,title,status\n" + b"x" * 4000, **options)
     lease = await worker.claim()
     said, begin = [], lease.checkpoint
     for rows in batches:
@@ -119,7 +119,7 @@ async def test_a_change_between_two_changes_of_the_import_is_not_lost(system, wo
     """The import found the second time what somebody had written: its first "before" would undo that as well."""
     sonu = await system.person("sonu")
     there = await create(system, sonu, title="old", external_id="A")
-    queued = await upload(system, sonu, b"external_id,title,status\n", on_duplicate=UPDATE)
+    queued = await upload(system, sonu, b"external_id,title,status\n" + b"x,y,\n" * 4, on_duplicate=UPDATE)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["A", "new", ""], ["B", "b", ""], size=5)
     await worker.stream(lease, first)

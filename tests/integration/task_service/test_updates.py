@@ -206,7 +206,9 @@ async def test_an_assignee_whom_nobody_knows_is_refused(system):
     assert await refused(update(system, sonu, task.id, assignee_id=nobody)) == refusal
 
 
-texts = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20)
+# A few letters and symbols are there without being seen: alone they are no title.
+seen = st.characters(categories=("L", "N", "P", "S"), exclude_characters="\u115f\u1160\u2800\u3164\uffa0")
+texts = st.text(seen, min_size=1, max_size=20)
 drafts = st.builds(
     TaskDraft,
     title=texts,

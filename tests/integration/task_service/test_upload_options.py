@@ -34,9 +34,9 @@ async def test_an_import_with_more_errors_than_it_may_have_fails_after_the_batch
     sonu = await system.person("sonu")
     queued = await upload(system, sonu, max_errors=1)
     lease = await worker.claim()
-    first = batch(lease.checkpoint, *ROWS, size=20)
-    second = batch(first.batch.end, *ROWS, size=20)
-    answers = await worker.stream(lease, first, second, batch(second.batch.end, *ROWS, size=20))
+    first = batch(lease.checkpoint, *ROWS, size=16)
+    second = batch(first.batch.end, *ROWS, size=16)
+    answers = await worker.stream(lease, first, second, batch(second.batch.end, *ROWS, size=16))
     assert [answer.finished for answer in answers] == [False, False, True]
     failed = await get(system, sonu, queued.id)
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "TOO_MANY_ERRORS")
@@ -69,7 +69,9 @@ async def test_a_task_without_a_status_gets_the_default_that_was_given(system, w
 @pytest.mark.parametrize("header", [b"title\n", b"title,labels,assignee\n"])
 async def test_a_task_without_labels_or_assignee_gets_the_defaults_that_were_given(system, worker, header):
     sonu, mina = await system.person("sonu"), await system.person("mina")
-    queued = await upload(system, sonu, header, default_assignee="MINA", default_labels=" home, garden,,home")
+    queued = await upload(
+        system, sonu, header + b"x\n" * 3, default_assignee="MINA", default_labels=" home, garden,,home"
+    )
     lease = await worker.claim()
     columns = header.count(b",") + 1
     rows = ["plain", "", ""][:columns], ["quoted'", " , ", " "][:columns], ["own", "work", "sonu"][:columns]

@@ -8,6 +8,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
+from chassis.rpc.errors import details_of
 from task_service.clients.object_store import ObstoreUploads
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.usecases.uploads import SweepUploads, forget_upload, object_key
@@ -39,6 +40,22 @@ async def test_a_file_without_a_usable_header_line_is_refused_and_nothing_is_kep
     assert message.endswith(".")
     assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert not list(system.uploads.rglob("*.csv*"))
+
+
+@pytest.mark.parametrize("character", ["\0", "\a", "\x1b", "\n", "\x7f", "\x85", "\u2028"])
+async def test_a_file_name_that_can_not_be_kept_or_shown_is_refused_and_nothing_is_kept(system, databases, character):
+    sonu = await system.person("sonu")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await upload(system, sonu, file_name=f"a{character}b.csv")
+    status = details_of(caught.value)
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CONTROL_CHARACTER_IN_FILE_NAME")
+    assert [violation.field for violation in status.violations] == ["file_name"]
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+
+
+async def test_a_file_name_of_any_language_is_kept_as_it_is(system):
+    sonu = await system.person("sonu")
+    assert (await upload(system, sonu, file_name="Überblick 任务 👍.csv")).file_name == "Überblick 任务 👍.csv"
 
 
 async def test_without_finish_nothing_was_uploaded(system, databases):

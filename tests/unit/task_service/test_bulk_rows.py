@@ -25,7 +25,13 @@ CONTEXT = IngestContext(UUID(int=1), UUID(int=2), Actor(UUID(int=3), "user", "re
 KNOWN = {"sonu": UUID(int=4)}
 # What is near a rule's edge, and what COPY or JSON would have to escape.
 TEXT = st.text(
-    st.one_of(st.sampled_from(" '\"\\\t\n\r\0=+-@\x7f\u2028é\N{GRINNING FACE}"), st.characters(codec="utf-8"))
+    st.one_of(
+        st.sampled_from(" '\"\\\t\n\r\0=+-@\x7f\u2028\x85\u200b\u3164\ufe0fé\N{GRINNING FACE}"),
+        st.characters(codec="utf-8"),
+    )
+)
+INVISIBLE = (
+    "\xad\u034f\u061c\u115f\u17b5\u180e\u200b\u200f\u202e\u2060\u2800\u3164\ufe0f\ufeff\uffa0\ufffa\U0001d17a\U000e0041"
 )
 CELLS = st.tuples(
     TEXT,
@@ -63,9 +69,18 @@ ODD_ROWS = (
     row(title="a\x7fb"),
     row(title="a\0b"),
     row(title="a\ufffdb"),
+    *(row(title=f"a{character}b") for character in "\r\v\f\x85\u2028\u2029"),
+    *(row(title=character) for character in INVISIBLE),
+    row(title=INVISIBLE),
+    row(title=f"{INVISIBLE}a"),
+    row(title="\u0301"),
+    row(title="任"),
     row(description="'=1+1"),
     row(description="'\t"),
     row(description="'@"),
+    row(description="'\uff1d1"),
+    row(title="'\uff20a"),
+    row(labels="'\uff0d1"),
     row(description="y" * 20_001),
     row(description="a\0b"),
     row(description="a\x1bb"),

@@ -10,14 +10,32 @@ from hypothesis import strategies as st
 from task_service.domain.csv_text import PIECE_CHARACTERS, csv_pieces, csv_text, neutralised, plain
 
 
-@given(st.text(st.sampled_from("'=+-@\t\r ax")))
+@given(st.text(st.sampled_from("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20 ax")))
 def test_what_is_neutralised_is_no_formula_and_comes_back_as_it_was(cell):
     shown = neutralised(cell)
-    assert not shown.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not shown.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
     assert plain(shown) == cell
 
 
-@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@a", "\ta", "\ra", "'=1", "''@"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "=1",
+        "+1",
+        "-1",
+        "@a",
+        "\ta",
+        "\ra",
+        "'=1",
+        "''@",
+        "\n=1",
+        "\uff1d1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20a",
+        "'\uff1d1",
+    ],
+)
 def test_a_cell_that_begins_like_a_formula_gets_a_mark(cell):
     assert csv_text([[cell]]) in {f"'{cell}\r\n", f'"\'{cell}"\r\n'}
 

@@ -24,13 +24,13 @@ class Accounts:
         self.trouble: BaseException | None = None
         self.silent = False
 
-    async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
+    async def user(self, *, user_id: str) -> user_pb2.User | None:
         self.asked += 1
         if self.silent:
             await asyncio.Event().wait()
         if self.trouble is not None:
             raise self.trouble
-        return user_pb2.User(id=user_id, username=username) if self.exists else None
+        return user_pb2.User(id=user_id) if self.exists else None
 
 
 async def test_an_owner_is_asked_for_once_in_a_few_seconds():

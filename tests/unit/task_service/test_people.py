@@ -18,10 +18,13 @@ class Accounts:
         self.asked: list[str] = []
         self.exists = True
 
-    async def user(self, *, user_id: str = "", username: str = "") -> user_pb2.User | None:
-        self.asked.append(user_id or username)
-        known = self.exists and (user_id == str(SONU) or username.lower() == "sonu")
-        return user_pb2.User(id=str(SONU), username="sonu") if known else None
+    async def user(self, *, user_id: str) -> user_pb2.User | None:
+        self.asked.append(user_id)
+        return user_pb2.User(id=str(SONU), username="sonu") if self.exists and user_id == str(SONU) else None
+
+    async def ids(self, usernames: Collection[str]) -> Mapping[str, UUID]:
+        self.asked.append(" ".join(usernames))
+        return {name: SONU for name in usernames if self.exists and name.lower() == "sonu"}
 
     async def names(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         self.asked.append(" ".join(sorted(str(user_id) for user_id in user_ids)))
@@ -50,6 +53,28 @@ async def test_somebody_who_was_not_found_is_asked_for_each_time():
 
 async def test_names_are_told_as_they_were_given_and_nobodys_is_left_out():
     assert await RememberedPeople(Accounts()).named({"SONU", "sonu", "nobody"}) == {"SONU": SONU, "sonu": SONU}
+
+
+async def test_the_names_of_a_batch_are_asked_for_together_a_thousand_at_a_time_and_nobodys_not_again():
+    accounts = Accounts()
+    known = RememberedPeople(accounts)
+    names = ["sonu", *(f"nobody{number}" for number in range(1999))]
+    for _ in range(2):
+        assert await known.named(names) == {"sonu": SONU}
+    assert [len(call.split()) for call in accounts.asked] == [1000, 1000]
+    assert await known.named({"sonu", "nobody1", "Sonu"}) == {"sonu": SONU, "Sonu": SONU}
+    assert accounts.asked[2:] == ["Sonu"]
+
+
+async def test_a_name_that_nobody_had_is_asked_for_again_after_a_few_seconds():
+    accounts, clock = Accounts(), [0.0]
+    accounts.exists = False
+    known = RememberedPeople(accounts, now=lambda: clock[0])
+    assert await known.named({"sonu"}) == {}
+    accounts.exists = True
+    assert await known.named({"sonu"}) == {}
+    clock[0] += people.NOBODY_SECONDS
+    assert await known.named({"sonu"}) == {"sonu": SONU}
 
 
 async def test_only_so_many_are_remembered():

@@ -498,6 +498,54 @@ class BatchGetUserNamesResponse(_message.Message):
 Global___BatchGetUserNamesResponse: _TypeAlias = BatchGetUserNamesResponse  # noqa: Y015
 
 @_typing.final
+class BatchGetUserIdsRequest(_message.Message):
+    """BatchGetUserIdsRequest names accounts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def usernames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Usernames, in any case, at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        usernames: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["usernames", b"usernames"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetUserIdsRequest: _TypeAlias = BatchGetUserIdsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetUserIdsResponse(_message.Message):
+    """BatchGetUserIdsResponse is whose names those are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def users(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserName]:
+        """Those that there are, in no order, each with the username as it was asked for."""
+
+    def __init__(
+        self,
+        *,
+        users: _abc.Iterable[Global___UserName] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetUserIdsResponse: _TypeAlias = BatchGetUserIdsResponse  # noqa: Y015
+
+@_typing.final
 class UpdateUserRequest(_message.Message):
     """UpdateUserRequest carries what is to change."""
 

@@ -77,6 +77,11 @@ class UserServiceStub:
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesResponse.FromString,
                 _registered_method=True)
+        self.BatchGetUserIds = channel.unary_unary(
+                '/taskmanager.auth.v1.UserService/BatchGetUserIds',
+                request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserIdsRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserIdsResponse.FromString,
+                _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/taskmanager.auth.v1.UserService/ListUsers',
                 request_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.ListUsersRequest.SerializeToString,
@@ -173,6 +178,14 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetUserIds(self, request, context):
+        """Returns the ids of accounts by their usernames. Names that are nobody's, or a disabled account's, are left out.
+        INVALID_ARGUMENT for more than 1000 names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListUsers(self, request, context):
         """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query.
         """
@@ -254,6 +267,11 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.BatchGetUserNames,
                     request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesRequest.FromString,
                     response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesResponse.SerializeToString,
+            ),
+            'BatchGetUserIds': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetUserIds,
+                    request_deserializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserIdsRequest.FromString,
+                    response_serializer=taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserIdsResponse.SerializeToString,
             ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsers,
@@ -498,6 +516,33 @@ class UserService:
             '/taskmanager.auth.v1.UserService/BatchGetUserNames',
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesRequest.SerializeToString,
             taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserNamesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetUserIds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.auth.v1.UserService/BatchGetUserIds',
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserIdsRequest.SerializeToString,
+            taskmanager_dot_auth_dot_v1_dot_user__service__pb2.BatchGetUserIdsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,6 +67,10 @@ class UserServiceStub:
     """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
     INVALID_ARGUMENT for more than 1000 ids, or one that is none.
     """
+    BatchGetUserIds: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUserIdsRequest, _user_service_pb2.BatchGetUserIdsResponse]
+    """Returns the ids of accounts by their usernames. Names that are nobody's, or a disabled account's, are left out.
+    INVALID_ARGUMENT for more than 1000 names.
+    """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]
     """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
     GetUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_pb2.User]
@@ -121,6 +125,10 @@ class UserServiceAsyncStub(UserServiceStub):
     BatchGetUserNames: _aio.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUserNamesRequest, _user_service_pb2.BatchGetUserNamesResponse]  # type: ignore[assignment]
     """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
     INVALID_ARGUMENT for more than 1000 ids, or one that is none.
+    """
+    BatchGetUserIds: _aio.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUserIdsRequest, _user_service_pb2.BatchGetUserIdsResponse]  # type: ignore[assignment]
+    """Returns the ids of accounts by their usernames. Names that are nobody's, or a disabled account's, are left out.
+    INVALID_ARGUMENT for more than 1000 names.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
@@ -221,6 +229,16 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_user_service_pb2.BatchGetUserNamesResponse, _abc.Awaitable[_user_service_pb2.BatchGetUserNamesResponse]]:
         """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
         INVALID_ARGUMENT for more than 1000 ids, or one that is none.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetUserIds(
+        self,
+        request: _user_service_pb2.BatchGetUserIdsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_service_pb2.BatchGetUserIdsResponse, _abc.Awaitable[_user_service_pb2.BatchGetUserIdsResponse]]:
+        """Returns the ids of accounts by their usernames. Names that are nobody's, or a disabled account's, are left out.
+        INVALID_ARGUMENT for more than 1000 names.
         """
 
     @_abc_1.abstractmethod

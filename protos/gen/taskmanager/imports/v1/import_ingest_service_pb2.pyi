@@ -27,7 +27,7 @@ class ClaimNextImportRequest(_message.Message):
 
     WORKER_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
-    """A name for logs, such as a host and a process id."""
+    """A name for logs, such as a host and a process id: at most 255 characters, no control characters."""
     def __init__(
         self,
         *,

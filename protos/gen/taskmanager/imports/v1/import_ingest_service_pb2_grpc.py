@@ -60,14 +60,15 @@ class ImportIngestServiceServicer:
 
     def ClaimNextImport(self, request, context):
         """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-        nothing waits.
+        nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadUpload(self, request, context):
-        """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end.
+        """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end,
+        INVALID_ARGUMENT for a negative one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,7 +78,7 @@ class ImportIngestServiceServicer:
         """Takes rows and answers checkpoints: open first, then batches, then finish. The first answer is the checkpoint to
         go on from, then one follows each batch that was committed, whole or not at all. A stream that ends without the
         answer to finish may be opened again under the same fence. INVALID_ARGUMENT for a batch that does not begin at
-        the checkpoint.
+        the checkpoint, is not as described here, or does not fit the file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

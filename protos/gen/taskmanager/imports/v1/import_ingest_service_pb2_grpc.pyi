@@ -37,15 +37,17 @@ class ImportIngestServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ImportIngestServiceAsyncStub: ...
     ClaimNextImport: _grpc.UnaryUnaryMultiCallable[_import_ingest_service_pb2.ClaimNextImportRequest, _import_ingest_service_pb2.ClaimNextImportResponse]
     """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-    nothing waits.
+    nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
     """
     ReadUpload: _grpc.UnaryStreamMultiCallable[_import_ingest_service_pb2.ReadUploadRequest, _import_ingest_service_pb2.ReadUploadResponse]
-    """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end."""
+    """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end,
+    INVALID_ARGUMENT for a negative one.
+    """
     IngestRows: _grpc.StreamStreamMultiCallable[_import_ingest_service_pb2.IngestRowsRequest, _import_ingest_service_pb2.IngestRowsResponse]
     """Takes rows and answers checkpoints: open first, then batches, then finish. The first answer is the checkpoint to
     go on from, then one follows each batch that was committed, whole or not at all. A stream that ends without the
     answer to finish may be opened again under the same fence. INVALID_ARGUMENT for a batch that does not begin at
-    the checkpoint.
+    the checkpoint, is not as described here, or does not fit the file.
     """
 
 @_typing.type_check_only
@@ -57,15 +59,17 @@ class ImportIngestServiceAsyncStub(ImportIngestServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ClaimNextImport: _aio.UnaryUnaryMultiCallable[_import_ingest_service_pb2.ClaimNextImportRequest, _import_ingest_service_pb2.ClaimNextImportResponse]  # type: ignore[assignment]
     """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-    nothing waits.
+    nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
     """
     ReadUpload: _aio.UnaryStreamMultiCallable[_import_ingest_service_pb2.ReadUploadRequest, _import_ingest_service_pb2.ReadUploadResponse]  # type: ignore[assignment]
-    """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end."""
+    """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end,
+    INVALID_ARGUMENT for a negative one.
+    """
     IngestRows: _aio.StreamStreamMultiCallable[_import_ingest_service_pb2.IngestRowsRequest, _import_ingest_service_pb2.IngestRowsResponse]  # type: ignore[assignment]
     """Takes rows and answers checkpoints: open first, then batches, then finish. The first answer is the checkpoint to
     go on from, then one follows each batch that was committed, whole or not at all. A stream that ends without the
     answer to finish may be opened again under the same fence. INVALID_ARGUMENT for a batch that does not begin at
-    the checkpoint.
+    the checkpoint, is not as described here, or does not fit the file.
     """
 
 class ImportIngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -80,7 +84,7 @@ class ImportIngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_import_ingest_service_pb2.ClaimNextImportResponse, _abc.Awaitable[_import_ingest_service_pb2.ClaimNextImportResponse]]:
         """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-        nothing waits.
+        nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
         """
 
     @_abc_1.abstractmethod
@@ -89,7 +93,9 @@ class ImportIngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _import_ingest_service_pb2.ReadUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_import_ingest_service_pb2.ReadUploadResponse], _abc.AsyncIterator[_import_ingest_service_pb2.ReadUploadResponse]]:
-        """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end."""
+        """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end,
+        INVALID_ARGUMENT for a negative one.
+        """
 
     @_abc_1.abstractmethod
     def IngestRows(
@@ -100,7 +106,7 @@ class ImportIngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes rows and answers checkpoints: open first, then batches, then finish. The first answer is the checkpoint to
         go on from, then one follows each batch that was committed, whole or not at all. A stream that ends without the
         answer to finish may be opened again under the same fence. INVALID_ARGUMENT for a batch that does not begin at
-        the checkpoint.
+        the checkpoint, is not as described here, or does not fit the file.
         """
 
 def add_ImportIngestServiceServicer_to_server(servicer: ImportIngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -108,7 +108,7 @@ class UploadOptions(_message.Message):
     ON_DUPLICATE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
-    """What to call the file, at most 255 characters."""
+    """What to call the file, at most 255 characters without control characters or line ends."""
     owner_id: _builtins.str
     """Whose tasks the rows become; the caller's where it is empty. Another's takes a manager, an admin or a service; a
     service must name it.
