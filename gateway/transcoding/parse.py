@@ -50,10 +50,10 @@ def parse_json(body: bytes) -> object:
 
 
 def _values_in(body: bytes) -> int:
-    """About how many values a text holds, a few at the most too many; 0 where there are surely not too many.
+    """How many values a text holds, an empty object or list counted twice; 0 where there are surely not too many.
 
-    Counted before anything is parsed: half a million of them fit into a body that the parser takes a second for. Every
-    value but the first follows a comma or a bracket, in text that is no string.
+    Counted before anything is parsed: half a million of them fit into a megabyte, which the parser takes a second for.
+    Every value but the first follows a comma or a bracket outside of strings.
     """
     if _marks_in(body) <= MOST_VALUES:
         return 0

@@ -12,8 +12,9 @@ from chassis.rpc.request_context import request_id
 from gateway.transcoding.router import NoRoute, Router, WrongMethod
 from gateway.transcoding.violations import InvalidRequest
 from gateway.transport import failure
+from gateway.transport.answer import respond
 from gateway.transport.failure import Failure
-from gateway.transport.incoming import ClientGone, Incoming, respond
+from gateway.transport.incoming import ClientGone, Incoming
 from gateway.transport.observe import ROUTE, Observe
 from gateway.transport.routes import Route
 

@@ -10,6 +10,7 @@ from grpc import aio
 from starlette.types import Send
 
 from gateway.transcoding.bind import RequestBinder
+from gateway.transport.answer import begin
 from gateway.transport.incoming import ClientGone, Incoming
 from gateway.transport.status import failure_of
 
@@ -42,9 +43,8 @@ class DownloadEndpoint:
         headers = [
             (b"content-type", media_type.encode()),
             (b"content-disposition", f'attachment; filename="{self._file_name}"'.encode()),
-            (b"cache-control", b"no-store"),
         ]
-        return {"type": "http.response.start", "status": 200, "headers": headers}
+        return begin(200, headers)
 
     async def _pieces(
         self, call: aio.UnaryStreamCall[Any, Any], incoming: Incoming

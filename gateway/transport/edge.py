@@ -8,7 +8,8 @@ from starlette.types import Send
 from gateway.clients.upstream import Upstream
 from gateway.transcoding.encode import to_json
 from gateway.transport import failure
-from gateway.transport.incoming import Incoming, respond
+from gateway.transport.answer import respond
+from gateway.transport.incoming import Incoming
 
 _HEALTH_SECONDS = 1.0
 
@@ -17,7 +18,7 @@ class Alive:
     """GET /healthz: the process runs and answers."""
 
     async def __call__(self, incoming: Incoming, send: Send) -> None:  # noqa: ARG002 - an endpoint's signature
-        await respond(send, 200, to_json({"status": "ok"}), headers=[(b"cache-control", b"no-store")])
+        await respond(send, 200, to_json({"status": "ok"}))
 
 
 class Ready:
@@ -34,4 +35,4 @@ class Ready:
         absent = [upstream.name for upstream, serves in zip(self._upstreams, serving, strict=True) if not serves]
         if absent:
             raise failure.not_ready(absent)
-        await respond(send, 200, to_json({"status": "ready"}), headers=[(b"cache-control", b"no-store")])
+        await respond(send, 200, to_json({"status": "ready"}))

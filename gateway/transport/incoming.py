@@ -1,11 +1,11 @@
 """A request on its way to an endpoint: its parts, and its body in the pieces it arrives in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
 
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 from gateway.clients.upstream import Metadata
@@ -131,22 +131,3 @@ class Endpoint(Protocol):
 
     async def __call__(self, incoming: Incoming, send: Send) -> None:
         """Answers, or raises Failure or InvalidRequest before the answer has begun."""
-
-
-async def respond(
-    send: Send, status: int, body: bytes, *, media_type: bytes = b"application/json", headers: failure.Headers = ()
-) -> None:
-    """Sends a whole answer."""
-    length = str(len(body)).encode()
-    start = [(b"content-type", media_type), (b"content-length", length), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def not_modified(send: Send, headers: failure.Headers) -> None:
-    """Answers 304: the client has it already."""
-    await send({"type": "http.response.start", "status": 304, "headers": list(headers)})
-    await send({"type": "http.response.body"})
-
-
-App = Callable[[Scope, Receive, Send], Awaitable[Any]]

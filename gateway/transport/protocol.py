@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chassis.rpc.request_context import accept_request_id
 from gateway.transport import failure
+from gateway.transport.answer import begin
 from gateway.transport.failure import Failure
 from gateway.transport.head import MOST_BYTES, Size, check_host, too_large
 from gateway.transport.observe import REQUESTS
@@ -129,15 +130,17 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _answer(self, error: Failure, request_id: str) -> None:
         body = error.to_json(request_id)
-        lines = (
-            b"HTTP/1.1 %d %b" % (error.http_status, HTTPStatus(error.http_status).phrase.encode()),
-            b"content-type: application/json",
-            b"content-length: %d" % len(body),
-            b"x-request-id: %b" % request_id.encode(),
-            b"connection: close",
-            b"",
-            body,
-        )
+        headers = begin(
+            error.http_status,
+            [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(body)),
+                (b"connection", b"close"),
+                (b"x-request-id", request_id.encode()),
+            ],
+        )["headers"]
+        status = b"HTTP/1.1 %d %b" % (error.http_status, HTTPStatus(error.http_status).phrase.encode())
+        lines = [status, *(b"%b: %b" % header for header in headers), b"", body]
         self.transport.write(b"\r\n".join(lines))
         self.transport.write_eof()
         self._close_after(LINGER_SECONDS)

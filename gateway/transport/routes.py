@@ -80,6 +80,7 @@ class Endpoints:
             body=self._body,
             timeout=self._settings.call_timeout_seconds,
             is_idempotent=rpc.is_idempotent,
+            is_public=rpc.access.public,
             success_status=rpc.success_status,
             location=location_of(rpc, self._rpcs),
             conditions=RequestConditions(binding, rpc.request),

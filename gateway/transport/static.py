@@ -5,7 +5,8 @@ from hashlib import sha256
 from starlette.types import Send
 
 from gateway.transport import failure
-from gateway.transport.incoming import Incoming, respond
+from gateway.transport.answer import PUBLIC, not_modified, respond
+from gateway.transport.incoming import Incoming
 
 
 class Static:
@@ -15,18 +16,11 @@ class Static:
         self._body = body
         self._media_type = media_type
         self._etag = b'"' + sha256(body).hexdigest()[:32].encode() + b'"'
-        self._headers = [
-            (b"etag", self._etag),
-            (b"cache-control", b"no-cache"),
-            (b"x-content-type-options", b"nosniff"),
-            *headers,
-        ]
+        self._headers = [(b"etag", self._etag), PUBLIC, *headers]
 
     async def __call__(self, incoming: Incoming, send: Send) -> None:
         if self._is_known(incoming.header(b"if-none-match")):
-            # RFC 9110 section 15.4.5: what a 200 would say about caching, and no content.
-            await send({"type": "http.response.start", "status": 304, "headers": self._headers})
-            await send({"type": "http.response.body"})
+            await not_modified(send, self._headers)
             return
         await respond(send, 200, self._body, media_type=self._media_type, headers=self._headers)
 

@@ -13,6 +13,7 @@ from gateway.transcoding.bind import RequestBinder
 from gateway.transcoding.encode import Convert, to_json
 from gateway.transcoding.places import is_text
 from gateway.transport import failure
+from gateway.transport.answer import begin
 from gateway.transport.failure import Failure
 from gateway.transport.incoming import Incoming
 from gateway.transport.status import failure_of
@@ -156,11 +157,10 @@ def _read(reading: asyncio.Future[Any], bind: RequestBinder) -> Any:
 def _start(framing: Framing) -> dict[str, Any]:
     headers = [
         (b"content-type", framing.media_type),
-        (b"cache-control", b"no-store"),
         # nginx otherwise holds events back until a buffer is full.
         (b"x-accel-buffering", b"no"),
     ]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+    return begin(200, headers)
 
 
 def _piece(body: bytes) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from gateway.clients.upstream import Metadata
 from gateway.transcoding.bind import RequestBinder
 from gateway.transcoding.encode import Convert, to_json
 from gateway.transport import failure
+from gateway.transport.answer import PUBLIC, REVALIDATED, not_modified, respond
 from gateway.transport.conditions import AnswerTag, RequestConditions, matches
-from gateway.transport.incoming import Incoming, not_modified, respond
+from gateway.transport.incoming import Incoming
 from gateway.transport.status import failure_of
 
 
@@ -50,6 +51,7 @@ class UnaryEndpoint:
         body: JsonBody,
         timeout: float,
         is_idempotent: bool,
+        is_public: bool,
         success_status: int,
         location: str | None,
         conditions: RequestConditions,
@@ -61,6 +63,7 @@ class UnaryEndpoint:
         self._body = body
         self._timeout = timeout
         self._is_idempotent = is_idempotent
+        self._caching = PUBLIC if is_public else REVALIDATED
         self._success_status = success_status
         self._location = location
         self._conditions = conditions
@@ -79,9 +82,12 @@ class UnaryEndpoint:
         headers = [*location_header(self._location, answer)]
         if tag := self._tag.of(answer, body, digest=self._is_idempotent):
             headers.append((b"etag", tag))
-            if self._is_idempotent and matches(incoming.header(b"if-none-match"), tag):
-                await not_modified(send, headers)
-                return
+            # Of a change, the tag is for the next If-Match: what was answered to it is nobody's to keep.
+            if self._is_idempotent:
+                headers.append(self._caching)
+                if matches(incoming.header(b"if-none-match"), tag):
+                    await not_modified(send, headers)
+                    return
         await respond(send, self._success_status, body, headers=headers)
 
     async def _ask(self, request: Any, metadata: Metadata) -> Any:

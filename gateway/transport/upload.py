@@ -15,8 +15,9 @@ from gateway.transcoding.places import KEY
 from gateway.transcoding.query import QueryBinder
 from gateway.transcoding.violations import Violations
 from gateway.transport import failure, packed
+from gateway.transport.answer import respond
 from gateway.transport.conditions import RequestConditions
-from gateway.transport.incoming import Incoming, respond
+from gateway.transport.incoming import Incoming
 from gateway.transport.status import failure_of
 from gateway.transport.unary import location_header
 from gateway.transport.uploaded_file import UploadedFile, file_in_form

@@ -9,7 +9,14 @@ from typing import Any
 import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    service_account_service_pb2,
+    service_account_service_pb2_grpc,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
 from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_service_pb2_grpc
 from taskmanager.tasks.v1 import (
     history_service_pb2,
@@ -124,6 +131,7 @@ async def serving(services: Services) -> AsyncIterator[Services]:
     for messages, module, name in (
         (auth_service_pb2, auth_service_pb2_grpc, "AuthService"),
         (user_service_pb2, user_service_pb2_grpc, "UserService"),
+        (service_account_service_pb2, service_account_service_pb2_grpc, "ServiceAccountService"),
         (task_service_pb2, task_service_pb2_grpc, "TaskService"),
         (history_service_pb2, history_service_pb2_grpc, "HistoryService"),
         (import_service_pb2, import_service_pb2_grpc, "ImportService"),

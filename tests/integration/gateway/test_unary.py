@@ -1,19 +1,13 @@
 """Calls of one message and one answer."""
 
 import asyncio
-import json
 
 import grpc
-import httpx2
 import pytest
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from gateway.bootstrap import gateway
-from tests.integration.gateway.conftest import settings
-
 MILK = task_pb2.Task(id="t1", title="Buy milk", status=task_pb2.Task.STATUS_IN_PROGRESS)
-JSON = {"content-type": "application/json"}
 
 
 def details(answer):
@@ -219,50 +213,6 @@ async def test_a_method_that_a_path_does_not_take_is_405_with_those_it_does(rest
     assert answer.status_code == 405
     assert answer.headers["allow"] == allow
     assert details(answer) == [("METHOD_NOT_ALLOWED", None)]
-
-
-async def test_a_body_of_another_kind_is_415(rest, services):
-    for headers in ({"content-type": "text/plain"}, {"content-type": "application/json", "content-encoding": "gzip"}):
-        answer = await rest.post("/api/login", content=b"{}", headers=headers)
-        assert answer.status_code == 415
-    assert (await rest.post("/api/login", data={"email": "a"})).status_code == 415
-    assert services.calls == 0
-
-
-async def test_a_body_over_the_limit_is_413_announced_or_not(rest, services):
-    body = json.dumps({"title": "x" * 20_000}).encode()
-
-    async def pieces():
-        for at in range(0, len(body), 1000):
-            yield body[at : at + 1000]
-
-    for content in (body, pieces()):
-        answer = await rest.post("/api/tasks", content=content, headers=JSON)
-        assert answer.status_code == 413
-        assert details(answer) == [("BODY_TOO_LARGE", None)]
-    assert services.calls == 0
-
-
-async def test_a_batch_is_counted_before_it_is_built_and_one_of_too_many_goes_nowhere(rest, services):
-    for content, refusal in (
-        (b'{"requests": [' + b"{}," * 100 + b"{}]}", ("TOO_MANY_IN_BATCH", "requests")),
-        (b'{"requests": [' + b"0," * 3000 + b"0]}", ("TOO_MANY_IN_BATCH", "requests")),
-    ):
-        answer = await rest.post("/api/v1/tasks:batchCreate", content=content)
-        assert (answer.status_code, details(answer)) == (400, [refusal])
-        assert not services.got(answer)
-
-
-async def test_a_body_of_too_many_values_is_refused_wherever_it_goes(services):
-    body = b'{"requests": [' + b"{}," * 300_000 + b"{}]}"
-    async with (
-        gateway(settings(services)) as address,
-        httpx2.AsyncClient(base_url=f"http://{address}") as rest,
-    ):
-        for path in ("/api/v1/tasks:batchCreate", "/api/v1/login", "/api/v1/tasks"):
-            answer = await rest.post(path, content=body)
-            assert (answer.status_code, details(answer)) == (400, [("TOO_MANY_VALUES", None)])
-            assert not services.got(answer)
 
 
 async def test_the_next_request_on_a_connection_is_not_disturbed_by_a_refused_one(rest, services):
