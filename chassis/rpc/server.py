@@ -21,6 +21,7 @@ from chassis.rpc.credentials import server_credentials
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
 from chassis.rpc.load_shed import USUAL, Capacity, LoadShedInterceptor, Overloaded
 from chassis.rpc.observe import AccessLogInterceptor, MetricsInterceptor, RequestIdInterceptor
+from chassis.rpc.parse import ParseInterceptor
 from chassis.rpc.stream_limit import StreamLimitInterceptor, TooManyStreams
 from chassis.tls import Certificates
 from chassis.tokens import TokenVerifier, Unauthenticated
@@ -67,7 +68,7 @@ class GrpcServer:
     The order, outermost first: request id, access log and metrics must see refused calls too; errors is the outermost
     thing that can answer; what is too much is shed; a service's own `interceptors` may refuse before a token is looked
     at; the JWT comes behind them, so that its refusals are mapped, counted and logged; and what one caller may have is
-    counted when it is known who calls.
+    counted when it is known who calls. Requests that can't be parsed are told so last: strangers learn nothing by them.
 
     With certificates, connections are mutual TLS. A token is required all the same: the certificate says which program
     may knock, the token who asks.
@@ -102,6 +103,7 @@ class GrpcServer:
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),
                 StreamLimitInterceptor(most=capacity.streams_per_caller, services=services, policy=policy),
+                ParseInterceptor(),
             ],
             options=list(OPTIONS),
             maximum_concurrent_rpcs=capacity.backstop,

@@ -5,7 +5,7 @@ The calls have deadlines that no machine misses whose service looks at the lengt
 
 import grpc
 from prometheus_client import REGISTRY
-from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
+from taskmanager.auth.v1 import auth_service_pb2, service_account_service_pb2, user_service_pb2
 
 from tests.integration.auth_service.door import PASSWORD, bearer, refused
 
@@ -70,6 +70,22 @@ async def test_no_service_learns_of_a_name_too_long(door):
     request = user_service_pb2.ResolveUserRequest(username=MARKS)
     status = await refused(door.users.ResolveUser(request, metadata=metadata, timeout=SECONDS))
     assert status.reason == "INVALID_USERNAME"
+
+
+async def test_codes_tokens_and_credentials_too_long_are_none_of_ours(door):
+    reset = auth_service_pb2.ResetPasswordRequest(reset_code=MARKS, new_password=PASSWORD)
+    assert (await refused(door.auth.ResetPassword(reset, timeout=SECONDS))).reason == "INVALID_RESET_CODE"
+    refresh = auth_service_pb2.RefreshTokenRequest(refresh_token=MARKS)
+    assert (await refused(door.auth.RefreshToken(refresh, timeout=SECONDS))).reason == "INVALID_REFRESH_TOKEN"
+    service = auth_service_pb2.IssueServiceTokenRequest(credential=f"{MARKS}.{MARKS}")
+    assert (await refused(door.auth.IssueServiceToken(service, timeout=SECONDS))).reason == "INVALID_SERVICE_CREDENTIAL"
+
+
+async def test_no_service_is_made_under_a_name_too_long(door):
+    metadata = bearer(await door.admin())
+    request = service_account_service_pb2.CreateServiceAccountRequest(name=MARKS, scopes=["users:read"])
+    status = await refused(door.services.CreateServiceAccount(request, metadata=metadata, timeout=SECONDS))
+    assert reasons(status) == {("name", "INVALID_SERVICE_NAME")}
 
 
 async def test_a_name_whose_letters_and_marks_come_apart_is_still_the_same_name(door):

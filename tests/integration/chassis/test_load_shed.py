@@ -49,6 +49,11 @@ class Waits(import_service_pb2_grpc.ImportServiceServicer, trust_service_pb2_grp
         yield import_pb2.Import(id="begun")
         await self.go_on.wait()
 
+    async def UploadImport(self, request_iterator, context):  # noqa: ARG002, N802
+        async for _ in request_iterator:
+            self.begun += 1
+        return import_pb2.Import(id="uploaded")
+
     async def GetTrustState(self, request, context):  # noqa: ARG002, N802
         self.begun += 1
         await self.trust.wait()
@@ -73,8 +78,9 @@ def counted(name: str, **labels: str) -> float:
 class Busy:
     """A server with a channel to it."""
 
-    def __init__(self, servicer: Waits, channel: aio.Channel) -> None:
+    def __init__(self, servicer: Waits, channel: aio.Channel, target: str) -> None:
         self.servicer = servicer
+        self.target = target
         self.imports = import_service_pb2_grpc.ImportServiceStub(channel)
         self.trust = trust_service_pb2_grpc.TrustServiceStub(channel)
         self.health = health_pb2_grpc.HealthStub(channel)
@@ -119,8 +125,9 @@ async def running(capacity=CAPACITY):
     )
     await server.start()
     await server.ready()
-    async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        yield Busy(servicer, channel)
+    target = f"127.0.0.1:{server.port}"
+    async with aio.insecure_channel(target) as channel:
+        yield Busy(servicer, channel, target)
     await server.stop()
 
 
