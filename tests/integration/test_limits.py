@@ -281,3 +281,9 @@ async def test_pages_of_the_log_and_of_a_task_s_history_hold_two_hundred_at_most
         ),
     ):
         assert (len(answer.events), bool(answer.next_page_token)) == (200, True)
+
+
+async def test_a_file_name_with_a_control_character_is_refused_over_rest_and_names_its_field(rest):
+    url, content = "/imports?file_name=a%00b.csv", b"title\nx\n"
+    answer = await rest.post(url, content=content, headers={"content-type": "text/csv"})
+    assert (answer.status_code, reasons(answer)) == (400, [("file_name", "CONTROL_CHARACTER_IN_FILE_NAME")])
