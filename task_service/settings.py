@@ -32,6 +32,7 @@ class TasksSettings(TlsSettings):
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
     trash_days: float = Field(default=30, gt=0, le=3650, description="how long a deleted task can be undeleted")
     upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")
+    upload_owner_bytes: int = Field(default=10 << 30, gt=0, description="all files that are kept of one owner")
     upload_header_bytes: int = Field(default=2048, ge=16, le=65536, description="the longest header line")
     upload_columns: int = Field(default=50, ge=1, le=1000, description="the most columns that a header line names")
     # Three times as many bytes, in UTF-8, still fit a message.

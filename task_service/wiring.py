@@ -177,6 +177,7 @@ class Wiring:
                 now=_now,
                 new_id=uuid7,
                 most_bytes=self._settings.upload_bytes,
+                most_kept=self._settings.upload_owner_bytes,
                 header_limits=HeaderLimits(
                     line_bytes=self._settings.upload_header_bytes, columns=self._settings.upload_columns
                 ),

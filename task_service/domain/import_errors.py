@@ -152,6 +152,12 @@ class FileTooLarge(DomainError):
     field = "file"
 
 
+class TooMuchKept(DomainError):
+    """The owner's files would take more than {limit} bytes; those of imports that ended are removed after a while."""
+
+    field = "file"
+
+
 class StorageFull(DomainError):
     """There is no room to store the file; try again later."""
 

@@ -14,11 +14,13 @@ from task_service.domain.failed_rows import FailedRow, RowError
 from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.domain.task import TaskDraft, Values
-from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, LOST, Priority, Status, is_visible, read_date
+from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, LOST, UNSEEN, Priority, Status, read_date
 
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
 
+# Of a title: it may be a mark of ours, or nothing that can be seen.
+_ODD_BEGINNINGS = UNSEEN | {"'"}
 _STATUSES = {status.value: status for status in Status}
 _PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Priority}}
 
@@ -112,11 +114,10 @@ def _plainly_right(
     title = title.strip()
     if (
         title
-        and title[0] != "'"
+        and title[0] not in _ODD_BEGINNINGS
         and len(title) <= LONGEST_TITLE
         and title.isprintable()
         and LOST not in title
-        and (title[0].isascii() or is_visible(title))
         and description[:1] != "'"
         and len(description) <= LONGEST_DESCRIPTION
         and description.isprintable()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
+from itertools import chain
 from uuid import UUID
 
 from chassis.kernel import Invalid, MalformedId, parse_id
@@ -38,12 +39,15 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LINE_BREAKS = "\n\v\f\r\x85\u2028\u2029"
 """What ends a line wherever it stands (Unicode Standard Annex 14, mandatory breaks)."""
 
-# Anything but white space, C1 controls and what leaves no mark on a screen (DerivedCoreProperties.txt,
-# Default_Ignorable_Code_Point, with the marks of annotations and the empty Braille cell).
-_VISIBLE = re.compile(
-    "[^\\s\x80-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800"
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+# What leaves no mark on a screen: C1 controls, Default_Ignorable_Code_Point (Unicode's DerivedCoreProperties.txt), the
+# marks of annotations and the empty Braille cell.
+_UNSEEN = (
+    *(range(0x80, 0xA0), range(0x115F, 0x1161), range(0x17B4, 0x17B6), range(0x180B, 0x1810), range(0x200B, 0x2010)),
+    *(range(0x202A, 0x202F), range(0x2060, 0x2070), range(0xFE00, 0xFE10), range(0xFFF0, 0xFFFC)),
+    *(range(0x1BCA0, 0x1BCA4), range(0x1D173, 0x1D17B), range(0xE0000, 0xE1000)),
+    (0xAD, 0x034F, 0x061C, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
 )
+UNSEEN = frozenset(map(chr, chain.from_iterable(_UNSEEN)))
 
 
 class Status(StrEnum):
@@ -73,7 +77,7 @@ def title(text: str, wrong: list[Invalid]) -> str:
     kept = text.strip()
     if len(kept) > LONGEST_TITLE:
         wrong.append(TooLong(field="title", limit=LONGEST_TITLE, length=len(kept)))
-    elif not is_visible(kept):
+    elif not kept or (kept[0] in UNSEEN and not is_visible(kept)):
         wrong.append(BlankTitle())
     elif not is_plain(kept):
         # Only now the slow look: nearly every title is plain.
@@ -97,9 +101,8 @@ def is_plain(text: str) -> bool:
 
 
 def is_visible(text: str) -> bool:
-    """Whether anybody could see the text, which has no white space around it."""
-    # Nearly every text is told by its first character.
-    return bool(text) and (text[0].isascii() or _VISIBLE.search(text) is not None)
+    """Whether anybody could see something of the text."""
+    return any(character not in UNSEEN and not character.isspace() for character in text)
 
 
 def no_forbidden_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:

@@ -67,6 +67,10 @@ _SAME_FILE = Statement(
     ORDER BY first.id LIMIT 1
     """)
 )
+_LOCK_OWNER = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.uploads ' || :owner_id, 0))"))
+_BYTES_KEPT = Statement(
+    text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE owner_id = :owner_id AND file_stored")
+)
 _EXPIRED = Statement(
     text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY finished_at LIMIT 1000")
 )
@@ -114,6 +118,11 @@ class SqlUploads:
         await _LOCK_BYTES.run(self._connection, import_id=import_id, sha256=sha256)
         row = await (await _SAME_FILE.run(self._connection, import_id=import_id, sha256=sha256)).fetchone()
         return row[0] if row else None
+
+    async def bytes_kept(self, owner_id: UUID) -> int:
+        await _LOCK_OWNER.run(self._connection, owner_id=str(owner_id))
+        row = await (await _BYTES_KEPT.run(self._connection, owner_id=owner_id)).fetchone()
+        return row[0] if row else 0
 
     async def expired(self, before: datetime) -> Sequence[UUID]:
         cursor = await _EXPIRED.run(self._connection, before=before)

@@ -18,6 +18,7 @@ STATUS: StatusTable = {
     import_errors.SameFileAgain: grpc.StatusCode.ALREADY_EXISTS,
     import_errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     import_errors.UploadIdle: grpc.StatusCode.DEADLINE_EXCEEDED,
+    import_errors.TooMuchKept: grpc.StatusCode.RESOURCE_EXHAUSTED,
     import_errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     import_errors.ImportEnded: grpc.StatusCode.FAILED_PRECONDITION,
     import_errors.ImportNotEnded: grpc.StatusCode.FAILED_PRECONDITION,

@@ -39,6 +39,12 @@ class Uploads(Protocol):
         Until the unit of work is over nobody else can ask this about the same bytes of the same owner.
         """
 
+    async def bytes_kept(self, owner_id: UUID) -> int:
+        """How much the stored files of an owner's imports take; those that still arrive don't count.
+
+        Until the unit of work is over nobody else can ask this about the same owner.
+        """
+
     async def expired(self, before: datetime) -> Sequence[UUID]:
         """Imports that ended before then and whose file is still stored."""
 

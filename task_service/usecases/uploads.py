@@ -18,6 +18,7 @@ from task_service.domain.import_errors import (
     ImportNotFound,
     SameFileAgain,
     SizeMismatch,
+    TooMuchKept,
     UploadIncomplete,
 )
 from task_service.domain.imports import Defaults, Import, NewImport
@@ -65,17 +66,22 @@ class UploadImport:
     now: Clock
     new_id: NewId
     most_bytes: int
+    most_kept: int
+    """Bytes of all files that are stored for one owner."""
     header_limits: HeaderLimits
     queued: Callable[[], None]
 
     async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
         check_file_name(request.file_name)
-        arriving = _Arriving(parts, self.most_bytes, HeaderScan(request.options, self.header_limits))
+        arriving = _Arriving(parts, self.most_bytes, self.most_kept, HeaderScan(request.options, self.header_limits))
         if request.once is not None and await self.effect.has_key(caller, request.once):
             return await self._again(caller, request.once, arriving)
+        owner_id = owner_for(caller, request.owner_id)
+        async with self.read() as data:
+            arriving.kept = await data.uploads.bytes_kept(owner_id)
         new = NewImport(
             id=self.new_id(),
-            owner_id=owner_for(caller, request.owner_id),
+            owner_id=owner_id,
             actor=Actor.of(caller),
             file_name=request.file_name,
             created_at=self.now(),
@@ -97,6 +103,9 @@ class UploadImport:
                     first = await unit.uploads.same_file(new.id, stored.sha256)
                     if first is not None:
                         raise SameFileAgain(import_id=first)
+                # Again: others may have arrived meanwhile.
+                if await unit.uploads.bytes_kept(owner_id) + stored.size > self.most_kept:
+                    raise TooMuchKept(limit=self.most_kept)
                 if not await unit.uploads.queue(new.id, arriving.header(), stored):
                     raise UploadIncomplete
                 return Answer(import_id=new.id)
@@ -164,12 +173,15 @@ class _Arriving:
 
     parts: AsyncIterator[bytes | Finish]
     most_bytes: int
+    most_kept: int
     _scan: HeaderScan
+    kept: int = 0
+    """Bytes of the owner's files that are stored already."""
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _size: int = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The file's bytes. Raises InvalidUpload or FileTooLarge as soon as it is known, so that nothing is stored."""
+        """The file's bytes. Raises what is wrong with them as soon as it is known, so that nothing is stored."""
         finish: Finish | None = None
         async for part in self.parts:
             if isinstance(part, Finish):
@@ -178,6 +190,8 @@ class _Arriving:
             self._size += len(part)
             if self._size > self.most_bytes:
                 raise FileTooLarge(limit=self.most_bytes)
+            if self.kept + self._size > self.most_kept:
+                raise TooMuchKept(limit=self.most_kept)
             self._scan.feed(part)
             self._hash.update(part)
             yield part

@@ -170,3 +170,9 @@ async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
     assert [field for field, _ in reasons(await rest.post("/tasks:batchCreate", json=body))] == fields
     unknown = {f"unknown_{number}": 1 for number in range(1000)}
     assert len(reasons(await rest.post("/tasks", json={"title": "x", **unknown}))) == 50
+
+
+async def test_a_file_name_with_a_control_character_is_refused_over_rest_and_names_its_field(rest):
+    url, content = "/imports?file_name=a%00b.csv", b"title\nx\n"
+    answer = await rest.post(url, content=content, headers={"content-type": "text/csv"})
+    assert (answer.status_code, reasons(answer)) == (400, [("file_name", "CONTROL_CHARACTER_IN_FILE_NAME")])

@@ -100,8 +100,8 @@ class ImportServiceServicer:
         idempotency key came with another file or other options; ALREADY_EXISTS, naming
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
         import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
-        over the limit, or the caller has too many streams open; DEADLINE_EXCEEDED when nothing of the stream came for a
-        minute.
+        over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
+        DEADLINE_EXCEEDED when nothing of the stream came for a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

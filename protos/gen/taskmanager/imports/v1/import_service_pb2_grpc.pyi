@@ -42,8 +42,8 @@ class ImportServiceStub:
     idempotency key came with another file or other options; ALREADY_EXISTS, naming
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
     import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
-    over the limit, or the caller has too many streams open; DEADLINE_EXCEEDED when nothing of the stream came for a
-    minute.
+    over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
+    DEADLINE_EXCEEDED when nothing of the stream came for a minute.
     """
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -94,8 +94,8 @@ class ImportServiceAsyncStub(ImportServiceStub):
     idempotency key came with another file or other options; ALREADY_EXISTS, naming
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
     import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
-    over the limit, or the caller has too many streams open; DEADLINE_EXCEEDED when nothing of the stream came for a
-    minute.
+    over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
+    DEADLINE_EXCEEDED when nothing of the stream came for a minute.
     """
     GetImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -149,8 +149,8 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         idempotency key came with another file or other options; ALREADY_EXISTS, naming
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
         import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
-        over the limit, or the caller has too many streams open; DEADLINE_EXCEEDED when nothing of the stream came for a
-        minute.
+        over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
+        DEADLINE_EXCEEDED when nothing of the stream came for a minute.
         """
 
     @_abc_1.abstractmethod

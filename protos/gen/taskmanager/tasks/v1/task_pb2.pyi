@@ -112,7 +112,7 @@ class Task(_message.Message):
     id: _builtins.str
     """UUIDv7."""
     title: _builtins.str
-    """1 to 500 characters, not blank, on one line."""
+    """1 to 500 characters, one of them to be seen at the least, on one line."""
     description: _builtins.str
     """At most 20,000 characters."""
     status: Global___Task.Status.ValueType

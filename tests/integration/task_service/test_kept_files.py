@@ -1,0 +1,71 @@
+"""The files of one owner take so much room and no more, however they come."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import grpc
+import pytest
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+
+from chassis.database.pool import open_pool
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from tests.integration.task_service.import_calls import FILE, refused, upload
+
+TWO_FILES = 2 * len(FILE)
+REFUSAL = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MUCH_KEPT")
+
+
+@pytest.fixture
+def tasks_settings() -> dict[str, Any]:
+    return {"upload_owner_bytes": TWO_FILES}
+
+
+async def test_what_is_beyond_an_owners_room_is_refused_and_not_kept_until_older_files_are_gone(system, databases):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    kept = [await upload(system, sonu) for _ in range(2)]
+    code, reason, message = await refused(upload(system, sonu, b"title\n"))
+    assert (code, reason) == REFUSAL
+    assert f" {TWO_FILES} bytes" in message
+    assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in kept}
+    assert (await upload(system, mina)).state == import_pb2.Import.STATE_QUEUED
+    await databases.execute(f"UPDATE tasks.imports SET file_stored = false WHERE id = '{kept[0].id}'")
+    assert (await upload(system, sonu)).state == import_pb2.Import.STATE_QUEUED
+    # As soon as it is known, and not only at the file's end.
+    assert (await refused(upload(system, sonu, b"title\n", finish=False)))[:2] == REFUSAL
+
+
+async def test_files_that_arrive_at_once_do_not_take_more_room_together(system):
+    sonu = await system.person("sonu")
+    arrived = asyncio.Barrier(5)
+
+    async def said():
+        yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions(allow_same_file=True))
+        yield import_service_pb2.UploadImportRequest(chunk=FILE)
+        await arrived.wait()  # there was room for each of them
+        yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
+
+    calls = [system.imports.UploadImport(said(), metadata=sonu.metadata) for _ in range(5)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    taken = [answer for answer in answers if isinstance(answer, import_pb2.Import)]
+    assert len(taken) == 2
+    assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in taken}
+
+
+async def test_whoever_asks_what_an_owner_keeps_waits_for_who_asked_before_and_not_for_other_owners(databases):
+    owner, other = UUID(int=1), UUID(int=2)
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+    async with open_pool(databases.tasks_url, name="test", size=3) as pool:
+
+        async def ask(whose: UUID) -> int:
+            async with SqlTasksUnitOfWork(pool) as unit:
+                return await unit.uploads.bytes_kept(whose)
+
+        async with SqlTasksUnitOfWork(pool) as first:
+            assert await first.uploads.bytes_kept(owner) == 0
+            assert await ask(other) == 0
+            second = asyncio.create_task(ask(owner))
+            while await databases.execute(waiting) != [(1,)]:
+                assert not second.done()
+        assert await second == 0
