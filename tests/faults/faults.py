@@ -49,6 +49,7 @@ def struck_in_mid_upload(system: FaultySystem, workload: Workload) -> None:
 
 
 def redis_flushed_behind_an_upload(system: FaultySystem, workload: Workload) -> None:
+    system.settle()  # this asks Redis something itself, which the fault before may have killed
     workload.upload(most_rows=2000)
     with system.redis() as client:
         client.flushall()
@@ -77,6 +78,7 @@ def half_open(system: FaultySystem, workload: Workload) -> None:
 
 
 def twenty_wake_ups_at_once(system: FaultySystem, workload: Workload) -> None:
+    system.settle()  # as above
     wake_ups = CeleryWakeUps(system.stack.endpoints["redis_url"])
     try:
         wake_ups.publish_now(20)
@@ -86,6 +88,7 @@ def twenty_wake_ups_at_once(system: FaultySystem, workload: Workload) -> None:
 
 def disk_full_at_upload(system: FaultySystem, workload: Workload) -> None:
     """No file of task_service may grow any further: the system's own limit says so to a write like a full disk."""
+    system.settle()  # or the answer would be another fault's
     pid = system.pid("task_service")
     log = system.stack.data_dir / "logs" / "task_service.log"
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
@@ -106,6 +109,7 @@ def disk_full_at_upload(system: FaultySystem, workload: Workload) -> None:
 
 def a_batch_that_waits_for_a_lock(system: FaultySystem, workload: Workload) -> None:
     """Somebody's maintenance holds the tables for longer than a lease."""
+    system.settle()
     with psycopg.connect(system.stack.endpoints["postgres_url"]) as connection:
         connection.execute("LOCK TABLE tasks.task_events IN EXCLUSIVE MODE")
         threading.Event().wait(LEASE_SECONDS + 1)
