@@ -70,13 +70,19 @@ class SeaweedServer:
         )
 
     async def _has_its_bucket(self) -> bool:
-        """It answers long before it takes anything."""
-        store = self.store("")
+        """It answers long before it takes anything, and, started again, before it finds what was stored."""
         try:
-            await asyncio.to_thread(obstore.put, store, "ready", b"")
+            await asyncio.to_thread(self._take_and_give)
         except obstore.exceptions.BaseError:
             return False
         return True
+
+    def _take_and_give(self) -> None:
+        store = self.store("")
+        obstore.put(store, "ready", b"")
+        for page in obstore.list(store):
+            for found in page:
+                obstore.get(store, found["path"]).bytes()
 
     def store(self, prefix: str) -> obstore.store.S3Store:
         """The bucket as an operator sees it, below a prefix."""
