@@ -99,8 +99,16 @@ class SeaweedServer:
 
     def unfinished(self) -> list[str]:
         """Uploads in parts that were begun and neither finished nor called off, in the whole bucket."""
-        folder = f"http://{HOST}:{self.ports['filer']}/buckets/{quote(BUCKET)}/.uploads/"
-        answer = httpx.get(folder, headers={"accept": "application/json"})
+        return self._listed(f"/buckets/{quote(BUCKET)}/.uploads")
+
+    def parts(self) -> int:
+        """How many parts of such uploads have arrived whole."""
+        return sum(path.endswith(".part") for folder in self.unfinished() for path in self._listed(folder))
+
+    def _listed(self, folder: str) -> list[str]:
+        answer = httpx.get(
+            f"http://{HOST}:{self.ports['filer']}{folder}/", headers={"accept": "application/json"}, timeout=30
+        )
         if answer.status_code == httpx.codes.NOT_FOUND:
             return []
         return [entry["FullPath"] for entry in answer.json()["Entries"] or []]

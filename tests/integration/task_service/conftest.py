@@ -1,5 +1,6 @@
 """What the tests of task_service share."""
 
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Stored:
     store: obstore.store.ObjectStore
     unfinished: Callable[[], list[str]]
     """Whatever is left of uploads that did not come to their end."""
+    parts: Callable[[], float]
+    """How many of their parts have arrived whole: in a folder all that there will ever be."""
 
     def names(self) -> list[str]:
         return [found["path"] for page in obstore.list(self.store) for found in page]
@@ -66,9 +69,9 @@ def stored(request, tmp_path, monkeypatch):
     if request.param == "folder":
         folder = tmp_path / "uploads"
         store = obstore.store.LocalStore(folder, mkdir=True)
-        return Stored(folder.as_uri(), store, lambda: [path.name for path in folder.rglob("*#*")])
+        return Stored(folder.as_uri(), store, lambda: [path.name for path in folder.rglob("*#*")], lambda: math.inf)
     server = request.getfixturevalue("s3")
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     prefix = f"some/{secrets.token_hex(4)}"
-    return Stored(f"s3://{BUCKET}/{prefix}", server.store(prefix), server.unfinished)
+    return Stored(f"s3://{BUCKET}/{prefix}", server.store(prefix), server.unfinished, server.parts)
