@@ -103,13 +103,13 @@ async def _ready(server: GrpcServer, poller: TrustPoller) -> None:
 
 
 async def _repeat(work: Callable[[], Awaitable[int]], *, every: float, or_when: asyncio.Event | None = None) -> None:
-    """Does the work again and again; a database that is away is asked again at the next turn."""
+    """Does the work again and again; a database or a store that is away is asked again at the next turn."""
     event = or_when or asyncio.Event()
     while True:
         event.clear()
         try:
             await work()
         except Unavailable:
-            log.warning("the database is away", work=type(work).__name__)
+            log.warning("not done this time: something is away", work=type(work).__name__)
         with suppress(TimeoutError):
             await asyncio.wait_for(event.wait(), every)

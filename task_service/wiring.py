@@ -198,7 +198,7 @@ class Wiring:
     def _ingest(self) -> IngestServicer:
         lease = self._settings.lease_seconds
         write_rows = WriteRows(bulk_rows=self._bulk_rows, now=_now, new_id=uuid7)
-        prepare = PrepareBatch(people=self._people, bulk_rows=self._bulk_rows)
+        prepare = PrepareBatch(begin=self._begin, people=self._people, bulk_rows=self._bulk_rows)
         return IngestServicer(
             claim_next_import=ClaimNextImport(
                 begin=self._begin,

@@ -63,8 +63,10 @@ class SqlUnitOfWork(SqlReading):
                 await self.connection.execute("BEGIN")
         except BaseException:
             # Nobody will leave what was not entered. A caller who was cancelled meanwhile may well have begun.
-            await self._undo()
-            await self._give_back()
+            try:
+                await self._undo()
+            finally:
+                await self._give_back()
             raise
         return self
 

@@ -12,7 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError, GenericError, PreconditionError
+from obstore.exceptions import (
+    BaseError,
+    GenericError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import ObjectStore, from_url
 
 from chassis.kernel import Unavailable
@@ -34,6 +40,9 @@ TRIES = 4
 
 UNDO_SECONDS = 15.0
 """How long an upload that was called off may take to undo what it has stored."""
+
+# A store that is away, or that lets nobody in: its operator's to mend, and nothing that a caller or a file has done.
+_OUTAGE = (GenericError, PermissionDeniedError, UnauthenticatedError, OSError)
 
 # EFBIG is what a limit on the process says in place of a full disk.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -163,14 +172,14 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
 
 @contextmanager
 def _in_our_words() -> Iterator[None]:
-    """StorageFull for a full disk, Unavailable for a store that is away; what is not an outage passes, to be logged."""
+    """StorageFull for a full disk, Unavailable for a store that can't be used; what is no outage passes."""
     try:
         yield
     except (BaseError, OSError) as error:
         if _is_full(error):
             raise StorageFull from error
-        if isinstance(error, GenericError):
-            log.warning("the object store is away", error=str(error).partition("\n")[0])
+        if isinstance(error, _OUTAGE) and not isinstance(error, FileNotFoundError):
+            log.warning("the object store can't be used", error=str(error).partition("\n")[0])
             raise Unavailable from error
         raise
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from chassis.kernel import Invalid, refuse
@@ -73,13 +73,18 @@ def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) ->
     accepted: list[Values] = []
     failed: list[FailedRow] = []
     keyed: list[KeyedRow] = []
-    for number, (cells, rarer) in enumerate(columns.drafts()):
-        if number not in batch.defects and not any(rarer) and (values := _plainly_right(*cells, statuses, dates, rest)):
+    for number, (raw, raw_rarer) in enumerate(columns.drafts()):
+        if (
+            number not in batch.defects
+            and not any(raw_rarer)
+            and (values := _plainly_right(*raw, statuses, dates, rest))
+        ):
             accepted.append(values)
             continue
         try:
             if number in batch.defects:
                 refuse([columns.error_of(number, defect, context.encoding) for defect in batch.defects[number]])
+            cells, rarer = cast("Cells", tuple(map(plain, raw))), cast("Rarer", tuple(map(plain, raw_rarer)))
             values = _judged(cells, rarer, defaults, assignees)
         except Invalid as error:
             failed.append(columns.failed(batch, number, error))
@@ -145,21 +150,21 @@ Rarer = tuple[str, str, str]
 
 
 def _judged(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
-    """The values of a row, or all that is wrong with it."""
+    """The values of a row, whose cells are plain, or all that is wrong with it."""
     title, description, status, priority, due_date = cells
     labels, external_id, assignee = rarer
-    name = plain(assignee).strip()
+    name = assignee.strip()
     assignee_id = assignees.get(name) if name else defaults.assignee_id
     nobody = [UnknownAssignee(field="assignee")] if name and assignee_id is None else []
     draft = TaskDraft(
-        plain(title),
-        plain(description),
+        title,
+        description,
         status.strip() or defaults.status,
         priority,
         due_date,
-        plain(external_id),
+        external_id,
         str(assignee_id or ""),
-        split_labels(plain(labels)) or tuple(defaults.labels),
+        split_labels(labels) or tuple(defaults.labels),
     )
     try:
         values = draft.checked()

@@ -60,7 +60,7 @@ class SqlImportQueue:
         self._connection = connection
 
     async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
-        values = {"worker": worker[:200], "seconds": lease_seconds, "at_once": at_once}
+        values = {"worker": worker, "seconds": lease_seconds, "at_once": at_once}
         await _ONE_CLAIM_AT_A_TIME.run(self._connection)
         cursor = await _CLAIM.run(self._connection, **values)
         row = await cursor.fetchone()

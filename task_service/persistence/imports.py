@@ -125,10 +125,10 @@ class SqlImports:
         page = request.page(await cursor.fetchall(), lambda row: _ERROR_KEY.pack(row[0], row[6]))
         return page.of(lambda row: RowError._make(row[:6]))
 
-    async def cancel(self, import_id: UUID) -> bool:
+    async def cancel(self, import_id: UUID) -> None:
         cursor = await _CANCEL.run(self._connection, import_id=import_id)
-        await NOTIFY.run(self._connection, import_id=import_id)
-        return cursor.rowcount == 1
+        if cursor.rowcount:
+            await NOTIFY.run(self._connection, import_id=import_id)
 
     async def column_names(self, import_id: UUID) -> Sequence[str]:
         row = await (await _COLUMN_NAMES.run(self._connection, import_id=import_id)).fetchone()

@@ -67,7 +67,7 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         import_id, fence = await _opened(request_iterator)
         checkpoint, rows = await self._open_ingest(import_id, fence)
         yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint))
-        async with aclosing(one_ahead(self._steps(request_iterator, rows))) as steps:
+        async with aclosing(one_ahead(self._steps(request_iterator, rows, fence))) as steps:
             async for step in steps:
                 if isinstance(step, pb.IngestFinish):
                     await self._finish(import_id, fence, step)
@@ -85,12 +85,14 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
                 ):  # the worker opens another stream, on a server that stays
                     return
 
-    async def _steps(self, requests: Requests, rows: IngestContext) -> AsyncGenerator[PreparedBatch | pb.IngestFinish]:
+    async def _steps(
+        self, requests: Requests, rows: IngestContext, fence: int
+    ) -> AsyncGenerator[PreparedBatch | pb.IngestFinish]:
         """What the worker says, batches prepared; nothing is read behind finish."""
         async for request in requests:
             match request.WhichOneof("message"):
                 case "batch":
-                    yield await self._prepare_batch(rows, batch_from_proto(request.batch, rows))
+                    yield await self._prepare_batch(rows, fence, batch_from_proto(request.batch, rows))
                 case "finish":
                     yield request.finish
                     return

@@ -73,8 +73,8 @@ class Imports(Protocol):
     async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
         """An import's row errors, in the order of the file."""
 
-    async def cancel(self, import_id: UUID) -> bool:
-        """Ends an import that waits or runs as cancelled; False when it does neither."""
+    async def cancel(self, import_id: UUID) -> None:
+        """Ends an import that waits or runs as cancelled, and leaves any other as it is."""
 
     async def column_names(self, import_id: UUID) -> Sequence[str]:
         """What the file's header line calls its columns."""

@@ -66,7 +66,9 @@ class CancelImport:
             # Waits for a batch that is being written: its rows are in the counts, or it comes too late.
             await unit.imports.cancel(import_id)
             found = await unit.imports.get(import_id)
-            if found is None or found.state is State.UPLOADING:
+            if found is None:
+                raise ImportNotFound
+            if found.state is State.UPLOADING:
                 raise ImportStillUploading
             if found.state is not State.CANCELLED:
                 raise ImportEnded(state=found.state)

@@ -74,7 +74,8 @@ class ClaimNextImport:
         # Asked outside of the transaction that claims: there is one claim at a time.
         if await self.owners.is_active(lease.owner_id):
             return False
-        await fail_without_owner(self.begin, lease.import_id, lease.fence)
+        with suppress(LeaseLost):  # somebody has ended it meanwhile
+            await fail_without_owner(self.begin, lease.import_id, lease.fence)
         return True
 
 
@@ -82,6 +83,13 @@ async def fail_without_owner(begin: Callable[[], UnitOfWork], import_id: UUID, f
     """Ends an import whose owner is not to have any more tasks. LeaseLost under another fence."""
     async with begin() as work:
         await work.ingest.finish(import_id, fence, State.FAILED, OWNER_DISABLED)
+        await work.commit()
+
+
+async def put_off(begin: Callable[[], UnitOfWork], import_id: UUID, fence: int) -> None:
+    """Queues an import again for which something is away: not held against its file, as fruitless claims are."""
+    async with begin() as work:
+        await work.ingest.give_back(import_id, fence)
         await work.commit()
 
 
@@ -108,10 +116,7 @@ class ReadUpload:
                 await work.commit()
             raise LeaseLost from None
         except Unavailable:
-            # The store is away: that is not held against the file, as claims without progress are.
-            async with self.begin() as work:
-                await work.ingest.give_back(import_id, fence)
-                await work.commit()
+            await put_off(self.begin, import_id, fence)
             raise
 
 
@@ -139,12 +144,19 @@ class OpenIngest:
 class PrepareBatch:
     """Does with a batch all that needs no transaction, so that it is done while the batch before is being written."""
 
+    begin: Callable[[], UnitOfWork]
     people: People
     bulk_rows: BulkRows
 
-    async def __call__(self, context: IngestContext, batch: Batch) -> PreparedBatch:
+    async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> PreparedBatch:
+        """The batch, judged. Unavailable when those whom it names can't be looked up."""
         assignees = named(batch, context.fields, "assignee")
-        accepted, failed, keyed = take(batch, context, await self.people.named(assignees) if assignees else {})
+        try:
+            known = await self.people.named(assignees) if assignees else {}
+        except Unavailable:
+            await put_off(self.begin, context.import_id, fence)
+            raise
+        accepted, failed, keyed = take(batch, context, known)
         # Who only wants to know gets the same counts and errors, and no task.
         rows = self.bulk_rows(context, () if context.validate_only else accepted)
         return PreparedBatch(batch, accepted, rows, failed, keyed)

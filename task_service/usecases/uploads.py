@@ -117,7 +117,7 @@ class UploadImport:
         if answer.import_id != new.id:  # a twin under the same key was first
             await self._forget(new.id)
         self.queued()
-        return await self._found(answer)
+        return await self._found(caller, answer)
 
     async def _again(self, caller: Caller, once: Once, arriving: "_Arriving") -> Import:
         """Reads a file that may be here already, and stores nothing. IdempotencyKeyReused when it is another one."""
@@ -126,12 +126,13 @@ class UploadImport:
         answer = await self.effect.earlier(caller, _with_file(once, arriving.stored("").sha256))
         if answer is None:  # the key's time was over meanwhile: the next try is the first one again
             raise Unavailable
-        return await self._found(answer)
+        return await self._found(caller, answer)
 
-    async def _found(self, answer: Answer) -> Import:
+    async def _found(self, caller: Caller, answer: Answer) -> Import:
         async with self.read() as data:
             found = await data.imports.get(answer.import_id) if answer.import_id else None
-        if found is None:
+        # Asked again: whoever repeats an upload may see less by now.
+        if found is None or not found.is_visible_to(caller):
             raise ImportNotFound
         return found
 

@@ -95,6 +95,9 @@ ODD_ROWS = (
     row(status=" In-Progress "),
     row(priority="most"),
     row(priority=" URGENT "),
+    row(status="'\tpending"),
+    row(priority="'\thigh"),
+    row(due_date="'\t2026-03-31"),
     row(labels="home,garden"),
     row(labels="'-1"),
     row(labels=" "),
@@ -120,11 +123,18 @@ def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """The values that the rules for any task make of it, or all that is wrong with it."""
     title, description, status, priority, due_date, labels, external_id, assignee = cells
     given_labels = tuple(label for label in plain(labels).split(",") if label.strip()) or tuple(defaults.labels)
-    assignee_id = str(UUID(int=4)) if assignee.strip() else str(defaults.assignee_id or "")
-    status = status if status.strip() else defaults.status
+    assignee_id = str(UUID(int=4)) if plain(assignee).strip() else str(defaults.assignee_id or "")
+    status = plain(status).strip() or defaults.status
     try:
         return TaskDraft(
-            plain(title), plain(description), status, priority, due_date, plain(external_id), assignee_id, given_labels
+            plain(title),
+            plain(description),
+            status,
+            plain(priority),
+            plain(due_date),
+            plain(external_id),
+            assignee_id,
+            given_labels,
         ).checked()
     except Invalid as error:
         return [(wrong.field, wrong.reason, wrong.message) for wrong in error.violations]
