@@ -47,15 +47,20 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=Settings)
 
 
+def secrets_folder() -> Path | None:
+    """Where secrets lie in files named like their variables: SECRETS_DIR, or /run/secrets; None for nowhere."""
+    folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
+    return folder if folder.is_dir() else None
+
+
 def load(settings: type[S]) -> S:
     """Reads the environment and the folder of secrets; on any problem prints all of them and exits with status 2.
 
     A secret may lie in a file named like the variable, in the folder that SECRETS_DIR names (/run/secrets where it
     is not set), as orchestrators mount them. The environment wins.
     """
-    folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
     try:
-        return settings(_secrets_dir=folder if folder.is_dir() else None)  # type: ignore[call-arg] # pydantic's own
+        return settings(_secrets_dir=secrets_folder())  # type: ignore[call-arg] # pydantic's own
     except ValidationError as error:
         _exit_with(settings, error)
 

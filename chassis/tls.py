@@ -91,6 +91,7 @@ class Certificates:
         self._now = now
         self._lock = threading.Lock()
         self._seen = self._version()
+        self._refused = False
         self._identity = Identity.read(files)
         self._look_at = now() + look_every
         TLS_EXPIRES.set(self._identity.expires_at)
@@ -107,9 +108,9 @@ class Certificates:
                 self._look_at = self._now() + self._look_every
                 # Taken before reading: whatever changes meanwhile is another version at the next look.
                 version = self._version()
-                if version != self._seen:
+                if version != self._seen or self._refused:
+                    self._take(is_news=version != self._seen)
                     self._seen = version
-                    self._take()
             return self._identity
 
     def _version(self) -> Version | None:
@@ -118,13 +119,17 @@ class Certificates:
         except OSError:
             return None
 
-    def _take(self) -> None:
+    def _take(self, *, is_news: bool) -> None:
         try:
             self._identity = Identity.read(self._files)
         except Unusable as problem:
-            TLS_FAILURES.inc()
-            log.warning("new certificate files can't be used, the old ones stay in use", problem=str(problem))
+            # Read again at the next look: a certificate may only become valid in a moment.
+            self._refused = True
+            if is_news:
+                TLS_FAILURES.inc()
+                log.warning("new certificate files can't be used, the old ones stay in use", problem=str(problem))
         else:
+            self._refused = False
             TLS_EXPIRES.set(self._identity.expires_at)
             log.info("new certificate files are in use", names=self._identity.names)
 

@@ -5,6 +5,7 @@ It shows the server's own certificate, and expects to be shown the same name, wh
 
 import grpc
 
+from chassis.config import secrets_folder
 from chassis.rpc.credentials import client_credentials
 from chassis.tls import Identity, TlsFiles, TlsSettings
 
@@ -12,8 +13,8 @@ Options = list[tuple[str, str]]
 
 
 def tls_of(prefix: str) -> TlsFiles | None:
-    """What the settings of this prefix in the environment say about TLS."""
-    return TlsSettings(_env_prefix=f"{prefix}_").tls  # type: ignore[call-arg] # pydantic's own
+    """What the settings of this prefix say about TLS, wherever the server itself reads them."""
+    return TlsSettings(_env_prefix=f"{prefix}_", _secrets_dir=secrets_folder()).tls  # type: ignore[call-arg] # pydantic's own
 
 
 def to_itself(tls: TlsFiles) -> tuple[grpc.ChannelCredentials, Options]:

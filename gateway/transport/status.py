@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from grpc import StatusCode, aio
 
@@ -37,7 +38,6 @@ _SILENT = frozenset({StatusCode.UNKNOWN, StatusCode.INTERNAL, StatusCode.DATA_LO
 
 # For statuses that gRPC itself makes: its own text names addresses.
 _FOREIGN: Mapping[StatusCode, str] = {
-    StatusCode.CANCELLED: "The call was cancelled.",
     StatusCode.DEADLINE_EXCEEDED: "The service did not answer in time.",
     StatusCode.NOT_FOUND: "Not found.",
     StatusCode.PERMISSION_DENIED: "Not allowed.",
@@ -59,7 +59,12 @@ def failure_of(error: aio.AioRpcError, spell: Spell, *, by_header: bool = False)
     `by_header`: the etag came as If-Match, so that another one is 412 (RFC 9110 section 15.5.13).
     """
     rich = details_of(error)
-    message = _message(rich, is_ours=any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ()))
+    # A status without details was made by gRPC, not by a service of ours.
+    is_ours = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+    if rich.code is StatusCode.CANCELLED and not is_ours:
+        # Nobody here cancels a call whose client still waits: the server has stopped in the middle of it.
+        rich = replace(rich, code=StatusCode.UNAVAILABLE, reason=StatusCode.UNAVAILABLE.name)
+    message = _message(rich, is_ours=is_ours)
     violations = [
         Violation(one.reason or rich.reason, spell(one.field), one.message or message) for one in rich.violations
     ]
@@ -75,7 +80,6 @@ def failure_of(error: aio.AioRpcError, spell: Spell, *, by_header: bool = False)
 def _message(rich: RichStatus, *, is_ours: bool) -> str:
     if rich.code in _SILENT:
         return "internal error"
-    # A status without details was made by gRPC, not by a service of ours.
     return rich.message if is_ours and rich.message else _FOREIGN.get(rich.code, "The call failed.")
 
 

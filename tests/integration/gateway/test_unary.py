@@ -175,7 +175,7 @@ async def test_an_exception_in_a_service_leaks_nothing(rest, services):
 
 
 @pytest.mark.parametrize(
-    ("code", "http_status"), [(grpc.StatusCode.UNAVAILABLE, 503), (grpc.StatusCode.CANCELLED, 499)]
+    ("code", "http_status"), [(grpc.StatusCode.UNAVAILABLE, 503), (grpc.StatusCode.CANCELLED, 503)]
 )
 async def test_a_service_that_goes_away_is_asked_again_for_what_may_be_repeated(rest, services, code, http_status):
     async def stumble(_request, context):

@@ -1,5 +1,6 @@
 """The files of mutual TLS: told what is wrong at the start, and which state of them is taken up later."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -79,6 +80,18 @@ def test_a_folder_that_is_swapped_by_its_symbolic_link_is_taken_up(authority, tm
     (tmp_path / "..data_tmp").symlink_to("two")
     (tmp_path / "..data_tmp").replace(tmp_path / "..data")
     assert certificates.current().certificate == (tmp_path / "two" / "tls.crt").read_bytes()
+
+
+def test_a_certificate_that_only_becomes_valid_later_is_taken_up_then(files, authority, monkeypatch):
+    """Its authority's clock is a little ahead: the files don't change any more, and yet they are looked at again."""
+    certificates = always_new(files)
+    before = certificates.current()
+    authority.put(files.certificate.parent, "gateway")
+    with monkeypatch.context() as earlier:
+        yesterday = time.time() - 86_400
+        earlier.setattr("chassis.tls.time.time", lambda: yesterday)
+        assert certificates.current() is before
+    assert certificates.current().certificate == files.certificate.read_bytes() != before.certificate
 
 
 def test_no_representation_shows_the_key(files):

@@ -16,13 +16,19 @@ def answer(error, spell=lambda field: field or None):
     return failure.http_status, failure.body("r1")["error"], dict(failure.headers)
 
 
-@pytest.mark.parametrize("code", [code for code in StatusCode if code is not StatusCode.OK])
+@pytest.mark.parametrize("code", [code for code in StatusCode if code not in {StatusCode.OK, StatusCode.CANCELLED}])
 def test_every_code_has_an_http_status_and_one_detail_and_leaks_no_text_of_grpc_s_own(code):
     status, body, _ = answer(failed(None, code, "failed to connect to ipv4:10.0.0.1:50051"))
     assert status == HTTP_STATUS[code] == body["code"]
     assert body["status"] == code.name
     assert [(detail["reason"], detail["field"]) for detail in body["details"]] == [(code.name, None)]
     assert "10.0.0.1" not in str(body)
+
+
+def test_a_call_that_its_server_cancelled_is_one_to_try_again():
+    """As when a service is told to stop in the middle of an upload: the client has cancelled nothing."""
+    status, body, headers = answer(failed(None, StatusCode.CANCELLED, "Cancelled"))
+    assert (status, body["status"], headers[b"retry-after"]) == (503, "UNAVAILABLE", b"1")
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ class ImportServiceServicer:
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
         import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
         over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
-        DEADLINE_EXCEEDED when nothing of the stream came for a minute.
+        DEADLINE_EXCEEDED when nothing of the stream came for a minute; PERMISSION_DENIED when a user names another owner;
+        UNAVAILABLE when the object store or the accounts can't be reached. A stream ends when its token does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,8 @@ class ImportServiceStub:
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
     import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
     over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
-    DEADLINE_EXCEEDED when nothing of the stream came for a minute.
+    DEADLINE_EXCEEDED when nothing of the stream came for a minute; PERMISSION_DENIED when a user names another owner;
+    UNAVAILABLE when the object store or the accounts can't be reached. A stream ends when its token does.
     """
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -95,7 +96,8 @@ class ImportServiceAsyncStub(ImportServiceStub):
     the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
     import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
     over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
-    DEADLINE_EXCEEDED when nothing of the stream came for a minute.
+    DEADLINE_EXCEEDED when nothing of the stream came for a minute; PERMISSION_DENIED when a user names another owner;
+    UNAVAILABLE when the object store or the accounts can't be reached. A stream ends when its token does.
     """
     GetImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Returns one import. NOT_FOUND when there is none that the caller may see."""
@@ -150,7 +152,8 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
         import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
         over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
-        DEADLINE_EXCEEDED when nothing of the stream came for a minute.
+        DEADLINE_EXCEEDED when nothing of the stream came for a minute; PERMISSION_DENIED when a user names another owner;
+        UNAVAILABLE when the object store or the accounts can't be reached. A stream ends when its token does.
         """
 
     @_abc_1.abstractmethod

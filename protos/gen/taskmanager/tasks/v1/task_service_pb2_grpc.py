@@ -133,9 +133,9 @@ class TaskServiceServicer:
     def ExportTasks(self, request, context):
         """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
         import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
-        whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
-        upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
-        stream ends with an error is not whole.
+        whose account was deleted is empty, and one who is disabled is a row error when it is imported. Cells that a
+        spreadsheet would run as a formula have a ' before them, which an upload takes away again. Errors are ListTasks's,
+        and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is not whole.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,8 +151,8 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTask(self, request, context):
-        """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
-        and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+        """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different,
+        nothing is changed and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
         them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
         as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
         task that the caller may see.

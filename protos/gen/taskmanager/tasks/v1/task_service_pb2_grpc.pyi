@@ -52,9 +52,9 @@ class TaskServiceStub:
     ExportTasks: _grpc.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]
     """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
     import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
-    whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
-    upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
-    stream ends with an error is not whole.
+    whose account was deleted is empty, and one who is disabled is a row error when it is imported. Cells that a
+    spreadsheet would run as a formula have a ' before them, which an upload takes away again. Errors are ListTasks's,
+    and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is not whole.
     """
     GetTaskStats: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]
     """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
@@ -62,8 +62,8 @@ class TaskServiceStub:
     user asks for another owner's.
     """
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
-    """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
-    and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+    """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different,
+    nothing is changed and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
     them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
     as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
     task that the caller may see.
@@ -115,9 +115,9 @@ class TaskServiceAsyncStub(TaskServiceStub):
     ExportTasks: _aio.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
     import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
-    whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
-    upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
-    stream ends with an error is not whole.
+    whose account was deleted is empty, and one who is disabled is a row error when it is imported. Cells that a
+    spreadsheet would run as a formula have a ' before them, which an upload takes away again. Errors are ListTasks's,
+    and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is not whole.
     """
     GetTaskStats: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]  # type: ignore[assignment]
     """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
@@ -125,8 +125,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     user asks for another owner's.
     """
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
-    """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
-    and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+    """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different,
+    nothing is changed and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
     them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
     as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
     task that the caller may see.
@@ -199,9 +199,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
         import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
-        whose account was deleted is empty. Cells that a spreadsheet would run as a formula have a ' before them, which an
-        upload takes away again. Errors are ListTasks's, and UNAVAILABLE when the assignees can't be looked up. A file whose
-        stream ends with an error is not whole.
+        whose account was deleted is empty, and one who is disabled is a row error when it is imported. Cells that a
+        spreadsheet would run as a formula have a ' before them, which an upload takes away again. Errors are ListTasks's,
+        and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is not whole.
         """
 
     @_abc_1.abstractmethod
@@ -221,8 +221,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.UpdateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
-        """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different, nothing is changed
-        and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
+        """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different,
+        nothing is changed and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
         them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
         as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
         task that the caller may see.
