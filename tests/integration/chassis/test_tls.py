@@ -192,3 +192,16 @@ async def test_a_health_check_reaches_a_server_by_whatever_address_it_has(
             (await asyncio.to_thread(subprocess.run, [*command, *prefix], check=False)).returncode
             for prefix in ([], ["TASKS"])
         ] == [1, 0]
+
+
+async def test_a_health_check_finds_the_settings_where_the_server_does_in_a_folder_of_secrets_too(
+    tmp_path, authority, monkeypatch
+):
+    files = authority.put(tmp_path / "other", "task_service")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name, path in {"CERTIFICATE": files.certificate, "KEY": files.key, "AUTHORITY": files.authority}.items():
+        (secrets / f"TASKS_TLS_{name}_FILE").write_text(str(path))
+    monkeypatch.setenv("SECRETS_DIR", str(secrets))
+    async with serving(files) as server:
+        assert await asyncio.to_thread(is_serving, f"127.0.0.1:{server.port}", "TASKS")
