@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from itertools import chain
 from uuid import UUID
 
@@ -107,16 +108,23 @@ def is_visible(text: str) -> bool:
 
 def no_forbidden_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:
     """Refuses what Postgres can't hold (NUL), what would garble a terminal or a spreadsheet (C0, DEL), what is LOST."""
-    for character in text:
-        if (character < " " or character in {"\x7f", LOST}) and character not in allowed:
-            wrong.append(ForbiddenCharacter(field=field, character=f"U+{ord(character):04X}"))
-            return
+    if found := _forbidden_but(allowed).search(text):
+        wrong.append(ForbiddenCharacter(field=field, character=_named(found[0])))
 
 
 def control_character(text: str) -> str:
     """The first character of a name that would end its line or run in a terminal, such as U+0007; "" for none."""
     found = _CONTROLS.search(text)
-    return f"U+{ord(found[0]):04X}" if found else ""
+    return _named(found[0]) if found else ""
+
+
+@cache
+def _forbidden_but(allowed: str) -> re.Pattern[str]:
+    return re.compile(f"(?![{allowed}])[\x00-\x1f\x7f{LOST}]" if allowed else f"[\x00-\x1f\x7f{LOST}]")
+
+
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X}"
 
 
 def status(word: str, wrong: list[Invalid]) -> Status:

@@ -62,6 +62,8 @@ ODD_ROWS = (
     row(title=""),
     row(title=" \t"),
     row(title=" padded "),
+    row(title="wide\u3000space"),
+    row(description="two\nlines,\ttwo cells"),
     row(title="'=1+1"),
     row(title="'-"),
     row(title="x" * 501),
@@ -111,6 +113,16 @@ ODD_ROWS = (
 @pytest.mark.parametrize("cells", ODD_ROWS, ids=range(len(ODD_ROWS)))
 def test_a_row_that_is_odd_in_one_thing_is_judged_like_any_other_task(cells):
     assert judged(cells, Defaults()) == expected_of(cells, Defaults())
+
+
+def test_rows_of_one_batch_are_judged_as_each_is_alone():
+    rows = [cells for cells in ODD_ROWS for _ in range(2)]
+    accepted, failed, _ = take(batch_of(*rows), CONTEXT, KNOWN)
+    alone = [expected_of(cells, Defaults()) for cells in rows]
+    assert accepted == [found for found in alone if isinstance(found, Values)]
+    assert [[error.message for error in one.errors] for one in failed] == [
+        [message for _, _, message in found] for found in alone if not isinstance(found, Values)
+    ]
 
 
 @given(CELLS, st.sampled_from([Defaults(), DEFAULTS]))
