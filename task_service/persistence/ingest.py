@@ -1,6 +1,6 @@
 """Imports in Postgres, as workers work on them. All times are the database's, so that no clock disagrees on a lease."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -141,11 +141,12 @@ class SqlIngest:
     async def count(self, import_id: UUID, counts: Counts) -> None:
         await _COUNT.run(self._connection, import_id=import_id, **counts._asdict())
 
-    async def write(self, rows: CopyText) -> None:
-        if rows.tasks:
-            with constraints({"tasks_external_id_unique": ExternalIdTaken}):
-                await self._feed(_COPY_TASKS, rows.tasks)
-            await self._feed(_COPY_EVENTS, rows.events)
+    async def write(self, rows: Sequence[CopyText], meanwhile: Callable[[], None]) -> None:
+        if not any(some.tasks for some in rows):
+            return
+        with constraints({"tasks_external_id_unique": ExternalIdTaken}):
+            await self._feed(_COPY_TASKS, [some.tasks for some in rows], meanwhile)
+        await self._feed(_COPY_EVENTS, [some.events for some in rows], meanwhile)
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)
@@ -173,9 +174,11 @@ class SqlIngest:
     async def _notify(self, import_id: UUID) -> None:
         await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def _feed(self, statement: sql.Composed, lines: str) -> None:
+    async def _feed(self, statement: sql.Composed, texts: Iterable[str], meanwhile: Callable[[], None]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            await copy.write(lines)
+            for lines in texts:
+                await copy.write(lines)
+            meanwhile()
 
     async def _copy(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -12,7 +12,7 @@ from chassis.kernel import parse_id
 from chassis.rpc.around import Context
 from task_service.domain.import_errors import IngestOutOfOrder
 from task_service.domain.imports import Failure, IngestContext, RecordLimits, parse_failure
-from task_service.transport.read_ahead import one_ahead
+from task_service.transport.read_ahead import OneAhead
 from task_service.transport.translate_imports import FAILURE_OF, batch_from_proto, checkpoint_to_proto, lease_to_proto
 from task_service.usecases.import_ports import PreparedBatch
 from task_service.usecases.ingest import (
@@ -67,13 +67,13 @@ class IngestServicer(import_ingest_service_pb2_grpc.ImportIngestServiceServicer)
         import_id, fence = await _opened(request_iterator)
         checkpoint, rows = await self._open_ingest(import_id, fence)
         yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint))
-        async with aclosing(one_ahead(self._steps(request_iterator, rows, fence))) as steps:
+        async with aclosing(OneAhead(self._steps(request_iterator, rows, fence))) as steps:
             async for step in steps:
                 if isinstance(step, pb.IngestFinish):
                     await self._finish(import_id, fence, step)
                     yield pb.IngestRowsResponse(checkpoint=checkpoint_to_proto(checkpoint), finished=True)
                     return
-                progress = await self._ingest_batch(rows, fence, step)
+                progress = await self._ingest_batch(rows, fence, step, steps.begin_next)
                 checkpoint = progress.checkpoint
                 yield pb.IngestRowsResponse(
                     checkpoint=checkpoint_to_proto(checkpoint),

@@ -1,6 +1,6 @@
 """What the use cases of uploads and imports need of the outside."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -93,7 +93,7 @@ class Advanced(NamedTuple):
 
 
 class BulkRows(Protocol):
-    """Turns the values of new tasks into what `Ingest.write` takes; needs no database, and so no waiting."""
+    """Turns the values of new tasks into what `Ingest.write` takes some of; needs no database, and so no waiting."""
 
     def __call__(self, context: IngestContext, accepted: Sequence[Values]) -> Any: ...
 
@@ -102,11 +102,11 @@ class PreparedBatch(NamedTuple):
     """A batch with everything done that needs no database."""
 
     source: Batch
-    accepted: Sequence[Values]
-    rows: Any
-    """All accepted ones as `BulkRows` made them; none where nothing is to be written."""
-    failed: Sequence[FailedRow]
-    keyed: Sequence[KeyedRow]
+    accepted: list[Values]
+    rows: list[Any]
+    """All accepted ones as `BulkRows` made them, some at a time; none where nothing is to be written."""
+    failed: list[FailedRow]
+    keyed: list[KeyedRow]
     """Those of the accepted whose fate is open."""
 
     @property
@@ -154,8 +154,11 @@ class Ingest(Protocol):
     async def count(self, import_id: UUID, counts: Counts) -> None:
         """Counts what came of the batch's other rows."""
 
-    async def write(self, rows: Any) -> None:
-        """Keeps tasks and their history, as `BulkRows` made them."""
+    async def write(self, rows: Sequence[Any], meanwhile: Callable[[], None]) -> None:
+        """Keeps tasks and their history, as `BulkRows` made them.
+
+        Calls `meanwhile` once the database has rows to work on for a while.
+        """
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         """Keeps wrong rows and what is wrong with them."""

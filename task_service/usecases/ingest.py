@@ -156,10 +156,16 @@ class PrepareBatch:
         except Unavailable:
             await put_off(self.begin, context.import_id, fence)
             raise
-        accepted, failed, keyed = take(batch, context, known)
-        # Who only wants to know gets the same counts and errors, and no task.
-        rows = self.bulk_rows(context, () if context.validate_only else accepted)
-        return PreparedBatch(batch, accepted, rows, failed, keyed)
+        prepared = PreparedBatch(batch, [], [], [], [])
+        for accepted, failed, keyed in take(batch, context, known):
+            prepared.accepted.extend(accepted)
+            prepared.failed.extend(failed)
+            prepared.keyed.extend(keyed)
+            # Who only wants to know gets the same counts and errors, and no task.
+            if not context.validate_only:
+                prepared.rows.append(self.bulk_rows(context, accepted))
+            await asyncio.sleep(0)  # whoever waits for an answer does not wait for the whole batch
+        return prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,10 @@ class IngestBatch:
     write_rows: WriteRows
     lease_seconds: float
 
-    async def __call__(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
+    async def __call__(
+        self, context: IngestContext, fence: int, batch: PreparedBatch, meanwhile: Callable[[], None]
+    ) -> Progress:
+        """Calls `meanwhile` once the database works on the rows by itself: it is the time to prepare the next batch."""
         if not await self.owners.is_active(context.owner_id):
             await fail_without_owner(self.begin, context.import_id, fence)
             return Progress(batch.begin, others_wait=False, finished=True)
@@ -179,14 +188,16 @@ class IngestBatch:
             # Somebody may take an external_id between the look and the write. The next look sees it, and each time
             # there are fewer left to take.
             with suppress(ExternalIdTaken):
-                return await self._write(context, fence, batch)
+                return await self._write(context, fence, batch, meanwhile)
 
-    async def _write(self, context: IngestContext, fence: int, batch: PreparedBatch) -> Progress:
+    async def _write(
+        self, context: IngestContext, fence: int, batch: PreparedBatch, meanwhile: Callable[[], None]
+    ) -> Progress:
         import_id, limit = context.import_id, context.max_errors
         async with self.begin() as work:
             # First of all: it locks the import's row and refuses an old fence before anything is written.
             before = await work.ingest.advance(import_id, fence, batch, self.lease_seconds)
-            counts, refused = await self.write_rows(work, context, batch)
+            counts, refused = await self.write_rows(work, context, batch, meanwhile)
             if batch.keyed:
                 await work.ingest.count(import_id, counts)
             failed = sorted((*batch.failed, *refused), key=attrgetter("record"))

@@ -1,6 +1,6 @@
 """What the rows of a batch do to tasks, within the batch's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,15 +36,17 @@ class WriteRows:
     now: Clock
     new_id: NewId
 
-    async def __call__(self, work: UnitOfWork, context: IngestContext, batch: PreparedBatch) -> Written:
+    async def __call__(
+        self, work: UnitOfWork, context: IngestContext, batch: PreparedBatch, meanwhile: Callable[[], None]
+    ) -> Written:
         """Raises ExternalIdTaken when somebody takes an external_id between the look and the write."""
         if not batch.keyed:
-            await work.ingest.write(batch.rows)
+            await work.ingest.write(batch.rows, meanwhile)
             return Written(Counts(), ())
         if not context.validate_only:
             await work.tasks.take_turns({context.owner_id})
         settled = settle(context.on_duplicate, batch.keyed, await _look(work, context, batch.keyed), self.now())
-        await self._make(work, context, batch, settled)
+        await self._make(work, context, batch, settled, meanwhile)
         # A task may be made and changed by rows of one batch: each has its entry in history.
         found = await _look(work, context, settled.later) if settled.later else {}
         later = settle(context.on_duplicate, settled.later, found, self.now())
@@ -61,7 +63,14 @@ class WriteRows:
             counts, [failed_row(batch.source, context, row.number, ExternalIdTaken()) for row in settled.refused]
         )
 
-    async def _make(self, work: UnitOfWork, context: IngestContext, batch: PreparedBatch, settled: Settled) -> None:
+    async def _make(
+        self,
+        work: UnitOfWork,
+        context: IngestContext,
+        batch: PreparedBatch,
+        settled: Settled,
+        meanwhile: Callable[[], None],
+    ) -> None:
         if context.validate_only:
             made = [
                 new_task(row.values, task_id=self.new_id(), owner_id=context.owner_id, import_id=context.import_id)
@@ -69,11 +78,11 @@ class WriteRows:
             ]
             await work.rehearsals.remember(context.import_id, made)
         elif len(settled.made) == len(batch.keyed):
-            await work.ingest.write(batch.rows)
+            await work.ingest.write(batch.rows, meanwhile)
         else:
             others = {row.place for row in batch.keyed} - {row.place for row in settled.made}
             kept = [values for place, values in enumerate(batch.accepted) if place not in others]
-            await work.ingest.write(self.bulk_rows(context, kept))
+            await work.ingest.write([self.bulk_rows(context, kept)], meanwhile)
 
     async def _change(self, work: UnitOfWork, context: IngestContext, settled: Settled) -> None:
         results = list(settled.results.values())

@@ -98,7 +98,7 @@ async def test_what_an_import_copies_is_sealed_like_anything_else(log):
         for number in range(20)
     ]
     async with log.begin() as unit:
-        await unit.ingest.write(copy_text(context, rows))
+        await unit.ingest.write([copy_text(context, rows)], lambda: None)
         await unit.commit()
     assert await log.seal() == 20
     assert (await log.verify()).head.events == 20

@@ -117,7 +117,7 @@ def test_a_row_that_is_odd_in_one_thing_is_judged_like_any_other_task(cells):
 
 def test_rows_of_one_batch_are_judged_as_each_is_alone():
     rows = [cells for cells in ODD_ROWS for _ in range(2)]
-    accepted, failed, _ = take(batch_of(*rows), CONTEXT, KNOWN)
+    [(accepted, failed, _)] = take(batch_of(*rows), CONTEXT, KNOWN)
     alone = [expected_of(cells, Defaults()) for cells in rows]
     assert accepted == [found for found in alone if isinstance(found, Values)]
     assert [[error.message for error in one.errors] for one in failed] == [
@@ -154,7 +154,7 @@ def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
 
 def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """What an import makes of it, in the same words."""
-    accepted, failed, keyed = take(batch_of(cells), CONTEXT._replace(defaults=defaults), KNOWN)
+    [(accepted, failed, keyed)] = take(batch_of(cells), CONTEXT._replace(defaults=defaults), KNOWN)
     assert [(row.place, row.values) for row in keyed] == [(0, one) for one in accepted if one.external_id]
     found = [(wrong.column, wrong.code, wrong.message) for row in failed for wrong in row.errors]
     return accepted[0] if accepted else found
@@ -162,7 +162,8 @@ def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
 
 def test_a_row_that_the_parser_found_wrong_is_wrong_however_right_it_looks():
     batch = batch_of(row())._replace(defects={0: [Defect("TOO_MANY_CELLS", 9)]})
-    assert [(wrong.code, wrong.message) for wrong in take(batch, CONTEXT, KNOWN).failed[0].errors] == [
+    [outcome] = take(batch, CONTEXT, KNOWN)
+    assert [(wrong.code, wrong.message) for wrong in outcome.failed[0].errors] == [
         ("TOO_MANY_CELLS", "The row has 9 cells, the header line 8.")
     ]
 
@@ -209,13 +210,13 @@ def as_copied(cell: object) -> str | None:
 
 
 def test_an_assignee_that_nobody_is_called_is_refused():
-    accepted, failed, _ = take(batch_of(("x", "", "", "", "", "", "", "nobody")), CONTEXT, KNOWN)
+    [(accepted, failed, _)] = take(batch_of(("x", "", "", "", "", "", "", "nobody")), CONTEXT, KNOWN)
     assert not accepted
     assert [(wrong.column, wrong.code) for wrong in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
 
 
 def test_an_assignee_that_nobody_is_called_hides_nothing_else_that_is_wrong():
-    _, failed, _ = take(batch_of(row(status="someday", assignee="nobody")), CONTEXT, KNOWN)
+    [(_, failed, _)] = take(batch_of(row(status="someday", assignee="nobody")), CONTEXT, KNOWN)
     assert [wrong.code for wrong in failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]
 
 
