@@ -20,7 +20,7 @@ from task_service.clients.object_store import ObstoreUploads
 from task_service.clients.owners import RememberedOwners
 from task_service.clients.people import RememberedPeople
 from task_service.clients.wake_ups import CeleryWakeUps
-from task_service.persistence.bulk import copy_text
+from task_service.persistence.bulk import copy_rows
 from task_service.persistence.signals import PostgresSignals
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
@@ -55,7 +55,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             settings=settings,
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
-            bulk_rows=copy_text,
+            bulk_rows=copy_rows,
             people=RememberedPeople(auth),
             owners=RememberedOwners(auth),
             store=ObstoreUploads(settings.store_url),

@@ -16,7 +16,8 @@ from task_service.domain.failed_rows import FailedRow, Room
 from task_service.domain.history import Actor
 from task_service.domain.import_errors import BatchOutOfPlace, LeaseLost
 from task_service.domain.imports import Checkpoint, Counts, Defaults, Failure, IngestContext, State
-from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyText
+from task_service.persistence.binary_copy import HEADER, TRAILER
+from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
 from task_service.persistence.signals import NOTIFY
 from task_service.usecases.import_ports import Advanced, PreparedBatch, StoredUpload
 
@@ -83,8 +84,9 @@ def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
     )
 
 
-_COPY_TASKS = _copy_into("tasks", TASK_COLUMNS)
-_COPY_EVENTS = _copy_into("task_events", EVENT_COLUMNS)
+_BINARY = sql.SQL(" (FORMAT binary)")
+_COPY_TASKS = _copy_into("tasks", TASK_COLUMNS) + _BINARY
+_COPY_EVENTS = _copy_into("task_events", EVENT_COLUMNS) + _BINARY
 _COPY_FAILED_ROWS = _copy_into("import_failed_rows", ("import_id", "record", "line", "cells"))
 _COPY_ERRORS = _copy_into(
     "import_errors", ("import_id", "place", "record", "line", "column", "value", "code", "message")
@@ -141,7 +143,7 @@ class SqlIngest:
     async def count(self, import_id: UUID, counts: Counts) -> None:
         await _COUNT.run(self._connection, import_id=import_id, **counts._asdict())
 
-    async def write(self, rows: Sequence[CopyText], meanwhile: Callable[[], None]) -> None:
+    async def write(self, rows: Sequence[CopyRows], meanwhile: Callable[[], None]) -> None:
         if not any(some.tasks for some in rows):
             return
         with constraints({"tasks_external_id_unique": ExternalIdTaken}):
@@ -174,10 +176,10 @@ class SqlIngest:
     async def _notify(self, import_id: UUID) -> None:
         await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def _feed(self, statement: sql.Composed, texts: Iterable[str], meanwhile: Callable[[], None]) -> None:
+    async def _feed(self, statement: sql.Composed, rows: Iterable[bytes], meanwhile: Callable[[], None]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for lines in texts:
-                await copy.write(lines)
+            for piece in (HEADER, *rows, TRAILER):
+                await copy.write(piece)
             meanwhile()
 
     async def _copy(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:

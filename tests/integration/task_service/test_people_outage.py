@@ -10,7 +10,7 @@ from chassis.database.pool import open_pool
 from chassis.kernel import Unavailable
 from task_service.domain.imports import Checkpoint
 from task_service.domain.rows import Batch
-from task_service.persistence.bulk import copy_text
+from task_service.persistence.bulk import copy_rows
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS, OpenIngest, PrepareBatch
 from tests.integration.task_service.import_calls import END, batch, get, upload
@@ -35,7 +35,7 @@ async def test_an_import_waits_for_those_whom_it_names_however_often_it_is_claim
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})
     async with open_pool(databases.tasks_url, name="test", size=1) as pool:
         open_ingest = OpenIngest(begin=lambda: SqlTasksUnitOfWork(pool), lease_seconds=2)
-        prepare = PrepareBatch(begin=lambda: SqlTasksUnitOfWork(pool), people=Away(), bulk_rows=copy_text)
+        prepare = PrepareBatch(begin=lambda: SqlTasksUnitOfWork(pool), people=Away(), bulk_rows=copy_rows)
         for _ in range(MOST_FRUITLESS_CLAIMS + 2):
             lease = await worker.claim()
             _, context = await open_ingest(UUID(lease.import_id), lease.fence)

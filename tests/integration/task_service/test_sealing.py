@@ -15,7 +15,7 @@ from task_service.domain.seals import EVENTS_AT_MOST
 from task_service.domain.task import Values
 from task_service.domain.values import Priority, Status
 from task_service.persistence import seals
-from task_service.persistence.bulk import copy_text
+from task_service.persistence.bulk import copy_rows
 from tests.integration.task_service.calls import create
 
 INSERT = """
@@ -98,7 +98,7 @@ async def test_what_an_import_copies_is_sealed_like_anything_else(log):
         for number in range(20)
     ]
     async with log.begin() as unit:
-        await unit.ingest.write([copy_text(context, rows)], lambda: None)
+        await unit.ingest.write([copy_rows(context, rows)], lambda: None)
         await unit.commit()
     assert await log.seal() == 20
     assert (await log.verify()).head.events == 20

@@ -1,13 +1,17 @@
 """The quick way that an import's rows take makes exactly what the way of every other task makes."""
 
 import hashlib
+import io
 import json
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from chassis.kernel import Invalid
 from task_service.domain.csv_text import plain
@@ -16,8 +20,9 @@ from task_service.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.domain.rows import Batch, Defect, take
 from task_service.domain.task import TaskDraft, Values, new_task
 from task_service.domain.values import Priority, Status
-from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, copy_text
+from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, copy_rows
 from task_service.persistence.history import SALT_BYTES, STORED, row_of
+from task_service.persistence.tables import task_events, tasks
 
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
 DEFAULTS = Defaults("completed", UUID(int=5), ("home", "garden"))
@@ -184,29 +189,41 @@ VALUES = st.builds(
 )
 
 
-def unescaped(cell: str) -> str | None:
-    """What COPY makes of a cell."""
-    if cell == "\\N":
+TYPES = {
+    BigInteger: "int8",
+    Date: "date",
+    DateTime: "timestamptz",
+    JSONB: "jsonb",
+    LargeBinary: "bytea",
+    Text: "text",
+    Uuid: "uuid",
+}
+
+
+def read(rows: bytes, table: Table, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """What the driver reads in rows that COPY is fed with: a count of cells, then each with its length."""
+    found = []
+    source = io.BytesIO(rows)
+    while count := source.read(2):
+        assert int.from_bytes(count) == len(columns)
+        found.append({name: _loaded(table.c[name], _cell(source)) for name in columns})
+    return found
+
+
+def _cell(source: io.BytesIO) -> bytes | None:
+    length = int.from_bytes(source.read(4), signed=True)
+    return None if length == -1 else source.read(length)
+
+
+def _loaded(column: Column[Any], value: bytes | None) -> Any:
+    if value is None:
         return None
-    escapes = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "\\": "\\"}
-    characters = iter(cell)
-    return "".join(escapes[next(characters)] if one == "\\" else one for one in characters)
-
-
-def read(text: str, columns: tuple[str, ...]) -> dict[str, str | None]:
-    assert text.endswith("\n")
-    return dict(zip(columns, map(unescaped, text[:-1].split("\t")), strict=True))
-
-
-def as_copied(cell: object) -> str | None:
-    """A value of a row as COPY writes it."""
-    match cell:
-        case None:
-            return None
-        case bytes():
-            return f"\\x{cell.hex()}"
-        case _:
-            return str(cell)
+    array = isinstance(column.type, ARRAY)
+    info = psycopg.adapters.types["text" if array else TYPES[type(column.type)]]
+    oid = info.array_oid if array else info.oid
+    loader = psycopg.adapters.get_loader(oid, psycopg.pq.Format.BINARY)
+    assert loader is not None
+    return loader(oid).load(value)
 
 
 def test_an_assignee_that_nobody_is_called_is_refused():
@@ -222,33 +239,23 @@ def test_an_assignee_that_nobody_is_called_hides_nothing_else_that_is_wrong():
 
 @given(st.lists(VALUES, min_size=1, max_size=3))
 def test_what_is_copied_is_what_is_inserted_for_any_other_task(accepted):
-    text = copy_text(CONTEXT, accepted)
-    for number, given_values in enumerate(accepted):
-        task_row = read(text.tasks.split("\n")[number] + "\n", TASK_COLUMNS)
-        event_row = read(text.events.split("\n")[number] + "\n", EVENT_COLUMNS)
-        task_id, event_id = UUID(task_row["id"]), UUID(event_row["id"])
-        task = new_task(given_values, task_id=task_id, owner_id=UUID(int=2), import_id=UUID(int=1))
-        event = created(task, by=CONTEXT.actor, event_id=event_id)
-        # Quoted elements of an array literal are written as JSON's strings are.
-        assert tuple(json.loads(f"[{(task_row.pop('labels') or '')[1:-1]}]")) == task.labels
-        expected = {
-            name: None if cell is None else str(cell) for name, cell in task._asdict().items() if name != "labels"
-        }
-        assert task_row == expected
-        salt = bytes.fromhex((event_row["salt"] or "").removeprefix("\\x"))
-        stored = dict(zip(STORED, row_of(event, salt), strict=True))
-        assert json.loads(event_row.pop("changes") or "") == json.loads(stored.pop("changes"))
-        assert event_row == {name: as_copied(cell) for name, cell in stored.items()}
+    copied = copy_rows(CONTEXT, accepted)
+    task_rows, event_rows = read(copied.tasks, tasks, TASK_COLUMNS), read(copied.events, task_events, EVENT_COLUMNS)
+    for given_values, task_row, event_row in zip(accepted, task_rows, event_rows, strict=True):
+        task = new_task(given_values, task_id=task_row["id"], owner_id=UUID(int=2), import_id=UUID(int=1))
+        event = created(task, by=CONTEXT.actor, event_id=event_row["id"])
+        assert task_row | {"labels": tuple(task_row["labels"])} == task._asdict()
+        stored = dict(zip(STORED, row_of(event, event_row["salt"]), strict=True))
+        assert event_row == stored | {"changes": json.loads(stored["changes"])}
 
 
 @given(st.lists(VALUES, min_size=2, max_size=3))
 def test_each_event_of_a_batch_holds_its_free_text_apart_under_a_salt_of_its_own(accepted):
-    rows = [read(line + "\n", EVENT_COLUMNS) for line in copy_text(CONTEXT, accepted).events.split("\n")[:-1]]
+    rows = read(copy_rows(CONTEXT, accepted).events, task_events, EVENT_COLUMNS)
     for row, given_values in zip(rows, accepted, strict=True):
-        changes, text = json.loads(row["changes"] or ""), row["free_text"] or ""
+        changes, text, salt = row["changes"], row["free_text"], row["salt"]
         assert json.loads(text)["title"] == ["", given_values.title]
         assert set(json.loads(text)) == {field for field, pair in changes.items() if pair is None}
         assert set(json.loads(text)) == FREE_TEXT & set(changes)
-        salt, digest = [bytes.fromhex((row[name] or "").removeprefix("\\x")) for name in ("salt", "free_text_digest")]
-        assert (len(salt), hashlib.sha256(salt + text.encode()).digest()) == (SALT_BYTES, digest)
+        assert (len(salt), hashlib.sha256(salt + text.encode()).digest()) == (SALT_BYTES, row["free_text_digest"])
     assert len({row["salt"] for row in rows}) == len(rows)
