@@ -28,7 +28,7 @@ class ImportWorkerSettings(TlsSettings):
     """Touched every few seconds while the worker takes wake-ups, and absent while it does not."""
     slice_seconds: Annotated[float, Field(gt=0)] = 20.0
     """How long one import may keep the worker while others wait."""
-    batch_rows: Annotated[int, Field(ge=1, le=2000)] = 1000
+    batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
     """Rows in one message, and so in one transaction of task_service."""
     window: Annotated[int, Field(ge=1, le=16)] = 4
     """Batches on their way without an answer."""
