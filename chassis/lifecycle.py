@@ -1,6 +1,7 @@
 """A process's life: start, run until told to stop, stop in order."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,8 +22,18 @@ async def serve_until_signal(serving: AbstractAsyncContextManager[Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serving:
+        _keep_what_is_there()
         await stop.wait()
         log.info("stopping")
+
+
+def _keep_what_is_there() -> None:
+    """Takes modules, stubs and all else that lives as long as the process out of the garbage collector's sight.
+
+    Otherwise it looks through them again and again, and for 70 ms each time nobody gets an answer.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager

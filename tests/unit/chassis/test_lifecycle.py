@@ -1,10 +1,36 @@
-"""Loops beside a service: how they end."""
+"""A service's life, and how the loops beside it end."""
 
 import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.lifecycle import background
+from chassis.lifecycle import background, serve_until_signal
+
+
+async def test_what_a_service_began_with_is_not_looked_through_for_garbage_again():
+    began_with: list[int] = []
+    looked_through = []
+
+    def look() -> None:
+        looked_through.append(any(one is began_with for one in gc.get_objects()))
+        signal.raise_signal(signal.SIGTERM)
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[None]:
+        asyncio.get_running_loop().call_soon(look)
+        yield
+
+    assert any(one is began_with for one in gc.get_objects())
+    try:
+        async with asyncio.timeout(10):
+            await serve_until_signal(serving())
+    finally:
+        gc.unfreeze()
+    assert looked_through == [False]
 
 
 async def test_a_loop_that_lost_its_cancellation_ends_all_the_same():
