@@ -19,8 +19,8 @@ from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, LOST,
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
 
-ROWS_AT_A_TIME = 200
-"""About a millisecond's work."""
+ROWS_AT_A_TIME = 50
+"""A fraction of a millisecond's work."""
 
 # Of a title: it may be a mark of ours, or nothing that can be seen.
 _ODD_BEGINNINGS = UNSEEN | {"'"}
