@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from chassis.kernel import Invalid
 from task_service.domain.csv_text import plain
 from task_service.domain.history import FREE_TEXT, Actor, created
 from task_service.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.domain.rows import Batch, Defect, take
+from task_service.domain.rows import Batch, Defect, Outcome, take
 from task_service.domain.task import TaskDraft, Values, new_task
 from task_service.domain.values import Priority, Status
 from task_service.persistence.bulk import EVENT_COLUMNS, TASK_COLUMNS, copy_rows
@@ -54,6 +55,12 @@ def batch_of(*rows: tuple[str, ...]) -> Batch:
     begin = Checkpoint(0, 2, 0)
     cells = [cell for row in rows for cell in row]
     return Batch(begin, Checkpoint(1, 2 + len(rows), len(rows)), range(2, 2 + len(rows)), cells, {})
+
+
+def taken(batch: Batch, context: IngestContext = CONTEXT) -> Outcome:
+    """What became of a batch as a whole."""
+    pieces = list(take(batch, context, KNOWN))
+    return Outcome(*(list(chain.from_iterable(of_one_kind)) for of_one_kind in zip(*pieces, strict=True)))
 
 
 def row(**cells: str) -> tuple[str, ...]:
@@ -122,11 +129,17 @@ def test_a_row_that_is_odd_in_one_thing_is_judged_like_any_other_task(cells):
 
 def test_rows_of_one_batch_are_judged_as_each_is_alone():
     rows = [cells for cells in ODD_ROWS for _ in range(2)]
-    [(accepted, failed, _)] = take(batch_of(*rows), CONTEXT, KNOWN)
+    accepted, failed, keyed = taken(batch_of(*rows))
     alone = [expected_of(cells, Defaults()) for cells in rows]
     assert accepted == [found for found in alone if isinstance(found, Values)]
-    assert [[error.message for error in one.errors] for one in failed] == [
-        [message for _, _, message in found] for found in alone if not isinstance(found, Values)
+    assert [(one.record, [error.message for error in one.errors]) for one in failed] == [
+        (record, [message for _, _, message in found])
+        for record, found in enumerate(alone, 1)
+        if not isinstance(found, Values)
+    ]
+    assert [row.place for row in keyed] == [place for place, values in enumerate(accepted) if values.external_id]
+    assert [row.number for row in keyed] == [
+        number for number, found in enumerate(alone) if isinstance(found, Values) and found.external_id
     ]
 
 
@@ -159,7 +172,7 @@ def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
 
 def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """What an import makes of it, in the same words."""
-    [(accepted, failed, keyed)] = take(batch_of(cells), CONTEXT._replace(defaults=defaults), KNOWN)
+    accepted, failed, keyed = taken(batch_of(cells), CONTEXT._replace(defaults=defaults))
     assert [(row.place, row.values) for row in keyed] == [(0, one) for one in accepted if one.external_id]
     found = [(wrong.column, wrong.code, wrong.message) for row in failed for wrong in row.errors]
     return accepted[0] if accepted else found
@@ -167,8 +180,7 @@ def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
 
 def test_a_row_that_the_parser_found_wrong_is_wrong_however_right_it_looks():
     batch = batch_of(row())._replace(defects={0: [Defect("TOO_MANY_CELLS", 9)]})
-    [outcome] = take(batch, CONTEXT, KNOWN)
-    assert [(wrong.code, wrong.message) for wrong in outcome.failed[0].errors] == [
+    assert [(wrong.code, wrong.message) for wrong in taken(batch).failed[0].errors] == [
         ("TOO_MANY_CELLS", "The row has 9 cells, the header line 8.")
     ]
 
@@ -227,13 +239,13 @@ def _loaded(column: Column[Any], value: bytes | None) -> Any:
 
 
 def test_an_assignee_that_nobody_is_called_is_refused():
-    [(accepted, failed, _)] = take(batch_of(("x", "", "", "", "", "", "", "nobody")), CONTEXT, KNOWN)
+    accepted, failed, _ = taken(batch_of(("x", "", "", "", "", "", "", "nobody")))
     assert not accepted
     assert [(wrong.column, wrong.code) for wrong in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
 
 
 def test_an_assignee_that_nobody_is_called_hides_nothing_else_that_is_wrong():
-    [(_, failed, _)] = take(batch_of(row(status="someday", assignee="nobody")), CONTEXT, KNOWN)
+    _, failed, _ = taken(batch_of(row(status="someday", assignee="nobody")))
     assert [wrong.code for wrong in failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]
 
 
