@@ -1,20 +1,20 @@
 """Rows of an import become the values of tasks, or row errors, by the same rules as any other task's."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Invalid, refuse
-from task_service.domain import values as rules
 from task_service.domain.csv_text import plain, split_labels
 from task_service.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.domain.errors import UnknownAssignee
 from task_service.domain.failed_rows import FailedRow, RowError
 from task_service.domain.import_errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.domain.imports import Checkpoint, Defaults, IngestContext
+from task_service.domain.quick_way import QuickWay
 from task_service.domain.task import TaskDraft, Values
-from task_service.domain.values import LONGEST_DESCRIPTION, LONGEST_TITLE, LOST, UNSEEN
+from task_service.domain.values import LOST
 
 LONGEST_VALUE = 200
 """Characters of a rejected cell that are kept."""
@@ -22,10 +22,18 @@ LONGEST_VALUE = 200
 ROWS_AT_A_TIME = 50
 """A fraction of a millisecond's work."""
 
-# Of a title: it may be a mark of ours, or nothing that can be seen.
-_ODD_BEGINNINGS = UNSEEN | {"'"}
 
-Read = TypeVar("Read")
+class Cells(NamedTuple):
+    """What a row says, without marks of ours. A column that the file lacks is empty."""
+
+    title: str
+    description: str
+    status: str
+    priority: str
+    due_date: str
+    labels: str
+    external_id: str
+    assignee: str
 
 
 class Defect(NamedTuple):
@@ -72,31 +80,26 @@ def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) ->
     `assignees` are the users whom the rows name, by the name that they give.
     """
     columns = _Columns(context.fields, batch.cells)
-    quick_way = _QuickWay(context.defaults)
-    drafts = enumerate(columns.drafts())
+    quick_way = QuickWay(context.defaults, assignees)
+    rows = enumerate(columns.rows())
     place = 0
-    while some := list(islice(drafts, ROWS_AT_A_TIME)):
-        accepted: list[Values] = []
-        failed: list[FailedRow] = []
-        keyed: list[KeyedRow] = []
-        for number, (raw, raw_rarer) in some:
-            if number not in batch.defects and not any(raw_rarer) and (values := quick_way.values(*raw)):
-                accepted.append(values)
-                continue
-            try:
-                if number in batch.defects:
-                    refuse([columns.error_of(number, defect, context.encoding) for defect in batch.defects[number]])
-                cells, rarer = cast("Cells", tuple(map(plain, raw))), cast("Rarer", tuple(map(plain, raw_rarer)))
-                values = _judged(cells, rarer, context.defaults, assignees)
-            except Invalid as error:
-                failed.append(columns.failed(batch, number, error))
-                continue
+    while some := list(islice(rows, ROWS_AT_A_TIME)):
+        outcome = Outcome([], [], [])
+        for number, raw in some:
+            values = None if number in batch.defects else quick_way.values(*raw)
+            if values is None:
+                try:
+                    columns.refuse_defects(batch, number, context.encoding)
+                    values = _judged(_plain(raw), context.defaults, assignees)
+                except Invalid as error:
+                    outcome.failed.append(columns.failed(batch, number, error))
+                    continue
             if values.external_id:
-                changes = _said(values, cells, rarer, context) if context.on_duplicate is OnDuplicate.UPDATE else {}
-                keyed.append(KeyedRow(place + len(accepted), number, values, changes))
-            accepted.append(values)
-        place += len(accepted)
-        yield Outcome(accepted, failed, keyed)
+                changes = _said(values, _plain(raw), context) if context.on_duplicate is OnDuplicate.UPDATE else {}
+                outcome.keyed.append(KeyedRow(place + len(outcome.accepted), number, values, changes))
+            outcome.accepted.append(values)
+        place += len(outcome.accepted)
+        yield outcome
 
 
 def failed_row(batch: Batch, context: IngestContext, number: int, error: Invalid) -> FailedRow:
@@ -104,90 +107,24 @@ def failed_row(batch: Batch, context: IngestContext, number: int, error: Invalid
     return _Columns(context.fields, batch.cells).failed(batch, number, error)
 
 
-class _Readings(dict[str, Read]):
-    """What a rule makes of a column's cells, each different one read once: a batch has few of them.
-
-    Looking up a cell that the rule refuses raises KeyError.
-    """
-
-    def __init__(self, rule: Callable[[str, list[Invalid]], Read]) -> None:
-        self._rule = rule
-
-    def __missing__(self, cell: str) -> Read:
-        wrong: list[Invalid] = []
-        value = self._rule(cell, wrong)
-        if wrong:
-            raise KeyError(cell)
-        self[cell] = value
-        return value
+def _plain(raw: Iterable[str]) -> Cells:
+    return Cells(*map(plain, raw))
 
 
-class _QuickWay:
-    """Judges a row that is as nearly every row is.
-
-    It runs once for every row of every import, and takes a fraction of the time that the rules take: they collect all
-    that is wrong. What it accepts they accept, with the same values; a test holds the two together.
-    """
-
-    def __init__(self, defaults: Defaults) -> None:
-        self._statuses = _Readings(lambda cell, wrong: rules.status(cell.strip() or defaults.status, wrong))
-        self._priorities = _Readings(rules.priority)
-        self._dates = _Readings(rules.due_date)
-        self._rest = (tuple(defaults.labels), "", defaults.assignee_id)
-
-    def values(self, title: str, description: str, status: str, priority: str, due_date: str) -> Values | None:
-        """The values; None for a row that takes the whole rules to judge."""
-        title = title.strip()
-        if (
-            title
-            and title[0] not in _ODD_BEGINNINGS
-            and len(title) <= LONGEST_TITLE
-            and title.isprintable()
-            and LOST not in title
-            and description[:1] != "'"
-            and len(description) <= LONGEST_DESCRIPTION
-            and ((description.isprintable() and LOST not in description) or _is_right(rules.description, description))
-        ):
-            try:
-                return Values(
-                    title,
-                    description,
-                    self._statuses[status],
-                    self._priorities[priority],
-                    self._dates[due_date],
-                    *self._rest,
-                )
-            except KeyError:
-                return None
-        return None
-
-
-def _is_right(rule: Callable[[str, list[Invalid]], object], cell: str) -> bool:
-    wrong: list[Invalid] = []
-    rule(cell, wrong)
-    return not wrong
-
-
-Cells = tuple[str, str, str, str, str]
-Rarer = tuple[str, str, str]
-
-
-def _judged(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
-    """The values of a row, whose cells are plain, or all that is wrong with it."""
-    title, description, status, priority, due_date = cells
-    labels, external_id, assignee = rarer
-    name = assignee.strip()
+def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
+    """The values of a row, or all that is wrong with it."""
+    name = cells.assignee.strip()
     assignee_id = assignees.get(name) if name else defaults.assignee_id
     nobody = [UnknownAssignee(field="assignee")] if name and assignee_id is None else []
     draft = TaskDraft(
-        title,
-        description,
-        status.strip() or defaults.status,
-        priority,
-        due_date,
-        external_id,
+        cells.title,
+        cells.description,
+        cells.status.strip() or defaults.status,
+        cells.priority,
+        cells.due_date,
+        cells.external_id,
         str(assignee_id or ""),
-        split_labels(labels) or tuple(defaults.labels),
+        split_labels(cells.labels) or tuple(defaults.labels),
     )
     try:
         values = draft.checked()
@@ -198,18 +135,16 @@ def _judged(cells: Cells, rarer: Rarer, defaults: Defaults, assignees: Mapping[s
     return values
 
 
-def _said(values: Values, cells: Cells, rarer: Rarer, context: IngestContext) -> dict[str, Any]:
+def _said(values: Values, cells: Cells, context: IngestContext) -> dict[str, Any]:
     """What a row says of a task that is there already: something of each field for which the file has a column.
 
     An empty cell empties the field. A task always has a status and a priority: an empty cell leaves them as they are.
     """
-    _, _, status, priority, _ = cells
-    labels, _, assignee = rarer
     said = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
-    said -= {name for name, cell in (("status", status), ("priority", priority)) if not cell.strip()}
+    said -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
     # The values have the defaults there, which are for new tasks alone.
-    empty: dict[str, Any] = {} if split_labels(labels) else {"labels": ()}
-    empty |= {} if assignee.strip() else {"assignee_id": None}
+    empty: dict[str, Any] = {} if split_labels(cells.labels) else {"labels": ()}
+    empty |= {} if cells.assignee.strip() else {"assignee_id": None}
     return {name: empty.get(name, getattr(values, name)) for name in said}
 
 
@@ -222,15 +157,9 @@ class _Columns:
         self._width = len(fields)
         self._cells = cells
 
-    def drafts(self) -> Iterator[tuple[Cells, Rarer]]:
-        """What each row says in the columns that nearly every file has, and in the rarer ones."""
-        title, description, status, priority, due_date = map(self._column, Values._fields[:5])
-        labels, external_id, assignee = map(self._column, ("labels", "external_id", "assignee"))
-        return zip(
-            zip(title, description, status, priority, due_date, strict=False),
-            zip(labels, external_id, assignee, strict=False),
-            strict=False,
-        )
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """What each row says, in the order of Cells."""
+        return zip(*map(self._column, Cells._fields), strict=False)
 
     def _column(self, field: str) -> Iterable[str]:
         place = self._at.get(field)
@@ -248,8 +177,11 @@ class _Columns:
         )
         return FailedRow(record, line, cells, tuple(errors))
 
-    def error_of(self, number: int, defect: Defect, encoding: str) -> Invalid:
-        """What the parser found wrong with a row."""
+    def refuse_defects(self, batch: Batch, number: int, encoding: str) -> None:
+        """Raises what the parser found wrong with a row."""
+        refuse([self._error_of(number, defect, encoding) for defect in batch.defects.get(number, ())])
+
+    def _error_of(self, number: int, defect: Defect, encoding: str) -> Invalid:
         if defect.kind == TooManyCells.reason:
             return TooManyCells(count=defect.cell, columns=self._width)
         if not 0 <= defect.cell < self._width:

@@ -150,19 +150,28 @@ def _due(due_date: date) -> tuple[bytes, str]:
     return cell(day(due_date)), f',"due_date":["","{due_date}"]'
 
 
-def _rarer(labels: Sequence[str], external_id: str, assignee_id: UUID | None) -> tuple[bytes, bytes, str, str]:
+def _rarer(labels: tuple[str, ...], external_id: str, assignee_id: UUID | None) -> tuple[bytes, bytes, str, str]:
     """The cells of a task, the assignee's cell, and the ends of the event's changes and of its free text."""
-    assignee = cell_of(assignee_id)
-    told = text = ""
-    if labels:
-        told += ',"labels":null'
-        text += f',"labels":["",{encode_basestring(",".join(labels))}]'
+    label_cell, told, text = _labels(labels)
+    assignee, told_of_assignee = _assignee(assignee_id)
     if external_id:
         told += ',"external_id":null'
         text += f',"external_id":["",{encode_basestring(external_id)}]'
-    if assignee_id is not None:
-        told += f',"assignee_id":["","{assignee_id}"]'
-    return cell(text_array(labels)) + cell_of(external_id) + assignee, assignee, told, text
+    return label_cell + cell_of(external_id) + assignee, assignee, told + told_of_assignee, text
+
+
+@lru_cache(maxsize=256)
+def _labels(labels: tuple[str, ...]) -> tuple[bytes, str, str]:
+    """The cell of a task, and what the event's changes and its free text say of it."""
+    if not labels:
+        return cell(text_array(())), "", ""
+    return cell(text_array(labels)), ',"labels":null', f',"labels":["",{encode_basestring(",".join(labels))}]'
+
+
+@lru_cache(maxsize=1024)
+def _assignee(assignee_id: UUID | None) -> tuple[bytes, str]:
+    """The cell of a task, and what the event's changes say of it."""
+    return cell_of(assignee_id), f',"assignee_id":["","{assignee_id}"]' if assignee_id else ""
 
 
 def _what_is_the_same(context: IngestContext, values: Values) -> tuple[bytes, bytes, str]:

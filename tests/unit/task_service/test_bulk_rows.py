@@ -118,7 +118,14 @@ ODD_ROWS = (
     row(external_id="A-1"),
     row(external_id="'=1"),
     row(external_id="x" * 201),
+    row(external_id=" A-1 "),
+    row(external_id="a\ufffdb"),
+    row(external_id="a\tb"),
+    row(labels="a\ufffdb"),
+    row(labels="a" * 65),
     row(assignee="sonu"),
+    row(assignee=" sonu "),
+    row(assignee=" "),
 )
 
 
