@@ -62,6 +62,16 @@ def test_a_file_is_imported_through_the_images(person):
     assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 5000, 1)
 
 
+def test_an_operator_logs_in_as_the_admin_and_finds_history_whole(gateway_port):
+    password = compose(
+        "run", "--rm", "migrate-auth", "cat", "/run/secrets/AUTH_BOOTSTRAP_ADMIN_PASSWORD"
+    ).stdout.strip()
+    with Api(f"http://127.0.0.1:{gateway_port}") as api:
+        assert api.login("admin@example.com", password).get("/api/v1/users").status_code == 200
+    verified = compose("run", "--rm", "migrate-tasks", "python", "-m", "task_service.commands.verify")
+    assert (verified.returncode, verified.stdout[:17]) == (0, "History is whole:"), verified.stderr
+
+
 def test_what_was_made_survives_a_restart_of_everything(person):
     person.http.post("/api/tasks", json={"title": "Still here"})
     assert compose("restart").returncode == 0
