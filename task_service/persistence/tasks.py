@@ -23,7 +23,7 @@ from task_service.persistence.task_json import json_of
 from task_service.persistence.task_lists import COLUMNS, count_of, key_of, page_of
 from task_service.persistence.task_stats import stats_of
 
-_LABELS = Task._fields.index("labels")
+_STATUS, _PRIORITY, _LABELS = map(Task._fields.index, ("status", "priority", "labels"))
 
 _GET = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")))
 _LOCK = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")).with_for_update())
@@ -157,5 +157,9 @@ def _values(task: Task) -> dict[str, Any]:
 
 
 def _task(row: tuple[Any, ...]) -> Task:
-    task = Task._make(row)
-    return task._replace(status=Status(task.status), priority=Priority(task.priority), labels=tuple(task.labels))
+    # One tuple and no second one out of it: a list makes fifty and more.
+    values = list(row)
+    values[_STATUS] = Status(values[_STATUS])
+    values[_PRIORITY] = Priority(values[_PRIORITY])
+    values[_LABELS] = tuple(values[_LABELS])
+    return Task._make(values)
