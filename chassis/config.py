@@ -1,12 +1,12 @@
 """Settings: one class a service, read once from the environment, wholly checked before anything starts."""
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated, NamedTuple, NoReturn, TypeVar
 
 from pydantic import BeforeValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chassis.secret_files import secrets_folder
 
 
 class Listen(NamedTuple):
@@ -47,17 +47,10 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=Settings)
 
 
-def secrets_folder() -> Path | None:
-    """Where secrets lie in files named like their variables: SECRETS_DIR, or /run/secrets; None for nowhere."""
-    folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
-    return folder if folder.is_dir() else None
-
-
 def load(settings: type[S]) -> S:
     """Reads the environment and the folder of secrets; on any problem prints all of them and exits with status 2.
 
-    A secret may lie in a file named like the variable, in the folder that SECRETS_DIR names (/run/secrets where it
-    is not set), as orchestrators mount them. The environment wins.
+    A secret may lie in a file named like the variable, in the folder of chassis.secret_files. The environment wins.
     """
     try:
         return settings(_secrets_dir=secrets_folder())  # type: ignore[call-arg] # pydantic's own

@@ -5,10 +5,11 @@ With the prefix of the server's settings (AUTH, TASKS) it speaks mutual TLS wher
 
 import os
 import sys
-from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from chassis.secret_files import secrets_folder
 
 TIMEOUT_SECONDS = 3.0
 
@@ -26,9 +27,8 @@ def is_serving(target: str, prefix: str = "") -> bool:
 
 
 def _is_a_secret(name: str) -> bool:
-    # As chassis.config has it, whose import takes the time that is to be saved here.
-    folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
-    return any((folder / one).exists() for one in (name, name.lower()))
+    folder = secrets_folder()
+    return folder is not None and any((folder / one).exists() for one in (name, name.lower()))
 
 
 def _channel(target: str, prefix: str) -> grpc.Channel:

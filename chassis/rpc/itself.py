@@ -5,8 +5,8 @@ It shows the server's own certificate, and expects to be shown the same name, wh
 
 import grpc
 
-from chassis.config import secrets_folder
 from chassis.rpc.credentials import client_credentials
+from chassis.secret_files import secrets_folder
 from chassis.tls import Identity, TlsFiles, TlsSettings
 
 Options = list[tuple[str, str]]
