@@ -58,7 +58,7 @@ class AnswerTag:
 
 
 def matches(if_none_match: bytes, tag: bytes) -> bool:
-    """Whether the client has this answer already: the weak comparison (RFC 9110 section 8.8.3.2)."""
+    """Whether the client has this answer already: the weak comparison (RFC 9110 sections 8.8.3.2 and 13.1.2)."""
     if not if_none_match:
         return False
     if if_none_match.strip() == b"*":

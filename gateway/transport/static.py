@@ -6,6 +6,7 @@ from starlette.types import Send
 
 from gateway.transport import failure
 from gateway.transport.answer import PUBLIC, not_modified, respond
+from gateway.transport.conditions import matches
 from gateway.transport.incoming import Incoming
 
 
@@ -19,11 +20,7 @@ class Static:
         self._headers = [(b"etag", self._etag), PUBLIC, *headers]
 
     async def __call__(self, incoming: Incoming, send: Send) -> None:
-        if self._is_known(incoming.header(b"if-none-match")):
+        if matches(incoming.header(b"if-none-match"), self._etag):
             await not_modified(send, self._headers)
             return
         await respond(send, 200, self._body, media_type=self._media_type, headers=self._headers)
-
-    def _is_known(self, known: bytes) -> bool:
-        """Whether an If-None-Match names this answer. The comparison is the weak one (RFC 9110 section 13.1.2)."""
-        return any(tag.strip().removeprefix(b"W/") in {self._etag, b"*"} for tag in known.split(b","))
