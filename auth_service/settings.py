@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from auth_service.domain.events import KEPT_AT_LEAST
 from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
+from chassis.rpc.load_shed import USUAL
 from chassis.tls import TlsSettings
 from chassis.tokens import MAXIMUM_LIFETIME
 
@@ -54,7 +55,7 @@ class AuthSettings(TlsSettings):
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
     # Calls that are answered at the same time; further ones are told at once to come back.
-    calls_at_once: PositiveInt = 500
+    calls_at_once: PositiveInt = USUAL.calls
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10

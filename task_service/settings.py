@@ -5,6 +5,7 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
+from chassis.rpc.load_shed import USUAL
 from chassis.tls import Target, TlsSettings
 
 
@@ -26,9 +27,11 @@ class TasksSettings(TlsSettings):
     reflection: bool = False
     log_level: LogLevel = "info"
     drain_seconds: float = Field(default=10, gt=0, description="for calls in flight when told to stop")
-    calls_at_once: int = Field(default=500, ge=1, description="further ones are told at once to come back")
-    streams_at_once: int = Field(default=500, ge=1, description="counted apart: watches, downloads, uploads")
-    streams_per_caller: int = Field(default=20, ge=1, description="of these, one user's or one service's")
+    calls_at_once: int = Field(default=USUAL.calls, ge=1, description="further ones are told at once to come back")
+    streams_at_once: int = Field(default=USUAL.streams, ge=1, description="counted apart: watches, downloads, uploads")
+    streams_per_caller: int = Field(
+        default=USUAL.streams_per_caller, ge=1, description="of these, one user's or one service's"
+    )
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
     trash_days: float = Field(default=30, gt=0, le=3650, description="how long a deleted task can be undeleted")
     upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")

@@ -44,6 +44,7 @@ class Capacity:
 
 
 USUAL = Capacity(calls=500, streams=500)
+"""Where nothing else is set; services' settings begin from it."""
 
 
 class LoadShedInterceptor(AroundInterceptor):
