@@ -9,7 +9,8 @@ import structlog
 from grpc.aio import AioRpcError
 
 from chassis.kernel import Unavailable
-from task_service.clients.people import MOST_REMEMBERED, Users
+from task_service.clients.people import Users
+from task_service.clients.remembered import MOST_REMEMBERED, Remembered
 
 REMEMBERED_SECONDS = 3.0
 ASK_SECONDS = 1.0
@@ -33,21 +34,20 @@ class RememberedOwners:
         most: int = MOST_REMEMBERED,
     ) -> None:
         self._users = users
-        self._now = now
         self._ask_seconds = ask_seconds
-        self._most = most
-        self._known: dict[UUID, tuple[float, bool]] = {}
+        self._answers = Remembered[UUID, bool](seconds=REMEMBERED_SECONDS, most=most, now=now)
 
     async def is_active(self, user_id: UUID) -> bool:
-        until, active = self._known.get(user_id, (0.0, True))
-        if self._now() < until:
-            return active
+        active = self._answers.get(user_id)
+        if active is None:
+            active = await self._ask(user_id)
+            self._answers.put(user_id, active)
+        return active
+
+    async def _ask(self, user_id: UUID) -> bool:
         try:
             async with asyncio.timeout(self._ask_seconds):
-                active = await self._users.user(user_id=str(user_id)) is not None
+                return await self._users.user(user_id=str(user_id)) is not None
         except (Unavailable, TimeoutError, AioRpcError) as error:
             log.warning("the owner of an import can't be asked for", error=type(error).__name__)
-        if user_id not in self._known and len(self._known) >= self._most:
-            self._known.pop(next(iter(self._known)))
-        self._known[user_id] = (self._now() + REMEMBERED_SECONDS, active)
-        return active
+            return self._answers.last(user_id, True)

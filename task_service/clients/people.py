@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 from uuid import UUID
 
 from taskmanager.auth.v1 import user_pb2
 
+from task_service.clients.remembered import MOST_REMEMBERED, Remembered
+
 REMEMBERED_SECONDS = 60.0
 NOBODY_SECONDS = 3.0
 """A name that nobody has is asked for again soon: an account may just be made."""
-MOST_REMEMBERED = 10_000
 MOST_AT_ONCE = 1000
 """Names in one call, as auth_service takes them."""
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 class Users(Protocol):
@@ -35,25 +33,6 @@ class NamedUsers(Users, Protocol):
         """Those who have these names, at most 1000, and may log in."""
 
 
-class _Remembered(Generic[Key, Value]):
-    """What was found, the latest so many of it, each for a while."""
-
-    def __init__(self, now: Callable[[], float], most: int, seconds: float = REMEMBERED_SECONDS) -> None:
-        self._now = now
-        self._most = most
-        self._seconds = seconds
-        self._found: dict[Key, tuple[float, Value]] = {}
-
-    def get(self, key: Key) -> Value | None:
-        until, value = self._found.get(key, (0.0, None))
-        return value if self._now() < until else None
-
-    def put(self, key: Key, value: Value) -> None:
-        if key not in self._found and len(self._found) >= self._most:
-            self._found.pop(next(iter(self._found)))
-        self._found[key] = (self._now() + self._seconds, value)
-
-
 class RememberedPeople:
     """Asks for each person once in a while, and for all names of a batch together."""
 
@@ -61,10 +40,10 @@ class RememberedPeople:
         self, users: NamedUsers, *, now: Callable[[], float] = time.monotonic, most: int = MOST_REMEMBERED
     ) -> None:
         self._users = users
-        self._known = _Remembered[UUID, bool](now, most)
-        self._ids = _Remembered[str, UUID](now, most)
-        self._nobodies = _Remembered[str, bool](now, most, NOBODY_SECONDS)
-        self._names = _Remembered[UUID, str](now, most)
+        self._known = Remembered[UUID, bool](seconds=REMEMBERED_SECONDS, most=most, now=now)
+        self._ids = Remembered[str, UUID](seconds=REMEMBERED_SECONDS, most=most, now=now)
+        self._nobodies = Remembered[str, bool](seconds=NOBODY_SECONDS, most=most, now=now)
+        self._names = Remembered[UUID, str](seconds=REMEMBERED_SECONDS, most=most, now=now)
 
     async def is_known(self, user_id: UUID) -> bool:
         if self._known.get(user_id):
