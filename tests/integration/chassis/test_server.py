@@ -1,16 +1,12 @@
 """The interceptor chain on a real server: what callers see of errors, request ids, deadlines and a stop."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import grpc
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2 as pb
@@ -22,8 +18,7 @@ from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.request_context import request_id, time_remaining
 from chassis.rpc.server import GrpcServer, PortTaken, Registration
-from chassis.rpc.trust import TrustState
-from chassis.tokens import TokenVerifier
+from tests.small_server import listening, service, small_server, trust
 
 Behaviour = Callable[[], Awaitable[pb.TrustState]]
 
@@ -46,47 +41,8 @@ class Servicer(trust_service_pb2_grpc.TrustServiceServicer):
         return await self._behaviour()
 
 
-KEY = Ed25519PrivateKey.generate()
-
-
-def token() -> str:
-    """A token of a service that may call the method."""
-    now = int(time.time())
-    claims = {
-        "iss": "x",
-        "aud": "x",
-        "sub": str(uuid4()),
-        "jti": "1",
-        "scope": "trust:read",
-        "iat": now,
-        "exp": now + 60,
-    }
-    return jwt.encode(claims, KEY, "EdDSA", headers={"typ": "at+jwt", "kid": "k"})
-
-
-def trust() -> TrustState:
-    state = TrustState()
-    public = KEY.public_key().public_bytes_raw()
-    state.apply(pb.TrustState(keys=[pb.VerificationKey(kid="k", public_key=public)]))
-    return state
-
-
-def build(behaviour: Behaviour, *more: Registration, port: int = 0, drain_seconds: float = 1) -> GrpcServer:
-    return GrpcServer(
-        listen=Listen("127.0.0.1", port),
-        registrations=[
-            Registration(
-                pb.DESCRIPTOR.services_by_name["TrustService"],
-                trust_service_pb2_grpc.add_TrustServiceServicer_to_server,
-                Servicer(behaviour),
-            ),
-            *more,
-        ],
-        verifier=TokenVerifier(trust=trust(), issuer="x", audience="x"),
-        status={Missing: grpc.StatusCode.NOT_FOUND},
-        with_reflection=False,
-        drain_seconds=drain_seconds,
-    )
+def build(behaviour: Behaviour, *more: Registration, **settings: Any) -> GrpcServer:
+    return small_server(trust(Servicer(behaviour)), *more, status={Missing: grpc.StatusCode.NOT_FOUND}, **settings)
 
 
 class Client:
@@ -97,20 +53,13 @@ class Client:
 
     def __call__(self, *metadata: tuple[str, str], timeout: float | None = None):
         request = pb.GetTrustStateRequest()
-        return self._stub.GetTrustState(
-            request, metadata=(("authorization", f"Bearer {token()}"), *metadata), timeout=timeout
-        )
+        return self._stub.GetTrustState(request, metadata=(*service("trust:read"), *metadata), timeout=timeout)
 
 
 @asynccontextmanager
 async def serving(behaviour: Behaviour):
-    server = await build(behaviour).start()
-    await server.ready()
-    async with aio_channel(f"127.0.0.1:{server.port}") as channel:
-        try:
-            yield Client(channel)
-        finally:
-            await server.stop()
+    async with listening(build(behaviour)) as target, aio_channel(target) as channel:
+        yield Client(channel)
 
 
 async def failure(behaviour: Behaviour):
@@ -125,11 +74,9 @@ async def never() -> pb.TrustState:
 
 
 async def test_a_call_without_a_token_does_not_reach_the_method():
-    server = await build(never).start()
-    async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+    async with listening(build(never)) as target, aio_channel(target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await trust_service_pb2_grpc.TrustServiceStub(channel).GetTrustState(pb.GetTrustStateRequest())
-    await server.stop()
     assert (caught.value.code(), details_of(caught.value).reason) == (
         grpc.StatusCode.UNAUTHENTICATED,
         "UNAUTHENTICATED",
@@ -151,12 +98,10 @@ async def test_a_method_without_an_access_option_is_refused_to_everybody():
         lambda _, server: server.add_generic_rpc_handlers((handlers,)),
         None,
     )
-    server = await build(never, forgotten).start()
-    async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+    async with listening(build(never, forgotten)) as target, aio_channel(target) as channel:
         call: Any = channel.unary_unary("/example.v1.NobodyService/Call", empty_pb2.Empty.SerializeToString)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(empty_pb2.Empty(), metadata=(("authorization", f"Bearer {token()}"),))
-    await server.stop()
+            await call(empty_pb2.Empty(), metadata=service("trust:read"))
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -247,7 +192,7 @@ async def test_a_second_server_cannot_share_the_port():
     first = await build(nothing).start()
     try:
         with pytest.raises(PortTaken, match=str(first.port)):
-            await build(nothing, port=first.port).start()
+            await build(nothing, listen=Listen("127.0.0.1", first.port)).start()
     finally:
         await first.stop()
 

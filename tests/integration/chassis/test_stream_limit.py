@@ -9,7 +9,8 @@ from grpc import aio
 
 from chassis.rpc.errors import details_of
 from chassis.rpc.load_shed import Capacity
-from tests.integration.chassis.test_load_shed import GET, SECONDS, WATCH, counted, running, token
+from tests.integration.chassis.busy_server import SECONDS, counted, running
+from tests.small_server import GET, WATCH, person
 
 MOST = 3
 
@@ -22,7 +23,7 @@ async def busy():
 
 def session_of(user: str) -> tuple[tuple[str, str], ...]:
     """Another login of the same user."""
-    return token(role="user", sid=str(uuid4()), epoch=0, sub=user)
+    return person(sub=user)
 
 
 async def opened(busy, user: str):

@@ -19,7 +19,8 @@ from chassis.rpc.renewed_channel import RenewedAioChannel
 from chassis.tls import Certificates, TlsFiles
 from tests.certificates import Authority
 from tests.integration.auth_service.door import until
-from tests.integration.chassis.tls_server import GET, WATCH, always_new, serial_of, serving, token
+from tests.integration.chassis.tls_server import always_new, serial_of, serving
+from tests.small_server import GET, WATCH, person
 
 SECONDS = 10
 
@@ -52,7 +53,7 @@ def stub_on(channel) -> "import_service_pb2_grpc.ImportServiceAsyncStub":
 async def ask(server, files: TlsFiles | None) -> str:
     """The certificate that the server saw on a channel of its own; AioRpcError for a connection that was refused."""
     async with aio_channel(server.target, certificates=Certificates.of(files)) as channel:
-        return (await stub_on(channel).GetImport(GET, metadata=token(), timeout=SECONDS)).id
+        return (await stub_on(channel).GetImport(GET, metadata=person(), timeout=SECONDS)).id
 
 
 async def refused(server, files: TlsFiles | None) -> grpc.StatusCode:
@@ -69,7 +70,7 @@ async def test_a_client_without_a_certificate_is_refused(server, server_files):
     only_believes = grpc.ssl_channel_credentials(server_files.authority.read_bytes())
     async with aio.secure_channel(server.target, only_believes) as channel:
         with pytest.raises(aio.AioRpcError) as caught:
-            await stub_on(channel).GetImport(GET, metadata=token(), timeout=SECONDS)
+            await stub_on(channel).GetImport(GET, metadata=person(), timeout=SECONDS)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -109,14 +110,14 @@ async def test_new_connections_get_new_certificates_while_an_open_stream_goes_on
     first = serial_of(client_files.certificate.read_bytes())
     async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
         stub = stub_on(channel)
-        watch = stub.WatchImport(WATCH, metadata=token())
+        watch = stub.WatchImport(WATCH, metadata=person())
         streamed = aiter(watch)
         assert (await anext(streamed)).id == first
         authority.put(server_files.certificate.parent)
         authority.put(client_files.certificate.parent, "gateway")
         # A call after the change goes over a new connection, on which both show their new certificates.
         second = serial_of(client_files.certificate.read_bytes())
-        assert (await stub.GetImport(GET, metadata=token(), timeout=SECONDS)).id == second != first
+        assert (await stub.GetImport(GET, metadata=person(), timeout=SECONDS)).id == second != first
         assert await server.shown() == serial_of(server_files.certificate.read_bytes())
         # The stream goes on where it began, as often as one likes.
         for _ in range(3):
@@ -129,11 +130,11 @@ async def test_an_earlier_connection_is_closed_when_its_last_call_has_ended(serv
     async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
         assert isinstance(channel, RenewedAioChannel)
         stub = stub_on(channel)
-        watch = stub.WatchImport(WATCH, metadata=token())
+        watch = stub.WatchImport(WATCH, metadata=person())
         await anext(aiter(watch))
         earlier = channel._succession.newest
         authority.put(client_files.certificate.parent, "gateway")
-        await stub.GetImport(GET, metadata=token(), timeout=SECONDS)
+        await stub.GetImport(GET, metadata=person(), timeout=SECONDS)
         assert earlier.get_state() is grpc.ChannelConnectivity.READY
         watch.cancel()
         await until(lambda: earlier.get_state() is grpc.ChannelConnectivity.SHUTDOWN)
@@ -147,17 +148,17 @@ async def test_threads_get_new_certificates_too_while_their_stream_goes_on(serve
     def calls() -> tuple[list[str], list[str]]:
         with sync_channel(server.target, certificates=always_new(client_files)) as channel:
             stub = import_service_pb2_grpc.ImportServiceStub(channel)
-            watch: Any = stub.WatchImport(WATCH, metadata=token(), timeout=60)
+            watch: Any = stub.WatchImport(WATCH, metadata=person(), timeout=60)
             streamed = [next(watch).id]
             authority.put(client_files.certificate.parent, "gateway")
-            answered = [stub.GetImport(GET, metadata=token(), timeout=SECONDS).id]
+            answered = [stub.GetImport(GET, metadata=person(), timeout=SECONDS).id]
             goes_on.set()
             streamed.append(next(watch).id)
             watch.add_done_callback(lambda _: closed.set())
             watch.cancel()
             assert closed.wait(SECONDS)
             # With this call the earlier channel, which has no calls any more, is closed.
-            answered.append(stub.GetImport(GET, metadata=token(), timeout=SECONDS).id)
+            answered.append(stub.GetImport(GET, metadata=person(), timeout=SECONDS).id)
             return streamed, answered
 
     running = asyncio.create_task(asyncio.to_thread(calls))

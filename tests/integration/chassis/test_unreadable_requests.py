@@ -6,7 +6,8 @@ from grpc import aio
 from grpc_health.v1 import health_pb2
 
 from chassis.rpc.errors import details_of
-from tests.integration.chassis.test_load_shed import SECONDS, counted, person, running
+from tests.integration.chassis.busy_server import SECONDS, counted, running
+from tests.small_server import person
 
 GARBAGE = b"\xff\xff\xff\xff no message"
 BROKEN_TEXT = b"\x0a\x02\xff\xfe"
