@@ -7,7 +7,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from chassis.rpc.client import sync_channel
 from chassis.tls import Certificates
 from tests.certificates import Authority
-from tests.stacks import running_stack
+from tests.stacks import running_stack, servers_of
 
 PREFIXES = {"AUTH": "auth_service", "TASKS": "task_service", "IMPORT_WORKER": "import_worker", "GATEWAY": "gateway"}
 ROWS = 40_000
@@ -32,12 +32,7 @@ def test_calls_and_an_import_go_on_while_every_service_gets_a_new_certificate(tm
             settings[f"{prefix}_TLS_AUTHORITY_FILE"] = str(files.authority)
         return settings
 
-    mine = [
-        f"{option}={value}"
-        for option in ("--postgres-url", "--redis-url")
-        if (value := request.config.getoption(option))
-    ]
-    with running_stack(tmp_path / "stack", *mine, **certify()) as stack:
+    with running_stack(tmp_path / "stack", *servers_of(request.config), **certify()) as stack:
         person = stack.api.person()
         assert person.http.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
         upload = person.upload("title\n" + "".join(f"row {number}\n" for number in range(ROWS)))
