@@ -91,7 +91,7 @@ class Wiring:
         self._owners = owners
         self._store = store
         self._signals = signals
-        self.wake_workers = WakeWorkers(begin=self._begin, wake_ups=wake_ups)
+        self.wake_workers = WakeWorkers(begin=self._begin, wake_ups=wake_ups, at_once=settings.imports_at_once)
         self.sweep_uploads = SweepUploads(
             begin=self._begin,
             read=self._read,

@@ -7,24 +7,24 @@ from chassis.database.statement import Statement
 from task_service.domain.imports import Checkpoint, Lease
 from task_service.persistence.signals import NOTIFY
 
-# Whose turn it is: the owner with the fewest imports running, then whoever has waited longest. An expired lease
-# waits like any other. Who has as many running as one owner may have waits for one of them.
-_WAITING = """
+# An expired lease waits like any other. Who has as many running as one owner may have waits for one of them.
+_WAITS = "(i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))"
+_WAITING = f"""
     busy AS (
         SELECT owner_id, count(*) AS running FROM tasks.imports
         WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
     ), waiting AS (
         SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
-        WHERE (i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))
-            AND coalesce(busy.running, 0) < :at_once
+        WHERE {_WAITS} AND coalesce(busy.running, 0) < :at_once
     )
-"""
+"""  # noqa: S608 - the condition is a constant
+# Whose turn it is: the owner with the fewest imports running, then whoever has waited longest.
 _CLAIM = Statement(
     text(f"""
     WITH {_WAITING}, next AS (
         SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
         -- Said again: this is what is looked at anew when somebody else has just changed the row.
-        WHERE i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now())
+        WHERE {_WAITS}
         ORDER BY waiting.running, i.queued_at, i.id
         LIMIT 1 FOR UPDATE OF i SKIP LOCKED
     )
@@ -34,22 +34,23 @@ _CLAIM = Statement(
     FROM next WHERE i.id = next.id
     RETURNING i.id, owner_id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_read,
         bytes_total, fruitless_claims
-    """)  # noqa: S608 - the condition is a constant
+    """)  # noqa: S608 - as above
 )
 # Two claims at once would both find an owner one import below the limit. Claims are few: one a slice.
 _ONE_CLAIM_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
 _SOMETHING_WAITS = Statement(text(f"WITH {_WAITING} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
 # Again after 1, 2, 4, 8 and then each 10 seconds.
 _MARK_WOKEN = Statement(
-    text("""
+    text(f"""
+    WITH {_WAITING}
     UPDATE tasks.imports SET
         wakes = wakes + 1, wake_at = now() + make_interval(secs => least(10, 2 ^ least(wakes, 4)))
     WHERE id IN (
-        SELECT id FROM tasks.imports
-        WHERE (state = 'queued' OR (state = 'running' AND lease_until <= now())) AND wake_at <= now()
-        ORDER BY queued_at LIMIT 100 FOR UPDATE SKIP LOCKED
+        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
+        WHERE {_WAITS} AND i.wake_at <= now()
+        ORDER BY i.queued_at LIMIT 100 FOR UPDATE OF i SKIP LOCKED
     )
-    """)
+    """)  # noqa: S608 - as above
 )
 
 
@@ -84,6 +85,6 @@ class SqlImportQueue:
         row = await (await _SOMETHING_WAITS.run(self._connection, at_once=at_once)).fetchone()
         return row is not None and bool(row[0])
 
-    async def mark_woken(self) -> int:
-        cursor = await _MARK_WOKEN.run(self._connection)
+    async def mark_woken(self, at_once: int) -> int:
+        cursor = await _MARK_WOKEN.run(self._connection, at_once=at_once)
         return cursor.rowcount

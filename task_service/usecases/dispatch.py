@@ -17,10 +17,12 @@ class WakeWorkers:
 
     begin: Callable[[], UnitOfWork]
     wake_ups: WakeUps
+    at_once: int
+    """How many imports of one owner may run at a time: a further one would be woken in vain."""
 
     async def __call__(self) -> int:
         async with self.begin() as work:
-            due = await work.import_queue.mark_woken()
+            due = await work.import_queue.mark_woken(self.at_once)
             await work.commit()
         if due:
             await self.wake_ups.publish(due)

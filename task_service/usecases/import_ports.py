@@ -132,8 +132,8 @@ class ImportQueue(Protocol):
     async def something_waits(self, at_once: int) -> bool:
         """Whether there is an import to claim, locked or not."""
 
-    async def mark_woken(self) -> int:
-        """Counts the imports that wait and are due for a wake-up, and puts off their next one."""
+    async def mark_woken(self, at_once: int) -> int:
+        """Counts the imports that could be claimed and are due for a wake-up, and puts off their next one."""
 
 
 class Ingest(Protocol):

@@ -6,7 +6,10 @@ import grpc
 import psycopg
 from taskmanager.imports.v1 import import_pb2
 
+from task_service.settings import TasksSettings
 from tests.integration.task_service.import_calls import END, GIVE_BACK, batch, get, refused, upload
+
+AT_ONCE = TasksSettings.model_fields["imports_at_once"].default
 
 
 async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
@@ -81,3 +84,26 @@ async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_s
     lease = await claiming
     assert lease is not None
     assert lease.import_id == queued.id
+
+
+async def test_an_import_whose_owner_has_all_that_may_run_is_woken_only_when_one_of_those_ends(
+    system, worker, databases
+):
+    async def wakes(import_id: str) -> int:
+        ((count,),) = await databases.execute(f"SELECT wakes FROM tasks.imports WHERE id = '{import_id}'")
+        return count
+
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    for _ in range(AT_ONCE):
+        await upload(system, sonu)
+    leases = [await worker.claim() for _ in range(AT_ONCE)]
+    await databases.execute("UPDATE tasks.imports SET lease_until = now() + interval '1 hour'")
+    waiting = await upload(system, sonu)
+    # Whatever is due is woken together: when the later one is, the earlier one has been passed over.
+    other = await upload(system, mina)
+    while not await wakes(other.id):
+        pass
+    assert await wakes(waiting.id) == 0
+    await worker.stream(leases[0], batch(leases[0].checkpoint, ["a", "", ""], size=5), END)
+    while not await wakes(waiting.id):
+        pass
