@@ -13,7 +13,7 @@ from auth_service.domain.events import KEPT_AT_LEAST
 from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
 from chassis.rpc.load_shed import USUAL
-from chassis.tls import TlsSettings
+from chassis.tls_settings import TlsSettings
 from chassis.tokens import MAXIMUM_LIFETIME
 
 _KEY_BYTES = 32

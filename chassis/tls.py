@@ -1,6 +1,6 @@
 """Mutual TLS between services: the certificate that this process shows, and the authority whose certificates it takes.
 
-Optional, by three settings of each service. The files are looked at again while the process runs, so that certificates
+Optional, by settings (chassis.tls_settings). The files are looked at again while the process runs, so that certificates
 can be short-lived: whoever renews them replaces the files, in place, by renaming, or by swapping the folder that they
 are in (as Kubernetes does with its symbolic links), and restarts nothing.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 import structlog
 from cryptography import x509
@@ -19,9 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from chassis.config import Settings
 from chassis.metrics import TLS_EXPIRES, TLS_FAILURES
 
 LOOK_EVERY = 1.0
@@ -68,7 +66,7 @@ class Identity:
     def read(cls, files: TlsFiles) -> Self:
         """Reads and checks the files. Unusable says what is wrong with the first that is."""
         # Each is read once: what is checked is what is used, whatever happens to the files meanwhile.
-        certificate, key, authority = _read(files.certificate), _read(files.key), _read(files.authority)
+        certificate, key, authority = content_of(files.certificate), content_of(files.key), content_of(files.authority)
         leaf = check_certificate(files.certificate, certificate)
         check_key(files.key, key, leaf)
         check_authority(files.authority, authority)
@@ -134,6 +132,14 @@ class Certificates:
             log.info("new certificate files are in use", names=self._identity.names)
 
 
+def content_of(path: Path) -> bytes:
+    """The file's bytes; Unusable."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unusable(f"{path} can't be read: {os.strerror(error.errno or 0)}") from None
+
+
 def check_certificate(path: Path, content: bytes) -> x509.Certificate:
     """The service's own certificate, the first in the file, valid today; Unusable."""
     leaf = _certificates(path, content)[0]
@@ -177,13 +183,6 @@ def _is_valid(certificate: x509.Certificate) -> bool:
     return certificate.not_valid_before_utc.timestamp() <= time.time() < certificate.not_valid_after_utc.timestamp()
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Unusable(f"{path} can't be read: {os.strerror(error.errno or 0)}") from None
-
-
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -191,60 +190,3 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
         return ()
     addresses = names.get_values_for_type(x509.IPAddress)
     return (*names.get_values_for_type(x509.DNSName), *map(str, addresses))
-
-
-def _is_certificate(path: Path) -> Path:
-    check_certificate(path, _read(path))
-    return path
-
-
-def _is_authority(path: Path) -> Path:
-    check_authority(path, _read(path))
-    return path
-
-
-CertificateFile = Annotated[Path, AfterValidator(_is_certificate)]
-AuthorityFile = Annotated[Path, AfterValidator(_is_authority)]
-
-
-class TlsSettings(Settings):
-    """The settings of a service that can speak mutual TLS: all three files, or none for calls in the clear."""
-
-    tls_certificate_file: CertificateFile | None = None
-    tls_key_file: Path | None = None
-    tls_authority_file: AuthorityFile | None = Field(default=None, validate_default=True)
-
-    @field_validator("tls_key_file")
-    @classmethod
-    def _key_fits(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        certificate = info.data.get("tls_certificate_file")
-        if path:
-            check_key(path, _read(path), check_certificate(certificate, _read(certificate)) if certificate else None)
-        return path
-
-    @field_validator("tls_authority_file")
-    @classmethod
-    def _all_or_none(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        # A file that was refused is not among the data, but it was given.
-        given = [info.data.get(name, True) is not None for name in ("tls_certificate_file", "tls_key_file")]
-        if {*given, path is not None} == {True, False}:
-            raise ValueError("a certificate, its key and an authority are needed, or none of the three")
-        return path
-
-    @property
-    def tls(self) -> TlsFiles | None:
-        """The files; None where calls are in the clear."""
-        if not (self.tls_certificate_file and self.tls_key_file and self.tls_authority_file):
-            return None
-        return TlsFiles(self.tls_certificate_file, self.tls_key_file, self.tls_authority_file)
-
-
-def _names_one_host(target: str, info: ValidationInfo) -> str:
-    # gRPC checks the certificate of every address against the one name that the target has.
-    if info.data.get("tls_authority_file") and "," in target:
-        raise ValueError("with TLS a target has one name: a DNS name may have many addresses, a list of them has none")
-    return target
-
-
-Target = Annotated[str, AfterValidator(_names_one_host)]
-"""A service's gRPC target, in settings whose TLS comes before it."""

@@ -7,7 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.config import ListenAddress
 from chassis.logs import LogLevel
-from chassis.tls import Target, TlsSettings
+from chassis.tls_settings import Target, TlsSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.logs import LogLevel
-from chassis.tls import Target, TlsSettings
+from chassis.tls_settings import Target, TlsSettings
 
 
 class ImportWorkerSettings(TlsSettings):

@@ -6,7 +6,7 @@ from pydantic_settings import SettingsConfigDict
 from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
 from chassis.rpc.load_shed import USUAL
-from chassis.tls import Target, TlsSettings
+from chassis.tls_settings import Target, TlsSettings
 
 
 class TasksSettings(TlsSettings):

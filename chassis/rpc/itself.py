@@ -7,7 +7,8 @@ import grpc
 
 from chassis.rpc.credentials import client_credentials
 from chassis.secret_files import secrets_folder
-from chassis.tls import Identity, TlsFiles, TlsSettings
+from chassis.tls import Identity, TlsFiles
+from chassis.tls_settings import TlsSettings
 
 Options = list[tuple[str, str]]
 

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import load
-from chassis.tls import Certificates, Target, TlsFiles, TlsSettings, Unusable
+from chassis.tls import Certificates, TlsFiles, Unusable
+from chassis.tls_settings import Target, TlsSettings
 from tests.certificates import Authority
 
 
