@@ -42,26 +42,8 @@ class RequestIdInterceptor(AroundInterceptor):
         yield
 
 
-class AccessLogInterceptor(AroundInterceptor):
-    """Writes one line a call: what was called, by whom it was answered how, and how long it took."""
-
-    @asynccontextmanager
-    async def around(self, context: Context, method: str) -> AsyncIterator[None]:
-        began = time.perf_counter()
-        error: BaseException | None = None
-        try:
-            yield
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            if not method.startswith(_UNLOGGED):
-                milliseconds = round((time.perf_counter() - began) * 1000, 2)
-                log.info("call", method=method, status=status_of(context, error), ms=milliseconds)
-
-
-class MetricsInterceptor(AroundInterceptor):
-    """Counts calls by method and status and measures them."""
+class ObserveInterceptor(AroundInterceptor):
+    """Counts and measures each call by its method and status, and writes one line about it."""
 
     @asynccontextmanager
     async def around(self, context: Context, method: str) -> AsyncIterator[None]:
@@ -74,6 +56,10 @@ class MetricsInterceptor(AroundInterceptor):
             error = raised
             raise
         finally:
+            seconds = time.perf_counter() - began
+            status = status_of(context, error)
             RPC_IN_FLIGHT.dec()
-            RPC_SECONDS.labels(method).observe(time.perf_counter() - began)
-            RPC_HANDLED.labels(method, status_of(context, error)).inc()
+            RPC_SECONDS.labels(method).observe(seconds)
+            RPC_HANDLED.labels(method, status).inc()
+            if not method.startswith(_UNLOGGED):
+                log.info("call", method=method, status=status, ms=round(seconds * 1000, 2))

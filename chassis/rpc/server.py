@@ -20,7 +20,7 @@ from chassis.rpc.auth import JwtInterceptor, PermissionDenied
 from chassis.rpc.credentials import server_credentials
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
 from chassis.rpc.load_shed import USUAL, Capacity, LoadShedInterceptor, Overloaded
-from chassis.rpc.observe import AccessLogInterceptor, MetricsInterceptor, RequestIdInterceptor
+from chassis.rpc.observe import ObserveInterceptor, RequestIdInterceptor
 from chassis.rpc.parse import ParseInterceptor
 from chassis.rpc.stream_limit import StreamLimitInterceptor, TooManyStreams
 from chassis.tls import Certificates
@@ -96,8 +96,7 @@ class GrpcServer:
         self._server = aio.server(
             interceptors=[
                 RequestIdInterceptor(),
-                AccessLogInterceptor(),
-                MetricsInterceptor(),
+                ObserveInterceptor(),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),
                 LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 *interceptors,
