@@ -112,28 +112,11 @@ class Services:
 
     def in_order(self) -> tuple[tuple[ProcessSpec, ...], ...]:
         """Groups of processes, those first that the later ones call."""
-        return (self._auth(), self._tasks(), self._import_workers(), (self._gateway(),))
-
-    def _auth(self) -> tuple[ProcessSpec, ...]:
-        return tuple(
-            _python(
-                name,
-                "auth_service",
-                {**self._auth_environment, "AUTH_LISTEN": f"{HOST}:{port}"},
-                ready=partial(grpc_serves, f"{HOST}:{port}", prefix="AUTH"),
-            )
-            for name, port in _replicas("auth_service", self.ports.auth)
-        )
-
-    def _tasks(self) -> tuple[ProcessSpec, ...]:
-        return tuple(
-            _python(
-                name,
-                "task_service",
-                {**self._tasks_environment, "TASKS_LISTEN": f"{HOST}:{port}"},
-                ready=partial(grpc_serves, f"{HOST}:{port}", prefix="TASKS"),
-            )
-            for name, port in _replicas("task_service", self.ports.tasks)
+        return (
+            _answering("auth_service", "AUTH", self._auth_environment, self.ports.auth),
+            _answering("task_service", "TASKS", self._tasks_environment, self.ports.tasks),
+            self._import_workers(),
+            (self._gateway(),),
         )
 
     def _import_workers(self) -> tuple[ProcessSpec, ...]:
@@ -210,6 +193,22 @@ class Services:
         parts = urlsplit(self.postgres_url)
         where = parts.netloc.rpartition("@")[2]
         return parts._replace(netloc=f"{role}:{password}@{where}").geturl()
+
+
+def _answering(
+    module: str, prefix: str, environment: Mapping[str, str], ports: tuple[int, ...]
+) -> tuple[ProcessSpec, ...]:
+    """The replicas of a service that answers gRPC calls, one on each port."""
+    listen = {name: f"{HOST}:{port}" for name, port in _replicas(module, ports)}
+    return tuple(
+        _python(
+            name,
+            module,
+            {**environment, f"{prefix}_LISTEN": address},
+            ready=partial(grpc_serves, address, prefix=prefix),
+        )
+        for name, address in listen.items()
+    )
 
 
 def _python(
