@@ -40,7 +40,7 @@ from auth_service.wiring import UseCases, wire
 from chassis import metrics
 from chassis.database.pool import open_pool
 from chassis.kernel import Unavailable
-from chassis.lifecycle import background
+from chassis.lifecycle import background, repeat
 from chassis.limiting import AddressLimiter
 from chassis.rpc.access import public_methods
 from chassis.rpc.address_limit import AddressLimitInterceptor
@@ -117,8 +117,8 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
         metrics.expose(settings.metrics_listen)
         try:
             becoming_ready = _become_ready(use_cases.ensure_signing_key, poller, server, ready)
-            sweeping = _sweep(ready, use_cases.sweep_expired, use_cases.forget_old_events)
-            async with background(becoming_ready, sweeping):
+            sweeps = (_sweep(ready, work) for work in (use_cases.sweep_expired, use_cases.forget_old_events))
+            async with background(becoming_ready, *sweeps):
                 yield Serving(port=server.port, ready=ready)
         finally:
             await server.stop()
@@ -141,16 +141,9 @@ async def _become_ready(
     await poller.run()
 
 
-async def _sweep(ready: asyncio.Event, *sweeps: Callable[[], Awaitable[int]]) -> None:
-    """Sweeps now and then; a database that is away is swept at the next turn."""
+async def _sweep(ready: asyncio.Event, work: Callable[[], Awaitable[int]]) -> None:
     await ready.wait()
-    while True:
-        for sweep in sweeps:
-            try:
-                await sweep()
-            except Unavailable:
-                log.warning("the database is away", work=type(sweep).__name__)
-        await asyncio.sleep(SWEEP_SECONDS)
+    await repeat(work, every=SWEEP_SECONDS)
 
 
 def _fetch_from(get_trust_state: GetTrustState) -> Fetch:

@@ -3,11 +3,13 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
+
+from chassis.kernel import Unavailable
 
 CANCEL_AGAIN_SECONDS = 0.5
 """Longer than it takes to leave a transaction in order."""
@@ -60,3 +62,19 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+
+
+async def repeat(work: Callable[[], Awaitable[object]], *, every: float, or_when: asyncio.Event | None = None) -> None:
+    """Does the work again and again, each time so many seconds after the last or as soon as it is asked for.
+
+    What is away (a database, a store) is tried again at the next turn; any other error ends the loop.
+    """
+    event = or_when or asyncio.Event()
+    while True:
+        event.clear()
+        try:
+            await work()
+        except Unavailable:
+            log.warning("not done this time: something is away", work=type(work).__name__)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), every)

@@ -1,14 +1,10 @@
 """Where the service is put together: the only module that names the concrete classes of all rooms."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-
-import structlog
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
-from chassis.lifecycle import background
+from chassis.lifecycle import background, repeat
 from chassis.metrics import expose
 from chassis.rpc.load_shed import Capacity
 from chassis.rpc.server import GrpcServer
@@ -29,8 +25,6 @@ from task_service.wiring import Wiring
 
 DISPATCH_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
-
-log = structlog.get_logger("bootstrap")
 
 
 @asynccontextmanager
@@ -81,14 +75,14 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             background(
                 poller.run(),
                 signals.run(),
-                _repeat(wiring.wake_workers, every=DISPATCH_SECONDS, or_when=wiring.something_queued),
-                _repeat(wiring.run_undos, every=DISPATCH_SECONDS, or_when=wiring.undo_asked),
-                _repeat(wiring.sweep_uploads, every=SWEEP_SECONDS),
-                _repeat(wiring.empty_trash, every=SWEEP_SECONDS),
-                _repeat(wiring.forget_answers, every=SWEEP_SECONDS),
-                _repeat(wiring.forget_rehearsals, every=SWEEP_SECONDS),
-                _repeat(wiring.seal_history, every=settings.seal_seconds),
-                _repeat(wiring.expire_uploads, every=SWEEP_SECONDS),
+                repeat(wiring.wake_workers, every=DISPATCH_SECONDS, or_when=wiring.something_queued),
+                repeat(wiring.run_undos, every=DISPATCH_SECONDS, or_when=wiring.undo_asked),
+                repeat(wiring.sweep_uploads, every=SWEEP_SECONDS),
+                repeat(wiring.empty_trash, every=SWEEP_SECONDS),
+                repeat(wiring.forget_answers, every=SWEEP_SECONDS),
+                repeat(wiring.forget_rehearsals, every=SWEEP_SECONDS),
+                repeat(wiring.seal_history, every=settings.seal_seconds),
+                repeat(wiring.expire_uploads, every=SWEEP_SECONDS),
                 _ready(server, poller),
             )
         )
@@ -100,16 +94,3 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
 async def _ready(server: GrpcServer, poller: TrustPoller) -> None:
     await poller.first_answer.wait()
     await server.ready()
-
-
-async def _repeat(work: Callable[[], Awaitable[int]], *, every: float, or_when: asyncio.Event | None = None) -> None:
-    """Does the work again and again; a database or a store that is away is asked again at the next turn."""
-    event = or_when or asyncio.Event()
-    while True:
-        event.clear()
-        try:
-            await work()
-        except Unavailable:
-            log.warning("not done this time: something is away", work=type(work).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), every)

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.lifecycle import background, serve_until_signal
+from chassis.kernel import Unavailable
+from chassis.lifecycle import background, repeat, serve_until_signal
 
 
 async def test_what_a_service_began_with_is_not_looked_through_for_garbage_again():
@@ -70,3 +71,35 @@ async def test_a_loop_that_raises_ends_what_it_stands_beside_and_the_other_loops
                 await asyncio.Event().wait()
     assert [type(error) for error in raised.value.exceptions] == [LookupError]
     assert others_end.is_set()
+
+
+async def test_work_is_done_again_when_it_is_asked_for_also_after_something_was_away():
+    asked, away = asyncio.Event(), [True, False, True]
+    turns: list[bool] = []
+
+    async def work() -> None:
+        turns.append(away[len(turns)])
+        if len(turns) == len(away):
+            raise LookupError
+        asked.set()
+        if turns[-1]:
+            raise Unavailable
+
+    async with asyncio.timeout(10):
+        with pytest.raises(LookupError):
+            await repeat(work, every=3600, or_when=asked)
+    assert turns == away
+
+
+async def test_work_that_nobody_asks_for_is_done_again_after_its_time():
+    done = 0
+
+    async def work() -> None:
+        nonlocal done
+        done += 1
+        if done == 3:
+            raise LookupError
+
+    async with asyncio.timeout(10):
+        with pytest.raises(LookupError):
+            await repeat(work, every=0.001)
