@@ -37,12 +37,14 @@ from chassis.database.statement import Statement
 from chassis.kernel import InvalidPageToken, PageRequest
 from task_service.domain.query import Deleted, Order, TaskQuery
 from task_service.domain.task import Task
-from task_service.domain.values import Status
+from task_service.domain.values import Priority, Status
 from task_service.persistence.tables import imports, tasks
 
 COLUMNS = [tasks.c[name] for name in Task._fields]
 
 _UNFINISHED = [Status.PENDING.value, Status.IN_PROGRESS.value]
+
+_LEAST_FIRST = ", ".join(f"'{priority}'" for priority in Priority)
 
 _TEXTS = ARRAY(Text)
 
@@ -58,7 +60,7 @@ _KEYS = {
     Order.UPDATED_AT: _Key(tasks.c.updated_at, DateTime(timezone=True)),
     Order.DUE_DATE: _Key(literal_column("coalesce(tasks.tasks.due_date, 'infinity'::date)"), Date()),
     Order.PRIORITY: _Key(
-        literal_column("array_position(ARRAY['none', 'low', 'medium', 'high', 'urgent'], tasks.tasks.priority)"),
+        literal_column(f"array_position(ARRAY[{_LEAST_FIRST}], tasks.tasks.priority)"),
         Integer(),
     ),
     # The collation folds and orders the same on every server, whatever locale its database was made with.
