@@ -60,6 +60,10 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+UNFINISHED = (Status.PENDING, Status.IN_PROGRESS)
+"""Where a task is overdue once its day has passed."""
+
+
 class Priority(StrEnum):
     """How much the work presses, the least first."""
 

@@ -37,12 +37,10 @@ from chassis.database.statement import Statement
 from chassis.kernel import InvalidPageToken, PageRequest
 from task_service.domain.query import Deleted, Order, TaskQuery
 from task_service.domain.task import Task
-from task_service.domain.values import Priority, Status
+from task_service.domain.values import UNFINISHED, Priority
 from task_service.persistence.tables import imports, tasks
 
 COLUMNS = [tasks.c[name] for name in Task._fields]
-
-_UNFINISHED = [Status.PENDING.value, Status.IN_PROGRESS.value]
 
 _LEAST_FIRST = ", ".join(f"'{priority}'" for priority in Priority)
 
@@ -67,6 +65,13 @@ _KEYS = {
     Order.TITLE: _Key(literal_column('lower(tasks.tasks.title COLLATE "pg_c_utf8")'), Text()),
 }
 
+_OWNED = tasks.c.owner_id == bindparam("seen_by")
+_ASSIGNED = tasks.c.assignee_id == bindparam("seen_by")
+_NOT_OWNED = tasks.c.owner_id != bindparam("seen_by")
+SEEN = or_(_OWNED, _ASSIGNED)
+
+OVERDUE = and_(tasks.c.due_date < bindparam("today"), or_(*(tasks.c.status == status.value for status in UNFINISHED)))
+
 # An import's tasks are its owner's: with that the index by owner serves this list as well.
 _OF_IMPORT = and_(
     tasks.c.import_id == bindparam("import_id"),
@@ -88,7 +93,7 @@ _RESTRICTIONS: dict[str, ColumnElement[bool]] = {
     "created_after": tasks.c.created_at > bindparam("created_after"),
     "updated_before": tasks.c.updated_at < bindparam("updated_before"),
     "updated_after": tasks.c.updated_at > bindparam("updated_after"),
-    "today": and_(tasks.c.due_date < bindparam("today"), tasks.c.status == any_(bindparam("unfinished", type_=_TEXTS))),
+    "today": OVERDUE,
     "patterns": text(  # type: ignore[dict-item]
         '(tasks.tasks.title || chr(10) || tasks.tasks.description) COLLATE "pg_c_utf8" ILIKE ALL (:patterns)'
     ),
@@ -98,10 +103,6 @@ _DELETED = {
     Deleted.SHOWN: None,
     Deleted.ALONE: tasks.c.deleted_at.is_not(None),
 }
-
-_OWNED = tasks.c.owner_id == bindparam("seen_by")
-_ASSIGNED = tasks.c.assignee_id == bindparam("seen_by")
-_NOT_OWNED = tasks.c.owner_id != bindparam("seen_by")
 
 
 class _Shape(NamedTuple):
@@ -160,7 +161,7 @@ def _shape(query: TaskQuery, today: date, *, after: bool) -> tuple[_Shape, dict[
     }
     used = frozenset(name for name, value in values.items() if value)
     shape = _Shape(used, query.seen_by is not None, query.deleted, query.order, query.descending, after)
-    return shape, {**values, "seen_by": query.seen_by, "unfinished": _UNFINISHED}
+    return shape, {**values, "seen_by": query.seen_by}
 
 
 def _escaped(word: str) -> str:
@@ -208,5 +209,5 @@ def _ordered(shape: _Shape, *sight: ColumnElement[bool]) -> Select[Any]:
 
 @lru_cache(maxsize=1000)
 def _count(shape: _Shape) -> Statement:
-    sight = [or_(_OWNED, _ASSIGNED)] if shape.seen_by else []
+    sight = [SEEN] if shape.seen_by else []
     return Statement(select(func.count()).select_from(tasks).where(*sight, *_restrictions(shape)))

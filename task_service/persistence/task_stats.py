@@ -1,11 +1,11 @@
-"""Counts of tasks in Postgres. Sight comes from the same words as a list's."""
+"""Counts of tasks in Postgres. Who sees what, and what is overdue, is as in a list."""
 
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, cast, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, cast, func, select
 from sqlalchemy.types import Date, DateTime
 
 from chassis.database.pool import Connection
@@ -13,19 +13,18 @@ from chassis.database.statement import Statement
 from task_service.domain.stats import Stats
 from task_service.domain.values import Status
 from task_service.persistence.tables import tasks
+from task_service.persistence.task_lists import OVERDUE, SEEN
 
-_SEEN = or_(tasks.c.owner_id == bindparam("seen_by"), tasks.c.assignee_id == bindparam("seen_by"))
 _OWNED = tasks.c.owner_id == bindparam("owner_id")
 _LIVE = tasks.c.deleted_at.is_(None)
-_UNFINISHED = or_(tasks.c.status == Status.PENDING.value, tasks.c.status == Status.IN_PROGRESS.value)
 
 
 @lru_cache(maxsize=4)
 def _statements(*, seen: bool, owned: bool) -> tuple[Statement, Statement]:
     sight: list[ColumnElement[bool]] = [_LIVE]
-    sight += [_SEEN] if seen else []
+    sight += [SEEN] if seen else []
     sight += [_OWNED] if owned else []
-    overdue = func.count().filter(and_(_UNFINISHED, tasks.c.due_date < bindparam("today")))
+    overdue = func.count().filter(OVERDUE)
     by_status = select(tasks.c.status, func.count(), overdue).where(*sight).group_by(tasks.c.status)
     day = cast(func.timezone("UTC", tasks.c.completed_at), Date)
     per_day = (
