@@ -7,7 +7,8 @@ from chassis.database.statement import Statement
 from task_service.domain.imports import Checkpoint, Lease
 from task_service.persistence.signals import NOTIFY
 
-# An expired lease waits like any other. Who has as many running as one owner may have waits for one of them.
+# An expired lease waits like any other. Who has as many running as one owner may have waits for one of them; and while
+# an undo takes tasks back, no import may go by what is there.
 _WAITS = "(i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))"
 _WAITING = f"""
     busy AS (
@@ -15,7 +16,10 @@ _WAITING = f"""
         WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
     ), waiting AS (
         SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
-        WHERE {_WAITS} AND coalesce(busy.running, 0) < :at_once
+        WHERE {_WAITS} AND coalesce(busy.running, 0) < :at_once AND NOT EXISTS (
+            SELECT FROM tasks.import_undos u JOIN tasks.imports undone ON undone.id = u.import_id
+            WHERE u.state = 'running' AND undone.owner_id = i.owner_id
+        )
     )
 """  # noqa: S608 - the condition is a constant
 # Whose turn it is: the owner with the fewest imports running, then whoever has waited longest.

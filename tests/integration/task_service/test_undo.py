@@ -3,6 +3,7 @@
 import asyncio
 
 import grpc
+import psycopg
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
@@ -180,6 +181,20 @@ async def test_a_cancelled_import_can_be_undone_and_its_file_imported_again(syst
     await worker.claim()
     await system.imports.CancelImport(import_service_pb2.CancelImportRequest(id=again.id), metadata=sonu.metadata)
     assert await undone(system, sonu, again.id) == (0, 0, 0)
+
+
+async def test_an_import_waits_until_its_owners_undo_has_taken_back_what_it_would_go_by(system, worker, databases):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    done = await imported(system, sonu, worker, [["A-1", "a", ""]])
+    async with await psycopg.AsyncConnection.connect(databases.tasks_url) as holding:
+        await holding.execute("SELECT FROM tasks.tasks WHERE import_id = %s FOR UPDATE", [done.id])
+        await undo(system, sonu, done.id)
+        await upload(system, sonu)
+        assert await worker.claim() is None
+        others = await upload(system, mina)
+        assert (await worker.claim()).import_id == others.id
+    assert (await over(system, sonu, done.id)).undo.deleted == 1
+    assert await worker.claim() is not None
 
 
 @pytest.mark.parametrize(
