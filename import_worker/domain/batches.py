@@ -22,7 +22,7 @@ class Defect:
     row: the record's place in its batch, from 0.
     cell: how many cells there are (TOO_MANY_CELLS), or the place of the cell with the bad bytes (UNDECODABLE) or that
         was cut (CELL_TOO_LONG), from 0.
-    surplus: the cells that are too many, joined as they were, as far as they are handed over.
+    surplus: the cells that are too many, joined as they were.
     """
 
     row: int

@@ -20,9 +20,6 @@ _DEFECT_OVERHEAD = 15
 _REPLACEMENT_GROWTH = 2
 _BATCH_OVERHEAD = 80
 
-LONGEST_SURPLUS = 1000
-"""Characters of cells that are too many which are handed over."""
-
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
@@ -159,7 +156,7 @@ class RecordReader:
     def _level(self, row: list[str], place: int, defects: list[Defect]) -> None:
         """Give the row as many cells as the header line has."""
         if len(row) > self._columns:
-            surplus = self._delimiter.join(row[self._columns :])[:LONGEST_SURPLUS]
+            surplus = self._delimiter.join(row[self._columns :])
             defects.append(Defect(row=place, kind=DefectKind.TOO_MANY_CELLS, cell=len(row), surplus=surplus))
             del row[self._columns :]
         else:

@@ -411,9 +411,7 @@ class RowDefect(_message.Message):
     cell: _builtins.int
     """How many cells there are, or the place of the cell that can't be decoded or is too long, from 0."""
     surplus: _builtins.str
-    """The cells that are too many, joined by the delimiter, so that the row can be handed back to be mended; at most 1000
-    characters.
-    """
+    """The cells that are too many, joined by the delimiter, so that the row can be handed back to be mended."""
     def __init__(
         self,
         *,
