@@ -1,14 +1,14 @@
 """Looking at imports, and stopping them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.kernel import Caller, Page, PageRequest, Unavailable
 from task_service.domain.csv_export import csv_template
 from task_service.domain.csv_header import ERRORS_COLUMN
-from task_service.domain.csv_text import csv_pieces, csv_text
-from task_service.domain.failed_rows import RowError
+from task_service.domain.csv_text import csv_pieces, csv_text, plain
+from task_service.domain.failed_rows import RejectedRow, RowError
 from task_service.domain.import_errors import ImportEnded, ImportNotFound, ImportStillUploading
 from task_service.domain.imports import Import, State
 from task_service.usecases.changes import OneEffect
@@ -99,14 +99,16 @@ class DownloadImportErrors:
                 rows = await data.imports.failed_rows(import_id, after, self.page_rows)
             if not rows:
                 return
-            # Cells that were too many stand behind everything: the row stays one with too many until it is mended.
-            texts = (
-                [*row.cells[:width], f"line {row.line}: {' '.join(row.messages)}", *row.cells[len(names) :]]
-                for row in rows
-            )
-            for piece in csv_pieces(texts):
+            for piece in csv_pieces(_handed_back(row, names, width) for row in rows):
                 yield piece
             after = rows[-1].record
+
+
+def _handed_back(row: RejectedRow, names: Sequence[str], width: int) -> Sequence[str]:
+    # Without marks of ours, which the file may have from an errors.csv before this one: it gets them anew. Cells that
+    # were too many stand behind everything: the row stays one with too many until it is mended.
+    cells = [plain(cell) for cell in row.cells]
+    return [*cells[:width], f"line {row.line}: {' '.join(row.messages)}", *cells[len(names) :]]
 
 
 @dataclass(frozen=True, slots=True)
