@@ -5,7 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from task_service.domain.csv_text import plain
+from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.import_errors import (
+    AnotherByteOrderMark,
     AnotherFormat,
     CompressedFile,
     DuplicateColumn,
@@ -139,19 +142,23 @@ def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> He
     if not text:
         raise EmptyFile
     _refuse_control_characters(text)
-    delimiter, names = _split(text, options.delimiter or DELIMITERS)
+    delimiter, raw_names = _split(text, options.delimiter or DELIMITERS)
+    names = [plain(name) for name in raw_names]
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
     fields = _fields_of([fold(name) for name in names], options.mapping)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
-            raise DuplicateColumn(column=field)
+            twins = [repr(name.strip()[:40]) for name, filled in zip(names, fields, strict=False) if filled == field]
+            raise DuplicateColumn(column=field, names=" and ".join(twins))
     if "title" not in fields:
         raise MissingTitleColumn(columns=", ".join(repr(name.strip()[:40]) for name in names[:10]))
     unused = [name.strip() for name, field in zip(names[:count], fields, strict=False) if not field]
-    warnings = tuple(f"The column {name!r} is not used." for name in unused)
-    return Header(encoding, delimiter, tuple(names), fields, warnings, len(line))
+    warnings = [f"The column {name!r} is not used." for name in unused]
+    if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
+        warnings.append("on_duplicate does nothing: the file has no external_id column.")
+    return Header(encoding, delimiter, tuple(names), fields, tuple(warnings), len(line))
 
 
 def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
@@ -165,9 +172,14 @@ def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str,
 
 
 def _encoding(data: bytes, asked: str) -> tuple[int, str]:
-    """How long the byte order mark is, and the encoding: what was asked for, else what the mark says, else UTF-8."""
+    """How long the byte order mark is, and the encoding: what was asked for, else what the mark says, else UTF-8.
+
+    AnotherByteOrderMark when the two contradict each other: read in either way, some files would be garbled.
+    """
     for mark, marked in _MARKS.items():
-        if data.startswith(mark) and (not asked or marked.startswith(asked)):
+        if data.startswith(mark):
+            if asked and not marked.startswith(asked):
+                raise AnotherByteOrderMark(marked=marked, asked=asked)
             return len(mark), marked
     return 0, {"": "utf-8", "utf-16": "utf-16-le"}.get(asked, asked)
 

@@ -13,7 +13,7 @@ class TooManyCells(InvalidTask):
 
 
 class UndecodableBytes(InvalidTask):
-    """A cell holds bytes that are nothing in {encoding}: the option encoding says how a file is to be read."""
+    """Cell {cell} holds bytes that are nothing in {encoding}: the option encoding says how a file is to be read."""
 
 
 class CellTooLong(InvalidTask):
@@ -27,11 +27,17 @@ class InvalidUpload(Invalid):
 
 
 class EmptyFile(InvalidUpload):
-    """The file is empty: it needs a header line that names a title column."""
+    """The file or its first line is empty: line 1 must be a header line that names a title column."""
 
 
 class CompressedFile(InvalidUpload):
     """The file is compressed: send it as a raw body with Content-Encoding: gzip, or unpack it before."""
+
+
+class AnotherByteOrderMark(InvalidUpload):
+    """The file begins with the byte order mark of {marked}, the option encoding says {asked}: leave it out."""
+
+    field = "encoding"
 
 
 class AnotherFormat(InvalidUpload):
@@ -109,7 +115,7 @@ class MissingTitleColumn(InvalidUpload):
 
 
 class DuplicateColumn(InvalidUpload):
-    """The header line names the {column} column twice."""
+    """Two columns fill {column}: {names}. The option mapping says which one is meant."""
 
 
 class SizeMismatch(InvalidUpload):

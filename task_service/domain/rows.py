@@ -185,12 +185,12 @@ class _Columns:
         if defect.kind == TooManyCells.reason:
             return TooManyCells(count=defect.cell, columns=self._width)
         if not 0 <= defect.cell < self._width:
-            return UndecodableBytes(field="", encoding=encoding)
+            return UndecodableBytes(field="", encoding=encoding, cell=defect.cell + 1)
         field = self._fields[defect.cell]
         if defect.kind == CellTooLong.reason:
             # Cut to the limit, it is as long as the limit.
             return CellTooLong(field=field, limit=len(self._cells[number * self._width + defect.cell]))
-        return UndecodableBytes(field=field, encoding=encoding)
+        return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
 
     def _value(self, cells: Sequence[str], field: str) -> str:
         place = self._at.get(field)

@@ -192,6 +192,13 @@ def test_a_row_that_the_parser_found_wrong_is_wrong_however_right_it_looks():
     ]
 
 
+def test_of_bytes_that_are_nothing_in_a_column_without_a_field_the_place_is_told():
+    context = CONTEXT._replace(fields=("title", ""))
+    batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], ["x", "\ufffd"], {0: [Defect("UNDECODABLE", 1)]})
+    [error] = taken(batch, context).failed[0].errors
+    assert (error.column, error.message.split(":")[0]) == ("", "Cell 2 holds bytes that are nothing in utf-8")
+
+
 PRINTABLE = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"], exclude_characters=","), min_size=1
 )

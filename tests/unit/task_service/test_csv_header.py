@@ -7,6 +7,7 @@ import pytest
 from chassis.kernel import Invalid
 from task_service.domain import import_errors
 from task_service.domain.csv_header import HeaderLimits, HeaderScan
+from task_service.domain.duplicates import OnDuplicate
 from task_service.domain.upload_options import (
     UploadOptions,
     read_delimiter,
@@ -48,6 +49,27 @@ def test_the_encoding_is_the_marks_or_the_one_that_is_named(mark, encoding, aske
     assert header.columns == ("Titel", "title", "Fällig", "Status")
     assert header.fields == ("", "title", "", "status")
     assert header.size == len(mark) + len(LINE.encode(encoding))
+
+
+def test_a_byte_order_mark_that_says_something_else_than_the_option_is_refused():
+    with pytest.raises(import_errors.AnotherByteOrderMark, match="mark of utf-8, the option encoding says cp1252"):
+        scan(b"\xef\xbb\xbftitle\r\n", UploadOptions(encoding="cp1252"))
+
+
+def test_a_column_that_looks_like_a_formula_is_found_by_its_own_name_in_a_file_that_we_wrote():
+    options = UploadOptions(mapping={"title": "=x"})
+    assert scan(b"'=x,import_errors\r\n", options).fields == ("title", "")
+
+
+def test_an_option_for_duplicates_that_can_do_nothing_is_warned_of():
+    skip = UploadOptions(on_duplicate=OnDuplicate.SKIP)
+    assert scan(b"title\r\n", skip).warnings == ("on_duplicate does nothing: the file has no external_id column.",)
+    assert scan(b"title,external_id\r\n", skip).warnings == ()
+
+
+def test_two_columns_for_one_field_are_both_named():
+    with pytest.raises(import_errors.DuplicateColumn, match="fill title: 'Title' and 'subject'"):
+        scan(b"Title,subject\r\n", UploadOptions())
 
 
 def test_a_mapping_says_which_column_fills_which_field():
