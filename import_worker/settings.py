@@ -26,8 +26,8 @@ class ImportWorkerSettings(TlsSettings):
     log_level: LogLevel = "info"
     heartbeat_file: Path | None = None
     """Touched every few seconds while the worker takes wake-ups, and absent while it does not."""
-    slice_seconds: Annotated[float, Field(gt=0)] = 20.0
-    """How long one import may keep the worker while others wait."""
+    slice_seconds: Annotated[float, Field(gt=0)] = 2.0
+    """How long one import may keep the worker while others wait: a turn costs a few milliseconds."""
     batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
     """Rows in one message, and so in one transaction of task_service."""
     window: Annotated[int, Field(ge=1, le=16)] = 4

@@ -38,7 +38,7 @@ class SlicePolicy:
     restarted server don't all come at once.
     """
 
-    seconds: float = 20.0
+    seconds: float = 2.0
     window: int = 4
     tries: int = 6
     first_delay: float = 0.2
