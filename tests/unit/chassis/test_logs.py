@@ -14,6 +14,7 @@ log.debug("unheard")
 enter_request("req-42")
 log.info("hello", task="1", access_token="canary-1")
 logging.getLogger("library").warning("from %s", "a library")
+logging.getLogger("grpc._cython.cygrpc").error("ExecuteBatchError raised in core by servicer method [%s]", "/a/B")
 def fail(password):
     raise ValueError("wrong")
 try:
