@@ -75,7 +75,7 @@ _EXPIRED = Statement(
     text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY finished_at LIMIT 1000")
 )
 _FORGET_FILE = Statement(text("UPDATE tasks.imports SET file_stored = false WHERE id = :import_id"))
-_LOCK = Statement(select(imports.c.id).where(_UPLOADING).with_for_update())
+_LOCK = Statement(select(imports.c.state).where(imports.c.id == bindparam("import_id")).with_for_update())
 _REMOVE = Statement(delete(imports).where(_UPLOADING))
 _ABANDONED = Statement(
     select(imports.c.id)
@@ -132,8 +132,8 @@ class SqlUploads:
         await _FORGET_FILE.run(self._connection, import_id=import_id)
 
     async def lock(self, import_id: UUID) -> bool:
-        cursor = await _LOCK.run(self._connection, import_id=import_id)
-        return cursor.rowcount == 1
+        row = await (await _LOCK.run(self._connection, import_id=import_id)).fetchone()
+        return row is None or row[0] == "uploading"
 
     async def remove(self, import_id: UUID) -> None:
         await _REMOVE.run(self._connection, import_id=import_id)

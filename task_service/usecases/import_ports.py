@@ -52,7 +52,10 @@ class Uploads(Protocol):
         """Notes that an import's file is no longer stored."""
 
     async def lock(self, import_id: UUID) -> bool:
-        """Keeps an uploading import from becoming queued until the unit of work is over; False when it is not one."""
+        """Keeps an uploading import from becoming queued until the unit of work is over; False when it was queued.
+
+        One that is gone never will be.
+        """
 
     async def remove(self, import_id: UUID) -> None:
         """Forgets an import that is still uploading."""

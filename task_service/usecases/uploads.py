@@ -154,10 +154,10 @@ def _with_file(once: Once | None, sha256: bytes) -> Once | None:
 
 
 async def forget_upload(begin: Callable[[], UnitOfWork], store: ObjectStore, import_id: UUID) -> bool:
-    """Removes what is stored of an upload, and its row. False when it is no longer, or never was, uploading.
+    """Removes what is stored of an upload, and its row. False when it has become an import, whose file must stay.
 
-    The row is locked first: a commit whose answer was lost has made the upload an import, whose file must stay. And it
-    goes last: as long as it stands, the sweeper still finds what was stored.
+    The row is locked first: a commit whose answer was lost may have queued it. And it goes last: as long as it stands,
+    the sweeper still finds what was stored. Where the sweeper has taken the row, the last bytes came behind it.
     """
     async with begin() as work:
         if not await work.uploads.lock(import_id):

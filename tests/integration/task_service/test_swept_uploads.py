@@ -1,0 +1,87 @@
+"""Uploads that take so long that they are held to be dead: swept away whole, whatever of them is still to come."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from taskmanager.imports.v1 import import_service_pb2
+
+from chassis.database.pool import open_pool
+from task_service.clients.object_store import ObstoreUploads
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.usecases.uploads import forget_upload
+from tests.integration.task_service.conftest import Stored
+from tests.integration.task_service.import_calls import FILE, refused
+
+WAITS_FOR_A_ROW = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+@pytest.fixture
+def tasks_settings(stored: Stored) -> dict[str, Any]:
+    return {"store_url": stored.url}
+
+
+class Slow:
+    """A store that takes its time before it deletes."""
+
+    def __init__(self, store: ObstoreUploads) -> None:
+        self._store = store
+        self.is_asked, self.may_delete = asyncio.Event(), asyncio.Event()
+        self.put, self.read = store.put, store.read
+
+    async def delete(self, key: str) -> None:
+        self.is_asked.set()
+        await self.may_delete.wait()
+        await self._store.delete(key)
+
+
+@asynccontextmanager
+async def unfinished_upload(system, databases):
+    """The id of an import whose file is all but finished, the call, and what finishes it."""
+    person = await system.person("sonu")
+    finish = asyncio.Event()
+
+    async def said():
+        yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions())
+        yield import_service_pb2.UploadImportRequest(chunk=FILE)
+        await finish.wait()
+        yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
+
+    call = asyncio.ensure_future(refused(system.imports.UploadImport(said(), metadata=person.metadata)))
+    while not (begun := await databases.execute("SELECT id FROM tasks.imports")):
+        assert not call.done()
+    async with open_pool(databases.tasks_url, name="test", size=1) as pool:
+        yield begun[0][0], call, finish, lambda: SqlTasksUnitOfWork(pool)
+
+
+async def test_an_upload_that_finishes_while_it_is_swept_away_waits_and_is_told_that_it_is_gone(
+    system, stored, databases
+):
+    store = Slow(ObstoreUploads(stored.url))
+    async with unfinished_upload(system, databases) as (import_id, call, finish, begin):
+        sweeping = asyncio.ensure_future(forget_upload(begin, store, import_id))
+        await store.is_asked.wait()
+        finish.set()
+        while await databases.execute(WAITS_FOR_A_ROW) != [(1,)]:
+            assert not call.done()
+        store.may_delete.set()
+        assert await sweeping
+        assert (await call)[1] == "UPLOAD_INCOMPLETE"
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert stored.names() == []
+
+
+async def test_an_upload_that_finishes_after_it_was_swept_away_leaves_no_file_that_nobody_knows(
+    system, stored, databases
+):
+    async with unfinished_upload(system, databases) as (import_id, call, finish, begin):
+        assert await forget_upload(begin, ObstoreUploads(stored.url), import_id)
+        finish.set()
+        # In a folder the sweeper has taken what it was being written to.
+        assert (await call)[1] in {"UPLOAD_INCOMPLETE", "UNAVAILABLE"}
+    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert stored.names() == []
+    assert stored.unfinished() == []
