@@ -4,11 +4,18 @@ import base64
 import hashlib
 
 import grpc
+import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
 from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
+
+ALL_ROWS = (
+    "SELECT (SELECT count(*) FROM tasks.tasks), (SELECT count(*) FROM tasks.task_events),"
+    " (SELECT count(*) FROM tasks.import_failed_rows), (SELECT count(*) FROM tasks.import_errors)"
+)
+"""How many there are of everything that a batch writes."""
 
 
 async def test_an_upload_is_stored_and_queued_and_a_worker_turns_it_into_tasks(system, worker):
@@ -83,7 +90,7 @@ async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_import
     ]
 
 
-async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(system, worker):
+async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(system, worker, databases):
     sonu = await system.person("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
@@ -96,6 +103,7 @@ async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(syste
     (reopened,) = await worker.stream(lease)
     assert reopened.checkpoint.records == 1
     assert (await get(system, sonu, queued.id)).rows_created == 1
+    assert await databases.execute(ALL_ROWS) == [(1, 1, 0, 0)]
 
 
 async def test_a_parse_failure_fails_the_import_and_keeps_the_rows_before_it(system, worker):
@@ -127,20 +135,37 @@ async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
     assert [found async for found in seen] == []
 
 
-async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the_checkpoint(system, worker, databases):
+@pytest.mark.parametrize(
+    "write",
+    [
+        "UPDATE OF bytes_read ON tasks.imports",
+        "INSERT ON tasks.tasks",
+        "INSERT ON tasks.task_events",
+        "UPDATE OF failed_rows_kept ON tasks.imports",
+        "INSERT ON tasks.import_failed_rows",
+        "INSERT ON tasks.import_errors",
+    ],
+)
+async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the_checkpoint(
+    system, worker, databases, write
+):
     sonu = await system.person("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], ["", "", ""], size=5)
-    await databases.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
+    await databases.execute(f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+        CREATE TRIGGER refuse BEFORE {write} FOR EACH ROW EXECUTE FUNCTION refuse()
+    """)
     assert (await refused(worker.stream(lease, first)))[0] is grpc.StatusCode.INTERNAL
     found = await get(system, sonu, queued.id)
     assert (found.rows_created, found.rows_failed, found.failed_rows_kept) == (0, 0, 0)
-    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(0,)]
-    await databases.execute("GRANT INSERT ON tasks.task_events TO tasks_app")
+    assert found.bytes_read == lease.checkpoint.offset
+    assert await databases.execute(ALL_ROWS) == [(0, 0, 0, 0)]
+    await databases.execute("DROP FUNCTION refuse CASCADE")
     answers = await worker.stream(lease, first, END)
     assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
-    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(1,)]
+    assert await databases.execute(ALL_ROWS) == [(1, 1, 1, 1)]
 
 
 async def test_a_forged_page_token_is_refused_and_no_fault_of_the_servers(system):

@@ -4,12 +4,16 @@ import asyncio
 
 import grpc
 import psycopg
+import pytest
+from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2
 
 from task_service.settings import TasksSettings
 from tests.integration.task_service.import_calls import END, GIVE_BACK, batch, get, refused, upload
 
 AT_ONCE = TasksSettings.model_fields["imports_at_once"].default
+BEGIN = ingest_pb2.Checkpoint(offset=27, line=2)
+"""Behind the header line of the file that is uploaded here."""
 
 
 async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
@@ -26,6 +30,31 @@ async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
     ):
         assert (await refused(attempt))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
     assert (await get(system, sonu, queued.id)).rows_created == 0
+
+
+@pytest.mark.parametrize("last", [batch(BEGIN, ["a", "", ""], size=5), END, GIVE_BACK], ids=["batch", "end", "back"])
+async def test_whoever_loses_the_lease_in_mid_stream_changes_nothing_and_whoever_has_it_goes_on(
+    system, worker, databases, last
+):
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    old = await worker.claim()
+    assert old.checkpoint == BEGIN
+    stream = system.ingest.IngestRows(metadata=worker.metadata)
+    await stream.write(
+        ingest_pb2.IngestRowsRequest(open=ingest_pb2.IngestOpen(import_id=old.import_id, fence=old.fence))
+    )
+    assert (await stream.read()).checkpoint == BEGIN
+    await databases.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
+    new = await worker.claim()
+    await stream.write(last)
+    assert (await refused(stream.read()))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
+    found = await get(system, sonu, queued.id)
+    assert (found.state, found.rows_read, found.bytes_read) == (import_pb2.Import.STATE_RUNNING, 0, BEGIN.offset)
+    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(0,)]
+    await worker.stream(new, batch(BEGIN, ["b", "", ""], size=5), END)
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_SUCCEEDED
+    assert await databases.execute("SELECT title FROM tasks.tasks") == [("b",)]
 
 
 async def test_an_expired_lease_is_claimed_by_another_worker(system, worker, databases):
