@@ -1,0 +1,81 @@
+"""While the database works on the rows of one batch, the service has its hands free for the next one."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+from uuid_utils.compat import uuid7
+
+from chassis.database.pool import open_pool
+from task_service.domain.imports import Checkpoint
+from task_service.domain.rows import Batch
+from task_service.persistence.bulk import copy_rows
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.usecases.ingest import IngestBatch, OpenIngest, PrepareBatch
+from task_service.usecases.write_rows import WriteRows
+from tests.integration.task_service.import_calls import upload
+from tests.stacks import until
+
+ROWS = 500
+TITLE = "A task whose title is not short"
+
+HELD_UP = """
+    CREATE FUNCTION held_up() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END
+    $$;
+    CREATE TRIGGER held_up BEFORE INSERT ON tasks.tasks FOR EACH ROW EXECUTE FUNCTION held_up();
+    SELECT pg_advisory_lock(1)
+"""
+IS_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND NOT granted"
+
+
+class Accounts:
+    """auth_service, where everybody has an account whose import it is, and nobody else is known."""
+
+    async def is_active(self, _: UUID) -> bool:
+        return True
+
+    async def is_known(self, _: UUID) -> bool:
+        return False
+
+    async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
+        return {}
+
+    async def called(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+        return {}
+
+
+async def test_the_next_batch_is_begun_when_the_database_has_the_rows_of_this_one_and_is_not_done(
+    system, worker, databases
+):
+    await upload(system, await system.person("sonu"), b"title\n" + f"{TITLE}\n".encode() * ROWS)
+    lease = await worker.claim()
+    begin, end = Checkpoint(6, 2, 0), Checkpoint(lease.size, 2 + ROWS, ROWS)
+    rows = Batch(begin, end, range(2, 2 + ROWS), [TITLE] * ROWS, {})
+    begun: list[str] = []
+    with psycopg.connect(databases.administrator_url, autocommit=True) as other:
+        other.execute(HELD_UP)
+
+        def begin_next() -> None:
+            if not begun:
+                # Nothing else runs in this process meanwhile: what the database has now is what it was given before.
+                until(lambda: other.execute(IS_WAITING).fetchone() == (1,))
+                other.execute("SELECT pg_advisory_unlock(1)")
+            begun.append("the next one")
+
+        async with open_pool(databases.tasks_url, name="test", size=1) as pool, asyncio.timeout(60):
+
+            def work() -> SqlTasksUnitOfWork:
+                return SqlTasksUnitOfWork(pool)
+
+            write_rows = WriteRows(bulk_rows=copy_rows, now=lambda: datetime.now(UTC), new_id=uuid7)
+            ingest = IngestBatch(begin=work, owners=Accounts(), write_rows=write_rows, lease_seconds=60)
+            _, context = await OpenIngest(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
+            prepare = PrepareBatch(begin=work, people=Accounts(), bulk_rows=copy_rows)
+            prepared = await prepare(context, lease.fence, rows)
+            progress = await ingest(context, lease.fence, prepared, begin_next)
+    assert begun
+    assert progress.checkpoint == end
+    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(ROWS,)]

@@ -1,0 +1,127 @@
+"""The next item is made while the last one is used: one, no more, and only when somebody says so."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from task_service.transport.read_ahead import OneAhead
+
+
+class Items:
+    """Numbers from 0 on, each made as soon as a test lets it; `begun` and `given_up` are what became of them."""
+
+    def __init__(self, *, end: int = 3, error: Exception | None = None) -> None:
+        self._end, self._error = end, error
+        self.begun: list[int] = []
+        self.given_up: list[int] = []
+        self.has_begun = asyncio.Semaphore(0)
+        self.may_be_made = asyncio.Event()
+        self.may_be_made.set()
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        for number in range(self._end):
+            self.begun.append(number)
+            self.has_begun.release()
+            try:
+                await self.may_be_made.wait()
+            except asyncio.CancelledError:
+                self.given_up.append(number)
+                raise
+            yield number
+        if self._error is not None:
+            raise self._error
+
+
+async def turns() -> None:
+    """Long enough for everything that could begin by itself."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_without_being_begun_the_items_come_one_by_one_as_they_are_asked_for():
+    items = Items()
+    async with aclosing(OneAhead(aiter(items))) as ahead:
+        await turns()
+        assert items.begun == []
+        seen = []
+        async for number in ahead:
+            await turns()
+            seen.append(number)
+            assert items.begun == seen
+        assert seen == [0, 1, 2]
+
+
+async def test_the_next_item_is_made_from_the_moment_that_it_is_begun_and_comes_once():
+    items = Items()
+    async with aclosing(OneAhead(aiter(items))) as ahead:
+        assert await anext(ahead) == 0
+        ahead.begin_next()
+        await items.has_begun.acquire()
+        await items.has_begun.acquire()
+        assert items.begun == [0, 1]
+        assert [number async for number in ahead] == [1, 2]
+
+
+async def test_there_is_never_more_than_one_item_ahead_however_often_the_next_one_is_begun():
+    items = Items()
+    async with aclosing(OneAhead(aiter(items))) as ahead:
+        for _ in range(3):
+            ahead.begin_next()
+            await turns()
+        assert items.begun == [0]
+        assert await anext(ahead) == 0
+        await turns()
+        assert items.begun == [0]
+
+
+async def test_an_item_that_is_asked_for_while_it_is_being_made_is_waited_for_and_not_made_again():
+    items = Items()
+    items.may_be_made.clear()
+    async with aclosing(OneAhead(aiter(items))) as ahead:
+        ahead.begin_next()
+        await items.has_begun.acquire()
+        asking = asyncio.ensure_future(anext(ahead))
+        await turns()
+        assert not asking.done()
+        items.may_be_made.set()
+        assert await asking == 0
+        assert items.begun == [0]
+
+
+async def test_what_is_wrong_with_the_next_item_is_told_to_who_asks_for_it_and_to_nobody_before():
+    items = Items(end=1, error=LookupError())
+    async with aclosing(OneAhead(aiter(items))) as ahead:
+        assert await anext(ahead) == 0
+        ahead.begin_next()
+        await turns()
+        ahead.begin_next()
+        with pytest.raises(LookupError):
+            await anext(ahead)
+
+
+async def test_the_end_is_found_ahead_as_well():
+    items = Items(end=1)
+    async with aclosing(OneAhead(aiter(items))) as ahead:
+        assert await anext(ahead) == 0
+        ahead.begin_next()
+        await turns()
+        assert [number async for number in ahead] == []
+
+
+async def test_closing_gives_up_what_is_being_made_and_returns_when_it_is_gone():
+    items = Items()
+    items.may_be_made.clear()
+    ahead = OneAhead(aiter(items))
+    ahead.begin_next()
+    await items.has_begun.acquire()
+    await ahead.aclose()
+    assert items.given_up == [0]
+
+
+async def test_closing_is_none_the_worse_for_what_went_wrong_ahead():
+    ahead = OneAhead(aiter(Items(end=0, error=LookupError())))
+    ahead.begin_next()
+    await turns()
+    await ahead.aclose()
