@@ -4,8 +4,9 @@ import asyncio
 import logging
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
-from chassis.database.pool import Pool, open_pool
+from chassis.database.pool import Connection, Pool, open_pool
 from chassis.database.unit_of_work import SqlUnitOfWork
 
 MOST_STEPS = 100
@@ -48,4 +49,45 @@ async def test_whoever_is_cancelled_at_any_moment_gives_a_connection_back_withou
             async with pool.connection(timeout=5) as connection:
                 assert connection.info.transaction_status.name == "IDLE"
     # The pool would have ended what was left open, and says so.
+    assert [record.getMessage() for record in caplog.records if "rolling back" in record.getMessage()] == []
+
+
+class Dawdling(Connection):
+    """One that has begun, or is to undo, long before whoever asked for it hears of it."""
+
+    asked: asyncio.Queue[str]
+    answers: asyncio.Event
+
+    async def execute(self, query, *rest, **more):
+        cursor = await super().execute(query, *rest, **more)
+        if query == "BEGIN":
+            self.asked.put_nowait("BEGIN")
+            await self.answers.wait()
+        return cursor
+
+    async def rollback(self) -> None:
+        self.asked.put_nowait("ROLLBACK")
+        await self.answers.wait()
+        await super().rollback()
+
+
+async def test_whoever_is_cancelled_while_beginning_and_again_while_undoing_that_gives_the_connection_back_all_the_same(
+    postgres, caplog
+):
+    Dawdling.asked, Dawdling.answers = asyncio.Queue(), asyncio.Event()
+    with caplog.at_level(logging.WARNING, logger="psycopg.pool"):
+        pool: Pool = AsyncConnectionPool(
+            postgres, connection_class=Dawdling, kwargs={"autocommit": True}, min_size=1, max_size=1, open=False
+        )
+        async with pool:
+            task = asyncio.ensure_future(work(pool, fails=False))
+            for moment in ("BEGIN", "ROLLBACK"):
+                assert await Dawdling.asked.get() == moment
+                task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            Dawdling.answers.set()
+            async with asyncio.timeout(20):
+                await work(pool, fails=False)
+    # Nobody knows how far the first one came: it is not handed on.
     assert [record.getMessage() for record in caplog.records if "rolling back" in record.getMessage()] == []

@@ -43,6 +43,20 @@ async def test_the_same_upload_again_is_answered_with_the_import_as_it_is_by_the
     assert stored(system) == 1
 
 
+async def test_whoever_may_not_see_an_import_any_more_is_not_shown_it_for_their_old_key_either(system, databases):
+    mina = await system.person("mina")
+    await system.person("mo")
+    await databases.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mo'")
+    manager = await system.login("mo@example.com")
+    first = await once(system, manager, owner_id=mina.id)
+    assert await once(system, manager, owner_id=mina.id) == first
+    await databases.execute("UPDATE auth.users SET role = 'user' WHERE username = 'mo'")
+    user = await system.login("mo@example.com")
+    not_found = (grpc.StatusCode.NOT_FOUND, "IMPORT_NOT_FOUND")
+    assert (await refused(once(system, user, owner_id=mina.id)))[:2] == not_found
+    assert (await get(system, mina, first.id)).state == import_pb2.Import.STATE_QUEUED
+
+
 async def test_twenty_twins_at_once_make_one_import_and_store_nothing_more(system, databases):
     sonu = await system.person("sonu")
     answers = await asyncio.gather(*(once(system, sonu) for _ in range(20)))

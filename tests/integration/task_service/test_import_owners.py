@@ -1,12 +1,16 @@
 """Imports of those whose accounts end."""
 
 import asyncio
+from uuid import UUID
 
 import grpc
 import pytest
 from taskmanager.auth.v1 import user_service_pb2, user_service_pb2_grpc
-from taskmanager.imports.v1 import import_pb2
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
+from chassis.database.pool import open_pool
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.usecases.ingest import ClaimNextImport
 from tests.integration.task_service.import_calls import batch, get, refused, upload
 
 FAILED = import_pb2.Import.STATE_FAILED
@@ -57,3 +61,35 @@ async def test_an_import_whose_owner_is_disabled_is_not_handed_out_and_the_next_
     for orphan in orphans:
         found = await get(system, admin, orphan.id)
         assert (found.state, found.failure.code, found.rows_read) == (FAILED, "OWNER_DISABLED", 0)
+
+
+class CancelledMeanwhile:
+    """Owners, one of whom has cancelled an import before it can be told that they have no account any more."""
+
+    def __init__(self, system, owner, import_id: str) -> None:
+        self._system, self._owner, self._import_id = system, owner, import_id
+
+    async def is_active(self, user_id: UUID) -> bool:
+        if user_id != UUID(self._owner.id):
+            return True
+        request = import_service_pb2.CancelImportRequest(id=self._import_id)
+        await self._system.imports.CancelImport(request, metadata=self._owner.metadata)
+        return False
+
+
+async def test_an_orphan_that_somebody_ends_just_before_its_claim_does_is_passed_over_like_any_other(system, databases):
+    sonu, mina = await system.person("sonu"), await system.person("mina")
+    orphan = await upload(system, sonu)
+    waiting = await upload(system, mina)
+    async with open_pool(databases.tasks_url, name="test", size=1) as pool:
+        claim = ClaimNextImport(
+            begin=lambda: SqlTasksUnitOfWork(pool),
+            owners=CancelledMeanwhile(system, sonu, orphan.id),
+            lease_seconds=2,
+            at_once=1,
+        )
+        lease = await claim("test")
+    assert lease is not None
+    assert lease.import_id == UUID(waiting.id)
+    found = await get(system, sonu, orphan.id)
+    assert (found.state, found.HasField("failure")) == (import_pb2.Import.STATE_CANCELLED, False)
