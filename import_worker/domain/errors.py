@@ -19,7 +19,7 @@ class RecordTooLarge(UnreadableFile):
 
 
 class StrayQuote(UnreadableFile):
-    """The record on line {line} has a quote in the middle of a cell, or text behind a closing quote."""
+    """The record on line {line} has text behind a closing quote."""
 
 
 class FileCutShort(UnreadableFile):

@@ -35,8 +35,8 @@ class RecordReader:
     Iterating yields the batches and then, when something in the file can't be read, raises an UnreadableFile:
     the records before it have been yielded by then. Every batch's end is a checkpoint to read on from.
 
-    A quote within a cell that does not begin with one is refused (RFC 4180 section 2.5), although Python's reader
-    would take it: a cell such as `, "a` with a line break behind it would otherwise become two wrong rows.
+    Text behind a closing quote is refused (RFC 4180 section 2), although Python's reader takes it unless it is strict:
+    nobody knows then which quotes were meant as such. A quote in a cell that does not begin with one is plain text.
     """
 
     def __init__(
