@@ -56,8 +56,13 @@ class Seen(NamedTuple):
         assert self.rows_created == self.tasks == self.titles == self.events == self.histories, self
         assert self.furthest <= records <= file.rows, self
 
-    def assert_has_succeeded(self, file: File) -> None:
+    def assert_has_ended_well(self, file: File) -> None:
+        """All rows are there; of a deadly file those that were committed before it killed, five times in a row."""
         self.assert_is_whole(file)
+        if file.is_deadly:
+            assert (self.state, self.failure_code) == ("failed", "NO_PROGRESS"), self
+            assert self.rows_read < file.rows, self
+            return
         assert self.state == "succeeded", self
         assert self.rows_created + self.rows_failed == file.rows, self
         assert self.bytes_read == self.bytes_total, self

@@ -11,6 +11,7 @@ import httpx2 as httpx
 import psycopg
 import redis
 
+from tests.deadly_rows import deadly_environment
 from tests.faults.proxied_worker import ProxiedWorker, proxied_worker
 from tests.faults.proxy import TcpProxy
 from tests.stacks import LocalStack, running_stack, until
@@ -69,7 +70,10 @@ class FaultySystem:
 @contextmanager
 def faulty_system(data_dir: Path) -> Iterator[FaultySystem]:
     """Runs a system that is to be hurt."""
-    with running_stack(data_dir, **SETTINGS) as stack, proxied_worker(stack) as (worker, to_tasks, to_redis):
+    with (
+        running_stack(data_dir, **SETTINGS, **deadly_environment()) as stack,
+        proxied_worker(stack) as (worker, to_tasks, to_redis),
+    ):
         # What is asked here again and again, and nowhere else: which tasks an import has made.
         with psycopg.connect(stack.endpoints["postgres_url"], autocommit=True) as connection:
             connection.execute("CREATE INDEX ON tasks.tasks (import_id)")

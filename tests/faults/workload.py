@@ -6,25 +6,32 @@ from dataclasses import dataclass, field
 
 import httpx2 as httpx
 
+from tests.deadly_rows import DEADLY
 from tests.faults.system import FaultySystem
 from tests.people import Person
 
 FINAL = {"succeeded", "failed", "cancelled"}
 
+DOZEN, DEADLY_ONE = 12, 3
+"""Of each dozen of files this one kills every worker that reads on to its last row: early, for it takes long to end."""
+
 
 @dataclass(frozen=True)
 class File:
-    """A file of `rows` rows; every `spoilt`-th has no title."""
+    """A file of `rows` rows; every `spoilt`-th has no title. The last row of a deadly one kills whoever reads it."""
 
     name: str
     rows: int
     spoilt: int
+    is_deadly: bool
 
     def content(self) -> str:
         rows = (f"{self.title(record)},row {record},pending\n" for record in range(1, self.rows + 1))
         return "title,description,status\n" + "".join(rows)
 
     def title(self, record: int) -> str:
+        if self.is_deadly and record == self.rows:
+            return DEADLY
         return "" if record % self.spoilt == 0 else f"{self.name} {record}"
 
     def wrong(self, records: int) -> int:
@@ -47,7 +54,8 @@ class Workload:
     def upload(self, *, most_rows: int = 20_000, halfway: Callable[[], None] = lambda: None) -> File:
         """Uploads a new file; `halfway` is called when half of it is sent."""
         number = len(self.answered) + len(self.unanswered)
-        file = File(f"file-{number}", self.chance.randrange(1, most_rows), self.chance.choice((7, 100, 100_000)))
+        rows, spoilt = self.chance.randrange(1, most_rows), self.chance.choice((7, 100, 100_000))
+        file = File(f"file-{number}", rows, spoilt, is_deadly=number % DOZEN == DEADLY_ONE)
         person = self.chance.choice(self.people)
         try:
             answer = person.http.post(

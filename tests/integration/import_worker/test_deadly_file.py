@@ -7,8 +7,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from deploy.local.valkey import EmbeddedValkey
 from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from tests.deadly_rows import DEADLY, deadly_environment
 from tests.integration.conftest import Person, System, new_credential
-from tests.integration.import_worker.deadly_rows import DEADLY
 from tests.integration.import_worker.test_worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload
 
@@ -30,10 +30,10 @@ async def worker(system: System, redis_url, tmp_path):
         redis_url,
         system.tasks_target,
         tmp_path,
-        program="tests.integration.import_worker.deadly_rows",
         IMPORT_WORKER_AUTH_TARGET=system.auth_target,
         IMPORT_WORKER_AUTH_CREDENTIAL=await new_credential(system.use_cases, "import_worker", "imports:ingest"),
         IMPORT_WORKER_BATCH_ROWS=str(BATCH),
+        **deadly_environment(),
     ) as running:
         yield running
 

@@ -64,9 +64,7 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running_worker(
-    redis_url: str, target: str, folder: Path, *, program: str = "import_worker", **changed: str
-) -> AsyncIterator[Worker]:
+async def running_worker(redis_url: str, target: str, folder: Path, **changed: str) -> AsyncIterator[Worker]:
     """A worker beside the services at a target; `changed` is what it is told otherwise."""
     heartbeat = folder / "heartbeat"
     settings = {
@@ -78,7 +76,7 @@ async def running_worker(
         **changed,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", program, env={**os.environ, **settings}, stderr=PIPE, process_group=0
+        sys.executable, "-m", "import_worker", env={**os.environ, **settings}, stderr=PIPE, process_group=0
     )
     worker = Worker(process, heartbeat)
     listening = asyncio.create_task(worker.listen())
