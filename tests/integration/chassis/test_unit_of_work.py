@@ -79,7 +79,7 @@ async def test_whoever_is_cancelled_while_beginning_and_again_while_undoing_that
         pool: Pool = AsyncConnectionPool(
             postgres, connection_class=Dawdling, kwargs={"autocommit": True}, min_size=1, max_size=1, open=False
         )
-        async with pool:
+        async with asyncio.timeout(20), pool:
             task = asyncio.ensure_future(work(pool, fails=False))
             for moment in ("BEGIN", "ROLLBACK"):
                 assert await Dawdling.asked.get() == moment
@@ -87,7 +87,6 @@ async def test_whoever_is_cancelled_while_beginning_and_again_while_undoing_that
             with pytest.raises(asyncio.CancelledError):
                 await task
             Dawdling.answers.set()
-            async with asyncio.timeout(20):
-                await work(pool, fails=False)
+            await work(pool, fails=False)
     # Nobody knows how far the first one came: it is not handed on.
     assert [record.getMessage() for record in caplog.records if "rolling back" in record.getMessage()] == []

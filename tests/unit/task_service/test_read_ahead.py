@@ -8,6 +8,9 @@ import pytest
 
 from task_service.transport.read_ahead import OneAhead
 
+SOON = 20
+"""Seconds in which what is waited for comes, if it ever does."""
+
 
 class Items:
     """Numbers from 0 on, each made as soon as a test lets it; `begun` and `given_up` are what became of them."""
@@ -55,7 +58,7 @@ async def test_without_being_begun_the_items_come_one_by_one_as_they_are_asked_f
 
 async def test_the_next_item_is_made_from_the_moment_that_it_is_begun_and_comes_once():
     items = Items()
-    async with aclosing(OneAhead(aiter(items))) as ahead:
+    async with asyncio.timeout(SOON), aclosing(OneAhead(aiter(items))) as ahead:
         assert await anext(ahead) == 0
         ahead.begin_next()
         await items.has_begun.acquire()
@@ -79,7 +82,7 @@ async def test_there_is_never_more_than_one_item_ahead_however_often_the_next_on
 async def test_an_item_that_is_asked_for_while_it_is_being_made_is_waited_for_and_not_made_again():
     items = Items()
     items.may_be_made.clear()
-    async with aclosing(OneAhead(aiter(items))) as ahead:
+    async with asyncio.timeout(SOON), aclosing(OneAhead(aiter(items))) as ahead:
         ahead.begin_next()
         await items.has_begun.acquire()
         asking = asyncio.ensure_future(anext(ahead))
@@ -115,8 +118,9 @@ async def test_closing_gives_up_what_is_being_made_and_returns_when_it_is_gone()
     items.may_be_made.clear()
     ahead = OneAhead(aiter(items))
     ahead.begin_next()
-    await items.has_begun.acquire()
-    await ahead.aclose()
+    async with asyncio.timeout(SOON):
+        await items.has_begun.acquire()
+        await ahead.aclose()
     assert items.given_up == [0]
 
 
