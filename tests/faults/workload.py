@@ -12,8 +12,8 @@ from tests.people import Person
 
 FINAL = {"succeeded", "failed", "cancelled"}
 
-DOZEN, DEADLY_ONE = 12, 3
-"""Of each dozen of files this one kills every worker that reads on to its last row: early, for it takes long to end."""
+ONE_IN, DEADLY_ONE = 24, 3
+"""Of so many files this one kills every worker that reads on to its last row: an early one, for it ends late."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Workload:
         """Uploads a new file; `halfway` is called when half of it is sent."""
         number = len(self.answered) + len(self.unanswered)
         rows, spoilt = self.chance.randrange(1, most_rows), self.chance.choice((7, 100, 100_000))
-        file = File(f"file-{number}", rows, spoilt, is_deadly=number % DOZEN == DEADLY_ONE)
+        file = File(f"file-{number}", rows, spoilt, is_deadly=number % ONE_IN == DEADLY_ONE)
         person = self.chance.choice(self.people)
         try:
             answer = person.http.post(

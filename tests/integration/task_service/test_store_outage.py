@@ -15,7 +15,7 @@ from task_service.clients.object_store import ObstoreUploads
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.usecases.import_ports import StoredUpload
 from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
-from task_service.usecases.uploads import SweepUploads
+from task_service.usecases.uploads import ExpireUploads, SweepUploads
 from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload
 from tests.s3 import BUCKET, EmbeddedS3
 
@@ -83,6 +83,33 @@ async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, 
         async with server:
             assert await sweep() == 1
     assert await databases.execute("SELECT state FROM tasks.imports") == []
+
+
+async def test_a_file_that_can_not_be_removed_now_is_not_forgotten_and_goes_when_the_store_is_back(
+    system, server, databases
+):
+    worker = Worker(system, await system.service("imports:ingest"))
+    async with server:
+        await upload(system, await system.person("sonu"))
+        lease = await worker.claim()
+        assert lease is not None
+        await worker.stream(lease, END)
+    kept = "SELECT file_stored FROM tasks.imports"
+    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+        expire = ExpireUploads(
+            begin=lambda: SqlTasksUnitOfWork(pool),
+            read=lambda: SqlTasksReading(pool),
+            store=ObstoreUploads(URL),
+            now=lambda: datetime.now(UTC) + timedelta(hours=1),
+            keep=timedelta(),
+        )
+        with pytest.raises(Unavailable):
+            await expire()
+        assert await databases.execute(kept) == [(True,)]
+        async with server:
+            assert await expire() == 1
+            assert [found for page in server.server.store("outage").list() for found in page] == []
+    assert await databases.execute(kept) == [(False,)]
 
 
 async def test_an_import_waits_for_the_store_however_often_it_is_claimed_meanwhile(system, server):
