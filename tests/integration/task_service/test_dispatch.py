@@ -1,18 +1,17 @@
 """Waking workers: who waits is told of again and again, less and less often, and only once that is written down."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 import redis.asyncio
 
 from chassis.database.pool import Pool, open_pool
+from deploy.local.valkey import EmbeddedValkey
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.usecases.dispatch import WakeWorkers
 from tests.integration.task_service.import_calls import upload
 
-QUEUE = "imports"
 NEW = """
     INSERT INTO tasks.imports (id, owner_id, actor_id, actor_role, request_id, file_name, created_at, state, wake_at,
         lease_until, queued_at)
@@ -20,6 +19,13 @@ NEW = """
 """
 LATER = "now() + interval '1 hour'"
 BEFORE = "now() - interval '1 hour'"
+
+
+@pytest_asyncio.fixture
+async def redis_url(tmp_path):
+    """A Valkey in which nobody else leaves anything."""
+    async with EmbeddedValkey(tmp_path / "valkey") as valkey:
+        yield valkey.url
 
 
 @pytest_asyncio.fixture
@@ -97,17 +103,8 @@ async def test_two_dispatchers_at_once_share_what_waits_and_neither_waits_for_th
 
 
 async def test_an_upload_is_announced_in_the_workers_queue(system, redis_url):
-    async with queue_of(redis_url) as queue:
-        await queue.delete(QUEUE)  # what the systems of other tests have left there
-        await upload(system, await system.person("sonu"))
-        _, message = await queue.blpop([QUEUE], timeout=30)
-    assert b"import_worker.run_next" in message
-
-
-@asynccontextmanager
-async def queue_of(redis_url: str):
-    client = redis.asyncio.Redis.from_url(redis_url)
-    try:
-        yield client
-    finally:
-        await client.aclose()
+    await upload(system, await system.person("sonu"))
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        found = await client.blpop(["imports"], timeout=30)
+    assert found is not None
+    assert b"import_worker.run_next" in found[1]
