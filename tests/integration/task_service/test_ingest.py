@@ -106,6 +106,22 @@ async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(syste
     assert await databases.execute(ALL_ROWS) == [(1, 1, 0, 0)]
 
 
+async def test_a_stream_that_ends_without_finish_ends_no_import_and_the_next_one_goes_on(system, worker):
+    """A worker that died looks just like one that has said everything."""
+    sonu = await system.person("sonu")
+    queued = await upload(system, sonu)
+    lease = await worker.claim()
+    first = batch(lease.checkpoint, ["a", "", ""], size=5)
+    answers = await worker.stream(lease, first)
+    assert not any(answer.finished for answer in answers)
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_RUNNING
+    assert len(await worker.stream(lease)) == 1
+    assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_RUNNING
+    await worker.stream(lease, batch(first.batch.end, ["b", "", ""], size=5), END)
+    done = await get(system, sonu, queued.id)
+    assert (done.state, done.rows_created) == (import_pb2.Import.STATE_SUCCEEDED, 2)
+
+
 async def test_a_parse_failure_fails_the_import_and_keeps_the_rows_before_it(system, worker):
     sonu = await system.person("sonu")
     queued = await upload(system, sonu)
