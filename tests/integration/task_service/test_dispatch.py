@@ -17,6 +17,7 @@ NEW = """
         lease_until, queued_at)
     SELECT uuidv7(), uuidv7(), uuidv7(), 'user', 'r', 'f', now(), '{state}', {wake_at}, {lease_until}, now()
 """
+AT_ONCE = 3
 LATER = "now() + interval '1 hour'"
 BEFORE = "now() - interval '1 hour'"
 
@@ -51,7 +52,7 @@ class WakeUps:
 async def waits_for(pool: Pool) -> list[float]:
     """Wakes what is due; after how many seconds each import is due again."""
     async with SqlTasksUnitOfWork(pool) as work:
-        await work.import_queue.mark_woken()
+        await work.import_queue.mark_woken(AT_ONCE)
         cursor = await work.connection.execute(
             "SELECT extract(epoch FROM wake_at - now())::float FROM tasks.imports ORDER BY id"
         )
@@ -64,7 +65,7 @@ async def test_what_waits_is_published_once_it_is_written_down_and_again_only_wh
     await databases.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
     await databases.execute(NEW.format(state="running", wake_at=BEFORE, lease_until=BEFORE))
     wake_ups = WakeUps(databases)
-    wake = WakeWorkers(begin=lambda: SqlTasksUnitOfWork(pool), wake_ups=wake_ups)
+    wake = WakeWorkers(begin=lambda: SqlTasksUnitOfWork(pool), wake_ups=wake_ups, at_once=AT_ONCE)
     assert [await wake(), wake_ups.published, wake_ups.written_down] == [2, [2], [2]]
     await databases.execute(f"UPDATE tasks.imports SET wake_at = {LATER}")
     assert [await wake(), wake_ups.published] == [0, [2]]
@@ -79,7 +80,7 @@ async def test_what_waits_is_published_once_it_is_written_down_and_again_only_wh
 async def test_nobody_is_woken_for_what_is_being_worked_or_has_ended(databases, pool, state, lease_until):
     await databases.execute(NEW.format(state=state, wake_at=BEFORE, lease_until=lease_until))
     wake_ups = WakeUps(databases)
-    assert await WakeWorkers(begin=lambda: SqlTasksUnitOfWork(pool), wake_ups=wake_ups)() == 0
+    assert await WakeWorkers(begin=lambda: SqlTasksUnitOfWork(pool), wake_ups=wake_ups, at_once=AT_ONCE)() == 0
     assert wake_ups.published == []
 
 
@@ -96,9 +97,9 @@ async def test_two_dispatchers_at_once_share_what_waits_and_neither_waits_for_th
     for _ in range(3):
         await databases.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
     async with SqlTasksUnitOfWork(pool) as first, SqlTasksUnitOfWork(pool) as second:
-        assert await first.import_queue.mark_woken() == 3
+        assert await first.import_queue.mark_woken(AT_ONCE) == 3
         async with asyncio.timeout(20):
-            assert await second.import_queue.mark_woken() == 0
+            assert await second.import_queue.mark_woken(AT_ONCE) == 0
         await first.commit()
 
 
