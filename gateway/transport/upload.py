@@ -20,7 +20,7 @@ from gateway.transport.conditions import RequestConditions
 from gateway.transport.incoming import Incoming
 from gateway.transport.status import failure_of
 from gateway.transport.unary import location_header
-from gateway.transport.uploaded_file import UploadedFile, file_in_form
+from gateway.transport.uploaded_file import UploadedFile, charset, file_in_form
 
 RPC = "taskmanager.imports.v1.ImportService.UploadImport"
 OPTIONS = pb.UploadOptions.DESCRIPTOR
@@ -79,6 +79,7 @@ class UploadEndpoint:
         # Nothing is asked of the service before there is a file.
         file = await self._file(incoming)
         options.file_name = options.file_name or file.name
+        options.encoding = options.encoding or file.encoding
         async with aclosing(file.chunks) as chunks:
             answer = await self._exchange(self._call(metadata=incoming.metadata()), options, chunks)
         headers = location_header(self._location, answer)
@@ -134,7 +135,7 @@ class UploadEndpoint:
         chunks = self._limited(incoming, most)
         if media_type == MULTIPART:
             return await file_in_form(content_type, chunks)
-        return UploadedFile("", packed.unpacked(chunks) if is_packed else chunks)
+        return UploadedFile("", packed.unpacked(chunks) if is_packed else chunks, charset(content_type))
 
     def _is_packed(self, incoming: Incoming, media_type: bytes) -> bool:
         """Whether the body is gzip, which only a raw one may be."""

@@ -26,6 +26,14 @@ class UploadedFile:
 
     name: str
     chunks: AsyncGenerator[bytes]
+    encoding: str = ""
+    """What a raw body says of itself, if anything."""
+
+
+def charset(content_type: bytes) -> str:
+    """The encoding that a content type names (for text/csv RFC 4180 section 3), or nothing."""
+    _, parameters = parse_options_header(content_type.decode("latin-1"))
+    return str(parameters.get("charset", ""))
 
 
 async def file_in_form(content_type: bytes, body: AsyncIterator[bytes]) -> UploadedFile:

@@ -51,6 +51,22 @@ async def test_a_raw_body_is_taken_with_options_as_query_parameters(rest, taken)
     assert [message.WhichOneof("message") for message in taken] == ["options", "chunk", "finish"]
 
 
+@pytest.mark.parametrize(
+    ("content_type", "query", "encoding"),
+    [
+        ("text/csv; charset=ISO-8859-1", "", "ISO-8859-1"),
+        ('Text/CSV;Charset="utf-16"', "", "utf-16"),
+        ("text/csv; charset=utf-8", "?encoding=cp1252", "cp1252"),
+        ("text/csv", "", ""),
+    ],
+)
+async def test_the_charset_of_a_raw_body_is_its_encoding_where_no_option_says_another(
+    rest, taken, content_type, query, encoding
+):
+    await rest.post(f"/api/v1/imports{query}", content=CSV, headers={"content-type": content_type})
+    assert taken[0].options.encoding == encoding
+
+
 async def test_a_name_in_the_query_wins_over_the_part_s(rest, taken):
     await rest.post("/api/v1/imports?file_name=a.csv", files={"file": ("b.csv", CSV)})
     assert taken[0].options.file_name == "a.csv"
