@@ -17,7 +17,8 @@ NULL = b"\xff\xff\xff\xff"
 JSONB = b"\x01"
 """What stands before the text of a jsonb value: the format's version."""
 
-length = struct.Struct("!i").pack
+_int32 = struct.Struct("!i").pack
+length = _int32
 """What stands before a value: how many bytes it has."""
 
 _TEXT_OID = 25
@@ -39,7 +40,7 @@ def timestamp(milliseconds: int) -> bytes:
 
 def day(value: date) -> bytes:
     """A date."""
-    return length(value.toordinal() - _FIRST_DAY)
+    return _int32(value.toordinal() - _FIRST_DAY)
 
 
 def text_array(elements: Sequence[str]) -> bytes:

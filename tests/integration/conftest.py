@@ -23,6 +23,7 @@ from auth_service.settings import AuthSettings
 from auth_service.wiring import UseCases
 from chassis.config import Listen
 from task_service.settings import TasksSettings
+from tests.integration.rest import rest_of
 
 ANY_PORT = Listen("127.0.0.1", 0)
 PASSWORD = "correct horse battery"
@@ -146,3 +147,16 @@ async def system(databases, redis_url, tmp_path: Path, tasks_settings: dict[str,
             use_cases=use_cases,
             uploads=uploads,
         )
+
+
+@pytest_asyncio.fixture
+async def sonu(system: System) -> Person:
+    """A user."""
+    return await system.person("sonu")
+
+
+@pytest_asyncio.fixture
+async def rest(system: System, sonu: Person):
+    """The REST API, for that user."""
+    async with rest_of(system, sonu) as http:
+        yield http

@@ -9,17 +9,6 @@ from tests.integration.rest import FAMILY, LONG, RIGHT_TO_LEFT, reasons, rest_of
 from tests.integration.task_service.calls import create, refused
 
 
-@pytest.fixture
-async def sonu(system):
-    return await system.person("sonu")
-
-
-@pytest.fixture
-async def rest(system, sonu):
-    async with rest_of(system, sonu) as http:
-        yield http
-
-
 @pytest.mark.parametrize(
     ("parameter", "reason"),
     [

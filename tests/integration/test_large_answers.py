@@ -25,11 +25,6 @@ def task(number: int) -> dict[str, object]:
 
 
 @pytest.fixture
-async def sonu(system):
-    return await system.person("sonu")
-
-
-@pytest.fixture
 async def strangers_channel(system):
     """A channel as another team's program opens it."""
     async with grpc.aio.insecure_channel(system.tasks_target) as channel:

@@ -6,11 +6,10 @@ At the limit it is stored exactly; one more, and it is refused with one and the 
 from typing import Any, NamedTuple
 
 import grpc
-import pytest
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.rest import FAMILY, LONG, RIGHT_TO_LEFT, reasons, rest_of
+from tests.integration.rest import FAMILY, LONG, RIGHT_TO_LEFT, reasons
 from tests.integration.task_service.calls import create, get, refused
 from tests.integration.task_service.import_calls import END, Worker, batch, upload
 
@@ -59,17 +58,6 @@ CASES = [
     Case("external_id", "a\nb", "FORBIDDEN_CHARACTER"),
     Case("external_id", "a\0b", "FORBIDDEN_CHARACTER"),
 ]
-
-
-@pytest.fixture
-async def sonu(system):
-    return await system.person("sonu")
-
-
-@pytest.fixture
-async def rest(system, sonu):
-    async with rest_of(system, sonu) as http:
-        yield http
 
 
 def draft(case: Case) -> dict[str, Any]:

@@ -6,16 +6,9 @@ import httpx2
 
 from gateway.bootstrap import gateway
 from tests.integration.gateway.conftest import settings
+from tests.integration.gateway.refusals import details
 
 JSON = {"content-type": "application/json"}
-
-
-def details(answer):
-    error = answer.json()["error"]
-    assert error["code"] == answer.status_code
-    assert error["request_id"] == answer.headers["x-request-id"]
-    assert error["details"]
-    return [(detail["reason"], detail["field"]) for detail in error["details"]]
 
 
 async def test_a_body_of_another_kind_is_415(rest, services):

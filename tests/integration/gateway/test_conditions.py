@@ -4,11 +4,9 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
+from tests.integration.gateway.refusals import details
+
 TASK = "/api/v1/tasks/t1"
-
-
-def details(answer) -> list[tuple[str, str | None]]:
-    return [(detail["reason"], detail["field"]) for detail in answer.json()["error"]["details"]]
 
 
 async def test_the_keys_of_a_patch_are_its_mask(rest, services):

@@ -50,6 +50,19 @@ def reasons(answers):
     return [(status, body["error"]["details"][0]["reason"]) for status, body in answers]
 
 
+def answering_slowly(services):
+    """What is set when the service is asked for a task, and what to set for its answer."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request, _context):
+        asked.set()
+        await answered.wait()
+        return task_pb2.Task(id="t1")
+
+    services.answers["GetTask"] = slow
+    return asked, answered
+
+
 @pytest.fixture
 def milk(services):
     services.answer("GetTask", task_pb2.Task(id="t1"))
@@ -194,14 +207,7 @@ async def test_a_body_that_breaks_is_refused_once(address, milk):
 
 
 async def test_a_request_whose_body_broke_is_not_answered_by_its_service_too(address, services, caplog):
-    asked, answered = asyncio.Event(), asyncio.Event()
-
-    async def slow(_request, _context):
-        asked.set()
-        await answered.wait()
-        return task_pb2.Task(id="t1")
-
-    services.answers["GetTask"] = slow
+    asked, answered = answering_slowly(services)
     async with connected(address) as (reader, writer):
         writer.write(TASK + b"Transfer-Encoding: chunked\r\n\r\n")
         await asyncio.wait_for(asked.wait(), 10)
@@ -216,14 +222,7 @@ async def test_a_request_whose_body_broke_is_not_answered_by_its_service_too(add
 
 
 async def test_a_refusal_is_never_taken_for_the_answer_to_the_request_before(address, services):
-    asked, answered = asyncio.Event(), asyncio.Event()
-
-    async def slow(_request, _context):
-        asked.set()
-        await answered.wait()
-        return task_pb2.Task(id="t1")
-
-    services.answers["GetTask"] = slow
+    asked, answered = answering_slowly(services)
     async with connected(address) as (reader, writer):
         writer.write(TASK + b"\r\n")
         await asyncio.wait_for(asked.wait(), 10)

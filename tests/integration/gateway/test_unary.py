@@ -7,15 +7,9 @@ import pytest
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
+from tests.integration.gateway.refusals import details
+
 MILK = task_pb2.Task(id="t1", title="Buy milk", status=task_pb2.Task.STATUS_IN_PROGRESS)
-
-
-def details(answer):
-    error = answer.json()["error"]
-    assert error["code"] == answer.status_code
-    assert error["request_id"] == answer.headers["x-request-id"]
-    assert error["details"]
-    return [(detail["reason"], detail["field"]) for detail in error["details"]]
 
 
 async def test_a_task_is_read_with_every_field_there(rest, services):

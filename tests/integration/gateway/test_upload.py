@@ -7,16 +7,13 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.rpc.errors import RichStatus, Violation
+from tests.integration.gateway.refusals import details
 
 pytestmark = pytest.mark.usefixtures("taken")
 
 NO_FORM = ("MALFORMED_MULTIPART", None)
 CSV = b"subject,description,status\nBuy milk,,pending\n"
 TEXT = {"content-type": "text/csv"}
-
-
-def details(answer):
-    return [(detail["reason"], detail["field"]) for detail in answer.json()["error"]["details"]]
 
 
 def part(name, content, file_name=""):

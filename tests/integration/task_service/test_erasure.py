@@ -14,11 +14,6 @@ async def told(system, person, task_id: str) -> list[dict[str, tuple[str, str, b
     return [{change.field: (change.old, change.new, change.erased) for change in event.changes} for event in events]
 
 
-@pytest.fixture
-async def sonu(system):
-    return await system.person("sonu")
-
-
 async def written(system, person) -> str:
     """A task with a history."""
     task = await create(

@@ -16,11 +16,6 @@ Action = history_service_pb2.TaskEvent.Action
 
 
 @pytest.fixture
-async def sonu(system):
-    return await system.person("sonu")
-
-
-@pytest.fixture
 async def admin(system):
     return await system.admin()
 

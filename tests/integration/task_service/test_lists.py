@@ -23,11 +23,6 @@ async def titles(system, person, **fields) -> list[str]:
 
 
 @pytest.fixture
-async def sonu(system):
-    return await system.person("sonu")
-
-
-@pytest.fixture
 async def three(system, sonu):
     """Three tasks that differ in everything."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()

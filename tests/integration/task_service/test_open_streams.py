@@ -19,11 +19,6 @@ def tasks_settings():
     return {"streams_per_caller": 2, "upload_idle_seconds": 1}
 
 
-@pytest.fixture
-async def sonu(system):
-    return await system.person("sonu")
-
-
 async def silent(*first):
     """An upload that sends these and then nothing, and never ends."""
     for message in first:
