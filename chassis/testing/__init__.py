@@ -1,1 +1,1 @@
-"""What tests of every service stand on."""
+"""Helpers for the tests of every service."""

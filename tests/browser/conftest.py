@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.stacks import LocalStack, running_stack, servers_of
+from tests.support.stack import LocalStack, running_stack, server_options
 
 DEBIAN = Path("/usr/bin/chromium")
 # Quiet: nothing that a browser does of its own accord may look like the page's doing.
@@ -52,7 +52,7 @@ def stack(
     chromium: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[LocalStack]:
     """The whole system."""
-    with running_stack(tmp_path_factory.mktemp("stack"), *servers_of(request.config)) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), *server_options(request.config)) as running:
         yield running
 
 

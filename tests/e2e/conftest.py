@@ -2,18 +2,18 @@
 
 import pytest
 
-from tests.people import Person
-from tests.stacks import LocalStack, running_stack, servers_of
+from tests.support.stack import LocalStack, running_stack, server_options
+from tests.support.users import User
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
     """One stack for all tests that leave it as they found it. Leases are short, so that faults heal soon, seals too."""
     soon = {"TASKS_LEASE_SECONDS": "2", "TASKS_SEAL_SECONDS": "0.5"}
-    with running_stack(tmp_path_factory.mktemp("stack"), *servers_of(request.config), **soon) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), *server_options(request.config), **soon) as running:
         yield running
 
 
 @pytest.fixture
-def person(stack: LocalStack) -> Person:
-    return stack.api.person()
+def person(stack: LocalStack) -> User:
+    return stack.api.new_user()

@@ -49,7 +49,7 @@ def test_who_is_no_admin_administers_nothing(person):
 
 def test_people_find_each_other_by_name(stack, person):
     name = person.http.get("/api/v1/me").json()["username"]
-    found = stack.api.person().http.get("/api/v1/users:lookup", params={"q": name.upper()}).json()
+    found = stack.api.new_user().http.get("/api/v1/users:lookup", params={"q": name.upper()}).json()
     assert found == {"users": [{"id": person.id, "username": name}]}
 
 

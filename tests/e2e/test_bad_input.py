@@ -60,7 +60,7 @@ def test_several_wrong_fields_are_told_at_once(person):
 
 def test_another_users_task_is_404_like_one_that_never_was(stack, person):
     task = person.http.post("/api/tasks", json={"title": "Mine"}).json()
-    stranger = stack.api.person().http
+    stranger = stack.api.new_user().http
     never = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
     errors = [error_of(stranger.get(f"/api/v1/tasks/{task_id}"), 404) for task_id in (task["id"], never)]
     assert errors[0]["message"] == errors[1]["message"]
@@ -118,7 +118,7 @@ def test_wrong_rows_are_listed_with_line_and_column_and_the_others_imported(pers
         b"Short row\n"
         b"Also good,,in-progress,urgent,2026-12-24\n"
     )
-    done = person.finished(person.upload(file)["id"])
+    done = person.wait_for_import(person.upload(file)["id"])
     assert (done["state"], done["rows_read"], done["rows_created"], done["rows_failed"]) == ("succeeded", 11, 3, 8)
     assert done["bytes_read"] == done["bytes_total"] == len(file)
     errors = person.http.get(f"/api/v1/imports/{done['id']}/errors").json()["errors"]
@@ -137,7 +137,7 @@ def test_wrong_rows_are_listed_with_line_and_column_and_the_others_imported(pers
 
 
 def test_an_unclosed_quote_fails_the_import_names_its_line_and_keeps_the_rows_before(person):
-    done = person.finished(person.upload('title\nBefore\n"never closed\nlost\n')["id"])
+    done = person.wait_for_import(person.upload('title\nBefore\n"never closed\nlost\n')["id"])
     assert (done["state"], done["rows_created"]) == ("failed", 1)
     assert (done["failure"]["code"], done["failure"]["line"]) == ("UNCLOSED_QUOTE", 3)
     assert [task["title"] for task in person.http.get("/api/tasks").json()["tasks"]] == ["Before"]

@@ -48,7 +48,7 @@ def test_a_csv_file_with_the_documented_columns_and_states_is_imported(stack, pe
     file = "subject,description,status\nOne,first,pending\nTwo,,in-progress\nThree,third,completed\n"
     queued = person.upload(file)
     assert queued["file_name"] == "tasks.csv"
-    done = person.finished(queued["id"])
+    done = person.wait_for_import(queued["id"])
     assert (done["state"], done["rows_read"], done["rows_created"], done["rows_failed"]) == ("succeeded", 3, 3, 0)
     tasks = person.http.get("/api/tasks").json()["tasks"]
     assert [(task["title"], task["description"], task["status"]) for task in tasks] == [

@@ -5,7 +5,7 @@ import os
 import signal
 from urllib.parse import urlsplit
 
-from tests.stacks import until
+from tests.support.waiting import until_blocking
 
 ROWS = 40_000
 UNDONE = 8_000
@@ -16,7 +16,7 @@ def test_a_worker_killed_in_mid_file_costs_no_row_and_doubles_none(stack, person
     queued = person.upload(file)
     killed = None
     done = queued
-    for done in person.watch(queued["id"]):
+    for done in person.watch_import(queued["id"]):
         if killed is None and 0 < done["rows_read"] < ROWS:
             killed = stack.kill("import_worker-1")
     assert killed is not None, "the import was over before the worker could be killed"
@@ -43,19 +43,21 @@ def test_an_import_goes_on_while_nobody_can_be_asked_about_its_owner(stack, pers
     auth = stack.endpoints["processes"]["auth_service"]
     os.killpg(auth, signal.SIGSTOP)  # worse than dead: it takes calls and answers none
     try:
-        assert person.finished(queued["id"])["rows_created"] == ROWS
+        assert person.wait_for_import(queued["id"])["rows_created"] == ROWS
     finally:
         os.killpg(auth, signal.SIGCONT)
 
 
 def test_a_service_killed_in_mid_undo_deletes_every_task_once(stack, person):
-    done = person.finished(person.upload("title\n" + "".join(f"Task {number}\n" for number in range(UNDONE)))["id"])
+    done = person.wait_for_import(
+        person.upload("title\n" + "".join(f"Task {number}\n" for number in range(UNDONE)))["id"]
+    )
     asked = person.http.post(f"/api/v1/imports/{done['id']}:undo", json={})
     assert asked.status_code == 200
     assert asked.json()["undo"]["state"] == "running"
     killed = None
     last = done
-    for last in person.watch(done["id"], to_the_end_of_its_undo=True):
+    for last in person.watch_import(done["id"], until_undone=True):
         if killed is None and 0 < last["undo"]["deleted"] < UNDONE:
             killed = stack.kill("task_service")
     assert killed is not None, "the undo was over before the service could be killed"
@@ -83,10 +85,10 @@ def test_a_gateway_killed_in_mid_upload_leaves_no_import(stack, person):
     connection.endheaders()
     connection.send(b"title\n" + b"Half a file\n" * 500_000)
     uploading = "SELECT count(*) FROM tasks.imports WHERE owner_id = %s"
-    until(lambda: stack.sql(uploading, person.id) == [(1,)])
+    until_blocking(lambda: stack.sql(uploading, person.id) == [(1,)])
     stack.kill("gateway")
     connection.close()
-    until(lambda: stack.sql(uploading, person.id) == [(0,)])
+    until_blocking(lambda: stack.sql(uploading, person.id) == [(0,)])
     # Back within moments, and it knows nothing of the upload.
     assert person.http.get("/api/v1/imports").json()["imports"] == []
     assert person.http.get("/api/tasks").json()["tasks"] == []

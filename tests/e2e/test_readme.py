@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks import running_stack
+from tests.support.stack import running_stack
 
 ROOT = Path(__file__).parents[2]
 END = "--- end of answer ---"

@@ -8,7 +8,7 @@ MAPPING = "title:Vorgang,due_date:Fällig"
 
 def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_come_back(stack, person):
     queued = person.upload(ROWS.encode("utf-16"), mapping=MAPPING, default_status="in-progress")
-    done = person.finished(queued["id"])
+    done = person.wait_for_import(queued["id"])
     assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 1, 2)
     assert done["bytes_read"] == done["bytes_total"] == len(ROWS.encode("utf-16"))
     (task,) = person.http.get("/api/tasks").json()["tasks"]
@@ -16,7 +16,7 @@ def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_co
     errors = person.http.get(f"/api/v1/imports/{queued['id']}/errors.csv")
     assert errors.headers["content-type"] == "text/csv; charset=utf-8"
     mended = errors.text.replace("2,,", "2,Besuch,").replace("morgen", "2026-04-02")
-    again = person.finished(person.upload(mended, mapping=MAPPING)["id"])
+    again = person.wait_for_import(person.upload(mended, mapping=MAPPING)["id"])
     assert (again["state"], again["rows_created"], again["rows_failed"]) == ("succeeded", 2, 0)
     assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
 
@@ -24,23 +24,23 @@ def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_co
 def test_rows_that_could_not_be_kept_as_they_were_stay_wrong_until_they_are_mended(stack, person):
     """The file of wrong rows, uploaded as it is: nothing damaged becomes a task."""
     file = b"title,description\nCall,mum, now\nK\xe4se,\na\0b,\n"
-    first = person.finished(person.upload(file)["id"])
+    first = person.wait_for_import(person.upload(file)["id"])
     wrong = person.http.get(f"/api/v1/imports/{first['id']}/errors.csv").text
     assert wrong.splitlines()[1].endswith(", now")
-    second = person.finished(person.upload(wrong)["id"])
+    second = person.wait_for_import(person.upload(wrong)["id"])
     assert (second["rows_created"], second["rows_failed"]) == (0, 3)
     again = person.http.get(f"/api/v1/imports/{second['id']}/errors.csv").text
     assert [line.split(",")[0] for line in again.splitlines()] == [line.split(",")[0] for line in wrong.splitlines()]
     assert again.splitlines()[1].endswith(", now")
     header, *rows = wrong.replace("K\ufffdse", "K\u00e4se").replace("a\ufffdb", "ab").splitlines()
     mended = "\n".join([header, '"Call","mum, now",', *rows[1:], ""])
-    third = person.finished(person.upload(mended)["id"])
+    third = person.wait_for_import(person.upload(mended)["id"])
     assert (third["rows_created"], third["rows_failed"]) == (3, 0)
 
 
 def test_tasks_get_the_defaults_that_the_upload_names(stack, person):
     me = person.http.get("/api/v1/me").json()["username"]
-    person.finished(person.upload("title\nBuy milk\n", default_assignee=me, default_labels="home,shop")["id"])
+    person.wait_for_import(person.upload("title\nBuy milk\n", default_assignee=me, default_labels="home,shop")["id"])
     (task,) = person.http.get("/api/tasks").json()["tasks"]
     assert (task["assignee_id"], task["labels"]) == (person.id, ["home", "shop"])
     refused = person.http.post(
@@ -52,14 +52,14 @@ def test_tasks_get_the_defaults_that_the_upload_names(stack, person):
 
 def test_a_list_is_synchronised_by_its_external_ids(stack, person):
     rows = "external_id,title,status\nA,one,\nB,two,completed\n"
-    first = person.finished(person.upload(rows, on_duplicate="update")["id"])
+    first = person.wait_for_import(person.upload(rows, on_duplicate="update")["id"])
     assert (first["rows_created"], first["rows_updated"]) == (2, 0)
     changed = rows.replace("one", "uno") + "C,three,\nA,uno,\n"
-    second = person.finished(person.upload(changed, on_duplicate="update")["id"])
+    second = person.wait_for_import(person.upload(changed, on_duplicate="update")["id"])
     names = ("rows_created", "rows_updated", "rows_unchanged", "rows_skipped", "rows_failed", "rows_read")
     assert [second[name] for name in names] == [1, 1, 2, 0, 0, 4]
     assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} == {"uno", "two", "three"}
-    third = person.finished(person.upload(changed, on_duplicate="skip", allow_same_file="true")["id"])
+    third = person.wait_for_import(person.upload(changed, on_duplicate="skip", allow_same_file="true")["id"])
     assert (third["rows_skipped"], third["rows_read"]) == (4, 4)
     wrong = person.http.post("/api/v1/imports", files={"file": ("a.csv", rows)}, params={"on_duplicate": "merge"})
     assert wrong.status_code == 400
@@ -71,7 +71,7 @@ def test_an_upload_with_a_key_is_safe_to_repeat(stack, person):
         return person.http.post("/api/v1/imports", files=files, headers=headers, params=options)
 
     first = again("title\nBuy milk\n", "k")
-    person.finished(first.json()["id"])
+    person.wait_for_import(first.json()["id"])
     second = again("title\nBuy milk\n", "k")
     assert (second.status_code, second.json()["id"]) == (202, first.json()["id"])
     assert second.json()["rows_created"] == 1
@@ -88,7 +88,9 @@ def test_an_upload_with_a_key_is_safe_to_repeat(stack, person):
 
 def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
     data = ROWS.replace("€", "Euro").replace("😀", "!").encode("windows-1252")
-    tried = person.finished(person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"])
+    tried = person.wait_for_import(
+        person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"]
+    )
     assert (tried["state"], tried["rows_created"], tried["rows_failed"]) == ("succeeded", 1, 2)
     assert person.http.get("/api/tasks").json()["tasks"] == []
     listed = person.http.get(f"/api/v1/imports/{tried['id']}/errors").json()["errors"]
@@ -97,14 +99,14 @@ def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
 
 def test_a_cancelled_import_keeps_what_was_done_and_adds_nothing(stack, person):
     queued = person.upload("title\n" + "A row\n" * 200_000)
-    for seen in person.watch(queued["id"]):
+    for seen in person.watch_import(queued["id"]):
         if seen["rows_read"]:
             break
     cancelled = person.http.post(f"/api/v1/imports/{queued['id']}:cancel", json={}).json()
     assert cancelled["state"] == "cancelled"
     assert 0 < cancelled["rows_created"] < 200_000
     # The worker is free for the next one, and by then the count is still what the answer said.
-    assert person.finished(person.upload("title\nNext\n")["id"])["state"] == "succeeded"
+    assert person.wait_for_import(person.upload("title\nNext\n")["id"])["state"] == "succeeded"
     counted = stack.sql("SELECT count(*) FROM tasks.tasks WHERE import_id = %s", queued["id"])
     assert counted == [(cancelled["rows_created"],)]
 
@@ -113,7 +115,7 @@ def test_a_compressed_file_is_imported_and_one_that_does_not_say_so_is_refused_w
     data = b"title\n" + b"A row\n" * 5000
     headers = {"content-type": "text/csv", "content-encoding": "gzip"}
     queued = person.http.post("/api/v1/imports", content=gzip.compress(data), headers=headers).json()
-    done = person.finished(queued["id"])
+    done = person.wait_for_import(queued["id"])
     assert (done["state"], done["rows_created"], done["bytes_total"]) == ("succeeded", 5000, len(data))
     for request in (
         {"content": gzip.compress(data), "headers": {"content-type": "text/csv"}},
@@ -131,7 +133,7 @@ def test_the_template_names_every_column_and_imports_as_it_is(stack, person):
     assert template.headers["content-disposition"] == 'attachment; filename="template.csv"'
     header, _, _ = template.text.partition("\r\n")
     assert header == "title,description,status,priority,due_date,labels,external_id,assignee"
-    done = person.finished(person.upload(template.content)["id"])
+    done = person.wait_for_import(person.upload(template.content)["id"])
     assert (done["state"], done["rows_created"], done["rows_failed"], done["warnings"]) == ("succeeded", 1, 0, [])
     exported = person.http.get("/api/v1/tasks:export")
     assert exported.headers["content-disposition"] == 'attachment; filename="tasks.csv"'

@@ -11,10 +11,11 @@ import httpx2 as httpx
 import psycopg
 import redis
 
-from tests.deadly_rows import deadly_environment
 from tests.faults.proxied_worker import ProxiedWorker, proxied_worker
 from tests.faults.proxy import TcpProxy
-from tests.stacks import LocalStack, running_stack, until
+from tests.support.crashing_rows import crashing_environment
+from tests.support.stack import LocalStack, running_stack
+from tests.support.waiting import until_blocking
 
 LEASE_SECONDS = 2
 PROXIED = "import_worker-proxied"
@@ -52,7 +53,7 @@ class FaultySystem:
 
     def settle(self) -> None:
         """Returns when every server answers again."""
-        until(self._answers)
+        until_blocking(self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -71,7 +72,7 @@ class FaultySystem:
 def faulty_system(data_dir: Path) -> Iterator[FaultySystem]:
     """Runs a system that is to be hurt."""
     with (
-        running_stack(data_dir, **SETTINGS, **deadly_environment()) as stack,
+        running_stack(data_dir, **SETTINGS, **crashing_environment()) as stack,
         proxied_worker(stack) as (worker, to_tasks, to_redis),
     ):
         # What is asked here again and again, and nowhere else: which tasks an import has made.

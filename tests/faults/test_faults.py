@@ -18,7 +18,7 @@ from tests.faults.invariants import Observer, look
 from tests.faults.system import FaultySystem
 from tests.faults.tracebacks import tracebacks_since, where_logs_end
 from tests.faults.workload import Workload
-from tests.stacks import until
+from tests.support.waiting import until_blocking
 
 SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(10**6))
 IMPORTS = int(os.environ.get("FAULT_IMPORTS", "16"))
@@ -29,7 +29,7 @@ HEALED_SECONDS = 150
 @pytest.mark.timeout(120 + IMPORTS * 20)
 def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: FaultySystem):
     chance = random.Random(SEED)  # noqa: S311 - a schedule that can be repeated
-    workload = Workload(system, [system.stack.api.person() for _ in range(3)], chance)
+    workload = Workload(system, [system.stack.api.new_user() for _ in range(3)], chance)
     with Observer(workload) as observer:
         for name in _schedule(chance):
             workload.upload()
@@ -39,7 +39,7 @@ def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: Fault
             if chance.random() < 0.7:
                 system.settle()
         system.settle()
-        until(lambda: _all_settled(workload), seconds=HEALED_SECONDS)
+        until_blocking(lambda: _all_settled(workload), seconds=HEALED_SECONDS)
     assert observer.objections == [], f"seed {SEED}"
     assert observer.looks > 0
     seen = {one.id: one for one in look(system, _names(workload))}
@@ -55,7 +55,7 @@ def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: Fault
 def test_whatever_died_history_stands_under_one_chain_of_seals(system: FaultySystem):
     system.settle()
     events = "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.seals"
-    until(lambda: system.stack.sql(events) == [(0,)], seconds=HEALED_SECONDS)
+    until_blocking(lambda: system.stack.sql(events) == [(0,)], seconds=HEALED_SECONDS)
     local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]
     verified = subprocess.run([*local, "task_service.commands.verify"], capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stderr
@@ -65,9 +65,9 @@ def test_whatever_died_history_stands_under_one_chain_of_seals(system: FaultySys
 def test_a_healed_system_works_without_a_complaint(system: FaultySystem):
     system.settle()
     ends = where_logs_end(system.logs())
-    workload = Workload(system, [system.stack.api.person()], random.Random(SEED))  # noqa: S311 - as above
+    workload = Workload(system, [system.stack.api.new_user()], random.Random(SEED))  # noqa: S311 - as above
     workload.upload()
-    until(lambda: _all_settled(workload))
+    until_blocking(lambda: _all_settled(workload))
     assert tracebacks_since(ends) == []
 
 

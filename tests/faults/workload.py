@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import httpx2 as httpx
 
-from tests.deadly_rows import DEADLY
 from tests.faults.system import FaultySystem
-from tests.people import Person
+from tests.support.crashing_rows import CRASHING_CELL
+from tests.support.users import User
 
 FINAL = {"succeeded", "failed", "cancelled"}
 
@@ -31,7 +31,7 @@ class File:
 
     def title(self, record: int) -> str:
         if self.is_deadly and record == self.rows:
-            return DEADLY
+            return CRASHING_CELL
         return "" if record % self.spoilt == 0 else f"{self.name} {record}"
 
     def wrong(self, records: int) -> int:
@@ -44,7 +44,7 @@ class Workload:
     """People who upload files while the system is being hurt."""
 
     system: FaultySystem
-    people: list[Person]
+    people: list[User]
     chance: random.Random
     answered: dict[str, File] = field(default_factory=dict)
     """What was answered by 202, by the import's id."""

@@ -21,7 +21,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 from auth_service.domain.service_accounts import Scope
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import details_of
-from tests.integration.conftest import PASSWORD
+from tests.support.system import PASSWORD
 
 TABLE = Path(__file__).parents[2] / "docs" / "access.md"
 ROLES = ("user", "manager", "admin")
@@ -120,25 +120,25 @@ async def caller(system):
         yield Caller(auth, tasks)
 
 
-async def person(system, databases, role: str, name: str):
+async def person(system, database, role: str, name: str):
     """Somebody new of a role: some calls end the account or the session that makes them."""
     made = await system.auth.Register(
         auth_service_pb2.RegisterRequest(username=name, email=f"{name}@example.com", password=PASSWORD)
     )
     if role != "user":
-        await databases.execute(f"UPDATE auth.users SET role = '{role}' WHERE id = '{made.id}'")
+        await database.execute(f"UPDATE auth.users SET role = '{role}' WHERE id = '{made.id}'")
     return await system.login(f"{name}@example.com")
 
 
-async def test_every_rpc_admits_whom_the_table_says_and_nobody_else(system, databases, caller):
-    services = {scope.value: (await system.service(scope.value)).metadata for scope in Scope}
+async def test_every_rpc_admits_whom_the_table_says_and_nobody_else(system, database, caller):
+    services = {scope.value: (await system.new_service(scope.value)).metadata for scope in Scope}
     admitted: dict[str, Row] = {}
     denied = ("PERMISSION_DENIED", "PERMISSION_DENIED")
     for number, (name, method) in enumerate(METHODS.items()):
         anonymous = await caller.outcome(method, ())
         roles = set()
         for role in ROLES:
-            somebody = await person(system, databases, role, f"{role}{number}")
+            somebody = await person(system, database, role, f"{role}{number}")
             found = await caller.outcome(method, somebody.metadata)
             assert found not in REFUSED, (name, role, found)
             if found != denied:
@@ -148,10 +148,10 @@ async def test_every_rpc_admits_whom_the_table_says_and_nobody_else(system, data
     assert admitted == TABLE_ROWS
 
 
-async def test_whoever_is_disabled_is_a_stranger_to_every_rpc(system, databases, caller):
-    somebody = await person(system, databases, "manager", "gone")
-    await databases.execute(f"UPDATE auth.users SET disabled = true, epoch = 1 WHERE id = '{somebody.id}'")
-    await databases.execute(
+async def test_whoever_is_disabled_is_a_stranger_to_every_rpc(system, database, caller):
+    somebody = await person(system, database, "manager", "gone")
+    await database.execute(f"UPDATE auth.users SET disabled = true, epoch = 1 WHERE id = '{somebody.id}'")
+    await database.execute(
         "INSERT INTO auth.revocations (user_id, least_epoch, expires_at)"
         f" VALUES ('{somebody.id}', 1, now() + interval '1 hour')"
     )
@@ -179,8 +179,8 @@ async def uploaded():
     yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(data)))
 
 
-async def test_anothers_object_is_not_there_whichever_rpc_asks_for_it(system, databases, caller):
-    mona, sonu = await system.person("mona"), await system.person("sonu")
+async def test_anothers_object_is_not_there_whichever_rpc_asks_for_it(system, database, caller):
+    mona, sonu = await system.new_user("mona"), await system.new_user("sonu")
     task = await system.tasks.CreateTask(
         task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="Mine")), metadata=mona.metadata
     )

@@ -14,16 +14,16 @@ from taskmanager.tasks.v1 import (
 import task_service.bootstrap
 from chassis.rpc.errors import details_of
 from task_service.settings import TasksSettings
-from tests.integration.conftest import ANY_PORT, PASSWORD, auth_running, new_credential
+from tests.support.system import ANY_PORT, PASSWORD, new_credential, running_auth_service
 
 
 async def test_a_stream_too_many_is_told_to_come_back_and_calls_are_answered_all_the_same(
-    databases, redis_url, tmp_path
+    database, redis_url, tmp_path
 ):
-    async with auth_running(databases) as (auth_target, use_cases):
+    async with running_auth_service(database) as (auth_target, use_cases):
         settings = TasksSettings(
             listen=ANY_PORT,
-            database_url=SecretStr(databases.tasks_url),
+            database_url=SecretStr(database.tasks_url),
             redis_url=SecretStr(redis_url),
             store_url=(tmp_path / "uploads").as_uri(),
             auth_target=auth_target,

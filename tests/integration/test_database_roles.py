@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from chassis.database.provision import _ensure_role
-from chassis.testing.databases import temporary_database
-from tests.conftest import Databases
+from chassis.testing.database import temporary_database
+from tests.support.database import Database
 
 REFUSED = {
     "auth_app": [
@@ -60,15 +60,15 @@ def statements():
 
 
 @pytest.fixture(scope="module")
-def database(postgres, template):
+def shared_database(postgres, template):
     """One for all: nothing here changes anything."""
     with temporary_database(postgres, template=template) as url:
-        yield Databases(url)
+        yield Database(url)
 
 
 @pytest.mark.parametrize(("role", "statement"), list(statements()))
-def test_an_app_role_is_refused_what_its_service_never_does(database, role, statement):
-    with psycopg.connect(database.url(role)) as connection:
+def test_an_app_role_is_refused_what_its_service_never_does(shared_database, role, statement):
+    with psycopg.connect(shared_database.url(role)) as connection:
         if statement.startswith("GRANT"):
             # PostgreSQL only warns where a role may grant nothing, and grants nothing.
             connection.execute(statement)
@@ -89,15 +89,15 @@ def test_an_app_role_is_refused_what_its_service_never_does(database, role, stat
     ("setting", "value"),
     [("statement_timeout", "15s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")],
 )
-def test_nothing_that_an_app_role_asks_for_hangs_for_ever(database, role, setting, value):
-    with psycopg.connect(database.url(role)) as connection:
+def test_nothing_that_an_app_role_asks_for_hangs_for_ever(shared_database, role, setting, value):
+    with psycopg.connect(shared_database.url(role)) as connection:
         assert connection.execute(f"SHOW {setting}").fetchone() == (value,)
 
 
 def test_the_app_role_drops_no_security_event_of_the_last_quarter_whatever_it_asks_for(postgres, template):
     with temporary_database(postgres, template=template) as url:
-        databases = Databases(url)
-        with psycopg.connect(databases.auth_url) as connection:
+        database = Database(url)
+        with psycopg.connect(database.auth_url) as connection:
             for days in (0, 1, 89, 91, 400):
                 connection.execute(
                     "INSERT INTO auth.security_events (id, occurred_at, kind, request_id, details)"
@@ -110,8 +110,8 @@ def test_the_app_role_drops_no_security_event_of_the_last_quarter_whatever_it_as
     assert kept == [("89",), ("1",), ("0",)]
 
 
-def test_what_runs_as_its_owner_looks_up_names_nowhere_but_where_it_says(database):
-    with psycopg.connect(database.administrator_url) as connection:
+def test_what_runs_as_its_owner_looks_up_names_nowhere_but_where_it_says(shared_database):
+    with psycopg.connect(shared_database.administrator_url) as connection:
         functions = connection.execute(
             "SELECT proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc"
             " WHERE prosecdef AND pronamespace::regnamespace::text IN ('auth', 'tasks')"

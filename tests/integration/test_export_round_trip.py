@@ -15,7 +15,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 from import_worker.bootstrap import build_run
 from import_worker.settings import ImportWorkerSettings
 from task_service.domain.task import TaskDraft
-from tests.integration.conftest import PASSWORD, Person, System, new_credential
+from tests.support.system import PASSWORD, Principal, System, new_credential
 
 NAMES = ("sonu", "=Mina", "-o, 'Hara", '@"Ödön"', "'+49")
 FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"
@@ -56,7 +56,9 @@ def plainly(**fields: Any) -> dict[str, Any]:
 class Desk:
     """Somebody who exports, somebody who imports, and a worker."""
 
-    def __init__(self, system: System, whose: Person, other: Person, ids: dict[str, str], credential: str) -> None:
+    def __init__(
+        self, system: System, whose: Principal, other: Principal, ids: dict[str, str], credential: str
+    ) -> None:
         self._system = system
         self._whose = whose
         self._other = other
@@ -119,7 +121,7 @@ async def desk(system: System) -> Desk:
         account = auth_service_pb2.RegisterRequest(username=name, email=f"n{number}@example.com", password=PASSWORD)
         ids[name] = (await system.auth.Register(account)).id
     credential = await new_credential(system.use_cases, "import_worker", "imports:ingest")
-    return Desk(system, await system.person("from"), await system.person("to"), ids, credential)
+    return Desk(system, await system.new_user("from"), await system.new_user("to"), ids, credential)
 
 
 def values_of(task: task_pb2.Task) -> tuple[Any, ...]:

@@ -5,8 +5,9 @@ from itertools import chain
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from tests.integration.rest import FAMILY, LONG, RIGHT_TO_LEFT, reasons, rest_of
 from tests.integration.task_service.calls import create, refused
+from tests.support.rest import rest_client, violations_in
+from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ async def test_a_filter_of_ten_thousand_characters_is_refused_by_name(system, so
     request = task_service_pb2.ListTasksRequest(**{parameter: value})  # type: ignore[arg-type]
     told = [(parameter, reason)]
     assert (await refused(system.tasks.ListTasks(request, metadata=sonu.metadata)))[2] == told
-    assert reasons(await rest.get("/tasks", params={parameter: LONG})) == told
+    assert violations_in(await rest.get("/tasks", params={parameter: LONG})) == told
 
 
 async def test_ten_thousand_values_of_a_filter_are_refused_or_count_once(system, sonu, rest):
@@ -50,13 +51,15 @@ async def test_free_text_finds_exactly_what_was_written_whatever_it_holds(system
 
 
 async def test_the_log_takes_filters_of_ten_thousand_characters_too(system):
-    admin = await system.admin()
-    async with rest_of(system, admin) as http:
+    admin = await system.new_admin()
+    async with rest_client(system, admin) as http:
         for parameter in ("task_id", "owner_id", "actor_id"):
-            assert reasons(await http.get("/events", params={parameter: LONG})) == [(parameter, "MALFORMED_ID")]
+            assert violations_in(await http.get("/events", params={parameter: LONG})) == [(parameter, "MALFORMED_ID")]
         assert (await http.get("/events", params={"request_id": LONG})).json() == {"events": [], "next_page_token": ""}
-        assert reasons(await http.get("/events", params={"page_token": LONG})) == [("page_token", "INVALID_PAGE_TOKEN")]
-        assert reasons(await http.get("/events:watch", params={"cursor": LONG})) == [("cursor", "INVALID_CURSOR")]
+        assert violations_in(await http.get("/events", params={"page_token": LONG})) == [
+            ("page_token", "INVALID_PAGE_TOKEN")
+        ]
+        assert violations_in(await http.get("/events:watch", params={"cursor": LONG})) == [("cursor", "INVALID_CURSOR")]
 
 
 async def test_however_large_a_page_is_asked_for_it_holds_two_hundred_and_the_rest_follows(system, sonu, rest):
@@ -75,7 +78,7 @@ async def test_however_large_a_page_is_asked_for_it_holds_two_hundred_and_the_re
     listed = list(chain(*pages))
     assert sorted(listed) == sorted(made)
     assert len((await rest.get("/tasks")).json()["tasks"]) == 50
-    assert reasons(await rest.get("/tasks", params={"page_size": 2**31})) == [("page_size", "OUT_OF_RANGE")]
+    assert violations_in(await rest.get("/tasks", params={"page_size": 2**31})) == [("page_size", "OUT_OF_RANGE")]
     # Deep in the list, in the smallest steps: each page goes on behind the last one's key.
     walked: list[str] = []
     for _ in range(300):
@@ -86,9 +89,9 @@ async def test_however_large_a_page_is_asked_for_it_holds_two_hundred_and_the_re
     assert (walked, token) == (listed, "")
 
 
-async def test_pages_of_the_log_and_of_a_task_s_history_hold_two_hundred_at_most(system, sonu, databases):
-    admin, task = await system.admin(), await create(system, sonu, title="x")
-    await databases.execute(f"""
+async def test_pages_of_the_log_and_of_a_task_s_history_hold_two_hundred_at_most(system, sonu, database):
+    admin, task = await system.new_admin(), await create(system, sonu, title="x")
+    await database.execute(f"""
         INSERT INTO tasks.task_events
             (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
         SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'r', '{{}}'

@@ -65,7 +65,7 @@ async def test_so_are_the_events_of_a_task_and_the_log_of_them_all(system, sonu,
     long = await create(system, sonu, title="long")
     for letter in "😀😁" * 14:
         await update(system, sonu, long.id, description=letter * 20_000)
-    admin = await system.admin()
+    admin = await system.new_admin()
     stub = history_service_pb2_grpc.HistoryServiceStub(strangers_channel)
 
     async def of_task(request):

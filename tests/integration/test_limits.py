@@ -9,9 +9,10 @@ import grpc
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.rest import FAMILY, LONG, RIGHT_TO_LEFT, reasons
 from tests.integration.task_service.calls import create, get, refused
 from tests.integration.task_service.import_calls import END, Worker, batch, upload
+from tests.support.rest import violations_in
+from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
 
 NOBODY = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
 COLUMNS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
@@ -78,14 +79,14 @@ async def test_by_rest_a_value_is_stored_exactly_or_refused_with_its_reason(rest
     for case in CASES:
         answer = await rest.post("/tasks", json=draft(case))
         if case.reason:
-            assert reasons(answer) == [(case.field, case.reason)], case
+            assert violations_in(answer) == [(case.field, case.reason)], case
         else:
             stored = (await rest.get(f"/tasks/{answer.json()['id']}")).json()
             assert stored[case.field] == case.value, case
 
 
 async def test_in_a_file_a_value_is_stored_exactly_or_refused_with_its_reason(system, sonu):
-    worker = Worker(system, await system.service("imports:ingest"))
+    worker = Worker(system, await system.new_service("imports:ingest"))
     rows = []
     cases = [*CASES, Case("assignee", "nobody", "UNKNOWN_ASSIGNEE"), Case("assignee", LONG, "UNKNOWN_ASSIGNEE")]
     for case in cases:
@@ -132,10 +133,10 @@ async def test_an_assignee_whom_nobody_knows_is_refused_whichever_way_they_are_n
     ]
     changed = task_service_pb2.BatchUpdateTasksRequest(requests=changes)
     assert (await refused(system.tasks.BatchUpdateTasks(changed, metadata=sonu.metadata)))[2] == second
-    assert reasons(await rest.post("/tasks", json=wrong)) == alone
-    assert reasons(await rest.patch(f"/tasks/{task.id}", json={"assignee_id": NOBODY})) == alone
+    assert violations_in(await rest.post("/tasks", json=wrong)) == alone
+    assert violations_in(await rest.patch(f"/tasks/{task.id}", json={"assignee_id": NOBODY})) == alone
     requests = {"requests": [{"task": {"title": "x"}}, {"task": wrong}]}
-    assert reasons(await rest.post("/tasks:batchCreate", json=requests)) == second
+    assert violations_in(await rest.post("/tasks:batchCreate", json=requests)) == second
     assert (await get(system, sonu, task.id)).assignee_id == ""
 
 
@@ -145,7 +146,7 @@ async def test_a_batch_of_too_many_is_refused_with_one_reason_whichever_way_it_c
     told = [("requests", "TOO_MANY_IN_BATCH")]
     assert (await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata)))[2] == told
     for verb in ("batchCreate", "batchUpdate", "batchDelete"):
-        assert reasons(await rest.post(f"/tasks:{verb}", json={"requests": [{}] * 101})) == told
+        assert violations_in(await rest.post(f"/tasks:{verb}", json={"requests": [{}] * 101})) == told
 
 
 async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
@@ -155,12 +156,12 @@ async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
     fields = [f"requests[{number}].task.{name}" for number in range(25) for name in ("title", "due_date")]
     assert (code, [field for field, _ in violations]) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
     body = {"requests": [{"task": {"title": " ", "due_date": "soon"}}] * 100}
-    assert [field for field, _ in reasons(await rest.post("/tasks:batchCreate", json=body))] == fields
+    assert [field for field, _ in violations_in(await rest.post("/tasks:batchCreate", json=body))] == fields
     unknown = {f"unknown_{number}": 1 for number in range(1000)}
-    assert len(reasons(await rest.post("/tasks", json={"title": "x", **unknown}))) == 50
+    assert len(violations_in(await rest.post("/tasks", json={"title": "x", **unknown}))) == 50
 
 
 async def test_a_file_name_with_a_control_character_is_refused_over_rest_and_names_its_field(rest):
     url, content = "/imports?file_name=a%00b.csv", b"title\nx\n"
     answer = await rest.post(url, content=content, headers={"content-type": "text/csv"})
-    assert (answer.status_code, reasons(answer)) == (400, [("file_name", "CONTROL_CHARACTER_IN_FILE_NAME")])
+    assert (answer.status_code, violations_in(answer)) == (400, [("file_name", "CONTROL_CHARACTER_IN_FILE_NAME")])

@@ -10,8 +10,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from import_worker.bootstrap import build_run
 from import_worker.settings import ImportWorkerSettings
-from tests.integration.conftest import new_credential
 from tests.integration.task_service.import_calls import get, refused, upload
+from tests.support.system import new_credential
 
 
 @pytest.fixture
@@ -47,18 +47,18 @@ async def work(system):
     ],
 )
 async def test_a_header_line_over_a_limit_is_refused(system, data, reason):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu, data)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
 
 
 async def test_a_file_over_the_limit_is_refused(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     code, reason, _ = await refused(upload(system, sonu, b"title\n" + b"x\n" * 1000))
     assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE")
 
 
 async def test_a_cell_over_the_limit_is_a_row_error_and_the_rows_around_it_are_imported(system, work):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     file = "title,other\nfirst,\nexactly 10,x\nelf Zeichen,x\nx,ganz unwichtig\nlast,\n"
     queued = await upload(system, sonu, file.encode())
     await work()
@@ -74,7 +74,7 @@ async def test_a_cell_over_the_limit_is_a_row_error_and_the_rows_around_it_are_i
 
 
 async def test_a_row_over_the_limit_fails_the_import_with_its_line_and_the_rows_before_it_stay(system, work):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,other\nfirst,\nx," + b"y" * 100 + b"\nlast,\n")
     await work()
     done = await get(system, sonu, queued.id)

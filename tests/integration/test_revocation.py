@@ -12,7 +12,7 @@ from chassis.kernel import Caller, PageRequest
 from chassis.rpc.client import sync_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.service_token import ThreadTokenSource
-from tests.integration.conftest import PASSWORD, new_credential
+from tests.support.system import PASSWORD, new_credential
 
 FILE = b"title\nBuy milk\n"
 REVOKED = (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
@@ -56,7 +56,7 @@ async def watching(system, person):
 
 
 async def test_a_logout_turns_away_calls_and_ends_open_streams_of_another_service(system):
-    person, other = await system.person("sonu"), await system.person("mona")
+    person, other = await system.new_user("sonu"), await system.new_user("mona")
     mine, hers = await watching(system, person), await watching(system, other)
     await system.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=person.metadata)
     assert await end_of(mine) == REVOKED
@@ -67,7 +67,7 @@ async def test_a_logout_turns_away_calls_and_ends_open_streams_of_another_servic
 
 
 async def test_a_changed_password_ends_the_streams_of_every_session(system):
-    person = await system.person("sonu")
+    person = await system.new_user("sonu")
     stream = await watching(system, person)
     request = user_service_pb2.ChangePasswordRequest(current_password=PASSWORD, new_password="another horse battery")
     async with grpc.aio.insecure_channel(system.auth_target) as channel:

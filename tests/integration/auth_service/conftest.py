@@ -4,8 +4,8 @@ from tests.integration.auth_service.door import opened, settings_for
 
 
 @pytest.fixture
-def settings(databases):
-    return settings_for(databases.auth_url)
+def settings(database):
+    return settings_for(database.auth_url)
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import grpc
 import jwt
-import pytest
 from taskmanager.auth.v1 import (
     auth_service_pb2,
     auth_service_pb2_grpc,
@@ -26,7 +25,7 @@ from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
 from chassis.kernel import Role
 from chassis.rpc.client import aio_channel
-from chassis.rpc.errors import RichStatus, details_of
+from tests.support.grpc_calls import bearer
 
 ENCRYPTION_KEY = bytes(range(32))
 PASSWORD = "correct horse"
@@ -176,47 +175,6 @@ async def opened(settings: AuthSettings) -> AsyncIterator[Door]:
             yield Door(settings, channel)
 
 
-def bearer(token: str) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {token}"),)
-
-
 def claims(token: str) -> dict[str, Any]:
     """What a token says, believed unseen."""
     return jwt.decode(token, options={"verify_signature": False})
-
-
-async def refused(call: Awaitable[object]) -> RichStatus:
-    """The status that a call is refused with."""
-    with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await call
-    return details_of(refusal.value)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Returns once it holds; for what another process or loop brings about."""
-    async with asyncio.timeout(15):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.05)
-
-
-async def until_refused(call: Callable[[], Awaitable[object]]) -> RichStatus:
-    """The status with which a call that still works begins to be refused: verifiers poll."""
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                await call()
-            except grpc.aio.AioRpcError as error:
-                return details_of(error)
-            await asyncio.sleep(0.05)
-
-
-async def until_answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer of a call that is refused at first."""
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                return await call()
-            except grpc.aio.AioRpcError:
-                await asyncio.sleep(0.05)

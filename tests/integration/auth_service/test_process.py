@@ -18,10 +18,11 @@ from auth_service.bootstrap import serving
 from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import aio_channel
-from chassis.testing.databases import temporary_database
+from chassis.testing.database import temporary_database
 from deploy.local.ports import free_port
-from tests.conftest import Databases
-from tests.integration.auth_service.door import Door, opened, refused, settings_for
+from tests.integration.auth_service.door import Door, opened, settings_for
+from tests.support.database import Database
+from tests.support.grpc_calls import refused
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -139,14 +140,14 @@ async def test_an_address_in_use_stops_the_start_with_one_clear_line(settings):
 
 async def test_it_is_not_ready_before_the_database_is_migrated_and_becomes_so_by_itself(postgres, template):
     with temporary_database(postgres) as url:
-        databases = Databases(url)
+        database = Database(url)
         migration = MigrationSettings(
             provision_database_url=SecretStr(url),
-            owner_database_url=SecretStr(databases.url("auth_owner")),
-            database_url=SecretStr(databases.auth_url),
+            owner_database_url=SecretStr(database.url("auth_owner")),
+            database_url=SecretStr(database.auth_url),
         )
         async with AsyncExitStack() as stack:
-            running = await stack.enter_async_context(serving(settings_for(databases.auth_url)))
+            running = await stack.enter_async_context(serving(settings_for(database.auth_url)))
             channel = await stack.enter_async_context(aio_channel(f"127.0.0.1:{running.port}"))
             health = health_pb2_grpc.HealthStub(channel)
             answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
@@ -169,11 +170,11 @@ async def test_sigterm_ends_it_well_while_it_still_waits_for_a_database(settings
     assert child.returncode == 0
 
 
-async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(settings, databases):
+async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(settings, database):
     async with opened(settings) as door:
         await door.register()
         token = (await door.login()).access_token
-        with psycopg.connect(databases.administrator_url, autocommit=True) as connection:
+        with psycopg.connect(database.administrator_url, autocommit=True) as connection:
             connection.execute("ALTER ROLE auth_app NOLOGIN")
             try:
                 connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'auth_app'")
@@ -208,6 +209,6 @@ async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(
         "SET ROLE auth_owner",
     ],
 )
-async def test_the_app_role_may_do_what_the_service_does_and_no_more(databases, statement):
-    with psycopg.connect(databases.auth_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+async def test_the_app_role_may_do_what_the_service_does_and_no_more(database, statement):
+    with psycopg.connect(database.auth_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)

@@ -9,11 +9,12 @@ import pytest
 from pydantic import ValidationError
 from taskmanager.auth.v1 import user_pb2
 
-from tests.integration.auth_service.door import PASSWORD, opened, refused, settings_for
+from tests.integration.auth_service.door import PASSWORD, opened, settings_for
+from tests.support.grpc_calls import refused
 
 
-def accounts(databases):
-    with psycopg.connect(databases.administrator_url) as connection:
+def accounts(database):
+    with psycopg.connect(database.administrator_url) as connection:
         return connection.execute("SELECT username, email, password_hash FROM auth.users").fetchall()
 
 
@@ -29,11 +30,11 @@ async def test_asking_for_the_role_user_is_fine(door):
 
 
 @pytest.mark.parametrize("role", [user_pb2.ROLE_MANAGER, user_pb2.ROLE_ADMIN])
-async def test_no_one_registers_as_more_than_a_user(door, databases, role):
+async def test_no_one_registers_as_more_than_a_user(door, database, role):
     status = await refused(door.register(role=role))
     assert (status.code, status.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE_NOT_GRANTABLE")
     assert [violation.field for violation in status.violations] == ["role"]
-    assert accounts(databases) == []
+    assert accounts(database) == []
 
 
 @pytest.mark.parametrize("role", [4, 99, -1])
@@ -82,13 +83,13 @@ async def test_an_email_is_taken_whatever_its_letter_case(door):
     assert (status.code, status.reason) == (grpc.StatusCode.ALREADY_EXISTS, "EMAIL_TAKEN")
 
 
-async def test_fifty_registrations_of_one_username_at_once_make_one_account(door, databases):
+async def test_fifty_registrations_of_one_username_at_once_make_one_account(door, database):
     attempts = [door.register("sonu", email=f"sonu{number}@example.com") for number in range(50)]
     answers = await asyncio.gather(*attempts, return_exceptions=True)
     refusals = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
     assert len(answers) - len(refusals) == 1
     assert {refusal.code() for refusal in refusals} == {grpc.StatusCode.ALREADY_EXISTS}
-    assert len(accounts(databases)) == 1
+    assert len(accounts(database)) == 1
 
 
 async def test_a_password_of_1024_bytes_works_whole_and_one_of_1025_is_refused(door):
@@ -100,9 +101,9 @@ async def test_a_password_of_1024_bytes_works_whole_and_one_of_1025_is_refused(d
     assert status.reason == "PASSWORD_TOO_LONG"
 
 
-async def test_a_password_is_stored_as_an_argon2id_hash_and_nowhere_else(door, databases):
+async def test_a_password_is_stored_as_an_argon2id_hash_and_nowhere_else(door, database):
     await door.register(password=PASSWORD)
-    [(_, _, password_hash)] = accounts(databases)
+    [(_, _, password_hash)] = accounts(database)
     assert password_hash.startswith("$argon2id$v=19$m=8,t=1,p=1$")
     assert PASSWORD not in password_hash
 
@@ -112,20 +113,20 @@ async def test_a_password_that_everyone_tries_first_is_refused(door, password):
     assert (await refused(door.register(password=password))).reason == "PASSWORD_TOO_COMMON"
 
 
-async def test_a_password_of_the_operators_own_list_is_refused_however_it_is_spelt(databases, tmp_path):
+async def test_a_password_of_the_operators_own_list_is_refused_however_it_is_spelt(database, tmp_path):
     words = tmp_path / "blocklist.txt"
     words.write_text("Acme Widgets 2026\n\nstraße der äpfel\n", encoding="utf-8")
-    async with opened(settings_for(databases.auth_url, password_blocklist_file=words)) as door:
+    async with opened(settings_for(database.auth_url, password_blocklist_file=words)) as door:
         for password in ("acme widgets 2026", "STRASSE DER ÄPFEL"):
             assert (await refused(door.register(password=password))).reason == "PASSWORD_TOO_COMMON"
         assert (await door.register(password="acme widgets 2027")).id
 
 
-async def test_a_list_of_passwords_that_cannot_be_read_is_told_at_the_start(databases, tmp_path):
+async def test_a_list_of_passwords_that_cannot_be_read_is_told_at_the_start(database, tmp_path):
     (tmp_path / "latin-1.txt").write_bytes("äpfel".encode("latin-1"))
     for name in ("latin-1.txt", "missing.txt"):
         with pytest.raises(ValidationError):
-            settings_for(databases.auth_url, password_blocklist_file=tmp_path / name)
+            settings_for(database.auth_url, password_blocklist_file=tmp_path / name)
 
 
 async def test_a_password_that_is_the_email_is_refused(door):
@@ -133,8 +134,8 @@ async def test_a_password_that_is_the_email_is_refused(door):
     assert status.reason == "PASSWORD_REPEATS_ACCOUNT"
 
 
-async def test_the_products_own_example_works_under_the_local_rules(databases):
-    relaxed = settings_for(databases.auth_url, password_min_length=6, password_blocklist=False)
+async def test_the_products_own_example_works_under_the_local_rules(database):
+    relaxed = settings_for(database.auth_url, password_min_length=6, password_blocklist=False)
     async with opened(relaxed) as door:
         assert (await door.register("sonu", password="test123", role=user_pb2.ROLE_USER)).username == "sonu"
         assert (await refused(door.register("other", password="test1"))).reason == "PASSWORD_TOO_SHORT"

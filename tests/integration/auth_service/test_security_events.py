@@ -8,7 +8,9 @@ from taskmanager.auth.v1 import security_event_service_pb2 as pb
 from taskmanager.auth.v1 import user_pb2
 
 from auth_service.bootstrap import assembled
-from tests.integration.auth_service.door import PASSWORD, bearer, opened, refused, settings_for, until
+from tests.integration.auth_service.door import PASSWORD, opened, settings_for
+from tests.support.grpc_calls import bearer, refused
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -65,14 +67,14 @@ async def test_no_secret_and_nothing_typed_is_in_the_log(door, admin):
     assert "password_reset" in told
 
 
-def stored(databases) -> list[str]:
-    with psycopg.connect(databases.administrator_url) as connection:
+def stored(database) -> list[str]:
+    with psycopg.connect(database.administrator_url) as connection:
         return [kind for (kind,) in connection.execute("SELECT kind FROM auth.security_events ORDER BY kind")]
 
 
-def write_events(databases, **days_ago: int) -> None:
+def write_events(database, **days_ago: int) -> None:
     """Events of these kinds, so many days old."""
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         for kind, days in days_ago.items():
             connection.execute(
                 "INSERT INTO auth.security_events (id, occurred_at, kind, request_id, details)"
@@ -81,26 +83,26 @@ def write_events(databases, **days_ago: int) -> None:
             )
 
 
-async def test_events_go_when_they_have_been_kept_for_so_many_days_as_the_setting_says(databases):
-    write_events(databases, recent=1, last_month=40, last_quarter=119, before_that=121, years_ago=2000)
-    async with opened(settings_for(databases.auth_url, security_event_days=120)):
-        await until(lambda: stored(databases) == ["last_month", "last_quarter", "recent"])
+async def test_events_go_when_they_have_been_kept_for_so_many_days_as_the_setting_says(database):
+    write_events(database, recent=1, last_month=40, last_quarter=119, before_that=121, years_ago=2000)
+    async with opened(settings_for(database.auth_url, security_event_days=120)):
+        await until(lambda: stored(database) == ["last_month", "last_quarter", "recent"])
 
 
-async def test_more_events_than_go_at_once_go_one_batch_after_another(databases):
-    with psycopg.connect(databases.administrator_url) as connection:
+async def test_more_events_than_go_at_once_go_one_batch_after_another(database):
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute(
             "INSERT INTO auth.security_events (id, occurred_at, kind, request_id, details)"
             " SELECT gen_random_uuid(), now() - interval '500 days', 'old', '', '{}' FROM generate_series(1, 2500)"
         )
-    async with assembled(settings_for(databases.auth_url)) as use_cases:
+    async with assembled(settings_for(database.auth_url)) as use_cases:
         assert await use_cases.forget_old_events() == 2500
-    assert stored(databases) == []
+    assert stored(database) == []
 
 
-async def test_no_setting_keeps_events_for_less_than_a_quarter(databases):
+async def test_no_setting_keeps_events_for_less_than_a_quarter(database):
     with pytest.raises(ValidationError):
-        settings_for(databases.auth_url, security_event_days=89)
+        settings_for(database.auth_url, security_event_days=89)
 
 
 async def test_the_log_is_for_admins(door):

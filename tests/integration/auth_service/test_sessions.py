@@ -10,33 +10,21 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_service_pb2
 
-from tests.integration.auth_service.door import (
-    PASSWORD,
-    bearer,
-    claims,
-    opened,
-    refused,
-    settings_for,
-    until,
-    until_refused,
-)
+from tests.integration.auth_service.door import PASSWORD, claims, opened, settings_for
+from tests.support.grpc_calls import bearer, refused, until_refused
+from tests.support.waiting import until
 
 OTHER = "another horse"
 NOT_GOOD = (grpc.StatusCode.UNAUTHENTICATED, "INVALID_REFRESH_TOKEN")
 
 
-def rows(databases, query, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
-        return connection.execute(query, values).fetchall()
-
-
-def execute(databases, statement, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
+def execute(database, statement, *values):
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute(statement, values)
 
 
-def events(databases):
-    return [kind for (kind,) in rows(databases, "SELECT kind FROM auth.security_events ORDER BY id")]
+def events(database):
+    return [kind for (kind,) in database.rows("SELECT kind FROM auth.security_events ORDER BY id")]
 
 
 async def answer_to(call):
@@ -55,15 +43,15 @@ async def test_a_refresh_answers_new_tokens_of_the_same_session(door):
     assert (await door.refresh(refreshed.refresh_token)).access_token
 
 
-async def test_a_refresh_answers_the_role_that_the_account_has_by_now(door, databases):
+async def test_a_refresh_answers_the_role_that_the_account_has_by_now(door, database):
     await door.register()
     login = await door.login()
-    execute(databases, "UPDATE auth.users SET role = 'manager', epoch = 1")
+    execute(database, "UPDATE auth.users SET role = 'manager', epoch = 1")
     refreshed = claims((await door.refresh(login.refresh_token)).access_token)
     assert (refreshed["role"], refreshed["epoch"]) == ("manager", 1)
 
 
-async def test_a_spent_refresh_token_ends_the_family_everywhere_and_is_written_down(door, databases):
+async def test_a_spent_refresh_token_ends_the_family_everywhere_and_is_written_down(door, database):
     await door.register()
     other = await door.login()
     stolen = await door.login()
@@ -71,12 +59,12 @@ async def test_a_spent_refresh_token_ends_the_family_everywhere_and_is_written_d
     assert await answer_to(door.refresh(stolen.refresh_token)) == NOT_GOOD
     assert await answer_to(door.refresh(thief.refresh_token)) == NOT_GOOD
     assert (await until_refused(lambda: door.me(thief.access_token))).reason == "TOKEN_REVOKED"
-    assert events(databases).count("refresh_token_reused") == 1
+    assert events(database).count("refresh_token_reused") == 1
     # Another login of the same person is another family.
     assert (await door.refresh(other.refresh_token)).access_token
 
 
-async def test_of_many_refreshes_of_one_token_at_once_exactly_one_wins(door, databases):
+async def test_of_many_refreshes_of_one_token_at_once_exactly_one_wins(door, database):
     await door.register()
     login = await door.login()
     answers = await asyncio.gather(*(door.refresh(login.refresh_token) for _ in range(10)), return_exceptions=True)
@@ -84,7 +72,7 @@ async def test_of_many_refreshes_of_one_token_at_once_exactly_one_wins(door, dat
     # Two hold the token: the family is dead, the winner's tokens too.
     (winner,) = (answer for answer in answers if not isinstance(answer, BaseException))
     assert await answer_to(door.refresh(winner.refresh_token)) == NOT_GOOD
-    assert events(databases).count("refresh_token_reused") == 1
+    assert events(database).count("refresh_token_reused") == 1
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 42 + "=", "A" * 5000, "\0" * 43])
@@ -107,45 +95,45 @@ async def test_neither_kind_of_token_passes_for_the_other(door):
     assert await answer_to(door.refresh(login.access_token)) == NOT_GOOD
 
 
-async def test_a_disabled_account_refreshes_nothing(door, databases):
+async def test_a_disabled_account_refreshes_nothing(door, database):
     await door.register()
     login = await door.login()
-    execute(databases, "UPDATE auth.users SET disabled = true")
+    execute(database, "UPDATE auth.users SET disabled = true")
     assert await answer_to(door.refresh(login.refresh_token)) == NOT_GOOD
 
 
-async def test_refresh_tokens_are_stored_as_digests_only(door, databases):
+async def test_refresh_tokens_are_stored_as_digests_only(door, database):
     await door.register()
     login = await door.login()
-    stored = rows(databases, "SELECT refresh_tokens::text FROM auth.refresh_tokens")
+    stored = database.rows("SELECT refresh_tokens::text FROM auth.refresh_tokens")
     assert len(stored) == 1
     assert login.refresh_token not in stored[0][0]
     assert login.refresh_token.encode().hex() not in stored[0][0]
 
 
-async def test_no_refresh_carries_a_session_beyond_its_absolute_end(databases):
-    async with opened(settings_for(databases.auth_url, session_seconds=100)) as door:
+async def test_no_refresh_carries_a_session_beyond_its_absolute_end(database):
+    async with opened(settings_for(database.auth_url, session_seconds=100)) as door:
         await door.register()
         login = await door.login()
         # Its access token does not outlive it either.
         assert 98 <= login.expires_in <= 100
         refreshed = await door.refresh(login.refresh_token)
         assert refreshed.expires_in <= 100
-        [(before, after)] = rows(databases, "SELECT min(t.expires_at), max(t.expires_at) FROM auth.refresh_tokens t")
+        [(before, after)] = database.rows("SELECT min(t.expires_at), max(t.expires_at) FROM auth.refresh_tokens t")
         assert before == after
-        execute(databases, "UPDATE auth.sessions SET expires_at = now()")
+        execute(database, "UPDATE auth.sessions SET expires_at = now()")
         assert await answer_to(door.refresh(refreshed.refresh_token)) == NOT_GOOD
 
 
-async def test_a_session_that_is_not_used_for_long_ends(databases):
-    async with opened(settings_for(databases.auth_url, session_idle_seconds=100)) as door:
+async def test_a_session_that_is_not_used_for_long_ends(database):
+    async with opened(settings_for(database.auth_url, session_idle_seconds=100)) as door:
         await door.register()
         login = await door.login()
-        execute(databases, "UPDATE auth.refresh_tokens SET expires_at = now()")
+        execute(database, "UPDATE auth.refresh_tokens SET expires_at = now()")
         assert await answer_to(door.refresh(login.refresh_token)) == NOT_GOOD
 
 
-async def test_logout_ends_this_session_and_no_other_and_may_be_repeated(door, databases):
+async def test_logout_ends_this_session_and_no_other_and_may_be_repeated(door, database):
     await door.register()
     ended, other = await door.login(), await door.login()
     await asyncio.gather(door.logout(ended.access_token), door.logout(ended.access_token))
@@ -153,7 +141,7 @@ async def test_logout_ends_this_session_and_no_other_and_may_be_repeated(door, d
     assert (await until_refused(lambda: door.me(ended.access_token))).reason == "TOKEN_REVOKED"
     assert (await door.me(other.access_token)).username == "sonu"
     assert (await door.refresh(other.refresh_token)).access_token
-    assert events(databases).count("logged_out") == 1
+    assert events(database).count("logged_out") == 1
 
 
 async def test_my_sessions_are_listed_newest_first_and_ended_ones_are_not(door):
@@ -184,7 +172,7 @@ async def test_sessions_come_in_pages_and_a_page_token_is_its_owners(door):
     assert (await refused(door.users.ListSessions(rest, metadata=other))).reason == "INVALID_PAGE_TOKEN"
 
 
-async def test_i_end_my_own_sessions_and_anothers_are_not_there(door, databases):
+async def test_i_end_my_own_sessions_and_anothers_are_not_there(door, database):
     await door.register("sonu")
     await door.register("mona")
     mine, far = await door.login(), await door.login()
@@ -196,10 +184,10 @@ async def test_i_end_my_own_sessions_and_anothers_are_not_there(door, databases)
         assert (status.code, status.reason) == (grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
     assert (await refused(door.revoke_session(mine.access_token, "x"))).reason == "MALFORMED_ID"
     assert (await door.refresh(other.refresh_token)).access_token
-    assert events(databases).count("session_revoked") == 1
+    assert events(database).count("session_revoked") == 1
 
 
-async def test_a_changed_password_ends_the_other_sessions_and_reissues_this_one(door, databases):
+async def test_a_changed_password_ends_the_other_sessions_and_reissues_this_one(door, database):
     await door.register()
     other, mine = await door.login(), await door.login()
     changed = await door.change_password(mine.access_token, PASSWORD, OTHER)
@@ -213,10 +201,10 @@ async def test_a_changed_password_ends_the_other_sessions_and_reissues_this_one(
     assert (await door.login(password=OTHER)).access_token
     again = await door.refresh(changed.refresh_token)
     assert (await door.me(again.access_token)).username == "sonu"
-    assert "password_changed" in events(databases)
+    assert "password_changed" in events(database)
 
 
-async def test_a_password_is_not_changed_without_the_current_one(door, databases):
+async def test_a_password_is_not_changed_without_the_current_one(door, database):
     await door.register()
     token = (await door.login()).access_token
     for current, new, expected in [
@@ -229,7 +217,7 @@ async def test_a_password_is_not_changed_without_the_current_one(door, databases
         assert status.code == grpc.StatusCode.INVALID_ARGUMENT
         assert [(one.field, one.reason) for one in status.violations] == expected
     assert (await door.login()).access_token
-    assert events(databases).count("password_refused") == 1
+    assert events(database).count("password_refused") == 1
 
 
 async def test_of_two_changes_of_a_password_at_once_one_wins(door):
@@ -255,25 +243,25 @@ async def test_a_login_with_the_old_password_never_survives_the_change_of_it(doo
             assert await answer_to(door.refresh(login.refresh_token)) == NOT_GOOD
 
 
-async def test_what_has_come_to_its_end_is_swept(door, databases):
+async def test_what_has_come_to_its_end_is_swept(door, database):
     await door.register()
     await door.logout((await door.login()).access_token)
     kept = await door.login()
-    execute(databases, "UPDATE auth.sessions SET ended_at = now() - interval '1 hour' WHERE ended_at IS NOT NULL")
-    execute(databases, "UPDATE auth.revocations SET expires_at = now() - interval '1 hour'")
+    execute(database, "UPDATE auth.sessions SET ended_at = now() - interval '1 hour' WHERE ended_at IS NOT NULL")
+    execute(database, "UPDATE auth.revocations SET expires_at = now() - interval '1 hour'")
     # A service sweeps when it starts, and every minute.
     left = "SELECT (SELECT count(*) FROM auth.revocations), (SELECT count(*) FROM auth.sessions)"
     async with opened(door.settings):
-        await until(lambda: rows(databases, left) == [(0, 1)])
+        await until(lambda: database.rows(left) == [(0, 1)])
     assert (await door.refresh(kept.refresh_token)).access_token
 
 
-async def test_events_name_no_one_and_hold_nothing_that_was_typed(door, databases):
+async def test_events_name_no_one_and_hold_nothing_that_was_typed(door, database):
     await door.register()
     await refused(door.login("sonu@example.com", "canary-one"))
     await refused(door.login("canary-two@example.com", "canary-three"))
     await refused(door.login("canary\x1b[31m", "x"))
-    stored = json.dumps(rows(databases, "SELECT security_events::text FROM auth.security_events"))
+    stored = json.dumps(database.rows("SELECT security_events::text FROM auth.security_events"))
     assert "canary" not in stored
     assert "sonu" not in stored
-    assert events(databases) == ["registered", "login_refused", "login_refused", "login_refused"]
+    assert events(database) == ["registered", "login_refused", "login_refused", "login_refused"]

@@ -3,27 +3,21 @@
 import asyncio
 
 import grpc
-import psycopg
 import pytest
 
 from chassis.rpc.address_limit import address_of
 from chassis.rpc.errors import details_of
-from tests.integration.auth_service.door import PASSWORD, opened, refused, settings_for
+from tests.integration.auth_service.door import PASSWORD, opened, settings_for
 from tests.integration.auth_service.test_login import hashes
+from tests.support.grpc_calls import refused
 
 THROTTLED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
 
 
 @pytest.fixture
-def settings(databases):
+def settings(database):
     """An attempt an hour, so that no test is quick enough to see one refill."""
-    return settings_for(databases.auth_url, login_attempt_seconds=3600)
-
-
-def rows(databases, statement, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
-        cursor = connection.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
+    return settings_for(database.auth_url, login_attempt_seconds=3600)
 
 
 async def outcomes(*calls):
@@ -35,7 +29,7 @@ async def outcomes(*calls):
 
 
 @pytest.mark.parametrize("email", ["sonu@example.com", "nobody@example.com"])
-async def test_a_hundred_guesses_at_once_get_as_far_as_ten_in_a_row(door, databases, email):
+async def test_a_hundred_guesses_at_once_get_as_far_as_ten_in_a_row(door, database, email):
     await door.register()
     before = hashes()
     # Through two processes' worth of servers: the count is the database's.
@@ -58,11 +52,11 @@ async def test_the_right_password_is_not_even_looked_at_while_the_account_is_thr
     assert hashes() == before
 
 
-async def test_it_slows_and_never_shuts_out_for_good(door, databases):
+async def test_it_slows_and_never_shuts_out_for_good(door, database):
     await door.register()
     await outcomes(*(door.login(password=f"guess {number}") for number in range(30)))
     # An hour later.
-    rows(databases, "UPDATE auth.login_attempts SET paid_at = paid_at - interval '1 hour'")
+    database.rows("UPDATE auth.login_attempts SET paid_at = paid_at - interval '1 hour'")
     assert (await door.login()).access_token
     # A success is a new beginning.
     found = await outcomes(*(door.login(password=f"guess {number}") for number in range(11)))
@@ -98,8 +92,8 @@ async def test_changing_the_password_offers_no_other_way_to_guess_it(door):
     assert found.count(THROTTLED) == 30
 
 
-async def test_all_accounts_together_have_an_allowance_too(databases):
-    async with opened(settings_for(databases.auth_url, logins_per_second=1)) as door:
+async def test_all_accounts_together_have_an_allowance_too(database):
+    async with opened(settings_for(database.auth_url, logins_per_second=1)) as door:
         before = hashes()
         found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(40)))
         passed = len(found) - found.count(THROTTLED)
@@ -109,22 +103,22 @@ async def test_all_accounts_together_have_an_allowance_too(databases):
         assert (status.code, status.reason) == THROTTLED
 
 
-async def test_an_attack_writes_one_line_a_minute_and_not_one_a_guess(door, databases):
+async def test_an_attack_writes_one_line_a_minute_and_not_one_a_guess(door, database):
     user = await door.register()
     for _ in range(2):
         await outcomes(*(door.login(password=f"guess {number}") for number in range(20)))
-    noted = rows(databases, "SELECT subject_id::text FROM auth.security_events WHERE kind = 'login_throttled'")
+    noted = database.rows("SELECT subject_id::text FROM auth.security_events WHERE kind = 'login_throttled'")
     assert noted == [(user.id,)]
 
 
-async def test_attempts_are_kept_under_digests(door, databases):
+async def test_attempts_are_kept_under_digests(door, database):
     await refused(door.login("canary@example.com", PASSWORD))
-    assert "canary" not in str(rows(databases, "SELECT login_attempts::text FROM auth.login_attempts"))
+    assert "canary" not in str(database.rows("SELECT login_attempts::text FROM auth.login_attempts"))
 
 
-async def test_a_password_that_nobody_could_check_is_no_attempt(databases):
+async def test_a_password_that_nobody_could_check_is_no_attempt(database):
     narrow = settings_for(
-        databases.auth_url,
+        database.auth_url,
         hash_concurrency=1,
         hash_wait_seconds=0.001,
         argon2_memory_kib=65_536,
@@ -141,15 +135,15 @@ async def test_a_password_that_nobody_could_check_is_no_attempt(databases):
         assert (await refused(door.login())).reason == "TOO_MANY_ATTEMPTS"
 
 
-async def test_who_calls_directly_is_counted_by_address_unless_it_is_a_gateway(databases):
-    few = settings_for(databases.auth_url, public_calls_per_minute=3)
+async def test_who_calls_directly_is_counted_by_address_unless_it_is_a_gateway(database):
+    few = settings_for(database.auth_url, public_calls_per_minute=3)
     async with opened(few) as door:
         found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(5)))
         assert found.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
         assert (await refused(door.refresh("x"))).retry_after
         # What needs a token is not counted.
         assert (await refused(door.me("x"))).reason == "UNAUTHENTICATED"
-    trusting = settings_for(databases.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8")
+    trusting = settings_for(database.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8")
     async with opened(trusting) as door:
         found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(5)))
         assert {code for code, _ in found} == {grpc.StatusCode.UNAUTHENTICATED}

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
 
 from auth_service.crypto.cipher import KeyCipher
-from chassis.testing.databases import temporary_database
-from tests.conftest import Databases
-from tests.integration.auth_service.door import ENCRYPTION_KEY, bearer, opened, refused, settings_for
+from chassis.testing.database import temporary_database
+from tests.integration.auth_service.door import ENCRYPTION_KEY, opened, settings_for
+from tests.support.database import Database
+from tests.support.grpc_calls import bearer, refused
 
 
 class Forge:
@@ -50,22 +51,22 @@ class Forge:
 
 
 @pytest.fixture(scope="module")
-def database(postgres, template):
+def shared_database(postgres, template):
     """One for all: no test here changes anything."""
     with temporary_database(postgres, template=template) as url:
-        yield Databases(url)
+        yield Database(url)
 
 
 @pytest.fixture(scope="module")
-async def door(database):
-    async with opened(settings_for(database.auth_url)) as door:
+async def door(shared_database):
+    async with opened(settings_for(shared_database.auth_url)) as door:
         await door.register()
         yield door
 
 
 @pytest.fixture(scope="module")
-async def forge(door, database):
-    with psycopg.connect(database.administrator_url) as connection:
+async def forge(door, shared_database):
+    with psycopg.connect(shared_database.administrator_url) as connection:
         [(kid, sealed)] = connection.execute("SELECT kid, sealed_private_key FROM auth.signing_keys").fetchall()
     secret = KeyCipher(ENCRYPTION_KEY).open(sealed, context=kid.encode())
     return Forge(kid, Ed25519PrivateKey.from_private_bytes(secret), (await door.login()).user.id)
@@ -194,10 +195,10 @@ async def test_a_persons_token_does_not_open_what_only_services_may(door):
     assert (await refused(door.trust_state(token))).code == grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_token_of_another_installation_is_not_good_here(databases):
-    async with opened(settings_for(databases.auth_url, token_audience="elsewhere")) as elsewhere:
+async def test_a_token_of_another_installation_is_not_good_here(database):
+    async with opened(settings_for(database.auth_url, token_audience="elsewhere")) as elsewhere:
         await elsewhere.register()
         token = (await elsewhere.login()).access_token
         assert (await elsewhere.me(token)).username == "sonu"
-    async with opened(settings_for(databases.auth_url)) as here:
+    async with opened(settings_for(database.auth_url)) as here:
         assert (await refused(here.me(token))).reason == "UNAUTHENTICATED"

@@ -7,7 +7,7 @@ import pytest
 
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tokens import TokenRevoked, TokenVerifier
-from tests.integration.auth_service.door import refused, until_refused
+from tests.support.grpc_calls import refused, until_refused
 
 REVOKE = """
     INSERT INTO auth.revocations (session_id, expires_at) VALUES (%s, now() + interval '15 minutes')
@@ -35,9 +35,9 @@ async def test_the_first_answer_has_the_keys_and_a_cursor(door, token):
     assert int(state.next_cursor) > 0
 
 
-async def test_a_revocation_is_told_once_committed_and_not_again_behind_the_cursor(door, token, databases):
+async def test_a_revocation_is_told_once_committed_and_not_again_behind_the_cursor(door, token, database):
     before = await door.trust_state(token)
-    with psycopg.connect(databases.auth_url) as connection:
+    with psycopg.connect(database.auth_url) as connection:
         connection.execute(REVOKE, [FIRST])
     state = await door.trust_state(token, before.next_cursor)
     assert sessions(state) == [FIRST]
@@ -46,8 +46,8 @@ async def test_a_revocation_is_told_once_committed_and_not_again_behind_the_curs
     assert sessions(await door.trust_state(token, state.next_cursor)) == []
 
 
-async def test_a_transaction_that_commits_late_is_not_missed_behind_one_that_began_after_it(door, token, databases):
-    with psycopg.connect(databases.auth_url) as slow, psycopg.connect(databases.auth_url) as quick:
+async def test_a_transaction_that_commits_late_is_not_missed_behind_one_that_began_after_it(door, token, database):
+    with psycopg.connect(database.auth_url) as slow, psycopg.connect(database.auth_url) as quick:
         slow.execute(REVOKE, [FIRST])
         quick.execute(REVOKE, [SECOND])
         quick.commit()
@@ -59,8 +59,8 @@ async def test_a_transaction_that_commits_late_is_not_missed_behind_one_that_beg
         assert FIRST in sessions(after)
 
 
-async def test_what_no_living_token_can_match_is_told_no_more(door, token, databases):
-    with psycopg.connect(databases.auth_url) as connection:
+async def test_what_no_living_token_can_match_is_told_no_more(door, token, database):
+    with psycopg.connect(database.auth_url) as connection:
         connection.execute("INSERT INTO auth.revocations (session_id, expires_at) VALUES (%s, now())", [FIRST])
     assert sessions(await door.trust_state(token)) == []
 
@@ -75,22 +75,22 @@ async def test_the_trust_state_is_no_strangers_business(door):
     assert (await refused(door.trust_state(""))).code == grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_revoked_session_is_turned_away_within_seconds_and_another_is_not(door, databases):
+async def test_a_revoked_session_is_turned_away_within_seconds_and_another_is_not(door, database):
     await door.register()
     ended, other = (await door.login()).access_token, (await door.login()).access_token
     session = jwt.decode(ended, options={"verify_signature": False})["sid"]
     await door.me(ended)
-    with psycopg.connect(databases.auth_url) as connection:
+    with psycopg.connect(database.auth_url) as connection:
         connection.execute(REVOKE, [session])
     status = await until_refused(lambda: door.me(ended))
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
     assert (await door.me(other)).username == "sonu"
 
 
-async def test_a_raised_epoch_ends_every_older_token_of_the_user_and_none_of_the_new_ones(door, databases):
+async def test_a_raised_epoch_ends_every_older_token_of_the_user_and_none_of_the_new_ones(door, database):
     user = await door.register()
     old = (await door.login()).access_token
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET epoch = 1")
         connection.execute(RAISE_EPOCH, [user.id, 1])
     assert (await until_refused(lambda: door.me(old))).reason == "TOKEN_REVOKED"

@@ -11,16 +11,13 @@ from taskmanager.auth.v1 import user_pb2
 from auth_service.bootstrap import assembled
 from auth_service.domain.errors import AccountGone
 from chassis.kernel import Caller, Role
-from tests.integration.auth_service.door import PASSWORD, claims, refused, until, until_refused
+from tests.integration.auth_service.door import PASSWORD, claims
+from tests.support.grpc_calls import refused, until_refused
+from tests.support.waiting import until
 
 OTHER = "another horse"
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 LAST_ADMIN = (grpc.StatusCode.FAILED_PRECONDITION, "LAST_ADMIN")
-
-
-def rows(databases, query):
-    with psycopg.connect(databases.administrator_url) as connection:
-        return connection.execute(query).fetchall()
 
 
 async def answer_to(call):
@@ -82,7 +79,7 @@ async def test_a_service_that_may_reads_accounts(door):
     assert (await answer_to(door.list_users(token)))[0] == grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_new_role_ends_old_tokens_and_is_in_the_refreshed_ones(door, admin, databases):
+async def test_a_new_role_ends_old_tokens_and_is_in_the_refreshed_ones(door, admin, database):
     user = await door.register()
     login = await door.login()
     changed = await door.update_user(admin, user.id, role=user_pb2.ROLE_MANAGER)
@@ -91,7 +88,7 @@ async def test_a_new_role_ends_old_tokens_and_is_in_the_refreshed_ones(door, adm
     refreshed = await door.refresh(login.refresh_token)
     assert claims(refreshed.access_token)["role"] == "manager"
     assert (await door.me(refreshed.access_token)).role == user_pb2.ROLE_MANAGER
-    assert rows(databases, "SELECT details FROM auth.security_events WHERE kind = 'role_changed'") == [
+    assert database.rows("SELECT details FROM auth.security_events WHERE kind = 'role_changed'") == [
         ({"old": "user", "new": "manager"},)
     ]
 
@@ -135,11 +132,11 @@ async def test_nobody_removes_the_last_admin(door, admin):
     assert await answer_to(door.delete_me(admin)) == LAST_ADMIN
 
 
-async def test_two_admins_who_remove_each_other_at_once_leave_one(door, admin, databases):
+async def test_two_admins_who_remove_each_other_at_once_leave_one(door, admin, database):
     other = await door.admin("bob")
     ada, bob = await door.me(admin), await door.me(other)
     waiting = "SELECT 1 FROM pg_stat_activity WHERE usename = 'auth_app' AND wait_event_type = 'Lock'"
-    with psycopg.connect(databases.administrator_url) as holding:
+    with psycopg.connect(database.administrator_url) as holding:
         # Both have begun, and neither has changed anything yet.
         holding.execute("SELECT 1 FROM auth.users FOR UPDATE")
         calls = asyncio.gather(
@@ -147,13 +144,13 @@ async def test_two_admins_who_remove_each_other_at_once_leave_one(door, admin, d
             door.update_user(other, ada.id, disabled=True),
             return_exceptions=True,
         )
-        await until(lambda: len(rows(databases, waiting)) == 2)
+        await until(lambda: len(database.rows(waiting)) == 2)
     answers = await calls
     assert sum(isinstance(answer, BaseException) for answer in answers) == 1
-    assert rows(databases, "SELECT count(*) FROM auth.users WHERE role = 'admin' AND NOT disabled") == [(1,)]
+    assert database.rows("SELECT count(*) FROM auth.users WHERE role = 'admin' AND NOT disabled") == [(1,)]
 
 
-async def test_a_reset_code_sets_a_new_password_once_and_ends_every_session(door, admin, databases):
+async def test_a_reset_code_sets_a_new_password_once_and_ends_every_session(door, admin, database):
     user = await door.register()
     login = await door.login()
     void = await door.reset_code(admin, user.id)
@@ -169,13 +166,13 @@ async def test_a_reset_code_sets_a_new_password_once_and_ends_every_session(door
     assert (await refused(door.login())).reason == "INVALID_CREDENTIALS"
     assert (await refused(door.refresh(login.refresh_token))).reason == "INVALID_REFRESH_TOKEN"
     assert (await door.login(password=OTHER)).access_token
-    assert code not in str(rows(databases, "SELECT security_events::text FROM auth.security_events"))
+    assert code not in str(database.rows("SELECT security_events::text FROM auth.security_events"))
 
 
-async def test_a_reset_code_expires_and_a_changed_password_voids_it(door, admin, databases):
+async def test_a_reset_code_expires_and_a_changed_password_voids_it(door, admin, database):
     user = await door.register()
     code = await door.reset_code(admin, user.id)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.password_resets SET expires_at = now()")
     assert (await refused(door.reset_password(code, OTHER))).reason == "INVALID_RESET_CODE"
     code = await door.reset_code(admin, user.id)
@@ -228,12 +225,12 @@ async def test_i_change_my_own_name_and_with_my_password_my_email(door):
     ]
 
 
-async def test_a_deleted_account_leaves_its_id_and_nothing_else(door, admin, databases):
+async def test_a_deleted_account_leaves_its_id_and_nothing_else(door, admin, database):
     user = await door.register()
     login = await door.login()
     code = await door.reset_code(admin, user.id)
     await door.delete_me(login.access_token)
-    stored = rows(databases, f"SELECT users::text FROM auth.users WHERE id = '{user.id}'")
+    stored = database.rows(f"SELECT users::text FROM auth.users WHERE id = '{user.id}'")
     assert len(stored) == 1
     assert "sonu" not in stored[0][0]
     assert await answer_to(door.get_user(admin, user.id)) == NOT_FOUND

@@ -13,8 +13,15 @@ from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
 from chassis.rpc.errors import details_of
 from chassis.rpc.load_shed import Capacity
-from tests.integration.auth_service.door import until
-from tests.small_server import GET, imports, listening, person, small_server, trust
+from tests.support.grpc_server import (
+    GET_IMPORT,
+    build_server,
+    import_service,
+    running_server,
+    trust_service,
+    user_metadata,
+)
+from tests.support.waiting import until
 
 CAPACITY = Capacity(calls=3, streams=2)
 SECONDS = 10
@@ -66,19 +73,19 @@ class Busy:
 
     async def fill(self) -> list[aio.UnaryUnaryCall[Any, Any]]:
         """As many calls as there is room for, all of them begun."""
-        calls = [self.imports.GetImport(GET, metadata=person()) for _ in range(CAPACITY.calls)]
+        calls = [self.imports.GetImport(GET_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.calls)]
         await until(lambda: self.servicer.begun == CAPACITY.calls)
         return calls
 
     async def refused(self, metadata=None):
         with pytest.raises(aio.AioRpcError) as caught:
-            await self.imports.GetImport(GET, metadata=metadata or person(), timeout=SECONDS)
+            await self.imports.GetImport(GET_IMPORT, metadata=metadata or user_metadata(), timeout=SECONDS)
         return details_of(caught.value)
 
 
 @asynccontextmanager
-async def running(capacity=CAPACITY):
+async def running_busy_server(capacity=CAPACITY):
     servicer = Waits()  # type: ignore[abstract]  # the others are not called
-    server = small_server(imports(servicer), trust(servicer), capacity=capacity)
-    async with listening(server) as target, aio.insecure_channel(target) as channel:
+    server = build_server(import_service(servicer), trust_service(servicer), capacity=capacity)
+    async with running_server(server) as target, aio.insecure_channel(target) as channel:
         yield Busy(servicer, channel, target)

@@ -9,14 +9,15 @@ from grpc_health.v1 import health_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
 from chassis.rpc.errors import details_of
-from tests.integration.auth_service.door import until
-from tests.integration.chassis.busy_server import CAPACITY, SECONDS, counted, running
-from tests.small_server import GET, WATCH, bearer, person, service
+from tests.integration.chassis.busy_server import CAPACITY, SECONDS, counted, running_busy_server
+from tests.support.grpc_calls import bearer
+from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, service_metadata, user_metadata
+from tests.support.waiting import until
 
 
 @pytest.fixture
 async def busy():
-    async with running() as busy:
+    async with running_busy_server() as busy:
         yield busy
 
 
@@ -31,18 +32,18 @@ async def test_a_call_too_many_is_told_at_once_when_to_come_back_and_the_others_
     assert busy.servicer.begun == CAPACITY.calls
     busy.servicer.go_on.set()
     assert [(await call).id for call in calls] == ["answered"] * CAPACITY.calls
-    assert (await busy.imports.GetImport(GET, metadata=person(), timeout=SECONDS)).id == "answered"
+    assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
 
 
 async def test_a_call_that_was_given_up_makes_room(busy):
     calls = await busy.fill()
     calls[0].cancel()
     busy.servicer.begun -= 1
-    call = busy.imports.GetImport(GET, metadata=person(), wait_for_ready=True)
+    call = busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), wait_for_ready=True)
     async with asyncio.timeout(SECONDS):
         while busy.servicer.begun < CAPACITY.calls:
             if call.done():  # the server had not yet heard of the one that was given up
-                call = busy.imports.GetImport(GET, metadata=person())
+                call = busy.imports.GetImport(GET_IMPORT, metadata=user_metadata())
             await asyncio.sleep(0.01)
     busy.servicer.go_on.set()
     assert (await call).id == "answered"
@@ -50,27 +51,27 @@ async def test_a_call_that_was_given_up_makes_room(busy):
 
 async def test_streams_are_counted_apart_from_calls(busy):
     await busy.fill()
-    watches = [busy.imports.WatchImport(WATCH, metadata=person()) for _ in range(CAPACITY.streams)]
+    watches = [busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.streams)]
     assert [(await watch.read()).id for watch in watches] == ["begun"] * CAPACITY.streams
     with pytest.raises(aio.AioRpcError) as caught:
-        await busy.imports.WatchImport(WATCH, metadata=person(), timeout=SECONDS).read()
+        await busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata(), timeout=SECONDS).read()
     assert details_of(caught.value).reason == "OVERLOADED"
     busy.servicer.go_on.set()
 
 
 async def test_open_streams_take_no_calls_place(busy):
-    watches = [busy.imports.WatchImport(WATCH, metadata=person()) for _ in range(CAPACITY.streams)]
+    watches = [busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.streams)]
     for watch in watches:
         await watch.read()
     busy.servicer.go_on.set()
-    assert (await busy.imports.GetImport(GET, metadata=person(), timeout=SECONDS)).id == "answered"
+    assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
 
 
 async def test_health_and_what_only_services_call_is_answered_all_the_same(busy):
     await busy.fill()
     answer = await busy.health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
-    verifier = service("trust:read")
+    verifier = service_metadata("trust:read")
     request = trust_service_pb2.GetTrustStateRequest()
     assert (await busy.trust.GetTrustState(request, metadata=verifier, timeout=SECONDS)).next_cursor == "answered"
 
@@ -83,7 +84,7 @@ async def test_watches_of_health_which_anybody_may_open_take_nobodys_place_and_a
     with pytest.raises(aio.AioRpcError) as caught:
         await busy.health.Watch(request, timeout=SECONDS).read()
     assert details_of(caught.value).reason == "OVERLOADED"
-    assert (await busy.imports.WatchImport(WATCH, metadata=person()).read()).id == "begun"
+    assert (await busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()).read()).id == "begun"
     assert (await busy.health.Check(request, timeout=SECONDS)).status == health_pb2.HealthCheckResponse.SERVING
     busy.servicer.go_on.set()
 
@@ -99,9 +100,9 @@ async def test_a_refusal_comes_before_the_token_is_looked_at_and_is_counted(busy
 
 
 async def test_behind_it_stands_grpcs_own_limit_at_ten_times_as_much():
-    async with running() as busy:
+    async with running_busy_server() as busy:
         busy.servicer.trust.clear()
-        request, verifier = trust_service_pb2.GetTrustStateRequest(), service("trust:read")
+        request, verifier = trust_service_pb2.GetTrustStateRequest(), service_metadata("trust:read")
         most = 10 * (CAPACITY.calls + CAPACITY.streams)
         calls = [busy.trust.GetTrustState(request, metadata=verifier) for _ in range(most)]
         await until(lambda: busy.servicer.begun == most)

@@ -18,7 +18,7 @@ from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.request_context import request_id, time_remaining
 from chassis.rpc.server import GrpcServer, PortTaken, Registration
-from tests.small_server import listening, service, small_server, trust
+from tests.support.grpc_server import build_server, running_server, service_metadata, trust_service
 
 Behaviour = Callable[[], Awaitable[pb.TrustState]]
 
@@ -42,7 +42,9 @@ class Servicer(trust_service_pb2_grpc.TrustServiceServicer):
 
 
 def build(behaviour: Behaviour, *more: Registration, **settings: Any) -> GrpcServer:
-    return small_server(trust(Servicer(behaviour)), *more, status={Missing: grpc.StatusCode.NOT_FOUND}, **settings)
+    return build_server(
+        trust_service(Servicer(behaviour)), *more, status={Missing: grpc.StatusCode.NOT_FOUND}, **settings
+    )
 
 
 class Client:
@@ -53,12 +55,12 @@ class Client:
 
     def __call__(self, *metadata: tuple[str, str], timeout: float | None = None):
         request = pb.GetTrustStateRequest()
-        return self._stub.GetTrustState(request, metadata=(*service("trust:read"), *metadata), timeout=timeout)
+        return self._stub.GetTrustState(request, metadata=(*service_metadata("trust:read"), *metadata), timeout=timeout)
 
 
 @asynccontextmanager
 async def serving(behaviour: Behaviour):
-    async with listening(build(behaviour)) as target, aio_channel(target) as channel:
+    async with running_server(build(behaviour)) as target, aio_channel(target) as channel:
         yield Client(channel)
 
 
@@ -74,7 +76,7 @@ async def never() -> pb.TrustState:
 
 
 async def test_a_call_without_a_token_does_not_reach_the_method():
-    async with listening(build(never)) as target, aio_channel(target) as channel:
+    async with running_server(build(never)) as target, aio_channel(target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await trust_service_pb2_grpc.TrustServiceStub(channel).GetTrustState(pb.GetTrustStateRequest())
     assert (caught.value.code(), details_of(caught.value).reason) == (
@@ -98,10 +100,10 @@ async def test_a_method_without_an_access_option_is_refused_to_everybody():
         lambda _, server: server.add_generic_rpc_handlers((handlers,)),
         None,
     )
-    async with listening(build(never, forgotten)) as target, aio_channel(target) as channel:
+    async with running_server(build(never, forgotten)) as target, aio_channel(target) as channel:
         call: Any = channel.unary_unary("/example.v1.NobodyService/Call", empty_pb2.Empty.SerializeToString)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(empty_pb2.Empty(), metadata=service("trust:read"))
+            await call(empty_pb2.Empty(), metadata=service_metadata("trust:read"))
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 

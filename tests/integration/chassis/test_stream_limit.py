@@ -9,32 +9,32 @@ from grpc import aio
 
 from chassis.rpc.errors import details_of
 from chassis.rpc.load_shed import Capacity
-from tests.integration.chassis.busy_server import SECONDS, counted, running
-from tests.small_server import GET, WATCH, person
+from tests.integration.chassis.busy_server import SECONDS, counted, running_busy_server
+from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, user_metadata
 
 MOST = 3
 
 
 @pytest.fixture
 async def busy():
-    async with running(Capacity(calls=10, streams=10, streams_per_caller=MOST)) as busy:
+    async with running_busy_server(Capacity(calls=10, streams=10, streams_per_caller=MOST)) as busy:
         yield busy
 
 
 def session_of(user: str) -> tuple[tuple[str, str], ...]:
     """Another login of the same user."""
-    return person(sub=user)
+    return user_metadata(sub=user)
 
 
 async def opened(busy, user: str):
-    watch = busy.imports.WatchImport(WATCH, metadata=session_of(user))
+    watch = busy.imports.WatchImport(WATCH_IMPORT, metadata=session_of(user))
     assert (await watch.read()).id == "begun"
     return watch
 
 
 async def refused(busy, user: str):
     with pytest.raises(aio.AioRpcError) as caught:
-        await busy.imports.WatchImport(WATCH, metadata=session_of(user), timeout=SECONDS).read()
+        await busy.imports.WatchImport(WATCH_IMPORT, metadata=session_of(user), timeout=SECONDS).read()
     return details_of(caught.value)
 
 
@@ -51,12 +51,14 @@ async def test_a_stream_too_many_of_one_caller_is_refused_and_others_are_not(bus
     assert counted("grpc_server_shed_total", kind="caller") == refusals + 1
     watches.append(await opened(busy, ben))
     busy.servicer.go_on.set()
-    assert (await busy.imports.GetImport(GET, metadata=session_of(ann), timeout=SECONDS)).id == "answered"
+    assert (await busy.imports.GetImport(GET_IMPORT, metadata=session_of(ann), timeout=SECONDS)).id == "answered"
 
 
 async def test_many_at_once_get_as_far_as_one_after_the_other(busy):
     ann = str(uuid4())
-    watches = [busy.imports.WatchImport(WATCH, metadata=session_of(ann), timeout=SECONDS) for _ in range(3 * MOST)]
+    watches = [
+        busy.imports.WatchImport(WATCH_IMPORT, metadata=session_of(ann), timeout=SECONDS) for _ in range(3 * MOST)
+    ]
     answers = await asyncio.gather(*(watch.read() for watch in watches), return_exceptions=True)
     assert len([answer for answer in answers if isinstance(answer, aio.AioRpcError)]) == 2 * MOST
     busy.servicer.go_on.set()

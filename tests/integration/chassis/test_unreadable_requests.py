@@ -6,8 +6,8 @@ from grpc import aio
 from grpc_health.v1 import health_pb2
 
 from chassis.rpc.errors import details_of
-from tests.integration.chassis.busy_server import SECONDS, counted, running
-from tests.small_server import person
+from tests.integration.chassis.busy_server import SECONDS, counted, running_busy_server
+from tests.support.grpc_server import user_metadata
 
 GARBAGE = b"\xff\xff\xff\xff no message"
 BROKEN_TEXT = b"\x0a\x02\xff\xfe"
@@ -24,7 +24,7 @@ METHODS = [
 
 @pytest.fixture
 async def channel():
-    async with running() as busy, aio.insecure_channel(busy.target) as channel:
+    async with running_busy_server() as busy, aio.insecure_channel(busy.target) as channel:
         yield channel
 
 
@@ -41,7 +41,7 @@ async def test_what_can_not_be_parsed_is_an_invalid_argument_in_our_own_words_an
     channel, method, shape, raw, capfd, caplog
 ):
     before = counted("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT")
-    status = await refused(channel, method, shape, raw, person())
+    status = await refused(channel, method, shape, raw, user_metadata())
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNREADABLE_REQUEST")
     assert status.message == "The request can't be read: it is no message of the kind that this call takes."
     assert counted("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT") == before + 1
@@ -56,7 +56,9 @@ async def test_without_a_token_it_is_the_token_that_is_missed(channel, method, s
 
 
 async def test_a_stream_of_requests_ends_at_the_first_that_can_not_be_parsed(channel):
-    call = channel.stream_unary(f"{IMPORTS}/UploadImport")(iter([b"", GARBAGE]), metadata=person(), timeout=SECONDS)
+    call = channel.stream_unary(f"{IMPORTS}/UploadImport")(
+        iter([b"", GARBAGE]), metadata=user_metadata(), timeout=SECONDS
+    )
     with pytest.raises(aio.AioRpcError) as caught:
         await call
     assert (caught.value.code(), details_of(caught.value).reason) == (

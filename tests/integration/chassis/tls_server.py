@@ -9,7 +9,7 @@ from cryptography import x509
 from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 
 from chassis.tls import Certificates, TlsFiles
-from tests.small_server import imports, listening, small_server
+from tests.support.grpc_server import build_server, import_service, running_server
 
 
 def always_new(files: TlsFiles) -> Certificates:
@@ -55,6 +55,6 @@ class TlsServer:
 @asynccontextmanager
 async def serving(files: TlsFiles) -> AsyncIterator[TlsServer]:
     servicer = TellsTheCertificate()  # type: ignore[abstract]  # the others are not called
-    server = small_server(imports(servicer), certificates=always_new(files))
-    async with listening(server):
+    server = build_server(import_service(servicer), certificates=always_new(files))
+    async with running_server(server):
         yield TlsServer(server.port, servicer)

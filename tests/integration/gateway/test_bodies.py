@@ -6,7 +6,7 @@ import httpx2
 
 from gateway.bootstrap import gateway
 from tests.integration.gateway.conftest import settings
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 JSON = {"content-type": "application/json"}
 
@@ -29,7 +29,7 @@ async def test_a_body_over_the_limit_is_413_announced_or_not(rest, services):
     for content in (body, pieces()):
         answer = await rest.post("/api/tasks", content=content, headers=JSON)
         assert answer.status_code == 413
-        assert details(answer) == [("BODY_TOO_LARGE", None)]
+        assert error_details(answer) == [("BODY_TOO_LARGE", None)]
     assert services.calls == 0
 
 
@@ -39,7 +39,7 @@ async def test_a_batch_is_counted_before_it_is_built_and_one_of_too_many_goes_no
         (b'{"requests": [' + b"0," * 3000 + b"0]}", ("TOO_MANY_IN_BATCH", "requests")),
     ):
         answer = await rest.post("/api/v1/tasks:batchCreate", content=content)
-        assert (answer.status_code, details(answer)) == (400, [refusal])
+        assert (answer.status_code, error_details(answer)) == (400, [refusal])
         assert not services.got(answer)
 
 
@@ -51,5 +51,5 @@ async def test_a_body_of_too_many_values_is_refused_wherever_it_goes(services):
     ):
         for path in ("/api/v1/tasks:batchCreate", "/api/v1/login", "/api/v1/tasks"):
             answer = await rest.post(path, content=body)
-            assert (answer.status_code, details(answer)) == (400, [("TOO_MANY_VALUES", None)])
+            assert (answer.status_code, error_details(answer)) == (400, [("TOO_MANY_VALUES", None)])
             assert not services.got(answer)

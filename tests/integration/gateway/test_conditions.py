@@ -4,7 +4,7 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 TASK = "/api/v1/tasks/t1"
 
@@ -22,7 +22,7 @@ async def test_the_keys_of_a_patch_are_its_mask(rest, services):
 async def test_a_patch_holds_nothing_but_what_can_be_written(rest, services, field):
     answer = await rest.patch(TASK, json={field: "x"})
     assert answer.status_code == 400
-    assert details(answer) == [("READ_ONLY_FIELD" if field == "created_at" else "UNKNOWN_FIELD", field)]
+    assert error_details(answer) == [("READ_ONLY_FIELD" if field == "created_at" else "UNKNOWN_FIELD", field)]
     assert not services.got(answer)
 
 
@@ -36,14 +36,16 @@ async def test_in_a_batch_each_resource_s_keys_are_its_mask(rest, services):
 
 
 async def test_a_mask_is_no_query_parameter(rest, services):
-    assert details(await rest.patch(f"{TASK}?update_mask=title", json={})) == [("UNKNOWN_PARAMETER", "update_mask")]
+    assert error_details(await rest.patch(f"{TASK}?update_mask=title", json={})) == [
+        ("UNKNOWN_PARAMETER", "update_mask")
+    ]
 
 
 async def test_if_match_is_the_precondition_and_is_answered_412(rest, services):
     services.refuse("UpdateTask", grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     by_header = await rest.patch(TASK, json={"title": "x"}, headers={"if-match": '"7"'})
     assert services.requests["UpdateTask"][0].task.etag == "7"
-    assert (by_header.status_code, details(by_header)) == (412, [("ETAG_MISMATCH", None)])
+    assert (by_header.status_code, error_details(by_header)) == (412, [("ETAG_MISMATCH", None)])
     in_body = await rest.patch(TASK, json={"title": "x", "etag": "7"})
     assert in_body.status_code == 409
 
@@ -57,13 +59,13 @@ async def test_if_match_guards_a_delete(rest, services):
 @pytest.mark.parametrize("value", ["7", 'W/"7"', '"7", "8"', '"7', '"é"'])
 async def test_an_if_match_that_can_not_be_met_exactly_is_refused(rest, services, value):
     answer = await rest.patch(TASK, json={"title": "x"}, headers={"if-match": value.encode()})
-    assert (answer.status_code, details(answer)) == (400, [("MALFORMED_HEADER", None)])
+    assert (answer.status_code, error_details(answer)) == (400, [("MALFORMED_HEADER", None)])
     assert answer.json()["error"]["message"] == 'If-Match takes one entity tag in quotes, such as "2", or *.'
 
 
 async def test_a_header_and_a_body_that_differ_are_refused(rest, services):
     answer = await rest.patch(TASK, json={"etag": "7"}, headers={"if-match": '"8"'})
-    assert (answer.status_code, details(answer)) == (400, [("CONTRADICTING_HEADER", None)])
+    assert (answer.status_code, error_details(answer)) == (400, [("CONTRADICTING_HEADER", None)])
 
 
 async def test_an_idempotency_key_goes_where_the_contract_has_it(rest, services):
@@ -76,7 +78,7 @@ async def test_an_idempotency_key_goes_where_the_contract_has_it(rest, services)
     await rest.post(f"{TASK}:undelete", json={"idempotency_key": "k-1"})
     assert [request.idempotency_key for request in services.requests["UndeleteTask"]] == ["k-1", "k-1"]
     answer = await rest.post(f"{TASK}:undelete", json={"idempotency_key": "k-2"}, headers=headers)
-    assert details(answer) == [("CONTRADICTING_HEADER", None)]
+    assert error_details(answer) == [("CONTRADICTING_HEADER", None)]
 
 
 async def test_what_the_client_has_already_is_304(rest, services):

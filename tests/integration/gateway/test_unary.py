@@ -7,7 +7,7 @@ import pytest
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 MILK = task_pb2.Task(id="t1", title="Buy milk", status=task_pb2.Task.STATUS_IN_PROGRESS)
 
@@ -105,9 +105,9 @@ async def test_a_header_that_can_not_go_upstream_is_refused(rest, services):
     for value in ("Bearer \xe4".encode("latin-1"), b"Bearer " + b"x" * 5000):
         answer = await rest.get("/api/v1/tasks/t1", headers=[(b"authorization", value)])
         assert answer.status_code == 400
-        assert details(answer) == [("MALFORMED_HEADER", None)]
+        assert error_details(answer) == [("MALFORMED_HEADER", None)]
     answer = await rest.get("/api/v1/tasks/t1", headers=[("authorization", "Bearer a"), ("authorization", "Bearer b")])
-    assert details(answer) == [("MALFORMED_HEADER", None)]
+    assert error_details(answer) == [("MALFORMED_HEADER", None)]
     assert services.calls == 0
 
 
@@ -115,7 +115,7 @@ async def test_what_the_gateway_itself_finds_wrong_is_told_at_once_and_not_sent_
     answer = await rest.post("/api/tasks?nope=1", json={"title": 5, "status": "PENDING", "id": "x", "due": ""})
     assert answer.status_code == 400
     assert answer.json()["error"]["status"] == "INVALID_ARGUMENT"
-    assert details(answer) == [
+    assert error_details(answer) == [
         ("UNKNOWN_PARAMETER", "nope"),
         ("WRONG_TYPE", "title"),
         ("UNKNOWN_VALUE", "status"),
@@ -139,14 +139,14 @@ async def test_a_service_s_violation_names_the_field_as_the_client_spelt_it(rest
     services.refuse(rpc, grpc.StatusCode.INVALID_ARGUMENT, "BLANK", "Must not be blank.", field)
     answer = await rest.post(path, json={})
     assert answer.status_code == 400
-    assert details(answer) == [("BLANK", spelt)]
+    assert error_details(answer) == [("BLANK", spelt)]
 
 
 async def test_a_service_s_refusal_keeps_its_reason_and_its_message(rest, services):
     services.refuse("GetTask", grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND", "There is no such task.")
     answer = await rest.get("/api/v1/tasks/t1")
     assert answer.status_code == 404
-    assert details(answer) == [("TASK_NOT_FOUND", None)]
+    assert error_details(answer) == [("TASK_NOT_FOUND", None)]
     assert answer.json()["error"]["message"] == "There is no such task."
 
 
@@ -190,7 +190,7 @@ async def test_a_service_that_goes_away_is_asked_again_for_what_may_be_repeated(
 async def test_a_path_that_is_no_route_is_404_in_the_one_shape(rest, services, path):
     answer = await rest.get(path)
     assert answer.status_code == 404
-    assert details(answer) == [("ROUTE_NOT_FOUND", None)]
+    assert error_details(answer) == [("ROUTE_NOT_FOUND", None)]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ async def test_a_method_that_a_path_does_not_take_is_405_with_those_it_does(rest
     answer = await rest.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allow
-    assert details(answer) == [("METHOD_NOT_ALLOWED", None)]
+    assert error_details(answer) == [("METHOD_NOT_ALLOWED", None)]
 
 
 async def test_the_next_request_on_a_connection_is_not_disturbed_by_a_refused_one(rest, services):

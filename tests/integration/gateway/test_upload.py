@@ -7,7 +7,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.rpc.errors import RichStatus, Violation
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 pytestmark = pytest.mark.usefixtures("taken")
 
@@ -100,7 +100,7 @@ async def test_a_large_file_arrives_byte_for_byte_in_messages_the_services_take(
 async def test_a_multipart_body_that_holds_something_else_than_one_file_is_no_upload(rest, taken, request_, refusal):
     answer = await rest.post("/api/v1/imports", **request_)
     assert answer.status_code == 400
-    assert details(answer) == [refusal]
+    assert error_details(answer) == [refusal]
     assert not any(message.WhichOneof("message") == "finish" for message in taken)
 
 
@@ -118,7 +118,7 @@ async def test_an_idempotency_key_is_taken_from_the_header_and_from_nowhere_else
     assert answer.status_code == 202
     assert taken[0].options.idempotency_key == "k-1"
     answer = await rest.post("/api/v1/imports?idempotency_key=k-1", content=CSV, headers=TEXT)
-    assert details(answer) == [("UNKNOWN_PARAMETER", "idempotency_key")]
+    assert error_details(answer) == [("UNKNOWN_PARAMETER", "idempotency_key")]
     headers = [*TEXT.items(), ("idempotency-key", "a"), ("idempotency-key", "b")]
     answer = await rest.post("/api/v1/imports", content=CSV, headers=headers)
     assert answer.status_code == 400
@@ -127,7 +127,7 @@ async def test_an_idempotency_key_is_taken_from_the_header_and_from_nowhere_else
 
 async def test_an_unknown_option_is_refused_before_a_byte_is_read(rest, services):
     answer = await rest.post("/api/v1/imports?mode=fast", content=CSV, headers=TEXT)
-    assert details(answer) == [("UNKNOWN_PARAMETER", "mode")]
+    assert error_details(answer) == [("UNKNOWN_PARAMETER", "mode")]
     assert not services.got(answer)
 
 
@@ -152,7 +152,7 @@ async def test_a_file_over_the_limit_is_413_announced_or_not(rest, taken):
     ):
         answer = await rest.post("/api/v1/imports", **request)
         assert answer.status_code == 413
-        assert details(answer) == [("FILE_TOO_LARGE", "file")]
+        assert error_details(answer) == [("FILE_TOO_LARGE", "file")]
     assert not any(message.WhichOneof("message") == "finish" for message in taken)
 
 

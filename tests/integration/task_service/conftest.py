@@ -9,28 +9,28 @@ import obstore
 import pytest
 import pytest_asyncio
 
-from tests.commands import commands_of
 from tests.integration.task_service import sealing
 from tests.integration.task_service.import_calls import Worker
-from tests.s3 import BUCKET
+from tests.support.commands import command_runner
+from tests.support.s3_server import BUCKET
 
 
 @pytest.fixture
-def command(databases):
+def command(database):
     """Runs a command to its end; answers its exit status, stdout and stderr."""
-    own = {"TASKS_DATABASE_URL": databases.tasks_url, "TASKS_OWNER_DATABASE_URL": databases.url("tasks_owner")}
-    return commands_of("task_service", "TASKS", own)
+    own = {"TASKS_DATABASE_URL": database.tasks_url, "TASKS_OWNER_DATABASE_URL": database.url("tasks_owner")}
+    return command_runner("task_service", "TASKS", own)
 
 
 @pytest.fixture
 async def worker(system):
-    return Worker(system, await system.service("imports:ingest"))
+    return Worker(system, await system.new_service("imports:ingest"))
 
 
 @pytest_asyncio.fixture
-async def log(databases):
+async def log(database):
     """The log of a fresh database."""
-    async with sealing.opened(databases) as found:
+    async with sealing.opened(database) as found:
         yield found
 
 

@@ -15,7 +15,7 @@ from task_service.domain.seals import Head, KeptHead
 from task_service.domain.task import TaskDraft, new_task
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.usecases.audit import GetAuditHead, SealHistory, Verified, VerifyHistory
-from tests.conftest import Databases
+from tests.support.database import Database
 
 OWNER = UUID("0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e")
 SONU = Actor(OWNER, "user", "request-1")
@@ -25,7 +25,7 @@ SONU = Actor(OWNER, "user", "request-1")
 class Log:
     """The log of one database, by the service's own repositories."""
 
-    databases: Databases
+    database: Database
     pool: Pool
 
     def begin(self) -> SqlTasksUnitOfWork:
@@ -47,7 +47,7 @@ class Log:
 
     async def fill(self, count: int) -> None:
         """Many events at once."""
-        await self.databases.execute(f"""
+        await self.database.execute(f"""
             INSERT INTO tasks.task_events
                 (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
             SELECT uuidv7(), uuidv7(), '{OWNER}', 'deleted', '{OWNER}', 'user', now(), 'r', '{{}}'
@@ -73,11 +73,11 @@ class Log:
 
     async def ids(self) -> list[str]:
         """The events in the order of the log."""
-        rows = await self.databases.execute("SELECT id::text FROM tasks.task_events ORDER BY xid, id")
+        rows = await self.database.execute("SELECT id::text FROM tasks.task_events ORDER BY xid, id")
         return [row[0] for row in rows]
 
 
 @asynccontextmanager
-async def opened(databases: Databases) -> AsyncIterator[Log]:
-    async with open_pool(databases.tasks_url, name="test", size=8) as pool:
-        yield Log(databases, pool)
+async def opened(database: Database) -> AsyncIterator[Log]:
+    async with open_pool(database.tasks_url, name="test", size=8) as pool:
+        yield Log(database, pool)

@@ -16,11 +16,11 @@ import pytest
         "SELECT * FROM auth.users",
     ],
 )
-async def test_the_app_role_can_neither_change_history_nor_the_schema_nor_see_another_one(databases, statement):
+async def test_the_app_role_can_neither_change_history_nor_the_schema_nor_see_another_one(database, statement):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        await databases.execute(statement, role="tasks_app")
+        await database.execute(statement, role="tasks_app")
 
 
-async def test_nothing_the_app_role_starts_can_hold_others_up_for_ever(databases):
+async def test_nothing_the_app_role_starts_can_hold_others_up_for_ever(database):
     for setting in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-        assert await databases.execute(f"SHOW {setting}", role="tasks_app") != [("0",)]
+        assert await database.execute(f"SHOW {setting}", role="tasks_app") != [("0",)]

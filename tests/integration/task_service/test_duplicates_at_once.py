@@ -15,9 +15,9 @@ SKIP, UPDATE = import_service_pb2.UploadOptions.ON_DUPLICATE_SKIP, import_servic
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
-async def test_imports_and_batches_of_the_same_external_ids_at_once_neither_fail_nor_double(system, worker, databases):
+async def test_imports_and_batches_of_the_same_external_ids_at_once_neither_fail_nor_double(system, worker, database):
     """Each in another order: whoever took locks as they come would wait in a circle."""
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     keys = [f"K{number}" for number in range(120)]
     mine = [await create(system, sonu, title="mine", external_id=key) for key in keys[:60]]
     leases = []
@@ -39,20 +39,18 @@ async def test_imports_and_batches_of_the_same_external_ids_at_once_neither_fail
         await calls.batch_update(system, sonu, {task.id: {"title": f"edit {number}"} for task in some})
 
     await asyncio.gather(*(run(number, lease) for number, lease in enumerate(leases)), *(edit(n) for n in range(20)))
-    assert await databases.execute(DEADLOCKS) == [(0,)]
+    assert await database.execute(DEADLOCKS) == [(0,)]
     found = [await get(system, sonu, lease.import_id) for lease in leases]
     assert sum(one.rows_created for one in found) == len(keys) - len(mine)
     assert [one.rows_failed for one in found] == [0, 0, 0]
-    assert await databases.execute("SELECT count(*), count(DISTINCT external_id) FROM tasks.tasks") == [(120, 120)]
+    assert await database.execute("SELECT count(*), count(DISTINCT external_id) FROM tasks.tasks") == [(120, 120)]
     # One entry for each change, and one change for each entry.
-    told = await databases.execute("SELECT count(*) FROM tasks.task_events")
-    assert told == await databases.execute("SELECT sum(revision) FROM tasks.tasks")
+    told = await database.execute("SELECT count(*) FROM tasks.task_events")
+    assert told == await database.execute("SELECT sum(revision) FROM tasks.tasks")
 
 
-async def test_batches_that_take_the_same_new_external_ids_in_another_order_wait_in_no_circle(
-    system, worker, databases
-):
-    sonu = await system.person("sonu")
+async def test_batches_that_take_the_same_new_external_ids_in_another_order_wait_in_no_circle(system, worker, database):
+    sonu = await system.new_user("sonu")
     keys = [f"K{number}" for number in range(100)]
     plain = [await create(system, sonu, title="plain") for _ in keys]
 
@@ -76,4 +74,4 @@ async def test_batches_that_take_the_same_new_external_ids_in_another_order_wait
         if rival is not None:  # the import was the first, and the whole batch is refused
             assert isinstance(rival, grpc.aio.AioRpcError)
             assert rival.code() is grpc.StatusCode.ALREADY_EXISTS
-    assert await databases.execute(DEADLOCKS) == [(0,)]
+    assert await database.execute(DEADLOCKS) == [(0,)]

@@ -36,8 +36,8 @@ async def test_nothing_is_erased_until_somebody_does(system, sonu):
     assert changed["title"] == ("Café", "Bar", False)
 
 
-async def test_what_an_owner_wrote_is_erased_and_what_happened_stays(system, sonu, databases, command):
-    mina = await system.person("mina")
+async def test_what_an_owner_wrote_is_erased_and_what_happened_stays(system, sonu, database, command):
+    mina = await system.new_user("mina")
     mine, hers = await written(system, sonu), await written(system, mina)
     before = await told(system, mina, hers)
     assert await command("erase", "--owner", sonu.id) == (0, "The free text of 2 events was erased.\n", "")
@@ -57,7 +57,7 @@ async def test_what_an_owner_wrote_is_erased_and_what_happened_stays(system, son
     }
     assert changed == {"title": gone, "status": ("pending", "completed", False)}
     assert await told(system, mina, hers) == before
-    left = await databases.execute(
+    left = await database.execute(
         "SELECT string_agg(e::text, '') FROM tasks.task_events e WHERE owner_id = '" + sonu.id + "'"
     )
     assert "Café" not in left[0][0]
@@ -75,24 +75,24 @@ async def written_again(system, person) -> str:
     return (await create(system, person, title="other")).id
 
 
-async def test_more_than_a_batch_is_erased_batch_by_batch(databases, command):
+async def test_more_than_a_batch_is_erased_batch_by_batch(database, command):
     owner, count = uuid4(), 2 * erasure.AT_A_TIME + 1
     for task in ("uuidv7()", "'" + str(uuid4()) + "'"):
-        await databases.execute(f"""
+        await database.execute(f"""
             INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
                 changes, free_text, salt, free_text_digest)
             SELECT uuidv7(), {task}, '{owner}', 'updated', uuidv7(), 'user', now(), '', '{{}}', '{{}}', 'x', 'y'
             FROM generate_series(1, {count})
         """)
-    (task,) = (await databases.execute("SELECT task_id FROM tasks.task_events GROUP BY 1 HAVING count(*) > 1"))[0]
+    (task,) = (await database.execute("SELECT task_id FROM tasks.task_events GROUP BY 1 HAVING count(*) > 1"))[0]
     told = f"The free text of {count} events was erased.\n"
     assert (await command("erase", "--task", str(task)))[:2] == (0, told)
     assert (await command("erase", "--owner", str(owner)))[:2] == (0, told)
-    assert await databases.execute("SELECT count(free_text), count(salt) FROM tasks.task_events") == [(0, 0)]
+    assert await database.execute("SELECT count(free_text), count(salt) FROM tasks.task_events") == [(0, 0)]
 
 
-async def test_only_the_schemas_owner_erases(databases, command):
-    status, _, err = await command("erase", "--owner", str(uuid4()), TASKS_OWNER_DATABASE_URL=databases.tasks_url)
+async def test_only_the_schemas_owner_erases(database, command):
+    status, _, err = await command("erase", "--owner", str(uuid4()), TASKS_OWNER_DATABASE_URL=database.tasks_url)
     assert (status, "nothing was erased" in err) == (1, True)
     status, _, err = await command(
         "erase", "--owner", str(uuid4()), TASKS_OWNER_DATABASE_URL="postgresql://127.0.0.1:1/x"

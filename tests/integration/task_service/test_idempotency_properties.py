@@ -126,8 +126,8 @@ def reason_of(answer: Any) -> str:
 
 @_PROPERTY
 @given(program=st.lists(steps, min_size=4, max_size=14))
-async def test_each_key_has_one_effect_and_one_answer_whatever_is_called_in_between(system, databases, program):
-    person, run, model = await system.admin(), next(_RUNS), Model()
+async def test_each_key_has_one_effect_and_one_answer_whatever_is_called_in_between(system, database, program):
+    person, run, model = await system.new_admin(), next(_RUNS), Model()
     first = Step("create", "", "x", 0, 1)
     for step in [first, first, first, *program]:
         key = f"{run}-{step.key}" if step.key else ""
@@ -145,12 +145,12 @@ async def test_each_key_has_one_effect_and_one_answer_whatever_is_called_in_betw
             else:
                 model.takes_effect(step, answers[0])
     ids = "', '".join(model.ids)
-    told = await databases.execute(f"""
+    told = await database.execute(f"""
         SELECT task_id::text, array_agg(action ORDER BY id) FROM tasks.task_events
         WHERE actor_id = '{person.id}' AND task_id IN ('{ids}') GROUP BY 1
     """)
     assert dict(told) == dict(zip(model.ids, model.actions, strict=True))
-    made = await databases.execute(
+    made = await database.execute(
         f"SELECT count(DISTINCT task_id) FROM tasks.task_events WHERE actor_id = '{person.id}'"
     )
     assert made == [(len(model.ids),)]
@@ -161,9 +161,9 @@ async def test_each_key_has_one_effect_and_one_answer_whatever_is_called_in_betw
 
 @_PROPERTY
 @given(calls=st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xy")), min_size=2, max_size=40))
-async def test_of_different_requests_at_once_under_one_key_exactly_one_is_carried_out(system, databases, calls):
+async def test_of_different_requests_at_once_under_one_key_exactly_one_is_carried_out(system, database, calls):
     """All of them at once: whichever comes first decides what its key means."""
-    person, run = await system.admin(), next(_RUNS)
+    person, run = await system.new_admin(), next(_RUNS)
     answers = await asyncio.gather(
         *(create(system, person, title=title, key=f"{run}-{key}") for key, title in calls), return_exceptions=True
     )
@@ -176,7 +176,7 @@ async def test_of_different_requests_at_once_under_one_key_exactly_one_is_carrie
         if not isinstance(answer, task_pb2.Task):
             assert reason_of(answer) == "IDEMPOTENCY_KEY_REUSED"
             assert meant[key].title != title
-    made = await databases.execute(f"SELECT id::text FROM tasks.tasks WHERE owner_id = '{person.id}'")
+    made = await database.execute(f"SELECT id::text FROM tasks.tasks WHERE owner_id = '{person.id}'")
     assert sorted(made) == sorted((task.id,) for task in meant.values())
-    told = await databases.execute(f"SELECT count(*) FROM tasks.task_events WHERE owner_id = '{person.id}'")
+    told = await database.execute(f"SELECT count(*) FROM tasks.task_events WHERE owner_id = '{person.id}'")
     assert told == [(len(meant),)]

@@ -28,7 +28,7 @@ async def imported(system, person, worker, *rows: list[str]):
 
 
 async def test_a_row_brings_labels_an_external_id_and_an_assignee(system, worker):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     rows = ["x", " a, b ,a,", "A-1", "MINA"], ["y", "", "", ""]
     found, (first, second), errors = await imported(system, sonu, worker, *rows)
     assert (found.rows_created, errors) == (2, [])
@@ -50,7 +50,7 @@ async def test_a_row_brings_labels_an_external_id_and_an_assignee(system, worker
 
 
 async def test_what_create_refuses_is_a_row_error_of_the_same_code(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     await create(system, sonu, title="x", external_id="A-1")
     long = "a" * 65
     rows = (
@@ -84,7 +84,7 @@ async def test_what_create_refuses_is_a_row_error_of_the_same_code(system, worke
 
 
 async def test_what_an_export_neutralised_is_looked_up_as_it_was(system, worker):
-    sonu, plus = await system.person("sonu"), await system.person("+plus")
+    sonu, plus = await system.new_user("sonu"), await system.new_user("+plus")
     await create(system, sonu, title="x", external_id="=A")
     rows = ["x", "", "'=A", ""], ["y", "'-1,b", "'=B", "'+plus"]
     found, (made,), errors = await imported(system, sonu, worker, *rows)
@@ -94,7 +94,7 @@ async def test_what_an_export_neutralised_is_looked_up_as_it_was(system, worker)
 
 
 async def test_an_external_id_that_somebody_takes_meanwhile_costs_a_row_and_not_the_batch(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, HEADER + b"x,,,\n" * 300)
     lease = await worker.claim()
     rows = [["x", "", f"E-{number}", ""] for number in range(300)]

@@ -18,7 +18,7 @@ async def test_a_worker_whose_name_can_not_be_kept_gets_no_lease(system, worker,
 
 
 async def test_a_file_is_not_read_from_before_its_beginning_nor_from_behind_its_end(system, worker):
-    await upload(system, await system.person("sonu"))
+    await upload(system, await system.new_user("sonu"))
     lease = await worker.claim()
     assert (await refused(worker.read(lease, -1)))[:2] == (INVALID, "NEGATIVE_OFFSET")
     behind = await refused(worker.read(lease, lease.size + 1))
@@ -74,7 +74,7 @@ def _that_ends_before_it_begins(sent: ingest_pb2.RowBatch) -> None:
     ],
 )
 async def test_a_batch_that_does_not_fit_the_contract_or_the_file_changes_nothing(system, worker, spoil):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     sent = batch(lease.checkpoint, ["a", "", ""], size=5)
@@ -87,7 +87,7 @@ async def test_a_batch_that_does_not_fit_the_contract_or_the_file_changes_nothin
 
 @pytest.mark.parametrize("failure", [{"code": 77, "line": 3}, {"line": 3}, {"code": 1, "line": -1}])
 async def test_a_failure_that_the_contract_does_not_name_ends_no_import(system, worker, failure):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     finish = ingest_pb2.IngestFinish(failure=ingest_pb2.ParseFailure(**failure))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from chassis.kernel import PageRequest
-from chassis.testing.databases import temporary_database
+from chassis.testing.database import temporary_database
 from task_service.domain.query import Deleted, Order, TaskQuery
 from task_service.domain.task import Task, TaskDraft, new_task
 from task_service.domain.values import Priority, Status
@@ -108,11 +108,11 @@ def insert(connection: psycopg.Connection, task: Task) -> None:
 
 
 @pytest.fixture
-def population(databases):
+def population(database):
     """A connection to sixty tasks that differ in everything, and the tasks."""
     chance = random.Random(7)  # noqa: S311 - an example, and the same each time
     tasks = [some_task(chance) for _ in range(60)]
-    with psycopg.connect(databases.tasks_url) as connection:
+    with psycopg.connect(database.tasks_url) as connection:
         for task in tasks:
             insert(connection, task)
         connection.commit()

@@ -103,7 +103,7 @@ async def test_what_is_deleted_is_hidden_shown_or_alone(system, sonu, three):
 
 
 async def test_a_list_shows_what_the_caller_owns_or_is_assigned_each_once(system, sonu):
-    mina = await system.person("mina")
+    mina = await system.new_user("mina")
     own = await create(system, sonu, title="own")
     both = await create(system, sonu, title="both", assignee_id=sonu.id)
     hers = await create(system, mina, title="hers", assignee_id=sonu.id)
@@ -118,7 +118,7 @@ async def test_a_list_shows_what_the_caller_owns_or_is_assigned_each_once(system
 
 
 async def test_an_admin_lists_another_owner_s_tasks_or_everybody_s(system, sonu):
-    admin, mina = await system.admin(), await system.person("mina")
+    admin, mina = await system.new_admin(), await system.new_user("mina")
     first, second = await create(system, sonu, title="a"), await create(system, mina, title="b")
     assert await listed(system, admin) == []
     assert await listed(system, admin, owner_id=sonu.id) == [first.id]
@@ -127,7 +127,7 @@ async def test_an_admin_lists_another_owner_s_tasks_or_everybody_s(system, sonu)
 
 
 async def test_the_total_is_told_where_it_is_asked_for(system, sonu, three):
-    mina = await system.person("mina")
+    mina = await system.new_user("mina")
     await create(system, mina, title="hers", assignee_id=sonu.id)
     ask = task_service_pb2.ListTasksRequest
     for fields, total in (({}, 4), ({"labels_any": ["food"]}, 2), ({"q": "nothing"}, 0)):

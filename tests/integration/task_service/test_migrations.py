@@ -7,20 +7,20 @@ import pytest
 
 from chassis.database.migrate import upgrade
 from chassis.database.provision import provision
-from chassis.testing.databases import temporary_database
+from chassis.testing.database import temporary_database
 from task_service.commands.migrate import MIGRATIONS, SCHEMA
-from tests.conftest import Databases
+from tests.support.database import Database
 
 
 @pytest.fixture
 def before(postgres):
     """A database as it was before free text stood apart."""
     with temporary_database(postgres) as url:
-        databases = Databases(url)
-        owner_url = databases.url("tasks_owner")
-        provision(administrator_url=url, owner_url=owner_url, app_url=databases.tasks_url, schema=SCHEMA)
+        database = Database(url)
+        owner_url = database.url("tasks_owner")
+        provision(administrator_url=url, owner_url=owner_url, app_url=database.tasks_url, schema=SCHEMA)
         upgrade(owner_url, schema=SCHEMA, migrations=MIGRATIONS, revision="0003")
-        yield databases
+        yield database
 
 
 async def test_history_from_before_free_text_stood_apart_keeps_every_value(before):

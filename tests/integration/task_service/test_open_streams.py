@@ -27,12 +27,12 @@ async def silent(*first):
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2])
-async def test_an_upload_of_which_nothing_more_comes_is_told_so_and_leaves_nothing(system, sonu, databases, sent):
+async def test_an_upload_of_which_nothing_more_comes_is_told_so_and_leaves_nothing(system, sonu, database, sent):
     first = [message async for message in messages(FILE, finish=False)][:sent]
     call = system.imports.UploadImport(silent(*first), metadata=sonu.metadata, timeout=SECONDS)
     code, reason, _ = await refused(call)
     assert (code, reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "UPLOAD_IDLE")
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert [path for path in system.uploads.rglob("*") if path.is_file()] == []
 
 
@@ -57,13 +57,13 @@ async def test_a_user_has_so_many_streams_of_all_kinds_and_sessions_together(sys
     status = details_of(caught.value)
     assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS")
     assert status.retry_after
-    assert (await upload(system, await system.person("mona"))).id
+    assert (await upload(system, await system.new_user("mona"))).id
     for watch in watches:
         watch.cancel()
 
 
 async def test_a_worker_has_as_many_as_it_needs(system, sonu):
-    worker = Worker(system, await system.service("imports:ingest"))
+    worker = Worker(system, await system.new_service("imports:ingest"))
     await upload(system, sonu)
     lease = await worker.claim()
     assert lease is not None

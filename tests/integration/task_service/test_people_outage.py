@@ -29,11 +29,11 @@ class Away:
         raise Unavailable
 
 
-async def test_an_import_waits_for_those_whom_it_names_however_often_it_is_claimed_meanwhile(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_an_import_waits_for_those_whom_it_names_however_often_it_is_claimed_meanwhile(system, worker, database):
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,assignee\nBuy milk,sonu\n")
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})
-    async with open_pool(databases.tasks_url, name="test", size=1) as pool:
+    async with open_pool(database.tasks_url, name="test", size=1) as pool:
         open_ingest = OpenIngest(begin=lambda: SqlTasksUnitOfWork(pool), lease_seconds=2)
         prepare = PrepareBatch(begin=lambda: SqlTasksUnitOfWork(pool), people=Away(), bulk_rows=copy_rows)
         for _ in range(MOST_FRUITLESS_CLAIMS + 2):

@@ -5,7 +5,6 @@ import pytest
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
-from tests.integration.conftest import Person, System
 from tests.integration.task_service.calls import (
     create,
     delete,
@@ -18,6 +17,7 @@ from tests.integration.task_service.calls import (
     update,
 )
 from tests.integration.task_service.import_calls import upload
+from tests.support.system import Principal, System
 
 DENIED, NOT_FOUND = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND
 
@@ -31,19 +31,19 @@ async def code_of(call) -> grpc.StatusCode:
 
 
 @pytest.fixture
-async def owner(system: System) -> Person:
-    return await system.person("owner")
+async def owner(system: System) -> Principal:
+    return await system.new_user("owner")
 
 
 @pytest.fixture
-async def stranger(system: System) -> Person:
-    return await system.person("stranger")
+async def stranger(system: System) -> Principal:
+    return await system.new_user("stranger")
 
 
 @pytest.fixture
-async def manager(system: System, databases) -> Person:
-    await system.person("mo")
-    await databases.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mo'")
+async def manager(system: System, database) -> Principal:
+    await system.new_user("mo")
+    await database.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mo'")
     return await system.login("mo@example.com")
 
 
@@ -118,7 +118,7 @@ async def test_a_manager_purges_nothing_and_reads_no_log(system, owner, manager)
 
 
 async def test_an_admin_does_what_a_manager_does_and_purges_and_reads_the_log(system, owner, stranger):
-    admin = await system.admin()
+    admin = await system.new_admin()
     task = await create(system, owner, title="x")
     assert await everything_with(system, admin, task, stranger) == [grpc.StatusCode.OK] * 6
     await delete(system, admin, task.id)
@@ -127,7 +127,7 @@ async def test_an_admin_does_what_a_manager_does_and_purges_and_reads_the_log(sy
 
 
 async def test_a_service_does_what_its_scopes_say(system, owner, stranger):
-    reader, writer = await system.service("tasks:read"), await system.service("tasks:write")
+    reader, writer = await system.new_service("tasks:read"), await system.new_service("tasks:write")
     task = await create(system, writer, title="x", owner_id=owner.id)
     ok = grpc.StatusCode.OK
     assert await everything_with(system, reader, task, stranger) == [ok, ok, DENIED, DENIED, DENIED, DENIED]

@@ -29,9 +29,9 @@ class CutOffError(Exception):
     """Stands for whatever ends a process."""
 
 
-async def test_a_digest_is_of_the_columns_as_text_that_no_setting_of_a_connection_changes(log, databases):
+async def test_a_digest_is_of_the_columns_as_text_that_no_setting_of_a_connection_changes(log, database):
     """By hand, so that nobody changes what a digest is without noticing: no seal that stands would hold any more."""
-    await databases.execute("""
+    await database.execute("""
         INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
             changes, free_text, salt, free_text_digest) VALUES
         ('00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002',
@@ -46,7 +46,7 @@ async def test_a_digest_is_of_the_columns_as_text_that_no_setting_of_a_connectio
         ' {"title": null, "status": ["pending", "completed"]}, "0aff"]'
     )
     expected = hashlib.sha256(text.encode()).digest()
-    async with await psycopg.AsyncConnection.connect(databases.tasks_url) as connection:
+    async with await psycopg.AsyncConnection.connect(database.tasks_url) as connection:
         for settings in (
             "SET timezone = 'Asia/Kolkata'",
             "SET datestyle = 'German'",
@@ -145,9 +145,9 @@ async def test_whoever_finds_another_one_sealing_leaves_it_to_that_one(log):
     assert await log.seal() == 2
 
 
-async def test_a_transaction_that_stays_open_holds_the_seals_back_and_is_not_held_up(log, databases):
+async def test_a_transaction_that_stays_open_holds_the_seals_back_and_is_not_held_up(log, database):
     await log.write()
-    async with await psycopg.AsyncConnection.connect(databases.tasks_url) as writer:
+    async with await psycopg.AsyncConnection.connect(database.tasks_url) as writer:
         await writer.execute(INSERT)
         await log.write()
         assert await log.seal() == 2, "what committed later stands behind what may still commit"
@@ -165,11 +165,11 @@ async def test_a_transaction_that_stays_open_holds_the_seals_back_and_is_not_hel
     assert (found.head.events, found.not_sealed) == (8, 0)
 
 
-async def test_a_seal_costs_what_it_seals_and_not_what_was_sealed_before(log, databases):
+async def test_a_seal_costs_what_it_seals_and_not_what_was_sealed_before(log, database):
     await log.fill(20_000)
     await log.sealer(lambda _: asyncio.sleep(0))()
     await log.fill(1000)
-    await databases.execute("ANALYZE tasks.task_events")
+    await database.execute("ANALYZE tasks.task_events")
     head = await log.head()
     async with log.begin() as unit:
         await unit.seals.take_turn()
@@ -186,14 +186,14 @@ async def test_a_seal_costs_what_it_seals_and_not_what_was_sealed_before(log, da
             assert "Sort" not in plan
 
 
-async def test_after_a_restore_elsewhere_the_old_chain_is_verified_and_a_new_one_begins(sealed, databases, command):
+async def test_after_a_restore_elsewhere_the_old_chain_is_verified_and_a_new_one_begins(sealed, database, command):
     """The steps that docs/history.md names. Transaction numbers of the old cluster mean nothing in the new one."""
     head = await sealed.head()
-    await databases.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
-    await databases.execute("UPDATE tasks.seals SET last_xid = (last_xid::text::bigint + 1000000000)::text::xid8")
+    await database.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
+    await database.execute("UPDATE tasks.seals SET last_xid = (last_xid::text::bigint + 1000000000)::text::xid8")
     assert (await command("verify", "--head", f"{head.number}:{head.hash.hex()}"))[0] == 0
     assert await sealed.seal() == 0
-    await databases.execute(
+    await database.execute(
         "BEGIN; UPDATE tasks.task_events SET xid = pg_current_xact_id(); DELETE FROM tasks.seals; COMMIT",
         role="tasks_owner",
     )
@@ -211,7 +211,7 @@ async def head_over(system, admin, events: int) -> history_service_pb2.AuditHead
 
 
 async def test_the_running_service_seals_what_was_committed_and_an_admin_sees_the_head(system, command):
-    admin, sonu = await system.admin(), await system.person("sonu")
+    admin, sonu = await system.new_admin(), await system.new_user("sonu")
     empty = await head_over(system, admin, 0)
     assert empty == history_service_pb2.AuditHead(number=0, hash="0" * 64)
     task = await create(system, sonu, title="x")

@@ -16,7 +16,7 @@ def stats(system, person, **fields):
 
 
 async def test_live_tasks_that_are_owned_or_assigned_are_counted_each_once(system):
-    sonu, mina, admin = await system.person("sonu"), await system.person("mina"), await system.admin()
+    sonu, mina, admin = await system.new_user("sonu"), await system.new_user("mina"), await system.new_admin()
     await create(system, sonu, title="late", due_date="2020-01-01", assignee_id=sonu.id)
     await create(system, sonu, title="late but done", due_date="2020-01-01", status=Status.STATUS_COMPLETED)
     await create(system, mina, title="hers and his", status=Status.STATUS_IN_PROGRESS, assignee_id=sonu.id)
@@ -39,13 +39,13 @@ async def test_live_tasks_that_are_owned_or_assigned_are_counted_each_once(syste
     assert (await refused(stats(system, sonu, owner_id=mina.id)))[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_completions_are_counted_by_day_and_days_without_any_are_there(system, databases):
-    sonu = await system.person("sonu")
+async def test_completions_are_counted_by_day_and_days_without_any_are_there(system, database):
+    sonu = await system.new_user("sonu")
     today = datetime.now(UTC).date()
     for days in (0, 0, 2, 40):
         task = await create(system, sonu, title="x")
         done = await update(system, sonu, task.id, status=Status.STATUS_COMPLETED)
-        await databases.execute(
+        await database.execute(
             f"UPDATE tasks.tasks SET completed_at = '{today - timedelta(days=days)}T00:00:00Z' WHERE id = '{done.id}'"
         )
     found = (await stats(system, sonu, days=3)).completed_per_day
@@ -59,5 +59,5 @@ async def test_completions_are_counted_by_day_and_days_without_any_are_there(sys
 
 @pytest.mark.parametrize("days", [-1, 367])
 async def test_days_out_of_range_are_refused(system, days):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     assert (await refused(stats(system, sonu, days=days)))[1:] == ("DAYS_OUT_OF_RANGE", [("days", "DAYS_OUT_OF_RANGE")])

@@ -42,9 +42,9 @@ async def test_an_empty_log_is_whole(log):
 
 
 @pytest.mark.parametrize("column", [name for name in SEALED_COLUMNS if name != "id"])
-async def test_an_event_that_was_edited_is_named_whatever_was_edited(sealed, databases, column):
+async def test_an_event_that_was_edited_is_named_whatever_was_edited(sealed, database, column):
     event = (await sealed.ids())[5]
-    await databases.execute(f"UPDATE tasks.task_events SET {column} = {ANOTHER[column]} WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET {column} = {ANOTHER[column]} WHERE id = '{event}'")
     assert await told(sealed) == f"Event {event} was edited (seal 2)."
 
 
@@ -53,30 +53,30 @@ async def test_every_column_of_an_event_is_sealed_or_has_a_reason_not_to_be():
     assert {*SEALED_COLUMNS, *reasons} == set(task_events.columns.keys())
 
 
-async def test_of_several_events_that_were_edited_the_first_is_named(sealed, databases):
+async def test_of_several_events_that_were_edited_the_first_is_named(sealed, database):
     ids = await sealed.ids()
-    await databases.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id IN ('{ids[9]}', '{ids[3]}')")
+    await database.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id IN ('{ids[9]}', '{ids[3]}')")
     assert await told(sealed) == f"Event {ids[3]} was edited (seal 1)."
 
 
 @pytest.mark.parametrize("place", [0, 5, 7, 11])
-async def test_an_event_that_was_removed_is_named(sealed, databases, place):
+async def test_an_event_that_was_removed_is_named(sealed, database, place):
     event = (await sealed.ids())[place]
-    await databases.execute(f"DELETE FROM tasks.task_events WHERE id = '{event}'")
+    await database.execute(f"DELETE FROM tasks.task_events WHERE id = '{event}'")
     assert await told(sealed) == f"Event {event} was removed (seal {place // 4 + 1})."
 
 
-async def test_an_event_under_another_id_counts_as_removed(sealed, databases):
+async def test_an_event_under_another_id_counts_as_removed(sealed, database):
     event = (await sealed.ids())[5]
-    await databases.execute(f"UPDATE tasks.task_events SET id = uuidv7() WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET id = uuidv7() WHERE id = '{event}'")
     assert await told(sealed) == f"Event {event} was removed (seal 2)."
 
 
 @pytest.mark.parametrize("first", [0, 3, 10])
-async def test_events_that_changed_places_are_named(sealed, databases, first):
+async def test_events_that_changed_places_are_named(sealed, database, first):
     ids = await sealed.ids()
     one, other = ids[first], ids[first + 1]
-    await databases.execute(f"""
+    await database.execute(f"""
         UPDATE tasks.task_events e SET xid = o.xid FROM tasks.task_events o
         WHERE (e.id, o.id) IN (('{one}', '{other}'), ('{other}', '{one}'))
     """)
@@ -85,16 +85,16 @@ async def test_events_that_changed_places_are_named(sealed, databases, first):
     assert await told(sealed) == f"Event {one} does not stand where it was (seal {told_seal}): events were reordered."
 
 
-async def test_an_event_that_was_moved_behind_the_last_seal_is_named(sealed, databases):
+async def test_an_event_that_was_moved_behind_the_last_seal_is_named(sealed, database):
     event = (await sealed.ids())[11]
-    await databases.execute(f"UPDATE tasks.task_events SET xid = '1000000000' WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET xid = '1000000000' WHERE id = '{event}'")
     assert await told(sealed) == f"Seal 3 was changed, or its last event {event} was moved."
 
 
 @pytest.mark.parametrize("place", [0, 4, 6])
-async def test_an_event_that_was_inserted_is_named(sealed, databases, place):
+async def test_an_event_that_was_inserted_is_named(sealed, database, place):
     before = (await sealed.ids())[place]
-    ((new,),) = await databases.execute(f"""
+    ((new,),) = await database.execute(f"""
         INSERT INTO tasks.task_events (id, xid, {COPIED})
         SELECT '00000000-0000-7000-8000-000000000001', xid, {COPIED} FROM tasks.task_events WHERE id = '{before}'
         RETURNING id
@@ -102,11 +102,11 @@ async def test_an_event_that_was_inserted_is_named(sealed, databases, place):
     assert await told(sealed) == f"Event {new} was inserted before event {before} (seal {place // 4 + 1})."
 
 
-async def test_two_events_whose_contents_were_swapped_are_found_at_the_first(sealed, databases):
+async def test_two_events_whose_contents_were_swapped_are_found_at_the_first(sealed, database):
     ids = await sealed.ids()
-    await databases.execute("ALTER TABLE tasks.task_events DROP CONSTRAINT task_events_pkey")
+    await database.execute("ALTER TABLE tasks.task_events DROP CONSTRAINT task_events_pkey")
     columns = COPIED.split(", ")
-    await databases.execute(f"""
+    await database.execute(f"""
         UPDATE tasks.task_events e SET ({COPIED}) = (SELECT {", ".join("o." + name for name in columns)})
         FROM tasks.task_events o WHERE (e.id, o.id) IN (('{ids[2]}', '{ids[8]}'), ('{ids[8]}', '{ids[2]}'))
     """)
@@ -123,24 +123,24 @@ async def test_two_events_whose_contents_were_swapped_are_found_at_the_first(sea
         "free_text_digest = sha256(salt || 'x'), free_text = 'x'",
     ],
 )
-async def test_free_text_that_was_changed_and_not_erased_is_named(sealed, databases, change):
+async def test_free_text_that_was_changed_and_not_erased_is_named(sealed, database, change):
     event = (await sealed.ids())[4]
-    await databases.execute(f"UPDATE tasks.task_events SET {change} WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET {change} WHERE id = '{event}'")
     assert event in await told(sealed)
 
 
-async def test_free_text_that_was_swapped_is_found_at_the_first(sealed, databases):
+async def test_free_text_that_was_swapped_is_found_at_the_first(sealed, database):
     ids = await sealed.ids()
-    await databases.execute(f"""
+    await database.execute(f"""
         UPDATE tasks.task_events e SET free_text = o.free_text, salt = o.salt FROM tasks.task_events o
         WHERE (e.id, o.id) IN (('{ids[1]}', '{ids[6]}'), ('{ids[6]}', '{ids[1]}'))
     """)
     assert await told(sealed) == f"The free text of event {ids[1]} was edited (seal 1)."
 
 
-async def test_what_was_erased_leaves_the_chain_whole(sealed, databases, command):
+async def test_what_was_erased_leaves_the_chain_whole(sealed, database, command):
     kept = await sealed.kept()
-    ((task,),) = await databases.execute("SELECT task_id FROM tasks.task_events ORDER BY xid, id LIMIT 1")
+    ((task,),) = await database.execute("SELECT task_id FROM tasks.task_events ORDER BY xid, id LIMIT 1")
     await command("erase", "--task", str(task))
     assert (await sealed.verify(kept)).erased == 2
     await command("erase", "--owner", "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e")
@@ -163,8 +163,8 @@ async def test_what_was_erased_leaves_the_chain_whole(sealed, databases, command
         "sealed_at = sealed_at - interval '1 microsecond'",
     ],
 )
-async def test_a_seal_that_was_changed_is_named(sealed, databases, change):
-    await databases.execute(f"UPDATE tasks.seals SET {change} WHERE number = 2")
+async def test_a_seal_that_was_changed_is_named(sealed, database, change):
+    await database.execute(f"UPDATE tasks.seals SET {change} WHERE number = 2")
     assert (await told(sealed)).startswith("Seal 2 was changed")
 
 
@@ -173,18 +173,18 @@ async def test_each_column_of_a_seal_is_among_those_that_were_changed_above():
     assert {tried.split(" = ")[0] for tried in change.args[1]} == set(seals.columns.keys())
 
 
-async def test_a_seal_that_was_removed_is_named(sealed, databases):
-    await databases.execute("DELETE FROM tasks.seals WHERE number = 2")
+async def test_a_seal_that_was_removed_is_named(sealed, database):
+    await database.execute("DELETE FROM tasks.seals WHERE number = 2")
     assert await told(sealed) == "Seal 2 was changed or removed."
 
 
 @pytest.mark.parametrize("events_too", [True, False])
-async def test_an_end_that_was_cut_off_is_told_by_a_head_that_was_kept(sealed, databases, events_too):
+async def test_an_end_that_was_cut_off_is_told_by_a_head_that_was_kept(sealed, database, events_too):
     kept = await sealed.kept()
     if events_too:
         last = (await sealed.ids())[8:]
-        await databases.execute("DELETE FROM tasks.task_events WHERE id IN ('" + "','".join(last) + "')")
-    await databases.execute("DELETE FROM tasks.seals WHERE number = 3")
+        await database.execute("DELETE FROM tasks.task_events WHERE id IN ('" + "','".join(last) + "')")
+    await database.execute("DELETE FROM tasks.seals WHERE number = 3")
     assert await told(sealed, kept) == "The end was cut off: seal 3 was kept, the last one here is 2."
     # What comes later does not grow over it.
     await sealed.write()
@@ -192,10 +192,10 @@ async def test_an_end_that_was_cut_off_is_told_by_a_head_that_was_kept(sealed, d
     assert await told(sealed, kept) == "Seal 3 is not the one that was kept: the chain was written anew."
 
 
-async def test_whoever_writes_the_whole_chain_anew_is_told_by_a_head_that_was_kept(sealed, databases):
+async def test_whoever_writes_the_whole_chain_anew_is_told_by_a_head_that_was_kept(sealed, database):
     kept = await sealed.kept()
-    await databases.execute("UPDATE tasks.task_events SET actor_role = 'admin'")
-    await databases.execute("DELETE FROM tasks.seals")
+    await database.execute("UPDATE tasks.task_events SET actor_role = 'admin'")
+    await database.execute("DELETE FROM tasks.seals")
     assert await sealed.seal() == 12
     await sealed.verify()  # a chain alone can't tell
     assert await told(sealed, kept) == "The end was cut off: seal 3 was kept, the last one here is 1."
@@ -214,9 +214,9 @@ async def test_the_command_says_in_one_line_that_history_is_whole(sealed, comman
     assert await command("verify", "--head", f"0:{'0' * 64}") == (0, whole, "")
 
 
-async def test_the_command_says_in_one_sentence_what_is_not(sealed, command, databases):
+async def test_the_command_says_in_one_sentence_what_is_not(sealed, command, database):
     event = (await sealed.ids())[5]
-    await databases.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id = '{event}'")
     assert await command("verify") == (1, "", f"Event {event} was edited (seal 2).\n")
     status, out, err = await command("verify", "--head", f"0:{'1' * 64}")
     assert (status, out, err) == (1, "", "Seal 0 is not the one that was kept: the chain was written anew.\n")

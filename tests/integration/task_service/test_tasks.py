@@ -23,7 +23,7 @@ async def refused(call) -> tuple[grpc.StatusCode, str, list[tuple[str, str]]]:
 
 
 async def test_a_task_is_created_with_its_defaults_and_read_back_the_same(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="  Buy milk  ", due_date="2026-03-31")
     assert (task.title, task.status, task.priority) == (
         "Buy milk",
@@ -37,13 +37,13 @@ async def test_a_task_is_created_with_its_defaults_and_read_back_the_same(system
 
 
 async def test_a_completed_task_says_when_it_was_completed(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Done", status=task_pb2.Task.STATUS_COMPLETED)
     assert task.completed_at == task.created_at
 
 
 async def test_every_wrong_field_is_named_at_once(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     code, _, violations = await refused(
         create(system, sonu, title=" ", status=99, priority=99, due_date="31.3.2026", description="a\0b")
     )
@@ -59,7 +59,7 @@ async def test_every_wrong_field_is_named_at_once(system):
 
 @pytest.mark.parametrize("title", ["日本語のタスク 🎉", "שלום עולם", "a" * 500, "%s {} \\ ' \" --"])
 async def test_any_printable_title_is_stored_exactly(system, title):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     assert (await create(system, sonu, title=title)).title == title
 
 
@@ -67,7 +67,7 @@ async def test_any_printable_title_is_stored_exactly(system, title):
     ("title", "reason"), [("a" * 501, "TOO_LONG"), ("a\nb", "LINE_BREAK_IN_TITLE"), ("a\x07b", "FORBIDDEN_CHARACTER")]
 )
 async def test_a_title_that_is_too_long_or_holds_control_characters_is_refused(system, title, reason):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     assert await refused(create(system, sonu, title=title)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         reason,
@@ -76,7 +76,7 @@ async def test_a_title_that_is_too_long_or_holds_control_characters_is_refused(s
 
 
 async def test_another_users_task_is_not_found_whatever_is_asked_of_it(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     task = await create(system, sonu, title="Mine")
     calls = (
         system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task.id), metadata=mina.metadata),
@@ -90,7 +90,7 @@ async def test_another_users_task_is_not_found_whatever_is_asked_of_it(system):
 
 
 async def test_a_user_cannot_name_another_owner_but_an_admin_can(system):
-    sonu, mina, admin = await system.person("sonu"), await system.person("mina"), await system.admin()
+    sonu, mina, admin = await system.new_user("sonu"), await system.new_user("mina"), await system.new_admin()
     assert (await refused(create(system, sonu, title="x", owner_id=mina.id)))[:2] == (
         grpc.StatusCode.PERMISSION_DENIED,
         "OWNER_NOT_YOURS",
@@ -100,8 +100,8 @@ async def test_a_user_cannot_name_another_owner_but_an_admin_can(system):
 
 
 async def test_a_service_names_the_owner_and_history_names_the_service(system):
-    sonu = await system.person("sonu")
-    robot = await system.service("tasks:read", "tasks:write")
+    sonu = await system.new_user("sonu")
+    robot = await system.new_service("tasks:read", "tasks:write")
     assert (await refused(create(system, robot, title="x")))[1] == "OWNER_REQUIRED"
     task = await create(system, robot, title="From a robot", owner_id=sonu.id)
     events = await system.history.ListTaskEvents(
@@ -113,7 +113,7 @@ async def test_a_service_names_the_owner_and_history_names_the_service(system):
 
 
 async def test_a_service_calls_only_what_its_scopes_name(system):
-    reader = await system.service("tasks:read")
+    reader = await system.new_service("tasks:read")
     assert (await refused(create(system, reader, title="x")))[:2] == (
         grpc.StatusCode.PERMISSION_DENIED,
         "PERMISSION_DENIED",
@@ -121,7 +121,7 @@ async def test_a_service_calls_only_what_its_scopes_name(system):
 
 
 async def test_a_call_without_or_with_a_spoilt_token_is_unauthenticated(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     spoilt = sonu.token[:-4] + ("aaaa" if sonu.token[-4:] != "aaaa" else "bbbb")
     for metadata in ((), (("authorization", f"Bearer {spoilt}"),), (("authorization", f"Basic {sonu.token}"),)):
         call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=metadata)
@@ -129,7 +129,7 @@ async def test_a_call_without_or_with_a_spoilt_token_is_unauthenticated(system):
 
 
 async def test_deleting_is_soft_and_happens_once(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Old")
     request = task_service_pb2.DeleteTaskRequest(id=task.id)
     answers = await asyncio.gather(
@@ -150,7 +150,7 @@ async def test_deleting_is_soft_and_happens_once(system):
 
 
 async def test_history_tells_who_did_what_in_which_request(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     request = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="Buy milk", due_date="2026-03-31"))
     task = await system.tasks.CreateTask(request, metadata=(*sonu.metadata, ("x-request-id", "req-42")))
     (event,) = (
@@ -169,7 +169,7 @@ async def test_history_tells_who_did_what_in_which_request(system):
 
 
 async def test_pages_hold_every_task_once_newest_first_while_others_come_and_go(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     made = [(await create(system, sonu, title=f"Task {number}")).id for number in range(25)]
     seen, token = [], ""
     while True:
@@ -186,7 +186,7 @@ async def test_pages_hold_every_task_once_newest_first_while_others_come_and_go(
 
 
 async def test_a_page_token_of_another_caller_or_query_is_refused(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     for number in range(3):
         await create(system, sonu, title=f"Task {number}")
     page = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_size=1), metadata=sonu.metadata)
@@ -202,7 +202,7 @@ async def test_a_page_token_of_another_caller_or_query_is_refused(system):
 
 
 async def test_page_sizes_are_coerced_and_negative_ones_refused(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     await create(system, sonu, title="x")
     big = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(page_size=10**6), metadata=sonu.metadata)
     assert len(big.tasks) == 1
@@ -211,7 +211,7 @@ async def test_page_sizes_are_coerced_and_negative_ones_refused(system):
 
 
 async def test_a_list_is_filtered_by_status(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     await create(system, sonu, title="a")
     done = await create(system, sonu, title="b", status=task_pb2.Task.STATUS_COMPLETED)
     page = await system.tasks.ListTasks(
@@ -222,7 +222,7 @@ async def test_a_list_is_filtered_by_status(system):
 
 @pytest.mark.parametrize("task_id", ["", "x", "../etc/passwd", "{0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e}"])
 async def test_an_id_that_is_none_is_refused_and_named(system, task_id):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     call = system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task_id), metadata=sonu.metadata)
     code, _, violations = await refused(call)
     assert code is grpc.StatusCode.INVALID_ARGUMENT

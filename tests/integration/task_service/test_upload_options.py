@@ -15,8 +15,8 @@ async def tasks_of(system, person, import_id: str) -> list[task_pb2.Task]:
     return list((await system.tasks.ListTasks(request, metadata=person.metadata)).tasks)
 
 
-async def test_who_only_wants_to_validate_gets_the_same_report_and_no_task(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_who_only_wants_to_validate_gets_the_same_report_and_no_task(system, worker, database):
+    sonu = await system.new_user("sonu")
     reports = []
     for validate_only in (True, False):
         queued = await upload(system, sonu, validate_only=validate_only)
@@ -27,11 +27,11 @@ async def test_who_only_wants_to_validate_gets_the_same_report_and_no_task(syste
         reports.append((done.state, done.rows_read, done.rows_created, done.rows_failed, done.failed_rows_kept))
         assert len(await tasks_of(system, sonu, queued.id)) == (0 if validate_only else 2)
     assert reports[0] == reports[1] == (import_pb2.Import.STATE_SUCCEEDED, 3, 2, 1, 1)
-    assert await databases.execute("SELECT count(*) FROM tasks.task_events") == [(2,)]
+    assert await database.execute("SELECT count(*) FROM tasks.task_events") == [(2,)]
 
 
 async def test_an_import_with_more_errors_than_it_may_have_fails_after_the_batch_that_shows_it(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, max_errors=1)
     lease = await worker.claim()
     first = batch(lease.checkpoint, *ROWS, size=16)
@@ -46,7 +46,7 @@ async def test_an_import_with_more_errors_than_it_may_have_fails_after_the_batch
 
 
 async def test_as_many_errors_as_are_allowed_do_not_fail_an_import(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, max_errors=1)
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, *ROWS, size=20), END)
@@ -54,7 +54,7 @@ async def test_as_many_errors_as_are_allowed_do_not_fail_an_import(system, worke
 
 
 async def test_a_task_without_a_status_gets_the_default_that_was_given(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, default_status=task_pb2.Task.STATUS_IN_PROGRESS)
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], ["b\t", "x\ny", " "], ROWS[2], size=20), END)
@@ -68,7 +68,7 @@ async def test_a_task_without_a_status_gets_the_default_that_was_given(system, w
 
 @pytest.mark.parametrize("header", [b"title\n", b"title,labels,assignee\n"])
 async def test_a_task_without_labels_or_assignee_gets_the_defaults_that_were_given(system, worker, header):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     queued = await upload(
         system, sonu, header + b"x\n" * 3, default_assignee="MINA", default_labels=" home, garden,,home"
     )
@@ -83,7 +83,7 @@ async def test_a_task_without_labels_or_assignee_gets_the_defaults_that_were_giv
 
 
 async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     await upload(system, sonu, b"\xff\xfe" + "title|Status\na|b\n".encode("utf-16-le"))
     lease = await worker.claim()
     assert (lease.dialect.encoding, lease.dialect.delimiter, lease.dialect.columns) == ("utf-16-le", "|", 2)
@@ -103,7 +103,7 @@ async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker)
         ({"default_labels": ",".join(map(str, range(51)))}, "TOO_MANY_LABELS"),
     ],
 )
-async def test_an_option_that_can_not_be_meant_is_refused_and_nothing_is_kept(system, databases, options, reason):
-    sonu = await system.person("sonu")
+async def test_an_option_that_can_not_be_meant_is_refused_and_nothing_is_kept(system, database, options, reason):
+    sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu, FILE, **options)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]

@@ -13,7 +13,18 @@ from taskmanager.trust.v1 import trust_service_pb2
 
 from chassis.rpc.errors import details_of
 from chassis.rpc.request_context import current_caller
-from tests.small_server import GET, IMPORTS, WATCH, imports, listening, service, small_server, token, told, trusting
+from tests.support.grpc_server import (
+    GET_IMPORT,
+    IMPORT_SERVICE,
+    WATCH_IMPORT,
+    build_server,
+    import_service,
+    loaded_trust_state,
+    running_server,
+    service_metadata,
+    sign_token,
+    trust_state_message,
+)
 
 
 class Imports(import_service_pb2_grpc.ImportServiceServicer):
@@ -40,17 +51,17 @@ class Bench:
     """What a server with one servicer is made of, and somebody who is logged in."""
 
     def __init__(self) -> None:
-        self.state = trusting()
+        self.state = loaded_trust_state()
         self.servicer = Imports()  # type: ignore[abstract]  # the others are not called
         self.subject, self.session = str(uuid4()), str(uuid4())
 
     def metadata(self):
         claims = {"sub": self.subject, "role": "user", "sid": self.session, "epoch": 0}
         # In small letters: a scheme is what it is in any case (RFC 9110 section 11.1).
-        return (("authorization", f"bearer {token(**claims)}"),)
+        return (("authorization", f"bearer {sign_token(**claims)}"),)
 
-    def server(self, descriptor=IMPORTS):
-        return small_server(imports(self.servicer, descriptor), state=self.state)
+    def server(self, descriptor=IMPORT_SERVICE):
+        return build_server(import_service(self.servicer, descriptor), state=self.state)
 
 
 @pytest.fixture
@@ -60,7 +71,7 @@ def bench():
 
 @pytest.fixture
 async def stub(bench):
-    async with listening(bench.server()) as target, aio.insecure_channel(target) as channel:
+    async with running_server(bench.server()) as target, aio.insecure_channel(target) as channel:
         yield import_service_pb2_grpc.ImportServiceStub(channel)
 
 
@@ -72,28 +83,28 @@ async def refused(call):
 
 
 async def test_handlers_learn_who_calls_in_both_kinds_of_calls(bench, stub):
-    assert (await stub.GetImport(GET, metadata=bench.metadata())).id == bench.subject
-    watch = stub.WatchImport(WATCH, metadata=bench.metadata())
+    assert (await stub.GetImport(GET_IMPORT, metadata=bench.metadata())).id == bench.subject
+    watch = stub.WatchImport(WATCH_IMPORT, metadata=bench.metadata())
     assert (await watch.read()).id == bench.subject
     watch.cancel()
     await asyncio.wait_for(bench.servicer.left.wait(), 10)
 
 
 async def test_no_handler_begins_before_its_caller_is_admitted(bench, stub):
-    for call in (stub.GetImport(GET), stub.WatchImport(WATCH)):
+    for call in (stub.GetImport(GET_IMPORT), stub.WatchImport(WATCH_IMPORT)):
         assert (await refused(call)).code == grpc.StatusCode.UNAUTHENTICATED
-    other = service("tasks:read")
-    for call in (stub.GetImport(GET, metadata=other), stub.WatchImport(WATCH, metadata=other)):
+    other = service_metadata("tasks:read")
+    for call in (stub.GetImport(GET_IMPORT, metadata=other), stub.WatchImport(WATCH_IMPORT, metadata=other)):
         assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED
     assert bench.servicer.began == 0
 
 
 async def test_an_open_stream_ends_when_its_session_does(bench, stub):
-    watch = stub.WatchImport(WATCH, metadata=bench.metadata())
+    watch = stub.WatchImport(WATCH_IMPORT, metadata=bench.metadata())
     await watch.read()
     ended = trust_service_pb2.Revocation(session_id=bench.session)
     ended.expire_time.FromSeconds(int(time.time()) + 900)
-    bench.state.apply(told(ended))
+    bench.state.apply(trust_state_message(ended))
     async with asyncio.timeout(30):
         status = await refused(watch)
         await bench.servicer.left.wait()
@@ -102,7 +113,7 @@ async def test_an_open_stream_ends_when_its_session_does(bench, stub):
 
 async def test_a_service_that_the_policy_does_not_know_is_refused_to_everybody(bench):
     unknown = bench.server(task_service_pb2.DESCRIPTOR.services_by_name["TaskService"])
-    async with listening(unknown) as target, aio.insecure_channel(target) as channel:
+    async with running_server(unknown) as target, aio.insecure_channel(target) as channel:
         stub = import_service_pb2_grpc.ImportServiceStub(channel)
-        call = stub.GetImport(GET, metadata=bench.metadata())
+        call = stub.GetImport(GET_IMPORT, metadata=bench.metadata())
         assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED

@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict
 from chassis.config import load
 from chassis.tls import Certificates, TlsFiles, Unusable
 from chassis.tls_settings import Target, TlsSettings
-from tests.certificates import Authority
+from tests.support.certificates import CertificateAuthority
 
 
 class ExampleSettings(TlsSettings):
@@ -25,12 +25,12 @@ class ExampleSettings(TlsSettings):
 
 @pytest.fixture
 def authority():
-    return Authority()
+    return CertificateAuthority()
 
 
 @pytest.fixture
 def files(authority, tmp_path) -> TlsFiles:
-    return authority.put(tmp_path / "client", "gateway")
+    return authority.write(tmp_path / "client", "gateway")
 
 
 def always_new(files: TlsFiles) -> Certificates:
@@ -65,13 +65,13 @@ def test_half_a_file_changes_nothing_and_the_whole_one_is_taken_up(files, author
 def test_an_expired_certificate_takes_no_good_ones_place(files, authority):
     certificates = always_new(files)
     before = certificates.current()
-    authority.put(files.certificate.parent, "gateway", expires_in=-timedelta(seconds=1))
+    authority.write(files.certificate.parent, "gateway", expires_in=-timedelta(seconds=1))
     assert certificates.current() is before
 
 
 def test_a_folder_that_is_swapped_by_its_symbolic_link_is_taken_up(authority, tmp_path):
-    authority.put(tmp_path / "one", "gateway")
-    authority.put(tmp_path / "two", "gateway")
+    authority.write(tmp_path / "one", "gateway")
+    authority.write(tmp_path / "two", "gateway")
     (tmp_path / "..data").symlink_to("one")
     mounted = [tmp_path / name for name in ("tls.crt", "tls.key", "ca.crt")]
     for path in mounted:
@@ -87,7 +87,7 @@ def test_a_certificate_that_only_becomes_valid_later_is_taken_up_then(files, aut
     """Its authority's clock is a little ahead: the files don't change any more, and yet they are looked at again."""
     certificates = always_new(files)
     before = certificates.current()
-    authority.put(files.certificate.parent, "gateway")
+    authority.write(files.certificate.parent, "gateway")
     with monkeypatch.context() as earlier:
         yesterday = time.time() - 86_400
         earlier.setattr("chassis.tls.time.time", lambda: yesterday)
@@ -144,9 +144,11 @@ def test_all_that_is_wrong_is_told_at_once(files, told):
 
 
 def test_an_expired_authority_beside_a_good_one_does_no_harm_and_alone_is_refused(files, told, authority):
-    files.authority.write_bytes(Authority("old", expires_in=-timedelta(seconds=1)).certificate + authority.certificate)
+    files.authority.write_bytes(
+        CertificateAuthority("old", expires_in=-timedelta(seconds=1)).certificate + authority.certificate
+    )
     assert told(files) == []
-    files.authority.write_bytes(Authority("old", expires_in=-timedelta(seconds=1)).certificate)
+    files.authority.write_bytes(CertificateAuthority("old", expires_in=-timedelta(seconds=1)).certificate)
     assert told(files) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
 
 
@@ -176,7 +178,7 @@ def test_what_is_wrong_with_a_file_is_told_without_what_is_in_it(files, authorit
 
 
 def test_a_certificate_that_is_not_valid_today_is_refused(authority, told, tmp_path):
-    assert told(authority.put(tmp_path, expires_in=-timedelta(hours=1))) == ["EXAMPLE_TLS_CERTIFICATE_FILE"]
+    assert told(authority.write(tmp_path, expires_in=-timedelta(hours=1))) == ["EXAMPLE_TLS_CERTIFICATE_FILE"]
 
 
 def test_with_tls_a_target_has_one_name(files, told):

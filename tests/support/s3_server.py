@@ -1,4 +1,4 @@
-"""A real S3 server: SeaweedFS, one process on ports of its own."""
+"""A real S3 server: SeaweedFS, one process on free ports."""
 
 import asyncio
 import json
@@ -15,37 +15,41 @@ from deploy.local.process import ProcessSpec
 from deploy.local.standalone import EmbeddedServer
 
 BUCKET = "uploads"
-_KEY, _SECRET = "tests", "no secret at all"
+_ACCESS_KEY, _SECRET_KEY = "tests", "no secret at all"
 _PARTS = ("master", "volume", "filer", "s3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeaweedServer:
-    """One server: where its data lie and how it is reached."""
+    """Data folder and ports of one server."""
 
     folder: Path
     ports: dict[str, int] = field(default_factory=lambda: {part: free_port() for part in _PARTS})
 
     @property
     def url(self) -> str:
-        """The S3 endpoint."""
+        """Endpoint of the S3 API."""
         return f"http://{HOST}:{self.ports['s3']}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client is told by its environment."""
+        """Environment variables that configure a client."""
         return {
             "AWS_ENDPOINT": self.url,
             "AWS_ALLOW_HTTP": "true",
             "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": _KEY,
-            "AWS_SECRET_ACCESS_KEY": _SECRET,
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
         }
 
     async def prepare(self) -> ProcessSpec:
         self.folder.mkdir(exist_ok=True)
         actions = ["Admin", "Read", "Write", "List"]
-        identity = {"name": "tests", "credentials": [{"accessKey": _KEY, "secretKey": _SECRET}], "actions": actions}
+        identity = {
+            "name": "tests",
+            "credentials": [{"accessKey": _ACCESS_KEY, "secretKey": _SECRET_KEY}],
+            "actions": actions,
+        }
         (self.folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
         arguments = {
             "dir": ".",
@@ -65,19 +69,22 @@ class SeaweedServer:
         return ProcessSpec(
             name="seaweed",
             argv=(str(Path(sys.executable).parent / "weed"), "mini", *(f"-{k}={v}" for k, v in arguments.items())),
-            ready=self._has_its_bucket,
+            ready=self._is_ready,
             cwd=self.folder,
         )
 
-    async def _has_its_bucket(self) -> bool:
-        """It answers long before it takes anything, and, started again, before it finds what was stored."""
+    async def _is_ready(self) -> bool:
+        """Check that objects can be written and read.
+
+        The server responses before it accepts writes, and after a restart before it finds stored objects.
+        """
         try:
-            await asyncio.to_thread(self._take_and_give)
+            await asyncio.to_thread(self._write_and_read)
         except obstore.exceptions.BaseError:
             return False
         return True
 
-    def _take_and_give(self) -> None:
+    def _write_and_read(self) -> None:
         store = self.store("")
         obstore.put(store, "ready", b"")
         for page in obstore.list(store):
@@ -85,37 +92,37 @@ class SeaweedServer:
                 obstore.get(store, found["path"]).bytes()
 
     def store(self, prefix: str) -> obstore.store.S3Store:
-        """The bucket as an operator sees it, below a prefix."""
+        """Return an operator's view of the bucket below a prefix."""
         return obstore.store.S3Store(
             BUCKET,
             prefix=prefix or None,
             endpoint=self.url,
             region="us-east-1",
-            access_key_id=_KEY,
-            secret_access_key=_SECRET,
+            access_key_id=_ACCESS_KEY,
+            secret_access_key=_SECRET_KEY,
             client_options={"allow_http": True},
             retry_config={"max_retries": 0},
         )
 
     def unfinished(self) -> list[str]:
-        """Uploads in parts that were begun and neither finished nor called off, in the whole bucket."""
-        return self._listed(f"/buckets/{quote(BUCKET)}/.uploads")
+        """Return the multipart uploads of the bucket that are neither completed nor aborted."""
+        return self._list(f"/buckets/{quote(BUCKET)}/.uploads")
 
     def parts(self) -> int:
-        """How many parts of such uploads have arrived whole."""
-        return sum(path.endswith(".part") for folder in self.unfinished() for path in self._listed(folder))
+        """Count the complete parts of unfinished uploads."""
+        return sum(path.endswith(".part") for folder in self.unfinished() for path in self._list(folder))
 
-    def _listed(self, folder: str) -> list[str]:
-        answer = httpx.get(
+    def _list(self, folder: str) -> list[str]:
+        response = httpx.get(
             f"http://{HOST}:{self.ports['filer']}{folder}/", headers={"accept": "application/json"}, timeout=30
         )
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if response.status_code == httpx.codes.NOT_FOUND:
             return []
-        return [entry["FullPath"] for entry in answer.json()["Entries"] or []]
+        return [entry["FullPath"] for entry in response.json()["Entries"] or []]
 
 
 class EmbeddedS3(EmbeddedServer):
-    """An S3 server for the time of an `async with`."""
+    """S3 server that runs during an `async with`."""
 
     def __init__(self, folder: Path) -> None:
         self.server = SeaweedServer(folder=folder / "data")

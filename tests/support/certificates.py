@@ -1,4 +1,4 @@
-"""Certificates for tests, made when they are needed: an authority, and what it certifies."""
+"""A certificate authority for tests, and the certificates that it issues."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -15,23 +15,23 @@ from chassis.tls import TlsFiles
 HOUR = timedelta(hours=1)
 
 
-class Authority:
-    """Certifies services."""
+class CertificateAuthority:
+    """Authority with a temporary key; issues certificates for services."""
 
     def __init__(self, name: str = "authority", *, expires_in: timedelta = HOUR) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named(name)
-        self.certificate = self._certify(self._key, self._name, (), expires_in=expires_in, is_authority=True)
+        self._name = _common_name(name)
+        self.certificate = self._sign(self._key, self._name, (), expires_in=expires_in, is_authority=True)
 
     def issue(self, *names: str, expires_in: timedelta = HOUR) -> tuple[bytes, bytes]:
-        """A new certificate of these names (localhost and its addresses where there are none), and its key, in PEM."""
+        """Return a new certificate and its key, in PEM. Without names it is for localhost and 127.0.0.1."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = names or ("localhost", "127.0.0.1")
-        certificate = self._certify(key, _named(names[0]), names, expires_in=expires_in)
+        certificate = self._sign(key, _common_name(names[0]), names, expires_in=expires_in)
         return certificate, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    def put(self, folder: Path, *names: str, expires_in: timedelta = HOUR) -> TlsFiles:
-        """A new certificate, its key and this authority, as files in a folder, in the place of those that are there."""
+    def write(self, folder: Path, *names: str, expires_in: timedelta = HOUR) -> TlsFiles:
+        """Write a new certificate, its key and this authority's certificate into a folder; replace the files there."""
         folder.mkdir(parents=True, exist_ok=True)
         certificate, key = self.issue(*names, expires_in=expires_in)
         files = TlsFiles(folder / "tls.crt", folder / "tls.key", folder / "ca.crt")
@@ -39,13 +39,13 @@ class Authority:
             (files.certificate, files.key, files.authority), (certificate, key, self.certificate), strict=True
         )
         for path, content in contents:
-            # Renamed into place, so that nobody reads half a file.
-            fresh = path.with_suffix(".new")
-            fresh.write_bytes(content)
-            fresh.replace(path)
+            # The rename is atomic: no reader sees half a file.
+            temporary = path.with_suffix(".new")
+            temporary.write_bytes(content)
+            temporary.replace(path)
         return files
 
-    def _certify(
+    def _sign(
         self,
         key: ec.EllipticCurvePrivateKey,
         subject: x509.Name,
@@ -70,7 +70,7 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def _named(name: str) -> x509.Name:
+def _common_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 

@@ -1,4 +1,4 @@
-"""Operators' commands, as operators run them: processes with an environment."""
+"""Operators' commands, run as processes with an environment."""
 
 import asyncio
 import os
@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 Command = Callable[..., Awaitable[tuple[int | None, str, str]]]
 
 
-def commands_of(service: str, prefix: str, own: Mapping[str, str]) -> Command:
-    """Runs a command of the service to its end; answers its exit status, stdout and stderr.
+def command_runner(service: str, prefix: str, settings: Mapping[str, str]) -> Command:
+    """Return a function that runs a command of the service and returns its exit status, stdout and stderr.
 
-    Nothing of this process's own settings reaches it: only `own`, and what a call adds.
+    The command gets `settings` and what a call adds, but none of this process's settings with the prefix.
     """
 
     async def run(name: str, *arguments: str, **environment: str) -> tuple[int | None, str, str]:
@@ -21,7 +21,7 @@ def commands_of(service: str, prefix: str, own: Mapping[str, str]) -> Command:
             "-m",
             f"{service}.commands.{name}",
             *arguments,
-            env={**inherited, **own, **environment},
+            env={**inherited, **settings, **environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Databases for tests: one is migrated, and each test gets a clone of it."""
+"""Test databases: one template is migrated, and each test gets a clone of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-PASSWORD = "test"  # noqa: S105 - of roles in a database that lives as long as the test
+PASSWORD = "test"  # noqa: S105 - of roles in a throwaway database
 
 
-def with_parts(url: str, *, database: str | None = None, role: str | None = None) -> str:
-    """The URL of another database, or as another role with the tests' password."""
+def derive_url(url: str, *, database: str | None = None, role: str | None = None) -> str:
+    """Return the URL of another database on the same server, or of another role with the tests' password."""
     parts = urlsplit(url)
     netloc = parts.netloc
     if role is not None:
@@ -22,7 +22,7 @@ def with_parts(url: str, *, database: str | None = None, role: str | None = None
 
 @contextmanager
 def temporary_database(administrator_url: str, *, template: str = "template1") -> Iterator[str]:
-    """A new database, cloned from a template, and dropped in the end; yields an administrator's URL to it."""
+    """Clone a database from a template, yield an administrator's URL to it, and drop it at the end."""
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(administrator_url, autocommit=True) as connection:
         connection.execute(
@@ -31,6 +31,6 @@ def temporary_database(administrator_url: str, *, template: str = "template1") -
             )
         )
         try:
-            yield with_parts(administrator_url, database=name)
+            yield derive_url(administrator_url, database=name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,0 +1,65 @@
+"""A migrated database of one test, and how to query it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from pydantic import SecretStr
+
+import auth_service.commands.migrate
+import task_service.commands.migrate
+from chassis.database.migrate import MigrationSettings, migrate
+from chassis.testing.database import derive_url, temporary_database
+
+TEMPLATE_LOCK = 20261128
+"""Advisory lock. Roles belong to the whole server, so processes that share one must not migrate at the same time."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database with the schemas of both services, and a URL for each database role."""
+
+    administrator_url: str
+
+    def url(self, role: str) -> str:
+        return derive_url(self.administrator_url, role=role)
+
+    async def execute(self, statement: str, *, role: str | None = None) -> list[tuple[Any, ...]]:
+        """Run SQL as a role, or as an administrator; return its rows."""
+        url = self.url(role) if role else self.administrator_url
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            cursor = await connection.execute(statement)
+            return await cursor.fetchall() if cursor.description else []
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run SQL as an administrator and commit; return its rows."""
+        with psycopg.connect(self.administrator_url) as connection:
+            cursor = connection.execute(query, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    @property
+    def auth_url(self) -> str:
+        return self.url("auth_app")
+
+    @property
+    def tasks_url(self) -> str:
+        return self.url("tasks_app")
+
+
+@contextmanager
+def migrated_template(administrator_url: str) -> Iterator[str]:
+    """Create a database with both schemas and yield its name, from which tests clone theirs."""
+    with temporary_database(administrator_url) as url, psycopg.connect(administrator_url, autocommit=True) as lock:
+        lock.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
+        database = Database(url)
+        for command in (auth_service.commands.migrate, task_service.commands.migrate):
+            settings = MigrationSettings(
+                provision_database_url=SecretStr(url),
+                owner_database_url=SecretStr(database.url(f"{command.SCHEMA}_owner")),
+                database_url=SecretStr(database.url(f"{command.SCHEMA}_app")),
+            )
+            migrate(settings, schema=command.SCHEMA, migrations=command.MIGRATIONS)
+        lock.close()
+        yield url.rpartition("/")[2]

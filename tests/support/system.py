@@ -1,0 +1,143 @@
+"""auth_service and task_service, running in the test's process on free ports, and callers with tokens."""
+
+import base64
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pydantic import SecretStr
+from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_pb2
+from taskmanager.imports.v1 import import_ingest_service_pb2_grpc, import_service_pb2_grpc
+from taskmanager.tasks.v1 import history_service_pb2_grpc, task_service_pb2_grpc
+
+import auth_service.bootstrap
+import task_service.bootstrap
+from auth_service.domain.accounts import Registration
+from auth_service.settings import AuthSettings
+from auth_service.wiring import UseCases
+from chassis.config import Listen
+from task_service.settings import TasksSettings
+from tests.support.database import Database
+from tests.support.grpc_calls import Metadata, bearer
+
+ANY_PORT = Listen("127.0.0.1", 0)
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A user or a service with an access token."""
+
+    id: str
+    token: str = field(repr=False)
+
+    @property
+    def metadata(self) -> Metadata:
+        return bearer(self.token)
+
+
+@dataclass(frozen=True)
+class System:
+    """Both services, and stubs to call them."""
+
+    auth_target: str
+    tasks_target: str
+    auth: "auth_service_pb2_grpc.AuthServiceAsyncStub"
+    tasks: "task_service_pb2_grpc.TaskServiceAsyncStub"
+    history: "history_service_pb2_grpc.HistoryServiceAsyncStub"
+    imports: "import_service_pb2_grpc.ImportServiceAsyncStub"
+    ingest: "import_ingest_service_pb2_grpc.ImportIngestServiceAsyncStub"
+    use_cases: UseCases
+    uploads: Path
+
+    async def new_user(self, username: str) -> Principal:
+        """Register a user and log in."""
+        email = f"{username}@example.com"
+        await self.auth.Register(auth_service_pb2.RegisterRequest(username=username, email=email, password=PASSWORD))
+        return await self.login(email)
+
+    async def new_admin(self) -> Principal:
+        """Create an admin and log in."""
+        name = f"admin-{secrets.token_hex(4)}"
+        admin = Registration(username=name, email=f"{name}@example.com", password=PASSWORD, role="admin")
+        await self.use_cases.create_admin(admin, only_first=False)
+        return await self.login(admin.email)
+
+    async def new_service(self, *scopes: str) -> Principal:
+        """Create a service account with the scopes and take a token for it."""
+        name = f"service_{secrets.token_hex(4)}"
+        credential = await new_credential(self.use_cases, name, *scopes)
+        response = await self.auth.IssueServiceToken(auth_service_pb2.IssueServiceTokenRequest(credential=credential))
+        return Principal(name, response.access_token)
+
+    async def login(self, email: str) -> Principal:
+        """Log a user in again."""
+        response = await self.auth.Login(auth_service_pb2.LoginRequest(email=email, password=PASSWORD))
+        assert response.user.role != user_pb2.ROLE_UNSPECIFIED
+        return Principal(response.user.id, response.access_token)
+
+
+async def new_credential(use_cases: UseCases, name: str, *scopes: str) -> str:
+    """Create a service account and return its credential."""
+    issued = await use_cases.create_service_account(name, scopes)
+    return issued.credential.reveal()
+
+
+@asynccontextmanager
+async def running_auth_service(database: Database) -> AsyncIterator[tuple[str, UseCases]]:
+    """Run auth_service with cheap password hashes; yield its target and its use cases."""
+    settings = AuthSettings(
+        listen=ANY_PORT,
+        database_url=SecretStr(database.auth_url),
+        key_encryption_key=SecretStr(base64.b64encode(secrets.token_bytes(32)).decode()),
+        argon2_memory_kib=8,
+        argon2_time_cost=1,
+        drain_seconds=1,
+    )
+    async with (
+        auth_service.bootstrap.assembled(settings) as use_cases,
+        auth_service.bootstrap.serving(settings) as server,
+    ):
+        await server.ready.wait()
+        yield f"127.0.0.1:{server.port}", use_cases
+
+
+@asynccontextmanager
+async def running_system(
+    database: Database, *, redis_url: str, uploads: Path, tasks_settings: Mapping[str, Any]
+) -> AsyncIterator[System]:
+    """Run both services on a migrated database; `tasks_settings` replace settings of task_service."""
+    async with AsyncExitStack() as stack:
+        auth_target, use_cases = await stack.enter_async_context(running_auth_service(database))
+        credential = await new_credential(use_cases, "task_service", "trust:read", "users:read")
+        settings = TasksSettings(
+            listen=ANY_PORT,
+            database_url=SecretStr(database.tasks_url),
+            redis_url=SecretStr(redis_url),
+            store_url=uploads.as_uri(),
+            auth_target=auth_target,
+            auth_credential=SecretStr(credential),
+            drain_seconds=1,
+            lease_seconds=2,
+            seal_seconds=0.2,
+        ).model_copy(update=dict(tasks_settings))
+        server = await stack.enter_async_context(task_service.bootstrap.serving(settings))
+        await server.is_ready.wait()
+        tasks_target = f"127.0.0.1:{server.port}"
+        auth_channel = await stack.enter_async_context(grpc.aio.insecure_channel(auth_target))
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(tasks_target))
+        yield System(
+            auth_target=auth_target,
+            tasks_target=tasks_target,
+            auth=auth_service_pb2_grpc.AuthServiceStub(auth_channel),
+            tasks=task_service_pb2_grpc.TaskServiceStub(channel),
+            history=history_service_pb2_grpc.HistoryServiceStub(channel),
+            imports=import_service_pb2_grpc.ImportServiceStub(channel),
+            ingest=import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel),
+            use_cases=use_cases,
+            uploads=uploads,
+        )
