@@ -37,8 +37,9 @@ up: ## the same system from images, by docker compose
 down: ## stops what `make up` started; volumes stay
 	docker compose down
 
-test: $(STAMP) ## all tests that need no Docker and no browser
-	$(BIN)/python -m pytest -m 'not browser and not compose'
+WORKERS ?= logical
+test: $(STAMP) ## all tests that need no Docker and no browser, in parallel; WORKERS=… sets the number of processes
+	$(BIN)/python -m pytest -m 'not browser and not compose' -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 20
 
 test-faults: $(STAMP) ## imports under a long schedule of faults; FAULT_SEED=… repeats one
 	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} $(BIN)/python -m pytest -s tests/faults

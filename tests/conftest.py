@@ -12,7 +12,8 @@ from xdist import get_xdist_worker_id
 from chassis.testing.database import temporary_database
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.valkey import EmbeddedValkey
-from tests.support.database import Database, migrated_template
+from tests.support.database import Database, migrated_template, tune
+from tests.support.folders import scratch_folder
 from tests.support.s3_server import EmbeddedS3
 
 
@@ -23,14 +24,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--redis-url", default=redis, help="URL of a Redis or Valkey server to use")
 
 
+SHARED_FIXTURES = ("tests/e2e/", "tests/faults/", "tests/integration/gateway/")
+"""Folders whose tests share a stack or servers: one worker runs them all, so that these are started once."""
+
+SLOWEST = ("tests/faults/", "tests/integration/local/", "tests/e2e/", "tests/integration/import_worker/")
+"""Started first, so that no worker runs a slow module alone at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each worker whole modules, or whole folders that share fixtures, and the slowest ones first."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in SLOWEST])
+    for item in items:
+        module = item.nodeid.partition("::")[0]
+        group = next((folder for folder in SHARED_FIXTURES if module.startswith(folder)), module)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest_asyncio.fixture(scope="session")
 async def postgres(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     """URL of a superuser of a running Postgres server."""
     if url := request.config.getoption("--postgres-url"):
         yield url
         return
-    async with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), throwaway=True) as server:
-        yield server.url
+    with scratch_folder(tmp_path_factory, "postgres") as folder:
+        async with EmbeddedPostgres(folder, throwaway=True) as server:
+            tune(server.url)
+            yield server.url
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -47,25 +47,26 @@ METHODS = [
 ]
 
 
-def test_imports_point_inward_and_no_service_imports_another():
+def test_imports_point_inward():
+    """Imports point inward, and no service imports another: import-linter's contracts hold."""
     lint = Path(sys.executable).parent / "lint-imports"
     found = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_service_has_the_same_rooms(service):
+def test_every_service_has_the_same_modules(service):
     rooms = {"__init__.py", "__main__.py", "settings.py", "bootstrap.py"}
     assert rooms <= {path.name for path in (ROOT / service).iterdir()}
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
-def test_every_rpc_says_who_may_call_it(method):
+def test_every_rpc_has_an_access_option(method):
     assert access_of(method) is not None
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
-def test_what_is_internal_has_no_rest_route(method):
+def test_internal_rpc_has_no_rest_route(method):
     access = access_of(method)
     internal = access is not None and access.scopes & {"imports:ingest", "trust:read"}
     assert not (internal and method.GetOptions().HasExtension(annotations_pb2.http))
@@ -106,7 +107,7 @@ def test_every_domain_error_is_a_sentence(package):
         assert re.fullmatch(r"[A-Z{].*[.}]", message), f"{error.__name__}: {message!r}"
 
 
-def test_no_committed_file_names_a_package_index():
+def test_locks_name_no_package_index():
     locks = list((ROOT / "requirements").glob("*.txt"))
     assert len(locks) == len(SERVICES) + 1
     for lock in locks:
@@ -115,7 +116,9 @@ def test_no_committed_file_names_a_package_index():
         assert "://" not in text
 
 
-def test_each_services_lock_holds_the_versions_of_the_development_lock():
+def test_service_locks_agree_with_the_development_lock():
+    """Every version in a service's lock file stands in the development lock too."""
+
     def pins(lock: Path) -> set[str]:
         return set(re.findall(r"^([a-z0-9.-]+==[^ ]+)", lock.read_text(), re.MULTILINE))
 

@@ -16,16 +16,19 @@ def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float
     return float(settings.model_fields[name].default)
 
 
-def test_an_upload_is_not_cut_for_the_age_of_its_connection_before_its_own_time_is_over():
+def test_connection_age_grace_exceeds_upload_time():
+    """gRPC does not end an upload by the age of its connection before the upload's own time limit."""
     grace = dict(OPTIONS)["grpc.max_connection_age_grace_ms"] / 1000
     assert grace >= default(TasksSettings, "upload_seconds")
 
 
-def test_the_gateway_and_task_service_take_files_of_the_same_size():
+def test_upload_size_limits_agree():
+    """The gateway and task_service accept files of the same size."""
     assert default(GatewaySettings, "max_upload_bytes") == default(TasksSettings, "upload_bytes")
 
 
-def test_the_contract_and_task_service_take_batches_of_the_same_size_and_refuse_larger_ones_in_the_same_word():
+def test_batch_size_limits_agree():
+    """The contract and task_service limit batches to the same size and refuse larger ones with the same reason."""
     fields = [
         field for message in task_service_pb2.DESCRIPTOR.message_types_by_name.values() for field in message.fields
     ]
@@ -35,5 +38,6 @@ def test_the_contract_and_task_service_take_batches_of_the_same_size_and_refuse_
     assert said == {(MOST_IN_BATCH, TooManyInBatch.reason)}
 
 
-def test_task_service_asks_for_as_many_names_at_once_as_auth_service_takes():
+def test_user_lookup_batch_limits_agree():
+    """task_service asks for as many usernames in one call as auth_service accepts."""
     assert MOST_AT_ONCE == NAMED_AT_MOST

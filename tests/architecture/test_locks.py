@@ -84,7 +84,8 @@ def foreign_imports(service: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", sorted(LOCKS))
-def test_a_services_lock_provides_all_that_the_service_imports(service):
+def test_lock_provides_every_import(service):
+    """A service's lock file provides every distribution that the service imports."""
     known, pinned = providers(), locked(LOCKS[service])
     missing = {
         name

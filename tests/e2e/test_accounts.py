@@ -12,7 +12,7 @@ def admin(stack):
     return stack.api.login(account["email"], account["password"])
 
 
-def test_an_admin_finds_an_account_and_changes_what_it_may_do(stack, person, admin):
+def test_admin_finds_account_and_changes_role(stack, person, admin):
     me = person.http.get("/api/v1/me").json()
     found = admin.get("/api/v1/users", params={"q": me["username"]}).json()
     assert found == {"users": [me], "next_page_token": ""}
@@ -28,7 +28,7 @@ def test_an_admin_finds_an_account_and_changes_what_it_may_do(stack, person, adm
 @pytest.mark.parametrize(
     "role", ['"ADMIN"', '["admin"]', '{"role": "admin"}', "3", '"user", "role": "admin"', '"root"', "true"]
 )
-def test_a_role_that_is_none_makes_no_account(stack, role):
+def test_invalid_role_creates_no_account(stack, role):
     name = f"user-{secrets.token_hex(4)}"
     body = f'{{"username": "{name}", "email": "{name}@example.com", "password": "test123", "role": {role}}}'
     answer = httpx.post(f"{stack.url}/api/register", content=body)
@@ -37,7 +37,7 @@ def test_a_role_that_is_none_makes_no_account(stack, role):
     assert stack.sql("SELECT 1 FROM auth.users WHERE username = %s", name) == []
 
 
-def test_who_is_no_admin_administers_nothing(person):
+def test_user_cannot_administer_accounts(person):
     for method, path in [
         ("GET", "/api/v1/users"),
         ("GET", f"/api/v1/users/{person.id}"),
@@ -47,13 +47,13 @@ def test_who_is_no_admin_administers_nothing(person):
         assert person.http.request(method, path, json={} if method != "GET" else None).status_code == 403
 
 
-def test_people_find_each_other_by_name(stack, person):
+def test_users_look_up_each_other_by_name(stack, person):
     name = person.http.get("/api/v1/me").json()["username"]
     found = stack.api.new_user().http.get("/api/v1/users:lookup", params={"q": name.upper()}).json()
     assert found == {"users": [{"id": person.id, "username": name}]}
 
 
-def test_a_forgotten_password_is_reset_by_a_code(stack, person, admin):
+def test_reset_code_sets_a_new_password(stack, person, admin):
     email = person.http.get("/api/v1/me").json()["email"]
     made = admin.post(f"/api/v1/users/{person.id}:resetPassword").json()
     body = {"reset_code": made["reset_code"], "new_password": "test456"}
@@ -62,7 +62,7 @@ def test_a_forgotten_password_is_reset_by_a_code(stack, person, admin):
     assert stack.api.login(email, "test456").get("/api/v1/me").status_code == 200
 
 
-def test_i_rename_and_delete_my_account(person):
+def test_user_renames_and_deletes_own_account(person):
     name = f"renamed-{secrets.token_hex(4)}"
     assert person.http.patch("/api/v1/me", json={"username": name}).json()["username"] == name
     assert person.http.delete("/api/v1/me").json() == {}

@@ -39,7 +39,8 @@ def head_with(admin, event_id) -> dict[str, Any]:
     pytest.fail("the event was not sealed")
 
 
-def test_an_outsider_keeps_the_head_and_an_operator_erases_and_verifies(person, admin, command):
+def test_stored_head_verifies_history_after_erasure(person, admin, command):
+    """An auditor stores the chain head. After an erasure history still matches it, and a false head fails."""
     task = person.http.post("/api/tasks", json={"title": "Private"}).json()
     events = f"/api/v1/tasks/{task['id']}/events"
     (event,) = person.http.get(events).json()["events"]
@@ -55,5 +56,5 @@ def test_an_outsider_keeps_the_head_and_an_operator_erases_and_verifies(person, 
     assert (status, "written anew" in told) == (1, True), told
 
 
-def test_the_head_is_for_admins(person):
+def test_audit_head_is_for_admins_only(person):
     assert person.http.get("/api/v1/audit/head").status_code == 403

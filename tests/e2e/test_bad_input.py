@@ -38,7 +38,7 @@ def error_of(answer, status: int) -> dict[str, Any]:
         ('{"title": "x", "owner_id": "me"}', "MALFORMED_ID", "owner_id"),
     ],
 )
-def test_a_wrong_task_is_400_and_names_the_field(person, body, reason, field):
+def test_invalid_task_is_400_and_names_the_field(person, body, reason, field):
     answer = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
     details = error_of(answer, 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [(reason, field)]
@@ -47,18 +47,18 @@ def test_a_wrong_task_is_400_and_names_the_field(person, body, reason, field):
 @pytest.mark.parametrize(
     "body", ["", "{", "[]", '"x"', "null", '{"title": "\\ud800"}', "[" * 100_000, '{"title": NaN}']
 )
-def test_a_body_that_is_no_json_object_is_400(person, body):
+def test_body_that_is_not_a_json_object_is_400(person, body):
     answer = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
     error_of(answer, 400)
 
 
-def test_several_wrong_fields_are_told_at_once(person):
+def test_every_invalid_field_is_reported_at_once(person):
     answer = person.http.post("/api/tasks", json={"title": "", "due_date": "soon", "description": "a\x01b"})
     fields = {detail["field"] for detail in error_of(answer, 400)["details"]}
     assert fields == {"title", "due_date", "description"}
 
 
-def test_another_users_task_is_404_like_one_that_never_was(stack, person):
+def test_foreign_task_is_404_like_a_missing_one(stack, person):
     task = person.http.post("/api/tasks", json={"title": "Mine"}).json()
     stranger = stack.api.new_user().http
     never = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
@@ -68,14 +68,14 @@ def test_another_users_task_is_404_like_one_that_never_was(stack, person):
     error_of(stranger.get(f"/api/v1/tasks/{task['id']}/events"), 404)
 
 
-def test_what_is_nowhere_is_404_and_the_wrong_method_405(person):
+def test_unknown_path_is_404_and_wrong_method_405(person):
     error_of(person.http.get("/api/nothing"), 404)
     answer = person.http.put("/api/tasks", json={})
     error_of(answer, 405)
     assert set(answer.headers["allow"].split(", ")) >= {"GET", "POST"}
 
 
-def test_an_unknown_query_parameter_is_400(person):
+def test_unknown_query_parameter_is_400(person):
     details = error_of(person.http.get("/api/tasks", params={"colour": "red"}), 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [("UNKNOWN_PARAMETER", "colour")]
 
@@ -90,19 +90,20 @@ def test_an_unknown_query_parameter_is_400(person):
         (b'title,"descr\nx,y\n', "UNCLOSED_HEADER_QUOTE"),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_400_and_leaves_no_import(person, data, reason):
+def test_unusable_file_is_400_and_leaves_no_import(person, data, reason):
     answer = person.http.post("/api/upload-csv", files={"file": ("x.csv", data)})
     details = error_of(answer, 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [(reason, "file")]
     assert person.http.get("/api/v1/imports").json()["imports"] == []
 
 
-def test_an_upload_without_a_file_is_400(person):
+def test_upload_without_a_file_is_400(person):
     answer = person.http.post("/api/upload-csv", files={"other": ("x.csv", b"title\nx\n")})
     error_of(answer, 400)
 
 
-def test_wrong_rows_are_listed_with_line_and_column_and_the_others_imported(person):
+def test_invalid_rows_are_listed_and_the_others_imported(person):
+    """Each invalid row is listed with its line, record, column and code; the valid rows are imported."""
     file = (
         b"title,description,status,priority,due_date\n"
         b"Good,,,,\n"
@@ -136,7 +137,8 @@ def test_wrong_rows_are_listed_with_line_and_column_and_the_others_imported(pers
     assert titles == ["Also good", "Short row", "Good"]
 
 
-def test_an_unclosed_quote_fails_the_import_names_its_line_and_keeps_the_rows_before(person):
+def test_unclosed_quote_fails_the_import_at_its_line(person):
+    """An unclosed quote fails the import, names its line and keeps the rows before it."""
     done = person.wait_for_import(person.upload('title\nBefore\n"never closed\nlost\n')["id"])
     assert (done["state"], done["rows_created"]) == ("failed", 1)
     assert (done["failure"]["code"], done["failure"]["line"]) == ("UNCLOSED_QUOTE", 3)

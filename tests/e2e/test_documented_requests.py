@@ -34,7 +34,7 @@ def bearer(token) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def test_tasks_are_created_and_listed_with_a_bearer_token(stack, bearer):
+def test_tasks_are_created_and_listed_with_a_token(stack, bearer):
     made = httpx.post(f"{stack.url}/api/tasks", json={"title": "Write it down"}, headers=bearer)
     assert made.status_code == 201
     assert made.json()["status"] == "pending"
@@ -44,7 +44,8 @@ def test_tasks_are_created_and_listed_with_a_bearer_token(stack, bearer):
     assert listed.json() == {"tasks": [made.json()], "next_page_token": ""}
 
 
-def test_a_csv_file_with_the_documented_columns_and_states_is_imported(stack, person):
+def test_documented_csv_file_is_imported(stack, person):
+    """A CSV file with the documented columns and states is imported."""
     file = "subject,description,status\nOne,first,pending\nTwo,,in-progress\nThree,third,completed\n"
     queued = person.upload(file)
     assert queued["file_name"] == "tasks.csv"
@@ -60,25 +61,25 @@ def test_a_csv_file_with_the_documented_columns_and_states_is_imported(stack, pe
 
 
 @pytest.mark.parametrize("path", ["/api/register", "/api/auth/register", "/api/v1/register"])
-def test_missing_fields_are_400_with_every_field_named(stack, path):
+def test_missing_fields_are_400_and_all_named(stack, path):
     answer = httpx.post(stack.url + path, json={})
     assert answer.status_code == 400
     assert {detail["field"] for detail in answer.json()["error"]["details"]} == {"username", "email", "password"}
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/auth/login", "/api/v1/login"])
-def test_a_login_without_email_and_password_is_400(stack, path):
+def test_login_without_email_and_password_is_400(stack, path):
     answer = httpx.post(stack.url + path, json={})
     assert answer.status_code == 400
     assert {detail["field"] for detail in answer.json()["error"]["details"]} == {"email", "password"}
 
 
-def test_a_wrong_password_is_401(stack, token):
+def test_wrong_password_is_401(stack, token):
     answer = httpx.post(f"{stack.url}/api/login", json={"email": ACCOUNT["email"], "password": "wrong one"})
     assert answer.status_code == 401
 
 
-def test_asking_for_a_role_above_user_is_403(stack):
+def test_registering_a_role_above_user_is_403(stack):
     for role in ("manager", "admin"):
         account = {**ACCOUNT, "username": f"new-{role}", "email": f"{role}@example.com", "role": role}
         answer = httpx.post(f"{stack.url}/api/register", json=account)
@@ -86,7 +87,7 @@ def test_asking_for_a_role_above_user_is_403(stack):
         assert answer.json()["error"]["status"] == "PERMISSION_DENIED"
 
 
-def test_naming_another_owner_is_403(stack, bearer, person):
+def test_listing_another_owner_is_403(stack, bearer, person):
     answer = httpx.post(f"{stack.url}/api/tasks", json={"title": "x", "owner_id": person.id}, headers=bearer)
     assert answer.status_code == 403
     assert answer.json()["error"]["details"][0]["field"] == "owner_id"
@@ -102,7 +103,7 @@ def test_naming_another_owner_is_403(stack, bearer, person):
     ],
 )
 @pytest.mark.parametrize("sent", [None, "Bearer", "Bearer rubbish", "Basic c29udTp0ZXN0MTIz"])
-def test_no_token_or_a_bad_one_is_401(stack, method, path, body: dict[str, Any], sent):
+def test_missing_or_bad_token_is_401(stack, method, path, body: dict[str, Any], sent):
     headers = {"authorization": sent} if sent else {}
     answer = httpx.request(method, stack.url + path, headers=headers, **body)
     assert answer.status_code == 401, answer.text
@@ -110,7 +111,7 @@ def test_no_token_or_a_bad_one_is_401(stack, method, path, body: dict[str, Any],
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_token_with_one_character_changed_is_401(stack, token):
+def test_token_with_one_character_changed_is_401(stack, token):
     middle = len(token) // 2
     spoilt = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
     answer = httpx.get(f"{stack.url}/api/tasks", headers={"authorization": f"Bearer {spoilt}"})

@@ -11,7 +11,8 @@ ROWS = 40_000
 UNDONE = 8_000
 
 
-def test_a_worker_killed_in_mid_file_costs_no_row_and_doubles_none(stack, person):
+def test_killed_worker_loses_and_repeats_no_row(stack, person):
+    """A worker that is killed in the middle of a file loses no row, and no row is imported twice."""
     file = "title,description\n" + "".join(f"Task {number},made of a row\n" for number in range(ROWS))
     queued = person.upload(file)
     killed = None
@@ -38,7 +39,8 @@ def test_a_worker_killed_in_mid_file_costs_no_row_and_doubles_none(stack, person
     assert fence >= 2, "nobody had to take the import over"
 
 
-def test_an_import_goes_on_while_nobody_can_be_asked_about_its_owner(stack, person):
+def test_import_goes_on_while_auth_service_is_down(stack, person):
+    """An import goes on while auth_service cannot say that its owner is still active."""
     queued = person.upload("title\n" + "".join(f"Task {number}\n" for number in range(ROWS)))
     auth = stack.endpoints["processes"]["auth_service"]
     os.killpg(auth, signal.SIGSTOP)  # worse than dead: it takes calls and answers none
@@ -48,7 +50,7 @@ def test_an_import_goes_on_while_nobody_can_be_asked_about_its_owner(stack, pers
         os.killpg(auth, signal.SIGCONT)
 
 
-def test_a_service_killed_in_mid_undo_deletes_every_task_once(stack, person):
+def test_service_killed_during_undo_deletes_tasks_once(stack, person):
     done = person.wait_for_import(
         person.upload("title\n" + "".join(f"Task {number}\n" for number in range(UNDONE)))["id"]
     )
@@ -73,7 +75,7 @@ def test_a_service_killed_in_mid_undo_deletes_every_task_once(stack, person):
     assert person.http.get(f"/api/v1/imports/{done['id']}/kept").json() == {"kept": [], "next_page_token": ""}
 
 
-def test_a_gateway_killed_in_mid_upload_leaves_no_import(stack, person):
+def test_gateway_killed_during_upload_leaves_no_import(stack, person):
     address = urlsplit(stack.url)
     connection = http.client.HTTPConnection(address.hostname, address.port)
     token = person.http.headers["authorization"]

@@ -19,7 +19,8 @@ def health(target: str, certificates: Certificates | None) -> int:
         return answer.status
 
 
-def test_calls_and_an_import_go_on_while_every_service_gets_a_new_certificate(tmp_path, request):
+def test_certificate_rotation_interrupts_nothing(tmp_path, request):
+    """Calls and an import go on while every service gets a new certificate."""
     authority = CertificateAuthority()
 
     def certify() -> dict[str, str]:

@@ -84,7 +84,7 @@ class Shell:
         self._process.stdout.close()
 
 
-def test_the_readme_does_what_it_says(tmp_path):
+def test_readme_commands_print_what_it_shows(tmp_path):
     text = (ROOT / "README.md").read_text()
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     with running_stack(tmp_path / "data") as stack:

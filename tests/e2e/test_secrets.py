@@ -69,7 +69,7 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     return [*known, code], told
 
 
-def test_no_secret_is_in_a_log_an_error_or_a_process_argument(stack, admin):
+def test_no_secret_in_logs_errors_or_arguments(stack, admin):
     known, told = use_every_secret(stack, admin)
     assert told, "some of it was wrong"
     kept = json.loads((stack.data_dir / "secrets.json").read_text())

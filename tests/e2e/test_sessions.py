@@ -31,7 +31,8 @@ def until_turned_away(url, headers) -> str:
     pytest.fail("nobody was turned away")
 
 
-def test_a_refresh_token_is_good_once_and_a_second_use_ends_the_session_at_every_service(stack, login):
+def test_refresh_token_reuse_ends_the_session(stack, login):
+    """A refresh token works once; its second use ends the session at every service."""
     given = {"refresh_token": login["refresh_token"]}
     refreshed = httpx.post(f"{stack.url}/api/v1/token:refresh", json=given)
     assert refreshed.status_code == 200
@@ -43,14 +44,14 @@ def test_a_refresh_token_is_good_once_and_a_second_use_ends_the_session_at_every
     assert until_turned_away(f"{stack.url}/api/tasks", bearer(refreshed.json())) == "TOKEN_REVOKED"
 
 
-def test_a_logout_is_seen_by_every_service(stack, login):
+def test_logout_takes_effect_at_every_service(stack, login):
     answer = httpx.post(f"{stack.url}/api/v1/logout", headers=bearer(login))
     assert (answer.status_code, answer.json()) == (200, {})
     for path in ("/api/tasks", "/api/v1/me"):
         assert until_turned_away(stack.url + path, bearer(login)) == "TOKEN_REVOKED"
 
 
-def test_sessions_are_listed_and_ended_one_by_one(stack, person, login):
+def test_sessions_are_listed_and_revoked_one_by_one(stack, person, login):
     found = person.http.get("/api/v1/me/sessions").json()
     assert [session["current"] for session in found["sessions"]] == [False, True]
     assert person.http.delete(f"/api/v1/me/sessions/{found['sessions'][0]['id']}").json() == {}
@@ -58,7 +59,7 @@ def test_sessions_are_listed_and_ended_one_by_one(stack, person, login):
     assert person.http.get("/api/tasks").status_code == 200
 
 
-def test_a_password_is_changed_with_the_one_until_now(stack, person, login):
+def test_password_change_needs_the_current_password(stack, person, login):
     wrong = {"current_password": "wrong", "new_password": "test1234"}
     refused = person.http.post("/api/v1/me:changePassword", json=wrong)
     assert refused.status_code == 400

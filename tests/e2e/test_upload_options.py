@@ -6,7 +6,8 @@ ROWS = "Nummer;Vorgang;Fällig\r\n1;Übergabe für 5 €;2026-03-31\r\n2;;2026-0
 MAPPING = "title:Vorgang,due_date:Fällig"
 
 
-def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_come_back(stack, person):
+def test_utf_16_file_with_mapped_columns_is_imported(stack, person):
+    """A UTF-16 file with mapped columns is imported, and its invalid rows come back as a file."""
     queued = person.upload(ROWS.encode("utf-16"), mapping=MAPPING, default_status="in-progress")
     done = person.wait_for_import(queued["id"])
     assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 1, 2)
@@ -21,7 +22,7 @@ def test_a_utf_16_file_with_columns_of_its_own_is_imported_and_its_wrong_rows_co
     assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
 
 
-def test_rows_that_could_not_be_kept_as_they_were_stay_wrong_until_they_are_mended(stack, person):
+def test_changed_rows_of_errors_csv_stay_invalid(stack, person):
     """The file of wrong rows, uploaded as it is: nothing damaged becomes a task."""
     file = b"title,description\nCall,mum, now\nK\xe4se,\na\0b,\n"
     first = person.wait_for_import(person.upload(file)["id"])
@@ -38,7 +39,7 @@ def test_rows_that_could_not_be_kept_as_they_were_stay_wrong_until_they_are_mend
     assert (third["rows_created"], third["rows_failed"]) == (3, 0)
 
 
-def test_tasks_get_the_defaults_that_the_upload_names(stack, person):
+def test_upload_options_set_default_values(stack, person):
     me = person.http.get("/api/v1/me").json()["username"]
     person.wait_for_import(person.upload("title\nBuy milk\n", default_assignee=me, default_labels="home,shop")["id"])
     (task,) = person.http.get("/api/tasks").json()["tasks"]
@@ -50,7 +51,7 @@ def test_tasks_get_the_defaults_that_the_upload_names(stack, person):
     assert refused.json()["error"]["details"][0]["field"] == "default_assignee"
 
 
-def test_a_list_is_synchronised_by_its_external_ids(stack, person):
+def test_external_ids_synchronise_a_list(stack, person):
     rows = "external_id,title,status\nA,one,\nB,two,completed\n"
     first = person.wait_for_import(person.upload(rows, on_duplicate="update")["id"])
     assert (first["rows_created"], first["rows_updated"]) == (2, 0)
@@ -65,7 +66,7 @@ def test_a_list_is_synchronised_by_its_external_ids(stack, person):
     assert wrong.status_code == 400
 
 
-def test_an_upload_with_a_key_is_safe_to_repeat(stack, person):
+def test_upload_with_idempotency_key_can_be_repeated(stack, person):
     def again(data: str, key: str, **options: str):
         files, headers = {"file": ("tasks.csv", data, "text/csv")}, {"idempotency-key": key}
         return person.http.post("/api/v1/imports", files=files, headers=headers, params=options)
@@ -86,7 +87,7 @@ def test_an_upload_with_a_key_is_safe_to_repeat(stack, person):
     assert person.http.post("/api/v1/tasks", json={"title": "x"}, headers={"idempotency-key": "u"}).status_code == 409
 
 
-def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
+def test_dry_run_reports_and_creates_nothing(stack, person):
     data = ROWS.replace("€", "Euro").replace("😀", "!").encode("windows-1252")
     tried = person.wait_for_import(
         person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"]
@@ -97,7 +98,7 @@ def test_a_file_can_be_tried_out_before_it_is_imported(stack, person):
     assert [(one["line"], one["code"]) for one in listed] == [(3, "BLANK_TITLE"), (4, "MALFORMED_DATE")]
 
 
-def test_a_cancelled_import_keeps_what_was_done_and_adds_nothing(stack, person):
+def test_cancelled_import_keeps_its_rows_and_adds_none(stack, person):
     queued = person.upload("title\n" + "A row\n" * 200_000)
     for seen in person.watch_import(queued["id"]):
         if seen["rows_read"]:
@@ -111,7 +112,8 @@ def test_a_cancelled_import_keeps_what_was_done_and_adds_nothing(stack, person):
     assert counted == [(cancelled["rows_created"],)]
 
 
-def test_a_compressed_file_is_imported_and_one_that_does_not_say_so_is_refused_with_a_word_about_it(stack, person):
+def test_gzip_file_needs_content_encoding(stack, person):
+    """A gzip file is imported; without Content-Encoding it is refused with a message that says so."""
     data = b"title\n" + b"A row\n" * 5000
     headers = {"content-type": "text/csv", "content-encoding": "gzip"}
     queued = person.http.post("/api/v1/imports", content=gzip.compress(data), headers=headers).json()
@@ -127,7 +129,7 @@ def test_a_compressed_file_is_imported_and_one_that_does_not_say_so_is_refused_w
         assert "Content-Encoding: gzip" in detail["message"]
 
 
-def test_the_template_names_every_column_and_imports_as_it_is(stack, person):
+def test_template_names_every_column_and_is_importable(stack, person):
     template = person.http.get("/api/v1/imports:template")
     assert template.headers["content-type"] == "text/csv; charset=utf-8"
     assert template.headers["content-disposition"] == 'attachment; filename="template.csv"'

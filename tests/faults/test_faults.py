@@ -27,7 +27,8 @@ HEALED_SECONDS = 150
 
 
 @pytest.mark.timeout(120 + IMPORTS * 20)
-def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: FaultySystem):
+def test_every_row_counts_once_whatever_dies(system: FaultySystem):
+    """Whatever dies, every row of every file counts exactly once."""
     chance = random.Random(SEED)  # noqa: S311 - a schedule that can be repeated
     workload = Workload(system, [system.stack.api.new_user() for _ in range(3)], chance)
     with Observer(workload) as observer:
@@ -52,7 +53,7 @@ def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: Fault
 
 
 @pytest.mark.timeout(120 + HEALED_SECONDS)
-def test_whatever_died_history_stands_under_one_chain_of_seals(system: FaultySystem):
+def test_history_is_one_hash_chain_after_faults(system: FaultySystem):
     system.settle()
     events = "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.seals"
     until_blocking(lambda: system.stack.sql(events) == [(0,)], seconds=HEALED_SECONDS)
@@ -62,7 +63,7 @@ def test_whatever_died_history_stands_under_one_chain_of_seals(system: FaultySys
     assert verified.stdout.endswith(" 0 not yet sealed.\n")
 
 
-def test_a_healed_system_works_without_a_complaint(system: FaultySystem):
+def test_healed_system_logs_no_errors(system: FaultySystem):
     system.settle()
     ends = where_logs_end(system.logs())
     workload = Workload(system, [system.stack.api.new_user()], random.Random(SEED))  # noqa: S311 - as above

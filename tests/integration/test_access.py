@@ -58,12 +58,12 @@ def table() -> dict[str, Row]:
 TABLE_ROWS = table()
 
 
-def test_the_table_has_every_rpc_and_no_other():
+def test_access_table_lists_exactly_the_rpcs():
     assert set(TABLE_ROWS) == set(METHODS)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_contract_says_what_the_table_says(name):
+def test_contract_agrees_with_access_table(name):
     access, row = access_of(METHODS[name]), TABLE_ROWS[name]
     assert access is not None, "an rpc without a policy"
     assert access.public == row.anonymous
@@ -130,7 +130,7 @@ async def person(system, database, role: str, name: str):
     return await system.login(f"{name}@example.com")
 
 
-async def test_every_rpc_admits_whom_the_table_says_and_nobody_else(system, database, caller):
+async def test_rpcs_admit_exactly_the_callers_of_the_table(system, database, caller):
     services = {scope.value: (await system.new_service(scope.value)).metadata for scope in Scope}
     admitted: dict[str, Row] = {}
     denied = ("PERMISSION_DENIED", "PERMISSION_DENIED")
@@ -148,7 +148,7 @@ async def test_every_rpc_admits_whom_the_table_says_and_nobody_else(system, data
     assert admitted == TABLE_ROWS
 
 
-async def test_whoever_is_disabled_is_a_stranger_to_every_rpc(system, database, caller):
+async def test_disabled_user_is_unauthenticated_everywhere(system, database, caller):
     somebody = await person(system, database, "manager", "gone")
     await database.execute(f"UPDATE auth.users SET disabled = true, epoch = 1 WHERE id = '{somebody.id}'")
     await database.execute(
@@ -179,7 +179,7 @@ async def uploaded():
     yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(data)))
 
 
-async def test_anothers_object_is_not_there_whichever_rpc_asks_for_it(system, database, caller):
+async def test_foreign_object_is_not_found_by_every_rpc(system, database, caller):
     mona, sonu = await system.new_user("mona"), await system.new_user("sonu")
     task = await system.tasks.CreateTask(
         task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="Mine")), metadata=mona.metadata

@@ -17,9 +17,7 @@ from task_service.settings import TasksSettings
 from tests.support.system import ANY_PORT, PASSWORD, new_credential, running_auth_service
 
 
-async def test_a_stream_too_many_is_told_to_come_back_and_calls_are_answered_all_the_same(
-    database, redis_url, tmp_path
-):
+async def test_excess_stream_is_refused_and_calls_are_answered(database, redis_url, tmp_path):
     async with running_auth_service(database) as (auth_target, use_cases):
         settings = TasksSettings(
             listen=ANY_PORT,

@@ -67,7 +67,7 @@ def shared_database(postgres, template):
 
 
 @pytest.mark.parametrize(("role", "statement"), list(statements()))
-def test_an_app_role_is_refused_what_its_service_never_does(shared_database, role, statement):
+def test_app_role_lacks_privileges_its_service_never_uses(shared_database, role, statement):
     with psycopg.connect(shared_database.url(role)) as connection:
         if statement.startswith("GRANT"):
             # PostgreSQL only warns where a role may grant nothing, and grants nothing.
@@ -89,12 +89,13 @@ def test_an_app_role_is_refused_what_its_service_never_does(shared_database, rol
     ("setting", "value"),
     [("statement_timeout", "15s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "30s")],
 )
-def test_nothing_that_an_app_role_asks_for_hangs_for_ever(shared_database, role, setting, value):
+def test_app_role_has_timeouts(shared_database, role, setting, value):
     with psycopg.connect(shared_database.url(role)) as connection:
         assert connection.execute(f"SHOW {setting}").fetchone() == (value,)
 
 
-def test_the_app_role_drops_no_security_event_of_the_last_quarter_whatever_it_asks_for(postgres, template):
+def test_app_role_cannot_delete_recent_security_events(postgres, template):
+    """The app role cannot delete security events of the last 90 days, whatever time it passes."""
     with temporary_database(postgres, template=template) as url:
         database = Database(url)
         with psycopg.connect(database.auth_url) as connection:
@@ -110,7 +111,8 @@ def test_the_app_role_drops_no_security_event_of_the_last_quarter_whatever_it_as
     assert kept == [("89",), ("1",), ("0",)]
 
 
-def test_what_runs_as_its_owner_looks_up_names_nowhere_but_where_it_says(shared_database):
+def test_security_definer_functions_fix_search_path(shared_database):
+    """Functions that run as their owner fix search_path, and PUBLIC may not execute them."""
     with psycopg.connect(shared_database.administrator_url) as connection:
         functions = connection.execute(
             "SELECT proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc"
@@ -122,7 +124,7 @@ def test_what_runs_as_its_owner_looks_up_names_nowhere_but_where_it_says(shared_
     }
 
 
-def test_a_roles_password_is_in_no_statement_that_a_server_might_log(postgres):
+def test_role_password_is_in_no_logged_statement(postgres):
     # The server hands its log to the client, too.
     with psycopg.connect(postgres, options="-c log_statement=all -c client_min_messages=log") as connection:
         told: list[str] = []

@@ -142,6 +142,6 @@ def values_of(task: task_pb2.Task) -> tuple[Any, ...]:
     ]
     + [plainly(title="x", description=mark) for mark in ("\t", "\r", "\n=", "'\n=", "'\t", "'\r", " ", '"', "\r\n")]
 )
-async def test_what_was_exported_and_imported_is_the_same(desk, drafts):
+async def test_export_then_import_round_trips(desk, drafts):
     made, come_back = await desk.round_trip(drafts)
     assert [values_of(task) for task in come_back] == [values_of(task) for task in made]

@@ -25,7 +25,7 @@ from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
         ("page_token", "INVALID_PAGE_TOKEN"),
     ],
 )
-async def test_a_filter_of_ten_thousand_characters_is_refused_by_name(system, sonu, rest, parameter, reason):
+async def test_very_long_filter_is_refused_by_name(system, sonu, rest, parameter, reason):
     value = [LONG] if parameter.startswith("labels") else LONG
     request = task_service_pb2.ListTasksRequest(**{parameter: value})  # type: ignore[arg-type]
     told = [(parameter, reason)]
@@ -33,7 +33,7 @@ async def test_a_filter_of_ten_thousand_characters_is_refused_by_name(system, so
     assert violations_in(await rest.get("/tasks", params={parameter: LONG})) == told
 
 
-async def test_ten_thousand_values_of_a_filter_are_refused_or_count_once(system, sonu, rest):
+async def test_many_filter_values_are_refused_or_deduplicated(system, sonu, rest):
     await create(system, sonu, title="x", labels=["a"])
     many = task_service_pb2.ListTasksRequest(labels_any=[str(number) for number in range(10_000)])
     told = [("labels_any", "TOO_MANY_LABELS")]
@@ -43,14 +43,14 @@ async def test_ten_thousand_values_of_a_filter_are_refused_or_count_once(system,
 
 
 @pytest.mark.parametrize("text", [FAMILY, RIGHT_TO_LEFT, "100%", "a_b", "\\", "'; --", "Ä"])
-async def test_free_text_finds_exactly_what_was_written_whatever_it_holds(system, sonu, rest, text):
+async def test_free_text_search_finds_special_characters(system, sonu, rest, text):
     task = await create(system, sonu, title=f"before {text} behind")
     await create(system, sonu, title="100 ab A")
     answer = await rest.get("/tasks", params={"q": text})
     assert [found["id"] for found in answer.json()["tasks"]] == [task.id]
 
 
-async def test_the_log_takes_filters_of_ten_thousand_characters_too(system):
+async def test_event_log_refuses_very_long_filters(system):
     admin = await system.new_admin()
     async with rest_client(system, admin) as http:
         for parameter in ("task_id", "owner_id", "actor_id"):
@@ -62,7 +62,8 @@ async def test_the_log_takes_filters_of_ten_thousand_characters_too(system):
         assert violations_in(await http.get("/events:watch", params={"cursor": LONG})) == [("cursor", "INVALID_CURSOR")]
 
 
-async def test_however_large_a_page_is_asked_for_it_holds_two_hundred_and_the_rest_follows(system, sonu, rest):
+async def test_page_size_is_capped_at_two_hundred(system, sonu, rest):
+    """A page holds at most 200 tasks, however many are requested; the rest follows on the next pages."""
     requests = [task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=str(number))) for number in range(100)]
     made: list[str] = []
     for _ in range(3):
@@ -89,7 +90,7 @@ async def test_however_large_a_page_is_asked_for_it_holds_two_hundred_and_the_re
     assert (walked, token) == (listed, "")
 
 
-async def test_pages_of_the_log_and_of_a_task_s_history_hold_two_hundred_at_most(system, sonu, database):
+async def test_event_page_size_is_capped_at_two_hundred(system, sonu, database):
     admin, task = await system.new_admin(), await create(system, sonu, title="x")
     await database.execute(f"""
         INSERT INTO tasks.task_events

@@ -43,9 +43,8 @@ async def walked(call, request, items: str) -> tuple[list[str], list[int]]:
         request.page_token = answer.next_page_token
 
 
-async def test_a_list_of_the_largest_tasks_is_read_page_by_page_and_none_is_missed_or_doubled(
-    system, sonu, strangers_channel
-):
+async def test_largest_tasks_are_listed_in_small_pages(system, sonu, strangers_channel):
+    """Pages of the largest tasks stay below gRPC's default limit; none is missed or repeated."""
     for begin in (0, 30):
         await batch_create(system, sonu, [task(number) for number in range(begin, begin + 30)])
     stub = task_service_pb2_grpc.TaskServiceStub(strangers_channel)
@@ -61,7 +60,7 @@ async def test_a_list_of_the_largest_tasks_is_read_page_by_page_and_none_is_miss
         assert len(sizes) == 3
 
 
-async def test_so_are_the_events_of_a_task_and_the_log_of_them_all(system, sonu, strangers_channel):
+async def test_largest_events_are_listed_in_small_pages(system, sonu, strangers_channel):
     long = await create(system, sonu, title="long")
     for letter in "😀😁" * 14:
         await update(system, sonu, long.id, description=letter * 20_000)
@@ -81,7 +80,8 @@ async def test_so_are_the_events_of_a_task_and_the_log_of_them_all(system, sonu,
         assert max(sizes) < USUAL_LIMIT / 2 + 1000
 
 
-async def test_the_answer_to_the_largest_batch_that_is_committed_is_read_through_the_gateway(system, sonu):
+async def test_largest_batch_response_passes_the_gateway(system, sonu):
+    """The gateway reads the response to the largest batch that can be committed."""
     for begin in range(0, MOST_IN_BATCH, 25):
         await batch_create(system, sonu, [task(number) for number in range(begin, begin + 25)])
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}

@@ -65,7 +65,7 @@ def draft(case: Case) -> dict[str, Any]:
     return {"title": "x", case.field: case.value}
 
 
-async def test_by_stub_a_value_is_stored_exactly_or_refused_with_its_reason(system, sonu):
+async def test_grpc_stores_a_value_exactly_or_refuses_it(system, sonu):
     for case in CASES:
         call = create(system, sonu, **draft(case))
         if case.reason:
@@ -75,7 +75,7 @@ async def test_by_stub_a_value_is_stored_exactly_or_refused_with_its_reason(syst
             assert getattr(stored, case.field) == case.value, case
 
 
-async def test_by_rest_a_value_is_stored_exactly_or_refused_with_its_reason(rest):
+async def test_rest_stores_a_value_exactly_or_refuses_it(rest):
     for case in CASES:
         answer = await rest.post("/tasks", json=draft(case))
         if case.reason:
@@ -85,7 +85,7 @@ async def test_by_rest_a_value_is_stored_exactly_or_refused_with_its_reason(rest
             assert stored[case.field] == case.value, case
 
 
-async def test_in_a_file_a_value_is_stored_exactly_or_refused_with_its_reason(system, sonu):
+async def test_import_stores_a_value_exactly_or_refuses_it(system, sonu):
     worker = Worker(system, await system.new_service("imports:ingest"))
     rows = []
     cases = [*CASES, Case("assignee", "nobody", "UNKNOWN_ASSIGNEE"), Case("assignee", LONG, "UNKNOWN_ASSIGNEE")]
@@ -115,7 +115,7 @@ async def test_in_a_file_a_value_is_stored_exactly_or_refused_with_its_reason(sy
     ]
 
 
-async def test_an_assignee_whom_nobody_knows_is_refused_whichever_way_they_are_named(system, sonu, rest):
+async def test_unknown_assignee_is_refused_on_every_path(system, sonu, rest):
     task = await create(system, sonu, title="x")
     wrong = {"title": "x", "assignee_id": NOBODY}
     alone = [("assignee_id", "UNKNOWN_ASSIGNEE")]
@@ -140,7 +140,7 @@ async def test_an_assignee_whom_nobody_knows_is_refused_whichever_way_they_are_n
     assert (await get(system, sonu, task.id)).assignee_id == ""
 
 
-async def test_a_batch_of_too_many_is_refused_with_one_reason_whichever_way_it_comes(system, sonu, rest):
+async def test_oversized_batch_has_one_reason_on_every_path(system, sonu, rest):
     one = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x"))
     request = task_service_pb2.BatchCreateTasksRequest(requests=[one] * 101)
     told = [("requests", "TOO_MANY_IN_BATCH")]
@@ -149,7 +149,7 @@ async def test_a_batch_of_too_many_is_refused_with_one_reason_whichever_way_it_c
         assert violations_in(await rest.post(f"/tasks:{verb}", json={"requests": [{}] * 101})) == told
 
 
-async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
+async def test_at_most_fifty_violations_are_reported(system, sonu, rest):
     wrong = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=" ", due_date="soon"))
     request = task_service_pb2.BatchCreateTasksRequest(requests=[wrong] * 100)
     code, _, violations = await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata))
@@ -161,7 +161,7 @@ async def test_of_everything_that_is_wrong_fifty_are_told(system, sonu, rest):
     assert len(violations_in(await rest.post("/tasks", json={"title": "x", **unknown}))) == 50
 
 
-async def test_a_file_name_with_a_control_character_is_refused_over_rest_and_names_its_field(rest):
+async def test_rest_refuses_control_character_in_file_name(rest):
     url, content = "/imports?file_name=a%00b.csv", b"title\nx\n"
     answer = await rest.post(url, content=content, headers={"content-type": "text/csv"})
     assert (answer.status_code, violations_in(answer)) == (400, [("file_name", "CONTROL_CHARACTER_IN_FILE_NAME")])

@@ -46,18 +46,19 @@ async def work(system):
         (b"title,a,b,c\n", "TOO_MANY_COLUMNS"),
     ],
 )
-async def test_a_header_line_over_a_limit_is_refused(system, data, reason):
+async def test_header_line_over_a_limit_is_refused(system, data, reason):
     sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu, data)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
 
 
-async def test_a_file_over_the_limit_is_refused(system):
+async def test_file_over_the_limit_is_refused(system):
     sonu = await system.new_user("sonu")
     code, reason, _ = await refused(upload(system, sonu, b"title\n" + b"x\n" * 1000))
     assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE")
 
 
-async def test_a_cell_over_the_limit_is_a_row_error_and_the_rows_around_it_are_imported(system, work):
+async def test_cell_over_the_limit_is_a_row_error(system, work):
+    """A cell over the limit is an error of its row; the rows around it are imported."""
     sonu = await system.new_user("sonu")
     file = "title,other\nfirst,\nexactly 10,x\nelf Zeichen,x\nx,ganz unwichtig\nlast,\n"
     queued = await upload(system, sonu, file.encode())
@@ -73,7 +74,8 @@ async def test_a_cell_over_the_limit_is_a_row_error_and_the_rows_around_it_are_i
     assert {one.message for one in errors} == {"A cell has more than 10 characters."}
 
 
-async def test_a_row_over_the_limit_fails_the_import_with_its_line_and_the_rows_before_it_stay(system, work):
+async def test_row_over_the_limit_fails_the_import(system, work):
+    """A row over the limit fails the import and names its line; the rows before it stay."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,other\nfirst,\nx," + b"y" * 100 + b"\nlast,\n")
     await work()

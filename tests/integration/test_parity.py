@@ -206,7 +206,7 @@ def without_ids_and_times(answers: list[Answer]) -> str:
 
 
 @pytest.mark.parametrize("scenario", [life, refusals, lists, repetition])
-async def test_both_ways_come_to_the_same(system, scenario):
+async def test_rest_and_grpc_give_the_same_results(system, scenario):
     by_rest, by_stubs = await system.new_user("rest"), await system.new_user("stub")
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})

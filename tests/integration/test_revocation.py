@@ -55,7 +55,7 @@ async def watching(system, person):
     return stream
 
 
-async def test_a_logout_turns_away_calls_and_ends_open_streams_of_another_service(system):
+async def test_logout_ends_calls_and_streams_of_task_service(system):
     person, other = await system.new_user("sonu"), await system.new_user("mona")
     mine, hers = await watching(system, person), await watching(system, other)
     await system.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=person.metadata)
@@ -66,7 +66,7 @@ async def test_a_logout_turns_away_calls_and_ends_open_streams_of_another_servic
     hers.cancel()
 
 
-async def test_a_changed_password_ends_the_streams_of_every_session(system):
+async def test_password_change_ends_streams_of_all_sessions(system):
     person = await system.new_user("sonu")
     stream = await watching(system, person)
     request = user_service_pb2.ChangePasswordRequest(current_password=PASSWORD, new_password="another horse battery")
@@ -78,7 +78,8 @@ async def test_a_changed_password_ends_the_streams_of_every_session(system):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["unary", "stream"])
-async def test_a_service_whose_token_was_ended_takes_a_new_one_with_its_next_call(system, stream):
+async def test_service_renews_a_revoked_token(system, stream):
+    """A service whose token was revoked takes a new one with its next call."""
     credential = await new_credential(system.use_cases, "worker", "imports:ingest")
     issued = []
 

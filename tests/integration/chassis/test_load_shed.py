@@ -21,7 +21,8 @@ async def busy():
         yield busy
 
 
-async def test_a_call_too_many_is_told_at_once_when_to_come_back_and_the_others_are_answered(busy):
+async def test_excess_call_is_refused_with_a_retry_delay(busy):
+    """A call over the limit is refused at once with a retry delay; the calls in flight are answered."""
     calls = await busy.fill()
     status = await busy.refused()
     assert (status.code, status.reason, status.retry_after) == (
@@ -35,7 +36,7 @@ async def test_a_call_too_many_is_told_at_once_when_to_come_back_and_the_others_
     assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
 
 
-async def test_a_call_that_was_given_up_makes_room(busy):
+async def test_cancelled_call_frees_its_slot(busy):
     calls = await busy.fill()
     calls[0].cancel()
     busy.servicer.begun -= 1
@@ -49,7 +50,7 @@ async def test_a_call_that_was_given_up_makes_room(busy):
     assert (await call).id == "answered"
 
 
-async def test_streams_are_counted_apart_from_calls(busy):
+async def test_streams_and_calls_have_separate_limits(busy):
     await busy.fill()
     watches = [busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.streams)]
     assert [(await watch.read()).id for watch in watches] == ["begun"] * CAPACITY.streams
@@ -59,7 +60,7 @@ async def test_streams_are_counted_apart_from_calls(busy):
     busy.servicer.go_on.set()
 
 
-async def test_open_streams_take_no_calls_place(busy):
+async def test_open_streams_occupy_no_call_slot(busy):
     watches = [busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.streams)]
     for watch in watches:
         await watch.read()
@@ -67,7 +68,8 @@ async def test_open_streams_take_no_calls_place(busy):
     assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
 
 
-async def test_health_and_what_only_services_call_is_answered_all_the_same(busy):
+async def test_health_and_internal_calls_are_never_shed(busy):
+    """Health checks and calls that only services make are answered by a full server."""
     await busy.fill()
     answer = await busy.health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -76,7 +78,8 @@ async def test_health_and_what_only_services_call_is_answered_all_the_same(busy)
     assert (await busy.trust.GetTrustState(request, metadata=verifier, timeout=SECONDS)).next_cursor == "answered"
 
 
-async def test_watches_of_health_which_anybody_may_open_take_nobodys_place_and_are_limited(busy):
+async def test_health_watches_have_their_own_limit(busy):
+    """Anybody may watch health: such streams have a limit of their own and occupy no other slot."""
     request = health_pb2.HealthCheckRequest()
     watches = [busy.health.Watch(request) for _ in range(CAPACITY.streams)]
     for watch in watches:
@@ -89,7 +92,7 @@ async def test_watches_of_health_which_anybody_may_open_take_nobodys_place_and_a
     busy.servicer.go_on.set()
 
 
-async def test_a_refusal_comes_before_the_token_is_looked_at_and_is_counted(busy):
+async def test_shedding_precedes_authentication_and_is_counted(busy):
     method = "/taskmanager.imports.v1.ImportService/GetImport"
     before = counted("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED")
     shed = counted("grpc_server_shed_total", kind="call")
@@ -99,7 +102,7 @@ async def test_a_refusal_comes_before_the_token_is_looked_at_and_is_counted(busy
     assert counted("grpc_server_shed_total", kind="call") == shed + 1
 
 
-async def test_behind_it_stands_grpcs_own_limit_at_ten_times_as_much():
+async def test_grpc_limit_is_ten_times_the_shedding_limit():
     async with running_busy_server() as busy:
         busy.servicer.trust.clear()
         request, verifier = trust_service_pb2.GetTrustStateRequest(), service_metadata("trust:read")

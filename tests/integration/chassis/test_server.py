@@ -75,7 +75,7 @@ async def never() -> pb.TrustState:
     raise AssertionError
 
 
-async def test_a_call_without_a_token_does_not_reach_the_method():
+async def test_call_without_token_does_not_reach_the_method():
     async with running_server(build(never)) as target, aio_channel(target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await trust_service_pb2_grpc.TrustServiceStub(channel).GetTrustState(pb.GetTrustStateRequest())
@@ -85,7 +85,7 @@ async def test_a_call_without_a_token_does_not_reach_the_method():
     )
 
 
-async def test_a_method_without_an_access_option_is_refused_to_everybody():
+async def test_method_without_access_option_is_refused():
     file = descriptor_pb2.FileDescriptorProto(name="nobody.proto", package="example.v1")
     file.dependency.append("google/protobuf/empty.proto")
     method = file.service.add(name="NobodyService").method.add(name="Call")
@@ -107,7 +107,7 @@ async def test_a_method_without_an_access_option_is_refused_to_everybody():
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_an_unknown_exceptions_text_never_reaches_the_caller():
+async def test_unknown_exception_text_never_reaches_the_caller():
     async def broken() -> pb.TrustState:
         raise RuntimeError("postgresql://app:s3cret@db/tasks")
 
@@ -116,7 +116,9 @@ async def test_an_unknown_exceptions_text_never_reaches_the_caller():
     assert "s3cret" not in str(error)
 
 
-async def test_a_domain_error_has_its_nearest_classs_status_and_its_sentence():
+async def test_domain_error_has_status_of_its_nearest_class():
+    """A domain error has the status of its nearest listed class, and its docstring as the message."""
+
     class MissingTask(Missing):
         """There is no task called {thing}."""
 
@@ -132,7 +134,7 @@ async def test_a_domain_error_has_its_nearest_classs_status_and_its_sentence():
     )
 
 
-async def test_a_long_sentence_is_told_whole_in_its_violation_too():
+async def test_long_message_is_whole_in_its_violation():
     async def wrong() -> pb.TrustState:
         raise BadValue(field="names", value="x" * 400)
 
@@ -140,7 +142,9 @@ async def test_a_long_sentence_is_told_whole_in_its_violation_too():
     assert status.violations[0].message == status.message == f"The value {'x' * 400} is bad."
 
 
-async def test_a_thousand_violations_are_cut_to_fifty_so_that_the_trailers_hold_them():
+async def test_violations_are_cut_to_fifty():
+    """A thousand violations are cut to fifty, so that they fit into the trailers."""
+
     async def wrong() -> pb.TrustState:
         raise SeveralInvalid([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])
 
@@ -152,7 +156,8 @@ async def test_a_thousand_violations_are_cut_to_fifty_so_that_the_trailers_hold_
         assert status.violations[0].field == "field_0"
 
 
-async def test_the_request_id_comes_back_and_is_passed_on_with_the_deadline():
+async def test_request_id_and_deadline_are_propagated():
+    """The request id comes back to the caller and travels on with the deadline."""
     seen: list[tuple[str, float | None]] = []
 
     async def second() -> pb.TrustState:
@@ -177,7 +182,7 @@ async def test_the_request_id_comes_back_and_is_passed_on_with_the_deadline():
 
 
 @pytest.mark.parametrize("offered", ["", "x" * 65, "two words", "semi;colon"])
-async def test_a_request_id_that_is_not_well_formed_is_replaced(offered):
+async def test_malformed_request_id_is_replaced(offered):
     async def echo() -> pb.TrustState:
         return pb.TrustState(next_cursor=request_id())
 
@@ -187,7 +192,7 @@ async def test_a_request_id_that_is_not_well_formed_is_replaced(offered):
     assert answer.next_cursor != offered
 
 
-async def test_a_second_server_cannot_share_the_port():
+async def test_second_server_cannot_share_the_port():
     async def nothing() -> pb.TrustState:
         return pb.TrustState()
 
@@ -199,7 +204,8 @@ async def test_a_second_server_cannot_share_the_port():
         await first.stop()
 
 
-async def test_a_stop_turns_health_off_at_once_and_lets_the_call_in_flight_end():
+async def test_stop_reports_not_serving_and_drains_calls():
+    """A stop sets health to NOT_SERVING at once and lets the call in flight end."""
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> pb.TrustState:

@@ -75,23 +75,23 @@ async def rows(connection, statement: Statement = ALL, **values):
     return await (await statement.run(connection, **values)).fetchall()
 
 
-async def test_a_value_of_every_type_comes_back_as_it_went_in(connection):
+async def test_every_type_round_trips(connection):
     await ADD.run(connection, **{**VALUES, "data": Jsonb(VALUES["data"])})
     assert await rows(connection) == [tuple(VALUES.values())]
 
 
-async def test_a_column_without_a_value_is_null(connection):
+async def test_column_without_a_value_is_null(connection):
     await ADD.run(connection, **NULLS)
     assert await rows(connection) == [tuple(NULLS.values())]
 
 
-async def test_many_go_in_together_and_none_is_nothing(connection):
+async def test_insert_many_accepts_an_empty_list(connection):
     await ADD.run_all(connection, [{**VALUES, "data": Jsonb(VALUES["data"])}, NULLS])
     await ADD.run_all(connection, [])
     assert sorted(row[0] for row in await rows(connection)) == [FIRST, SECOND]
 
 
-async def test_a_list_goes_through_any_whatever_its_length(connection):
+async def test_any_takes_lists_of_every_length(connection):
     await ADD.run(connection, **{**NULLS, "id": FIRST, "name": "a"})
     await ADD.run(connection, **{**NULLS, "id": SECOND, "name": "b"})
     statement = Statement(
@@ -106,20 +106,20 @@ async def test_a_list_goes_through_any_whatever_its_length(connection):
     assert await rows(connection, statement, names=["a", "b"], ids=[]) == []
 
 
-async def test_a_constant_in_the_statement_needs_no_value(connection):
+async def test_constant_in_a_statement_needs_no_value(connection):
     await ADD.run(connection, **NULLS)
     statement = Statement(update(things).where(things.c.id == bindparam("which")).values(name="fifty %", many=7))
     await statement.run(connection, which=SECOND)
     assert await rows(connection, Statement(select(things.c.name, things.c.many))) == [("fifty %", 7)]
 
 
-async def test_how_many_rows_were_changed_is_told(connection):
+async def test_update_returns_the_row_count(connection):
     await ADD.run(connection, **NULLS)
     statement = Statement(update(things).where(things.c.id == bindparam("which")).values(name="x"))
     assert (await statement.run(connection, which=SECOND)).rowcount == 1
     assert (await statement.run(connection, which=FIRST)).rowcount == 0
 
 
-def test_an_in_list_is_refused_when_the_statement_is_made():
+def test_in_list_is_refused_at_compile_time():
     with pytest.raises(ExpandingParameter):
         Statement(select(things).where(things.c.id.in_([FIRST, SECOND])))

@@ -38,7 +38,8 @@ async def refused(busy, user: str):
     return details_of(caught.value)
 
 
-async def test_a_stream_too_many_of_one_caller_is_refused_and_others_are_not(busy):
+async def test_streams_are_limited_per_caller(busy):
+    """One caller's stream over the limit is refused; other callers' streams are not."""
     ann, ben = str(uuid4()), str(uuid4())
     refusals = counted("grpc_server_shed_total", kind="caller")
     watches = [await opened(busy, ann) for _ in range(MOST)]
@@ -54,7 +55,7 @@ async def test_a_stream_too_many_of_one_caller_is_refused_and_others_are_not(bus
     assert (await busy.imports.GetImport(GET_IMPORT, metadata=session_of(ann), timeout=SECONDS)).id == "answered"
 
 
-async def test_many_at_once_get_as_far_as_one_after_the_other(busy):
+async def test_concurrent_streams_meet_the_same_limit(busy):
     ann = str(uuid4())
     watches = [
         busy.imports.WatchImport(WATCH_IMPORT, metadata=session_of(ann), timeout=SECONDS) for _ in range(3 * MOST)
@@ -64,7 +65,7 @@ async def test_many_at_once_get_as_far_as_one_after_the_other(busy):
     busy.servicer.go_on.set()
 
 
-async def test_a_stream_that_ended_either_way_makes_room(busy):
+async def test_ended_stream_frees_its_slot(busy):
     ann = str(uuid4())
     watches = [await opened(busy, ann) for _ in range(MOST)]
     watches[0].cancel()
@@ -82,7 +83,7 @@ async def test_a_stream_that_ended_either_way_makes_room(busy):
     await opened(busy, ann)
 
 
-async def test_a_refused_stream_takes_no_place(busy):
+async def test_refused_stream_occupies_no_slot(busy):
     ann = str(uuid4())
     watches = [await opened(busy, ann) for _ in range(MOST)]
     for _ in range(10):

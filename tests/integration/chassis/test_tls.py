@@ -62,11 +62,11 @@ async def refused(server, files: TlsFiles | None) -> grpc.StatusCode:
     return caught.value.code()
 
 
-async def test_a_client_with_a_certificate_of_the_authority_is_served(server, client_files):
+async def test_client_certificate_of_the_authority_is_accepted(server, client_files):
     assert await ask(server, client_files) == serial_of(client_files.certificate.read_bytes())
 
 
-async def test_a_client_without_a_certificate_is_refused(server, server_files):
+async def test_client_without_certificate_is_refused(server, server_files):
     only_believes = grpc.ssl_channel_credentials(server_files.authority.read_bytes())
     async with aio.secure_channel(server.target, only_believes) as channel:
         with pytest.raises(aio.AioRpcError) as caught:
@@ -74,39 +74,38 @@ async def test_a_client_without_a_certificate_is_refused(server, server_files):
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_call_in_the_clear_is_refused(server):
+async def test_plaintext_call_is_refused(server):
     assert await refused(server, None) is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_client_whose_certificate_is_another_authoritys_is_refused(server, server_files, tmp_path):
+async def test_client_of_another_authority_is_refused(server, server_files, tmp_path):
     foreign = CertificateAuthority().write(tmp_path / "foreign", "gateway")
     # It believes the server, so that it is the server who refuses.
     shutil.copy(server_files.authority, foreign.authority)
     assert await refused(server, foreign) is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_server_whose_certificate_is_another_authoritys_is_not_called(client_files, tmp_path, authority):
+async def test_server_of_another_authority_is_refused(client_files, tmp_path, authority):
     foreign = CertificateAuthority().write(tmp_path / "foreign")
     foreign.authority.write_bytes(authority.certificate)  # it would let the client in
     async with serving(foreign) as server:
         assert await refused(server, client_files) is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_server_of_another_name_than_the_targets_is_not_called(client_files, tmp_path, authority):
+async def test_server_with_another_name_is_refused(client_files, tmp_path, authority):
     async with serving(authority.write(tmp_path / "other", "task_service")) as server:
         assert await refused(server, client_files) is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_certificate_takes_the_place_of_no_token(server, client_files):
+async def test_client_certificate_replaces_no_token(server, client_files):
     async with aio_channel(server.target, certificates=Certificates.of(client_files)) as channel:
         with pytest.raises(aio.AioRpcError) as caught:
             await stub_on(channel).GetImport(GET_IMPORT, timeout=SECONDS)
     assert details_of(caught.value).code is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_new_connections_get_new_certificates_while_an_open_stream_goes_on(
-    server, server_files, client_files, authority
-):
+async def test_rotation_keeps_open_streams(server, server_files, client_files, authority):
+    """New connections use the new certificates, while an open stream continues on its old connection."""
     first = serial_of(client_files.certificate.read_bytes())
     async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
         stub = stub_on(channel)
@@ -126,7 +125,7 @@ async def test_new_connections_get_new_certificates_while_an_open_stream_goes_on
         watch.cancel()
 
 
-async def test_an_earlier_connection_is_closed_when_its_last_call_has_ended(server, client_files, authority):
+async def test_rotation_closes_old_connection_after_last_call(server, client_files, authority):
     async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
         assert isinstance(channel, RenewedAioChannel)
         stub = stub_on(channel)
@@ -141,7 +140,8 @@ async def test_an_earlier_connection_is_closed_when_its_last_call_has_ended(serv
         assert len(channel._succession.all()) == 1
 
 
-async def test_threads_get_new_certificates_too_while_their_stream_goes_on(server, client_files, authority):
+async def test_rotation_keeps_open_streams_of_threads(server, client_files, authority):
+    """Threads use the new certificates too, while their open stream continues."""
     first = serial_of(client_files.certificate.read_bytes())
     goes_on, closed = threading.Event(), threading.Event()
 
@@ -169,9 +169,7 @@ async def test_threads_get_new_certificates_too_while_their_stream_goes_on(serve
     assert (streamed, answered) == ([first, first], [second, second])
 
 
-async def test_an_authority_that_is_replaced_lets_in_only_those_of_the_new_one(
-    server, server_files, client_files, tmp_path
-):
+async def test_replaced_authority_admits_only_new_certificates(server, server_files, client_files, tmp_path):
     assert await ask(server, client_files)
     successor = CertificateAuthority()
     successor.write(server_files.certificate.parent)
@@ -179,9 +177,8 @@ async def test_an_authority_that_is_replaced_lets_in_only_those_of_the_new_one(
     assert await ask(server, successor.write(tmp_path / "new", "gateway"))
 
 
-async def test_a_health_check_reaches_a_server_by_whatever_address_it_has(
-    client_files, tmp_path, authority, monkeypatch
-):
+async def test_health_check_works_for_every_server_name(client_files, tmp_path, authority, monkeypatch):
+    """A health check of the same host ignores the name in the server's certificate."""
     files = authority.write(tmp_path / "other", "task_service")
     async with serving(files) as server:
         target = f"127.0.0.1:{server.port}"
@@ -195,9 +192,7 @@ async def test_a_health_check_reaches_a_server_by_whatever_address_it_has(
         ] == [1, 0]
 
 
-async def test_a_health_check_finds_the_settings_where_the_server_does_in_a_folder_of_secrets_too(
-    tmp_path, authority, monkeypatch
-):
+async def test_health_check_reads_settings_from_secrets_dir(tmp_path, authority, monkeypatch):
     files = authority.write(tmp_path / "other", "task_service")
     secrets = tmp_path / "secrets"
     secrets.mkdir()

@@ -37,9 +37,8 @@ async def cancelled_after(steps: int, pool: Pool, *, fails: bool) -> bool:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_whoever_is_cancelled_at_any_moment_gives_a_connection_back_without_a_transaction(
-    postgres, caplog, fails
-):
+async def test_cancelled_unit_of_work_returns_idle_connection(postgres, caplog, fails):
+    """A unit of work that is cancelled at any step returns its connection without an open transaction."""
     with caplog.at_level(logging.WARNING, logger="psycopg.pool"):
         async with open_pool(postgres, name="test", size=1) as pool:
             await pool.wait()
@@ -71,9 +70,8 @@ class Dawdling(Connection):
         await super().rollback()
 
 
-async def test_whoever_is_cancelled_while_beginning_and_again_while_undoing_that_gives_the_connection_back_all_the_same(
-    postgres, caplog
-):
+async def test_unit_of_work_cancelled_twice_returns_connection(postgres, caplog):
+    """A unit of work that is cancelled during BEGIN and again during ROLLBACK still returns its connection."""
     Dawdling.asked, Dawdling.answers = asyncio.Queue(), asyncio.Event()
     with caplog.at_level(logging.WARNING, logger="psycopg.pool"):
         pool: Pool = AsyncConnectionPool(

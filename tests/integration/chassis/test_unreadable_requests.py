@@ -37,9 +37,8 @@ async def refused(channel, method, shape, raw, metadata=()):
 
 @pytest.mark.parametrize(("method", "shape"), METHODS)
 @pytest.mark.parametrize("raw", [GARBAGE, BROKEN_TEXT])
-async def test_what_can_not_be_parsed_is_an_invalid_argument_in_our_own_words_and_counted(
-    channel, method, shape, raw, capfd, caplog
-):
+async def test_unreadable_request_is_invalid_argument(channel, method, shape, raw, capfd, caplog):
+    """Bytes that cannot be parsed are INVALID_ARGUMENT with our own message, counted, and leave no traceback."""
     before = counted("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT")
     status = await refused(channel, method, shape, raw, user_metadata())
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNREADABLE_REQUEST")
@@ -51,11 +50,12 @@ async def test_what_can_not_be_parsed_is_an_invalid_argument_in_our_own_words_an
 
 
 @pytest.mark.parametrize(("method", "shape"), METHODS[:2])
-async def test_without_a_token_it_is_the_token_that_is_missed(channel, method, shape):
+async def test_unreadable_request_without_token_is_401(channel, method, shape):
+    """An unreadable request without a token is UNAUTHENTICATED: the token is checked first."""
     assert (await refused(channel, method, shape, GARBAGE)).code is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_stream_of_requests_ends_at_the_first_that_can_not_be_parsed(channel):
+async def test_stream_ends_at_the_first_unreadable_request(channel):
     call = channel.stream_unary(f"{IMPORTS}/UploadImport")(
         iter([b"", GARBAGE]), metadata=user_metadata(), timeout=SECONDS
     )
@@ -67,7 +67,7 @@ async def test_a_stream_of_requests_ends_at_the_first_that_can_not_be_parsed(cha
     )
 
 
-async def test_a_field_that_nobody_knows_is_no_fault(channel):
+async def test_unknown_field_is_accepted(channel):
     unknown = b"\xfa\x7f\x01x" + health_pb2.HealthCheckRequest().SerializeToString()
     answer = await channel.unary_unary("/grpc.health.v1.Health/Check")(unknown, timeout=SECONDS)
     assert health_pb2.HealthCheckResponse.FromString(answer).status == health_pb2.HealthCheckResponse.SERVING

@@ -32,7 +32,7 @@ def method_with(option: options_pb2.Access | None):
     return pool.FindFileByName(file.name).services_by_name["S"].methods[0]
 
 
-def test_the_policy_is_what_stands_in_the_contract():
+def test_policy_is_read_from_the_contract():
     policy = read_policy(SERVICES)
     assert policy["/taskmanager.auth.v1.AuthService/Login"] == Access(public=True)
     assert policy["/taskmanager.auth.v1.UserService/GetCurrentUser"] == Access(roles=frozenset(Role))
@@ -40,7 +40,7 @@ def test_the_policy_is_what_stands_in_the_contract():
     assert policy["/grpc.health.v1.Health/Check"].public
 
 
-def test_a_method_without_a_word_on_access_has_none():
+def test_method_without_access_option_has_no_policy():
     assert access_of(method_with(None)) is None
 
 
@@ -52,13 +52,14 @@ def test_a_method_without_a_word_on_access_has_none():
         options_pb2.Access(roles=["emperor"]),
     ],
 )
-def test_an_access_that_cannot_be_meant_stops_the_start_and_names_the_method(option):
+def test_contradictory_access_option_is_refused_at_start(option):
+    """A contradictory access option stops the start and names the method."""
     method = method_with(option)
     with pytest.raises(ContradictoryAccess, match=method.full_name):
         access_of(method)
 
 
-def test_a_person_is_admitted_by_role_and_a_service_by_scope():
+def test_users_are_admitted_by_role_services_by_scope():
     access = Access(roles=frozenset({Role.ADMIN}), scopes=frozenset({"a:b"}))
     assert access.admits(Caller(uuid4(), Role.ADMIN))
     assert not access.admits(Caller(uuid4(), Role.USER))

@@ -22,7 +22,7 @@ TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
         ("unix:/run/10.1.2.3", False),
     ],
 )
-def test_a_peer_is_trusted_by_its_address_however_it_is_written(peer, is_trusted):
+def test_trusted_peer_is_recognised_in_every_notation(peer, is_trusted):
     limiter = AddressLimiter(per_minute=1, storage_url="memory://")
     interceptor = AddressLimitInterceptor(limiter=limiter, methods=(), trusted=TRUSTED)
     assert interceptor._is_trusted(address_of(peer)) is is_trusted

@@ -15,7 +15,7 @@ class ExampleSettings(Settings):
     size: int = 3
 
 
-def test_every_problem_is_told_at_once_and_no_value_is_shown(monkeypatch, capsys):
+def test_all_problems_are_reported_without_values(monkeypatch, capsys):
     monkeypatch.setenv("EXAMPLE_LISTEN", "hunter2")
     monkeypatch.setenv("EXAMPLE_SIZE", "hunter3")
     with pytest.raises(SystemExit) as exit_:
@@ -27,7 +27,7 @@ def test_every_problem_is_told_at_once_and_no_value_is_shown(monkeypatch, capsys
     assert "hunter" not in told
 
 
-def test_a_secret_is_read_from_a_file_and_the_environment_wins(monkeypatch, tmp_path):
+def test_environment_overrides_secret_files(monkeypatch, tmp_path):
     (tmp_path / "EXAMPLE_PASSWORD").write_text("from a file\n")
     (tmp_path / "EXAMPLE_LISTEN").write_text("127.0.0.1:1")
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
@@ -46,7 +46,7 @@ def test_no_representation_shows_a_secret(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "8080", ":8080", "host:", "host:x", "host:65536", "host:-1"])
-def test_an_address_that_is_none_is_refused(monkeypatch, text):
+def test_malformed_address_is_refused(monkeypatch, text):
     monkeypatch.setenv("EXAMPLE_LISTEN", text)
     monkeypatch.setenv("EXAMPLE_PASSWORD", "x")
     with pytest.raises(SystemExit):

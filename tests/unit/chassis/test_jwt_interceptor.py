@@ -82,7 +82,7 @@ async def refused(call):
     return details_of(refusal.value)
 
 
-async def test_handlers_learn_who_calls_in_both_kinds_of_calls(bench, stub):
+async def test_unary_and_stream_handlers_see_the_caller(bench, stub):
     assert (await stub.GetImport(GET_IMPORT, metadata=bench.metadata())).id == bench.subject
     watch = stub.WatchImport(WATCH_IMPORT, metadata=bench.metadata())
     assert (await watch.read()).id == bench.subject
@@ -90,7 +90,7 @@ async def test_handlers_learn_who_calls_in_both_kinds_of_calls(bench, stub):
     await asyncio.wait_for(bench.servicer.left.wait(), 10)
 
 
-async def test_no_handler_begins_before_its_caller_is_admitted(bench, stub):
+async def test_refused_call_never_reaches_the_handler(bench, stub):
     for call in (stub.GetImport(GET_IMPORT), stub.WatchImport(WATCH_IMPORT)):
         assert (await refused(call)).code == grpc.StatusCode.UNAUTHENTICATED
     other = service_metadata("tasks:read")
@@ -99,7 +99,7 @@ async def test_no_handler_begins_before_its_caller_is_admitted(bench, stub):
     assert bench.servicer.began == 0
 
 
-async def test_an_open_stream_ends_when_its_session_does(bench, stub):
+async def test_open_stream_ends_with_its_session(bench, stub):
     watch = stub.WatchImport(WATCH_IMPORT, metadata=bench.metadata())
     await watch.read()
     ended = trust_service_pb2.Revocation(session_id=bench.session)
@@ -111,7 +111,7 @@ async def test_an_open_stream_ends_when_its_session_does(bench, stub):
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
 
 
-async def test_a_service_that_the_policy_does_not_know_is_refused_to_everybody(bench):
+async def test_service_without_policy_is_refused(bench):
     unknown = bench.server(task_service_pb2.DESCRIPTOR.services_by_name["TaskService"])
     async with running_server(unknown) as target, aio.insecure_channel(target) as channel:
         stub = import_service_pb2_grpc.ImportServiceStub(channel)

@@ -12,7 +12,7 @@ from chassis.kernel import Unavailable
 from chassis.lifecycle import background, repeat, serve_until_signal
 
 
-async def test_what_a_service_began_with_is_not_looked_through_for_garbage_again():
+async def test_startup_objects_are_frozen_for_the_collector():
     began_with: list[int] = []
     looked_through = []
 
@@ -34,7 +34,7 @@ async def test_what_a_service_began_with_is_not_looked_through_for_garbage_again
     assert looked_through == [False]
 
 
-async def test_a_loop_that_lost_its_cancellation_ends_all_the_same():
+async def test_loop_that_swallows_cancellation_still_ends():
     begun, lost = asyncio.Event(), asyncio.Event()
 
     async def loses_one() -> None:
@@ -53,7 +53,8 @@ async def test_a_loop_that_lost_its_cancellation_ends_all_the_same():
     assert lost.is_set()
 
 
-async def test_a_loop_that_raises_ends_what_it_stands_beside_and_the_other_loops():
+async def test_failing_loop_ends_its_body_and_other_loops():
+    """A loop that raises ends the body it runs beside and the other loops."""
     others_end = asyncio.Event()
 
     async def goes_on() -> None:
@@ -73,7 +74,7 @@ async def test_a_loop_that_raises_ends_what_it_stands_beside_and_the_other_loops
     assert others_end.is_set()
 
 
-async def test_work_is_done_again_when_it_is_asked_for_also_after_something_was_away():
+async def test_wake_up_repeats_work_also_after_an_outage():
     asked, away = asyncio.Event(), [True, False, True]
     turns: list[bool] = []
 
@@ -91,7 +92,7 @@ async def test_work_is_done_again_when_it_is_asked_for_also_after_something_was_
     assert turns == away
 
 
-async def test_work_that_nobody_asks_for_is_done_again_after_its_time():
+async def test_work_repeats_after_its_interval():
     done = 0
 
     async def work() -> None:

@@ -39,7 +39,8 @@ except ExceptionGroup:
 """
 
 
-def test_every_line_is_json_with_service_level_logger_and_request_id():
+def test_log_line_is_json_with_context():
+    """Every log line is JSON with service, level, logger and request id."""
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in ran.stderr.splitlines()]
     assert [(line["event"], line["logger"], line["level"]) for line in lines] == [
@@ -52,12 +53,12 @@ def test_every_line_is_json_with_service_level_logger_and_request_id():
     assert lines[2]["exception"][0]["exc_type"] == "ValueError"
 
 
-def test_neither_a_secret_field_nor_a_tracebacks_variables_are_printed():
+def test_log_hides_secret_fields_and_local_variables():
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert "canary" not in ran.stderr + ran.stdout
 
 
-def test_the_row_that_postgres_quotes_in_an_error_is_not_printed():
+def test_log_hides_the_row_in_a_postgres_error():
     ran = subprocess.run([sys.executable, "-c", POSTGRES], capture_output=True, text=True, check=True)
     assert ran.stderr.count('violates check \\"named\\"') == 3
     assert "canary" not in ran.stderr + ran.stdout

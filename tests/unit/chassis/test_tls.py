@@ -38,12 +38,13 @@ def always_new(files: TlsFiles) -> Certificates:
     return Certificates(files, look_every=0)
 
 
-def test_files_that_stay_as_they_are_stay_one_identity(files):
+def test_unchanged_files_are_not_reloaded(files):
     certificates = always_new(files)
     assert certificates.current() is certificates.current()
 
 
-def test_half_a_file_changes_nothing_and_the_whole_one_is_taken_up(files, authority, capsys):
+def test_half_written_file_is_ignored(files, authority, capsys):
+    """Half a file changes nothing; the complete one is loaded."""
     certificates = always_new(files)
     before = certificates.current()
     whole, key = authority.issue("gateway")
@@ -62,14 +63,14 @@ def test_half_a_file_changes_nothing_and_the_whole_one_is_taken_up(files, author
     assert "BEGIN" not in told.out + told.err
 
 
-def test_an_expired_certificate_takes_no_good_ones_place(files, authority):
+def test_expired_certificate_replaces_no_valid_one(files, authority):
     certificates = always_new(files)
     before = certificates.current()
     authority.write(files.certificate.parent, "gateway", expires_in=-timedelta(seconds=1))
     assert certificates.current() is before
 
 
-def test_a_folder_that_is_swapped_by_its_symbolic_link_is_taken_up(authority, tmp_path):
+def test_folder_swapped_by_symlink_is_reloaded(authority, tmp_path):
     authority.write(tmp_path / "one", "gateway")
     authority.write(tmp_path / "two", "gateway")
     (tmp_path / "..data").symlink_to("one")
@@ -83,7 +84,7 @@ def test_a_folder_that_is_swapped_by_its_symbolic_link_is_taken_up(authority, tm
     assert certificates.current().certificate == (tmp_path / "two" / "tls.crt").read_bytes()
 
 
-def test_a_certificate_that_only_becomes_valid_later_is_taken_up_then(files, authority, monkeypatch):
+def test_certificate_is_loaded_when_it_becomes_valid(files, authority, monkeypatch):
     """Its authority's clock is a little ahead: the files don't change any more, and yet they are looked at again."""
     certificates = always_new(files)
     before = certificates.current()
@@ -124,18 +125,18 @@ def told(monkeypatch, capsys):
     return problems
 
 
-def test_three_good_files_or_none_are_taken(files, told):
+def test_three_valid_files_or_none_are_accepted(files, told):
     assert told(None) == []
     assert told(files) == []
     assert load(ExampleSettings).tls == files
 
 
 @pytest.mark.parametrize("missing", ["CERTIFICATE", "KEY", "AUTHORITY"])
-def test_two_of_the_three_are_refused(files, told, missing):
+def test_two_of_three_files_are_refused(files, told, missing):
     assert told(files, **{f"TLS_{missing}_FILE": ""}) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
 
 
-def test_all_that_is_wrong_is_told_at_once(files, told):
+def test_all_problems_of_files_are_reported_at_once(files, told):
     files.certificate.unlink()
     files.key.write_text("nothing like a key")
     files.authority.write_text("-----BEGIN CERTIFICATE-----")
@@ -143,7 +144,8 @@ def test_all_that_is_wrong_is_told_at_once(files, told):
     assert told(files, SIZE="large") == [f"EXAMPLE_{name}" for name in names]
 
 
-def test_an_expired_authority_beside_a_good_one_does_no_harm_and_alone_is_refused(files, told, authority):
+def test_expired_authority_is_refused_only_alone(files, told, authority):
+    """An expired authority beside a valid one is accepted; alone it is refused."""
     files.authority.write_bytes(
         CertificateAuthority("old", expires_in=-timedelta(seconds=1)).certificate + authority.certificate
     )
@@ -152,19 +154,20 @@ def test_an_expired_authority_beside_a_good_one_does_no_harm_and_alone_is_refuse
     assert told(files) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
 
 
-def test_the_key_of_another_certificate_is_refused(files, told, authority):
+def test_key_of_another_certificate_is_refused(files, told, authority):
     files.key.write_bytes(authority.issue()[1])
     assert told(files) == ["EXAMPLE_TLS_KEY_FILE"]
 
 
 @pytest.mark.parametrize("make", [Ed25519PrivateKey.generate, lambda: generate_private_key(SECP521R1())])
-def test_a_key_that_grpc_can_do_nothing_with_is_refused_instead_of_failing_every_handshake(files, make):
+def test_key_type_that_grpc_lacks_is_refused(files, make):
+    """A key that gRPC cannot use is refused at loading, instead of failing every handshake."""
     files.key.write_bytes(make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with pytest.raises(Unusable, match="gRPC can't use"):
         Certificates(files)
 
 
-def test_what_is_wrong_with_a_file_is_told_without_what_is_in_it(files, authority):
+def test_error_about_a_file_hides_its_content(files, authority):
     files.key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n")
     with pytest.raises(Unusable, match="no private key") as broken:
         Certificates(files)
@@ -177,11 +180,11 @@ def test_what_is_wrong_with_a_file_is_told_without_what_is_in_it(files, authorit
         Certificates(files)
 
 
-def test_a_certificate_that_is_not_valid_today_is_refused(authority, told, tmp_path):
+def test_certificate_outside_its_validity_is_refused(authority, told, tmp_path):
     assert told(authority.write(tmp_path, expires_in=-timedelta(hours=1))) == ["EXAMPLE_TLS_CERTIFICATE_FILE"]
 
 
-def test_with_tls_a_target_has_one_name(files, told):
+def test_tls_target_must_have_one_name(files, told):
     several = "ipv4:127.0.0.1:1,127.0.0.1:2"
     assert told(None, TARGET=several) == []
     assert told(files, TARGET=several) == ["EXAMPLE_TARGET"]

@@ -58,13 +58,13 @@ def revocation(world: World, *, seconds: float = 900, **subject: object) -> trus
     return message
 
 
-def test_a_persons_token_says_role_session_and_epoch(world):
+def test_user_token_carries_role_session_and_epoch(world):
     claims = world.verifier.verify(world.token())
     assert (claims.subject, claims.role, claims.session_id, claims.epoch) == (SUBJECT, Role.MANAGER, SESSION, 3)
     assert claims.scopes == frozenset()
 
 
-def test_a_services_token_says_scopes_and_nothing_of_a_person(world):
+def test_service_token_carries_scopes_only(world):
     payload = {"scope": "a:b c:d"}
     token = jwt.encode(
         {
@@ -84,7 +84,8 @@ def test_a_services_token_says_scopes_and_nothing_of_a_person(world):
     assert (claims.role, claims.session_id, claims.scopes) == (None, None, frozenset({"a:b", "c:d"}))
 
 
-def test_a_token_lives_to_its_last_second_and_the_clocks_leeway_and_no_longer_remembered_or_not(world):
+def test_token_expires_after_its_leeway_cached_or_not(world):
+    """A token is valid to its last second plus the leeway and no longer, whether it is cached or not."""
     token = world.token()
     world.verifier.verify(token)
     world.time = int(world.time) + 900 + LEEWAY - 0.5
@@ -97,12 +98,12 @@ def test_a_token_lives_to_its_last_second_and_the_clocks_leeway_and_no_longer_re
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, MAXIMUM_LIFETIME + 1, 2**50])
-def test_no_token_of_ours_lives_longer_than_the_maximum_or_not_at_all(world, lifetime):
+def test_token_lifetime_must_be_within_the_maximum(world, lifetime):
     with pytest.raises(Unauthenticated):
         world.verifier.verify(world.token(exp=int(world.time) + lifetime))
 
 
-def test_a_key_that_is_withdrawn_takes_remembered_tokens_with_it(world):
+def test_withdrawn_key_invalidates_cached_tokens(world):
     token = world.token()
     world.verifier.verify(token)
     world.tell(keys=False)
@@ -112,7 +113,7 @@ def test_a_key_that_is_withdrawn_takes_remembered_tokens_with_it(world):
     world.verifier.verify(token)
 
 
-def test_an_unknown_key_wakes_the_poller(world):
+def test_unknown_key_wakes_the_poller(world):
     world.tell(keys=False)
     assert not world.state.unknown_key_met.is_set()
     with pytest.raises(Unauthenticated):
@@ -120,7 +121,7 @@ def test_an_unknown_key_wakes_the_poller(world):
     assert world.state.unknown_key_met.is_set()
 
 
-def test_an_ended_session_ends_its_tokens_and_no_others(world):
+def test_revoked_session_ends_only_its_tokens(world):
     token, other = world.token(), world.token(sid=str(uuid4()))
     world.verifier.verify(token)
     world.tell(revocation(world, session_id=str(SESSION)))
@@ -129,7 +130,7 @@ def test_an_ended_session_ends_its_tokens_and_no_others(world):
     world.verifier.verify(other)
 
 
-def test_a_raised_epoch_ends_older_tokens_and_never_sinks_again(world):
+def test_raised_epoch_ends_older_tokens_and_never_falls(world):
     old, new = world.token(epoch=3), world.token(epoch=4)
     world.tell(revocation(world, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=4)))
     world.tell(revocation(world, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=2)))
@@ -138,7 +139,8 @@ def test_a_raised_epoch_ends_older_tokens_and_never_sinks_again(world):
     world.verifier.verify(new)
 
 
-def test_a_revocation_told_twice_does_no_harm_and_is_forgotten_when_nothing_can_match_it(world):
+def test_revocation_is_idempotent_and_expires(world):
+    """A revocation received twice is harmless, and is dropped when no token can match it any more."""
     ended = revocation(world, seconds=10, session_id=str(SESSION))
     world.tell(ended)
     world.tell(ended)
@@ -151,6 +153,6 @@ def test_a_revocation_told_twice_does_no_harm_and_is_forgotten_when_nothing_can_
 
 
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "W" * 8000, "WzEsMl0.e30.AA", "bnVsbA.e30.AA", "IiI.e30.AA"])
-def test_nonsense_is_refused_and_breaks_nothing(world, token):
+def test_malformed_token_is_refused(world, token):
     with pytest.raises(Unauthenticated):
         world.verifier.verify(token)

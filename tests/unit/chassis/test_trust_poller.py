@@ -9,7 +9,7 @@ from chassis.rpc.trust import TrustPoller, TrustState
 ANSWER = trust_service_pb2.TrustState(next_cursor="7")
 
 
-async def test_each_poll_asks_from_where_the_last_answer_ended():
+async def test_poll_continues_at_the_last_cursor():
     asked = []
 
     async def fetch(cursor):
@@ -24,7 +24,8 @@ async def test_each_poll_asks_from_where_the_last_answer_ended():
     assert poller.first_answer.is_set()
 
 
-async def test_a_poll_that_fails_keeps_what_is_known_and_the_next_one_asks_from_the_beginning():
+async def test_failed_poll_keeps_state_and_restarts():
+    """A failed poll keeps the known state; the next poll starts from the beginning."""
     asked = []
 
     async def fetch(cursor):
@@ -43,7 +44,7 @@ async def test_a_poll_that_fails_keeps_what_is_known_and_the_next_one_asks_from_
     assert asked == ["", "7", ""]
 
 
-async def test_an_unknown_key_brings_the_next_poll_forward():
+async def test_unknown_key_advances_the_next_poll():
     polls: asyncio.Queue[str] = asyncio.Queue()
 
     async def fetch(cursor):
