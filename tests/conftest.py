@@ -15,6 +15,7 @@ from deploy.local.valkey import EmbeddedValkey
 from tests.support.database import Database, migrated_template, tune
 from tests.support.folders import scratch_folder
 from tests.support.s3_server import EmbeddedS3
+from tests.support.scheduling import ModuleScheduling, put_slowest_first
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,21 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--redis-url", default=redis, help="URL of a Redis or Valkey server to use")
 
 
-SHARED_FIXTURES = ("tests/e2e/", "tests/faults/", "tests/integration/gateway/")
-"""Folders whose tests share a stack or servers: one worker runs them all, so that these are started once."""
-
-SLOWEST = ("tests/faults/", "tests/integration/local/", "tests/e2e/", "tests/integration/import_worker/")
-"""Started first, so that no worker runs a slow module alone at the end."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ModuleScheduling:
+    return ModuleScheduling(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each worker whole modules, or whole folders that share fixtures, and the slowest ones first."""
-    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in SLOWEST])
-    for item in items:
-        module = item.nodeid.partition("::")[0]
-        group = next((folder for folder in SHARED_FIXTURES if module.startswith(folder)), module)
-        item.add_marker(pytest.mark.xdist_group(group))
+    put_slowest_first(items)
 
 
 @pytest_asyncio.fixture(scope="session")

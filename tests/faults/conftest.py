@@ -1,4 +1,4 @@
-"""One system for all faults: it has to come through every one of them."""
+"""One system for all faults: it must survive each of them."""
 
 import pytest
 

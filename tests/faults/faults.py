@@ -1,4 +1,4 @@
-"""What can happen to a running system. Each strikes, and heals what does not heal by itself."""
+"""Faults of a running system. Each function causes one, and repairs what does not recover by itself."""
 
 import resource
 import signal
@@ -15,70 +15,70 @@ from tests.faults.workload import Workload
 Fault = Callable[[FaultySystem, Workload], None]
 
 
-def _struck_by(number: signal.Signals, *names: str) -> Fault:
-    def strike(system: FaultySystem, workload: Workload) -> None:
-        # SIGTERM goes to the process alone, as from an orchestrator.
-        system.signal(workload.chance.choice(names), number, group=number is signal.SIGKILL)
+def _signal_fault(number: signal.Signals, *names: str) -> Fault:
+    def send(system: FaultySystem, workload: Workload) -> None:
+        # An orchestrator sends SIGTERM to the process alone, not to its group.
+        system.signal(workload.rng.choice(names), number, group=number is signal.SIGKILL)
 
-    return strike
+    return send
 
 
-def worker_stopped_past_its_lease(system: FaultySystem, workload: Workload) -> None:
-    """It wakes up believing that it still holds the lease."""
-    name = workload.chance.choice(WORKERS)
+def pause_worker_past_its_lease(system: FaultySystem, workload: Workload) -> None:
+    """Stop a worker until its lease has expired; it continues as if it still held the lease."""
+    name = workload.rng.choice(WORKERS)
     system.signal(name, signal.SIGSTOP)
     threading.Event().wait(LEASE_SECONDS + 1.5)
     system.signal(name, signal.SIGCONT)
 
 
-def wake_up_taken_and_lost(system: FaultySystem, workload: Workload) -> None:
-    """Stopped workers whose connections are open: a message goes to one of them, which dies before it has noted it."""
+def lose_a_wake_up(system: FaultySystem, workload: Workload) -> None:
+    """Stop the workers with open connections, so that one receives a message; kill them before it is stored."""
     for name in WORKERS:
         system.signal(name, signal.SIGSTOP)
-    workload.upload(most_rows=2000)
+    workload.upload(max_rows=2000)
     threading.Event().wait(0.5)
     for name in WORKERS:
         system.signal(name, signal.SIGKILL)
 
 
-def struck_in_mid_upload(system: FaultySystem, workload: Workload) -> None:
-    """Whoever takes the file goes when half of it is there: it becomes a whole import, or none."""
-    name = workload.chance.choice(("gateway", "task_service"))
-    number = workload.chance.choice((signal.SIGKILL, signal.SIGTERM))
+def kill_server_during_upload(system: FaultySystem, workload: Workload) -> None:
+    """Kill or stop a server that receives a file when half of it has arrived. It becomes a whole import or none."""
+    name = workload.rng.choice(("gateway", "task_service"))
+    number = workload.rng.choice((signal.SIGKILL, signal.SIGTERM))
     workload.upload(halfway=lambda: system.signal(name, number, group=number is signal.SIGKILL))
 
 
-def redis_flushed_behind_an_upload(system: FaultySystem, workload: Workload) -> None:
-    system.settle()  # this asks Redis something itself, which the fault before may have killed
-    workload.upload(most_rows=2000)
+def flush_redis_after_upload(system: FaultySystem, workload: Workload) -> None:
+    system.wait_until_healthy()  # the fault before may have killed Redis, which this fault itself calls
+    workload.upload(max_rows=2000)
     with system.redis() as client:
         client.flushall()
 
 
-def acknowledgement_lost_after_the_commit(system: FaultySystem, workload: Workload) -> None:
-    """Only the worker behind the proxy works; batches go through to task_service, answers do not come back."""
+def lose_an_acknowledgement(system: FaultySystem, workload: Workload) -> None:
+    """Let only the proxied worker work. Its batches reach task_service, the acknowledgements do not come back."""
     system.signal("import_worker-1", signal.SIGSTOP)
     workload.upload()
-    threading.Event().wait(LEASE_SECONDS * workload.chance.random())
-    system.to_tasks.mode = Mode.DEAF
+    threading.Event().wait(LEASE_SECONDS * workload.rng.random())
+    system.tasks_proxy.mode = Mode.DROP_RESPONSES
     threading.Event().wait(0.2)
-    system.to_tasks.cut()
-    system.to_tasks.mode = Mode.PASS
+    system.tasks_proxy.cut()
+    system.tasks_proxy.mode = Mode.FORWARD
     system.signal("import_worker-1", signal.SIGCONT)
 
 
-def half_open(system: FaultySystem, workload: Workload) -> None:
-    """A worker's connections lead nowhere for a while; then they are gone."""
-    proxy = workload.chance.choice((system.to_tasks, system.to_redis))
+def half_open_connection(system: FaultySystem, workload: Workload) -> None:
+    """Drop all bytes of a worker's connections without closing them; later close them."""
+    proxy = workload.rng.choice((system.tasks_proxy, system.redis_proxy))
     proxy.mode = Mode.HALF_OPEN
-    workload.upload(most_rows=5000)
+    workload.upload(max_rows=5000)
     threading.Event().wait(LEASE_SECONDS + 2)
     proxy.cut()
-    proxy.mode = Mode.PASS
+    proxy.mode = Mode.FORWARD
 
 
-def twenty_wake_ups_at_once(system: FaultySystem, workload: Workload) -> None:
-    system.settle()  # as above
+def send_twenty_wake_ups(system: FaultySystem, workload: Workload) -> None:
+    system.wait_until_healthy()  # as in flush_redis_after_upload
     wake_ups = CeleryWakeUps(system.stack.endpoints["redis_url"])
     try:
         wake_ups.publish_now(20)
@@ -86,53 +86,53 @@ def twenty_wake_ups_at_once(system: FaultySystem, workload: Workload) -> None:
         wake_ups.close()
 
 
-def disk_full_at_upload(system: FaultySystem, workload: Workload) -> None:
-    """No file of task_service may grow any further: the system's own limit says so to a write like a full disk."""
-    system.settle()  # or the answer would be another fault's
+def fill_the_disk(system: FaultySystem, workload: Workload) -> None:
+    """Limit the size of files that task_service writes: a write then fails as on a full disk."""
+    system.wait_until_healthy()  # otherwise the response may come from the fault before
     pid = system.pid("task_service")
     log = system.stack.data_dir / "logs" / "task_service.log"
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    room = log.stat().st_size + 1024 * 1024
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (room, before[1]))
+    max_bytes = log.stat().st_size + 1024 * 1024
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (max_bytes, before[1]))
     try:
-        answer = workload.people[0].http.post(
+        response = workload.users[0].http.post(
             "/api/v1/imports",
-            content=b"title\n" + b"No room for this\n" * (2 * room // 17),
+            content=b"title\n" + b"No room for this\n" * (2 * max_bytes // 17),
             headers={"content-type": "text/csv"},
             params={"file_name": "too much for the disk"},
         )
-        assert answer.status_code == 507, answer.text
+        assert response.status_code == 507, response.text
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     assert system.stack.sql("SELECT id FROM tasks.imports WHERE file_name = 'too much for the disk'") == []
 
 
-def a_batch_that_waits_for_a_lock(system: FaultySystem, workload: Workload) -> None:
-    """Somebody's maintenance holds the tables for longer than a lease."""
-    system.settle()
+def lock_the_tables(system: FaultySystem, workload: Workload) -> None:
+    """Lock the event table for longer than a lease, as maintenance work does."""
+    system.wait_until_healthy()
     with psycopg.connect(system.stack.endpoints["postgres_url"]) as connection:
         connection.execute("LOCK TABLE tasks.task_events IN EXCLUSIVE MODE")
         threading.Event().wait(LEASE_SECONDS + 1)
 
 
 FAULTS: dict[str, Fault] = {
-    "a worker is killed": _struck_by(signal.SIGKILL, *WORKERS),
-    "a worker is told to stop": _struck_by(signal.SIGTERM, *WORKERS),
-    "task_service is killed": _struck_by(signal.SIGKILL, "task_service"),
-    "task_service is told to stop": _struck_by(signal.SIGTERM, "task_service"),
-    "the gateway is killed": _struck_by(signal.SIGKILL, "gateway"),
-    "the gateway is told to stop": _struck_by(signal.SIGTERM, "gateway"),
-    "auth_service is killed": _struck_by(signal.SIGKILL, "auth_service"),
-    "a server goes in mid-upload": struck_in_mid_upload,
-    "Redis is killed": _struck_by(signal.SIGKILL, "redis"),
-    # What `pg_ctl stop -m immediate` sends.
-    "Postgres stops at once": _struck_by(signal.SIGQUIT, "postgres"),
-    "a worker is stopped past its lease": worker_stopped_past_its_lease,
-    "a wake-up is taken and lost": wake_up_taken_and_lost,
-    "Redis is flushed behind an upload": redis_flushed_behind_an_upload,
-    "an acknowledgement is lost": acknowledgement_lost_after_the_commit,
-    "a connection is half open": half_open,
-    "twenty wake-ups come at once": twenty_wake_ups_at_once,
-    "the disk is full at an upload": disk_full_at_upload,
-    "a batch waits for a lock": a_batch_that_waits_for_a_lock,
+    "a worker is killed": _signal_fault(signal.SIGKILL, *WORKERS),
+    "a worker gets SIGTERM": _signal_fault(signal.SIGTERM, *WORKERS),
+    "task_service is killed": _signal_fault(signal.SIGKILL, "task_service"),
+    "task_service gets SIGTERM": _signal_fault(signal.SIGTERM, "task_service"),
+    "the gateway is killed": _signal_fault(signal.SIGKILL, "gateway"),
+    "the gateway gets SIGTERM": _signal_fault(signal.SIGTERM, "gateway"),
+    "auth_service is killed": _signal_fault(signal.SIGKILL, "auth_service"),
+    "a server dies during an upload": kill_server_during_upload,
+    "Redis is killed": _signal_fault(signal.SIGKILL, "redis"),
+    # The signal of `pg_ctl stop -m immediate`.
+    "Postgres stops immediately": _signal_fault(signal.SIGQUIT, "postgres"),
+    "a worker is paused past its lease": pause_worker_past_its_lease,
+    "a wake-up is lost": lose_a_wake_up,
+    "Redis is flushed after an upload": flush_redis_after_upload,
+    "an acknowledgement is lost": lose_an_acknowledgement,
+    "a connection is half-open": half_open_connection,
+    "twenty wake-ups are sent": send_twenty_wake_ups,
+    "the disk is full during an upload": fill_the_disk,
+    "a batch waits for a lock": lock_the_tables,
 }

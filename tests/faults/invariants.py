@@ -1,4 +1,4 @@
-"""What must hold of every import at every moment, and of each at its end, asked in SQL."""
+"""Invariants of every import at every moment and at its end, checked in SQL."""
 
 import threading
 from contextlib import suppress
@@ -8,13 +8,14 @@ import psycopg
 from psycopg.rows import class_row
 
 from tests.faults.system import FaultySystem
-from tests.faults.workload import FINAL, File, Workload
+from tests.faults.workload import File, Workload
+from tests.support.users import FINAL_STATES
 
-# One statement, and so one snapshot: what stands there was committed together.
-_LOOK = """
+# One statement reads one database snapshot, so all its values were committed together.
+SNAPSHOT_SQL = """
     SELECT i.id::text, i.file_name, i.state, i.fence, i.bytes_read, i.bytes_total, i.rows_created, i.rows_failed,
         i.rows_read, i.failure_code, made.tasks, made.titles, made.furthest, made.events, made.histories,
-        wrong.records AS wrong
+        invalid.records AS invalid
     FROM tasks.imports i,
         LATERAL (
             SELECT count(DISTINCT t.id) AS tasks, count(DISTINCT t.title) AS titles, count(e.id) AS events,
@@ -23,13 +24,13 @@ _LOOK = """
             FROM tasks.tasks t LEFT JOIN tasks.task_events e ON e.task_id = t.id
             WHERE t.import_id = i.id
         ) made,
-        LATERAL (SELECT count(DISTINCT record) AS records FROM tasks.import_errors WHERE import_id = i.id) wrong
+        LATERAL (SELECT count(DISTINCT record) AS records FROM tasks.import_errors WHERE import_id = i.id) invalid
     WHERE i.file_name = ANY(%s)
 """
 
 
-class Seen(NamedTuple):
-    """One import and what it has made, at one moment."""
+class ImportSnapshot(NamedTuple):
+    """One import and the rows it has written, at one moment."""
 
     id: str
     file_name: str
@@ -46,20 +47,20 @@ class Seen(NamedTuple):
     furthest: int
     events: int
     histories: int
-    wrong: int
+    invalid: int
 
-    def assert_is_whole(self, file: File) -> None:
-        """Everything below the checkpoint is there once, and nothing else."""
+    def assert_consistent(self, file: File) -> None:
+        """Check that every record below the checkpoint counts exactly once, and nothing else."""
         records = self.rows_created + self.rows_failed
-        assert self.rows_read == records, self  # nothing else came of a row: the files name no external_ids
-        assert self.rows_failed == self.wrong == file.wrong(records), self
+        assert self.rows_read == records, self  # no row is skipped: the files have no external_ids
+        assert self.rows_failed == self.invalid == file.count_invalid(records), self
         assert self.rows_created == self.tasks == self.titles == self.events == self.histories, self
         assert self.furthest <= records <= file.rows, self
 
-    def assert_has_ended_well(self, file: File) -> None:
-        """All rows are there; of a deadly file those that were committed before it killed, five times in a row."""
-        self.assert_is_whole(file)
-        if file.is_deadly:
+    def assert_completed(self, file: File) -> None:
+        """Check that all rows were imported. A crashing file fails after five attempts and keeps its committed rows."""
+        self.assert_consistent(file)
+        if file.crashes_reader:
             assert (self.state, self.failure_code) == ("failed", "NO_PROGRESS"), self
             assert self.rows_read < file.rows, self
             return
@@ -68,24 +69,24 @@ class Seen(NamedTuple):
         assert self.bytes_read == self.bytes_total, self
 
 
-def look(system: FaultySystem, names: list[str]) -> list[Seen]:
-    """The imports of files, and what they have made."""
+def snapshot_imports(system: FaultySystem, names: list[str]) -> list[ImportSnapshot]:
+    """Return a snapshot of the imports of these files."""
     url = system.stack.endpoints["postgres_url"]
-    with psycopg.connect(url, connect_timeout=5, row_factory=class_row(Seen)) as connection:
-        return connection.execute(_LOOK, [names]).fetchall()
+    with psycopg.connect(url, connect_timeout=5, row_factory=class_row(ImportSnapshot)) as connection:
+        return connection.execute(SNAPSHOT_SQL, [names]).fetchall()
 
 
 class Observer:
-    """Looks at what is under way again and again, through every fault."""
+    """Thread that checks the imports in progress again and again, during every fault."""
 
     def __init__(self, workload: Workload) -> None:
         self._workload = workload
-        self._last: dict[str, Seen] = {}
-        self._settled: set[str] = set()
+        self._last: dict[str, ImportSnapshot] = {}
+        self._ended: set[str] = set()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
-        self.looks = 0
-        self.objections: list[str] = []
+        self.snapshots = 0
+        self.violations: list[str] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -98,24 +99,24 @@ class Observer:
     def _run(self) -> None:
         while not self._closing.wait(0.2):
             with suppress(OSError, psycopg.OperationalError):
-                self._look()
+                self._take_snapshots()
 
-    def _look(self) -> None:
-        files = {file.name: file for file in [*self._workload.answered.values(), *self._workload.unanswered.values()]}
-        for seen in look(self._workload.system, [name for name in files if name not in self._settled]):
-            self.looks += 1
+    def _take_snapshots(self) -> None:
+        files = {file.name: file for file in [*self._workload.accepted.values(), *self._workload.unconfirmed.values()]}
+        for current in snapshot_imports(self._workload.system, [name for name in files if name not in self._ended]):
+            self.snapshots += 1
             try:
-                seen.assert_is_whole(files[seen.file_name])
-                self._assert_never_back(seen)
+                current.assert_consistent(files[current.file_name])
+                self._assert_monotonic(current)
             except AssertionError as error:
-                self.objections.append(str(error))
-            self._last[seen.id] = seen
-            if seen.state in FINAL:
-                self._settled.add(seen.file_name)
+                self.violations.append(str(error))
+            self._last[current.id] = current
+            if current.state in FINAL_STATES:
+                self._ended.add(current.file_name)
 
-    def _assert_never_back(self, seen: Seen) -> None:
-        last = self._last.get(seen.id)
+    def _assert_monotonic(self, current: ImportSnapshot) -> None:
+        last = self._last.get(current.id)
         if last is not None:
             was = (last.bytes_read, last.rows_created, last.rows_failed, last.fence)
-            now = (seen.bytes_read, seen.rows_created, seen.rows_failed, seen.fence)
-            assert all(new >= old for old, new in zip(was, now, strict=True)), (last, seen)
+            now = (current.bytes_read, current.rows_created, current.rows_failed, current.fence)
+            assert all(new >= old for old, new in zip(was, now, strict=True)), (last, current)

@@ -1,4 +1,4 @@
-"""A TCP proxy that can lose what passes through it."""
+"""A TCP proxy that can drop bytes."""
 
 import selectors
 import socket
@@ -7,33 +7,33 @@ from contextlib import suppress
 from enum import Enum
 from typing import Self
 
-LOOK_SECONDS = 0.05
-PIECE = 64 * 1024
+POLL_SECONDS = 0.05
+CHUNK_BYTES = 64 * 1024
 
 
 class Mode(Enum):
-    """What happens to bytes that arrive."""
+    """Treatment of received bytes."""
 
-    PASS = "pass"
-    """They are handed on."""
-    DEAF = "deaf"
-    """What the server says is lost: its answers, and so the acknowledgement of what it has committed."""
+    FORWARD = "forward"
+    """Forward them."""
+    DROP_RESPONSES = "drop responses"
+    """Drop the server's bytes, and so its acknowledgements of what it has committed."""
     HALF_OPEN = "half open"
-    """All is lost, and nobody is told: as when a machine vanishes from the network."""
+    """Drop all bytes without closing a connection, as when a machine vanishes from the network."""
 
 
 class TcpProxy:
-    """Listens on a port of its own and passes connections on to a server's. One thread serves them all."""
+    """Proxy on a free port in front of a server. One thread serves all connections."""
 
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, socket.socket] = {}
-        self._from_server: set[socket.socket] = set()
+        self._server_side: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closing = False
-        self.mode = Mode.PASS
+        self.mode = Mode.FORWARD
         self._thread = threading.Thread(target=self._serve, name="proxy", daemon=True)
 
     @property
@@ -54,19 +54,19 @@ class TcpProxy:
         self._listening.close()
 
     def cut(self) -> None:
-        """Ends every connection, on both sides, as a router does that forgets what it knew."""
+        """Close every connection on both sides, as a router does that loses its state."""
         with self._lock:
-            for one in list(self._peers):
-                self._forget(one)
+            for connection in list(self._peers):
+                self._close(connection)
 
     def _serve(self) -> None:
         while not self._closing:
-            for key, _ in self._selector.select(LOOK_SECONDS):
+            for key, _ in self._selector.select(POLL_SECONDS):
                 with self._lock:
                     if key.fileobj is self._listening:
                         self._accept()
                     elif key.fileobj in self._peers:
-                        self._pass_on(self._socket(key))
+                        self._forward(self._socket(key))
 
     @staticmethod
     def _socket(key: selectors.SelectorKey) -> socket.socket:
@@ -80,27 +80,27 @@ class TcpProxy:
         except OSError:
             client.close()
             return
-        for one, other in ((client, server), (server, client)):
-            # A peer that does not read must not hold up the others for ever.
-            one.settimeout(5)
-            self._peers[one] = other
-            self._selector.register(one, selectors.EVENT_READ)
-        self._from_server.add(server)
+        for connection, other in ((client, server), (server, client)):
+            # A peer that does not read must not block the others for ever.
+            connection.settimeout(5)
+            self._peers[connection] = other
+            self._selector.register(connection, selectors.EVENT_READ)
+        self._server_side.add(server)
 
-    def _pass_on(self, source: socket.socket) -> None:
+    def _forward(self, source: socket.socket) -> None:
         try:
-            data = source.recv(PIECE)
+            data = source.recv(CHUNK_BYTES)
             if not data:
-                self._forget(source)
-            elif self.mode is Mode.PASS or (self.mode is Mode.DEAF and source not in self._from_server):
+                self._close(source)
+            elif self.mode is Mode.FORWARD or (self.mode is Mode.DROP_RESPONSES and source not in self._server_side):
                 self._peers[source].sendall(data)
         except OSError:
-            self._forget(source)
+            self._close(source)
 
-    def _forget(self, one: socket.socket) -> None:
-        for end in (one, self._peers.get(one)):
+    def _close(self, connection: socket.socket) -> None:
+        for end in (connection, self._peers.get(connection)):
             if end is not None and self._peers.pop(end, None) is not None:
-                self._from_server.discard(end)
+                self._server_side.discard(end)
                 with suppress(KeyError, ValueError):
                     self._selector.unregister(end)
                 end.close()

@@ -1,4 +1,4 @@
-"""A running system, and every way to hurt a process of it."""
+"""A running system, and signals to its processes."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ WORKERS = ("import_worker-1", PROXIED)
 SETTINGS = {
     "TASKS_LEASE_SECONDS": str(LEASE_SECONDS),
     "TASKS_SEAL_SECONDS": "0.5",
-    # Small batches are many moments to die between.
+    # Small batches give many moments at which a process can die.
     "IMPORT_WORKER_BATCH_ROWS": "200",
     "IMPORT_WORKER_ANSWER_SECONDS": "3",
     "IMPORT_WORKER_SLICE_SECONDS": "1",
@@ -33,29 +33,29 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class FaultySystem:
-    """A stack with two workers, one of them behind proxies."""
+    """Stack with two workers, one of them behind proxies."""
 
     stack: LocalStack
     worker: ProxiedWorker
-    to_tasks: TcpProxy
-    to_redis: TcpProxy
+    tasks_proxy: TcpProxy
+    redis_proxy: TcpProxy
 
     def pid(self, name: str) -> int:
         return self.worker.pid if name == PROXIED else int(self.stack.endpoints["processes"][name])
 
     def signal(self, name: str, number: signal.Signals, *, group: bool = True) -> None:
-        """Sends a signal to a process, with all that it started or alone. One that is just dead is hurt enough."""
+        """Send a signal to a process or to its group. A process that is already dead is ignored."""
         with suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(self.pid(name), number)
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.stack.endpoints["redis_url"], socket_timeout=5)
 
-    def settle(self) -> None:
-        """Returns when every server answers again."""
-        until_blocking(self._answers)
+    def wait_until_healthy(self) -> None:
+        """Return when every server answers again."""
+        until_blocking(self._is_healthy)
 
-    def _answers(self) -> bool:
+    def _is_healthy(self) -> bool:
         try:
             with self.redis() as client:
                 client.ping()
@@ -70,12 +70,12 @@ class FaultySystem:
 
 @contextmanager
 def faulty_system(data_dir: Path) -> Iterator[FaultySystem]:
-    """Runs a system that is to be hurt."""
+    """Run a system for faults."""
     with (
         running_stack(data_dir, **SETTINGS, **crashing_environment()) as stack,
-        proxied_worker(stack) as (worker, to_tasks, to_redis),
+        proxied_worker(stack) as (worker, tasks_proxy, redis_proxy),
     ):
-        # What is asked here again and again, and nowhere else: which tasks an import has made.
+        # Only these tests select the tasks of an import, and they do it all the time.
         with psycopg.connect(stack.endpoints["postgres_url"], autocommit=True) as connection:
             connection.execute("CREATE INDEX ON tasks.tasks (import_id)")
-        yield FaultySystem(stack, worker, to_tasks, to_redis)
+        yield FaultySystem(stack, worker, tasks_proxy, redis_proxy)

@@ -1,7 +1,7 @@
-"""Imports while everything around them dies: nothing is lost, nothing counts twice, and no file holds up the others.
+"""Imports during faults: no row is lost, no row counts twice, and no file blocks the others.
 
-FAULT_SEED chooses the schedule, FAULT_IMPORTS how many files are uploaded at the least: `make test-faults` runs a long
-schedule, `make test` a short one.
+FAULT_SEED chooses the schedule, FAULT_IMPORTS the minimum number of uploads. `make test-faults` runs a long schedule,
+`make test` a short one.
 """
 
 import os
@@ -14,49 +14,49 @@ import threading
 import pytest
 
 from tests.faults.faults import FAULTS
-from tests.faults.invariants import Observer, look
+from tests.faults.invariants import Observer, snapshot_imports
 from tests.faults.system import FaultySystem
-from tests.faults.tracebacks import tracebacks_since, where_logs_end
+from tests.faults.tracebacks import log_sizes, tracebacks_since
 from tests.faults.workload import Workload
 from tests.support.waiting import until_blocking
 
 SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(10**6))
 IMPORTS = int(os.environ.get("FAULT_IMPORTS", "16"))
-HEALED_SECONDS = 150
-"""A file that kills its workers takes a minute by itself: who gets no further is woken for less and less often."""
+RECOVERY_SECONDS = 150
+"""A crashing file takes a minute: an import without progress is dispatched less and less often."""
 
 
 @pytest.mark.timeout(120 + IMPORTS * 20)
 def test_every_row_counts_once_whatever_dies(system: FaultySystem):
     """Whatever dies, every row of every file counts exactly once."""
-    chance = random.Random(SEED)  # noqa: S311 - a schedule that can be repeated
-    workload = Workload(system, [system.stack.api.new_user() for _ in range(3)], chance)
+    rng = random.Random(SEED)  # noqa: S311 - a schedule that can be repeated
+    workload = Workload(system, [system.stack.api.new_user() for _ in range(3)], rng)
     with Observer(workload) as observer:
-        for name in _schedule(chance):
+        for name in _schedule(rng):
             workload.upload()
-            threading.Event().wait(chance.random())
+            threading.Event().wait(rng.random())
             print(f"seed {SEED}: {name}", flush=True)  # noqa: T201 - the schedule
             FAULTS[name](system, workload)
-            if chance.random() < 0.7:
-                system.settle()
-        system.settle()
-        until_blocking(lambda: _all_settled(workload), seconds=HEALED_SECONDS)
-    assert observer.objections == [], f"seed {SEED}"
-    assert observer.looks > 0
-    seen = {one.id: one for one in look(system, _names(workload))}
-    for import_id, file in workload.answered.items():
-        seen.pop(import_id).assert_has_ended_well(file)
-    # An upload whose answer was lost has become a whole import, or none.
-    for one in seen.values():
-        if one.state != "uploading":
-            one.assert_has_ended_well(workload.unanswered[one.file_name])
+            if rng.random() < 0.7:
+                system.wait_until_healthy()
+        system.wait_until_healthy()
+        until_blocking(lambda: _all_ended(workload), seconds=RECOVERY_SECONDS)
+    assert observer.violations == [], f"seed {SEED}"
+    assert observer.snapshots > 0
+    snapshots_by_id = {snapshot.id: snapshot for snapshot in snapshot_imports(system, _names(workload))}
+    for import_id, file in workload.accepted.items():
+        snapshots_by_id.pop(import_id).assert_completed(file)
+    # An upload whose response was lost has become a whole import or none.
+    for snapshot in snapshots_by_id.values():
+        if snapshot.state != "uploading":
+            snapshot.assert_completed(workload.unconfirmed[snapshot.file_name])
 
 
-@pytest.mark.timeout(120 + HEALED_SECONDS)
+@pytest.mark.timeout(120 + RECOVERY_SECONDS)
 def test_history_is_one_hash_chain_after_faults(system: FaultySystem):
-    system.settle()
+    system.wait_until_healthy()
     events = "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.seals"
-    until_blocking(lambda: system.stack.sql(events) == [(0,)], seconds=HEALED_SECONDS)
+    until_blocking(lambda: system.stack.sql(events) == [(0,)], seconds=RECOVERY_SECONDS)
     local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]
     verified = subprocess.run([*local, "task_service.commands.verify"], capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stderr
@@ -64,27 +64,27 @@ def test_history_is_one_hash_chain_after_faults(system: FaultySystem):
 
 
 def test_healed_system_logs_no_errors(system: FaultySystem):
-    system.settle()
-    ends = where_logs_end(system.logs())
+    system.wait_until_healthy()
+    sizes = log_sizes(system.logs())
     workload = Workload(system, [system.stack.api.new_user()], random.Random(SEED))  # noqa: S311 - as above
     workload.upload()
-    until_blocking(lambda: _all_settled(workload))
-    assert tracebacks_since(ends) == []
+    until_blocking(lambda: _all_ended(workload))
+    assert tracebacks_since(sizes) == []
 
 
-def _schedule(chance: random.Random) -> list[str]:
-    """Every fault in turn, in an order of its own each time round."""
+def _schedule(rng: random.Random) -> list[str]:
+    """Return every fault once in random order, again and again, up to the number of imports."""
     schedule: list[str] = []
     while len(schedule) < IMPORTS:
-        schedule += chance.sample(sorted(FAULTS), k=len(FAULTS))
+        schedule += rng.sample(sorted(FAULTS), k=len(FAULTS))
     return schedule
 
 
 def _names(workload: Workload) -> list[str]:
-    return [file.name for file in [*workload.answered.values(), *workload.unanswered.values()]]
+    return [file.name for file in [*workload.accepted.values(), *workload.unconfirmed.values()]]
 
 
-def _all_settled(workload: Workload) -> bool:
-    """Nothing is on its way any more. What never became an import is not waited for: it is swept away later."""
-    under_way = "SELECT count(*) FROM tasks.imports WHERE file_name = ANY(%s) AND state IN ('queued', 'running')"
-    return workload.system.stack.sql(under_way, _names(workload)) == [(0,)]
+def _all_ended(workload: Workload) -> bool:
+    """Check that no import is queued or running. Uploads that never became an import are removed later."""
+    in_progress = "SELECT count(*) FROM tasks.imports WHERE file_name = ANY(%s) AND state IN ('queued', 'running')"
+    return workload.system.stack.sql(in_progress, _names(workload)) == [(0,)]

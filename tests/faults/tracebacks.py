@@ -1,20 +1,20 @@
-"""What the services' logs should not hold."""
+"""Tracebacks and errors in the services' logs."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def where_logs_end(logs: Sequence[Path]) -> dict[Path, int]:
+def log_sizes(logs: Sequence[Path]) -> dict[Path, int]:
     return {log: log.stat().st_size for log in logs}
 
 
-def tracebacks_since(ends: Mapping[Path, int]) -> list[str]:
-    """Lines with a traceback, or of the level error, behind those ends."""
+def tracebacks_since(sizes: Mapping[Path, int]) -> list[str]:
+    """Return lines with a traceback or of the level error, after the given sizes."""
     found = []
-    for log, end in ends.items():
+    for log, size in sizes.items():
         with log.open("rb") as lines:
-            lines.seek(end)
+            lines.seek(size)
             found += [
                 f"{log.name}: {line}" for line in lines.read().decode(errors="replace").splitlines() if _is_bad(line)
             ]
@@ -25,7 +25,7 @@ def _is_bad(line: str) -> bool:
     if line.startswith("Traceback"):
         return True
     try:
-        said = json.loads(line)
+        record = json.loads(line)
     except ValueError:
-        return False  # Postgres and Valkey have their own ways
-    return isinstance(said, dict) and ("exception" in said or said.get("level") in {"error", "critical"})
+        return False  # Postgres and Valkey write other formats
+    return isinstance(record, dict) and ("exception" in record or record.get("level") in {"error", "critical"})
