@@ -1,4 +1,4 @@
-"""The design's rules about rooms, imports, errors and access, held against the code."""
+"""Rules about modules, imports, errors, access and locks that the code must keep."""
 
 import importlib
 import pkgutil
@@ -56,8 +56,8 @@ def test_imports_point_inward():
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_modules(service):
-    rooms = {"__init__.py", "__main__.py", "settings.py", "bootstrap.py"}
-    assert rooms <= {path.name for path in (ROOT / service).iterdir()}
+    modules = {"__init__.py", "__main__.py", "settings.py", "bootstrap.py"}
+    assert modules <= {path.name for path in (ROOT / service).iterdir()}
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
@@ -73,7 +73,7 @@ def test_internal_rpc_has_no_rest_route(method):
 
 
 def errors_of(package) -> list[type[DomainError]]:
-    """Every error that a service's domain defines."""
+    """Return every error class of a service's domain."""
     modules = [
         importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)
     ]

@@ -1,4 +1,4 @@
-""".env.example tells the truth about every setting."""
+""".env.example lists every setting with its default."""
 
 import re
 from pathlib import Path
@@ -30,8 +30,8 @@ SETTINGS = (
 )
 
 
-def as_written(default: object) -> str | None:
-    """A default as an environment holds it; None where the setting must be set."""
+def as_environment_value(default: object) -> str | None:
+    """Return a default as an environment variable holds it; None for a required setting."""
     if default is PydanticUndefined:
         return None
     if isinstance(default, SecretStr):
@@ -42,13 +42,13 @@ def as_written(default: object) -> str | None:
 
 
 def test_every_setting_is_listed_with_its_default():
-    real = {
-        (settings.model_config["env_prefix"] + name).upper(): as_written(field.default)
+    actual = {
+        (settings.model_config["env_prefix"] + name).upper(): as_environment_value(field.default)
         for settings in SETTINGS
         for name, field in settings.model_fields.items()
     }
-    shown = {
+    listed = {
         name: value if optional else None
         for optional, name, value in re.findall(r"^(#?)([A-Z][A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
     }
-    assert shown == real
+    assert listed == actual

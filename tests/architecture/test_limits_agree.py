@@ -1,4 +1,4 @@
-"""Limits that are set in different rooms and must fit each other."""
+"""Limits that several packages define and that must agree."""
 
 from taskmanager.tasks.v1 import task_service_pb2
 
@@ -34,8 +34,8 @@ def test_batch_size_limits_agree():
     ]
     limits = {field.full_name.rsplit(".", 2)[1]: limit for field in fields if (limit := item_limit_of(field))}
     assert limits.keys() == {"BatchCreateTasksRequest", "BatchUpdateTasksRequest", "BatchDeleteTasksRequest"}
-    said = {(limit.most, limit.reason) for limit in limits.values()}
-    assert said == {(MOST_IN_BATCH, TooManyInBatch.reason)}
+    from_contract = {(limit.most, limit.reason) for limit in limits.values()}
+    assert from_contract == {(MOST_IN_BATCH, TooManyInBatch.reason)}
 
 
 def test_user_lookup_batch_limits_agree():

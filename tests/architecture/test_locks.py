@@ -1,6 +1,6 @@
-"""A service's image holds what its lock names, and no more: whatever the service imports must be among that.
+"""A service's image contains only what its lock file names, so the lock must name everything the service imports.
 
-The tests themselves run with everything installed, where nothing is ever missing.
+The tests run with everything installed and would not notice a missing distribution.
 """
 
 import ast
@@ -16,14 +16,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = {path.stem: path for path in (ROOT / "requirements").glob("*.txt") if path.stem != "dev"}
-IN_EVERY_IMAGE = {"chassis": ROOT, "taskmanager": ROOT / "protos" / "gen"}
+SHARED_PACKAGES = {"chassis": ROOT, "taskmanager": ROOT / "protos" / "gen"}
 
-NEVER_RUN = {"auth_service": {"redis.asyncio.ConnectionPool"}}
-"""Imports inside a function that the service does not come to: auth_service counts addresses in its own memory."""
+UNUSED_IMPORTS = {"auth_service": {"redis.asyncio.ConnectionPool"}}
+"""Imports inside functions that the service never calls: auth_service counts addresses in its own memory."""
 
 
 def canonical(name: str) -> str:
-    """A distribution's name as it is compared (PyPA's name normalization)."""
+    """Return the normalized name of a distribution (PyPA name normalization)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -33,7 +33,7 @@ def locked(lock: Path) -> set[str]:
 
 @cache
 def providers() -> Mapping[str, set[str]]:
-    """The distributions that have each module. By file, for many share a name such as `google`."""
+    """Return the distributions that contain each module. By file: many share a name like `google`."""
     found = defaultdict(set)
     for distribution in distributions():
         for file in distribution.files or ():
@@ -44,7 +44,7 @@ def providers() -> Mapping[str, set[str]]:
 
 
 def imports_of(file: Path) -> Iterator[str]:
-    """What a file imports, wherever in it: of `from a import b` this is a.b, be it a module or something in one."""
+    """Yield the imports of a file, also those in functions. For `from a import b` yield a.b, a module or not."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -53,31 +53,31 @@ def imports_of(file: Path) -> Iterator[str]:
 
 
 def prefixes(name: str) -> Iterator[str]:
-    """a.b.c, a.b, a."""
+    """Yield a.b.c, a.b and a for the name a.b.c."""
     while name:
         yield name
         name = name.rpartition(".")[0]
 
 
 def files_of(name: str, home: Path) -> Iterator[Path]:
-    """The files that are run when the name is imported."""
+    """Yield the files that Python executes when it imports the name."""
     for module in prefixes(name):
         path = home.joinpath(*module.split("."))
         yield from (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists())
 
 
 def foreign_imports(service: str) -> set[str]:
-    """What the service imports of others' code, in all its modules and in those of ours that they import in turn."""
-    homes = {service: ROOT, **IN_EVERY_IMAGE}
-    waiting = list((ROOT / service).rglob("*.py"))
-    seen, foreign = set(waiting), set()
-    while waiting:
-        for name in imports_of(waiting.pop()):
+    """Return the third-party imports of a service, in its own modules and in all of ours that they import."""
+    homes = {service: ROOT, **SHARED_PACKAGES}
+    queue = list((ROOT / service).rglob("*.py"))
+    seen, foreign = set(queue), set()
+    while queue:
+        for name in imports_of(queue.pop()):
             top = name.partition(".")[0]
             if top in homes:
                 new = set(files_of(name, homes[top])) - seen
                 seen |= new
-                waiting.extend(new)
+                queue.extend(new)
             elif top not in sys.stdlib_module_names:
                 foreign.add(name)
     return foreign
@@ -92,4 +92,4 @@ def test_lock_provides_every_import(service):
         for name in foreign_imports(service)
         if not next((known[module] for module in prefixes(name) if module in known), set()) & pinned
     }
-    assert missing == NEVER_RUN.get(service, set())
+    assert missing == UNUSED_IMPORTS.get(service, set())

@@ -1,4 +1,4 @@
-"""The whole system as `python -m deploy.local run` starts it, and people who use its REST API."""
+"""The whole system as `python -m deploy.local run` starts it, and a user of its REST API."""
 
 import pytest
 
@@ -8,9 +8,9 @@ from tests.support.users import User
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
-    """One stack for all tests that leave it as they found it. Leases are short, so that faults heal soon, seals too."""
-    soon = {"TASKS_LEASE_SECONDS": "2", "TASKS_SEAL_SECONDS": "0.5"}
-    with running_stack(tmp_path_factory.mktemp("stack"), *server_options(request.config), **soon) as running:
+    """One stack for all tests. Short leases let imports recover fast; history is sealed often."""
+    settings = {"TASKS_LEASE_SECONDS": "2", "TASKS_SEAL_SECONDS": "0.5"}
+    with running_stack(tmp_path_factory.mktemp("stack"), *server_options(request.config), **settings) as running:
         yield running
 
 

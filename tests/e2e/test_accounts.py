@@ -1,4 +1,4 @@
-"""Accounts over REST, as people and admins use them."""
+"""Accounts over REST, as users and admins manage them."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""The chain of seals as an outsider and an operator meet it."""
+"""The hash chain of history, as an auditor and an operator use it."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def admin(stack):
 
 @pytest.fixture
 def command(stack):
-    """Runs a command of task_service against the stack; its exit status and what it says."""
+    """Function that runs a command of task_service against the stack; returns its exit status and its output."""
 
     def run(name, *arguments):
         local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(stack.data_dir)]
@@ -28,8 +28,8 @@ def command(stack):
     return run
 
 
-def head_with(admin, event_id) -> dict[str, Any]:
-    """The head once an event that was the newest is sealed."""
+def wait_for_head(admin, event_id) -> dict[str, Any]:
+    """Return the chain head when it covers the event."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         head = admin.get("/api/v1/audit/head").json()
@@ -45,15 +45,15 @@ def test_stored_head_verifies_history_after_erasure(person, admin, command):
     events = f"/api/v1/tasks/{task['id']}/events"
     (event,) = person.http.get(events).json()["events"]
     assert {"field": "title", "old": "", "new": "Private", "erased": False} in event["changes"]
-    head = head_with(admin, event["id"])
+    head = wait_for_head(admin, event["id"])
     assert list(head) == ["number", "hash", "events", "newest_event_id", "sealed_at"]
     assert command("erase", "--owner", person.id) == (0, "The free text of 1 events was erased.\n")
     (event,) = person.http.get(events).json()["events"]
     assert {"field": "title", "old": "", "new": "", "erased": True} in event["changes"]
-    status, told = command("verify", "--head", f"{head['number']}:{head['hash']}")
-    assert (status, told.startswith("History is whole: ")) == (0, True), told
-    status, told = command("verify", "--head", f"{head['number']}:{'0' * 64}")
-    assert (status, "written anew" in told) == (1, True), told
+    status, output = command("verify", "--head", f"{head['number']}:{head['hash']}")
+    assert (status, output.startswith("History is whole: ")) == (0, True), output
+    status, output = command("verify", "--head", f"{head['number']}:{'0' * 64}")
+    assert (status, "written anew" in output) == (1, True), output
 
 
 def test_audit_head_is_for_admins_only(person):

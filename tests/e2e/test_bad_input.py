@@ -1,18 +1,18 @@
-"""Whatever is wrong is told in the one error shape, with the field or the row named, and nothing is lost."""
+"""Errors have one shape and name the field or the row; valid input beside an invalid part is kept."""
 
 from typing import Any
 
 import pytest
 
 
-def error_of(answer, status: int) -> dict[str, Any]:
-    """The error body; its shape is the same whatever went wrong."""
-    assert answer.status_code == status, answer.text
-    assert set(answer.json()) == {"error"}
-    error = answer.json()["error"]
+def error_in(response, status: int) -> dict[str, Any]:
+    """Return the error of a response; check its shape and its status."""
+    assert response.status_code == status, response.text
+    assert set(response.json()) == {"error"}
+    error = response.json()["error"]
     assert set(error) == {"code", "status", "message", "request_id", "details"}
     assert error["code"] == status
-    assert error["request_id"] == answer.headers["x-request-id"]
+    assert error["request_id"] == response.headers["x-request-id"]
     for detail in error["details"]:
         assert set(detail) == {"reason", "field", "message"}
     return error
@@ -39,8 +39,8 @@ def error_of(answer, status: int) -> dict[str, Any]:
     ],
 )
 def test_invalid_task_is_400_and_names_the_field(person, body, reason, field):
-    answer = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
-    details = error_of(answer, 400)["details"]
+    response = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
+    details = error_in(response, 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [(reason, field)]
 
 
@@ -48,35 +48,35 @@ def test_invalid_task_is_400_and_names_the_field(person, body, reason, field):
     "body", ["", "{", "[]", '"x"', "null", '{"title": "\\ud800"}', "[" * 100_000, '{"title": NaN}']
 )
 def test_body_that_is_not_a_json_object_is_400(person, body):
-    answer = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
-    error_of(answer, 400)
+    response = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
+    error_in(response, 400)
 
 
 def test_every_invalid_field_is_reported_at_once(person):
-    answer = person.http.post("/api/tasks", json={"title": "", "due_date": "soon", "description": "a\x01b"})
-    fields = {detail["field"] for detail in error_of(answer, 400)["details"]}
+    response = person.http.post("/api/tasks", json={"title": "", "due_date": "soon", "description": "a\x01b"})
+    fields = {detail["field"] for detail in error_in(response, 400)["details"]}
     assert fields == {"title", "due_date", "description"}
 
 
 def test_foreign_task_is_404_like_a_missing_one(stack, person):
     task = person.http.post("/api/tasks", json={"title": "Mine"}).json()
     stranger = stack.api.new_user().http
-    never = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
-    errors = [error_of(stranger.get(f"/api/v1/tasks/{task_id}"), 404) for task_id in (task["id"], never)]
+    missing = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
+    errors = [error_in(stranger.get(f"/api/v1/tasks/{task_id}"), 404) for task_id in (task["id"], missing)]
     assert errors[0]["message"] == errors[1]["message"]
-    error_of(stranger.delete(f"/api/v1/tasks/{task['id']}"), 404)
-    error_of(stranger.get(f"/api/v1/tasks/{task['id']}/events"), 404)
+    error_in(stranger.delete(f"/api/v1/tasks/{task['id']}"), 404)
+    error_in(stranger.get(f"/api/v1/tasks/{task['id']}/events"), 404)
 
 
 def test_unknown_path_is_404_and_wrong_method_405(person):
-    error_of(person.http.get("/api/nothing"), 404)
-    answer = person.http.put("/api/tasks", json={})
-    error_of(answer, 405)
-    assert set(answer.headers["allow"].split(", ")) >= {"GET", "POST"}
+    error_in(person.http.get("/api/nothing"), 404)
+    response = person.http.put("/api/tasks", json={})
+    error_in(response, 405)
+    assert set(response.headers["allow"].split(", ")) >= {"GET", "POST"}
 
 
 def test_unknown_query_parameter_is_400(person):
-    details = error_of(person.http.get("/api/tasks", params={"colour": "red"}), 400)["details"]
+    details = error_in(person.http.get("/api/tasks", params={"colour": "red"}), 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [("UNKNOWN_PARAMETER", "colour")]
 
 
@@ -91,15 +91,15 @@ def test_unknown_query_parameter_is_400(person):
     ],
 )
 def test_unusable_file_is_400_and_leaves_no_import(person, data, reason):
-    answer = person.http.post("/api/upload-csv", files={"file": ("x.csv", data)})
-    details = error_of(answer, 400)["details"]
+    response = person.http.post("/api/upload-csv", files={"file": ("x.csv", data)})
+    details = error_in(response, 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [(reason, "file")]
     assert person.http.get("/api/v1/imports").json()["imports"] == []
 
 
 def test_upload_without_a_file_is_400(person):
-    answer = person.http.post("/api/upload-csv", files={"other": ("x.csv", b"title\nx\n")})
-    error_of(answer, 400)
+    response = person.http.post("/api/upload-csv", files={"other": ("x.csv", b"title\nx\n")})
+    error_in(response, 400)
 
 
 def test_invalid_rows_are_listed_and_the_others_imported(person):

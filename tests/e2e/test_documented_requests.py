@@ -1,4 +1,4 @@
-"""The product's original requests, as it has always documented them."""
+"""The original requests of the product, as its documentation shows them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Processes die at the worst moment, and every row still counts exactly once."""
+"""Processes die at the worst moments, and every row still counts exactly once."""
 
 import http.client
 import os
@@ -43,7 +43,7 @@ def test_import_goes_on_while_auth_service_is_down(stack, person):
     """An import goes on while auth_service cannot say that its owner is still active."""
     queued = person.upload("title\n" + "".join(f"Task {number}\n" for number in range(ROWS)))
     auth = stack.endpoints["processes"]["auth_service"]
-    os.killpg(auth, signal.SIGSTOP)  # worse than dead: it takes calls and answers none
+    os.killpg(auth, signal.SIGSTOP)  # a stopped process accepts calls and never answers
     try:
         assert person.wait_for_import(queued["id"])["rows_created"] == ROWS
     finally:
@@ -91,6 +91,6 @@ def test_gateway_killed_during_upload_leaves_no_import(stack, person):
     stack.kill("gateway")
     connection.close()
     until_blocking(lambda: stack.sql(uploading, person.id) == [(0,)])
-    # Back within moments, and it knows nothing of the upload.
+    # The gateway is back soon and knows nothing of the upload.
     assert person.http.get("/api/v1/imports").json()["imports"] == []
     assert person.http.get("/api/tasks").json()["tasks"] == []

@@ -1,4 +1,4 @@
-"""The whole system with mutual TLS between all its services."""
+"""The whole system with mutual TLS between its services."""
 
 import grpc
 import pytest
@@ -23,8 +23,8 @@ def test_certificate_rotation_interrupts_nothing(tmp_path, request):
     """Calls and an import go on while every service gets a new certificate."""
     authority = CertificateAuthority()
 
-    def certify() -> dict[str, str]:
-        """Gives every service a new certificate; the settings that name its files."""
+    def write_certificates() -> dict[str, str]:
+        """Write a new certificate for every service; return the settings that name its files."""
         settings = {}
         for prefix, name in PREFIXES.items():
             files = authority.write(tmp_path / name, name, "localhost", "127.0.0.1")
@@ -33,18 +33,18 @@ def test_certificate_rotation_interrupts_nothing(tmp_path, request):
             settings[f"{prefix}_TLS_AUTHORITY_FILE"] = str(files.authority)
         return settings
 
-    with running_stack(tmp_path / "stack", *server_options(request.config), **certify()) as stack:
+    with running_stack(tmp_path / "stack", *server_options(request.config), **write_certificates()) as stack:
         person = stack.api.new_user()
         assert person.http.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
         upload = person.upload("title\n" + "".join(f"row {number}\n" for number in range(ROWS)))
         progress = person.watch_import(upload["id"])
         assert any(seen["rows_created"] for seen in progress)
-        certify()
+        write_certificates()
         finished = person.wait_for_import(upload["id"])
         assert (finished["state"], finished["rows_created"]) == ("succeeded", ROWS)
         counted = person.http.get("/api/v1/tasks", params={"include_total": "true", "page_size": 1}).json()
         assert counted["total_size"] == ROWS + 1
-        # A client takes the new certificates up with its next call, when it has not looked at them for a second.
+        # A client reloads the certificates at its next call, at most once a second.
         logs = [stack.data_dir / "logs" / f"{name}.log" for name in ("gateway", "task_service", "import_worker-1")]
         for number in range(30):
             person.wait_for_import(person.upload(f"title\nmore {number}\n")["id"])
@@ -52,7 +52,7 @@ def test_certificate_rotation_interrupts_nothing(tmp_path, request):
                 break
         else:
             pytest.fail("somebody still shows the old certificate")
-        # Nobody else gets through to the services.
+        # A client without a certificate reaches no service.
         for target in (stack.endpoints["auth_target"], stack.endpoints["tasks_target"]):
             foreign = CertificateAuthority().write(tmp_path / "foreign", "localhost")
             foreign.authority.write_bytes(authority.certificate)

@@ -1,6 +1,6 @@
-"""README.md, word for word: every command is run in order in one shell, and every answer compared.
+"""README.md: every command runs in order in one shell, and its output must match the text.
 
-Only addresses differ: the stack of the tests is on other ports. An ellipsis stands for what differs each time.
+Only addresses are replaced, because the test's stack has other ports. An ellipsis stands for output that varies.
 """
 
 import re
@@ -14,15 +14,15 @@ import pytest
 from tests.support.stack import running_stack
 
 ROOT = Path(__file__).parents[2]
-END = "--- end of answer ---"
+END_MARK = "--- end of output ---"
 
 
 @dataclass
 class Step:
-    """A command as it is printed, and the answer below it."""
+    """Command in the README, and the output below it."""
 
     command: str
-    answer: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
 
 
 def fenced(language: str, text: str) -> list[str]:
@@ -39,19 +39,19 @@ def steps(text: str) -> list[Step]:
             elif continued:
                 found[-1].command += f"\n{line}"
             else:
-                found[-1].answer.append(line)
-            continued = line.endswith("\\") and not found[-1].answer
+                found[-1].output.append(line)
+            continued = line.endswith("\\") and not found[-1].output
     return found
 
 
-def pattern(answer: list[str]) -> str:
-    """A regular expression for the answer. A line that is only an ellipsis stands for any number of lines."""
-    lines = [r"(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*?") + r"\n" for line in answer]
+def pattern(output: list[str]) -> str:
+    """Return a regular expression for the output. A line with only an ellipsis matches any number of lines."""
+    lines = [r"(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*?") + r"\n" for line in output]
     return "".join(lines)
 
 
 class Shell:
-    """One shell, as a person has one open: variables and files of a step are there for the next."""
+    """One shell for all steps, which keeps variables and files from step to step."""
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -66,12 +66,12 @@ class Shell:
     def run(self, command: str) -> str:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        # Its own line for the end, even where an answer has no newline at its end.
-        self._process.stdin.write(f"{command}\necho; echo {shlex.quote(END)}\n")
+        # The empty line puts the end mark on its own line, also after output without a final newline.
+        self._process.stdin.write(f"{command}\necho; echo {shlex.quote(END_MARK)}\n")
         self._process.stdin.flush()
         lines: list[str] = []
         for line in self._process.stdout:
-            if line.rstrip("\n") == END:
+            if line.rstrip("\n") == END_MARK:
                 return "".join(lines).removesuffix("\n")
             lines.append(line)
         pytest.fail(f"the shell ended: {''.join(lines)}")
@@ -95,20 +95,20 @@ def test_readme_commands_print_what_it_shows(tmp_path):
             "localhost:50052": endpoints["tasks_target"],
         }
 
-        def here(said: str) -> str:
+        def replace_addresses(text: str) -> str:
             for printed, actual in addresses.items():
-                said = said.replace(printed, actual)
-            return said
+                text = text.replace(printed, actual)
+            return text
 
         (program,) = fenced("python", text)
-        (tmp_path / "client.py").write_text(here(program))
+        (tmp_path / "client.py").write_text(replace_addresses(program))
         shell = Shell(tmp_path)
         try:
             run = steps(text)
             assert len(run) >= 10
             for step in run:
-                answer = shell.run(here(step.command))
-                ended = answer if answer.endswith("\n") or not answer else f"{answer}\n"
-                assert re.fullmatch(pattern(step.answer), ended), f"$ {step.command}\n{answer}"
+                output = shell.run(replace_addresses(step.command))
+                ended = output if output.endswith("\n") or not output else f"{output}\n"
+                assert re.fullmatch(pattern(step.output), ended), f"$ {step.command}\n{output}"
         finally:
             shell.close()

@@ -1,4 +1,4 @@
-"""No secret is where somebody who looks after the system would read it: in logs, process arguments or errors."""
+"""Secrets never appear where an operator reads: in logs, process arguments or errors."""
 
 import json
 import secrets
@@ -20,7 +20,7 @@ def admin(stack):
 
 
 def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
-    """Makes and uses, rightly and wrongly, every kind of secret; the secrets, and all answers that are errors."""
+    """Create and use every kind of secret, correctly and wrongly; return the secrets and all error responses."""
     name = f"user-{secrets.token_hex(4)}"
     email = f"{name}@example.com"
     known, told = [CANARY], []

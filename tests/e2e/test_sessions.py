@@ -1,4 +1,4 @@
-"""Sessions over REST, across processes: what ends at one service is turned away by the others within seconds."""
+"""Sessions over REST and across processes: what one service revokes, the others refuse within seconds."""
 
 import time
 
@@ -19,8 +19,8 @@ def bearer(tokens) -> dict[str, str]:
     return {"authorization": f"Bearer {tokens['access_token']}"}
 
 
-def until_turned_away(url, headers) -> str:
-    """The error with which a call that still works begins to be refused."""
+def wait_until_refused(url, headers) -> str:
+    """Repeat a call until it is refused; return the reason."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         answer = httpx.get(url, headers=headers)
@@ -41,21 +41,21 @@ def test_refresh_token_reuse_ends_the_session(stack, login):
     again = httpx.post(f"{stack.url}/api/v1/token:refresh", json=given)
     assert again.status_code == 401
     assert again.json()["error"]["details"][0]["reason"] == "INVALID_REFRESH_TOKEN"
-    assert until_turned_away(f"{stack.url}/api/tasks", bearer(refreshed.json())) == "TOKEN_REVOKED"
+    assert wait_until_refused(f"{stack.url}/api/tasks", bearer(refreshed.json())) == "TOKEN_REVOKED"
 
 
 def test_logout_takes_effect_at_every_service(stack, login):
     answer = httpx.post(f"{stack.url}/api/v1/logout", headers=bearer(login))
     assert (answer.status_code, answer.json()) == (200, {})
     for path in ("/api/tasks", "/api/v1/me"):
-        assert until_turned_away(stack.url + path, bearer(login)) == "TOKEN_REVOKED"
+        assert wait_until_refused(stack.url + path, bearer(login)) == "TOKEN_REVOKED"
 
 
 def test_sessions_are_listed_and_revoked_one_by_one(stack, person, login):
     found = person.http.get("/api/v1/me/sessions").json()
     assert [session["current"] for session in found["sessions"]] == [False, True]
     assert person.http.delete(f"/api/v1/me/sessions/{found['sessions'][0]['id']}").json() == {}
-    assert until_turned_away(f"{stack.url}/api/tasks", bearer(login)) == "TOKEN_REVOKED"
+    assert wait_until_refused(f"{stack.url}/api/tasks", bearer(login)) == "TOKEN_REVOKED"
     assert person.http.get("/api/tasks").status_code == 200
 
 
@@ -66,5 +66,5 @@ def test_password_change_needs_the_current_password(stack, person, login):
     assert refused.json()["error"]["details"][0]["field"] == "current_password"
     changed = person.http.post("/api/v1/me:changePassword", json={**wrong, "current_password": "test123"})
     assert changed.status_code == 200
-    assert until_turned_away(f"{stack.url}/api/tasks", bearer(login)) == "TOKEN_REVOKED"
+    assert wait_until_refused(f"{stack.url}/api/tasks", bearer(login)) == "TOKEN_REVOKED"
     assert httpx.get(f"{stack.url}/api/tasks", headers=bearer(changed.json())).status_code == 200

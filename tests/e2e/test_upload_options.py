@@ -1,4 +1,4 @@
-"""Files as offices write them, through REST, the worker and back."""
+"""Upload options over REST: encodings, mappings, defaults, dry runs and files of invalid rows."""
 
 import gzip
 
@@ -17,8 +17,8 @@ def test_utf_16_file_with_mapped_columns_is_imported(stack, person):
     errors = person.http.get(f"/api/v1/imports/{queued['id']}/errors.csv")
     assert errors.headers["content-type"] == "text/csv; charset=utf-8"
     mended = errors.text.replace("2,,", "2,Besuch,").replace("morgen", "2026-04-02")
-    again = person.wait_for_import(person.upload(mended, mapping=MAPPING)["id"])
-    assert (again["state"], again["rows_created"], again["rows_failed"]) == ("succeeded", 2, 0)
+    corrected = person.wait_for_import(person.upload(mended, mapping=MAPPING)["id"])
+    assert (corrected["state"], corrected["rows_created"], corrected["rows_failed"]) == ("succeeded", 2, 0)
     assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
 
 
@@ -30,9 +30,9 @@ def test_changed_rows_of_errors_csv_stay_invalid(stack, person):
     assert wrong.splitlines()[1].endswith(", now")
     second = person.wait_for_import(person.upload(wrong)["id"])
     assert (second["rows_created"], second["rows_failed"]) == (0, 3)
-    again = person.http.get(f"/api/v1/imports/{second['id']}/errors.csv").text
-    assert [line.split(",")[0] for line in again.splitlines()] == [line.split(",")[0] for line in wrong.splitlines()]
-    assert again.splitlines()[1].endswith(", now")
+    errors = person.http.get(f"/api/v1/imports/{second['id']}/errors.csv").text
+    assert [line.split(",")[0] for line in errors.splitlines()] == [line.split(",")[0] for line in wrong.splitlines()]
+    assert errors.splitlines()[1].endswith(", now")
     header, *rows = wrong.replace("K\ufffdse", "K\u00e4se").replace("a\ufffdb", "ab").splitlines()
     mended = "\n".join([header, '"Call","mum, now",', *rows[1:], ""])
     third = person.wait_for_import(person.upload(mended)["id"])
@@ -67,18 +67,18 @@ def test_external_ids_synchronise_a_list(stack, person):
 
 
 def test_upload_with_idempotency_key_can_be_repeated(stack, person):
-    def again(data: str, key: str, **options: str):
+    def upload_again(data: str, key: str, **options: str):
         files, headers = {"file": ("tasks.csv", data, "text/csv")}, {"idempotency-key": key}
         return person.http.post("/api/v1/imports", files=files, headers=headers, params=options)
 
-    first = again("title\nBuy milk\n", "k")
+    first = upload_again("title\nBuy milk\n", "k")
     person.wait_for_import(first.json()["id"])
-    second = again("title\nBuy milk\n", "k")
+    second = upload_again("title\nBuy milk\n", "k")
     assert (second.status_code, second.json()["id"]) == (202, first.json()["id"])
     assert second.json()["rows_created"] == 1
-    for other in (again("title\nBuy bread\n", "k"), again("title\nBuy milk\n", "k", max_errors="1")):
+    for other in (upload_again("title\nBuy bread\n", "k"), upload_again("title\nBuy milk\n", "k", max_errors="1")):
         assert (other.status_code, other.json()["error"]["details"][0]["reason"]) == (409, "IDEMPOTENCY_KEY_REUSED")
-    assert again("title\nBuy milk\n", "k k").json()["error"]["details"][0]["field"] == "idempotency_key"
+    assert upload_again("title\nBuy milk\n", "k k").json()["error"]["details"][0]["field"] == "idempotency_key"
     for verb, key in (("undo", "u"), ("undo", "u")):
         answer = person.http.post(
             f"/api/v1/imports/{first.json()['id']}:{verb}", json={}, headers={"idempotency-key": key}
@@ -106,7 +106,7 @@ def test_cancelled_import_keeps_its_rows_and_adds_none(stack, person):
     cancelled = person.http.post(f"/api/v1/imports/{queued['id']}:cancel", json={}).json()
     assert cancelled["state"] == "cancelled"
     assert 0 < cancelled["rows_created"] < 200_000
-    # The worker is free for the next one, and by then the count is still what the answer said.
+    # When the worker has finished the next import, the count of the cancelled one is unchanged.
     assert person.wait_for_import(person.upload("title\nNext\n")["id"])["state"] == "succeeded"
     counted = stack.sql("SELECT count(*) FROM tasks.tasks WHERE import_id = %s", queued["id"])
     assert counted == [(cancelled["rows_created"],)]

@@ -45,7 +45,7 @@ def kill_server_during_upload(system: FaultySystem, workload: Workload) -> None:
     """Kill or stop a server that receives a file when half of it has arrived. It becomes a whole import or none."""
     name = workload.rng.choice(("gateway", "task_service"))
     number = workload.rng.choice((signal.SIGKILL, signal.SIGTERM))
-    workload.upload(halfway=lambda: system.signal(name, number, group=number is signal.SIGKILL))
+    workload.upload(at_half=lambda: system.signal(name, number, group=number is signal.SIGKILL))
 
 
 def flush_redis_after_upload(system: FaultySystem, workload: Workload) -> None:

@@ -1,4 +1,4 @@
-"""Who may call what: every rpc, called as everybody, held against the table in docs/access.md."""
+"""Access: every rpc, called by every kind of caller, compared with the table in docs/access.md."""
 
 import importlib
 import pkgutil
@@ -37,7 +37,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Row:
-    """Everybody who may call an rpc, as the table says."""
+    """Callers that the table admits to an rpc."""
 
     anonymous: bool
     roles: frozenset[str]
@@ -72,14 +72,14 @@ def test_contract_agrees_with_access_table(name):
         assert access.scopes == row.scopes
 
 
-class Caller:
-    """Calls any rpc of the system with any request."""
+class RpcClient:
+    """Client that calls any rpc of the system with any request."""
 
     def __init__(self, auth: grpc.aio.Channel, tasks: grpc.aio.Channel) -> None:
         self._auth, self._tasks = auth, tasks
 
-    async def outcome(self, method: MethodDescriptor, metadata: Any, **fields: str) -> tuple[str, str]:
-        """The status and the reason that the call ends with; of a stream, at its first message."""
+    async def call(self, method: MethodDescriptor, metadata: Any, **fields: str) -> tuple[str, str]:
+        """Return the status and the reason of a call; of a stream, those of its first message."""
         path = f"/{method.containing_service.full_name}/{method.name}"
         request, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         of_auth = path.startswith(("/taskmanager.auth.", "/taskmanager.trust."))
@@ -92,36 +92,36 @@ class Caller:
             (True, True): channel.stream_stream,
         }
         stub = stubs[method.client_streaming, method.server_streaming](path, *codec)
-        argument = nothing() if method.client_streaming else request(**fields)
-        call = stub(argument, metadata=metadata, timeout=5)
+        argument = no_messages() if method.client_streaming else request(**fields)
+        rpc = stub(argument, metadata=metadata, timeout=5)
         try:
             if method.server_streaming:
-                await call.read()
-                call.cancel()
+                await rpc.read()
+                rpc.cancel()
             else:
-                await call
+                await rpc
         except grpc.aio.AioRpcError as error:
             status = details_of(error)
             return status.code.name, status.reason
         return "OK", ""
 
 
-async def nothing() -> AsyncIterator[Any]:
+async def no_messages() -> AsyncIterator[Any]:
     for message in list[Any]():
         yield message
 
 
 @pytest.fixture
-async def caller(system):
+async def client(system):
     async with (
         grpc.aio.insecure_channel(system.auth_target) as auth,
         grpc.aio.insecure_channel(system.tasks_target) as tasks,
     ):
-        yield Caller(auth, tasks)
+        yield RpcClient(auth, tasks)
 
 
-async def person(system, database, role: str, name: str):
-    """Somebody new of a role: some calls end the account or the session that makes them."""
+async def user_with_role(system, database, role: str, name: str):
+    """Create a user with a role. Each call needs a new one: some end the account or the session of their caller."""
     made = await system.auth.Register(
         auth_service_pb2.RegisterRequest(username=name, email=f"{name}@example.com", password=PASSWORD)
     )
@@ -130,41 +130,41 @@ async def person(system, database, role: str, name: str):
     return await system.login(f"{name}@example.com")
 
 
-async def test_rpcs_admit_exactly_the_callers_of_the_table(system, database, caller):
+async def test_rpcs_admit_exactly_the_callers_of_the_table(system, database, client):
     services = {scope.value: (await system.new_service(scope.value)).metadata for scope in Scope}
     admitted: dict[str, Row] = {}
     denied = ("PERMISSION_DENIED", "PERMISSION_DENIED")
     for number, (name, method) in enumerate(METHODS.items()):
-        anonymous = await caller.outcome(method, ())
+        anonymous = await client.call(method, ())
         roles = set()
         for role in ROLES:
-            somebody = await person(system, database, role, f"{role}{number}")
-            found = await caller.outcome(method, somebody.metadata)
+            user = await user_with_role(system, database, role, f"{role}{number}")
+            found = await client.call(method, user.metadata)
             assert found not in REFUSED, (name, role, found)
             if found != denied:
                 roles.add(role)
-        scopes = {scope for scope, own in services.items() if await caller.outcome(method, own) != denied}
+        scopes = {scope for scope, own in services.items() if await client.call(method, own) != denied}
         admitted[name] = Row(anonymous not in REFUSED, frozenset(roles), frozenset(scopes))
     assert admitted == TABLE_ROWS
 
 
-async def test_disabled_user_is_unauthenticated_everywhere(system, database, caller):
-    somebody = await person(system, database, "manager", "gone")
-    await database.execute(f"UPDATE auth.users SET disabled = true, epoch = 1 WHERE id = '{somebody.id}'")
+async def test_disabled_user_is_unauthenticated_everywhere(system, database, client):
+    user = await user_with_role(system, database, "manager", "gone")
+    await database.execute(f"UPDATE auth.users SET disabled = true, epoch = 1 WHERE id = '{user.id}'")
     await database.execute(
         "INSERT INTO auth.revocations (user_id, least_epoch, expires_at)"
-        f" VALUES ('{somebody.id}', 1, now() + interval '1 hour')"
+        f" VALUES ('{user.id}', 1, now() + interval '1 hour')"
     )
     for probe in ("UserService.ListSessions", "TaskService.ListTasks"):
-        while await caller.outcome(METHODS[probe], somebody.metadata) not in REFUSED:
+        while await client.call(METHODS[probe], user.metadata) not in REFUSED:
             pass
     for name, method in METHODS.items():
         if not TABLE_ROWS[name].anonymous:
-            assert await caller.outcome(method, somebody.metadata) in REFUSED, name
+            assert await client.call(method, user.metadata) in REFUSED, name
 
 
 def id_field(method: MethodDescriptor) -> FieldDescriptor | None:
-    """The field that names the object of a call, where it has one."""
+    """Return the field with the id of the requested object, if there is one."""
     for field in method.input_type.fields:
         behaviour = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
         if field_behavior_pb2.REQUIRED in behaviour and (field.name == "id" or field.name.endswith("_id")):
@@ -172,19 +172,19 @@ def id_field(method: MethodDescriptor) -> FieldDescriptor | None:
     return None
 
 
-async def uploaded():
+async def upload_requests():
     data = b"title\nBuy milk\n"
     yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions(file_name="tasks.csv"))
     yield import_service_pb2.UploadImportRequest(chunk=data)
     yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(data)))
 
 
-async def test_foreign_object_is_not_found_by_every_rpc(system, database, caller):
+async def test_foreign_object_is_not_found_by_every_rpc(system, database, client):
     mona, sonu = await system.new_user("mona"), await system.new_user("sonu")
     task = await system.tasks.CreateTask(
         task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="Mine")), metadata=mona.metadata
     )
-    made = await system.imports.UploadImport(uploaded(), metadata=mona.metadata)
+    made = await system.imports.UploadImport(upload_requests(), metadata=mona.metadata)
     async with grpc.aio.insecure_channel(system.auth_target) as channel:
         sessions = await user_service_pb2_grpc.UserServiceStub(channel).ListSessions(
             user_service_pb2.ListSessionsRequest(), metadata=mona.metadata
@@ -195,16 +195,16 @@ async def test_foreign_object_is_not_found_by_every_rpc(system, database, caller
         "ImportService": made.id,
         "UserService": sessions.sessions[0].id,
     }
-    asked = 0
+    checked = 0
     for name, method in METHODS.items():
         field = id_field(method)
         if field is None or "user" not in TABLE_ROWS[name].roles:
             continue
         theirs = {field.name: objects[method.containing_service.name]}
-        code, _ = await caller.outcome(method, sonu.metadata, **theirs)
+        code, _ = await client.call(method, sonu.metadata, **theirs)
         assert code == "NOT_FOUND", name
-        asked += 1
-    assert asked >= 7
-    # All of it is still there for its owner.
+        checked += 1
+    assert checked >= 7
+    # The owner still reads it.
     found = await system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task.id), metadata=mona.metadata)
     assert found == task

@@ -1,7 +1,6 @@
-"""task_service's own limits of calls and streams at once, as its settings say."""
+"""Limit of concurrent streams in task_service, as its settings say."""
 
 import grpc
-import pytest
 from pydantic import SecretStr
 from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from taskmanager.tasks.v1 import (
@@ -12,8 +11,8 @@ from taskmanager.tasks.v1 import (
 )
 
 import task_service.bootstrap
-from chassis.rpc.errors import details_of
 from task_service.settings import TasksSettings
+from tests.support.grpc_calls import bearer, refused
 from tests.support.system import ANY_PORT, PASSWORD, new_credential, running_auth_service
 
 
@@ -39,15 +38,14 @@ async def test_excess_stream_is_refused_and_calls_are_answered(database, redis_u
             email = "sonu@example.com"
             await auth.Register(auth_service_pb2.RegisterRequest(username="sonu", email=email, password=PASSWORD))
             login = await auth.Login(auth_service_pb2.LoginRequest(email=email, password=PASSWORD))
-            person = (("authorization", f"Bearer {login.access_token}"),)
+            metadata = bearer(login.access_token)
             history = history_service_pb2_grpc.HistoryServiceStub(to_tasks)
             watch = history_service_pb2.WatchEventsRequest()
-            first = history.WatchEvents(watch, metadata=person, timeout=30)
-            await first.read()  # says where the stream begins: it is open now
-            with pytest.raises(grpc.aio.AioRpcError) as refusal:
-                await history.WatchEvents(watch, metadata=person, timeout=30).read()
-            assert details_of(refusal.value).reason == "OVERLOADED"
+            first = history.WatchEvents(watch, metadata=metadata, timeout=30)
+            await first.read()  # the first message says that the stream is open
+            excess = history.WatchEvents(watch, metadata=metadata, timeout=30)
+            assert (await refused(excess.read())).reason == "OVERLOADED"
             tasks = task_service_pb2_grpc.TaskServiceStub(to_tasks)
-            await tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=person, timeout=30)
+            await tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=metadata, timeout=30)
             assert not first.done()
             first.cancel()

@@ -1,4 +1,4 @@
-"""What each service's database role may not do, whatever a service is talked into: PostgreSQL itself refuses."""
+"""Statements that PostgreSQL refuses to each service's database role, whatever the service sends."""
 
 import psycopg
 import pytest
@@ -61,7 +61,7 @@ def statements():
 
 @pytest.fixture(scope="module")
 def shared_database(postgres, template):
-    """One for all: nothing here changes anything."""
+    """One database for all tests that only read."""
     with temporary_database(postgres, template=template) as url:
         yield Database(url)
 
@@ -70,7 +70,7 @@ def shared_database(postgres, template):
 def test_app_role_lacks_privileges_its_service_never_uses(shared_database, role, statement):
     with psycopg.connect(shared_database.url(role)) as connection:
         if statement.startswith("GRANT"):
-            # PostgreSQL only warns where a role may grant nothing, and grants nothing.
+            # PostgreSQL only warns when a role may not grant, and grants nothing.
             connection.execute(statement)
             connection.commit()
             granted = connection.execute(
@@ -125,13 +125,13 @@ def test_security_definer_functions_fix_search_path(shared_database):
 
 
 def test_role_password_is_in_no_logged_statement(postgres):
-    # The server hands its log to the client, too.
+    # The server sends its log to the client, too.
     with psycopg.connect(postgres, options="-c log_statement=all -c client_min_messages=log") as connection:
-        told: list[str] = []
-        connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        notices: list[str] = []
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         _ensure_role(connection, "somebody_new", "canary")
         _ensure_role(connection, "somebody_new", "canary")
         connection.rollback()
-    assert [one for one in told if "CREATE ROLE" in one]
-    assert [one for one in told if "ALTER ROLE" in one]
-    assert [one for one in told if "canary" in one] == []
+    assert [one for one in notices if "CREATE ROLE" in one]
+    assert [one for one in notices if "ALTER ROLE" in one]
+    assert [one for one in notices if "canary" in one] == []

@@ -1,4 +1,4 @@
-"""What is exported can be imported, and makes the same tasks: through the services and the worker's own job."""
+"""An export can be imported and gives the same tasks, through the services and the worker's own code."""
 
 import asyncio
 import secrets
@@ -19,17 +19,17 @@ from tests.support.system import PASSWORD, Principal, System, new_credential
 
 NAMES = ("sonu", "=Mina", "-o, 'Hara", '@"Ödön"', "'+49")
 FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"
-NASTY = FULL_WIDTH + "'\"\\,;|=+-@\t\r\n \x85\u2028\xa0\ufeffé"
+SPECIAL = FULL_WIDTH + "'\"\\,;|=+-@\t\r\n \x85\u2028\xa0\ufeffé"
 EMOJI = "\N{GRINNING FACE}\N{FAMILY}\N{ZERO WIDTH JOINER}\N{WOMAN}"
-CHARACTERS = st.one_of(st.sampled_from(NASTY), st.sampled_from(EMOJI), st.characters(codec="utf-8"))
+CHARACTERS = st.one_of(st.sampled_from(SPECIAL), st.sampled_from(EMOJI), st.characters(codec="utf-8"))
 TEXT = st.text(CHARACTERS, max_size=12)
 
 
-def acceptable(fields: dict[str, Any]) -> bool:
-    """Whether the rules take it: what they refuse can't be in any export."""
+def is_valid(fields: dict[str, Any]) -> bool:
+    """Check the task rules: an export holds only valid tasks."""
     try:
         TaskDraft(fields["title"], fields["description"], labels=tuple(fields["labels"])).checked()
-    except Exception:  # noqa: BLE001 - whatever it is that is wrong
+    except Exception:  # noqa: BLE001 - any error means invalid
         return False
     return True
 
@@ -45,23 +45,23 @@ TASKS = st.fixed_dictionaries(
         "assignee": st.one_of(st.none(), st.sampled_from(NAMES)),
         "has_external_id": st.booleans(),
     }
-).filter(acceptable)
+).filter(is_valid)
 
 
-def plainly(**fields: Any) -> dict[str, Any]:
+def draft_of(**fields: Any) -> dict[str, Any]:
     default = {"description": "", "status": 1, "priority": 0, "due_date": "", "labels": []}
     return default | {"assignee": None, "has_external_id": False} | fields
 
 
-class Desk:
-    """Somebody who exports, somebody who imports, and a worker."""
+class RoundTrip:
+    """A user who exports, a user who imports, and a worker."""
 
     def __init__(
-        self, system: System, whose: Principal, other: Principal, ids: dict[str, str], credential: str
+        self, system: System, exporter: Principal, importer: Principal, ids: dict[str, str], credential: str
     ) -> None:
         self._system = system
-        self._whose = whose
-        self._other = other
+        self._exporter = exporter
+        self._importer = importer
         self._ids = ids
         worker = ImportWorkerSettings(
             redis_url=SecretStr("redis://unused"),
@@ -70,28 +70,28 @@ class Desk:
             auth_credential=SecretStr(credential),
             batch_rows=7,
         )
-        self._work = build_run(worker, stopping=lambda: False)
+        self._run_worker = build_run(worker, stopping=lambda: False)
 
-    async def round_trip(self, drafts: list[dict[str, Any]]) -> tuple[list[task_pb2.Task], list[task_pb2.Task]]:
-        """Tasks as they were made, and what came of their export, in the same order."""
-        owner, label = self._whose, secrets.token_hex(8)
+    async def run(self, drafts: list[dict[str, Any]]) -> tuple[list[task_pb2.Task], list[task_pb2.Task]]:
+        """Create tasks, export and import them; return the created and the imported tasks in the same order."""
+        owner, label = self._exporter, secrets.token_hex(8)
         requests = [task_service_pb2.CreateTaskRequest(task=self._task(draft, label)) for draft in drafts]
-        made = await self._system.tasks.BatchCreateTasks(
+        created = await self._system.tasks.BatchCreateTasks(
             task_service_pb2.BatchCreateTasksRequest(requests=requests), metadata=owner.metadata
         )
         request = task_service_pb2.ExportTasksRequest(labels_any=[label], order_by="created_at", owner_id=owner.id)
         pieces = [piece.data async for piece in self._system.tasks.ExportTasks(request, metadata=owner.metadata)]
-        queued = await self._system.imports.UploadImport(_upload(b"".join(pieces)), metadata=self._other.metadata)
-        await asyncio.to_thread(self._work)
+        queued = await self._system.imports.UploadImport(_upload(b"".join(pieces)), metadata=self._importer.metadata)
+        await asyncio.to_thread(self._run_worker)
         done = await self._system.imports.GetImport(
-            import_service_pb2.GetImportRequest(id=queued.id), metadata=self._other.metadata
+            import_service_pb2.GetImportRequest(id=queued.id), metadata=self._importer.metadata
         )
         assert (done.state, done.rows_failed) == (import_pb2.Import.STATE_SUCCEEDED, 0), done
         listed = await self._system.tasks.ListTasks(
             task_service_pb2.ListTasksRequest(import_id=queued.id, order_by="created_at", page_size=200),
-            metadata=self._other.metadata,
+            metadata=self._importer.metadata,
         )
-        return list(made.tasks), list(listed.tasks)
+        return list(created.tasks), list(listed.tasks)
 
     def _task(self, draft: dict[str, Any], label: str) -> task_pb2.Task:
         return task_pb2.Task(
@@ -115,13 +115,13 @@ async def _upload(data: bytes):
 
 
 @pytest.fixture
-async def desk(system: System) -> Desk:
+async def round_trip(system: System) -> RoundTrip:
     ids = {}
     for number, name in enumerate(NAMES):
         account = auth_service_pb2.RegisterRequest(username=name, email=f"n{number}@example.com", password=PASSWORD)
         ids[name] = (await system.auth.Register(account)).id
     credential = await new_credential(system.use_cases, "import_worker", "imports:ingest")
-    return Desk(system, await system.new_user("from"), await system.new_user("to"), ids, credential)
+    return RoundTrip(system, await system.new_user("from"), await system.new_user("to"), ids, credential)
 
 
 def values_of(task: task_pb2.Task) -> tuple[Any, ...]:
@@ -133,15 +133,15 @@ def values_of(task: task_pb2.Task) -> tuple[Any, ...]:
 @given(drafts=st.lists(TASKS, min_size=1, max_size=20))
 @example(
     [
-        plainly(title=f"{mark}1+1", description=f"{mark}\r\n{mark}", labels=[f"{mark}a", "b"], has_external_id=True)
+        draft_of(title=f"{mark}1+1", description=f"{mark}\r\n{mark}", labels=[f"{mark}a", "b"], has_external_id=True)
         for mark in "=+-@'\"" + FULL_WIDTH
     ]
     + [
-        plainly(title=f"'{mark}x", description=f"''{mark}", labels=[f"'{mark}a"], has_external_id=True)
+        draft_of(title=f"'{mark}x", description=f"''{mark}", labels=[f"'{mark}a"], has_external_id=True)
         for mark in "=+-@'\"" + FULL_WIDTH
     ]
-    + [plainly(title="x", description=mark) for mark in ("\t", "\r", "\n=", "'\n=", "'\t", "'\r", " ", '"', "\r\n")]
+    + [draft_of(title="x", description=mark) for mark in ("\t", "\r", "\n=", "'\n=", "'\t", "'\r", " ", '"', "\r\n")]
 )
-async def test_export_then_import_round_trips(desk, drafts):
-    made, come_back = await desk.round_trip(drafts)
-    assert [values_of(task) for task in come_back] == [values_of(task) for task in made]
+async def test_export_then_import_round_trips(round_trip, drafts):
+    created, imported = await round_trip.run(drafts)
+    assert [values_of(task) for task in imported] == [values_of(task) for task in created]

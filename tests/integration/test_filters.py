@@ -1,4 +1,4 @@
-"""Filters and pages of any size: refused by name, counted once, or coerced; and free text that finds what it says."""
+"""Very large filters and pages are refused by name, deduplicated or capped; free text finds special characters."""
 
 from itertools import chain
 
@@ -28,16 +28,16 @@ from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
 async def test_very_long_filter_is_refused_by_name(system, sonu, rest, parameter, reason):
     value = [LONG] if parameter.startswith("labels") else LONG
     request = task_service_pb2.ListTasksRequest(**{parameter: value})  # type: ignore[arg-type]
-    told = [(parameter, reason)]
-    assert (await refused(system.tasks.ListTasks(request, metadata=sonu.metadata)))[2] == told
-    assert violations_in(await rest.get("/tasks", params={parameter: LONG})) == told
+    expected = [(parameter, reason)]
+    assert (await refused(system.tasks.ListTasks(request, metadata=sonu.metadata)))[2] == expected
+    assert violations_in(await rest.get("/tasks", params={parameter: LONG})) == expected
 
 
 async def test_many_filter_values_are_refused_or_deduplicated(system, sonu, rest):
     await create(system, sonu, title="x", labels=["a"])
     many = task_service_pb2.ListTasksRequest(labels_any=[str(number) for number in range(10_000)])
-    told = [("labels_any", "TOO_MANY_LABELS")]
-    assert (await refused(system.tasks.ListTasks(many, metadata=sonu.metadata)))[2] == told
+    expected = [("labels_any", "TOO_MANY_LABELS")]
+    assert (await refused(system.tasks.ListTasks(many, metadata=sonu.metadata)))[2] == expected
     same = task_service_pb2.ListTasksRequest(labels_any=["a"] * 10_000, status=[task_pb2.Task.STATUS_PENDING] * 10_000)
     assert len((await system.tasks.ListTasks(same, metadata=sonu.metadata)).tasks) == 1
 
@@ -80,14 +80,14 @@ async def test_page_size_is_capped_at_two_hundred(system, sonu, rest):
     assert sorted(listed) == sorted(made)
     assert len((await rest.get("/tasks")).json()["tasks"]) == 50
     assert violations_in(await rest.get("/tasks", params={"page_size": 2**31})) == [("page_size", "OUT_OF_RANGE")]
-    # Deep in the list, in the smallest steps: each page goes on behind the last one's key.
-    walked: list[str] = []
+    # In pages of one task: each page continues after the key of the last one.
+    visited: list[str] = []
     for _ in range(300):
         request = task_service_pb2.ListTasksRequest(page_size=1, page_token=token)
         answer = await system.tasks.ListTasks(request, metadata=sonu.metadata)
-        walked += [task.id for task in answer.tasks]
+        visited += [task.id for task in answer.tasks]
         token = answer.next_page_token
-    assert (walked, token) == (listed, "")
+    assert (visited, token) == (listed, "")
 
 
 async def test_event_page_size_is_capped_at_two_hundred(system, sonu, database):

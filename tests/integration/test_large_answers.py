@@ -1,4 +1,4 @@
-"""Tasks as large as they may be: whoever may read them can, with a client that nobody configured."""
+"""Responses with the largest tasks fit a client with gRPC's default limits."""
 
 import grpc
 import httpx2 as httpx
@@ -12,7 +12,7 @@ from gateway.settings import GatewaySettings
 from task_service.usecases.batches import MOST_IN_BATCH
 from tests.integration.task_service.calls import batch_create, create, update
 
-USUAL_LIMIT = 4 * 1024 * 1024
+DEFAULT_MAX_BYTES = 4 * 1024 * 1024
 LARGEST = {
     "title": "😀" * 500,
     "description": "😀" * 20_000,
@@ -25,14 +25,14 @@ def task(number: int) -> dict[str, object]:
 
 
 @pytest.fixture
-async def strangers_channel(system):
-    """A channel as another team's program opens it."""
+async def default_channel(system):
+    """Channel without options, as another team's program opens it."""
     async with grpc.aio.insecure_channel(system.tasks_target) as channel:
         yield channel
 
 
-async def walked(call, request, items: str) -> tuple[list[str], list[int]]:
-    """The ids on all pages, and how many bytes each page has."""
+async def read_all_pages(call, request, items: str) -> tuple[list[str], list[int]]:
+    """Return the ids on all pages and the size of each page in bytes."""
     ids, sizes = [], []
     while True:
         answer = await call(request)
@@ -43,41 +43,44 @@ async def walked(call, request, items: str) -> tuple[list[str], list[int]]:
         request.page_token = answer.next_page_token
 
 
-async def test_largest_tasks_are_listed_in_small_pages(system, sonu, strangers_channel):
+async def test_largest_tasks_are_listed_in_small_pages(system, sonu, default_channel):
     """Pages of the largest tasks stay below gRPC's default limit; none is missed or repeated."""
     for begin in (0, 30):
         await batch_create(system, sonu, [task(number) for number in range(begin, begin + 30)])
-    stub = task_service_pb2_grpc.TaskServiceStub(strangers_channel)
+    stub = task_service_pb2_grpc.TaskServiceStub(default_channel)
 
     async def call(request):
         return await stub.ListTasks(request, metadata=sonu.metadata)
 
     for order in ("created_at", "title desc"):
         request = task_service_pb2.ListTasksRequest(page_size=200, order_by=order)
-        ids, sizes = await walked(call, request, "tasks")
+        ids, sizes = await read_all_pages(call, request, "tasks")
         assert len(ids) == len(set(ids)) == 60
-        assert max(sizes) < USUAL_LIMIT / 2 + 1000
+        assert max(sizes) < DEFAULT_MAX_BYTES / 2 + 1000
         assert len(sizes) == 3
 
 
-async def test_largest_events_are_listed_in_small_pages(system, sonu, strangers_channel):
+async def test_largest_events_are_listed_in_small_pages(system, sonu, default_channel):
     long = await create(system, sonu, title="long")
     for letter in "😀😁" * 14:
         await update(system, sonu, long.id, description=letter * 20_000)
     admin = await system.new_admin()
-    stub = history_service_pb2_grpc.HistoryServiceStub(strangers_channel)
+    stub = history_service_pb2_grpc.HistoryServiceStub(default_channel)
 
-    async def of_task(request):
+    async def list_task_events(request):
         return await stub.ListTaskEvents(request, metadata=sonu.metadata)
 
-    async def of_all(request):
+    async def list_events(request):
         return await stub.ListEvents(request, metadata=admin.metadata)
 
     one = history_service_pb2.ListTaskEventsRequest(task_id=long.id, page_size=200)
     every = history_service_pb2.ListEventsRequest(page_size=200)
-    for ids, sizes in (await walked(of_task, one, "events"), await walked(of_all, every, "events")):
+    for ids, sizes in (
+        await read_all_pages(list_task_events, one, "events"),
+        await read_all_pages(list_events, every, "events"),
+    ):
         assert len(ids) == len(set(ids)) == 29
-        assert max(sizes) < USUAL_LIMIT / 2 + 1000
+        assert max(sizes) < DEFAULT_MAX_BYTES / 2 + 1000
 
 
 async def test_largest_batch_response_passes_the_gateway(system, sonu):
@@ -101,4 +104,4 @@ async def test_largest_batch_response_passes_the_gateway(system, sonu):
         answer = await rest.post("/tasks:batchDelete", json={"requests": [{"id": one} for one in ids]})
         assert answer.status_code == 200, answer.text
         assert [one["id"] for one in answer.json()["tasks"]] == ids
-        assert 2 * USUAL_LIMIT < len(answer.content) < LARGEST_ANSWER
+        assert 2 * DEFAULT_MAX_BYTES < len(answer.content) < LARGEST_ANSWER

@@ -1,6 +1,6 @@
-"""Every value of a task meets one and the same limit, whichever way it comes: by stub, by REST, in a file.
+"""Limits of a task's values are the same by gRPC, by REST and in a file.
 
-At the limit it is stored exactly; one more, and it is refused with one and the same reason.
+A value at the limit is stored exactly; a value over it is refused with the same reason on every path.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ COLUMNS = ("title", "description", "status", "priority", "due_date", "labels", "
 
 
 class Case(NamedTuple):
-    """A value of a field, and why it is refused; None where it is stored as it is."""
+    """Value of a field and the reason of its refusal, or None when it is stored exactly."""
 
     field: str
     value: Any
@@ -103,8 +103,8 @@ async def test_import_stores_a_value_exactly_or_refuses_it(system, sonu):
     errors = await system.imports.ListImportErrors(
         import_service_pb2.ListImportErrorsRequest(import_id=queued.id, page_size=200), metadata=sonu.metadata
     )
-    told = [(error.record, error.column, error.code) for error in errors.errors]
-    assert told == [(number, case.field, case.reason) for number, case in enumerate(cases, 1) if case.reason]
+    expected = [(error.record, error.column, error.code) for error in errors.errors]
+    assert expected == [(number, case.field, case.reason) for number, case in enumerate(cases, 1) if case.reason]
     listed = await system.tasks.ListTasks(
         task_service_pb2.ListTasksRequest(import_id=queued.id, page_size=200, order_by="created_at"),
         metadata=sonu.metadata,
@@ -143,10 +143,10 @@ async def test_unknown_assignee_is_refused_on_every_path(system, sonu, rest):
 async def test_oversized_batch_has_one_reason_on_every_path(system, sonu, rest):
     one = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x"))
     request = task_service_pb2.BatchCreateTasksRequest(requests=[one] * 101)
-    told = [("requests", "TOO_MANY_IN_BATCH")]
-    assert (await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata)))[2] == told
+    expected = [("requests", "TOO_MANY_IN_BATCH")]
+    assert (await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata)))[2] == expected
     for verb in ("batchCreate", "batchUpdate", "batchDelete"):
-        assert violations_in(await rest.post(f"/tasks:{verb}", json={"requests": [{}] * 101})) == told
+        assert violations_in(await rest.post(f"/tasks:{verb}", json={"requests": [{}] * 101})) == expected
 
 
 async def test_at_most_fifty_violations_are_reported(system, sonu, rest):

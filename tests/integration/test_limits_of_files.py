@@ -1,4 +1,4 @@
-"""Limits that are set in task_service bind the upload and, by the lease, the worker."""
+"""Limits in the settings of task_service apply to the upload and, through the lease, to the worker."""
 
 import asyncio
 from typing import Any
@@ -26,8 +26,8 @@ def tasks_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def work(system):
-    """Works until nothing waits, as a worker that was woken does."""
+async def run_worker(system):
+    """Function that imports until no import waits, as a notified worker does."""
     credential = await new_credential(system.use_cases, "import_worker", "imports:ingest")
     settings = ImportWorkerSettings(
         redis_url=SecretStr("redis://unused"),
@@ -57,12 +57,12 @@ async def test_file_over_the_limit_is_refused(system):
     assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE")
 
 
-async def test_cell_over_the_limit_is_a_row_error(system, work):
+async def test_cell_over_the_limit_is_a_row_error(system, run_worker):
     """A cell over the limit is an error of its row; the rows around it are imported."""
     sonu = await system.new_user("sonu")
     file = "title,other\nfirst,\nexactly 10,x\nelf Zeichen,x\nx,ganz unwichtig\nlast,\n"
     queued = await upload(system, sonu, file.encode())
-    await work()
+    await run_worker()
     done = await get(system, sonu, queued.id)
     assert (done.state, done.rows_created, done.rows_failed) == (import_pb2.Import.STATE_SUCCEEDED, 3, 2)
     request = import_service_pb2.ListImportErrorsRequest(import_id=queued.id)
@@ -74,11 +74,11 @@ async def test_cell_over_the_limit_is_a_row_error(system, work):
     assert {one.message for one in errors} == {"A cell has more than 10 characters."}
 
 
-async def test_row_over_the_limit_fails_the_import(system, work):
+async def test_row_over_the_limit_fails_the_import(system, run_worker):
     """A row over the limit fails the import and names its line; the rows before it stay."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,other\nfirst,\nx," + b"y" * 100 + b"\nlast,\n")
-    await work()
+    await run_worker()
     done = await get(system, sonu, queued.id)
     assert (done.state, done.rows_created) == (import_pb2.Import.STATE_FAILED, 1)
     assert (done.failure.code, done.failure.line) == ("RECORD_TOO_LARGE", 3)

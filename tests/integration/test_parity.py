@@ -1,4 +1,4 @@
-"""The same scenarios through the stubs and through REST come to the same."""
+"""The same scenarios give the same results through gRPC and through REST."""
 
 import re
 from collections.abc import Callable
@@ -18,57 +18,57 @@ from gateway.settings import GatewaySettings
 from gateway.transcoding.encode import Encoders, to_json
 from gateway.transcoding.parse import parse_json
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 Fields = dict[str, Any]
 
 
 class Client(Protocol):
-    """One way to call: an answer as JSON has it, or {"refused": [reason, ...]}."""
+    """Client of one protocol. Returns the response as JSON, or {"refused": [reason, ...]}."""
 
-    async def create(self, task: Fields, key: str = "") -> Answer: ...
-    async def update(self, task_id: str, task: Fields) -> Answer: ...
-    async def get(self, task_id: str) -> Answer: ...
-    async def delete(self, task_id: str, etag: str = "") -> Answer: ...
-    async def undelete(self, task_id: str) -> Answer: ...
-    async def list(self, **fields: Any) -> Answer: ...
-    async def events(self, task_id: str) -> Answer: ...
-    async def batch(self, *tasks: Fields) -> Answer: ...
+    async def create(self, task: Fields, key: str = "") -> Result: ...
+    async def update(self, task_id: str, task: Fields) -> Result: ...
+    async def get(self, task_id: str) -> Result: ...
+    async def delete(self, task_id: str, etag: str = "") -> Result: ...
+    async def undelete(self, task_id: str) -> Result: ...
+    async def list(self, **fields: Any) -> Result: ...
+    async def events(self, task_id: str) -> Result: ...
+    async def batch(self, *tasks: Fields) -> Result: ...
 
 
-class Rest:
+class RestScenarioClient:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    async def _ask(self, method: str, path: str, **arguments: Any) -> Answer:
+    async def _call(self, method: str, path: str, **arguments: Any) -> Result:
         answer = await self._http.request(method, f"/api/v1/tasks{path}", **arguments)
         if answer.is_success:
             return answer.json()
         return {"refused": [detail["reason"] for detail in answer.json()["error"]["details"]]}
 
-    async def create(self, task: Fields, key: str = "") -> Answer:
-        return await self._ask("POST", "", json=task, headers={"idempotency-key": key} if key else {})
+    async def create(self, task: Fields, key: str = "") -> Result:
+        return await self._call("POST", "", json=task, headers={"idempotency-key": key} if key else {})
 
-    async def update(self, task_id: str, task: Fields) -> Answer:
-        return await self._ask("PATCH", f"/{task_id}", json=task)
+    async def update(self, task_id: str, task: Fields) -> Result:
+        return await self._call("PATCH", f"/{task_id}", json=task)
 
-    async def get(self, task_id: str) -> Answer:
-        return await self._ask("GET", f"/{task_id}")
+    async def get(self, task_id: str) -> Result:
+        return await self._call("GET", f"/{task_id}")
 
-    async def delete(self, task_id: str, etag: str = "") -> Answer:
-        return await self._ask("DELETE", f"/{task_id}", headers={"if-match": f'"{etag}"'} if etag else {})
+    async def delete(self, task_id: str, etag: str = "") -> Result:
+        return await self._call("DELETE", f"/{task_id}", headers={"if-match": f'"{etag}"'} if etag else {})
 
-    async def undelete(self, task_id: str) -> Answer:
-        return await self._ask("POST", f"/{task_id}:undelete")
+    async def undelete(self, task_id: str) -> Result:
+        return await self._call("POST", f"/{task_id}:undelete")
 
-    async def list(self, **fields: Any) -> Answer:
+    async def list(self, **fields: Any) -> Result:
         fields = {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items()}
-        return await self._ask("GET", "", params=fields)
+        return await self._call("GET", "", params=fields)
 
-    async def events(self, task_id: str) -> Answer:
-        return await self._ask("GET", f"/{task_id}/events")
+    async def events(self, task_id: str) -> Result:
+        return await self._call("GET", f"/{task_id}/events")
 
-    async def batch(self, *tasks: Fields) -> Answer:
-        return await self._ask("POST", ":batchCreate", json={"requests": [{"task": task} for task in tasks]})
+    async def batch(self, *tasks: Fields) -> Result:
+        return await self._call("POST", ":batchCreate", json={"requests": [{"task": task} for task in tasks]})
 
 
 def task_of(fields: Fields) -> task_pb2.Task:
@@ -79,12 +79,12 @@ def task_of(fields: Fields) -> task_pb2.Task:
     return task_pb2.Task(**values)
 
 
-class Stubs:
-    def __init__(self, system, person) -> None:
-        self._tasks, self._history, self._metadata = system.tasks, system.history, person.metadata
+class GrpcScenarioClient:
+    def __init__(self, system, user) -> None:
+        self._tasks, self._history, self._metadata = system.tasks, system.history, user.metadata
         self._encoders = Encoders()
 
-    async def _ask(self, method: Callable[..., Any], request: Any) -> Answer:
+    async def _call(self, method: Callable[..., Any], request: Any) -> Result:
         try:
             answer = await method(request, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
@@ -92,38 +92,38 @@ class Stubs:
             return {"refused": [violation.reason for violation in status.violations] or [status.reason]}
         return dict(parse_json(to_json(self._encoders.of(answer.DESCRIPTOR)(answer))))  # type: ignore[call-overload]
 
-    async def create(self, task: Fields, key: str = "") -> Answer:
+    async def create(self, task: Fields, key: str = "") -> Result:
         request = task_service_pb2.CreateTaskRequest(task=task_of(task), idempotency_key=key)
-        return await self._ask(self._tasks.CreateTask, request)
+        return await self._call(self._tasks.CreateTask, request)
 
-    async def update(self, task_id: str, task: Fields) -> Answer:
+    async def update(self, task_id: str, task: Fields) -> Result:
         mask = FieldMask(paths=[name for name in task if name != "etag"])
         request = task_service_pb2.UpdateTaskRequest(id=task_id, task=task_of(task), update_mask=mask)
-        return await self._ask(self._tasks.UpdateTask, request)
+        return await self._call(self._tasks.UpdateTask, request)
 
-    async def get(self, task_id: str) -> Answer:
-        return await self._ask(self._tasks.GetTask, task_service_pb2.GetTaskRequest(id=task_id))
+    async def get(self, task_id: str) -> Result:
+        return await self._call(self._tasks.GetTask, task_service_pb2.GetTaskRequest(id=task_id))
 
-    async def delete(self, task_id: str, etag: str = "") -> Answer:
-        return await self._ask(self._tasks.DeleteTask, task_service_pb2.DeleteTaskRequest(id=task_id, etag=etag))
+    async def delete(self, task_id: str, etag: str = "") -> Result:
+        return await self._call(self._tasks.DeleteTask, task_service_pb2.DeleteTaskRequest(id=task_id, etag=etag))
 
-    async def undelete(self, task_id: str) -> Answer:
-        return await self._ask(self._tasks.UndeleteTask, task_service_pb2.UndeleteTaskRequest(id=task_id))
+    async def undelete(self, task_id: str) -> Result:
+        return await self._call(self._tasks.UndeleteTask, task_service_pb2.UndeleteTaskRequest(id=task_id))
 
-    async def list(self, **fields: Any) -> Answer:
+    async def list(self, **fields: Any) -> Result:
         if "created_after" in fields:
             moment = Timestamp()
             moment.FromJsonString(fields["created_after"])
             fields["created_after"] = moment
-        return await self._ask(self._tasks.ListTasks, task_service_pb2.ListTasksRequest(**fields))
+        return await self._call(self._tasks.ListTasks, task_service_pb2.ListTasksRequest(**fields))
 
-    async def events(self, task_id: str) -> Answer:
+    async def events(self, task_id: str) -> Result:
         request = history_service_pb2.ListTaskEventsRequest(task_id=task_id)
-        return await self._ask(self._history.ListTaskEvents, request)
+        return await self._call(self._history.ListTaskEvents, request)
 
-    async def batch(self, *tasks: Fields) -> Answer:
+    async def batch(self, *tasks: Fields) -> Result:
         requests = [task_service_pb2.CreateTaskRequest(task=task_of(task)) for task in tasks]
-        return await self._ask(
+        return await self._call(
             self._tasks.BatchCreateTasks, task_service_pb2.BatchCreateTasksRequest(requests=requests)
         )
 
@@ -139,7 +139,7 @@ FULL = {
 }
 
 
-async def life(client: Client) -> list[Answer]:
+async def life_cycle(client: Client) -> list[Result]:
     made = await client.create(FULL)
     changed = await client.update(made["id"], {"status": "completed", "due_date": None, "labels": ["c"]})
     return [
@@ -153,7 +153,7 @@ async def life(client: Client) -> list[Answer]:
     ]
 
 
-async def refusals(client: Client) -> list[Answer]:
+async def refusals(client: Client) -> list[Result]:
     made = await client.create(FULL)
     return [
         await client.create({"title": " ", "due_date": "soon", "labels": ["a,b"], "assignee_id": "me"}),
@@ -176,7 +176,7 @@ async def refusals(client: Client) -> list[Answer]:
     ]
 
 
-async def lists(client: Client) -> list[Answer]:
+async def lists(client: Client) -> list[Result]:
     await client.batch(FULL, {"title": "b", "labels": ["b"]}, {"title": "C", "due_date": "2026-01-01"})
     first = await client.list(page_size=2, order_by="title", include_total=True)
     return [
@@ -188,7 +188,7 @@ async def lists(client: Client) -> list[Answer]:
     ]
 
 
-async def repetition(client: Client) -> list[Answer]:
+async def repeated_requests(client: Client) -> list[Result]:
     first = await client.create({"title": "x"}, "k-1")
     return [first, await client.create({"title": "x"}, "k-1"), await client.create({"title": "y"}, "k-1")]
 
@@ -197,15 +197,15 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)")
 
 
-def without_ids_and_times(answers: list[Answer]) -> str:
-    """The answers with each id replaced by the place at which it first came."""
+def normalise(answers: list[Result]) -> str:
+    """Return the results as JSON, with times removed and each id replaced by the order of its first occurrence."""
     text = _TIME.sub("<time>", to_json([{**answer, "next_page_token": ""} for answer in answers]).decode())
     seen: dict[str, str] = {}
     text = _ID.sub(lambda found: seen.setdefault(found[0], f"<{len(seen)}>"), text)
     return re.sub(r'"request_id":"[^"]*"', "", text)
 
 
-@pytest.mark.parametrize("scenario", [life, refusals, lists, repetition])
+@pytest.mark.parametrize("scenario", [life_cycle, refusals, lists, repeated_requests])
 async def test_rest_and_grpc_give_the_same_results(system, scenario):
     by_rest, by_stubs = await system.new_user("rest"), await system.new_user("stub")
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
@@ -213,6 +213,6 @@ async def test_rest_and_grpc_give_the_same_results(system, scenario):
     async with gateway(settings) as address:
         headers = {"authorization": f"Bearer {by_rest.token}"}
         async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers) as http:
-            through_rest = await scenario(Rest(http))
-    through_stubs = await scenario(Stubs(system, by_stubs))
-    assert without_ids_and_times(through_rest) == without_ids_and_times(through_stubs)
+            through_rest = await scenario(RestScenarioClient(http))
+    through_stubs = await scenario(GrpcScenarioClient(system, by_stubs))
+    assert normalise(through_rest) == normalise(through_stubs)

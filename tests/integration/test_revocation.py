@@ -1,4 +1,4 @@
-"""What ends at auth_service ends at task_service too, within seconds: calls and open streams."""
+"""Revocations at auth_service end calls and open streams at task_service within seconds."""
 
 import asyncio
 
@@ -12,6 +12,7 @@ from chassis.kernel import Caller, PageRequest
 from chassis.rpc.client import sync_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.service_token import ThreadTokenSource
+from tests.support.grpc_calls import bearer, until_refused
 from tests.support.system import PASSWORD, new_credential
 
 FILE = b"title\nBuy milk\n"
@@ -24,8 +25,8 @@ async def upload():
     yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
 
 
-async def end_of(stream):
-    """The status that a stream ends with."""
+async def final_status(stream):
+    """Return the status and the reason with which a stream ends."""
     try:
         async with asyncio.timeout(20):
             async for _ in stream:
@@ -33,47 +34,42 @@ async def end_of(stream):
     except grpc.aio.AioRpcError as error:
         status = details_of(error)
         return status.code, status.reason
-    raise AssertionError("the stream came to a good end")
+    raise AssertionError("the stream ended without an error")
 
 
-async def until_turned_away(system, person):
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=person.metadata)
-            except grpc.aio.AioRpcError as error:
-                status = details_of(error)
-                return status.code, status.reason
-            await asyncio.sleep(0.05)
+async def until_calls_are_refused(system, user) -> tuple[grpc.StatusCode, str]:
+    request = task_service_pb2.ListTasksRequest()
+    status = await until_refused(lambda: system.tasks.ListTasks(request, metadata=user.metadata))
+    return status.code, status.reason
 
 
-async def watching(system, person):
-    """A stream that stays open by itself: its import waits for a worker."""
-    made = await system.imports.UploadImport(upload(), metadata=person.metadata)
-    stream = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=made.id), metadata=person.metadata)
+async def open_watch(system, user):
+    """Open a stream that stays open: its import waits for a worker."""
+    made = await system.imports.UploadImport(upload(), metadata=user.metadata)
+    stream = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=made.id), metadata=user.metadata)
     await anext(aiter(stream))
     return stream
 
 
 async def test_logout_ends_calls_and_streams_of_task_service(system):
-    person, other = await system.new_user("sonu"), await system.new_user("mona")
-    mine, hers = await watching(system, person), await watching(system, other)
-    await system.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=person.metadata)
-    assert await end_of(mine) == REVOKED
-    assert await until_turned_away(system, person) == REVOKED
+    user, other = await system.new_user("sonu"), await system.new_user("mona")
+    my_watch, her_watch = await open_watch(system, user), await open_watch(system, other)
+    await system.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=user.metadata)
+    assert await final_status(my_watch) == REVOKED
+    assert await until_calls_are_refused(system, user) == REVOKED
     await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=other.metadata)
-    assert not hers.done()
-    hers.cancel()
+    assert not her_watch.done()
+    her_watch.cancel()
 
 
 async def test_password_change_ends_streams_of_all_sessions(system):
-    person = await system.new_user("sonu")
-    stream = await watching(system, person)
+    user = await system.new_user("sonu")
+    stream = await open_watch(system, user)
     request = user_service_pb2.ChangePasswordRequest(current_password=PASSWORD, new_password="another horse battery")
     async with grpc.aio.insecure_channel(system.auth_target) as channel:
-        changed = await user_service_pb2_grpc.UserServiceStub(channel).ChangePassword(request, metadata=person.metadata)
-    assert await end_of(stream) == REVOKED
-    fresh = (("authorization", f"Bearer {changed.access_token}"),)
+        changed = await user_service_pb2_grpc.UserServiceStub(channel).ChangePassword(request, metadata=user.metadata)
+    assert await final_status(stream) == REVOKED
+    fresh = bearer(changed.access_token)
     await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=fresh)
 
 
@@ -112,6 +108,6 @@ async def test_service_renews_a_revoked_token(system, stream):
         async with asyncio.timeout(20):
             while await asyncio.to_thread(code_of_a_call) is not grpc.StatusCode.UNAUTHENTICATED:
                 pass
-        # It was refused once; the next call is good again, long before the old token would have run out.
+        # One call was refused. The next one works again, long before the old token expires.
         assert await asyncio.to_thread(code_of_a_call) is good
     assert len(issued) == 2

@@ -1,18 +1,18 @@
-"""A server that answers nobody before it may, so that a test can fill it with calls."""
+"""A server whose calls wait for the test, so that a test can fill it."""
 
 import asyncio
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import REGISTRY
 from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import RichStatus
 from chassis.rpc.load_shed import Capacity
+from tests.support.grpc_calls import refused
 from tests.support.grpc_server import (
     GET_IMPORT,
     build_server,
@@ -27,44 +27,44 @@ CAPACITY = Capacity(calls=3, streams=2)
 SECONDS = 10
 
 
-class Waits(import_service_pb2_grpc.ImportServiceServicer, trust_service_pb2_grpc.TrustServiceServicer):
-    """Answers nobody before it may."""
+class BlockingServicer(import_service_pb2_grpc.ImportServiceServicer, trust_service_pb2_grpc.TrustServiceServicer):
+    """Servicer whose methods wait for an event of the test."""
 
     def __init__(self) -> None:
-        self.begun = 0
-        self.go_on = asyncio.Event()
+        self.started = 0
+        self.proceed = asyncio.Event()
         self.trust = asyncio.Event()
         self.trust.set()
 
-    async def GetImport(self, request, context):  # noqa: ARG002, N802 - gRPC's names
-        self.begun += 1
-        await self.go_on.wait()
+    async def GetImport(self, request, context):  # noqa: ARG002, N802 - the signature of gRPC
+        self.started += 1
+        await self.proceed.wait()
         return import_pb2.Import(id="answered")
 
     async def WatchImport(self, request, context):  # noqa: ARG002, N802
-        self.begun += 1
-        yield import_pb2.Import(id="begun")
-        await self.go_on.wait()
+        self.started += 1
+        yield import_pb2.Import(id="started")
+        await self.proceed.wait()
 
     async def UploadImport(self, request_iterator, context):  # noqa: ARG002, N802
         async for _ in request_iterator:
-            self.begun += 1
+            self.started += 1
         return import_pb2.Import(id="uploaded")
 
     async def GetTrustState(self, request, context):  # noqa: ARG002, N802
-        self.begun += 1
+        self.started += 1
         await self.trust.wait()
         return trust_service_pb2.TrustState(next_cursor="answered")
 
 
-def counted(name: str, **labels: str) -> float:
+def metric_value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-class Busy:
-    """A server with a channel to it."""
+class BusyServer:
+    """Running server and stubs on one channel to it."""
 
-    def __init__(self, servicer: Waits, channel: aio.Channel, target: str) -> None:
+    def __init__(self, servicer: BlockingServicer, channel: aio.Channel, target: str) -> None:
         self.servicer = servicer
         self.target = target
         self.imports = import_service_pb2_grpc.ImportServiceStub(channel)
@@ -72,20 +72,19 @@ class Busy:
         self.health = health_pb2_grpc.HealthStub(channel)
 
     async def fill(self) -> list[aio.UnaryUnaryCall[Any, Any]]:
-        """As many calls as there is room for, all of them begun."""
+        """Start as many calls as the server accepts; return when all have reached the servicer."""
         calls = [self.imports.GetImport(GET_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.calls)]
-        await until(lambda: self.servicer.begun == CAPACITY.calls)
+        await until(lambda: self.servicer.started == CAPACITY.calls)
         return calls
 
-    async def refused(self, metadata=None):
-        with pytest.raises(aio.AioRpcError) as caught:
-            await self.imports.GetImport(GET_IMPORT, metadata=metadata or user_metadata(), timeout=SECONDS)
-        return details_of(caught.value)
+    async def refused_call(self, metadata=None) -> RichStatus:
+        """Return the status of one more call, which must be refused."""
+        return await refused(self.imports.GetImport(GET_IMPORT, metadata=metadata or user_metadata(), timeout=SECONDS))
 
 
 @asynccontextmanager
 async def running_busy_server(capacity=CAPACITY):
-    servicer = Waits()  # type: ignore[abstract]  # the others are not called
+    servicer = BlockingServicer()  # type: ignore[abstract]  # the others are not called
     server = build_server(import_service(servicer), trust_service(servicer), capacity=capacity)
     async with running_server(server) as target, aio.insecure_channel(target) as channel:
-        yield Busy(servicer, channel, target)
+        yield BusyServer(servicer, channel, target)

@@ -1,4 +1,4 @@
-"""The interceptor chain on a real server: what callers see of errors, request ids, deadlines and a stop."""
+"""The interceptor chain on a real server: errors, request ids, deadlines and the stop, as a caller sees them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from chassis.rpc.request_context import request_id, time_remaining
 from chassis.rpc.server import GrpcServer, PortTaken, Registration
 from tests.support.grpc_server import build_server, running_server, service_metadata, trust_service
 
-Behaviour = Callable[[], Awaitable[pb.TrustState]]
+Handler = Callable[[], Awaitable[pb.TrustState]]
 
 
 class Missing(DomainError):
@@ -32,23 +32,23 @@ class BadValue(Invalid):
 
 
 class Servicer(trust_service_pb2_grpc.TrustServiceServicer):
-    """Does what the test says."""
+    """Servicer that runs the handler of the test."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
-        self._behaviour = behaviour
+    def __init__(self, handler: Handler) -> None:
+        self._behaviour = handler
 
-    async def GetTrustState(self, request, context) -> pb.TrustState:  # noqa: ARG002, N802 - gRPC's shape
+    async def GetTrustState(self, request, context) -> pb.TrustState:  # noqa: ARG002, N802 - the signature of gRPC
         return await self._behaviour()
 
 
-def build(behaviour: Behaviour, *more: Registration, **settings: Any) -> GrpcServer:
+def build(handler: Handler, *more: Registration, **settings: Any) -> GrpcServer:
     return build_server(
-        trust_service(Servicer(behaviour)), *more, status={Missing: grpc.StatusCode.NOT_FOUND}, **settings
+        trust_service(Servicer(handler)), *more, status={Missing: grpc.StatusCode.NOT_FOUND}, **settings
     )
 
 
 class Client:
-    """Calls the method with a good token."""
+    """Client that calls the method with a valid token."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = trust_service_pb2_grpc.TrustServiceStub(channel)
@@ -59,13 +59,13 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(behaviour: Behaviour):
-    async with running_server(build(behaviour)) as target, aio_channel(target) as channel:
+async def connected(handler: Handler):
+    async with running_server(build(handler)) as target, aio_channel(target) as channel:
         yield Client(channel)
 
 
-async def failure(behaviour: Behaviour):
-    async with serving(behaviour) as call:
+async def failed_call(handler: Handler):
+    async with connected(handler) as call:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call()
         return caught.value
@@ -111,7 +111,7 @@ async def test_unknown_exception_text_never_reaches_the_caller():
     async def broken() -> pb.TrustState:
         raise RuntimeError("postgresql://app:s3cret@db/tasks")
 
-    error = await failure(broken)
+    error = await failed_call(broken)
     assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "internal error")
     assert "s3cret" not in str(error)
 
@@ -125,7 +125,7 @@ async def test_domain_error_has_status_of_its_nearest_class():
     async def missing() -> pb.TrustState:
         raise MissingTask(thing="milk")
 
-    error = await failure(missing)
+    error = await failed_call(missing)
     status = details_of(error)
     assert (status.code, status.reason, status.message) == (
         grpc.StatusCode.NOT_FOUND,
@@ -138,7 +138,7 @@ async def test_long_message_is_whole_in_its_violation():
     async def wrong() -> pb.TrustState:
         raise BadValue(field="names", value="x" * 400)
 
-    status = details_of(await failure(wrong))
+    status = details_of(await failed_call(wrong))
     assert status.violations[0].message == status.message == f"The value {'x' * 400} is bad."
 
 
@@ -148,9 +148,9 @@ async def test_violations_are_cut_to_fifty():
     async def wrong() -> pb.TrustState:
         raise SeveralInvalid([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])
 
-    # Not one: past 8 KiB gRPC refuses the more of them, the longer they are.
+    # One call is not enough: above 8 KiB of trailers gRPC fails randomly, more often the longer they are.
     for _ in range(50):
-        status = details_of(await failure(wrong))
+        status = details_of(await failed_call(wrong))
         assert status.code is grpc.StatusCode.INVALID_ARGUMENT
         assert len(status.violations) == 50
         assert status.violations[0].field == "field_0"
@@ -165,19 +165,19 @@ async def test_request_id_and_deadline_are_propagated():
         return pb.TrustState()
 
     async with AsyncExitStack() as stack:
-        inner = await stack.enter_async_context(serving(second))
+        inner = await stack.enter_async_context(connected(second))
 
         async def first() -> pb.TrustState:
             return await inner()
 
-        outer = await stack.enter_async_context(serving(first))
+        outer = await stack.enter_async_context(connected(first))
         call = outer(("x-request-id", "req-42"), timeout=1000)
         await call
         assert dict(await call.trailing_metadata())["x-request-id"] == "req-42"
     ((passed_on, left),) = seen
     assert passed_on == "req-42"
     assert left is not None
-    # Without the caller's deadline it would be the default of 30 seconds.
+    # Without the caller's deadline the default of 30 seconds would apply.
     assert 900 < left < 1100
 
 
@@ -186,7 +186,7 @@ async def test_malformed_request_id_is_replaced(offered):
     async def echo() -> pb.TrustState:
         return pb.TrustState(next_cursor=request_id())
 
-    async with serving(echo) as call:
+    async with connected(echo) as call:
         answer = await call(("x-request-id", offered))
     assert answer.next_cursor
     assert answer.next_cursor != offered
@@ -206,11 +206,11 @@ async def test_second_server_cannot_share_the_port():
 
 async def test_stop_reports_not_serving_and_drains_calls():
     """A stop sets health to NOT_SERVING at once and lets the call in flight end."""
-    begun, go_on = asyncio.Event(), asyncio.Event()
+    started, proceed = asyncio.Event(), asyncio.Event()
 
     async def slow() -> pb.TrustState:
-        begun.set()
-        await go_on.wait()
+        started.set()
+        await proceed.wait()
         return pb.TrustState(next_cursor="ended well")
 
     server = await build(slow, drain_seconds=30).start()
@@ -219,10 +219,10 @@ async def test_stop_reports_not_serving_and_drains_calls():
         watch = aiter(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()))
         assert (await anext(watch)).status == health_pb2.HealthCheckResponse.SERVING
         call = Client(channel)()
-        await begun.wait()
+        await started.wait()
         stopping = asyncio.ensure_future(server.stop())
         assert (await anext(watch)).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        go_on.set()
+        proceed.set()
         assert (await call).next_cursor == "ended well"
-    # The watcher's connection is closed with the channel, and nothing holds up the stop any more.
+    # Closing the channel ends the watch, so that nothing delays the stop any more.
     await stopping

@@ -1,4 +1,4 @@
-"""Statements compiled once: what SQLAlchemy's engine would do with types and lists, psycopg has to do without it."""
+"""Statements compiled once run on psycopg, which must convert types and lists as SQLAlchemy's engine does."""
 
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -64,7 +64,7 @@ ALL = Statement(select(things).order_by(things.c.id))
 
 @pytest_asyncio.fixture
 async def connection(postgres: str):
-    """A connection whose table of things is empty."""
+    """Connection with an empty temporary table."""
     async with open_pool(postgres, name="test", size=1) as pool, pool.connection() as connection:
         await connection.execute(str(CreateTable(things).compile(dialect=postgresql.dialect())))
         await connection.execute("SET timezone TO 'UTC'")

@@ -1,4 +1,4 @@
-"""One caller with more open streams than a process gives to one: nobody else notices."""
+"""Limit of open streams per caller, which other callers do not notice."""
 
 import asyncio
 from uuid import uuid4
@@ -9,85 +9,85 @@ from grpc import aio
 
 from chassis.rpc.errors import details_of
 from chassis.rpc.load_shed import Capacity
-from tests.integration.chassis.busy_server import SECONDS, counted, running_busy_server
+from tests.integration.chassis.busy_server import SECONDS, metric_value, running_busy_server
 from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, user_metadata
 
-MOST = 3
+MAX_STREAMS = 3
 
 
 @pytest.fixture
 async def busy():
-    async with running_busy_server(Capacity(calls=10, streams=10, streams_per_caller=MOST)) as busy:
+    async with running_busy_server(Capacity(calls=10, streams=10, streams_per_caller=MAX_STREAMS)) as busy:
         yield busy
 
 
-def session_of(user: str) -> tuple[tuple[str, str], ...]:
-    """Another login of the same user."""
+def login_of(user: str) -> tuple[tuple[str, str], ...]:
+    """Return metadata of a new login of the same user."""
     return user_metadata(sub=user)
 
 
-async def opened(busy, user: str):
-    watch = busy.imports.WatchImport(WATCH_IMPORT, metadata=session_of(user))
-    assert (await watch.read()).id == "begun"
+async def open_watch(busy, user: str):
+    watch = busy.imports.WatchImport(WATCH_IMPORT, metadata=login_of(user))
+    assert (await watch.read()).id == "started"
     return watch
 
 
-async def refused(busy, user: str):
+async def refused_watch(busy, user: str):
     with pytest.raises(aio.AioRpcError) as caught:
-        await busy.imports.WatchImport(WATCH_IMPORT, metadata=session_of(user), timeout=SECONDS).read()
+        await busy.imports.WatchImport(WATCH_IMPORT, metadata=login_of(user), timeout=SECONDS).read()
     return details_of(caught.value)
 
 
 async def test_streams_are_limited_per_caller(busy):
     """One caller's stream over the limit is refused; other callers' streams are not."""
     ann, ben = str(uuid4()), str(uuid4())
-    refusals = counted("grpc_server_shed_total", kind="caller")
-    watches = [await opened(busy, ann) for _ in range(MOST)]
-    status = await refused(busy, ann)
+    refusals = metric_value("grpc_server_shed_total", kind="caller")
+    watches = [await open_watch(busy, ann) for _ in range(MAX_STREAMS)]
+    status = await refused_watch(busy, ann)
     assert (status.code, status.reason, status.retry_after) == (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "TOO_MANY_STREAMS",
         5.0,
     )
-    assert counted("grpc_server_shed_total", kind="caller") == refusals + 1
-    watches.append(await opened(busy, ben))
-    busy.servicer.go_on.set()
-    assert (await busy.imports.GetImport(GET_IMPORT, metadata=session_of(ann), timeout=SECONDS)).id == "answered"
+    assert metric_value("grpc_server_shed_total", kind="caller") == refusals + 1
+    watches.append(await open_watch(busy, ben))
+    busy.servicer.proceed.set()
+    assert (await busy.imports.GetImport(GET_IMPORT, metadata=login_of(ann), timeout=SECONDS)).id == "answered"
 
 
 async def test_concurrent_streams_meet_the_same_limit(busy):
     ann = str(uuid4())
     watches = [
-        busy.imports.WatchImport(WATCH_IMPORT, metadata=session_of(ann), timeout=SECONDS) for _ in range(3 * MOST)
+        busy.imports.WatchImport(WATCH_IMPORT, metadata=login_of(ann), timeout=SECONDS) for _ in range(3 * MAX_STREAMS)
     ]
-    answers = await asyncio.gather(*(watch.read() for watch in watches), return_exceptions=True)
-    assert len([answer for answer in answers if isinstance(answer, aio.AioRpcError)]) == 2 * MOST
-    busy.servicer.go_on.set()
+    results = await asyncio.gather(*(watch.read() for watch in watches), return_exceptions=True)
+    assert len([result for result in results if isinstance(result, aio.AioRpcError)]) == 2 * MAX_STREAMS
+    busy.servicer.proceed.set()
 
 
 async def test_ended_stream_frees_its_slot(busy):
     ann = str(uuid4())
-    watches = [await opened(busy, ann) for _ in range(MOST)]
+    watches = [await open_watch(busy, ann) for _ in range(MAX_STREAMS)]
     watches[0].cancel()
     async with asyncio.timeout(SECONDS):
         while True:
             try:
-                watches[0] = await opened(busy, ann)
+                watches[0] = await open_watch(busy, ann)
                 break
-            except aio.AioRpcError:  # the server had not yet heard of the one that was given up
+            except aio.AioRpcError:  # the cancellation had not yet reached the server
                 await asyncio.sleep(0.01)
-    assert (await refused(busy, ann)).reason == "TOO_MANY_STREAMS"
-    busy.servicer.go_on.set()
+    assert (await refused_watch(busy, ann)).reason == "TOO_MANY_STREAMS"
+    busy.servicer.proceed.set()
     for watch in watches:
         assert await watch.code() is grpc.StatusCode.OK
-    await opened(busy, ann)
+    await open_watch(busy, ann)
 
 
 async def test_refused_stream_occupies_no_slot(busy):
     ann = str(uuid4())
-    watches = [await opened(busy, ann) for _ in range(MOST)]
+    watches = [await open_watch(busy, ann) for _ in range(MAX_STREAMS)]
     for _ in range(10):
-        assert (await refused(busy, ann)).reason == "TOO_MANY_STREAMS"
-    # All ten places of the process would be gone, if each refusal kept one.
-    watches.append(await opened(busy, str(uuid4())))
-    busy.servicer.go_on.set()
+        assert (await refused_watch(busy, ann)).reason == "TOO_MANY_STREAMS"
+    # If each refusal occupied a slot, all ten slots of the process would be gone.
+    watches.append(await open_watch(busy, str(uuid4())))
+    busy.servicer.proceed.set()

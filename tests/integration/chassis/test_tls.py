@@ -1,4 +1,4 @@
-"""Mutual TLS on real servers: who is let in, and certificates that are renewed while calls go on."""
+"""Mutual TLS on real servers: who is accepted, and certificates that are replaced during calls."""
 
 import asyncio
 import shutil
@@ -17,7 +17,7 @@ from chassis.rpc.errors import details_of
 from chassis.rpc.health import is_serving
 from chassis.rpc.renewed_channel import RenewedAioChannel
 from chassis.tls import Certificates, TlsFiles
-from tests.integration.chassis.tls_server import always_new, serial_of, serving
+from tests.integration.chassis.tls_server import always_reloading, running_tls_server, serial_of
 from tests.support.certificates import CertificateAuthority
 from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, user_metadata
 from tests.support.waiting import until
@@ -42,7 +42,7 @@ def client_files(authority, tmp_path):
 
 @pytest.fixture
 async def server(server_files):
-    async with serving(server_files) as server:
+    async with running_tls_server(server_files) as server:
         yield server
 
 
@@ -50,20 +50,20 @@ def stub_on(channel) -> "import_service_pb2_grpc.ImportServiceAsyncStub":
     return import_service_pb2_grpc.ImportServiceStub(channel)
 
 
-async def ask(server, files: TlsFiles | None) -> str:
-    """The certificate that the server saw on a channel of its own; AioRpcError for a connection that was refused."""
+async def call(server, files: TlsFiles | None) -> str:
+    """Call on a new channel; return the certificate that the server saw. Raises AioRpcError if it refuses."""
     async with aio_channel(server.target, certificates=Certificates.of(files)) as channel:
         return (await stub_on(channel).GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id
 
 
-async def refused(server, files: TlsFiles | None) -> grpc.StatusCode:
+async def refused_code(server, files: TlsFiles | None) -> grpc.StatusCode:
     with pytest.raises(aio.AioRpcError) as caught:
-        await ask(server, files)
+        await call(server, files)
     return caught.value.code()
 
 
 async def test_client_certificate_of_the_authority_is_accepted(server, client_files):
-    assert await ask(server, client_files) == serial_of(client_files.certificate.read_bytes())
+    assert await call(server, client_files) == serial_of(client_files.certificate.read_bytes())
 
 
 async def test_client_without_certificate_is_refused(server, server_files):
@@ -75,26 +75,26 @@ async def test_client_without_certificate_is_refused(server, server_files):
 
 
 async def test_plaintext_call_is_refused(server):
-    assert await refused(server, None) is grpc.StatusCode.UNAVAILABLE
+    assert await refused_code(server, None) is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_client_of_another_authority_is_refused(server, server_files, tmp_path):
     foreign = CertificateAuthority().write(tmp_path / "foreign", "gateway")
-    # It believes the server, so that it is the server who refuses.
+    # The client trusts the server, so that only the server can refuse.
     shutil.copy(server_files.authority, foreign.authority)
-    assert await refused(server, foreign) is grpc.StatusCode.UNAVAILABLE
+    assert await refused_code(server, foreign) is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_server_of_another_authority_is_refused(client_files, tmp_path, authority):
     foreign = CertificateAuthority().write(tmp_path / "foreign")
-    foreign.authority.write_bytes(authority.certificate)  # it would let the client in
-    async with serving(foreign) as server:
-        assert await refused(server, client_files) is grpc.StatusCode.UNAVAILABLE
+    foreign.authority.write_bytes(authority.certificate)  # the server would accept the client
+    async with running_tls_server(foreign) as server:
+        assert await refused_code(server, client_files) is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_server_with_another_name_is_refused(client_files, tmp_path, authority):
-    async with serving(authority.write(tmp_path / "other", "task_service")) as server:
-        assert await refused(server, client_files) is grpc.StatusCode.UNAVAILABLE
+    async with running_tls_server(authority.write(tmp_path / "other", "task_service")) as server:
+        assert await refused_code(server, client_files) is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_client_certificate_replaces_no_token(server, client_files):
@@ -107,26 +107,26 @@ async def test_client_certificate_replaces_no_token(server, client_files):
 async def test_rotation_keeps_open_streams(server, server_files, client_files, authority):
     """New connections use the new certificates, while an open stream continues on its old connection."""
     first = serial_of(client_files.certificate.read_bytes())
-    async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
+    async with aio_channel(server.target, certificates=always_reloading(client_files)) as channel:
         stub = stub_on(channel)
         watch = stub.WatchImport(WATCH_IMPORT, metadata=user_metadata())
         streamed = aiter(watch)
         assert (await anext(streamed)).id == first
         authority.write(server_files.certificate.parent)
         authority.write(client_files.certificate.parent, "gateway")
-        # A call after the change goes over a new connection, on which both show their new certificates.
+        # A call after the change uses a new connection, on which both present their new certificates.
         second = serial_of(client_files.certificate.read_bytes())
         assert (await stub.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == second != first
-        assert await server.shown() == serial_of(server_files.certificate.read_bytes())
-        # The stream goes on where it began, as often as one likes.
+        assert await server.presented_serial() == serial_of(server_files.certificate.read_bytes())
+        # The stream stays on its connection.
         for _ in range(3):
-            server.servicer.again.release()
+            server.servicer.release_watch.release()
             assert (await anext(streamed)).id == first
         watch.cancel()
 
 
 async def test_rotation_closes_old_connection_after_last_call(server, client_files, authority):
-    async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
+    async with aio_channel(server.target, certificates=always_reloading(client_files)) as channel:
         assert isinstance(channel, RenewedAioChannel)
         stub = stub_on(channel)
         watch = stub.WatchImport(WATCH_IMPORT, metadata=user_metadata())
@@ -146,7 +146,7 @@ async def test_rotation_keeps_open_streams_of_threads(server, client_files, auth
     goes_on, closed = threading.Event(), threading.Event()
 
     def calls() -> tuple[list[str], list[str]]:
-        with sync_channel(server.target, certificates=always_new(client_files)) as channel:
+        with sync_channel(server.target, certificates=always_reloading(client_files)) as channel:
             stub = import_service_pb2_grpc.ImportServiceStub(channel)
             watch: Any = stub.WatchImport(WATCH_IMPORT, metadata=user_metadata(), timeout=60)
             streamed = [next(watch).id]
@@ -157,30 +157,30 @@ async def test_rotation_keeps_open_streams_of_threads(server, client_files, auth
             watch.add_done_callback(lambda _: closed.set())
             watch.cancel()
             assert closed.wait(SECONDS)
-            # With this call the earlier channel, which has no calls any more, is closed.
+            # This call closes the earlier channel, which has no calls any more.
             answered.append(stub.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS).id)
             return streamed, answered
 
     running = asyncio.create_task(asyncio.to_thread(calls))
     await asyncio.to_thread(goes_on.wait, SECONDS)
-    server.servicer.again.release()
+    server.servicer.release_watch.release()
     streamed, answered = await running
     second = serial_of(client_files.certificate.read_bytes())
     assert (streamed, answered) == ([first, first], [second, second])
 
 
 async def test_replaced_authority_admits_only_new_certificates(server, server_files, client_files, tmp_path):
-    assert await ask(server, client_files)
+    assert await call(server, client_files)
     successor = CertificateAuthority()
     successor.write(server_files.certificate.parent)
-    assert await refused(server, client_files) is grpc.StatusCode.UNAVAILABLE
-    assert await ask(server, successor.write(tmp_path / "new", "gateway"))
+    assert await refused_code(server, client_files) is grpc.StatusCode.UNAVAILABLE
+    assert await call(server, successor.write(tmp_path / "new", "gateway"))
 
 
 async def test_health_check_works_for_every_server_name(client_files, tmp_path, authority, monkeypatch):
     """A health check of the same host ignores the name in the server's certificate."""
     files = authority.write(tmp_path / "other", "task_service")
-    async with serving(files) as server:
+    async with running_tls_server(files) as server:
         target = f"127.0.0.1:{server.port}"
         assert not await asyncio.to_thread(is_serving, target)
         for name, path in {"CERTIFICATE": files.certificate, "KEY": files.key, "AUTHORITY": files.authority}.items():
@@ -199,5 +199,5 @@ async def test_health_check_reads_settings_from_secrets_dir(tmp_path, authority,
     for name, path in {"CERTIFICATE": files.certificate, "KEY": files.key, "AUTHORITY": files.authority}.items():
         (secrets / f"TASKS_TLS_{name}_FILE").write_text(str(path))
     monkeypatch.setenv("SECRETS_DIR", str(secrets))
-    async with serving(files) as server:
+    async with running_tls_server(files) as server:
         assert await asyncio.to_thread(is_serving, f"127.0.0.1:{server.port}", "TASKS")

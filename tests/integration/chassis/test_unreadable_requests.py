@@ -1,17 +1,17 @@
-"""Bytes that are no request, sent by a client that does not care for the contract."""
+"""Requests that cannot be parsed, from a client that ignores the contract."""
 
 import grpc
 import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
-from chassis.rpc.errors import details_of
-from tests.integration.chassis.busy_server import SECONDS, counted, running_busy_server
+from tests.integration.chassis.busy_server import SECONDS, metric_value, running_busy_server
+from tests.support.grpc_calls import refused
 from tests.support.grpc_server import user_metadata
 
 GARBAGE = b"\xff\xff\xff\xff no message"
 BROKEN_TEXT = b"\x0a\x02\xff\xfe"
-"""A string field, which proto3 wants in UTF-8."""
+"""A string field that is not UTF-8, which proto3 requires."""
 
 IMPORTS = "/taskmanager.imports.v1.ImportService"
 METHODS = [
@@ -28,43 +28,37 @@ async def channel():
         yield channel
 
 
-async def refused(channel, method, shape, raw, metadata=()):
+async def refused_bytes(channel, method, shape, raw, metadata=()):
     call = getattr(channel, shape)(method)(raw, metadata=metadata, timeout=SECONDS)
-    with pytest.raises(aio.AioRpcError) as caught:
-        await (call if shape == "unary_unary" else call.read())
-    return details_of(caught.value)
+    return await refused(call if shape == "unary_unary" else call.read())
 
 
 @pytest.mark.parametrize(("method", "shape"), METHODS)
 @pytest.mark.parametrize("raw", [GARBAGE, BROKEN_TEXT])
 async def test_unreadable_request_is_invalid_argument(channel, method, shape, raw, capfd, caplog):
     """Bytes that cannot be parsed are INVALID_ARGUMENT with our own message, counted, and leave no traceback."""
-    before = counted("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT")
-    status = await refused(channel, method, shape, raw, user_metadata())
+    before = metric_value("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT")
+    status = await refused_bytes(channel, method, shape, raw, user_metadata())
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNREADABLE_REQUEST")
     assert status.message == "The request can't be read: it is no message of the kind that this call takes."
-    assert counted("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT") == before + 1
-    written = "".join([*capfd.readouterr(), caplog.text])
-    assert "Traceback" not in written
-    assert "DecodeError" not in written
+    assert metric_value("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT") == before + 1
+    output = "".join([*capfd.readouterr(), caplog.text])
+    assert "Traceback" not in output
+    assert "DecodeError" not in output
 
 
 @pytest.mark.parametrize(("method", "shape"), METHODS[:2])
-async def test_unreadable_request_without_token_is_401(channel, method, shape):
+async def test_unreadable_request_without_token_is_refused(channel, method, shape):
     """An unreadable request without a token is UNAUTHENTICATED: the token is checked first."""
-    assert (await refused(channel, method, shape, GARBAGE)).code is grpc.StatusCode.UNAUTHENTICATED
+    assert (await refused_bytes(channel, method, shape, GARBAGE)).code is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_stream_ends_at_the_first_unreadable_request(channel):
     call = channel.stream_unary(f"{IMPORTS}/UploadImport")(
         iter([b"", GARBAGE]), metadata=user_metadata(), timeout=SECONDS
     )
-    with pytest.raises(aio.AioRpcError) as caught:
-        await call
-    assert (caught.value.code(), details_of(caught.value).reason) == (
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "UNREADABLE_REQUEST",
-    )
+    status = await refused(call)
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNREADABLE_REQUEST")
 
 
 async def test_unknown_field_is_accepted(channel):

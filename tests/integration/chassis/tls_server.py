@@ -1,4 +1,4 @@
-"""A server of ours under mutual TLS, that tells whose certificate a call came with."""
+"""A server with mutual TLS whose responses name the caller's certificate."""
 
 import asyncio
 import ssl
@@ -12,8 +12,8 @@ from chassis.tls import Certificates, TlsFiles
 from tests.support.grpc_server import build_server, import_service, running_server
 
 
-def always_new(files: TlsFiles) -> Certificates:
-    """Certificates that are looked at whenever they are asked for."""
+def always_reloading(files: TlsFiles) -> Certificates:
+    """Return certificates that are read again at every use."""
     return Certificates(files, look_every=0)
 
 
@@ -21,40 +21,40 @@ def serial_of(pem: bytes) -> str:
     return str(x509.load_pem_x509_certificate(pem).serial_number)
 
 
-class TellsTheCertificate(import_service_pb2_grpc.ImportServiceServicer):
-    """Answers the serial number of the caller's certificate; a watch does so again whenever it is told to."""
+class CertificateServicer(import_service_pb2_grpc.ImportServiceServicer):
+    """Servicer that responds with the serial number of the caller's certificate; a watch waits before each response."""
 
     def __init__(self) -> None:
-        self.again = asyncio.Semaphore(1)
+        self.release_watch = asyncio.Semaphore(1)
 
-    async def GetImport(self, request, context):  # noqa: ARG002, N802 - gRPC's names
+    async def GetImport(self, request, context):  # noqa: ARG002, N802 - the signature of gRPC
         return import_pb2.Import(id=serial_of(context.auth_context()["x509_pem_cert"][0]))
 
     async def WatchImport(self, request, context):  # noqa: ARG002, N802
         while True:
-            await self.again.acquire()
+            await self.release_watch.acquire()
             yield import_pb2.Import(id=serial_of(context.auth_context()["x509_pem_cert"][0]))
 
 
 class TlsServer:
-    """The running server."""
+    """Running server."""
 
-    def __init__(self, port: int, servicer: TellsTheCertificate) -> None:
+    def __init__(self, port: int, servicer: CertificateServicer) -> None:
         self.port = port
         self.target = f"localhost:{port}"
         self.servicer = servicer
 
-    async def shown(self) -> str:
-        """The serial number of the certificate that a new connection is shown."""
-        return await asyncio.to_thread(self._shown)
+    async def presented_serial(self) -> str:
+        """Return the serial number of the certificate that the server presents to a new connection."""
+        return await asyncio.to_thread(self._presented_serial)
 
-    def _shown(self) -> str:
+    def _presented_serial(self) -> str:
         return serial_of(ssl.get_server_certificate(("127.0.0.1", self.port), timeout=10).encode())
 
 
 @asynccontextmanager
-async def serving(files: TlsFiles) -> AsyncIterator[TlsServer]:
-    servicer = TellsTheCertificate()  # type: ignore[abstract]  # the others are not called
-    server = build_server(import_service(servicer), certificates=always_new(files))
+async def running_tls_server(files: TlsFiles) -> AsyncIterator[TlsServer]:
+    servicer = CertificateServicer()  # type: ignore[abstract]  # the others are not called
+    server = build_server(import_service(servicer), certificates=always_reloading(files))
     async with running_server(server):
         yield TlsServer(server.port, servicer)

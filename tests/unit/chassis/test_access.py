@@ -1,4 +1,4 @@
-"""Who may call what, as the contract says it."""
+"""Access policies, read from the contract."""
 
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ SERVICES = [
 
 
 def method_with(option: options_pb2.Access | None):
-    """A method of a service of the test's own."""
+    """Build the descriptor of a method with this access option."""
     file = descriptor_pb2.FileDescriptorProto(name=f"test/{uuid4().hex}.proto", package=f"p{uuid4().hex}")
     file.message_type.add(name="Empty")
     method = file.service.add(name="S").method.add(
@@ -66,5 +66,5 @@ def test_users_are_admitted_by_role_services_by_scope():
     assert access.admits(Caller(uuid4(), None, frozenset({"a:b", "c:d"})))
     assert not access.admits(Caller(uuid4(), None, frozenset({"c:d"})))
     assert not access.admits(Caller(uuid4(), None))
-    # A person's token carries no scopes; were one to, it would open nothing.
+    # A user's token carries no scopes; scopes in one admit nothing.
     assert not access.admits(Caller(uuid4(), Role.USER, frozenset({"a:b"})))

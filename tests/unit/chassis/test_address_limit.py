@@ -1,4 +1,4 @@
-"""Whose calls are counted by address, and under which."""
+"""Peer addresses for the rate limit, and trusted peers."""
 
 import ipaddress
 
@@ -14,7 +14,7 @@ TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
     ("peer", "is_trusted"),
     [
         ("ipv4:10.1.2.3:5000", True),
-        ("ipv6:%5B::ffff:10.1.2.3%5D:5000", True),  # the same address, on a socket for both kinds
+        ("ipv6:%5B::ffff:10.1.2.3%5D:5000", True),  # the same address on a dual-stack socket
         ("ipv6:%5Bfd00::1%5D:5000", True),
         ("ipv4:11.1.2.3:5000", False),
         ("ipv6:%5B::ffff:11.1.2.3%5D:5000", False),

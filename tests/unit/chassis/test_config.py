@@ -1,4 +1,4 @@
-"""Settings: read once, wholly checked, secrets unprintable."""
+"""Settings: read once, validated completely, secrets not printable."""
 
 import pytest
 from pydantic import SecretStr

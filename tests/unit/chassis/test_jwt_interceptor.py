@@ -1,4 +1,4 @@
-"""The JWT interceptor around a real server's unary and streaming calls."""
+"""The JWT interceptor on unary and streaming calls of a real server."""
 
 import asyncio
 import time
@@ -11,8 +11,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 from taskmanager.tasks.v1 import task_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
-from chassis.rpc.errors import details_of
 from chassis.rpc.request_context import current_caller
+from tests.support.grpc_calls import refused
 from tests.support.grpc_server import (
     GET_IMPORT,
     IMPORT_SERVICE,
@@ -27,14 +27,14 @@ from tests.support.grpc_server import (
 )
 
 
-class Imports(import_service_pb2_grpc.ImportServiceServicer):
-    """Answers who calls; a watch answers that once and then waits for ever."""
+class CallerServicer(import_service_pb2_grpc.ImportServiceServicer):
+    """Servicer that responds with the caller's id; a watch responds once and then waits."""
 
     def __init__(self) -> None:
         self.began = 0
         self.left = asyncio.Event()
 
-    async def GetImport(self, request, context):  # noqa: ARG002, N802 - gRPC's names
+    async def GetImport(self, request, context):  # noqa: ARG002, N802 - the signature of gRPC
         self.began += 1
         return import_pb2.Import(id=str(current_caller().id))
 
@@ -47,17 +47,17 @@ class Imports(import_service_pb2_grpc.ImportServiceServicer):
             self.left.set()
 
 
-class Bench:
-    """What a server with one servicer is made of, and somebody who is logged in."""
+class JwtSetup:
+    """Servicer, trust state and a user who is logged in."""
 
     def __init__(self) -> None:
         self.state = loaded_trust_state()
-        self.servicer = Imports()  # type: ignore[abstract]  # the others are not called
+        self.servicer = CallerServicer()  # type: ignore[abstract]  # the others are not called
         self.subject, self.session = str(uuid4()), str(uuid4())
 
     def metadata(self):
         claims = {"sub": self.subject, "role": "user", "sid": self.session, "epoch": 0}
-        # In small letters: a scheme is what it is in any case (RFC 9110 section 11.1).
+        # Lower case: the scheme is case-insensitive (RFC 9110 section 11.1).
         return (("authorization", f"bearer {sign_token(**claims)}"),)
 
     def server(self, descriptor=IMPORT_SERVICE):
@@ -65,55 +65,53 @@ class Bench:
 
 
 @pytest.fixture
-def bench():
-    return Bench()
+def jwt_setup():
+    return JwtSetup()
 
 
 @pytest.fixture
-async def stub(bench):
-    async with running_server(bench.server()) as target, aio.insecure_channel(target) as channel:
+async def stub(jwt_setup):
+    async with running_server(jwt_setup.server()) as target, aio.insecure_channel(target) as channel:
         yield import_service_pb2_grpc.ImportServiceStub(channel)
 
 
-async def refused(call):
-    """The status that a call is refused with, a stream at its next message."""
-    with pytest.raises(aio.AioRpcError) as refusal:
-        await (call.read() if hasattr(call, "read") else call)
-    return details_of(refusal.value)
+async def refused_call(call):
+    """Return the status of a refused call, or of a stream at its next message."""
+    return await refused(call.read() if hasattr(call, "read") else call)
 
 
-async def test_unary_and_stream_handlers_see_the_caller(bench, stub):
-    assert (await stub.GetImport(GET_IMPORT, metadata=bench.metadata())).id == bench.subject
-    watch = stub.WatchImport(WATCH_IMPORT, metadata=bench.metadata())
-    assert (await watch.read()).id == bench.subject
+async def test_unary_and_stream_handlers_see_the_caller(jwt_setup, stub):
+    assert (await stub.GetImport(GET_IMPORT, metadata=jwt_setup.metadata())).id == jwt_setup.subject
+    watch = stub.WatchImport(WATCH_IMPORT, metadata=jwt_setup.metadata())
+    assert (await watch.read()).id == jwt_setup.subject
     watch.cancel()
-    await asyncio.wait_for(bench.servicer.left.wait(), 10)
+    await asyncio.wait_for(jwt_setup.servicer.left.wait(), 10)
 
 
-async def test_refused_call_never_reaches_the_handler(bench, stub):
+async def test_refused_call_never_reaches_the_handler(jwt_setup, stub):
     for call in (stub.GetImport(GET_IMPORT), stub.WatchImport(WATCH_IMPORT)):
-        assert (await refused(call)).code == grpc.StatusCode.UNAUTHENTICATED
+        assert (await refused_call(call)).code == grpc.StatusCode.UNAUTHENTICATED
     other = service_metadata("tasks:read")
     for call in (stub.GetImport(GET_IMPORT, metadata=other), stub.WatchImport(WATCH_IMPORT, metadata=other)):
-        assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED
-    assert bench.servicer.began == 0
+        assert (await refused_call(call)).code == grpc.StatusCode.PERMISSION_DENIED
+    assert jwt_setup.servicer.began == 0
 
 
-async def test_open_stream_ends_with_its_session(bench, stub):
-    watch = stub.WatchImport(WATCH_IMPORT, metadata=bench.metadata())
+async def test_open_stream_ends_with_its_session(jwt_setup, stub):
+    watch = stub.WatchImport(WATCH_IMPORT, metadata=jwt_setup.metadata())
     await watch.read()
-    ended = trust_service_pb2.Revocation(session_id=bench.session)
+    ended = trust_service_pb2.Revocation(session_id=jwt_setup.session)
     ended.expire_time.FromSeconds(int(time.time()) + 900)
-    bench.state.apply(trust_state_message(ended))
+    jwt_setup.state.apply(trust_state_message(ended))
     async with asyncio.timeout(30):
-        status = await refused(watch)
-        await bench.servicer.left.wait()
+        status = await refused_call(watch)
+        await jwt_setup.servicer.left.wait()
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
 
 
-async def test_service_without_policy_is_refused(bench):
-    unknown = bench.server(task_service_pb2.DESCRIPTOR.services_by_name["TaskService"])
+async def test_service_without_policy_is_refused(jwt_setup):
+    unknown = jwt_setup.server(task_service_pb2.DESCRIPTOR.services_by_name["TaskService"])
     async with running_server(unknown) as target, aio.insecure_channel(target) as channel:
         stub = import_service_pb2_grpc.ImportServiceStub(channel)
-        call = stub.GetImport(GET_IMPORT, metadata=bench.metadata())
-        assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED
+        call = stub.GetImport(GET_IMPORT, metadata=jwt_setup.metadata())
+        assert (await refused_call(call)).code == grpc.StatusCode.PERMISSION_DENIED

@@ -1,4 +1,4 @@
-"""A service's life, and how the loops beside it end."""
+"""The life cycle of a service, and the end of its background loops."""
 
 import asyncio
 import gc

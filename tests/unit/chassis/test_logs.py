@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event, ours and the libraries', and no secrets in them."""
+"""Logs: one JSON line for each event, also of libraries, without secrets."""
 
 import json
 import subprocess

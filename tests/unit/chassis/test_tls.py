@@ -1,4 +1,4 @@
-"""The files of mutual TLS: told what is wrong at the start, and which state of them is taken up later."""
+"""TLS files: validation at the start, and reloading later."""
 
 import time
 from datetime import timedelta
@@ -33,23 +33,23 @@ def files(authority, tmp_path) -> TlsFiles:
     return authority.write(tmp_path / "client", "gateway")
 
 
-def always_new(files: TlsFiles) -> Certificates:
-    """Certificates that are looked at whenever they are asked for."""
+def always_reloading(files: TlsFiles) -> Certificates:
+    """Return certificates that are read again at every use."""
     return Certificates(files, look_every=0)
 
 
 def test_unchanged_files_are_not_reloaded(files):
-    certificates = always_new(files)
+    certificates = always_reloading(files)
     assert certificates.current() is certificates.current()
 
 
 def test_half_written_file_is_ignored(files, authority, capsys):
     """Half a file changes nothing; the complete one is loaded."""
-    certificates = always_new(files)
+    certificates = always_reloading(files)
     before = certificates.current()
     whole, key = authority.issue("gateway")
     files.key.write_bytes(key)
-    assert certificates.current() is before  # the key of another certificate
+    assert certificates.current() is before  # a key that belongs to another certificate
     files.certificate.write_bytes(whole[: len(whole) // 2])
     assert certificates.current() is before
     assert certificates.current() is before
@@ -57,14 +57,14 @@ def test_half_written_file_is_ignored(files, authority, capsys):
     assert certificates.current() is before
     files.certificate.write_bytes(whole)
     assert (certificates.current().certificate, certificates.current().key) == (whole, key)
-    # Once for each state of the files, and nothing of what is in them.
-    told = capsys.readouterr()
-    assert (told.out + told.err).count("can't be used") == 3
-    assert "BEGIN" not in told.out + told.err
+    # Logged once for each state of the files, without their content.
+    start_errors = capsys.readouterr()
+    assert (start_errors.out + start_errors.err).count("can't be used") == 3
+    assert "BEGIN" not in start_errors.out + start_errors.err
 
 
 def test_expired_certificate_replaces_no_valid_one(files, authority):
-    certificates = always_new(files)
+    certificates = always_reloading(files)
     before = certificates.current()
     authority.write(files.certificate.parent, "gateway", expires_in=-timedelta(seconds=1))
     assert certificates.current() is before
@@ -77,7 +77,7 @@ def test_folder_swapped_by_symlink_is_reloaded(authority, tmp_path):
     mounted = [tmp_path / name for name in ("tls.crt", "tls.key", "ca.crt")]
     for path in mounted:
         path.symlink_to(Path("..data") / path.name)
-    certificates = always_new(TlsFiles(*mounted))
+    certificates = always_reloading(TlsFiles(*mounted))
     assert certificates.current().certificate == (tmp_path / "one" / "tls.crt").read_bytes()
     (tmp_path / "..data_tmp").symlink_to("two")
     (tmp_path / "..data_tmp").replace(tmp_path / "..data")
@@ -85,8 +85,8 @@ def test_folder_swapped_by_symlink_is_reloaded(authority, tmp_path):
 
 
 def test_certificate_is_loaded_when_it_becomes_valid(files, authority, monkeypatch):
-    """Its authority's clock is a little ahead: the files don't change any more, and yet they are looked at again."""
-    certificates = always_new(files)
+    """The authority's clock is a little ahead. The files are read again although they do not change any more."""
+    certificates = always_reloading(files)
     before = certificates.current()
     authority.write(files.certificate.parent, "gateway")
     with monkeypatch.context() as earlier:
@@ -97,14 +97,14 @@ def test_certificate_is_loaded_when_it_becomes_valid(files, authority, monkeypat
 
 
 def test_no_representation_shows_the_key(files):
-    shown = f"{always_new(files).current()!r}"
+    shown = f"{always_reloading(files).current()!r}"
     assert "gateway" in shown
     assert "PRIVATE KEY" not in shown
 
 
 @pytest.fixture
-def told(monkeypatch, capsys):
-    """What is told at the start about some files and other settings; nothing where all is well."""
+def start_errors(monkeypatch, capsys):
+    """Return a function that lists the errors at the start for these files; empty when they are valid."""
 
     def problems(files: TlsFiles | None, **more: str) -> list[str]:
         given = {}
@@ -125,38 +125,38 @@ def told(monkeypatch, capsys):
     return problems
 
 
-def test_three_valid_files_or_none_are_accepted(files, told):
-    assert told(None) == []
-    assert told(files) == []
+def test_three_valid_files_or_none_are_accepted(files, start_errors):
+    assert start_errors(None) == []
+    assert start_errors(files) == []
     assert load(ExampleSettings).tls == files
 
 
 @pytest.mark.parametrize("missing", ["CERTIFICATE", "KEY", "AUTHORITY"])
-def test_two_of_three_files_are_refused(files, told, missing):
-    assert told(files, **{f"TLS_{missing}_FILE": ""}) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
+def test_two_of_three_files_are_refused(files, start_errors, missing):
+    assert start_errors(files, **{f"TLS_{missing}_FILE": ""}) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
 
 
-def test_all_problems_of_files_are_reported_at_once(files, told):
+def test_all_problems_of_files_are_reported_at_once(files, start_errors):
     files.certificate.unlink()
     files.key.write_text("nothing like a key")
     files.authority.write_text("-----BEGIN CERTIFICATE-----")
     names = ["TLS_CERTIFICATE_FILE", "TLS_KEY_FILE", "TLS_AUTHORITY_FILE", "SIZE"]
-    assert told(files, SIZE="large") == [f"EXAMPLE_{name}" for name in names]
+    assert start_errors(files, SIZE="large") == [f"EXAMPLE_{name}" for name in names]
 
 
-def test_expired_authority_is_refused_only_alone(files, told, authority):
+def test_expired_authority_is_refused_only_alone(files, start_errors, authority):
     """An expired authority beside a valid one is accepted; alone it is refused."""
     files.authority.write_bytes(
         CertificateAuthority("old", expires_in=-timedelta(seconds=1)).certificate + authority.certificate
     )
-    assert told(files) == []
+    assert start_errors(files) == []
     files.authority.write_bytes(CertificateAuthority("old", expires_in=-timedelta(seconds=1)).certificate)
-    assert told(files) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
+    assert start_errors(files) == ["EXAMPLE_TLS_AUTHORITY_FILE"]
 
 
-def test_key_of_another_certificate_is_refused(files, told, authority):
+def test_key_of_another_certificate_is_refused(files, start_errors, authority):
     files.key.write_bytes(authority.issue()[1])
-    assert told(files) == ["EXAMPLE_TLS_KEY_FILE"]
+    assert start_errors(files) == ["EXAMPLE_TLS_KEY_FILE"]
 
 
 @pytest.mark.parametrize("make", [Ed25519PrivateKey.generate, lambda: generate_private_key(SECP521R1())])
@@ -180,11 +180,11 @@ def test_error_about_a_file_hides_its_content(files, authority):
         Certificates(files)
 
 
-def test_certificate_outside_its_validity_is_refused(authority, told, tmp_path):
-    assert told(authority.write(tmp_path, expires_in=-timedelta(hours=1))) == ["EXAMPLE_TLS_CERTIFICATE_FILE"]
+def test_certificate_outside_its_validity_is_refused(authority, start_errors, tmp_path):
+    assert start_errors(authority.write(tmp_path, expires_in=-timedelta(hours=1))) == ["EXAMPLE_TLS_CERTIFICATE_FILE"]
 
 
-def test_tls_target_must_have_one_name(files, told):
+def test_tls_target_must_have_one_name(files, start_errors):
     several = "ipv4:127.0.0.1:1,127.0.0.1:2"
-    assert told(None, TARGET=several) == []
-    assert told(files, TARGET=several) == ["EXAMPLE_TARGET"]
+    assert start_errors(None, TARGET=several) == []
+    assert start_errors(files, TARGET=several) == ["EXAMPLE_TARGET"]

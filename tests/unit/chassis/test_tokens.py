@@ -1,4 +1,4 @@
-"""Verifying access tokens without a server around it: time, keys and revocations are the test's."""
+"""Verification of access tokens with a clock, keys and revocations of the test."""
 
 import time
 from uuid import uuid4
@@ -15,17 +15,17 @@ from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenExpired, TokenRevoked,
 SUBJECT, SESSION = uuid4(), uuid4()
 
 
-class World:
-    """One signing key, a clock, and what a verifier knows of both."""
+class TokenIssuer:
+    """Signing key, clock, and a verifier that uses both."""
 
     def __init__(self) -> None:
         self.time = time.time()
         self.private = Ed25519PrivateKey.generate()
         self.state = TrustState(now=lambda: self.time)
         self.verifier = TokenVerifier(trust=self.state, issuer="us", audience="them", now=lambda: self.time)
-        self.tell()
+        self.apply_state()
 
-    def tell(self, *revocations: trust_service_pb2.Revocation, keys: bool = True) -> None:
+    def apply_state(self, *revocations: trust_service_pb2.Revocation, keys: bool = True) -> None:
         known = [trust_service_pb2.VerificationKey(kid="k", public_key=self.private.public_key().public_bytes_raw())]
         self.state.apply(
             trust_service_pb2.TrustState(keys=known if keys else [], revocations=revocations, next_cursor="1")
@@ -48,23 +48,23 @@ class World:
 
 
 @pytest.fixture
-def world():
-    return World()
+def issuer():
+    return TokenIssuer()
 
 
-def revocation(world: World, *, seconds: float = 900, **subject: object) -> trust_service_pb2.Revocation:
+def revocation(issuer: TokenIssuer, *, seconds: float = 900, **subject: object) -> trust_service_pb2.Revocation:
     message = trust_service_pb2.Revocation(**subject)  # type: ignore[arg-type]
-    message.expire_time.FromSeconds(int(world.time + seconds))
+    message.expire_time.FromSeconds(int(issuer.time + seconds))
     return message
 
 
-def test_user_token_carries_role_session_and_epoch(world):
-    claims = world.verifier.verify(world.token())
+def test_user_token_carries_role_session_and_epoch(issuer):
+    claims = issuer.verifier.verify(issuer.token())
     assert (claims.subject, claims.role, claims.session_id, claims.epoch) == (SUBJECT, Role.MANAGER, SESSION, 3)
     assert claims.scopes == frozenset()
 
 
-def test_service_token_carries_scopes_only(world):
+def test_service_token_carries_scopes_only(issuer):
     payload = {"scope": "a:b c:d"}
     token = jwt.encode(
         {
@@ -72,87 +72,87 @@ def test_service_token_carries_scopes_only(world):
             "aud": "them",
             "sub": str(SUBJECT),
             "jti": "1",
-            "iat": int(world.time),
-            "exp": int(world.time) + 9,
+            "iat": int(issuer.time),
+            "exp": int(issuer.time) + 9,
         }
         | payload,
-        world.private,
+        issuer.private,
         algorithm="EdDSA",
         headers={"typ": "at+jwt", "kid": "k"},
     )
-    claims = world.verifier.verify(token)
+    claims = issuer.verifier.verify(token)
     assert (claims.role, claims.session_id, claims.scopes) == (None, None, frozenset({"a:b", "c:d"}))
 
 
-def test_token_expires_after_its_leeway_cached_or_not(world):
+def test_token_expires_after_its_leeway_cached_or_not(issuer):
     """A token is valid to its last second plus the leeway and no longer, whether it is cached or not."""
-    token = world.token()
-    world.verifier.verify(token)
-    world.time = int(world.time) + 900 + LEEWAY - 0.5
-    world.verifier.verify(token)
-    world.time += 0.5
+    token = issuer.token()
+    issuer.verifier.verify(token)
+    issuer.time = int(issuer.time) + 900 + LEEWAY - 0.5
+    issuer.verifier.verify(token)
+    issuer.time += 0.5
     with pytest.raises(TokenExpired):
-        world.verifier.verify(token)
+        issuer.verifier.verify(token)
     with pytest.raises(TokenExpired):
-        world.verifier.verify(token)
+        issuer.verifier.verify(token)
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, MAXIMUM_LIFETIME + 1, 2**50])
-def test_token_lifetime_must_be_within_the_maximum(world, lifetime):
+def test_token_lifetime_must_be_within_the_maximum(issuer, lifetime):
     with pytest.raises(Unauthenticated):
-        world.verifier.verify(world.token(exp=int(world.time) + lifetime))
+        issuer.verifier.verify(issuer.token(exp=int(issuer.time) + lifetime))
 
 
-def test_withdrawn_key_invalidates_cached_tokens(world):
-    token = world.token()
-    world.verifier.verify(token)
-    world.tell(keys=False)
+def test_withdrawn_key_invalidates_cached_tokens(issuer):
+    token = issuer.token()
+    issuer.verifier.verify(token)
+    issuer.apply_state(keys=False)
     with pytest.raises(Unauthenticated):
-        world.verifier.verify(token)
-    world.tell()
-    world.verifier.verify(token)
+        issuer.verifier.verify(token)
+    issuer.apply_state()
+    issuer.verifier.verify(token)
 
 
-def test_unknown_key_wakes_the_poller(world):
-    world.tell(keys=False)
-    assert not world.state.unknown_key_met.is_set()
+def test_unknown_key_wakes_the_poller(issuer):
+    issuer.apply_state(keys=False)
+    assert not issuer.state.unknown_key_met.is_set()
     with pytest.raises(Unauthenticated):
-        world.verifier.verify(world.token())
-    assert world.state.unknown_key_met.is_set()
+        issuer.verifier.verify(issuer.token())
+    assert issuer.state.unknown_key_met.is_set()
 
 
-def test_revoked_session_ends_only_its_tokens(world):
-    token, other = world.token(), world.token(sid=str(uuid4()))
-    world.verifier.verify(token)
-    world.tell(revocation(world, session_id=str(SESSION)))
+def test_revoked_session_ends_only_its_tokens(issuer):
+    token, other = issuer.token(), issuer.token(sid=str(uuid4()))
+    issuer.verifier.verify(token)
+    issuer.apply_state(revocation(issuer, session_id=str(SESSION)))
     with pytest.raises(TokenRevoked):
-        world.verifier.verify(token)
-    world.verifier.verify(other)
+        issuer.verifier.verify(token)
+    issuer.verifier.verify(other)
 
 
-def test_raised_epoch_ends_older_tokens_and_never_falls(world):
-    old, new = world.token(epoch=3), world.token(epoch=4)
-    world.tell(revocation(world, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=4)))
-    world.tell(revocation(world, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=2)))
+def test_raised_epoch_ends_older_tokens_and_never_falls(issuer):
+    old, new = issuer.token(epoch=3), issuer.token(epoch=4)
+    issuer.apply_state(revocation(issuer, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=4)))
+    issuer.apply_state(revocation(issuer, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=2)))
     with pytest.raises(TokenRevoked):
-        world.verifier.verify(old)
-    world.verifier.verify(new)
+        issuer.verifier.verify(old)
+    issuer.verifier.verify(new)
 
 
-def test_revocation_is_idempotent_and_expires(world):
+def test_revocation_is_idempotent_and_expires(issuer):
     """A revocation received twice is harmless, and is dropped when no token can match it any more."""
-    ended = revocation(world, seconds=10, session_id=str(SESSION))
-    world.tell(ended)
-    world.tell(ended)
-    token = world.token()
+    ended = revocation(issuer, seconds=10, session_id=str(SESSION))
+    issuer.apply_state(ended)
+    issuer.apply_state(ended)
+    token = issuer.token()
     with pytest.raises(TokenRevoked):
-        world.verifier.verify(token)
-    world.time += 10 + LEEWAY + 1
-    world.tell()
-    world.verifier.verify(token)
+        issuer.verifier.verify(token)
+    issuer.time += 10 + LEEWAY + 1
+    issuer.apply_state()
+    issuer.verifier.verify(token)
 
 
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "W" * 8000, "WzEsMl0.e30.AA", "bnVsbA.e30.AA", "IiI.e30.AA"])
-def test_malformed_token_is_refused(world, token):
+def test_malformed_token_is_refused(issuer, token):
     with pytest.raises(Unauthenticated):
-        world.verifier.verify(token)
+        issuer.verifier.verify(token)

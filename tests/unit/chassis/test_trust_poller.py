@@ -1,4 +1,4 @@
-"""Keeping the trust state fresh, with a fetch of the test's."""
+"""Polling of the trust state with a fetch function of the test."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from taskmanager.trust.v1 import trust_service_pb2
 
 from chassis.rpc.trust import TrustPoller, TrustState
 
-ANSWER = trust_service_pb2.TrustState(next_cursor="7")
+STATE = trust_service_pb2.TrustState(next_cursor="7")
 
 
 async def test_poll_continues_at_the_last_cursor():
@@ -14,7 +14,7 @@ async def test_poll_continues_at_the_last_cursor():
 
     async def fetch(cursor):
         asked.append(cursor)
-        return ANSWER
+        return STATE
 
     poller = TrustPoller(state=TrustState(), fetch=fetch)
     assert not poller.first_answer.is_set()
@@ -49,7 +49,7 @@ async def test_unknown_key_advances_the_next_poll():
 
     async def fetch(cursor):
         polls.put_nowait(cursor)
-        return ANSWER
+        return STATE
 
     state = TrustState()
     running = asyncio.create_task(TrustPoller(state=state, fetch=fetch).run())
