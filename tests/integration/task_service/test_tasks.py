@@ -6,20 +6,7 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.rpc.errors import details_of
-
-
-async def create(system, person, **fields) -> task_pb2.Task:
-    request = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(**fields))
-    return await system.tasks.CreateTask(request, metadata=person.metadata)
-
-
-async def refused(call) -> tuple[grpc.StatusCode, str, list[tuple[str, str]]]:
-    """The status, the reason and the violations (field, reason) of a call that must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    status = details_of(caught.value)
-    return status.code, status.reason, [(violation.field, violation.reason) for violation in status.violations]
+from tests.integration.task_service.calls import create, refused
 
 
 async def test_a_task_is_created_with_its_defaults_and_read_back_the_same(system):

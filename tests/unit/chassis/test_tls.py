@@ -58,9 +58,9 @@ def test_half_written_file_is_ignored(files, authority, capsys):
     files.certificate.write_bytes(whole)
     assert (certificates.current().certificate, certificates.current().key) == (whole, key)
     # Logged once for each state of the files, without their content.
-    start_errors = capsys.readouterr()
-    assert (start_errors.out + start_errors.err).count("can't be used") == 3
-    assert "BEGIN" not in start_errors.out + start_errors.err
+    output = capsys.readouterr()
+    assert (output.out + start_errors.err).count("can't be used") == 3
+    assert "BEGIN" not in output.out + start_errors.err
 
 
 def test_expired_certificate_replaces_no_valid_one(files, authority):
