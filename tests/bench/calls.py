@@ -1,4 +1,4 @@
-"""The three calls that are measured, by gRPC and by REST."""
+"""The three measured operations, by gRPC and by REST."""
 
 import itertools
 import json
@@ -12,11 +12,11 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_gr
 from tests.bench.http import HttpConnection
 from tests.bench.measure import Call
 
-AT_ONCE = 8
-"""Callers that wait for an answer each."""
-PAGE = 50
+CONCURRENT_CALLERS = 8
+"""Number of callers; each waits for its response before it calls again."""
+PAGE_SIZE = 50
 
-WORKS = ("GetTask", "ListTasks(50)", "CreateTask")
+OPERATIONS = ("GetTask", "ListTasks(50)", "CreateTask")
 
 _TASK = task_pb2.Task(
     title="Call the supplier 4711",
@@ -36,19 +36,19 @@ _BODY = json.dumps(
 ).encode()
 
 Callers = Mapping[str, Sequence[Call]]
-"""By work, as many calls as there are callers."""
+"""One call for each caller, by operation."""
 
 
 @dataclass(frozen=True)
-class Door:
-    """Who calls: the token, and ids of tasks that it may see."""
+class BenchClient:
+    """Token of a user, and the ids of tasks that the user may read."""
 
     token: str
     ids: Sequence[str]
 
     @asynccontextmanager
     async def by_grpc(self, target: str) -> AsyncIterator[Callers]:
-        """The calls over one channel."""
+        """Yield the calls over one channel."""
         ids = itertools.cycle(self.ids)
         metadata = (("authorization", f"Bearer {self.token}"),)
         async with grpc.aio.insecure_channel(target) as channel:
@@ -56,25 +56,25 @@ class Door:
             stub = task_service_pb2_grpc.TaskServiceStub(channel)
             calls: list[Call] = [
                 lambda: stub.GetTask(task_service_pb2.GetTaskRequest(id=next(ids)), metadata=metadata),
-                lambda: stub.ListTasks(task_service_pb2.ListTasksRequest(page_size=PAGE), metadata=metadata),
+                lambda: stub.ListTasks(task_service_pb2.ListTasksRequest(page_size=PAGE_SIZE), metadata=metadata),
                 lambda: stub.CreateTask(task_service_pb2.CreateTaskRequest(task=_TASK), metadata=metadata),
             ]
-            yield {work: [call] * AT_ONCE for work, call in zip(WORKS, calls, strict=True)}
+            yield {operation: [call] * CONCURRENT_CALLERS for operation, call in zip(OPERATIONS, calls, strict=True)}
 
     @asynccontextmanager
     async def by_rest(self, url: str) -> AsyncIterator[Callers]:
-        """The calls over connections that are kept alive, one a caller."""
+        """Yield the calls over persistent connections, one for each caller."""
         ids = itertools.cycle(self.ids)
         requests: list[Callable[[], bytes]] = [
             lambda: self._request("GET", f"/api/v1/tasks/{next(ids)}"),
-            lambda: self._request("GET", f"/api/v1/tasks?page_size={PAGE}"),
+            lambda: self._request("GET", f"/api/v1/tasks?page_size={PAGE_SIZE}"),
             lambda: self._request("POST", "/api/v1/tasks", _BODY),
         ]
         async with AsyncExitStack() as stack:
-            connections = [await stack.enter_async_context(HttpConnection.open(url)) for _ in range(AT_ONCE)]
+            connections = [await stack.enter_async_context(HttpConnection.open(url)) for _ in range(CONCURRENT_CALLERS)]
             yield {
-                work: [connection.caller(request) for connection in connections]
-                for work, request in zip(WORKS, requests, strict=True)
+                operation: [connection.caller(request) for connection in connections]
+                for operation, request in zip(OPERATIONS, requests, strict=True)
             }
 
     def _request(self, method: str, path: str, body: bytes = b"") -> bytes:
@@ -84,11 +84,11 @@ class Door:
         return f"{head}\r\n".encode() + body
 
 
-async def open_door(token: str, target: str) -> tuple[Door, task_service_pb2.ListTasksResponse]:
-    """Makes a page full of tasks through a service; the door to them, and the page as it answers it."""
-    async with Door(token, ["none"]).by_grpc(target) as callers:
-        for _ in range(PAGE):
+async def open_client(token: str, target: str) -> tuple[BenchClient, task_service_pb2.ListTasksResponse]:
+    """Create a page of tasks through a service; return a client for them and the service's response for the page."""
+    async with BenchClient(token, ["none"]).by_grpc(target) as callers:
+        for _ in range(PAGE_SIZE):
             await callers["CreateTask"][0]()
         page = await callers["ListTasks(50)"][0]()
     assert isinstance(page, task_service_pb2.ListTasksResponse)
-    return Door(token, [task.id for task in page.tasks]), page
+    return BenchClient(token, [task.id for task in page.tasks]), page

@@ -1,9 +1,9 @@
-"""The floor: a bare grpc.aio server that answers with messages it has at hand.
+"""The floor: a bare grpc.aio server that responds with prepared messages.
 
     python -m tests.bench.echo ADDRESS FILE
 
-FILE holds the ListTasksResponse to answer with; its first task is the answer to the other two calls. No interceptors,
-no database; parsing and writing the messages is what remains.
+FILE holds the response to ListTasks; its first task is the response to the other two calls. Without interceptors and
+database only the parsing and serialising of messages remains.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 
 async def serve(address: str, page: task_service_pb2.ListTasksResponse) -> None:
-    async def answer_task(request: object, context: object) -> task_pb2.Task:
+    async def respond_with_task(request: object, context: object) -> task_pb2.Task:
         return page.tasks[0]
 
-    async def answer_page(request: object, context: object) -> task_service_pb2.ListTasksResponse:
+    async def respond_with_page(request: object, context: object) -> task_service_pb2.ListTasksResponse:
         return page
 
     server = aio.server(options=[("grpc.so_reuseport", 0)])
     service = task_service_pb2.DESCRIPTOR.services_by_name["TaskService"]
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            answer_page if method.name == "ListTasks" else answer_task,
+            respond_with_page if method.name == "ListTasks" else respond_with_task,
             request_deserializer=GetMessageClass(method.input_type).FromString,
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )

@@ -19,13 +19,13 @@ class EchoProcess:
 
 
 @asynccontextmanager
-async def echo_running(system: System, page: task_service_pb2.ListTasksResponse) -> AsyncIterator[EchoProcess]:
-    """The echo, answering with a page that the real service answered."""
+async def running_echo(system: System, page: task_service_pb2.ListTasksResponse) -> AsyncIterator[EchoProcess]:
+    """Run the echo server with a page that the real service returned."""
     target = f"{HOST}:{free_port()}"
-    answers = system.folder / "echo.binpb"
-    answers.write_bytes(page.SerializeToString())
+    responses = system.folder / "echo.binpb"
+    responses.write_bytes(page.SerializeToString())
 
-    async def answers_calls() -> bool:
+    async def is_ready() -> bool:
         async with grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
             try:
                 await asyncio.wait_for(channel.channel_ready(), 1)
@@ -33,7 +33,5 @@ async def echo_running(system: System, page: task_service_pb2.ListTasksResponse)
                 return False
             return True
 
-    async with system.sibling(
-        "tests.bench.echo", target, str(answers), like="task_service", ready=answers_calls
-    ) as pid:
+    async with system.sibling("tests.bench.echo", target, str(responses), like="task_service", ready=is_ready) as pid:
         yield EchoProcess(target, pid)

@@ -1,9 +1,9 @@
-"""task_service on SQLAlchemy's async engine: the other side of the SQL decision, for measuring only.
+"""task_service on SQLAlchemy's async engine, for comparison only.
 
     python -m tests.bench.engine_service
 
-The same program, statements and transactions. What differs: a connection comes from the engine's pool, and the engine
-runs a statement's construct where Statement runs the SQL that it compiled once.
+Program, statements and transactions are the same. Connections come from the engine's pool, and the engine runs the
+SQLAlchemy construct of a statement, where Statement runs its precompiled SQL.
 """
 
 from collections.abc import AsyncIterator
@@ -22,14 +22,14 @@ from task_service.__main__ import main
 
 @dataclass(frozen=True)
 class Engines:
-    """One pool in autocommit for reading and one for transactions, so that no call has to switch a connection over."""
+    """One pool in autocommit for reads and one for transactions, so that no call changes the mode of a connection."""
 
     reading: AsyncEngine
     writing: AsyncEngine
 
 
 class EngineConnection:
-    """What the unit of work and the repositories need of a connection."""
+    """Connection with the methods that the unit of work and the repositories use."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
@@ -42,14 +42,14 @@ class EngineConnection:
         return SimpleNamespace(transaction_status=status)
 
     async def open(self) -> AsyncConnection:
-        """The engine's connection: for writing after BEGIN, else for reading."""
+        """Return the engine's connection: after BEGIN from the writing pool, otherwise from the reading pool."""
         if self._connection is None:
             engine = self._engines.writing if self._in_transaction else self._engines.reading
             self._connection = await engine.connect()
         return self._connection
 
     async def execute(self, command: str) -> None:
-        """BEGIN, which is all that the unit of work says by itself. The engine begins with the first statement."""
+        """Note a BEGIN, the only command of the unit of work. The engine begins with the first statement."""
         assert command == "BEGIN"
         self._in_transaction = True
 
@@ -62,13 +62,13 @@ class EngineConnection:
         await (await self.open()).rollback()
 
     async def close(self) -> None:
-        """Gives the connection back."""
+        """Return the connection to its pool."""
         if self._connection is not None:
             await self._connection.close()
 
 
 class EngineCursor:
-    """A result, as the repositories read it."""
+    """Result with the methods that the repositories use."""
 
     def __init__(self, result: Any) -> None:
         self._result = result
@@ -102,7 +102,7 @@ async def open_engines(url: str, *, name: str, size: int) -> AsyncIterator[Engin
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=size,
             max_overflow=0,
-            json_serializer=str,  # history is JSON text already when it gets here
+            json_serializer=str,  # changes of history are already JSON text
             connect_args={"application_name": name},
             **more,
         )
@@ -116,7 +116,7 @@ async def open_engines(url: str, *, name: str, size: int) -> AsyncIterator[Engin
 
 
 async def run(statement: Statement, connection: EngineConnection, **values: Any) -> EngineCursor:
-    """Statement.run, by the engine."""
+    """Run a statement on the engine, in place of Statement.run."""
     opened = await connection.open()
     return EngineCursor(await opened.execute(statement.clause, values))  # type: ignore[call-overload]
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with as little as a client can do: what it costs itself is not what is measured."""
+"""Minimal HTTP/1.1 client, so that its own cost stays out of the measurement."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 class HttpConnection:
-    """One connection, kept alive."""
+    """One persistent connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -30,7 +30,7 @@ class HttpConnection:
             writer.close()
 
     def caller(self, request: Callable[[], bytes]) -> Call:
-        """Sends what `request` makes and reads the whole answer, which must be a success."""
+        """Return a call that sends the bytes of `request()` and reads the response, which must be a success."""
 
         async def call() -> bytes:
             self._writer.write(request())

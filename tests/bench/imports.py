@@ -1,4 +1,4 @@
-"""A CSV import through the whole system, against `\\copy` of the same rows straight into the same two tables."""
+"""A CSV import through the whole system, compared with `\\copy` of the same rows into the same two tables."""
 
 import asyncio
 import statistics
@@ -11,7 +11,7 @@ import psycopg
 
 from deploy.local.sample import Sample, make_sample
 from deploy.local.stack import Announce
-from tests.bench.measure import watching_memory
+from tests.bench.measure import measuring_memory
 from tests.bench.report import Row
 from tests.bench.system import System
 
@@ -23,7 +23,7 @@ _MEMORY_GOAL = 64.0
 
 @dataclass(frozen=True)
 class ImportRound:
-    """One import and one copy of what it wrote. Memory in MiB above what each process held before."""
+    """One import and one copy of its rows. Memory in MiB above the initial memory of each process."""
 
     rows: int
     import_seconds: float
@@ -31,69 +31,69 @@ class ImportRound:
     memory: Mapping[str, float]
 
 
-def rows_of_imports(rounds: Sequence[ImportRound]) -> Iterator[Row]:
-    """The pace beside its floor, and what each process took."""
+def import_rows(rounds: Sequence[ImportRound]) -> Iterator[Row]:
+    """Yield the speed with its floor, and the memory of each process."""
     size = f"{rounds[0].rows:,} rows"
     yield Row(
-        work=f"CSV import, {size}",
+        operation=f"CSV import, {size}",
         unit="rows a second",
         value=statistics.median(r.rows / r.import_seconds for r in rounds),
         floor=statistics.median(r.rows / r.copy_seconds for r in rounds),
-        floor_is="\\copy",
+        floor_name="\\copy",
         ratio=statistics.median(r.copy_seconds / r.import_seconds for r in rounds),
-        sign=">=",
+        comparison=">=",
         goal=_PACE_GOAL,
     )
     for name in rounds[0].memory:
-        yield row_of_memory(name, max(r.memory[name] for r in rounds), rounds[0].rows)
+        yield memory_row(name, max(r.memory[name] for r in rounds), rounds[0].rows)
 
 
-def row_of_memory(name: str, mebibytes: float, rows: int) -> Row:
+def memory_row(name: str, mebibytes: float, rows: int) -> Row:
     return Row(f"memory of {name}, {rows:,} rows", "MiB more", mebibytes, None, "", None, "<=", _MEMORY_GOAL)
 
 
-async def rounds_of_imports(system: System, *, rows: int, rounds: int, announce: Announce) -> list[ImportRound]:
-    """Imports and copies, in turn."""
-    sample = good_sample(rows)
-    done = []
-    for turn in range(rounds):
+async def measure_imports(system: System, *, rows: int, rounds: int, announce: Announce) -> list[ImportRound]:
+    """Import and copy alternately."""
+    sample = valid_sample(rows)
+    results = []
+    for round_number in range(rounds):
         last = await import_and_copy(system, sample)
         seconds = f"import {last.import_seconds:.1f} s, \\copy {last.copy_seconds:.1f} s"
-        announce(f"imports: round {turn + 1} of {rounds}, {seconds}")
-        done.append(last)
-    return done
+        announce(f"imports: round {round_number + 1} of {rounds}, {seconds}")
+        results.append(last)
+    return results
 
 
 async def import_and_copy(system: System, sample: Sample) -> ImportRound:
-    """Both begin with empty tables and a fresh checkpoint, and leave the tables full."""
+    """Import and copy, each from empty tables and after a checkpoint; leave the tables full."""
     url = system.stack.endpoints.postgres_url
-    await asyncio.to_thread(_empty, url)
-    import_seconds, memory = await import_watched(system, sample)
+    await asyncio.to_thread(_empty_tables, url)
+    import_seconds, memory = await import_measuring_memory(system, sample)
     files = await asyncio.to_thread(_dump, url, system.folder)
-    await asyncio.to_thread(_empty, url)
+    await asyncio.to_thread(_empty_tables, url)
     copy_seconds = await asyncio.to_thread(_copy, url, files)
     return ImportRound(sample.rows, import_seconds, copy_seconds, memory)
 
 
-async def import_watched(system: System, sample: Sample) -> tuple[float, Mapping[str, float]]:
-    """The seconds of an import, and the MiB that each process took at most above what it held before."""
-    async with watching_memory(_services(system.pids)) as growth:
+async def import_measuring_memory(system: System, sample: Sample) -> tuple[float, Mapping[str, float]]:
+    """Return the seconds of an import, and the maximum MiB of each process above its initial memory."""
+    async with measuring_memory(_services(system.pids)) as growth:
         seconds = await import_once(system, sample)
     return seconds, growth.mebibytes()
 
 
-def good_sample(rows: int) -> Sample:
-    """A file without a wrong row: what is compared is the writing of rows."""
+def valid_sample(rows: int) -> Sample:
+    """Return a file without invalid rows, because only the writing of rows is compared."""
     return make_sample(rows, 0)
 
 
 async def import_once(system: System, sample: Sample) -> float:
-    """Seconds from the 202 to succeeded."""
+    """Return the seconds from the response 202 to the state succeeded."""
     queued = await system.rest.upload_csv("bench.csv", sample.content)
-    began = time.perf_counter()
+    start = time.perf_counter()
     *_, last = [state async for state in system.rest.watch_import(queued["id"])]
     assert (last["state"], last["rows_created"]) == ("succeeded", sample.rows), last
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def _dump(url: str, folder: Path) -> Mapping[str, Path]:
@@ -107,22 +107,22 @@ def _dump(url: str, folder: Path) -> Mapping[str, Path]:
 
 
 def _copy(url: str, files: Mapping[str, Path]) -> float:
-    """Seconds of what psql's `\\copy` does, one table after the other: the file's bytes, as they are, into COPY."""
-    began = time.perf_counter()
+    """Copy files into the tables as psql's `\\copy` does; return the seconds."""
+    start = time.perf_counter()
     with psycopg.connect(url, autocommit=True) as connection:
         for table, file in files.items():
             with file.open("rb") as source, connection.cursor().copy(f"COPY tasks.{table} FROM STDIN") as copy:
                 while block := source.read(_BLOCK):
                     copy.write(block)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def _empty(url: str) -> None:
+def _empty_tables(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("TRUNCATE tasks.tasks, tasks.task_events, tasks.seals CASCADE")
         connection.execute("CHECKPOINT")
 
 
 def _services(pids: Mapping[str, int]) -> Mapping[str, int]:
-    """Our own processes. What Postgres and Redis hold is theirs."""
+    """Return our own processes, without Postgres and Redis."""
     return {name: pid for name, pid in pids.items() if name not in {"postgres", "redis"}}

@@ -1,4 +1,4 @@
-"""What a process used, and what a closed loop of callers got done in a given time."""
+"""CPU and memory of processes, and the throughput and latency of callers."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class Sample:
-    """So many calls in so many seconds, and the CPU seconds that each watched process spent on them."""
+    """Number of calls in a time, and the CPU seconds of each measured process."""
 
     calls: int
     seconds: float
@@ -23,16 +23,16 @@ class Sample:
 
     @property
     def rate(self) -> float:
-        """Calls a second."""
+        """Calls per second."""
         return self.calls / self.seconds
 
     def cpu_ms(self, *names: str) -> float:
-        """CPU milliseconds a call, of these processes together."""
+        """Return the CPU milliseconds of a call, in these processes together."""
         return sum(self.cpu[name] for name in names) * 1000 / self.calls
 
 
-async def keep_calling(callers: Sequence[Call], *, seconds: float, pids: Mapping[str, int]) -> Sample:
-    """Lets each caller call again as soon as it is answered. The first error ends it all."""
+async def measure_calls(callers: Sequence[Call], *, seconds: float, pids: Mapping[str, int]) -> Sample:
+    """Let each caller call again as soon as it has its response. The first error ends the measurement."""
     before = {name: cpu_seconds(pid) for name, pid in pids.items()}
     began = time.perf_counter()
     end = began + seconds
@@ -46,20 +46,20 @@ async def keep_calling(callers: Sequence[Call], *, seconds: float, pids: Mapping
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(repeat(call)) for call in callers]
-    taken = time.perf_counter() - began
+    elapsed = time.perf_counter() - began
     cpu = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
-    return Sample(sum(task.result() for task in tasks), taken, cpu)
+    return Sample(sum(task.result() for task in tasks), elapsed, cpu)
 
 
 async def latencies(calls: Sequence[Call], *, during: Awaitable[object], pause: float) -> list[float]:
-    """The seconds that each call took, made again and again with a pause between two, while some work goes on."""
-    found: list[float] = []
+    """Repeat calls with a pause while `during` runs; return the seconds of each call."""
+    durations: list[float] = []
 
     async def repeat(call: Call) -> None:
         while True:
             began = time.perf_counter()
             await call()
-            found.append(time.perf_counter() - began)
+            durations.append(time.perf_counter() - began)
             await asyncio.sleep(pause)
 
     async with asyncio.TaskGroup() as group:
@@ -67,22 +67,22 @@ async def latencies(calls: Sequence[Call], *, during: Awaitable[object], pause: 
         await during
         for task in calling:
             task.cancel()
-    return found
+    return durations
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and all its threads, from /proc/PID/stat; in steps of 10 ms."""
+    """Return the user and system time of a process with all its threads, in steps of 10 ms."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 
 
 def own_memory(pid: int) -> int:
-    """Bytes that a process and its children hold for themselves: neither files nor Postgres's shared buffers."""
+    """Return the private bytes of a process and its children, without files and shared buffers."""
     process = psutil.Process(pid)
     total = 0
-    for one in (process, *process.children(recursive=True)):
+    for member in (process, *process.children(recursive=True)):
         try:
-            memory = one.memory_info()
+            memory = member.memory_info()
         except psutil.NoSuchProcess:
             continue
         total += memory.rss - memory.shared
@@ -90,36 +90,36 @@ def own_memory(pid: int) -> int:
 
 
 @dataclass
-class Growth:
-    """Each process's own memory at first, and the most that it ever was since. In bytes."""
+class MemoryGrowth:
+    """Private memory of each process, initial and maximum, in bytes."""
 
-    at_first: dict[str, int] = field(default_factory=dict)
-    at_most: dict[str, int] = field(default_factory=dict)
+    initial: dict[str, int] = field(default_factory=dict)
+    maximum: dict[str, int] = field(default_factory=dict)
 
-    def look(self, pids: Mapping[str, int]) -> None:
+    def sample(self, pids: Mapping[str, int]) -> None:
         for name, pid in pids.items():
             now = own_memory(pid)
-            self.at_first.setdefault(name, now)
-            self.at_most[name] = max(now, self.at_most.get(name, 0))
+            self.initial.setdefault(name, now)
+            self.maximum[name] = max(now, self.maximum.get(name, 0))
 
     def mebibytes(self) -> dict[str, float]:
-        return {name: (self.at_most[name] - first) / MEBIBYTE for name, first in self.at_first.items()}
+        return {name: (self.maximum[name] - first) / MEBIBYTE for name, first in self.initial.items()}
 
 
 @asynccontextmanager
-async def watching_memory(pids: Mapping[str, int], *, every: float = 0.1) -> AsyncIterator[Growth]:
-    """Looks at the processes' memory again and again while something goes on."""
-    growth = Growth()
-    growth.look(pids)
+async def measuring_memory(pids: Mapping[str, int], *, every: float = 0.1) -> AsyncIterator[MemoryGrowth]:
+    """Sample the memory of processes during the context."""
+    growth = MemoryGrowth()
+    growth.sample(pids)
 
-    async def look_again() -> None:
+    async def sample_repeatedly() -> None:
         while True:
             await asyncio.sleep(every)
-            growth.look(pids)
+            growth.sample(pids)
 
-    looking = asyncio.create_task(look_again())
+    sampling = asyncio.create_task(sample_repeatedly())
     try:
         yield growth
     finally:
-        looking.cancel()
-        growth.look(pids)
+        sampling.cancel()
+        growth.sample(pids)

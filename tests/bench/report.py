@@ -1,4 +1,4 @@
-"""The rows of the table, on paper and as JSON."""
+"""Rows of the report, as a table and as JSON."""
 
 import json
 import operator
@@ -14,41 +14,41 @@ _COMPARE = {"<=": operator.le, ">=": operator.ge}
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, its floor measured in the same run, and the goal for their ratio; without a floor, for the figure."""
+    """A figure, its floor from the same run and the goal for their ratio; without a floor, for the figure."""
 
-    work: str
+    operation: str
     unit: str
     value: float
     floor: float | None
-    floor_is: str
+    floor_name: str
     ratio: float | None
-    sign: str
+    comparison: str
     goal: float
 
     @property
     def is_met(self) -> bool:
-        return bool(_COMPARE[self.sign](self.value if self.ratio is None else self.ratio, self.goal))
+        return bool(_COMPARE[self.comparison](self.value if self.ratio is None else self.ratio, self.goal))
 
 
-def show(rows: Sequence[Row], console: Console) -> None:
-    """Prints the table."""
-    table = Table("work", "median", "floor", "ratio", "goal", "", box=None, pad_edge=False)
+def print_table(rows: Sequence[Row], console: Console) -> None:
+    """Print the rows as a table."""
+    table = Table("operation", "median", "floor", "ratio", "goal", "", box=None, pad_edge=False)
     for row in rows:
         table.add_row(
-            row.work,
+            row.operation,
             f"{_number(row.value)} {row.unit}",
-            "" if row.floor is None else f"{_number(row.floor)} ({row.floor_is})",
+            "" if row.floor is None else f"{_number(row.floor)} ({row.floor_name})",
             "" if row.ratio is None else f"{row.ratio:.2f}x",
-            f"{row.sign} {row.goal:g}{'' if row.ratio is None else 'x'}",
+            f"{row.comparison} {row.goal:g}{'' if row.ratio is None else 'x'}",
             "" if row.is_met else "[bold]not met",
         )
     console.print(table)
 
 
-def write(rows: Sequence[Row], file: Path) -> None:
-    """Writes the same as JSON."""
-    found = [{**asdict(row), "is_met": row.is_met} for row in rows]
-    file.write_text(json.dumps({"rows": found}, indent=2) + "\n", encoding="utf-8")
+def write_json(rows: Sequence[Row], file: Path) -> None:
+    """Write the rows as JSON."""
+    records = [{**asdict(row), "is_met": row.is_met} for row in rows]
+    file.write_text(json.dumps({"rows": records}, indent=2) + "\n", encoding="utf-8")
 
 
 def _number(value: float) -> str:

@@ -1,8 +1,8 @@
-"""The SQL decision: task_service on psycopg's own pool against the same service on SQLAlchemy's async engine.
+"""task_service on psycopg's pool, compared with the same service on SQLAlchemy's async engine.
 
     python -m tests.bench.sql [--rounds 12] [--seconds 1]
 
-Both run side by side, each behind a gateway of its own, on one database, and are called in turn within each round.
+Both run side by side on one database, each behind its own gateway, and are called alternately within each round.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from rich.table import Table
 
 from deploy.local.ports import HOST, free_port
 from deploy.local.probes import grpc_serves, http_ok
-from tests.bench.calls import WORKS, open_door
-from tests.bench.echo_floor import echo_running
-from tests.bench.measure import Sample, keep_calling
+from tests.bench.calls import OPERATIONS, open_client
+from tests.bench.echo_floor import running_echo
+from tests.bench.measure import Sample, measure_calls
 from tests.bench.system import System, running_system
 
 POOL, ENGINE = "psycopg's pool", "SQLAlchemy's engine"
@@ -38,8 +38,8 @@ class Variant:
     pids: Mapping[str, int]
 
 
-async def on_engine(system: System, stack: AsyncExitStack) -> Variant:
-    """Starts the variant that the stack itself does not have."""
+async def start_engine_variant(system: System, stack: AsyncExitStack) -> Variant:
+    """Start the variant on SQLAlchemy's engine; the stack runs the other one."""
     target, gateway = f"{HOST}:{free_port()}", f"{HOST}:{free_port()}"
     service = await stack.enter_async_context(
         system.sibling(
@@ -47,7 +47,7 @@ async def on_engine(system: System, stack: AsyncExitStack) -> Variant:
         )
     )
     url = f"http://{gateway}"
-    edge = await stack.enter_async_context(
+    gateway_pid = await stack.enter_async_context(
         system.sibling(
             "gateway",
             like="gateway",
@@ -56,7 +56,7 @@ async def on_engine(system: System, stack: AsyncExitStack) -> Variant:
             GATEWAY_TASKS_TARGET=target,
         )
     )
-    return Variant(target, url, {"task_service": service, "gateway": edge})
+    return Variant(target, url, {"task_service": service, "gateway": gateway_pid})
 
 
 async def compare(*, rounds: int, seconds: float, console: Console) -> None:
@@ -65,46 +65,46 @@ async def compare(*, rounds: int, seconds: float, console: Console) -> None:
         system = await stack.enter_async_context(running_system(console.log))
         variants = {
             POOL: Variant(system.tasks_target, system.gateway_url, system.pids),
-            ENGINE: await on_engine(system, stack),
+            ENGINE: await start_engine_variant(system, stack),
         }
-        door, page = await open_door(system.token, system.tasks_target)
-        echo = await stack.enter_async_context(echo_running(system, page))
-        doors = [("echo", "gRPC", partial(door.by_grpc, echo.target), {"task_service": echo.pid})]
+        client, page = await open_client(system.token, system.tasks_target)
+        echo = await stack.enter_async_context(running_echo(system, page))
+        targets = [("echo", "gRPC", partial(client.by_grpc, echo.target), {"task_service": echo.pid})]
         for name, variant in variants.items():
-            doors += [
-                (name, "gRPC", partial(door.by_grpc, variant.target), dict(variant.pids)),
-                (name, "REST", partial(door.by_rest, variant.url), dict(variant.pids)),
+            targets += [
+                (name, "gRPC", partial(client.by_grpc, variant.target), dict(variant.pids)),
+                (name, "REST", partial(client.by_rest, variant.url), dict(variant.pids)),
             ]
-        for turn in range(rounds + 1):
-            for work in WORKS:
-                for name, way, entered, pids in doors if turn % 2 else reversed(doors):
-                    async with entered() as callers:
-                        sample = await keep_calling(callers[work], seconds=seconds, pids=pids)
-                    if turn:  # the first one warms up
-                        samples[name, way, work].append(sample)
-            console.log(f"round {turn} of {rounds}")
+        for round_number in range(rounds + 1):
+            for operation in OPERATIONS:
+                for name, protocol, open_callers, pids in targets if round_number % 2 else reversed(targets):
+                    async with open_callers() as callers:
+                        sample = await measure_calls(callers[operation], seconds=seconds, pids=pids)
+                    if round_number:  # round 0 is the warm-up
+                        samples[name, protocol, operation].append(sample)
+            console.log(f"round {round_number} of {rounds}")
     console.print(_table(samples))
 
 
 def _table(samples: Mapping[tuple[str, str, str], list[Sample]]) -> Table:
-    """Medians. What is saved is the median over the rounds of one variant's figure against the other's in it."""
-    table = Table("milliseconds a call", *WORKS, title=f"task_service on {POOL} and on {ENGINE}", box=None)
+    """Return a table of medians. The saving is the median of the ratios within each round."""
+    table = Table("milliseconds a call", *OPERATIONS, title=f"task_service on {POOL} and on {ENGINE}", box=None)
 
-    def medians(variant: str, way: str, figure: Figure) -> list[float]:
-        return [statistics.median(map(figure, samples[variant, way, work])) for work in WORKS]
+    def medians(variant: str, protocol: str, figure: Figure) -> list[float]:
+        return [statistics.median(map(figure, samples[variant, protocol, operation])) for operation in OPERATIONS]
 
     def row(label: str, values: Iterable[float], form: str = ".2f") -> None:
         table.add_row(label, *(format(value, form) for value in values))
 
-    def compare(label: str, way: str, figure: Figure) -> None:
+    def compare(label: str, protocol: str, figure: Figure) -> None:
         for variant in (POOL, ENGINE):
-            row(f"{label}, {variant}", medians(variant, way, figure))
+            row(f"{label}, {variant}", medians(variant, protocol, figure))
         saved = [
             [
                 1 - figure(a) / figure(b)
-                for a, b in zip(samples[POOL, way, work], samples[ENGINE, way, work], strict=True)
+                for a, b in zip(samples[POOL, protocol, operation], samples[ENGINE, protocol, operation], strict=True)
             ]
-            for work in WORKS
+            for operation in OPERATIONS
         ]
         row(f"{label}, saved by the pool", map(statistics.median, saved), ".0%")
 

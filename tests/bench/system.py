@@ -1,4 +1,4 @@
-"""The system under measurement: a local stack of its own, and more processes beside it."""
+"""The measured system: a local stack, and further processes beside it."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ PASSWORD = "test123"
 
 @dataclass(frozen=True)
 class System:
-    """A running stack, and a user of it whose token is good for 15 minutes."""
+    """Running stack, and a user whose token is valid for 15 minutes."""
 
     stack: Stack
     folder: Path
@@ -43,10 +43,9 @@ class System:
     async def sibling(
         self, *arguments: str, like: str, ready: Callable[[], Awaitable[bool]], **changed: str
     ) -> AsyncIterator[int]:
-        """`python -m arguments`, with the environment of the process it is to be like, but for what is changed.
+        """Run `python -m arguments` with the environment of the process `like`, except for `changed`; yield its pid.
 
-        With that environment it has the other's secrets, and the mark by which the stack's guardian ends it should
-        this program be killed. Yields its process id.
+        The environment holds the secrets of that process, and the mark by which the stack's guardian ends orphans.
         """
         environment = {**psutil.Process(self.pids[like]).environ(), **changed}
         with (self.folder / "logs" / f"{arguments[0]}.log").open("ab") as log:
@@ -55,7 +54,7 @@ class System:
             )
         try:
             async with asyncio.timeout(30):
-                while not await ready():  # noqa: ASYNC110 - another process sets no event of ours
+                while not await ready():  # noqa: ASYNC110 - another process cannot set an event here
                     await asyncio.sleep(0.1)
             yield process.pid
         finally:
@@ -66,7 +65,7 @@ class System:
 
 @asynccontextmanager
 async def running_system(announce: Announce) -> AsyncIterator[System]:
-    """A stack on free ports in a folder that goes with it."""
+    """Run a stack on free ports in a temporary folder."""
     with TemporaryDirectory(prefix="taskmanager-bench-") as folder:
         async with running_stack(Options(data_dir=Path(folder)), announce=announce) as stack:
             name = f"bench-{secrets.token_hex(3)}"

@@ -55,7 +55,6 @@ TUNING = (
     "scram_iterations = 1",
     # Databases live for a second. An autovacuum worker in the template would make CREATE DATABASE wait for it.
     "autovacuum = off",
-    "max_wal_size = '8GB'",
     "checkpoint_timeout = '1d'",
 )
 
