@@ -15,5 +15,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 
 @pytest.fixture
-def person(stack: LocalStack) -> User:
+def user(stack: LocalStack) -> User:
     return stack.api.new_user()

@@ -39,16 +39,16 @@ def wait_for_head(admin, event_id) -> dict[str, Any]:
     pytest.fail("the event was not sealed")
 
 
-def test_stored_head_verifies_history_after_erasure(person, admin, command):
+def test_stored_head_verifies_history_after_erasure(user, admin, command):
     """An auditor stores the chain head. After an erasure history still matches it, and a false head fails."""
-    task = person.http.post("/api/tasks", json={"title": "Private"}).json()
+    task = user.http.post("/api/tasks", json={"title": "Private"}).json()
     events = f"/api/v1/tasks/{task['id']}/events"
-    (event,) = person.http.get(events).json()["events"]
+    (event,) = user.http.get(events).json()["events"]
     assert {"field": "title", "old": "", "new": "Private", "erased": False} in event["changes"]
     head = wait_for_head(admin, event["id"])
     assert list(head) == ["number", "hash", "events", "newest_event_id", "sealed_at"]
-    assert command("erase", "--owner", person.id) == (0, "The free text of 1 events was erased.\n")
-    (event,) = person.http.get(events).json()["events"]
+    assert command("erase", "--owner", user.id) == (0, "The free text of 1 events was erased.\n")
+    (event,) = user.http.get(events).json()["events"]
     assert {"field": "title", "old": "", "new": "", "erased": True} in event["changes"]
     status, output = command("verify", "--head", f"{head['number']}:{head['hash']}")
     assert (status, output.startswith("History is whole: ")) == (0, True), output
@@ -56,5 +56,5 @@ def test_stored_head_verifies_history_after_erasure(person, admin, command):
     assert (status, "written anew" in output) == (1, True), output
 
 
-def test_audit_head_is_for_admins_only(person):
-    assert person.http.get("/api/v1/audit/head").status_code == 403
+def test_audit_head_is_for_admins_only(user):
+    assert user.http.get("/api/v1/audit/head").status_code == 403

@@ -38,8 +38,8 @@ def error_in(response, status: int) -> dict[str, Any]:
         ('{"title": "x", "owner_id": "me"}', "MALFORMED_ID", "owner_id"),
     ],
 )
-def test_invalid_task_is_400_and_names_the_field(person, body, reason, field):
-    response = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
+def test_invalid_task_is_400_and_names_the_field(user, body, reason, field):
+    response = user.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
     details = error_in(response, 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [(reason, field)]
 
@@ -47,19 +47,19 @@ def test_invalid_task_is_400_and_names_the_field(person, body, reason, field):
 @pytest.mark.parametrize(
     "body", ["", "{", "[]", '"x"', "null", '{"title": "\\ud800"}', "[" * 100_000, '{"title": NaN}']
 )
-def test_body_that_is_not_a_json_object_is_400(person, body):
-    response = person.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
+def test_body_that_is_not_a_json_object_is_400(user, body):
+    response = user.http.post("/api/tasks", content=body, headers={"content-type": "application/json"})
     error_in(response, 400)
 
 
-def test_every_invalid_field_is_reported_at_once(person):
-    response = person.http.post("/api/tasks", json={"title": "", "due_date": "soon", "description": "a\x01b"})
+def test_every_invalid_field_is_reported_at_once(user):
+    response = user.http.post("/api/tasks", json={"title": "", "due_date": "soon", "description": "a\x01b"})
     fields = {detail["field"] for detail in error_in(response, 400)["details"]}
     assert fields == {"title", "due_date", "description"}
 
 
-def test_foreign_task_is_404_like_a_missing_one(stack, person):
-    task = person.http.post("/api/tasks", json={"title": "Mine"}).json()
+def test_foreign_task_is_404_like_a_missing_one(stack, user):
+    task = user.http.post("/api/tasks", json={"title": "Mine"}).json()
     stranger = stack.api.new_user().http
     missing = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
     errors = [error_in(stranger.get(f"/api/v1/tasks/{task_id}"), 404) for task_id in (task["id"], missing)]
@@ -68,15 +68,15 @@ def test_foreign_task_is_404_like_a_missing_one(stack, person):
     error_in(stranger.get(f"/api/v1/tasks/{task['id']}/events"), 404)
 
 
-def test_unknown_path_is_404_and_wrong_method_405(person):
-    error_in(person.http.get("/api/nothing"), 404)
-    response = person.http.put("/api/tasks", json={})
+def test_unknown_path_is_404_and_wrong_method_405(user):
+    error_in(user.http.get("/api/nothing"), 404)
+    response = user.http.put("/api/tasks", json={})
     error_in(response, 405)
     assert set(response.headers["allow"].split(", ")) >= {"GET", "POST"}
 
 
-def test_unknown_query_parameter_is_400(person):
-    details = error_in(person.http.get("/api/tasks", params={"colour": "red"}), 400)["details"]
+def test_unknown_query_parameter_is_400(user):
+    details = error_in(user.http.get("/api/tasks", params={"colour": "red"}), 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [("UNKNOWN_PARAMETER", "colour")]
 
 
@@ -90,19 +90,19 @@ def test_unknown_query_parameter_is_400(person):
         (b'title,"descr\nx,y\n', "UNCLOSED_HEADER_QUOTE"),
     ],
 )
-def test_unusable_file_is_400_and_leaves_no_import(person, data, reason):
-    response = person.http.post("/api/upload-csv", files={"file": ("x.csv", data)})
+def test_unusable_file_is_400_and_leaves_no_import(user, data, reason):
+    response = user.http.post("/api/upload-csv", files={"file": ("x.csv", data)})
     details = error_in(response, 400)["details"]
     assert [(detail["reason"], detail["field"]) for detail in details] == [(reason, "file")]
-    assert person.http.get("/api/v1/imports").json()["imports"] == []
+    assert user.http.get("/api/v1/imports").json()["imports"] == []
 
 
-def test_upload_without_a_file_is_400(person):
-    response = person.http.post("/api/upload-csv", files={"other": ("x.csv", b"title\nx\n")})
+def test_upload_without_a_file_is_400(user):
+    response = user.http.post("/api/upload-csv", files={"other": ("x.csv", b"title\nx\n")})
     error_in(response, 400)
 
 
-def test_invalid_rows_are_listed_and_the_others_imported(person):
+def test_invalid_rows_are_listed_and_the_others_imported(user):
     """Each invalid row is listed with its line, record, column and code; the valid rows are imported."""
     file = (
         b"title,description,status,priority,due_date\n"
@@ -119,10 +119,10 @@ def test_invalid_rows_are_listed_and_the_others_imported(person):
         b"Short row\n"
         b"Also good,,in-progress,urgent,2026-12-24\n"
     )
-    done = person.wait_for_import(person.upload(file)["id"])
+    done = user.wait_for_import(user.upload(file)["id"])
     assert (done["state"], done["rows_read"], done["rows_created"], done["rows_failed"]) == ("succeeded", 11, 3, 8)
     assert done["bytes_read"] == done["bytes_total"] == len(file)
-    errors = person.http.get(f"/api/v1/imports/{done['id']}/errors").json()["errors"]
+    errors = user.http.get(f"/api/v1/imports/{done['id']}/errors").json()["errors"]
     assert [(error["line"], error["record"], error["column"], error["code"]) for error in errors] == [
         (3, 2, "title", "BLANK_TITLE"),
         (4, 3, "title", "LINE_BREAK_IN_TITLE"),
@@ -133,13 +133,13 @@ def test_invalid_rows_are_listed_and_the_others_imported(person):
         (10, 8, "title", "UNDECODABLE_BYTES"),
         (11, 9, "priority", "UNKNOWN_PRIORITY"),
     ]
-    titles = [task["title"] for task in person.http.get("/api/tasks").json()["tasks"]]
+    titles = [task["title"] for task in user.http.get("/api/tasks").json()["tasks"]]
     assert titles == ["Also good", "Short row", "Good"]
 
 
-def test_unclosed_quote_fails_the_import_at_its_line(person):
+def test_unclosed_quote_fails_the_import_at_its_line(user):
     """An unclosed quote fails the import, names its line and keeps the rows before it."""
-    done = person.wait_for_import(person.upload('title\nBefore\n"never closed\nlost\n')["id"])
+    done = user.wait_for_import(user.upload('title\nBefore\n"never closed\nlost\n')["id"])
     assert (done["state"], done["rows_created"]) == ("failed", 1)
     assert (done["failure"]["code"], done["failure"]["line"]) == ("UNCLOSED_QUOTE", 3)
-    assert [task["title"] for task in person.http.get("/api/tasks").json()["tasks"]] == ["Before"]
+    assert [task["title"] for task in user.http.get("/api/tasks").json()["tasks"]] == ["Before"]

@@ -10,22 +10,22 @@ ACCOUNT = {"username": "sonu", "email": "sonu@example.com", "password": "test123
 
 @pytest.fixture(scope="module")
 def token(stack) -> str:
-    made = httpx.post(f"{stack.url}/api/register", json=ACCOUNT, timeout=60)
-    assert made.status_code == 201
-    assert made.json() == {
-        "id": made.json()["id"],
+    created = httpx.post(f"{stack.url}/api/register", json=ACCOUNT, timeout=60)
+    assert created.status_code == 201
+    assert created.json() == {
+        "id": created.json()["id"],
         "username": "sonu",
         "email": "sonu@example.com",
         "role": "user",
         "disabled": False,
-        "created_at": made.json()["created_at"],
+        "created_at": created.json()["created_at"],
     }
     login = httpx.post(
         f"{stack.url}/api/login", json={"email": ACCOUNT["email"], "password": ACCOUNT["password"]}, timeout=60
     )
     assert login.status_code == 200
     assert login.json()["token_type"] == "Bearer"
-    assert login.json()["user"] == made.json()
+    assert login.json()["user"] == created.json()
     return login.json()["access_token"]
 
 
@@ -35,23 +35,23 @@ def bearer(token) -> dict[str, str]:
 
 
 def test_tasks_are_created_and_listed_with_a_token(stack, bearer):
-    made = httpx.post(f"{stack.url}/api/tasks", json={"title": "Write it down"}, headers=bearer)
-    assert made.status_code == 201
-    assert made.json()["status"] == "pending"
-    assert made.json()["completed_at"] is None
+    created = httpx.post(f"{stack.url}/api/tasks", json={"title": "Write it down"}, headers=bearer)
+    assert created.status_code == 201
+    assert created.json()["status"] == "pending"
+    assert created.json()["completed_at"] is None
     listed = httpx.get(f"{stack.url}/api/tasks", headers=bearer)
     assert listed.status_code == 200
-    assert listed.json() == {"tasks": [made.json()], "next_page_token": ""}
+    assert listed.json() == {"tasks": [created.json()], "next_page_token": ""}
 
 
-def test_documented_csv_file_is_imported(stack, person):
+def test_documented_csv_file_is_imported(stack, user):
     """A CSV file with the documented columns and states is imported."""
     file = "subject,description,status\nOne,first,pending\nTwo,,in-progress\nThree,third,completed\n"
-    queued = person.upload(file)
+    queued = user.upload(file)
     assert queued["file_name"] == "tasks.csv"
-    done = person.wait_for_import(queued["id"])
+    done = user.wait_for_import(queued["id"])
     assert (done["state"], done["rows_read"], done["rows_created"], done["rows_failed"]) == ("succeeded", 3, 3, 0)
-    tasks = person.http.get("/api/tasks").json()["tasks"]
+    tasks = user.http.get("/api/tasks").json()["tasks"]
     assert [(task["title"], task["description"], task["status"]) for task in tasks] == [
         ("Three", "third", "completed"),
         ("Two", "", "in_progress"),
@@ -62,35 +62,35 @@ def test_documented_csv_file_is_imported(stack, person):
 
 @pytest.mark.parametrize("path", ["/api/register", "/api/auth/register", "/api/v1/register"])
 def test_missing_fields_are_400_and_all_named(stack, path):
-    answer = httpx.post(stack.url + path, json={})
-    assert answer.status_code == 400
-    assert {detail["field"] for detail in answer.json()["error"]["details"]} == {"username", "email", "password"}
+    response = httpx.post(stack.url + path, json={})
+    assert response.status_code == 400
+    assert {detail["field"] for detail in response.json()["error"]["details"]} == {"username", "email", "password"}
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/auth/login", "/api/v1/login"])
 def test_login_without_email_and_password_is_400(stack, path):
-    answer = httpx.post(stack.url + path, json={})
-    assert answer.status_code == 400
-    assert {detail["field"] for detail in answer.json()["error"]["details"]} == {"email", "password"}
+    response = httpx.post(stack.url + path, json={})
+    assert response.status_code == 400
+    assert {detail["field"] for detail in response.json()["error"]["details"]} == {"email", "password"}
 
 
 def test_wrong_password_is_401(stack, token):
-    answer = httpx.post(f"{stack.url}/api/login", json={"email": ACCOUNT["email"], "password": "wrong one"})
-    assert answer.status_code == 401
+    response = httpx.post(f"{stack.url}/api/login", json={"email": ACCOUNT["email"], "password": "wrong one"})
+    assert response.status_code == 401
 
 
 def test_registering_a_role_above_user_is_403(stack):
     for role in ("manager", "admin"):
         account = {**ACCOUNT, "username": f"new-{role}", "email": f"{role}@example.com", "role": role}
-        answer = httpx.post(f"{stack.url}/api/register", json=account)
-        assert answer.status_code == 403
-        assert answer.json()["error"]["status"] == "PERMISSION_DENIED"
+        response = httpx.post(f"{stack.url}/api/register", json=account)
+        assert response.status_code == 403
+        assert response.json()["error"]["status"] == "PERMISSION_DENIED"
 
 
-def test_listing_another_owner_is_403(stack, bearer, person):
-    answer = httpx.post(f"{stack.url}/api/tasks", json={"title": "x", "owner_id": person.id}, headers=bearer)
-    assert answer.status_code == 403
-    assert answer.json()["error"]["details"][0]["field"] == "owner_id"
+def test_listing_another_owner_is_403(stack, bearer, user):
+    response = httpx.post(f"{stack.url}/api/tasks", json={"title": "x", "owner_id": user.id}, headers=bearer)
+    assert response.status_code == 403
+    assert response.json()["error"]["details"][0]["field"] == "owner_id"
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_listing_another_owner_is_403(stack, bearer, person):
 @pytest.mark.parametrize("sent", [None, "Bearer", "Bearer rubbish", "Basic c29udTp0ZXN0MTIz"])
 def test_missing_or_bad_token_is_401(stack, method, path, body: dict[str, Any], sent):
     headers = {"authorization": sent} if sent else {}
-    answer = httpx.request(method, stack.url + path, headers=headers, **body)
-    assert answer.status_code == 401, answer.text
-    assert answer.json()["error"]["status"] == "UNAUTHENTICATED"
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    response = httpx.request(method, stack.url + path, headers=headers, **body)
+    assert response.status_code == 401, response.text
+    assert response.json()["error"]["status"] == "UNAUTHENTICATED"
+    assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_token_with_one_character_changed_is_401(stack, token):
     middle = len(token) // 2
     spoilt = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
-    answer = httpx.get(f"{stack.url}/api/tasks", headers={"authorization": f"Bearer {spoilt}"})
-    assert answer.status_code == 401
+    response = httpx.get(f"{stack.url}/api/tasks", headers={"authorization": f"Bearer {spoilt}"})
+    assert response.status_code == 401

@@ -11,13 +11,13 @@ ROWS = 40_000
 UNDONE = 8_000
 
 
-def test_killed_worker_loses_and_repeats_no_row(stack, person):
+def test_killed_worker_loses_and_repeats_no_row(stack, user):
     """A worker that is killed in the middle of a file loses no row, and no row is imported twice."""
     file = "title,description\n" + "".join(f"Task {number},made of a row\n" for number in range(ROWS))
-    queued = person.upload(file)
+    queued = user.upload(file)
     killed = None
     done = queued
-    for done in person.watch_import(queued["id"]):
+    for done in user.watch_import(queued["id"]):
         if killed is None and 0 < done["rows_read"] < ROWS:
             killed = stack.kill("import_worker-1")
     assert killed is not None, "the import was over before the worker could be killed"
@@ -36,49 +36,47 @@ def test_killed_worker_loses_and_repeats_no_row(stack, person):
     )
     assert events == [(ROWS, ROWS)]
     (fence,) = stack.sql("SELECT fence FROM tasks.imports WHERE id = %s", queued["id"])[0]
-    assert fence >= 2, "nobody had to take the import over"
+    assert fence >= 2, "no other worker took the import over"
 
 
-def test_import_goes_on_while_auth_service_is_down(stack, person):
+def test_import_goes_on_while_auth_service_is_down(stack, user):
     """An import goes on while auth_service cannot say that its owner is still active."""
-    queued = person.upload("title\n" + "".join(f"Task {number}\n" for number in range(ROWS)))
+    queued = user.upload("title\n" + "".join(f"Task {number}\n" for number in range(ROWS)))
     auth = stack.endpoints["processes"]["auth_service"]
     os.killpg(auth, signal.SIGSTOP)  # a stopped process accepts calls and never answers
     try:
-        assert person.wait_for_import(queued["id"])["rows_created"] == ROWS
+        assert user.wait_for_import(queued["id"])["rows_created"] == ROWS
     finally:
         os.killpg(auth, signal.SIGCONT)
 
 
-def test_service_killed_during_undo_deletes_tasks_once(stack, person):
-    done = person.wait_for_import(
-        person.upload("title\n" + "".join(f"Task {number}\n" for number in range(UNDONE)))["id"]
-    )
-    asked = person.http.post(f"/api/v1/imports/{done['id']}:undo", json={})
-    assert asked.status_code == 200
-    assert asked.json()["undo"]["state"] == "running"
+def test_service_killed_during_undo_deletes_tasks_once(stack, user):
+    done = user.wait_for_import(user.upload("title\n" + "".join(f"Task {number}\n" for number in range(UNDONE)))["id"])
+    undo_response = user.http.post(f"/api/v1/imports/{done['id']}:undo", json={})
+    assert undo_response.status_code == 200
+    assert undo_response.json()["undo"]["state"] == "running"
     killed = None
     last = done
-    for last in person.watch_import(done["id"], until_undone=True):
+    for last in user.watch_import(done["id"], until_undone=True):
         if killed is None and 0 < last["undo"]["deleted"] < UNDONE:
             killed = stack.kill("task_service")
     assert killed is not None, "the undo was over before the service could be killed"
     undo = last["undo"]
     assert (undo["state"], undo["deleted"], undo["restored"], undo["kept"]) == ("succeeded", UNDONE, 0, 0)
-    told = stack.sql(
+    output = stack.sql(
         "SELECT action, count(*), count(DISTINCT task_id) FROM tasks.task_events WHERE owner_id = %s"
         " GROUP BY action ORDER BY action",
-        person.id,
+        user.id,
     )
-    assert told == [("created", UNDONE, UNDONE), ("deleted", UNDONE, UNDONE)]
-    assert person.http.get("/api/tasks").json()["tasks"] == []
-    assert person.http.get(f"/api/v1/imports/{done['id']}/kept").json() == {"kept": [], "next_page_token": ""}
+    assert output == [("created", UNDONE, UNDONE), ("deleted", UNDONE, UNDONE)]
+    assert user.http.get("/api/tasks").json()["tasks"] == []
+    assert user.http.get(f"/api/v1/imports/{done['id']}/kept").json() == {"kept": [], "next_page_token": ""}
 
 
-def test_gateway_killed_during_upload_leaves_no_import(stack, person):
+def test_gateway_killed_during_upload_leaves_no_import(stack, user):
     address = urlsplit(stack.url)
     connection = http.client.HTTPConnection(address.hostname, address.port)
-    token = person.http.headers["authorization"]
+    token = user.http.headers["authorization"]
     size = 50_000_000
     connection.putrequest("POST", "/api/upload-csv")
     connection.putheader("content-type", "text/csv")
@@ -87,10 +85,10 @@ def test_gateway_killed_during_upload_leaves_no_import(stack, person):
     connection.endheaders()
     connection.send(b"title\n" + b"Half a file\n" * 500_000)
     uploading = "SELECT count(*) FROM tasks.imports WHERE owner_id = %s"
-    until_blocking(lambda: stack.sql(uploading, person.id) == [(1,)])
+    until_blocking(lambda: stack.sql(uploading, user.id) == [(1,)])
     stack.kill("gateway")
     connection.close()
-    until_blocking(lambda: stack.sql(uploading, person.id) == [(0,)])
+    until_blocking(lambda: stack.sql(uploading, user.id) == [(0,)])
     # The gateway is back soon and knows nothing of the upload.
-    assert person.http.get("/api/v1/imports").json()["imports"] == []
-    assert person.http.get("/api/tasks").json()["tasks"] == []
+    assert user.http.get("/api/v1/imports").json()["imports"] == []
+    assert user.http.get("/api/tasks").json()["tasks"] == []

@@ -15,8 +15,8 @@ ROWS = 40_000
 
 def health(target: str, certificates: Certificates | None) -> int:
     with sync_channel(target, certificates=certificates) as channel:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
-        return answer.status
+        response = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+        return response.status
 
 
 def test_certificate_rotation_interrupts_nothing(tmp_path, request):
@@ -34,24 +34,24 @@ def test_certificate_rotation_interrupts_nothing(tmp_path, request):
         return settings
 
     with running_stack(tmp_path / "stack", *server_options(request.config), **write_certificates()) as stack:
-        person = stack.api.new_user()
-        assert person.http.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
-        upload = person.upload("title\n" + "".join(f"row {number}\n" for number in range(ROWS)))
-        progress = person.watch_import(upload["id"])
+        user = stack.api.new_user()
+        assert user.http.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
+        upload = user.upload("title\n" + "".join(f"row {number}\n" for number in range(ROWS)))
+        progress = user.watch_import(upload["id"])
         assert any(seen["rows_created"] for seen in progress)
         write_certificates()
-        finished = person.wait_for_import(upload["id"])
+        finished = user.wait_for_import(upload["id"])
         assert (finished["state"], finished["rows_created"]) == ("succeeded", ROWS)
-        counted = person.http.get("/api/v1/tasks", params={"include_total": "true", "page_size": 1}).json()
+        counted = user.http.get("/api/v1/tasks", params={"include_total": "true", "page_size": 1}).json()
         assert counted["total_size"] == ROWS + 1
         # A client reloads the certificates at its next call, at most once a second.
         logs = [stack.data_dir / "logs" / f"{name}.log" for name in ("gateway", "task_service", "import_worker-1")]
         for number in range(30):
-            person.wait_for_import(person.upload(f"title\nmore {number}\n")["id"])
+            user.wait_for_import(user.upload(f"title\nmore {number}\n")["id"])
             if all("new certificate files are in use" in log.read_text() for log in logs):
                 break
         else:
-            pytest.fail("somebody still shows the old certificate")
+            pytest.fail("a service still presents its old certificate")
         # A client without a certificate reaches no service.
         for target in (stack.endpoints["auth_target"], stack.endpoints["tasks_target"]):
             foreign = CertificateAuthority().write(tmp_path / "foreign", "localhost")

@@ -23,18 +23,18 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     """Create and use every kind of secret, correctly and wrongly; return the secrets and all error responses."""
     name = f"user-{secrets.token_hex(4)}"
     email = f"{name}@example.com"
-    known, told = [CANARY], []
+    known, output = [CANARY], []
 
     def post(path: str, body: object, token: str = "", **more) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        answer = httpx.post(stack.url + path, json=body, headers=headers, timeout=60, **more)
-        if answer.is_error:
-            told.append(answer.text + str(answer.headers))
-        return answer.json()
+        response = httpx.post(stack.url + path, json=body, headers=headers, timeout=60, **more)
+        if response.is_error:
+            output.append(response.text + str(response.headers))
+        return response.json()
 
-    def remember(answer: dict[str, Any]) -> dict[str, Any]:
-        known.extend(answer[key] for key in ("access_token", "refresh_token") if key in answer)
-        return answer
+    def remember(response: dict[str, Any]) -> dict[str, Any]:
+        known.extend(response[key] for key in ("access_token", "refresh_token") if key in response)
+        return response
 
     post("/api/register", {"username": CANARY + "\0", "email": CANARY, "password": CANARY, "role": CANARY})
     user = post("/api/register", {"username": name, "email": email, "password": CANARY})
@@ -55,25 +55,25 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     for _ in range(2):
         post("/api/v1/password:reset", reset)
     service = f"service-{secrets.token_hex(4)}"
-    made = admin.post("/api/v1/service-accounts", json={"name": service, "scopes": ["tasks:read"]}).json()
-    rotated = admin.post(f"/api/v1/service-accounts/{made['service_account']['id']}:rotate", json={}).json()
-    known.extend(issued["credential"].partition(".")[2] for issued in (made, rotated))
+    created = admin.post("/api/v1/service-accounts", json={"name": service, "scopes": ["tasks:read"]}).json()
+    rotated = admin.post(f"/api/v1/service-accounts/{created['service_account']['id']}:rotate", json={}).json()
+    known.extend(issued["credential"].partition(".")[2] for issued in (created, rotated))
     with grpc.insecure_channel(stack.endpoints["auth_target"]) as channel:
         stub = auth_service_pb2_grpc.AuthServiceStub(channel)
-        spent = auth_service_pb2.IssueServiceTokenRequest(credential=made["credential"])
+        spent = auth_service_pb2.IssueServiceTokenRequest(credential=created["credential"])
         with pytest.raises(grpc.RpcError) as refusal:
             stub.IssueServiceToken(spent, timeout=10)
-        told.append(str(refusal.value))
+        output.append(str(refusal.value))
         good = auth_service_pb2.IssueServiceTokenRequest(credential=rotated["credential"])
         known.append(stub.IssueServiceToken(good, timeout=10).access_token)
-    return [*known, code], told
+    return [*known, code], output
 
 
 def test_no_secret_in_logs_errors_or_arguments(stack, admin):
-    known, told = use_every_secret(stack, admin)
-    assert told, "some of it was wrong"
-    kept = json.loads((stack.data_dir / "secrets.json").read_text())
-    for name, value in kept.items():
+    known, output = use_every_secret(stack, admin)
+    assert output, "some of the requests must fail"
+    stored = json.loads((stack.data_dir / "secrets.json").read_text())
+    for name, value in stored.items():
         if name != "admin_email":
             known.append(value.rpartition(".")[2])
     assert len(known) > 12
@@ -87,4 +87,4 @@ def test_no_secret_in_logs_errors_or_arguments(stack, admin):
     for secret in known:
         assert [name for name, text in logs.items() if secret in text] == [], secret[:4]
         assert [one for one in arguments if secret in one] == [], secret[:4]
-        assert [one for one in told if secret in one] == [], secret[:4]
+        assert [one for one in output if secret in one] == [], secret[:4]

@@ -7,12 +7,12 @@ import pytest
 
 
 @pytest.fixture
-def login(stack, person):
-    email = person.http.get("/api/v1/me").json()["email"]
-    answer = httpx.post(f"{stack.url}/api/login", json={"email": email, "password": "test123"}, timeout=60)
-    assert answer.status_code == 200
-    assert list(answer.json()) == ["access_token", "refresh_token", "token_type", "expires_in", "user"]
-    return answer.json()
+def login(stack, user):
+    email = user.http.get("/api/v1/me").json()["email"]
+    response = httpx.post(f"{stack.url}/api/login", json={"email": email, "password": "test123"}, timeout=60)
+    assert response.status_code == 200
+    assert list(response.json()) == ["access_token", "refresh_token", "token_type", "expires_in", "user"]
+    return response.json()
 
 
 def bearer(tokens) -> dict[str, str]:
@@ -23,12 +23,12 @@ def wait_until_refused(url, headers) -> str:
     """Repeat a call until it is refused; return the reason."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        answer = httpx.get(url, headers=headers)
-        if answer.status_code != 200:
-            assert answer.status_code == 401
-            return answer.json()["error"]["details"][0]["reason"]
+        response = httpx.get(url, headers=headers)
+        if response.status_code != 200:
+            assert response.status_code == 401
+            return response.json()["error"]["details"][0]["reason"]
         time.sleep(0.05)
-    pytest.fail("nobody was turned away")
+    pytest.fail("the call was not refused in time")
 
 
 def test_refresh_token_reuse_ends_the_session(stack, login):
@@ -45,26 +45,26 @@ def test_refresh_token_reuse_ends_the_session(stack, login):
 
 
 def test_logout_takes_effect_at_every_service(stack, login):
-    answer = httpx.post(f"{stack.url}/api/v1/logout", headers=bearer(login))
-    assert (answer.status_code, answer.json()) == (200, {})
+    response = httpx.post(f"{stack.url}/api/v1/logout", headers=bearer(login))
+    assert (response.status_code, response.json()) == (200, {})
     for path in ("/api/tasks", "/api/v1/me"):
         assert wait_until_refused(stack.url + path, bearer(login)) == "TOKEN_REVOKED"
 
 
-def test_sessions_are_listed_and_revoked_one_by_one(stack, person, login):
-    found = person.http.get("/api/v1/me/sessions").json()
+def test_sessions_are_listed_and_revoked_one_by_one(stack, user, login):
+    found = user.http.get("/api/v1/me/sessions").json()
     assert [session["current"] for session in found["sessions"]] == [False, True]
-    assert person.http.delete(f"/api/v1/me/sessions/{found['sessions'][0]['id']}").json() == {}
+    assert user.http.delete(f"/api/v1/me/sessions/{found['sessions'][0]['id']}").json() == {}
     assert wait_until_refused(f"{stack.url}/api/tasks", bearer(login)) == "TOKEN_REVOKED"
-    assert person.http.get("/api/tasks").status_code == 200
+    assert user.http.get("/api/tasks").status_code == 200
 
 
-def test_password_change_needs_the_current_password(stack, person, login):
+def test_password_change_needs_the_current_password(stack, user, login):
     wrong = {"current_password": "wrong", "new_password": "test1234"}
-    refused = person.http.post("/api/v1/me:changePassword", json=wrong)
+    refused = user.http.post("/api/v1/me:changePassword", json=wrong)
     assert refused.status_code == 400
     assert refused.json()["error"]["details"][0]["field"] == "current_password"
-    changed = person.http.post("/api/v1/me:changePassword", json={**wrong, "current_password": "test123"})
+    changed = user.http.post("/api/v1/me:changePassword", json={**wrong, "current_password": "test123"})
     assert changed.status_code == 200
     assert wait_until_refused(f"{stack.url}/api/tasks", bearer(login)) == "TOKEN_REVOKED"
     assert httpx.get(f"{stack.url}/api/tasks", headers=bearer(changed.json())).status_code == 200

@@ -6,73 +6,73 @@ ROWS = "Nummer;Vorgang;Fällig\r\n1;Übergabe für 5 €;2026-03-31\r\n2;;2026-0
 MAPPING = "title:Vorgang,due_date:Fällig"
 
 
-def test_utf_16_file_with_mapped_columns_is_imported(stack, person):
+def test_utf_16_file_with_mapped_columns_is_imported(stack, user):
     """A UTF-16 file with mapped columns is imported, and its invalid rows come back as a file."""
-    queued = person.upload(ROWS.encode("utf-16"), mapping=MAPPING, default_status="in-progress")
-    done = person.wait_for_import(queued["id"])
+    queued = user.upload(ROWS.encode("utf-16"), mapping=MAPPING, default_status="in-progress")
+    done = user.wait_for_import(queued["id"])
     assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 1, 2)
     assert done["bytes_read"] == done["bytes_total"] == len(ROWS.encode("utf-16"))
-    (task,) = person.http.get("/api/tasks").json()["tasks"]
+    (task,) = user.http.get("/api/tasks").json()["tasks"]
     assert (task["title"], task["status"], task["due_date"]) == ("Übergabe für 5 €", "in_progress", "2026-03-31")
-    errors = person.http.get(f"/api/v1/imports/{queued['id']}/errors.csv")
+    errors = user.http.get(f"/api/v1/imports/{queued['id']}/errors.csv")
     assert errors.headers["content-type"] == "text/csv; charset=utf-8"
-    mended = errors.text.replace("2,,", "2,Besuch,").replace("morgen", "2026-04-02")
-    corrected = person.wait_for_import(person.upload(mended, mapping=MAPPING)["id"])
+    corrected_file = errors.text.replace("2,,", "2,Besuch,").replace("morgen", "2026-04-02")
+    corrected = user.wait_for_import(user.upload(corrected_file, mapping=MAPPING)["id"])
     assert (corrected["state"], corrected["rows_created"], corrected["rows_failed"]) == ("succeeded", 2, 0)
-    assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
+    assert {task["title"] for task in user.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
 
 
-def test_changed_rows_of_errors_csv_stay_invalid(stack, person):
+def test_changed_rows_of_errors_csv_stay_invalid(stack, user):
     """The file of wrong rows, uploaded as it is: nothing damaged becomes a task."""
     file = b"title,description\nCall,mum, now\nK\xe4se,\na\0b,\n"
-    first = person.wait_for_import(person.upload(file)["id"])
-    wrong = person.http.get(f"/api/v1/imports/{first['id']}/errors.csv").text
+    first = user.wait_for_import(user.upload(file)["id"])
+    wrong = user.http.get(f"/api/v1/imports/{first['id']}/errors.csv").text
     assert wrong.splitlines()[1].endswith(", now")
-    second = person.wait_for_import(person.upload(wrong)["id"])
+    second = user.wait_for_import(user.upload(wrong)["id"])
     assert (second["rows_created"], second["rows_failed"]) == (0, 3)
-    errors = person.http.get(f"/api/v1/imports/{second['id']}/errors.csv").text
+    errors = user.http.get(f"/api/v1/imports/{second['id']}/errors.csv").text
     assert [line.split(",")[0] for line in errors.splitlines()] == [line.split(",")[0] for line in wrong.splitlines()]
     assert errors.splitlines()[1].endswith(", now")
     header, *rows = wrong.replace("K\ufffdse", "K\u00e4se").replace("a\ufffdb", "ab").splitlines()
-    mended = "\n".join([header, '"Call","mum, now",', *rows[1:], ""])
-    third = person.wait_for_import(person.upload(mended)["id"])
+    corrected_file = "\n".join([header, '"Call","mum, now",', *rows[1:], ""])
+    third = user.wait_for_import(user.upload(corrected_file)["id"])
     assert (third["rows_created"], third["rows_failed"]) == (3, 0)
 
 
-def test_upload_options_set_default_values(stack, person):
-    me = person.http.get("/api/v1/me").json()["username"]
-    person.wait_for_import(person.upload("title\nBuy milk\n", default_assignee=me, default_labels="home,shop")["id"])
-    (task,) = person.http.get("/api/tasks").json()["tasks"]
-    assert (task["assignee_id"], task["labels"]) == (person.id, ["home", "shop"])
-    refused = person.http.post(
+def test_upload_options_set_default_values(stack, user):
+    me = user.http.get("/api/v1/me").json()["username"]
+    user.wait_for_import(user.upload("title\nBuy milk\n", default_assignee=me, default_labels="home,shop")["id"])
+    (task,) = user.http.get("/api/tasks").json()["tasks"]
+    assert (task["assignee_id"], task["labels"]) == (user.id, ["home", "shop"])
+    refused = user.http.post(
         "/api/v1/imports", files={"file": ("a.csv", "title\nx\n")}, params={"default_assignee": "nobody"}
     )
     assert refused.status_code == 400
     assert refused.json()["error"]["details"][0]["field"] == "default_assignee"
 
 
-def test_external_ids_synchronise_a_list(stack, person):
+def test_external_ids_synchronise_a_list(stack, user):
     rows = "external_id,title,status\nA,one,\nB,two,completed\n"
-    first = person.wait_for_import(person.upload(rows, on_duplicate="update")["id"])
+    first = user.wait_for_import(user.upload(rows, on_duplicate="update")["id"])
     assert (first["rows_created"], first["rows_updated"]) == (2, 0)
     changed = rows.replace("one", "uno") + "C,three,\nA,uno,\n"
-    second = person.wait_for_import(person.upload(changed, on_duplicate="update")["id"])
+    second = user.wait_for_import(user.upload(changed, on_duplicate="update")["id"])
     names = ("rows_created", "rows_updated", "rows_unchanged", "rows_skipped", "rows_failed", "rows_read")
     assert [second[name] for name in names] == [1, 1, 2, 0, 0, 4]
-    assert {task["title"] for task in person.http.get("/api/tasks").json()["tasks"]} == {"uno", "two", "three"}
-    third = person.wait_for_import(person.upload(changed, on_duplicate="skip", allow_same_file="true")["id"])
+    assert {task["title"] for task in user.http.get("/api/tasks").json()["tasks"]} == {"uno", "two", "three"}
+    third = user.wait_for_import(user.upload(changed, on_duplicate="skip", allow_same_file="true")["id"])
     assert (third["rows_skipped"], third["rows_read"]) == (4, 4)
-    wrong = person.http.post("/api/v1/imports", files={"file": ("a.csv", rows)}, params={"on_duplicate": "merge"})
+    wrong = user.http.post("/api/v1/imports", files={"file": ("a.csv", rows)}, params={"on_duplicate": "merge"})
     assert wrong.status_code == 400
 
 
-def test_upload_with_idempotency_key_can_be_repeated(stack, person):
+def test_upload_with_idempotency_key_can_be_repeated(stack, user):
     def upload_again(data: str, key: str, **options: str):
         files, headers = {"file": ("tasks.csv", data, "text/csv")}, {"idempotency-key": key}
-        return person.http.post("/api/v1/imports", files=files, headers=headers, params=options)
+        return user.http.post("/api/v1/imports", files=files, headers=headers, params=options)
 
     first = upload_again("title\nBuy milk\n", "k")
-    person.wait_for_import(first.json()["id"])
+    user.wait_for_import(first.json()["id"])
     second = upload_again("title\nBuy milk\n", "k")
     assert (second.status_code, second.json()["id"]) == (202, first.json()["id"])
     assert second.json()["rows_created"] == 1
@@ -80,63 +80,63 @@ def test_upload_with_idempotency_key_can_be_repeated(stack, person):
         assert (other.status_code, other.json()["error"]["details"][0]["reason"]) == (409, "IDEMPOTENCY_KEY_REUSED")
     assert upload_again("title\nBuy milk\n", "k k").json()["error"]["details"][0]["field"] == "idempotency_key"
     for verb, key in (("undo", "u"), ("undo", "u")):
-        answer = person.http.post(
+        response = user.http.post(
             f"/api/v1/imports/{first.json()['id']}:{verb}", json={}, headers={"idempotency-key": key}
         )
-        assert answer.status_code == 200
-    assert person.http.post("/api/v1/tasks", json={"title": "x"}, headers={"idempotency-key": "u"}).status_code == 409
+        assert response.status_code == 200
+    assert user.http.post("/api/v1/tasks", json={"title": "x"}, headers={"idempotency-key": "u"}).status_code == 409
 
 
-def test_dry_run_reports_and_creates_nothing(stack, person):
+def test_dry_run_reports_and_creates_nothing(stack, user):
     data = ROWS.replace("€", "Euro").replace("😀", "!").encode("windows-1252")
-    tried = person.wait_for_import(
-        person.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"]
+    dry_run = user.wait_for_import(
+        user.upload(data, mapping=MAPPING, encoding="windows-1252", validate_only="true")["id"]
     )
-    assert (tried["state"], tried["rows_created"], tried["rows_failed"]) == ("succeeded", 1, 2)
-    assert person.http.get("/api/tasks").json()["tasks"] == []
-    listed = person.http.get(f"/api/v1/imports/{tried['id']}/errors").json()["errors"]
+    assert (dry_run["state"], dry_run["rows_created"], dry_run["rows_failed"]) == ("succeeded", 1, 2)
+    assert user.http.get("/api/tasks").json()["tasks"] == []
+    listed = user.http.get(f"/api/v1/imports/{dry_run['id']}/errors").json()["errors"]
     assert [(one["line"], one["code"]) for one in listed] == [(3, "BLANK_TITLE"), (4, "MALFORMED_DATE")]
 
 
-def test_cancelled_import_keeps_its_rows_and_adds_none(stack, person):
-    queued = person.upload("title\n" + "A row\n" * 200_000)
-    for seen in person.watch_import(queued["id"]):
+def test_cancelled_import_keeps_its_rows_and_adds_none(stack, user):
+    queued = user.upload("title\n" + "A row\n" * 200_000)
+    for seen in user.watch_import(queued["id"]):
         if seen["rows_read"]:
             break
-    cancelled = person.http.post(f"/api/v1/imports/{queued['id']}:cancel", json={}).json()
+    cancelled = user.http.post(f"/api/v1/imports/{queued['id']}:cancel", json={}).json()
     assert cancelled["state"] == "cancelled"
     assert 0 < cancelled["rows_created"] < 200_000
     # When the worker has finished the next import, the count of the cancelled one is unchanged.
-    assert person.wait_for_import(person.upload("title\nNext\n")["id"])["state"] == "succeeded"
+    assert user.wait_for_import(user.upload("title\nNext\n")["id"])["state"] == "succeeded"
     counted = stack.sql("SELECT count(*) FROM tasks.tasks WHERE import_id = %s", queued["id"])
     assert counted == [(cancelled["rows_created"],)]
 
 
-def test_gzip_file_needs_content_encoding(stack, person):
+def test_gzip_file_needs_content_encoding(stack, user):
     """A gzip file is imported; without Content-Encoding it is refused with a message that says so."""
     data = b"title\n" + b"A row\n" * 5000
     headers = {"content-type": "text/csv", "content-encoding": "gzip"}
-    queued = person.http.post("/api/v1/imports", content=gzip.compress(data), headers=headers).json()
-    done = person.wait_for_import(queued["id"])
+    queued = user.http.post("/api/v1/imports", content=gzip.compress(data), headers=headers).json()
+    done = user.wait_for_import(queued["id"])
     assert (done["state"], done["rows_created"], done["bytes_total"]) == ("succeeded", 5000, len(data))
     for request in (
         {"content": gzip.compress(data), "headers": {"content-type": "text/csv"}},
         {"files": {"file": ("tasks.csv.gz", gzip.compress(data))}},
     ):
-        refused = person.http.post("/api/v1/imports", **request)
+        refused = user.http.post("/api/v1/imports", **request)
         (detail,) = refused.json()["error"]["details"]
         assert (refused.status_code, detail["reason"]) == (400, "COMPRESSED_FILE")
         assert "Content-Encoding: gzip" in detail["message"]
 
 
-def test_template_names_every_column_and_is_importable(stack, person):
-    template = person.http.get("/api/v1/imports:template")
+def test_template_names_every_column_and_is_importable(stack, user):
+    template = user.http.get("/api/v1/imports:template")
     assert template.headers["content-type"] == "text/csv; charset=utf-8"
     assert template.headers["content-disposition"] == 'attachment; filename="template.csv"'
     header, _, _ = template.text.partition("\r\n")
     assert header == "title,description,status,priority,due_date,labels,external_id,assignee"
-    done = person.wait_for_import(person.upload(template.content)["id"])
+    done = user.wait_for_import(user.upload(template.content)["id"])
     assert (done["state"], done["rows_created"], done["rows_failed"], done["warnings"]) == ("succeeded", 1, 0, [])
-    exported = person.http.get("/api/v1/tasks:export")
+    exported = user.http.get("/api/v1/tasks:export")
     assert exported.headers["content-disposition"] == 'attachment; filename="tasks.csv"'
     assert exported.content == template.content

@@ -81,10 +81,10 @@ class RpcClient:
     async def call(self, method: MethodDescriptor, metadata: Any, **fields: str) -> tuple[str, str]:
         """Return the status and the reason of a call; of a stream, those of its first message."""
         path = f"/{method.containing_service.full_name}/{method.name}"
-        request, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
+        request, response = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         of_auth = path.startswith(("/taskmanager.auth.", "/taskmanager.trust."))
         channel = self._auth if of_auth else self._tasks
-        codec = (request.SerializeToString, answer.FromString)
+        codec = (request.SerializeToString, response.FromString)
         stubs: dict[tuple[bool, bool], Any] = {
             (False, False): channel.unary_unary,
             (False, True): channel.unary_stream,
@@ -122,11 +122,11 @@ async def client(system):
 
 async def user_with_role(system, database, role: str, name: str):
     """Create a user with a role. Each call needs a new one: some end the account or the session of their caller."""
-    made = await system.auth.Register(
+    created = await system.auth.Register(
         auth_service_pb2.RegisterRequest(username=name, email=f"{name}@example.com", password=PASSWORD)
     )
     if role != "user":
-        await database.execute(f"UPDATE auth.users SET role = '{role}' WHERE id = '{made.id}'")
+        await database.execute(f"UPDATE auth.users SET role = '{role}' WHERE id = '{created.id}'")
     return await system.login(f"{name}@example.com")
 
 
@@ -184,7 +184,7 @@ async def test_foreign_object_is_not_found_by_every_rpc(system, database, client
     task = await system.tasks.CreateTask(
         task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="Mine")), metadata=mona.metadata
     )
-    made = await system.imports.UploadImport(upload_requests(), metadata=mona.metadata)
+    created = await system.imports.UploadImport(upload_requests(), metadata=mona.metadata)
     async with grpc.aio.insecure_channel(system.auth_target) as channel:
         sessions = await user_service_pb2_grpc.UserServiceStub(channel).ListSessions(
             user_service_pb2.ListSessionsRequest(), metadata=mona.metadata
@@ -192,7 +192,7 @@ async def test_foreign_object_is_not_found_by_every_rpc(system, database, client
     objects = {
         "TaskService": task.id,
         "HistoryService": task.id,
-        "ImportService": made.id,
+        "ImportService": created.id,
         "UserService": sessions.sessions[0].id,
     }
     checked = 0

@@ -107,8 +107,8 @@ def test_app_role_cannot_delete_recent_security_events(postgres, template):
                 )
             for before in ("now() + interval '10 years'", "'infinity'", "NULL"):
                 connection.execute(f"SELECT auth.forget_security_events({before}, 1000)")
-            kept = connection.execute("SELECT kind FROM auth.security_events ORDER BY occurred_at").fetchall()
-    assert kept == [("89",), ("1",), ("0",)]
+            remaining = connection.execute("SELECT kind FROM auth.security_events ORDER BY occurred_at").fetchall()
+    assert remaining == [("89",), ("1",), ("0",)]
 
 
 def test_security_definer_functions_fix_search_path(shared_database):

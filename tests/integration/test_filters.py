@@ -46,8 +46,8 @@ async def test_many_filter_values_are_refused_or_deduplicated(system, sonu, rest
 async def test_free_text_search_finds_special_characters(system, sonu, rest, text):
     task = await create(system, sonu, title=f"before {text} behind")
     await create(system, sonu, title="100 ab A")
-    answer = await rest.get("/tasks", params={"q": text})
-    assert [found["id"] for found in answer.json()["tasks"]] == [task.id]
+    response = await rest.get("/tasks", params={"q": text})
+    assert [found["id"] for found in response.json()["tasks"]] == [task.id]
 
 
 async def test_event_log_refuses_very_long_filters(system):
@@ -65,10 +65,10 @@ async def test_event_log_refuses_very_long_filters(system):
 async def test_page_size_is_capped_at_two_hundred(system, sonu, rest):
     """A page holds at most 200 tasks, however many are requested; the rest follows on the next pages."""
     requests = [task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=str(number))) for number in range(100)]
-    made: list[str] = []
+    created: list[str] = []
     for _ in range(3):
         batch_of = task_service_pb2.BatchCreateTasksRequest(requests=requests)
-        made += [task.id for task in (await system.tasks.BatchCreateTasks(batch_of, metadata=sonu.metadata)).tasks]
+        created += [task.id for task in (await system.tasks.BatchCreateTasks(batch_of, metadata=sonu.metadata)).tasks]
     pages: list[list[str]] = []
     token = ""
     while not pages or token:
@@ -77,16 +77,16 @@ async def test_page_size_is_capped_at_two_hundred(system, sonu, rest):
         token = page["next_page_token"]
     assert [len(page) for page in pages] == [200, 100]
     listed = list(chain(*pages))
-    assert sorted(listed) == sorted(made)
+    assert sorted(listed) == sorted(created)
     assert len((await rest.get("/tasks")).json()["tasks"]) == 50
     assert violations_in(await rest.get("/tasks", params={"page_size": 2**31})) == [("page_size", "OUT_OF_RANGE")]
     # In pages of one task: each page continues after the key of the last one.
     visited: list[str] = []
     for _ in range(300):
         request = task_service_pb2.ListTasksRequest(page_size=1, page_token=token)
-        answer = await system.tasks.ListTasks(request, metadata=sonu.metadata)
-        visited += [task.id for task in answer.tasks]
-        token = answer.next_page_token
+        response = await system.tasks.ListTasks(request, metadata=sonu.metadata)
+        visited += [task.id for task in response.tasks]
+        token = response.next_page_token
     assert (visited, token) == (listed, "")
 
 
@@ -98,7 +98,7 @@ async def test_event_page_size_is_capped_at_two_hundred(system, sonu, database):
         SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'r', '{{}}'
         FROM tasks.task_events, generate_series(1, 250) WHERE task_id = '{task.id}'
     """)
-    for answer in (
+    for response in (
         await system.history.ListEvents(
             history_service_pb2.ListEventsRequest(page_size=2**31 - 1), metadata=admin.metadata
         ),
@@ -106,4 +106,4 @@ async def test_event_page_size_is_capped_at_two_hundred(system, sonu, database):
             history_service_pb2.ListTaskEventsRequest(task_id=task.id, page_size=2**31 - 1), metadata=sonu.metadata
         ),
     ):
-        assert (len(answer.events), bool(answer.next_page_token)) == (200, True)
+        assert (len(response.events), bool(response.next_page_token)) == (200, True)

@@ -77,11 +77,11 @@ async def test_grpc_stores_a_value_exactly_or_refuses_it(system, sonu):
 
 async def test_rest_stores_a_value_exactly_or_refuses_it(rest):
     for case in CASES:
-        answer = await rest.post("/tasks", json=draft(case))
+        response = await rest.post("/tasks", json=draft(case))
         if case.reason:
-            assert violations_in(answer) == [(case.field, case.reason)], case
+            assert violations_in(response) == [(case.field, case.reason)], case
         else:
-            stored = (await rest.get(f"/tasks/{answer.json()['id']}")).json()
+            stored = (await rest.get(f"/tasks/{response.json()['id']}")).json()
             assert stored[case.field] == case.value, case
 
 
@@ -124,8 +124,8 @@ async def test_unknown_assignee_is_refused_on_every_path(system, sonu, rest):
         task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x", assignee_id=who)) for who in ("", NOBODY)
     ]
     assert (await refused(create(system, sonu, **wrong)))[2] == alone
-    made = task_service_pb2.BatchCreateTasksRequest(requests=[one, other])
-    assert (await refused(system.tasks.BatchCreateTasks(made, metadata=sonu.metadata)))[2] == second
+    created = task_service_pb2.BatchCreateTasksRequest(requests=[one, other])
+    assert (await refused(system.tasks.BatchCreateTasks(created, metadata=sonu.metadata)))[2] == second
     mine = await create(system, sonu, title="y")
     changes = [
         task_service_pb2.UpdateTaskRequest(id=task.id, task=task_pb2.Task(title="z")),
@@ -163,5 +163,5 @@ async def test_at_most_fifty_violations_are_reported(system, sonu, rest):
 
 async def test_rest_refuses_control_character_in_file_name(rest):
     url, content = "/imports?file_name=a%00b.csv", b"title\nx\n"
-    answer = await rest.post(url, content=content, headers={"content-type": "text/csv"})
-    assert (answer.status_code, violations_in(answer)) == (400, [("file_name", "CONTROL_CHARACTER_IN_FILE_NAME")])
+    response = await rest.post(url, content=content, headers={"content-type": "text/csv"})
+    assert (response.status_code, violations_in(response)) == (400, [("file_name", "CONTROL_CHARACTER_IN_FILE_NAME")])

@@ -40,10 +40,10 @@ class RestScenarioClient:
         self._http = http
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Result:
-        answer = await self._http.request(method, f"/api/v1/tasks{path}", **arguments)
-        if answer.is_success:
-            return answer.json()
-        return {"refused": [detail["reason"] for detail in answer.json()["error"]["details"]]}
+        response = await self._http.request(method, f"/api/v1/tasks{path}", **arguments)
+        if response.is_success:
+            return response.json()
+        return {"refused": [detail["reason"] for detail in response.json()["error"]["details"]]}
 
     async def create(self, task: Fields, key: str = "") -> Result:
         return await self._call("POST", "", json=task, headers={"idempotency-key": key} if key else {})
@@ -86,11 +86,11 @@ class GrpcScenarioClient:
 
     async def _call(self, method: Callable[..., Any], request: Any) -> Result:
         try:
-            answer = await method(request, metadata=self._metadata)
+            response = await method(request, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             status = details_of(error)
             return {"refused": [violation.reason for violation in status.violations] or [status.reason]}
-        return dict(parse_json(to_json(self._encoders.of(answer.DESCRIPTOR)(answer))))  # type: ignore[call-overload]
+        return dict(parse_json(to_json(self._encoders.of(response.DESCRIPTOR)(response))))  # type: ignore[call-overload]
 
     async def create(self, task: Fields, key: str = "") -> Result:
         request = task_service_pb2.CreateTaskRequest(task=task_of(task), idempotency_key=key)
@@ -140,30 +140,30 @@ FULL = {
 
 
 async def life_cycle(client: Client) -> list[Result]:
-    made = await client.create(FULL)
-    changed = await client.update(made["id"], {"status": "completed", "due_date": None, "labels": ["c"]})
+    created = await client.create(FULL)
+    changed = await client.update(created["id"], {"status": "completed", "due_date": None, "labels": ["c"]})
     return [
-        made,
+        created,
         changed,
-        await client.update(made["id"], {}),
-        await client.delete(made["id"], changed["etag"]),
-        await client.get(made["id"]),
-        await client.undelete(made["id"]),
-        await client.events(made["id"]),
+        await client.update(created["id"], {}),
+        await client.delete(created["id"], changed["etag"]),
+        await client.get(created["id"]),
+        await client.undelete(created["id"]),
+        await client.events(created["id"]),
     ]
 
 
 async def refusals(client: Client) -> list[Result]:
-    made = await client.create(FULL)
+    created = await client.create(FULL)
     return [
         await client.create({"title": " ", "due_date": "soon", "labels": ["a,b"], "assignee_id": "me"}),
         await client.create({"title": "x", "external_id": "A-1"}),
         await client.create({"title": "a\0b"}),
-        await client.update(made["id"], {"title": "", "description": "d" * 20_001}),
-        await client.update(made["id"], {"owner_id": made["owner_id"]}),
-        await client.update(made["id"], {"title": "x", "etag": "99"}),
-        await client.delete(made["id"], "99"),
-        await client.undelete(made["id"]),
+        await client.update(created["id"], {"title": "", "description": "d" * 20_001}),
+        await client.update(created["id"], {"owner_id": created["owner_id"]}),
+        await client.update(created["id"], {"title": "x", "etag": "99"}),
+        await client.delete(created["id"], "99"),
+        await client.undelete(created["id"]),
         await client.get("0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"),
         await client.get("x"),
         await client.batch({"title": "good"}, {"title": ""}),
@@ -197,9 +197,9 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)")
 
 
-def normalise(answers: list[Result]) -> str:
+def normalise(responses: list[Result]) -> str:
     """Return the results as JSON, with times removed and each id replaced by the order of its first occurrence."""
-    text = _TIME.sub("<time>", to_json([{**answer, "next_page_token": ""} for answer in answers]).decode())
+    text = _TIME.sub("<time>", to_json([{**response, "next_page_token": ""} for response in responses]).decode())
     seen: dict[str, str] = {}
     text = _ID.sub(lambda found: seen.setdefault(found[0], f"<{len(seen)}>"), text)
     return re.sub(r'"request_id":"[^"]*"', "", text)

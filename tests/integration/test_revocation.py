@@ -45,8 +45,8 @@ async def until_calls_are_refused(system, user) -> tuple[grpc.StatusCode, str]:
 
 async def open_watch(system, user):
     """Open a stream that stays open: its import waits for a worker."""
-    made = await system.imports.UploadImport(upload(), metadata=user.metadata)
-    stream = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=made.id), metadata=user.metadata)
+    created = await system.imports.UploadImport(upload(), metadata=user.metadata)
+    stream = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=created.id), metadata=user.metadata)
     await anext(aiter(stream))
     return stream
 
@@ -82,9 +82,9 @@ async def test_service_renews_a_revoked_token(system, stream):
     def issue():
         request = auth_service_pb2.IssueServiceTokenRequest(credential=credential)
         with grpc.insecure_channel(system.auth_target) as channel:
-            answer = auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
-        issued.append(answer.access_token)
-        return answer.access_token, float(answer.expires_in)
+            response = auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
+        issued.append(response.access_token)
+        return response.access_token, float(response.expires_in)
 
     claim = import_ingest_service_pb2.ClaimNextImportRequest(worker="test")
 

@@ -68,8 +68,8 @@ async def test_open_streams_occupy_no_call_slot(busy):
 async def test_health_and_internal_calls_are_never_shed(busy):
     """Health checks and calls that only services make are answered by a full server."""
     await busy.fill()
-    answer = await busy.health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
-    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    response = await busy.health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
+    assert response.status == health_pb2.HealthCheckResponse.SERVING
     verifier = service_metadata("trust:read")
     request = trust_service_pb2.GetTrustStateRequest()
     assert (await busy.trust.GetTrustState(request, metadata=verifier, timeout=SECONDS)).next_cursor == "answered"

@@ -187,9 +187,9 @@ async def test_malformed_request_id_is_replaced(offered):
         return pb.TrustState(next_cursor=request_id())
 
     async with connected(echo) as call:
-        answer = await call(("x-request-id", offered))
-    assert answer.next_cursor
-    assert answer.next_cursor != offered
+        response = await call(("x-request-id", offered))
+    assert response.next_cursor
+    assert response.next_cursor != offered
 
 
 async def test_second_server_cannot_share_the_port():

@@ -55,7 +55,7 @@ class SlowConnection(Connection):
     """Connection that executes BEGIN and ROLLBACK but reports their completion late."""
 
     asked: asyncio.Queue[str]
-    answers: asyncio.Event
+    responses: asyncio.Event
 
     async def execute(self, query, *rest, **more):
         cursor = await super().execute(query, *rest, **more)

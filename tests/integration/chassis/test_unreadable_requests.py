@@ -63,5 +63,5 @@ async def test_stream_ends_at_the_first_unreadable_request(channel):
 
 async def test_unknown_field_is_accepted(channel):
     unknown = b"\xfa\x7f\x01x" + health_pb2.HealthCheckRequest().SerializeToString()
-    answer = await channel.unary_unary("/grpc.health.v1.Health/Check")(unknown, timeout=SECONDS)
-    assert health_pb2.HealthCheckResponse.FromString(answer).status == health_pb2.HealthCheckResponse.SERVING
+    response = await channel.unary_unary("/grpc.health.v1.Health/Check")(unknown, timeout=SECONDS)
+    assert health_pb2.HealthCheckResponse.FromString(response).status == health_pb2.HealthCheckResponse.SERVING

@@ -21,10 +21,10 @@ def test_all_problems_are_reported_without_values(monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_:
         load(ExampleSettings)
     assert exit_.value.code == 2
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     for name in ("EXAMPLE_LISTEN: ", "EXAMPLE_PASSWORD: ", "EXAMPLE_SIZE: "):
-        assert name in told
-    assert "hunter" not in told
+        assert name in output
+    assert "hunter" not in output
 
 
 def test_environment_overrides_secret_files(monkeypatch, tmp_path):

@@ -35,12 +35,12 @@ async def read_all_pages(call, request, items: str) -> tuple[list[str], list[int
     """Return the ids on all pages and the size of each page in bytes."""
     ids, sizes = [], []
     while True:
-        answer = await call(request)
-        ids += [item.id for item in getattr(answer, items)]
-        sizes.append(answer.ByteSize())
-        if not answer.next_page_token:
+        response = await call(request)
+        ids += [item.id for item in getattr(response, items)]
+        sizes.append(response.ByteSize())
+        if not response.next_page_token:
             return ids, sizes
-        request.page_token = answer.next_page_token
+        request.page_token = response.next_page_token
 
 
 async def test_largest_tasks_are_listed_in_small_pages(system, sonu, default_channel):
@@ -73,11 +73,11 @@ async def test_largest_events_are_listed_in_small_pages(system, sonu, default_ch
     async def list_events(request):
         return await stub.ListEvents(request, metadata=admin.metadata)
 
-    one = history_service_pb2.ListTaskEventsRequest(task_id=long.id, page_size=200)
-    every = history_service_pb2.ListEventsRequest(page_size=200)
+    task_request = history_service_pb2.ListTaskEventsRequest(task_id=long.id, page_size=200)
+    log_request = history_service_pb2.ListEventsRequest(page_size=200)
     for ids, sizes in (
-        await read_all_pages(list_task_events, one, "events"),
-        await read_all_pages(list_events, every, "events"),
+        await read_all_pages(list_task_events, task_request, "events"),
+        await read_all_pages(list_events, log_request, "events"),
     ):
         assert len(ids) == len(set(ids)) == 29
         assert max(sizes) < DEFAULT_MAX_BYTES / 2 + 1000
@@ -98,10 +98,12 @@ async def test_largest_batch_response_passes_the_gateway(system, sonu):
         ids, query = [], {"page_size": "200"}
         while query:
             page = (await rest.get("/tasks", params=query)).json()
-            ids += [one["id"] for one in page["tasks"]]
+            ids += [task_request["id"] for task_request in page["tasks"]]
             query = page["next_page_token"] and {"page_size": "200", "page_token": page["next_page_token"]}
         assert len(set(ids)) == MOST_IN_BATCH
-        answer = await rest.post("/tasks:batchDelete", json={"requests": [{"id": one} for one in ids]})
-        assert answer.status_code == 200, answer.text
-        assert [one["id"] for one in answer.json()["tasks"]] == ids
-        assert 2 * DEFAULT_MAX_BYTES < len(answer.content) < LARGEST_ANSWER
+        response = await rest.post(
+            "/tasks:batchDelete", json={"requests": [{"id": task_request} for task_request in ids]}
+        )
+        assert response.status_code == 200, response.text
+        assert [task_request["id"] for task_request in response.json()["tasks"]] == ids
+        assert 2 * DEFAULT_MAX_BYTES < len(response.content) < LARGEST_ANSWER
