@@ -93,7 +93,10 @@ async def test_shedding_precedes_authentication_and_is_counted(busy):
     shed = metric_value("grpc_server_shed_total", kind="call")
     await busy.fill()
     assert (await busy.refused_call(bearer("nonsense"))).reason == "OVERLOADED"
-    assert metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED") == before + 1
+    # The server counts a call after it has sent the status.
+    await until(
+        lambda: metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED") == before + 1
+    )
     assert metric_value("grpc_server_shed_total", kind="call") == shed + 1
 
 

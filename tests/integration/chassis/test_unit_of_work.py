@@ -54,25 +54,25 @@ async def test_cancelled_unit_of_work_returns_idle_connection(postgres, caplog, 
 class SlowConnection(Connection):
     """Connection that executes BEGIN and ROLLBACK but reports their completion late."""
 
-    asked: asyncio.Queue[str]
-    responses: asyncio.Event
+    started: asyncio.Queue[str]
+    may_finish: asyncio.Event
 
     async def execute(self, query, *rest, **more):
         cursor = await super().execute(query, *rest, **more)
         if query == "BEGIN":
-            self.asked.put_nowait("BEGIN")
-            await self.answers.wait()
+            self.started.put_nowait("BEGIN")
+            await self.may_finish.wait()
         return cursor
 
     async def rollback(self) -> None:
-        self.asked.put_nowait("ROLLBACK")
-        await self.answers.wait()
+        self.started.put_nowait("ROLLBACK")
+        await self.may_finish.wait()
         await super().rollback()
 
 
 async def test_unit_of_work_cancelled_twice_returns_connection(postgres, caplog):
     """A unit of work that is cancelled during BEGIN and again during ROLLBACK still returns its connection."""
-    SlowConnection.asked, SlowConnection.answers = asyncio.Queue(), asyncio.Event()
+    SlowConnection.started, SlowConnection.may_finish = asyncio.Queue(), asyncio.Event()
     with caplog.at_level(logging.WARNING, logger="psycopg.pool"):
         pool: Pool = AsyncConnectionPool(
             postgres, connection_class=SlowConnection, kwargs={"autocommit": True}, min_size=1, max_size=1, open=False
@@ -80,11 +80,11 @@ async def test_unit_of_work_cancelled_twice_returns_connection(postgres, caplog)
         async with asyncio.timeout(20), pool:
             task = asyncio.ensure_future(run_unit(pool, fails=False))
             for moment in ("BEGIN", "ROLLBACK"):
-                assert await SlowConnection.asked.get() == moment
+                assert await SlowConnection.started.get() == moment
                 task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            SlowConnection.answers.set()
+            SlowConnection.may_finish.set()
             await run_unit(pool, fails=False)
     # The state of the first connection is unknown, so the pool does not reuse it.
     assert [record.getMessage() for record in caplog.records if "rolling back" in record.getMessage()] == []

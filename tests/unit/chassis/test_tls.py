@@ -59,8 +59,8 @@ def test_half_written_file_is_ignored(files, authority, capsys):
     assert (certificates.current().certificate, certificates.current().key) == (whole, key)
     # Logged once for each state of the files, without their content.
     output = capsys.readouterr()
-    assert (output.out + start_errors.err).count("can't be used") == 3
-    assert "BEGIN" not in output.out + start_errors.err
+    assert (output.out + output.err).count("can't be used") == 3
+    assert "BEGIN" not in output.out + output.err
 
 
 def test_expired_certificate_replaces_no_valid_one(files, authority):
