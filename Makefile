@@ -39,7 +39,7 @@ down: ## stops what `make up` started; volumes stay
 
 WORKERS ?= logical
 test: $(STAMP) ## all tests that need no Docker and no browser, in parallel; WORKERS=… sets the number of processes
-	$(BIN)/python -m pytest -m 'not browser and not compose' -n $(WORKERS) --no-loadscope-reorder --durations 20
+	$(BIN)/python -m pytest -m 'not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
 
 test-faults: $(STAMP) ## imports under a long schedule of faults; FAULT_SEED=… repeats one
 	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} $(BIN)/python -m pytest -s tests/faults
