@@ -12,11 +12,11 @@ from typing import TextIO
 
 from rich.console import Console
 
-from deploy.local.command import become_command
-from deploy.local.demo import demo
+from deploy.local.config.options import Options
+from deploy.local.demo.scenario import demo
 from deploy.local.errors import LocalStackError, ProcessFailedError
-from deploy.local.options import Options
 from deploy.local.run import run
+from deploy.local.service_command import become_command
 from deploy.local.stack import Announce
 
 

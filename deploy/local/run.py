@@ -1,7 +1,7 @@
 """Running the stack until somebody stops it."""
 
-from deploy.local.endpoints import Endpoints
-from deploy.local.options import Options
+from deploy.local.config.endpoints import Endpoints
+from deploy.local.config.options import Options
 from deploy.local.stack import Announce, running_stack
 
 

@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.claim import claim
-from deploy.local.credentials import Credentials
-from deploy.local.data_servers import DataServers
-from deploy.local.endpoints import Endpoints, remove_endpoints
-from deploy.local.leftovers import Run
-from deploy.local.options import Options, Ports
-from deploy.local.process import ProcessSpec
-from deploy.local.services import Services
-from deploy.local.standalone import run_to_end
-from deploy.local.supervisor import Supervisor
+from deploy.local.config.credentials import Credentials
+from deploy.local.config.endpoints import Endpoints, remove_endpoints
+from deploy.local.config.options import Options, Ports
+from deploy.local.servers.data_servers import DataServers
+from deploy.local.services.settings import Services
+from deploy.local.supervision.data_dir_lock import claim
+from deploy.local.supervision.orphans import Run
+from deploy.local.supervision.process import ProcessSpec
+from deploy.local.supervision.single_process import run_to_end
+from deploy.local.supervision.supervisor import Supervisor
 
 Announce = Callable[[str], None]
 """Takes one line for the person at the terminal."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.claim import claim
-from deploy.local.leftovers import Run
-from deploy.local.process import ProcessSpec
+from deploy.local.supervision.data_dir_lock import claim
+from deploy.local.supervision.orphans import Run
+from deploy.local.supervision.process import ProcessSpec
 
 Program = Callable[..., ProcessSpec]
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.claim import claim
 from deploy.local.errors import LocalStackError
-from deploy.local.leftovers import Run, end_processes_of, end_processes_on
+from deploy.local.supervision.data_dir_lock import claim
+from deploy.local.supervision.orphans import Run, end_processes_of, end_processes_on
 
 # A supervisor with a child that ignores SIGTERM and has a child itself. It tells their ids and waits to be killed.
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
 import psutil
-from deploy.local.claim import claim
-from deploy.local.probes import file_exists
-from deploy.local.process import Process, ProcessSpec
+from deploy.local.supervision.data_dir_lock import claim
+from deploy.local.supervision.probes import file_exists
+from deploy.local.supervision.process import Process, ProcessSpec
 
 STUBBORN = '''
 import signal, subprocess, sys

@@ -17,10 +17,10 @@ import psutil
 import psycopg
 import pytest
 
-from deploy.local.ports import HOST, free_port
-from deploy.local.postgres import EmbeddedPostgres
-from deploy.local.probes import postgres_answers, redis_answers
-from deploy.local.valkey import EmbeddedValkey
+from deploy.local.host.free_ports import HOST, free_port
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.valkey import EmbeddedValkey
+from deploy.local.supervision.probes import postgres_answers, redis_answers
 
 ANY_PORTS = ("--gateway-port", "0", "--auth-port", "0", "--tasks-port", "0")
 ACCOUNT = {"username": "sonu", "email": "sonu@example.com", "password": "test123"}

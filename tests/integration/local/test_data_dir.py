@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.credentials import Credentials
-from deploy.local.endpoints import Endpoints, remove_endpoints, target_of
+from deploy.local.config.credentials import Credentials
+from deploy.local.config.endpoints import Endpoints, remove_endpoints, target_of
 from deploy.local.errors import LocalStackError
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.config.options import Options, Ports
 from deploy.local.errors import LocalStackError
-from deploy.local.options import Options, Ports
-from deploy.local.ports import HOST, free_port, is_free
+from deploy.local.host.free_ports import HOST, free_port, is_free
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import psutil
 import psycopg
 import pytest
 
-from deploy.local.accounts import Account
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.host.os_user import Account
+from deploy.local.servers.postgres import EmbeddedPostgres
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 

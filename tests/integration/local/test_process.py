@@ -7,10 +7,10 @@ import psutil
 import pytest
 
 from deploy.local.errors import ProcessFailedError, ProcessNotReadyError
-from deploy.local.leftovers import Run
-from deploy.local.probes import file_exists
-from deploy.local.process import Process, ProcessSpec
-from deploy.local.standalone import run_to_end
+from deploy.local.supervision.orphans import Run
+from deploy.local.supervision.probes import file_exists
+from deploy.local.supervision.process import Process, ProcessSpec
+from deploy.local.supervision.single_process import run_to_end
 from tests.integration.local.conftest import Program
 
 SLEEP = "import signal; signal.pause()"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.accounts import Account, run_as
 from deploy.local.errors import LocalStackError
-from deploy.local.programs import postgres_programs
+from deploy.local.host.os_user import Account, run_as
+from deploy.local.servers.postgres_binaries import postgres_programs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 

@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from deploy.local.sample import make_sample
+from deploy.local.demo.sample import make_sample
 
 
 @pytest.mark.parametrize(("rows", "bad"), [(20_000, 20), (20, 20), (7, 3), (1, 0), (1, 1)])

@@ -7,9 +7,9 @@ import psutil
 import pytest
 
 from deploy.local.errors import ProcessFailedError
-from deploy.local.leftovers import Run
-from deploy.local.probes import file_exists
-from deploy.local.supervisor import Supervisor
+from deploy.local.supervision.orphans import Run
+from deploy.local.supervision.probes import file_exists
+from deploy.local.supervision.supervisor import Supervisor
 from tests.integration.local.conftest import Program
 
 SLEEP = "import signal; signal.pause()"

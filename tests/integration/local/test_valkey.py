@@ -6,7 +6,7 @@ import pytest
 import redis.asyncio
 from redis.exceptions import AuthenticationError
 
-from deploy.local.valkey import EmbeddedValkey
+from deploy.local.servers.valkey import EmbeddedValkey
 
 
 async def test_a_client_needs_the_password(tmp_path: Path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.errors import LocalStackError
-from deploy.local.files import write_private
+from deploy.local.host.private_files import write_private
 
 _FILE = "endpoints.json"
 

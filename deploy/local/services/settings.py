@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 from urllib.parse import urlsplit
 
-from deploy.local.claim import REPOSITORY
-from deploy.local.credentials import Credentials
-from deploy.local.endpoints import target_of
-from deploy.local.options import Ports
-from deploy.local.ports import HOST
-from deploy.local.probes import file_exists, grpc_serves, http_ok
-from deploy.local.process import ProcessSpec
+from deploy.local.config.credentials import Credentials
+from deploy.local.config.endpoints import target_of
+from deploy.local.config.options import Ports
+from deploy.local.host.free_ports import HOST
+from deploy.local.supervision.data_dir_lock import REPOSITORY
+from deploy.local.supervision.probes import file_exists, grpc_serves, http_ok
+from deploy.local.supervision.process import ProcessSpec
 
 # The product's documented first requests use `test123`. Nobody but this machine reaches this stack.
 _PASSWORD_MIN_LENGTH = 6

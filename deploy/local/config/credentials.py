@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.errors import LocalStackError
-from deploy.local.files import write_private
+from deploy.local.host.private_files import write_private
 
 _FILE = "secrets.json"
 _ADMIN_EMAIL = "admin@example.com"

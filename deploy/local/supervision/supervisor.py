@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from deploy.local.errors import ProcessFailedError, ProcessNotReadyError
-from deploy.local.leftovers import Run
-from deploy.local.process import Process, ProcessSpec, describe_exit
+from deploy.local.supervision.orphans import Run
+from deploy.local.supervision.process import Process, ProcessSpec, describe_exit
 
 T = TypeVar("T")
 

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from deploy.local.credentials import Credentials
+from deploy.local.config.credentials import Credentials
+from deploy.local.config.options import Options, Ports
 from deploy.local.errors import LocalStackError
-from deploy.local.options import Options, Ports
-from deploy.local.postgres import PostgresServer
-from deploy.local.probes import postgres_answers, redis_answers
-from deploy.local.process import ProcessSpec
-from deploy.local.valkey import ValkeyServer
+from deploy.local.servers.postgres import PostgresServer
+from deploy.local.servers.valkey import ValkeyServer
+from deploy.local.supervision.probes import postgres_answers, redis_answers
+from deploy.local.supervision.process import ProcessSpec
 
 _DATABASE = "taskmanager"
 

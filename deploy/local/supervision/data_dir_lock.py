@@ -10,9 +10,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from deploy.local.errors import LocalStackError
-from deploy.local.leftovers import Run, end_processes_on
+from deploy.local.supervision.orphans import Run, end_processes_on
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @asynccontextmanager
@@ -58,7 +58,7 @@ async def _guarded(run: Run) -> AsyncIterator[None]:
     guardian = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "deploy.local.guardian",
+        "deploy.local.supervision.watchdog",
         run.id,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,

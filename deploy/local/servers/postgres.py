@@ -18,13 +18,13 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local.accounts import Account, run_as
 from deploy.local.errors import ProcessFailedError
-from deploy.local.ports import HOST, free_port
-from deploy.local.probes import postgres_answers
-from deploy.local.process import ProcessSpec
-from deploy.local.programs import postgres_programs
-from deploy.local.standalone import EmbeddedServer
+from deploy.local.host.free_ports import HOST, free_port
+from deploy.local.host.os_user import Account, run_as
+from deploy.local.servers.postgres_binaries import postgres_programs
+from deploy.local.supervision.probes import postgres_answers
+from deploy.local.supervision.process import ProcessSpec
+from deploy.local.supervision.single_process import EmbeddedServer
 
 _SUPERUSER = "postgres"
 _HERE = "/proc/self/cwd"

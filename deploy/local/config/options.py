@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.errors import LocalStackError
-from deploy.local.ports import free_port, is_free
+from deploy.local.host.free_ports import free_port, is_free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from deploy.local.accounts import Account, run_as
 from deploy.local.errors import ProcessFailedError, ProcessNotReadyError
-from deploy.local.leftovers import Run
-from deploy.local.log_files import last_lines
+from deploy.local.host.os_user import Account, run_as
+from deploy.local.supervision.log_files import last_lines
+from deploy.local.supervision.orphans import Run
 
 _PROBE_SECONDS = 0.1
 

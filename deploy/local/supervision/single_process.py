@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
-from deploy.local.claim import claim
 from deploy.local.errors import ProcessFailedError, ProcessNotReadyError
-from deploy.local.leftovers import Run
-from deploy.local.process import Process, ProcessSpec, describe_exit
+from deploy.local.supervision.data_dir_lock import claim
+from deploy.local.supervision.orphans import Run
+from deploy.local.supervision.process import Process, ProcessSpec, describe_exit
 
 
 @asynccontextmanager

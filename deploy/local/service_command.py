@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from deploy.local.credentials import Credentials
-from deploy.local.endpoints import read_urls
-from deploy.local.options import Options, Ports
-from deploy.local.services import Services
+from deploy.local.config.credentials import Credentials
+from deploy.local.config.endpoints import read_urls
+from deploy.local.config.options import Options, Ports
+from deploy.local.services.settings import Services
 
 
 def become_command(data_dir: Path, module: str, arguments: Sequence[str]) -> NoReturn:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from deploy.local.demo_report import Report
+from deploy.local.config.options import Options
+from deploy.local.demo.report import Report
+from deploy.local.demo.rest_client import Json, RestClient
+from deploy.local.demo.sample import Sample, make_sample
 from deploy.local.errors import LocalStackError, ProcessFailedError
-from deploy.local.log_files import error_lines
-from deploy.local.options import Options
-from deploy.local.rest import Json, RestClient
 from deploy.local.run import first_requests
-from deploy.local.sample import Sample, make_sample
 from deploy.local.stack import running_stack
+from deploy.local.supervision.log_files import error_lines
 
 _BAD_ROWS = 20
 _FILE_NAME = "tasks.csv"

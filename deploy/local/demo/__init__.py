@@ -1,0 +1,1 @@
+"""The demo: the main job of the product on a sample file."""

@@ -1,0 +1,1 @@
+"""Starting, probing, restarting and stopping processes."""
