@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.ports import free_port
+from deploy.local.host.free_ports import find_free_port
 from tests.people import Api
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def compose(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 @pytest.fixture(scope="module")
 def gateway_port():
-    ports = {name: str(free_port()) for name in ("GATEWAY_PORT", "AUTH_PORT", "TASKS_PORT")}
+    ports = {name: str(find_free_port()) for name in ("GATEWAY_PORT", "AUTH_PORT", "TASKS_PORT")}
     try:
         started = compose("up", "--build", "--wait", **ports)
         assert started.returncode == 0, started.stdout + started.stderr + compose("logs", "--tail", "30").stdout

@@ -1,4 +1,4 @@
-"""The stack's secrets: made at random at the first start, kept beside the data that they open."""
+"""Credentials of one data directory: random, created at the first start, stored beside the data that they unlock."""
 
 import base64
 import json
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.errors import LocalStackError
-from deploy.local.host.private_files import write_private
+from deploy.local.host.private_files import write_private_file
 
-_FILE = "secrets.json"
+_FILE_NAME = "secrets.json"
 _ADMIN_EMAIL = "admin@example.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Credentials:
-    """Everything that must not be known to others."""
+    """All secrets of one data directory."""
 
     postgres_password: str
     auth_owner_password: str
@@ -31,42 +31,46 @@ class Credentials:
     admin_password: str
 
     @classmethod
-    def of(cls, data_dir: Path) -> Self:
-        """Reads a data directory's secrets, or makes them. Raises LocalStackError when the file is damaged or lost."""
-        path = data_dir / _FILE
+    def load_or_create(cls, data_dir: Path) -> Self:
+        """Load the credentials of a data directory, or create them.
+
+        Raise LocalStackError if the file is damaged, or if it is missing although the directory has data.
+        """
+        path = data_dir / _FILE_NAME
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             if (data_dir / "postgres").exists():
                 message = (
-                    f"{path} is gone, and with it the passwords of the data in {data_dir}: put it back, or start anew"
+                    f"{path} is missing. It holds the passwords of the data in {data_dir}: restore it, or use a new"
+                    " --data-dir."
                 )
                 raise LocalStackError(message) from None
-            made = cls._random()
-            write_private(path, json.dumps(asdict(made), indent=2) + "\n")
-            return made
+            created = cls._random()
+            write_private_file(path, json.dumps(asdict(created), indent=2) + "\n")
+            return created
         except (ValueError, TypeError) as error:
             expected = ", ".join(field.name for field in fields(cls))
-            message = f"{path} is damaged ({error}); it must be a JSON object with {expected}"
+            message = f"{path} is damaged ({error}). It must be a JSON object with {expected}."
             raise LocalStackError(message) from error
 
     @classmethod
     def _random(cls) -> Self:
         return cls(
-            postgres_password=_secret(),
-            auth_owner_password=_secret(),
-            auth_app_password=_secret(),
-            tasks_owner_password=_secret(),
-            tasks_app_password=_secret(),
-            redis_password=_secret(),
+            postgres_password=_random_secret(),
+            auth_owner_password=_random_secret(),
+            auth_app_password=_random_secret(),
+            tasks_owner_password=_random_secret(),
+            tasks_app_password=_random_secret(),
+            redis_password=_random_secret(),
             key_encryption_key=base64.b64encode(secrets.token_bytes(32)).decode(),
-            task_service_credential=f"task_service.{_secret()}",
-            import_worker_credential=f"import_worker.{_secret()}",
+            task_service_credential=f"task_service.{_random_secret()}",
+            import_worker_credential=f"import_worker.{_random_secret()}",
             admin_email=_ADMIN_EMAIL,
-            admin_password=_secret(),
+            admin_password=_random_secret(),
         )
 
 
-def _secret() -> str:
-    """Returns 32 random bytes in letters that no URL needs to quote."""
+def _random_secret() -> str:
+    """Return 32 random bytes in base64url, which needs no quoting in a URL."""
     return secrets.token_urlsafe(32)

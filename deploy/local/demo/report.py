@@ -1,4 +1,4 @@
-"""How the demo looks."""
+"""Report of the demo on the terminal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,30 +10,30 @@ from rich.table import Table
 
 from deploy.local.demo.rest_client import Json
 
-_SHOWN_ERRORS = 6
+_MAX_SHOWN_ERRORS = 6
 
 
-class Report:
-    """What the demo tells the person at the terminal: few lines, aligned."""
+class DemoReport:
+    """Prints the steps and results of the demo as a few aligned lines and tables."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def note(self, line: str) -> None:
-        """Says what is going on."""
+    def print_status(self, line: str) -> None:
+        """Print what the stack is doing."""
         self._console.print(f"  … {line}", style="dim", markup=False, highlight=False)
 
-    def done(self, what: str, details: str) -> None:
-        """Says that a step is done."""
-        self._console.print(f"  [green]✓[/] [bold]{what:<11}[/] {escape(details)}", highlight=False)
+    def print_step(self, step: str, details: str) -> None:
+        """Print a finished step."""
+        self._console.print(f"  [green]✓[/] [bold]{step:<11}[/] {escape(details)}", highlight=False)
 
-    def text(self, text: str) -> None:
-        """Says something as it stands."""
+    def print_text(self, text: str) -> None:
+        """Print text without wrapping or styling."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
-    def progress(self, bytes_total: int) -> Iterator[Callable[[Json], None]]:
-        """Draws a bar; what it yields moves it to where an import is."""
+    def import_progress(self, bytes_total: int) -> Iterator[Callable[[Json], None]]:
+        """Draw a progress bar. Yield a function that updates the bar from an import resource."""
         columns = (
             TextColumn("  [cyan]↻[/] [bold]importing  [/]"),
             BarColumn(),
@@ -46,37 +46,37 @@ class Report:
         ) as progress:
             bar = progress.add_task("", total=bytes_total)
 
-            def show(state: Json) -> None:
-                rows = f"{state['rows_created']:,} created, {state['rows_failed']:,} failed"
-                progress.update(bar, completed=state["bytes_read"], description=rows)
+            def update(resource: Json) -> None:
+                rows = f"{resource['rows_created']:,} created, {resource['rows_failed']:,} failed"
+                progress.update(bar, completed=resource["bytes_read"], description=rows)
 
-            yield show
+            yield update
 
-    def row_errors(self, errors: Sequence[Json]) -> None:
-        """Shows the first rows that were wrong."""
-        shown = errors[:_SHOWN_ERRORS]
-        table = _table(f"What was wrong, {len(shown)} of {len(errors)}", "line", "column", "value", "message")
+    def print_row_errors(self, errors: Sequence[Json]) -> None:
+        """Print the first row errors of an import."""
+        shown = errors[:_MAX_SHOWN_ERRORS]
+        table = _table(f"Row errors ({len(shown)} of {len(errors)})", "line", "column", "value", "message")
         for error in shown:
-            table.add_row(str(error["line"]), error["column"], _visible(error["value"]), error["message"])
-        self._print(table)
+            table.add_row(str(error["line"]), error["column"], _escape_unprintable(error["value"]), error["message"])
+        self._print_table(table)
 
-    def tasks(self, tasks: Sequence[Json]) -> None:
-        """Shows some tasks."""
-        table = _table("The newest tasks", "title", "status", "priority", "due date")
+    def print_tasks(self, tasks: Sequence[Json]) -> None:
+        """Print tasks."""
+        table = _table("Newest tasks", "title", "status", "priority", "due date")
         for task in tasks:
             table.add_row(escape(task["title"]), task["status"], task["priority"], task["due_date"])
-        self._print(table)
+        self._print_table(table)
 
-    def events(self, task: Json, events: Sequence[Json]) -> None:
-        """Shows a task's history."""
-        table = _table(f"The history of “{escape(task['title'])}”", "when", "who", "did", "changes")
+    def print_history(self, task: Json, events: Sequence[Json]) -> None:
+        """Print the history of a task."""
+        table = _table(f"History of “{escape(task['title'])}”", "time", "role", "action", "changes")
         for event in events:
             changes = "\n".join(f"{change['field']} = {change['new']}" for change in event["changes"])
-            when = event["occurred_at"][:19].replace("T", " ")
-            table.add_row(when, event["actor_role"], event["action"], escape(changes))
-        self._print(table)
+            time = event["occurred_at"][:19].replace("T", " ")
+            table.add_row(time, event["actor_role"], event["action"], escape(changes))
+        self._print_table(table)
 
-    def _print(self, table: Table) -> None:
+    def _print_table(self, table: Table) -> None:
         self._console.print()
         self._console.print(table, highlight=False)
 
@@ -88,6 +88,6 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _visible(value: str) -> str:
-    """Shows blanks and control characters for what they are."""
+def _escape_unprintable(value: str) -> str:
+    """Return the value, as a Python literal if it has control characters or leading or trailing blanks."""
     return escape(value if value.isprintable() and value.strip() == value else repr(value))

@@ -1,15 +1,16 @@
-"""Choosing ports of 127.0.0.1."""
+"""Free TCP ports on 127.0.0.1."""
 
 import random
 import socket
 
 HOST = "127.0.0.1"
-# Below every system's ephemeral range: a connection somebody opens while a service restarts can never take its port.
+# Below the ephemeral range of every operating system. An outgoing connection therefore never occupies the port of a
+# service while that service restarts.
 _CANDIDATES = range(20_000, 32_000)
 
 
-def is_free(port: int) -> bool:
-    """Tells whether nobody listens on a port now."""
+def is_port_free(port: int) -> bool:
+    """Return true if nothing listens on the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -19,9 +20,9 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Returns a port that nobody listens on now. Random, so that two who ask at once hardly get the same."""
+def find_free_port() -> int:
+    """Return a port on which nothing listens now. It is random, so that parallel callers rarely get the same port."""
     while True:
         port = random.choice(_CANDIDATES)  # noqa: S311 - not a secret
-        if is_free(port):
+        if is_port_free(port):
             return port

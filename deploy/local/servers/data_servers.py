@@ -1,4 +1,4 @@
-"""Postgres and Redis for one run: the embedded ones, or servers of the operator's."""
+"""Postgres and Redis of one run: the embedded servers, or the operator's own."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,34 +9,35 @@ import psycopg
 from psycopg import sql
 
 from deploy.local.config.credentials import Credentials
-from deploy.local.config.options import Options, Ports
+from deploy.local.config.options import Options
+from deploy.local.config.ports import Ports
 from deploy.local.errors import LocalStackError
 from deploy.local.servers.postgres import PostgresServer
 from deploy.local.servers.valkey import ValkeyServer
-from deploy.local.supervision.probes import postgres_answers, redis_answers
+from deploy.local.supervision.probes import postgres_is_ready, redis_is_ready
 from deploy.local.supervision.process import ProcessSpec
 
-_DATABASE = "taskmanager"
+_DATABASE_NAME = "taskmanager"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataServers:
-    """Where the data are, and the servers that this run starts for them."""
+    """URLs of Postgres and Redis, and the embedded servers that this run starts. None means the operator's server."""
 
     postgres_url: str = field(repr=False)
-    """A superuser's, with the database in it."""
+    """Superuser URL that includes the database name."""
     redis_url: str = field(repr=False)
     postgres: PostgresServer | None
     valkey: ValkeyServer | None
 
     @classmethod
-    def of(cls, options: Options, *, folder: Path, ports: Ports, credentials: Credentials) -> Self:
-        """Takes the operator's servers where they are named, and the embedded ones else."""
+    def choose(cls, options: Options, *, data_dir: Path, ports: Ports, credentials: Credentials) -> Self:
+        """Use the operator's servers if the options name them, else the embedded ones."""
         postgres = PostgresServer(
-            cluster=folder / "postgres", port=ports.postgres, password=credentials.postgres_password
+            cluster=data_dir / "postgres", port=ports.postgres, password=credentials.postgres_password
         )
-        valkey = ValkeyServer(folder=folder / "redis", port=ports.redis, password=credentials.redis_password)
-        embedded_url = urlsplit(postgres.url)._replace(path=f"/{_DATABASE}").geturl()
+        valkey = ValkeyServer(directory=data_dir / "redis", port=ports.redis, password=credentials.redis_password)
+        embedded_url = urlsplit(postgres.url)._replace(path=f"/{_DATABASE_NAME}").geturl()
         return cls(
             postgres_url=options.postgres_url or embedded_url,
             redis_url=options.redis_url or valkey.url,
@@ -45,18 +46,22 @@ class DataServers:
         )
 
     async def prepare(self) -> tuple[ProcessSpec, ...]:
-        """Returns what to run. Raises LocalStackError when an operator's server does not answer."""
-        if self.postgres is None and not await postgres_answers(self.postgres_url):
-            raise LocalStackError("the server named by --postgres-url does not answer, or refuses this user")
-        if self.valkey is None and not await redis_answers(self.redis_url):
-            raise LocalStackError("the server named by --redis-url does not answer, or refuses this user")
+        """Return the server processes to run. Raise LocalStackError if a server of the operator is not ready."""
+        if self.postgres is None and not await postgres_is_ready(self.postgres_url):
+            raise LocalStackError(_unreachable("--postgres-url"))
+        if self.valkey is None and not await redis_is_ready(self.redis_url):
+            raise LocalStackError(_unreachable("--redis-url"))
         return tuple([await server.prepare() for server in (self.postgres, self.valkey) if server is not None])
 
-    async def make_database(self) -> None:
-        """Makes the database on an embedded server that is new. The operator's URL names one that is there."""
+    async def create_database(self) -> None:
+        """Create the database if an embedded server is new. The operator's URL names an existing database."""
         if self.postgres is None:
             return
         async with await psycopg.AsyncConnection.connect(self.postgres.url, autocommit=True) as connection:
-            found = await connection.execute("SELECT FROM pg_database WHERE datname = %s", [_DATABASE])
+            found = await connection.execute("SELECT FROM pg_database WHERE datname = %s", [_DATABASE_NAME])
             if found.rowcount == 0:
-                await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+                await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE_NAME)))
+
+
+def _unreachable(option: str) -> str:
+    return f"The server of {option} does not answer, or rejects the login. Check that it runs, and check the URL."

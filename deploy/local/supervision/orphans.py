@@ -1,64 +1,50 @@
-"""Finding and ending processes that outlived the supervisor that started them.
+"""Orphans: processes that outlived the supervisor that started them.
 
-Every process of a run carries marks in its environment, which its own children inherit. A process id written to a file
-could by now be somebody else's; a mark cannot. The next start looks for them, and so does the guardian.
+Every process of a run has markers in its environment, which its children inherit. A process id in a file may belong to
+another program by the time it is read; a marker cannot. The next start and the watchdog both search for the markers.
 """
 
 import os
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-_FOLDER = "TASKMANAGER_LOCAL_FOLDER"
-_RUN = "TASKMANAGER_LOCAL_RUN"
-_STOP_SIGNAL = "TASKMANAGER_LOCAL_STOP_SIGNAL"
-_GRACE_SECONDS = 5.0
+from deploy.local.supervision.run import DATA_DIR_VARIABLE, RUN_ID_VARIABLE, STOP_SIGNAL_VARIABLE
+
+_GRACE_PERIOD_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One supervisor's time on one folder."""
-
-    folder: Path
-    id: str
-
-    def marks(self, stop_signal: signal.Signals) -> dict[str, str]:
-        """Returns the environment variables that mark a process as this run's."""
-        return {_FOLDER: str(self.folder), _RUN: self.id, _STOP_SIGNAL: str(stop_signal.value)}
+def stop_orphans_in_data_dir(data_dir: Path) -> int:
+    """Stop the orphans of earlier runs on a data directory and return their number."""
+    return _stop_processes(lambda environment: environment.get(DATA_DIR_VARIABLE) == str(data_dir))
 
 
-def end_processes_on(folder: Path) -> int:
-    """Ends what earlier runs left on a folder and returns how many processes that were."""
-    return _end(lambda environment: environment.get(_FOLDER) == str(folder))
+def stop_orphans_of_run(run_id: str) -> int:
+    """Stop the orphans of one run and return their number."""
+    return _stop_processes(lambda environment: environment.get(RUN_ID_VARIABLE) == run_id)
 
 
-def end_processes_of(run_id: str) -> int:
-    """Ends what is left of one run and returns how many processes that were."""
-    return _end(lambda environment: environment.get(_RUN) == run_id)
-
-
-def _end(is_ours: Callable[[Mapping[str, str]], bool]) -> int:
-    """Asks each process to stop in its own way, and kills those that have not within the grace period."""
-    found: list[psutil.Process] = []
+def _stop_processes(is_orphan: Callable[[Mapping[str, str]], bool]) -> int:
+    """Send each orphan its own stop signal, then SIGKILL to those that still run after the grace period."""
+    orphans: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:
             environment = process.environ()
         except (psutil.Error, OSError):
-            continue  # gone meanwhile, or another user's: not ours either way
-        if process.pid != os.getpid() and is_ours(environment):
-            found.append(process)
-            _send(process, signal.Signals(int(environment.get(_STOP_SIGNAL, signal.SIGTERM))))
-    _, alive = psutil.wait_procs(found, timeout=_GRACE_SECONDS)
+            continue  # it has ended or belongs to another user, so it is no orphan
+        if process.pid != os.getpid() and is_orphan(environment):
+            orphans.append(process)
+            _send_signal(process, signal.Signals(int(environment.get(STOP_SIGNAL_VARIABLE, signal.SIGTERM))))
+    _, alive = psutil.wait_procs(orphans, timeout=_GRACE_PERIOD_SECONDS)
     for process in alive:
-        _send(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=_GRACE_SECONDS)
-    return len(found)
+        _send_signal(process, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=_GRACE_PERIOD_SECONDS)
+    return len(orphans)
 
 
-def _send(process: psutil.Process, number: signal.Signals) -> None:
+def _send_signal(process: psutil.Process, number: signal.Signals) -> None:
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""One life of one supervised process: started, ready, ended."""
+"""One supervised process, from its start to its exit."""
 
 import asyncio
 import os
@@ -9,51 +9,53 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from deploy.local.errors import ProcessFailedError, ProcessNotReadyError
-from deploy.local.host.os_user import Account, run_as
-from deploy.local.supervision.log_files import last_lines
-from deploy.local.supervision.orphans import Run
+from deploy.local.errors import ProcessFailed, ProcessNotReady
+from deploy.local.host.os_user import OsUser, popen_user_arguments
+from deploy.local.supervision.log_files import read_last_lines
+from deploy.local.supervision.run import Run
 
-_PROBE_SECONDS = 0.1
+_PROBE_INTERVAL_SECONDS = 0.1
 
 
-async def at_once() -> bool:
-    """The readiness of a process that has nothing to be asked."""
+async def always_ready() -> bool:
+    """Return true: the readiness probe of a process that has no probe of its own."""
     return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
-    """What to run, how to tell that it is ready, and how to stop it. Secrets belong into `env`, never into `argv`."""
+    """Command, environment, readiness probe and stop signal of a process. Secrets belong in `env`, never in `argv`."""
 
     name: str
     argv: tuple[str, ...]
-    ready: Callable[[], Awaitable[bool]] = at_once
+    readiness_probe: Callable[[], Awaitable[bool]] = always_ready
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: Path | None = None
-    account: Account | None = None
+    user: OsUser | None = None
+    """User that the process runs as. None means the current user."""
     stop_signal: signal.Signals = signal.SIGTERM
-    grace_seconds: float = 15.0
-    ready_seconds: float = 60.0
-    stale_files: tuple[Path, ...] = ()
-    """Files that the process makes. Each start removes those of an earlier life, lest it look ready, and makes their
-    folders."""
+    grace_period_seconds: float = 15.0
+    """Time between the stop signal and SIGKILL."""
+    ready_timeout_seconds: float = 60.0
+    runtime_files: tuple[Path, ...] = ()
+    """Files that the process creates. Each start creates their directories and deletes the files of the previous
+    process: an old readiness file would make the new process look ready."""
 
 
 class Process:
-    """A running process that leads its own process group and writes all it says to one log file."""
+    """Running process that leads its own process group and writes all its output to one log file."""
 
     def __init__(self, spec: ProcessSpec, process: asyncio.subprocess.Process, log: Path, log_start: int) -> None:
         self.spec = spec
         self._process = process
         self._log = log
         self._log_start = log_start
-        self._group_ended = False
+        self._is_group_killed = False
 
     @classmethod
     async def start(cls, spec: ProcessSpec, *, log: Path, run: Run) -> Self:
-        """Starts the process; the log file is appended to. Raises ProcessFailedError when it cannot be executed."""
-        for path in spec.stale_files:
+        """Start a process that appends to a log file. Raise ProcessFailed if the command cannot be executed."""
+        for path in spec.runtime_files:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -66,49 +68,49 @@ class Process:
                     stdout=output,
                     stderr=output,
                     cwd=spec.cwd,
-                    env={**spec.env, **run.marks(spec.stop_signal)},
+                    env={**spec.env, **run.environment_markers(spec.stop_signal)},
                     process_group=0,
-                    **run_as(spec.account),
+                    **popen_user_arguments(spec.user),
                 )
             except OSError as error:
-                message = f"{spec.name} cannot be started: {error}"
-                raise ProcessFailedError(message, process=spec.name, last_lines=()) from error
+                message = f"{spec.name} could not be started: {error}"
+                raise ProcessFailed(message, process=spec.name, last_log_lines=()) from error
         return cls(spec, process, log, log_start)
 
     @property
     def pid(self) -> int:
-        """The process id, which is its process group's too."""
+        """The process id, which is also the id of the process group."""
         return self._process.pid
 
-    async def until_ready(self) -> None:
-        """Returns when the readiness probe says so. Raises ProcessNotReadyError when it never will."""
-        ended = asyncio.ensure_future(self._process.wait())
+    async def wait_until_ready(self) -> None:
+        """Return when the readiness probe succeeds. Raise ProcessNotReady if the process exits or times out first."""
+        exited = asyncio.ensure_future(self._process.wait())
         try:
-            async with asyncio.timeout(self.spec.ready_seconds):
-                while not (await self.spec.ready() and not ended.done()):
-                    await asyncio.wait({ended}, timeout=_PROBE_SECONDS)
-                    if ended.done():
-                        message = f"{self.spec.name} {describe_exit(ended.result())} before it was ready"
-                        raise ProcessNotReadyError(message)
+            async with asyncio.timeout(self.spec.ready_timeout_seconds):
+                while not (await self.spec.readiness_probe() and not exited.done()):
+                    await asyncio.wait({exited}, timeout=_PROBE_INTERVAL_SECONDS)
+                    if exited.done():
+                        message = f"{self.spec.name} {describe_exit_status(exited.result())} before it was ready"
+                        raise ProcessNotReady(message)
         except TimeoutError:
-            message = f"{self.spec.name} was not ready within {self.spec.ready_seconds:g} seconds"
-            raise ProcessNotReadyError(message) from None
+            message = f"{self.spec.name} was not ready within {self.spec.ready_timeout_seconds:g} seconds"
+            raise ProcessNotReady(message) from None
         finally:
-            ended.cancel()
+            exited.cancel()
 
-    async def until_ended(self) -> int:
-        """Returns the exit status once the process has ended, and what it left of its process group with it."""
+    async def wait_until_exit(self) -> int:
+        """Wait for the exit of the process, kill the rest of its process group, and return the exit status."""
         status = await self._process.wait()
         self._kill_group()
         return status
 
     async def stop(self) -> None:
-        """Asks the process to stop, and kills its group when it has not done so within the grace period."""
+        """Send the stop signal, wait for the grace period, then kill the process group."""
         with suppress(ProcessLookupError):
-            # To the leader alone: it knows best in which order its children go.
+            # Only the leader gets the signal: it stops its children in the right order.
             self._process.send_signal(self.spec.stop_signal)
         try:
-            async with asyncio.timeout(self.spec.grace_seconds):
+            async with asyncio.timeout(self.spec.grace_period_seconds):
                 await self._process.wait()
         except TimeoutError:
             pass
@@ -116,20 +118,20 @@ class Process:
             self._kill_group()
         await self._process.wait()
 
-    def last_lines(self) -> tuple[str, ...]:
-        """Returns the last lines that this life of the process wrote."""
-        return last_lines(self._log, start=self._log_start)
+    def last_log_lines(self) -> tuple[str, ...]:
+        """Return the last lines that this process wrote. Lines of earlier processes in the same file do not count."""
+        return read_last_lines(self._log, start=self._log_start)
 
     def _kill_group(self) -> None:
-        if self._group_ended:
-            return  # by now the number may be another group's
-        self._group_ended = True
+        if self._is_group_killed:
+            return  # the operating system may have given the id to another group
+        self._is_group_killed = True
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
 
-def describe_exit(status: int) -> str:
-    """Returns an exit status in words; negative ones are signals, as in subprocess."""
+def describe_exit_status(status: int) -> str:
+    """Return a description of an exit status. As in subprocess, a negative status is the number of a signal."""
     if status >= 0:
         return f"ended with exit status {status}"
     return f"was ended by {signal.Signals(-status).name}"

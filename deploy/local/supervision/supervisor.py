@@ -1,59 +1,59 @@
-"""Keeping a set of processes running, as an orchestrator would."""
+"""Supervisor that keeps a set of processes running, as an orchestrator would."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from deploy.local.errors import ProcessFailedError, ProcessNotReadyError
-from deploy.local.supervision.orphans import Run
-from deploy.local.supervision.process import Process, ProcessSpec, describe_exit
+from deploy.local.errors import ProcessFailed, ProcessNotReady
+from deploy.local.supervision.process import Process, ProcessSpec, describe_exit_status
+from deploy.local.supervision.run import Run
 
 T = TypeVar("T")
 
-_ATTEMPTS = 5
-_PAUSE_SECONDS = 0.3
+_MAX_FAILED_STARTS = 5
+_RESTART_DELAY_SECONDS = 0.3
 
 
 class Supervisor:
-    """Starts processes in order, restarts each that ends, gives up when one fails to become ready five times running.
+    """Starts processes, restarts each that exits, and fails if one does not become ready five times in a row.
 
-    `on_change`, once it is set, is called after each start of a process, when `pids` has changed.
+    If `on_pids_changed` is set, the supervisor calls it after each start of a process, when `pids` has changed.
     """
 
-    def __init__(self, *, run: Run, logs: Path, announce: Callable[[str], None]) -> None:
+    def __init__(self, *, run: Run, log_dir: Path, announce: Callable[[str], None]) -> None:
         self._run = run
-        self._logs = logs
-        self.on_change: Callable[[], object] | None = None
+        self._log_dir = log_dir
+        self.on_pids_changed: Callable[[], object] | None = None
         self._announce = announce
-        self._groups: list[list[_Kept]] = []
+        self._groups: list[list[_Supervised]] = []
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids of what runs, by name, in the order of start."""
-        return {kept.spec.name: kept.process.pid for group in self._groups for kept in group if kept.process}
+        """The ids of the running processes by name, in the order of start."""
+        return {child.spec.name: child.process.pid for child in _flatten(self._groups) if child.process}
 
     async def start(self, *groups: Sequence[ProcessSpec]) -> None:
-        """Starts all of these at once and returns when all are ready. Raises ProcessFailedError.
+        """Start all processes at once and return when all are ready. Raise ProcessFailed.
 
-        The groups say in which order they stop: the last one first, what is in one group together.
+        The groups define the order of the stop: the last group stops first, the processes of one group stop together.
         """
-        started = [[_Kept(spec) for spec in group] for group in groups]
-        self._groups += started
-        for kept in _flat(started):
-            kept.keeper = asyncio.create_task(self._keep(kept))
-            kept.keeper.add_done_callback(self._keeper_ended)
-        await self.while_it_lasts(asyncio.gather(*(kept.ready.wait() for kept in _flat(started))))
+        new_groups = [[_Supervised(spec) for spec in group] for group in groups]
+        self._groups += new_groups
+        for child in _flatten(new_groups):
+            child.task = asyncio.create_task(self._supervise(child))
+            child.task.add_done_callback(self._record_failure)
+        await self.run_until_failure(asyncio.gather(*(child.ready.wait() for child in _flatten(new_groups))))
 
-    async def until_failure(self) -> None:
-        """Waits until a process has failed for good and raises its ProcessFailedError."""
+    async def wait_for_failure(self) -> None:
+        """Wait until a process has failed permanently and raise its ProcessFailed."""
         await asyncio.shield(self._failure)
 
-    async def while_it_lasts(self, work: Awaitable[T]) -> T:
-        """Returns what a piece of work returns; raises the ProcessFailedError of a process that fails meanwhile."""
+    async def run_until_failure(self, work: Awaitable[T]) -> T:
+        """Return the result of the work. If a process fails first, cancel the work and raise ProcessFailed."""
         result = asyncio.ensure_future(work)
-        failure = asyncio.ensure_future(self.until_failure())
+        failure = asyncio.ensure_future(self.wait_for_failure())
         try:
             await asyncio.wait((result, failure), return_when=asyncio.FIRST_COMPLETED)
             if failure.done():
@@ -65,60 +65,58 @@ class Supervisor:
             await asyncio.gather(result, failure, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Stops everything, in the reverse order of the groups."""
-        keepers = [kept.keeper for kept in _flat(self._groups) if kept.keeper is not None]
-        for keeper in keepers:
-            keeper.cancel()
-        await asyncio.gather(*keepers, return_exceptions=True)  # a failure was told by until_failure
+        """Stop all processes, the last group first."""
+        tasks = [child.task for child in _flatten(self._groups) if child.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # wait_for_failure has reported the exception
         for group in reversed(self._groups):
-            await asyncio.gather(*(kept.process.stop() for kept in group if kept.process))
+            await asyncio.gather(*(child.process.stop() for child in group if child.process))
 
-    async def _keep(self, kept: "_Kept") -> None:
-        failures = 0
+    async def _supervise(self, child: "_Supervised") -> None:
+        """Start the process again and again. Raise ProcessFailed after five failed starts in a row."""
+        failed_starts = 0
+        name = child.spec.name
         while True:
-            kept.process = process = await Process.start(kept.spec, log=self._log_of(kept.spec), run=self._run)
-            if self.on_change is not None:
-                self.on_change()
+            process = await Process.start(child.spec, log=self._log_dir / f"{name}.log", run=self._run)
+            child.process = process
+            if self.on_pids_changed is not None:
+                self.on_pids_changed()
             try:
-                await process.until_ready()
-            except ProcessNotReadyError as error:
+                await process.wait_until_ready()
+            except ProcessNotReady as error:
                 await process.stop()
-                failures += 1
-                if failures == _ATTEMPTS:
-                    message = f"{error}, {failures} times running"
-                    raise ProcessFailedError(
-                        message, process=kept.spec.name, last_lines=process.last_lines()
-                    ) from error
-                self._announce(f"{error}: trying again")
+                failed_starts += 1
+                if failed_starts == _MAX_FAILED_STARTS:
+                    message = f"{error}, {failed_starts} times in a row"
+                    raise ProcessFailed(message, process=name, last_log_lines=process.last_log_lines()) from error
+                self._announce(f"{error}: restarting it")
             else:
-                failures = 0
-                if kept.ready.is_set():
-                    self._announce(f"{kept.spec.name} is ready again")
-                kept.ready.set()
-                status = await process.until_ended()
-                self._announce(f"{kept.spec.name} {describe_exit(status)}: starting it again")
-            await asyncio.sleep(_PAUSE_SECONDS)
+                failed_starts = 0
+                if child.ready.is_set():
+                    self._announce(f"{name} is ready again")
+                child.ready.set()
+                status = await process.wait_until_exit()
+                self._announce(f"{name} {describe_exit_status(status)}: restarting it")
+            await asyncio.sleep(_RESTART_DELAY_SECONDS)
 
-    def _log_of(self, spec: ProcessSpec) -> Path:
-        return self._logs / f"{spec.name}.log"
-
-    def _keeper_ended(self, keeper: asyncio.Task[None]) -> None:
-        """A keeper ends by being cancelled or by an exception, which is everybody's end."""
-        error = None if keeper.cancelled() else keeper.exception()
+    def _record_failure(self, task: asyncio.Task[None]) -> None:
+        """Record the exception of a supervising task. Such a task ends only by cancellation or by an exception."""
+        error = None if task.cancelled() else task.exception()
         if error is not None and not self._failure.done():
             self._failure.set_exception(error)
-            self._failure.exception()  # nobody may be waiting, which is no reason for asyncio to complain
+            self._failure.exception()  # read it once, or asyncio logs "never retrieved" if nobody waits for it
 
 
-class _Kept:
-    """One process that is to run, through all its lives."""
+class _Supervised:
+    """One process that the supervisor keeps running, over all its restarts."""
 
     def __init__(self, spec: ProcessSpec) -> None:
         self.spec = spec
         self.process: Process | None = None
         self.ready = asyncio.Event()
-        self.keeper: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
 
-def _flat(groups: Iterable[Iterable[_Kept]]) -> list[_Kept]:
-    return [kept for group in groups for kept in group]
+def _flatten(groups: Iterable[Iterable[_Supervised]]) -> list[_Supervised]:
+    return [child for group in groups for child in group]
