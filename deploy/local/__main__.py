@@ -15,7 +15,7 @@ from rich.console import Console
 from deploy.local.arguments import parse_arguments, stack_options
 from deploy.local.demo.scenario import run_demo
 from deploy.local.errors import LocalStackError, ProcessFailed
-from deploy.local.run import run_until_failure
+from deploy.local.run import run_stack
 from deploy.local.service_command import exec_service_command
 from deploy.local.stack import Announce
 
@@ -38,7 +38,7 @@ def _command(arguments: argparse.Namespace, data_dir: Path) -> Coroutine[None, N
     options = stack_options(arguments, data_dir)
     if arguments.command == "demo":
         return run_demo(options, rows=arguments.rows, keep=arguments.keep, console=Console())
-    return run_until_failure(options, announce=_line_printer(sys.stdout))
+    return run_stack(options, announce=_line_printer(sys.stdout))
 
 
 async def _run_until_signal(work: Coroutine[None, None, None]) -> None:

@@ -5,7 +5,7 @@ from deploy.local.first_requests import first_requests
 from deploy.local.stack import Announce, running_stack
 
 
-async def run_until_failure(options: Options, *, announce: Announce) -> None:
+async def run_stack(options: Options, *, announce: Announce) -> None:
     """Run the stack until it is cancelled. Raise LocalStackError if it cannot start or a process fails permanently."""
     async with running_stack(options, announce=announce) as stack:
         endpoints = stack.endpoints

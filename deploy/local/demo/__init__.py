@@ -1,1 +1,1 @@
-"""The demo: the main job of the product on a sample file."""
+"""Demo: the main use of the product, the import of a sample file, step by step on the terminal."""

@@ -1,1 +1,1 @@
-"""Starting, probing, restarting and stopping processes."""
+"""Supervision of processes: start, readiness, restart, stop and orphans."""
