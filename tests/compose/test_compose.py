@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.host.free_ports import find_free_port
-from tests.people import Api
+from tests.support.users import RestApi
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "taskmanager-test"
@@ -46,8 +46,8 @@ def gateway_port():
 
 @pytest.fixture
 def person(gateway_port):
-    with Api(f"http://127.0.0.1:{gateway_port}") as api:
-        yield api.person()
+    with RestApi(f"http://127.0.0.1:{gateway_port}") as api:
+        yield api.new_user()
 
 
 def test_first_requests_work_with_the_images(person):
@@ -58,7 +58,7 @@ def test_first_requests_work_with_the_images(person):
 
 def test_file_is_imported_with_the_images(person):
     rows = "".join(f"Task {number},pending\n" for number in range(5000))
-    finished = person.finished(person.upload(f"subject,status\n{rows},completed\n")["id"])
+    finished = person.wait_for_import(person.upload(f"subject,status\n{rows},completed\n")["id"])
     assert (finished["state"], finished["rows_created"], finished["rows_failed"]) == ("succeeded", 5000, 1)
 
 
@@ -67,7 +67,7 @@ def test_admin_can_log_in_and_the_history_verifies(gateway_port):
     password = compose(
         "run", "--rm", "migrate-auth", "cat", "/run/secrets/AUTH_BOOTSTRAP_ADMIN_PASSWORD"
     ).stdout.strip()
-    with Api(f"http://127.0.0.1:{gateway_port}") as api:
+    with RestApi(f"http://127.0.0.1:{gateway_port}") as api:
         assert api.login("admin@example.com", password).get("/api/v1/users").status_code == 200
     verified = compose("run", "--rm", "migrate-tasks", "python", "-m", "task_service.commands.verify")
     assert (verified.returncode, verified.stdout[:17]) == (0, "History is whole:"), verified.stderr
