@@ -1,4 +1,4 @@
-# Every target makes the virtual environment first when it is missing or stale.
+# Every target first creates the virtual environment if it is missing or older than its requirements.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,32 +9,32 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen
 .DEFAULT_GOAL := help
 .PHONY: help install demo run up down bench bench-import test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
 
-help: ## what there is to call
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## the virtual environment .venv, hash-locked
+install: $(STAMP) ## Create the virtual environment .venv from hash-locked requirements
 
 $(STAMP): requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("This project needs Python 3.11 or newer. This is Python " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@# The repository's own packages and the generated code, for whatever is started from this environment.
+	@# Put the repository's packages and the generated code on the path of every program in this environment.
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/protos/gen' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/taskmanager.pth"
 	@touch $(STAMP)
 
-demo: $(STAMP) ## the main job on embedded real servers, from nothing to an imported file
+demo: $(STAMP) ## Start the whole system on embedded servers, import a sample file, stop the system
 	@$(BIN)/python -m deploy.local demo
 
 GATEWAY_PORT ?= 8080
 AUTH_PORT ?= 50051
 TASKS_PORT ?= 50052
-run: $(STAMP) ## the same system, left running on 8080 (REST), 50051 (auth), 50052 (tasks); data in ./data
+run: $(STAMP) ## Run the whole system on 8080 (REST), 50051 (auth) and 50052 (tasks), with its data in ./data
 	@$(BIN)/python -m deploy.local run --data-dir data --gateway-port $(GATEWAY_PORT) --auth-port $(AUTH_PORT) --tasks-port $(TASKS_PORT)
 
-up: ## the same system from images, by docker compose
+up: ## Build the images and run the whole system with docker compose
 	docker compose up --build --wait
 
-down: ## stops what `make up` started; volumes stay
+down: ## Stop the containers of `make up` and keep their volumes
 	docker compose down
 
 WORKERS ?= logical
@@ -50,41 +50,41 @@ test-browser: $(STAMP) ## the pages, in a real Chromium
 test-compose: $(STAMP) ## the images and docker-compose.yml, in a real engine
 	$(BIN)/python -m pytest -m compose
 
-bench: $(STAMP) ## speed and memory, each beside a floor measured in the same run
+bench: $(STAMP) ## Measure speed and memory, each against a floor in the same run
 	$(BIN)/python -m tests.bench
 
-bench-import: $(STAMP) ## imports: against \copy, memory, a growing table, calls meanwhile; BENCH="--rows 20000 ..." for less
+bench-import: $(STAMP) ## Measure imports: against \copy, memory, a growing table, other calls; BENCH="--rows 20000 ..." is shorter
 	$(BIN)/python -m tests.bench.import_goals $(BENCH)
 
-ci: check test test-browser test-compose ## all that a change must pass
+ci: check test test-browser test-compose ## Run all checks that a change must pass
 
-check: lint types protos-check ## all that runs nothing
+check: lint types protos-check ## Run the static checks
 
-lint: $(STAMP) ## ruff, import contracts and the contract's own lint
+lint: $(STAMP) ## Check with ruff, import-linter and buf
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	@protos/generate "$$(mktemp -d)" $(VENV)/contract.binpb && $(BIN)/buf lint $(VENV)/contract.binpb --config protos/buf.yaml
 
-types: $(STAMP) ## mypy --strict
+types: $(STAMP) ## Check the types with mypy --strict
 	$(BIN)/mypy
 
-protos: $(STAMP) ## regenerates protos/gen
+protos: $(STAMP) ## Regenerate protos/gen
 	protos/generate
 
-protos-check: $(STAMP) ## fails where protos/gen is not what the .proto files say
+protos-check: $(STAMP) ## Check that protos/gen matches the .proto files
 	@made="$$(mktemp -d)" && protos/generate "$$made" && diff -r -x pyproject.toml -x __pycache__ -x build -x '*.egg-info' "$$made" protos/gen && echo "protos/gen is up to date"
 
-fmt: $(STAMP) ## formats, and mends what can be mended
+fmt: $(STAMP) ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(STAMP) ## resolves requirements/*.txt anew; the services' against the development one
+lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the services
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group ../pyproject.toml:dev -o dev.txt
 	cd requirements && for pair in auth:auth_service tasks:task_service worker:import_worker gateway:gateway; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    --group "../pyproject.toml:$${pair%%:*}" --constraint dev.txt -o "$${pair##*:}.txt"; done
 
-clean: ## removes the virtual environment, caches and the local data
+clean: ## Delete the virtual environment, the caches and the local data
 	rm -rf $(VENV) data protos/gen/build protos/gen/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,1 +1,1 @@
-"""How the system is run: on one machine, in containers, in a cluster."""
+"""Deployment of the system: on one machine and in containers."""

@@ -1,1 +1,1 @@
-"""What the images are made with."""
+"""Image build, and the secrets generator of docker-compose.yml."""

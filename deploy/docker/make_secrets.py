@@ -1,7 +1,7 @@
-"""Makes the secrets of a compose installation, once: a folder for each container that needs some.
+"""Generator of the secrets of a compose installation: one directory for each container that needs secrets.
 
-Each file is named like the setting that it holds (chassis.config reads them so). What is there is left alone.
-Standard library only: it runs in a bare Python image.
+Each file has the name of the setting that it holds, as chassis.config reads it. Once all secrets exist, the program
+changes nothing. It uses the standard library only, because it runs in a bare Python image.
 """
 
 import base64
@@ -11,66 +11,70 @@ import secrets
 from pathlib import Path
 
 ROOT = Path("/secrets")
-APP_USER = 10001
+APP_UID = 10001
+DATA_SERVER_UID = 999
 DATABASE = "postgres:5432/taskmanager"
 
 
-def token() -> str:
+def random_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
 def main() -> None:
-    """Writes every folder, or none when they are complete."""
+    """Write all directories, unless an earlier run has completed them."""
     complete = ROOT / "auth" / ".complete"
     if complete.exists():
         return
-    administrator, redis = token(), token()
-    roles = {name: token() for name in ("auth_owner", "auth_app", "tasks_owner", "tasks_app")}
-    services = {
+    superuser_password, redis_password = random_secret(), random_secret()
+    role_passwords = {name: random_secret() for name in ("auth_owner", "auth_app", "tasks_owner", "tasks_app")}
+    scopes = {
         "task_service": ["trust:read", "users:read"],
         "import_worker": ["imports:ingest"],
     }
-    credentials = {name: f"{name}.{token()}" for name in services}
-    urls = {name: f"postgresql://{name}:{password}@{DATABASE}" for name, password in roles.items()}
-    administrator_url = f"postgresql://postgres:{administrator}@{DATABASE}"
-    redis_url = f"redis://:{redis}@redis:6379/0"
-    bootstrap = [{"name": name, "scopes": scopes, "credential": credentials[name]} for name, scopes in services.items()]
+    credentials = {name: f"{name}.{random_secret()}" for name in scopes}
+    role_urls = {name: f"postgresql://{name}:{password}@{DATABASE}" for name, password in role_passwords.items()}
+    superuser_url = f"postgresql://postgres:{superuser_password}@{DATABASE}"
+    redis_url = f"redis://:{redis_password}@redis:6379/0"
+    service_accounts = [{"name": name, "scopes": scopes[name], "credential": credentials[name]} for name in scopes]
     auth = {
-        "AUTH_DATABASE_URL": urls["auth_app"],
+        "AUTH_DATABASE_URL": role_urls["auth_app"],
         "AUTH_KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
     }
-    tasks = {"TASKS_DATABASE_URL": urls["tasks_app"]}
-    write("postgres", {"password": administrator}, user=999)
-    write("redis", {"password": redis, "valkey.conf": f"requirepass {redis}\nappendonly yes\ndir /data\n"}, user=999)
-    write(
+    tasks = {"TASKS_DATABASE_URL": role_urls["tasks_app"]}
+    write_directory("postgres", {"password": superuser_password}, uid=DATA_SERVER_UID)
+    configuration = f"requirepass {redis_password}\nappendonly yes\ndir /data\n"
+    write_directory("redis", {"password": redis_password, "valkey.conf": configuration}, uid=DATA_SERVER_UID)
+    write_directory(
         "migrate",
         {
             **auth,
             **tasks,
-            "AUTH_PROVISION_DATABASE_URL": administrator_url,
-            "AUTH_OWNER_DATABASE_URL": urls["auth_owner"],
-            "AUTH_BOOTSTRAP_ADMIN_PASSWORD": token(),
-            "AUTH_BOOTSTRAP_SERVICES": json.dumps(bootstrap),
-            "TASKS_PROVISION_DATABASE_URL": administrator_url,
-            "TASKS_OWNER_DATABASE_URL": urls["tasks_owner"],
+            "AUTH_PROVISION_DATABASE_URL": superuser_url,
+            "AUTH_OWNER_DATABASE_URL": role_urls["auth_owner"],
+            "AUTH_BOOTSTRAP_ADMIN_PASSWORD": random_secret(),
+            "AUTH_BOOTSTRAP_SERVICES": json.dumps(service_accounts),
+            "TASKS_PROVISION_DATABASE_URL": superuser_url,
+            "TASKS_OWNER_DATABASE_URL": role_urls["tasks_owner"],
         },
     )
-    write("tasks", {**tasks, "TASKS_REDIS_URL": redis_url, "TASKS_AUTH_CREDENTIAL": credentials["task_service"]})
-    write(
+    write_directory(
+        "tasks", {**tasks, "TASKS_REDIS_URL": redis_url, "TASKS_AUTH_CREDENTIAL": credentials["task_service"]}
+    )
+    write_directory(
         "worker",
         {"IMPORT_WORKER_REDIS_URL": redis_url, "IMPORT_WORKER_AUTH_CREDENTIAL": credentials["import_worker"]},
     )
-    # Last: it says that all the others are there.
-    write("auth", {**auth, ".complete": ""})
+    # Write this directory last: its .complete file says that all directories are complete.
+    write_directory("auth", {**auth, ".complete": ""})
 
 
-def write(folder: str, files: dict[str, str], *, user: int = APP_USER) -> None:
-    """Writes files that only the container's user can read."""
+def write_directory(directory: str, files: dict[str, str], *, uid: int = APP_UID) -> None:
+    """Write files that only the user of the container can read."""
     for name, content in files.items():
-        path = ROOT / folder / name
+        path = ROOT / directory / name
         path.write_text(content)
         path.chmod(0o400)
-        os.chown(path, user, user)
+        os.chown(path, uid, uid)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The whole system on one machine: real Postgres, real Valkey, every service, nothing to install beside Python."""
+"""The whole system on one machine: real Postgres, real Valkey and every service. Python is the only requirement."""

@@ -1,18 +1,18 @@
-"""What can go wrong, said so that the person at the terminal can act on it."""
+"""Errors of the local stack. The person at the terminal reads their messages."""
 
 
 class LocalStackError(Exception):
-    """The local stack cannot go on; the message says why and what to do."""
+    """Base of all errors that stop the stack. The message says what is wrong and what to do."""
 
 
-class ProcessNotReadyError(LocalStackError):
-    """A process ended, or took too long, before it was ready."""
+class ProcessNotReady(LocalStackError):
+    """A process ended or timed out before it was ready."""
 
 
-class ProcessFailedError(LocalStackError):
-    """A process failed for good. Carries its name and the last lines that it wrote."""
+class ProcessFailed(LocalStackError):
+    """A process failed and is not restarted. Carries the process's name and the last lines of its log."""
 
-    def __init__(self, message: str, *, process: str, last_lines: tuple[str, ...]) -> None:
+    def __init__(self, message: str, *, process: str, last_log_lines: tuple[str, ...]) -> None:
         super().__init__(message)
         self.process = process
-        self.last_lines = last_lines
+        self.last_log_lines = last_log_lines

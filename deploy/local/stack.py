@@ -1,4 +1,4 @@
-"""The whole stack: the data servers, the migrations, the services, started and stopped in order."""
+"""The whole stack: data servers, migrations and services, started and stopped in order."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -6,90 +6,94 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.claim import claim
-from deploy.local.credentials import Credentials
-from deploy.local.data_servers import DataServers
-from deploy.local.endpoints import Endpoints, remove_endpoints
-from deploy.local.leftovers import Run
-from deploy.local.options import Options, Ports
-from deploy.local.process import ProcessSpec
-from deploy.local.services import Services
-from deploy.local.standalone import run_to_end
-from deploy.local.supervisor import Supervisor
+from deploy.local.config.credentials import Credentials
+from deploy.local.config.endpoints import Endpoints, delete_endpoints_file, grpc_target
+from deploy.local.config.options import Options
+from deploy.local.config.ports import Ports
+from deploy.local.host.free_ports import HOST
+from deploy.local.servers.data_servers import DataServers
+from deploy.local.services.commands import bootstrap_command, migration_commands
+from deploy.local.services.processes import service_processes
+from deploy.local.services.settings import ServiceSettings
+from deploy.local.supervision.data_dir_lock import exclusive_run
+from deploy.local.supervision.process import ProcessSpec
+from deploy.local.supervision.run import Run
+from deploy.local.supervision.single_process import run_to_completion
+from deploy.local.supervision.supervisor import Supervisor
 
 Announce = Callable[[str], None]
-"""Takes one line for the person at the terminal."""
+"""Function that prints one line for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A running stack. The file is kept up to date while processes come and go."""
+    """Running stack. Its endpoints file is rewritten whenever a process restarts."""
 
     endpoints: Endpoints
     endpoints_file: Path
-    logs: Path
+    log_dir: Path
     supervisor: Supervisor
 
 
 @asynccontextmanager
 async def running_stack(options: Options, *, announce: Announce) -> AsyncIterator[Stack]:
-    """Runs the stack from ready to stopped. Raises LocalStackError; ProcessFailedError has the log lines."""
-    async with claim(options.data_dir) as run:
-        remove_endpoints(run.folder)
+    """Start the stack, yield it when it is ready, and stop it.
+
+    Raise LocalStackError if it cannot start. The subclass ProcessFailed has the last log lines of the process.
+    """
+    async with exclusive_run(options.data_dir) as run:
+        delete_endpoints_file(run.data_dir)
         ports = Ports.choose(options)
-        credentials = Credentials.of(run.folder)
-        data_servers = DataServers.of(options, folder=run.folder, ports=ports, credentials=credentials)
-        services = Services(
-            data_dir=run.folder,
-            credentials=credentials,
-            ports=ports,
-            postgres_url=data_servers.postgres_url,
-            redis_url=data_servers.redis_url,
-            workers=options.workers,
-        )
-        endpoints = Endpoints(
-            gateway_url=services.gateway_url,
-            auth_target=services.auth_target,
-            tasks_target=services.tasks_target,
-            postgres_url=services.postgres_url,
-            redis_url=services.redis_url,
-            admin_email=credentials.admin_email,
-            admin_password=credentials.admin_password,
-        )
-        supervisor = Supervisor(run=run, logs=_logs(run), announce=announce)
+        credentials = Credentials.load_or_create(run.data_dir)
+        data_servers = DataServers.choose(options, data_dir=run.data_dir, ports=ports, credentials=credentials)
+        endpoints = _endpoints(ports, credentials, data_servers)
+        settings = ServiceSettings(data_dir=run.data_dir, credentials=credentials, endpoints=endpoints)
+        supervisor = Supervisor(run=run, log_dir=_log_dir(run), announce=announce)
         try:
             announce("starting Postgres and Redis")
             await supervisor.start(await data_servers.prepare())
-            await data_servers.make_database()
+            await data_servers.create_database()
             announce("migrating the databases")
-            await _run_commands(services.migrations(), run)
-            await _run_commands([services.bootstrap()], run)
+            await _run_commands(migration_commands(settings), run)
+            await _run_commands([bootstrap_command(settings)], run)
             announce("starting the services")
-            await supervisor.start(*services.in_order())
-            supervisor.on_change = lambda: endpoints.write(run.folder, supervisor.pids)
+            await supervisor.start(*service_processes(settings, ports=ports, workers=options.workers))
+            supervisor.on_pids_changed = lambda: endpoints.write(run.data_dir, supervisor.pids)
             yield Stack(
                 endpoints=endpoints,
-                endpoints_file=endpoints.write(run.folder, supervisor.pids),
-                logs=_logs(run),
+                endpoints_file=endpoints.write(run.data_dir, supervisor.pids),
+                log_dir=_log_dir(run),
                 supervisor=supervisor,
             )
         finally:
             try:
-                remove_endpoints(run.folder)
+                delete_endpoints_file(run.data_dir)
                 announce("stopping")
             finally:
                 await supervisor.stop()
 
 
+def _endpoints(ports: Ports, credentials: Credentials, data_servers: DataServers) -> Endpoints:
+    return Endpoints(
+        gateway_url=f"http://{HOST}:{ports.gateway}",
+        auth_target=grpc_target([f"{HOST}:{port}" for port in ports.auth]),
+        tasks_target=grpc_target([f"{HOST}:{port}" for port in ports.tasks]),
+        postgres_url=data_servers.postgres_url,
+        redis_url=data_servers.redis_url,
+        admin_email=credentials.admin_email,
+        admin_password=credentials.admin_password,
+    )
+
+
 async def _run_commands(commands: Iterable[ProcessSpec], run: Run) -> None:
-    """Runs commands side by side. The first that fails stops the others, and is the one that is told."""
+    """Run commands in parallel. The first failure cancels the others and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             for command in commands:
-                group.create_task(run_to_end(command, log=_logs(run) / f"{command.name}.log", run=run))
+                group.create_task(run_to_completion(command, log=_log_dir(run) / f"{command.name}.log", run=run))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
 
 
-def _logs(run: Run) -> Path:
-    return run.folder / "logs"
+def _log_dir(run: Run) -> Path:
+    return run.data_dir / "logs"

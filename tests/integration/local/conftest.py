@@ -1,29 +1,16 @@
-"""Small real programs to supervise."""
+"""Fixtures for the tests of the local stack."""
 
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from deploy.local.claim import claim
-from deploy.local.leftovers import Run
-from deploy.local.process import ProcessSpec
-
-Program = Callable[..., ProcessSpec]
+from deploy.local.supervision.data_dir_lock import exclusive_run
+from deploy.local.supervision.run import Run
 
 
 @pytest.fixture
 async def run(tmp_path: Path) -> AsyncIterator[Run]:
-    async with claim(tmp_path / "data") as run:
+    """A run on a data directory of the test's own."""
+    async with exclusive_run(tmp_path / "data") as run:
         yield run
-
-
-@pytest.fixture
-def program() -> Program:
-    """Makes a process out of Python source."""
-
-    def make(source: str, *, name: str = "program", **more) -> ProcessSpec:
-        return ProcessSpec(name=name, argv=(sys.executable, "-c", source), **more)
-
-    return make

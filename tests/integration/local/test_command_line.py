@@ -1,4 +1,4 @@
-"""The whole stack as an operator runs it: `python -m deploy.local`."""
+"""The whole stack as an operator runs it, with `python -m deploy.local`."""
 
 import json
 import os
@@ -17,10 +17,10 @@ import psutil
 import psycopg
 import pytest
 
-from deploy.local.ports import HOST, free_port
-from deploy.local.postgres import EmbeddedPostgres
-from deploy.local.probes import postgres_answers, redis_answers
-from deploy.local.valkey import EmbeddedValkey
+from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.valkey import EmbeddedValkey
+from deploy.local.supervision.probes import postgres_is_ready, redis_is_ready
 
 ANY_PORTS = ("--gateway-port", "0", "--auth-port", "0", "--tasks-port", "0")
 ACCOUNT = {"username": "sonu", "email": "sonu@example.com", "password": "test123"}
@@ -39,25 +39,26 @@ class RunningStack:
     def processes(self) -> list[psutil.Process]:
         return [psutil.Process(pid) for pid in self.endpoints["processes"].values()]
 
-    def read_until(self, beginning: str) -> None:
-        """Reads what the supervisor prints up to a line that begins like this."""
+    def read_until(self, prefix: str) -> None:
+        """Read the output of the supervisor up to a line with this prefix. Fail if there is none."""
         assert self.process.stdout is not None
         lines: list[str] = []
         for line in self.process.stdout:
             lines.append(line)
-            if line.startswith(beginning):
+            if line.startswith(prefix):
                 return
-        pytest.fail(f"the stack ended without a line {beginning!r}: {''.join(lines)}")
+        pytest.fail(f"the stack ended without a line {prefix!r}: {''.join(lines)}")
 
 
-def command(*arguments: str) -> list[str]:
+def stack_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "deploy.local", *arguments]
 
 
 @contextmanager
-def running(data_dir: Path, *arguments: str) -> Iterator[RunningStack]:
+def running_stack(data_dir: Path, *arguments: str) -> Iterator[RunningStack]:
+    """Run the stack from its `ready` line until it has stopped."""
     with subprocess.Popen(
-        command("run", "--data-dir", str(data_dir), *ANY_PORTS, *arguments), stdout=subprocess.PIPE, text=True
+        stack_command("run", "--data-dir", str(data_dir), *ANY_PORTS, *arguments), stdout=subprocess.PIPE, text=True
     ) as process:
         stack = RunningStack(data_dir, process)
         try:
@@ -69,11 +70,11 @@ def running(data_dir: Path, *arguments: str) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with running(tmp_path_factory.mktemp("stack") / "data", "--replicas", "2", "--workers", "2") as stack:
+    with running_stack(tmp_path_factory.mktemp("stack") / "data", "--replicas", "2", "--workers", "2") as stack:
         yield stack
 
 
-def test_the_endpoints_file_tells_everything_that_was_promised(stack: RunningStack):
+def test_endpoints_file_has_all_documented_fields(stack: RunningStack):
     endpoints = stack.endpoints
     assert set(endpoints) == {
         "gateway_url",
@@ -99,13 +100,13 @@ def test_the_endpoints_file_tells_everything_that_was_promised(stack: RunningSta
     assert stat.S_IMODE((stack.data_dir / "endpoints.json").stat().st_mode) == 0o600
 
 
-def test_every_process_leads_its_group_and_has_a_log(stack: RunningStack):
+def test_every_process_leads_its_group_and_has_a_log_file(stack: RunningStack):
     for name, pid in stack.endpoints["processes"].items():
         assert os.getpgid(pid) == pid
         assert (stack.data_dir / "logs" / f"{name}.log").exists()
 
 
-def test_no_secret_is_in_the_arguments_of_a_process(stack: RunningStack):
+def test_process_arguments_contain_no_secret(stack: RunningStack):
     secrets = json.loads((stack.data_dir / "secrets.json").read_text())
     del secrets["admin_email"]
     for pid in stack.endpoints["processes"].values():
@@ -113,16 +114,16 @@ def test_no_secret_is_in_the_arguments_of_a_process(stack: RunningStack):
         assert not any(secret in arguments for secret in secrets.values())
 
 
-def test_the_admin_of_the_endpoints_file_can_log_in(stack: RunningStack):
+def test_admin_of_the_endpoints_file_can_log_in(stack: RunningStack):
     endpoints = stack.endpoints
     with httpx2.Client(base_url=endpoints["gateway_url"], trust_env=False) as client:
-        answer = client.post("/api/login", json=endpoints["admin"])
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["user"]["role"] == "admin"
+        response = client.post("/api/login", json=endpoints["admin"])
+        assert response.status_code == 200, response.text
+        assert response.json()["user"]["role"] == "admin"
 
 
 @pytest.mark.parametrize("name", ["task_service-1", "import_worker-2", "gateway", "redis", "postgres"])
-def test_a_process_that_is_killed_comes_back_and_the_file_says_so(stack: RunningStack, name: str):
+def test_killed_process_restarts_and_the_file_has_its_new_pid(stack: RunningStack, name: str):
     before = stack.endpoints["processes"]
     os.kill(before[name], signal.SIGKILL)
     stack.read_until(f"{name} is ready again")
@@ -131,26 +132,30 @@ def test_a_process_that_is_killed_comes_back_and_the_file_says_so(stack: Running
     assert after == before
 
 
-def test_a_second_run_on_the_same_data_directory_is_refused(stack: RunningStack):
+def test_second_run_on_a_data_directory_is_rejected(stack: RunningStack):
     second = subprocess.run(
-        command("run", "--data-dir", str(stack.data_dir), *ANY_PORTS), check=False, capture_output=True, text=True
+        stack_command("run", "--data-dir", str(stack.data_dir), *ANY_PORTS), check=False, capture_output=True, text=True
     )
     assert second.returncode == 1
     assert f"in use by a run with process id {stack.process.pid}" in second.stderr
     assert stack.process.poll() is None
 
 
-def test_a_taken_port_is_told_with_its_option(stack: RunningStack, tmp_path: Path):
+def test_occupied_port_is_reported_with_its_option(stack: RunningStack, tmp_path: Path):
     port = stack.endpoints["gateway_url"].rpartition(":")[2]
     second = subprocess.run(
-        command("run", "--data-dir", str(tmp_path), "--gateway-port", port), check=False, capture_output=True, text=True
+        stack_command("run", "--data-dir", str(tmp_path), "--gateway-port", port),
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert second.returncode == 1
-    assert f"--gateway-port {port} is taken by another program" in second.stderr
+    assert f"--gateway-port {port} is in use by another program" in second.stderr
 
 
-def test_a_stopped_stack_is_gone_and_its_data_are_there_at_the_next_start(tmp_path: Path):
-    with running(tmp_path) as first:
+def test_restart_keeps_the_data(tmp_path: Path):
+    """After the stop no process runs and no endpoints file is left. The next start finds the data."""
+    with running_stack(tmp_path) as first:
         processes = first.processes
         with httpx2.Client(base_url=first.endpoints["gateway_url"], trust_env=False) as client:
             assert client.post("/api/register", json=ACCOUNT).status_code == 201
@@ -158,7 +163,7 @@ def test_a_stopped_stack_is_gone_and_its_data_are_there_at_the_next_start(tmp_pa
     assert not [process for process in processes if process.is_running()]
     assert not (tmp_path / "endpoints.json").exists()
 
-    with running(tmp_path) as second:
+    with running_stack(tmp_path) as second:
         with httpx2.Client(base_url=second.endpoints["gateway_url"], trust_env=False) as client:
             login = {"email": ACCOUNT["email"], "password": ACCOUNT["password"]}
             assert client.post("/api/login", json=login).status_code == 200
@@ -166,54 +171,55 @@ def test_a_stopped_stack_is_gone_and_its_data_are_there_at_the_next_start(tmp_pa
             assert connection.execute("SELECT count(*) FROM auth.users WHERE username = 'sonu'").fetchone() == (1,)
 
 
-def test_what_a_killed_supervisor_started_is_gone_and_no_obstacle_to_the_next_start(tmp_path: Path):
-    with running(tmp_path) as killed:
+def test_stack_starts_again_after_its_supervisor_was_killed(tmp_path: Path):
+    """The next start finds none of the processes that the killed supervisor had started."""
+    with running_stack(tmp_path) as killed:
         processes = killed.processes
         killed.process.kill()
-    with running(tmp_path) as next_one:
+    with running_stack(tmp_path) as restarted:
         assert not [process for process in processes if process.is_running()]
-    assert next_one.process.returncode == 0
+    assert restarted.process.returncode == 0
 
 
-def test_a_stack_whose_output_nobody_reads_any_more_stops_as_ever(tmp_path: Path):
-    with running(tmp_path) as stack:
+def test_stack_with_a_closed_output_pipe_stops_in_order(tmp_path: Path):
+    with running_stack(tmp_path) as stack:
         processes = stack.processes
         assert stack.process.stdout is not None
         stack.process.stdout.close()
     assert not [process for process in processes if process.is_running()]
 
 
-def test_the_demo_adds_up_and_leaves_nothing(tmp_path: Path):
+def test_demo_counts_match_and_it_leaves_no_files(tmp_path: Path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    shown = subprocess.run(
-        command("demo", "--rows", "300"), check=False, capture_output=True, text=True, env=environment
+    completed = subprocess.run(
+        stack_command("demo", "--rows", "300"), check=False, capture_output=True, text=True, env=environment
     )
-    assert shown.returncode == 0, shown.stderr
-    assert "300 rows read = 280 created + 20 failed" in shown.stdout
+    assert completed.returncode == 0, completed.stderr
+    assert "300 rows read = 280 created + 20 failed" in completed.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_servers_of_the_operators_are_used_instead_and_left_running(tmp_path: Path):
+async def test_operators_servers_are_used_and_left_running(tmp_path: Path):
     async with (
-        EmbeddedPostgres(tmp_path / "postgres", throwaway=True) as postgres,
+        EmbeddedPostgres(tmp_path / "postgres", durable=False) as postgres,
         EmbeddedValkey(tmp_path / "redis") as valkey,
     ):
         urls = ("--postgres-url", postgres.url, "--redis-url", valkey.url)
-        with running(tmp_path / "data", *urls) as stack:
+        with running_stack(tmp_path / "data", *urls) as stack:
             endpoints = stack.endpoints
         assert (endpoints["postgres_url"], endpoints["redis_url"]) == (postgres.url, valkey.url)
         assert not {"postgres", "redis"} & endpoints["processes"].keys()
-        assert await postgres_answers(postgres.url)
-        assert await redis_answers(valkey.url)
+        assert await postgres_is_ready(postgres.url)
+        assert await redis_is_ready(valkey.url)
 
 
-def test_a_server_of_the_operators_that_does_not_answer_is_told_with_its_option(tmp_path: Path):
-    url = f"postgresql://postgres@{HOST}:{free_port()}/postgres"
-    refused = subprocess.run(
-        command("run", "--data-dir", str(tmp_path), *ANY_PORTS, "--postgres-url", url),
+def test_unreachable_server_is_reported_with_its_option(tmp_path: Path):
+    url = f"postgresql://postgres@{HOST}:{find_free_port()}/postgres"
+    completed = subprocess.run(
+        stack_command("run", "--data-dir", str(tmp_path), *ANY_PORTS, "--postgres-url", url),
         check=False,
         capture_output=True,
         text=True,
     )
-    assert refused.returncode == 1
-    assert "--postgres-url does not answer" in refused.stderr
+    assert completed.returncode == 1
+    assert "The server of --postgres-url does not answer" in completed.stderr

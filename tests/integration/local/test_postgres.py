@@ -5,14 +5,14 @@ import psutil
 import psycopg
 import pytest
 
-from deploy.local.accounts import Account
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.postgres_user import unprivileged_user
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+requires_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user of a child process")
 
 
-async def test_a_superuser_can_log_in_with_the_password_and_nobody_without(tmp_path: Path):
-    async with EmbeddedPostgres(tmp_path, throwaway=True) as server:
+async def test_superuser_login_needs_the_password(tmp_path: Path):
+    async with EmbeddedPostgres(tmp_path, durable=False) as server:
         async with await psycopg.AsyncConnection.connect(server.url) as connection:
             row = await (await connection.execute("SELECT current_setting('is_superuser')")).fetchone()
             assert row == ("on",)
@@ -20,56 +20,57 @@ async def test_a_superuser_can_log_in_with_the_password_and_nobody_without(tmp_p
             await psycopg.AsyncConnection.connect(server.url.replace("postgres:", "postgres:wrong", 1))
 
 
-async def test_text_is_compared_alike_on_every_machine(tmp_path: Path):
+async def test_collation_is_the_same_on_every_machine(tmp_path: Path):
     async with (
-        EmbeddedPostgres(tmp_path, throwaway=True) as server,
+        EmbeddedPostgres(tmp_path, durable=False) as server,
         await psycopg.AsyncConnection.connect(server.url) as connection,
     ):
         row = await (await connection.execute("SELECT lower('ÄÖÜ'), 'B' < 'a'")).fetchone()
         assert row == ("äöü", True)
 
 
-async def test_the_data_are_there_after_a_restart(tmp_path: Path):
-    async with EmbeddedPostgres(tmp_path, password="kept") as server:
-        await _execute(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
-    async with EmbeddedPostgres(tmp_path, password="kept") as server:
-        assert await _execute(server.url, "SELECT answer FROM kept") == [(42,)]
+async def test_data_survive_a_restart(tmp_path: Path):
+    async with EmbeddedPostgres(tmp_path, password="secret") as server:
+        await _execute(server.url, "CREATE TABLE numbers AS SELECT 42 AS number")
+    async with EmbeddedPostgres(tmp_path, password="secret") as server:
+        assert await _execute(server.url, "SELECT number FROM numbers") == [(42,)]
 
 
-async def test_the_data_are_there_after_the_server_was_killed(tmp_path: Path):
-    async with EmbeddedPostgres(tmp_path, password="kept") as server:
-        await _execute(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
+async def test_data_survive_a_kill_of_the_server(tmp_path: Path):
+    async with EmbeddedPostgres(tmp_path, password="secret") as server:
+        await _execute(server.url, "CREATE TABLE numbers AS SELECT 42 AS number")
         _postmaster(tmp_path).kill()
     assert (tmp_path / "cluster" / "postmaster.pid").exists()
-    async with EmbeddedPostgres(tmp_path, password="kept") as server:
-        assert await _execute(server.url, "SELECT answer FROM kept") == [(42,)]
+    async with EmbeddedPostgres(tmp_path, password="secret") as server:
+        assert await _execute(server.url, "SELECT number FROM numbers") == [(42,)]
 
 
-async def test_a_cluster_that_was_half_made_is_made_anew(tmp_path: Path):
-    half = tmp_path / "cluster.partial"
-    half.mkdir()
-    (half / "PG_VERSION").touch()
-    async with EmbeddedPostgres(tmp_path, throwaway=True) as server:
+async def test_incomplete_cluster_is_created_again(tmp_path: Path):
+    partial = tmp_path / "cluster.partial"
+    partial.mkdir()
+    (partial / "PG_VERSION").touch()
+    async with EmbeddedPostgres(tmp_path, durable=False) as server:
         assert await _execute(server.url, "SELECT 1") == [(1,)]
-    assert not half.exists()
+    assert not partial.exists()
 
 
 async def test_two_servers_run_side_by_side(tmp_path: Path):
     async with (
-        EmbeddedPostgres(tmp_path / "one", throwaway=True) as one,
-        EmbeddedPostgres(tmp_path / "two", throwaway=True) as two,
+        EmbeddedPostgres(tmp_path / "one", durable=False) as one,
+        EmbeddedPostgres(tmp_path / "two", durable=False) as two,
     ):
         assert await _execute(one.url, "SELECT 1") == [(1,)]
         assert await _execute(two.url, "SELECT 2") == [(2,)]
 
 
-@AS_ROOT
-async def test_root_runs_it_as_somebody_else_who_cannot_reach_the_folder(tmp_path: Path):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    async with EmbeddedPostgres(closed, throwaway=True):
-        assert _postmaster(closed).uids().effective == Account.unprivileged().uid
-    assert closed.stat().st_mode & 0o777 == 0o700
+@requires_root
+async def test_root_runs_postgres_as_an_unprivileged_user(tmp_path: Path):
+    """The server works although its user cannot enter the directory above the cluster, whose mode stays 0700."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    async with EmbeddedPostgres(private, durable=False):
+        assert _postmaster(private).uids().effective == unprivileged_user().uid
+    assert private.stat().st_mode & 0o777 == 0o700
 
 
 async def _execute(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -78,5 +79,5 @@ async def _execute(url: str, statement: str) -> list[tuple[object, ...]]:
         return await cursor.fetchall() if cursor.description else []
 
 
-def _postmaster(folder: Path) -> psutil.Process:
-    return psutil.Process(int((folder / "cluster" / "postmaster.pid").read_text().split()[0]))
+def _postmaster(directory: Path) -> psutil.Process:
+    return psutil.Process(int((directory / "cluster" / "postmaster.pid").read_text().split()[0]))

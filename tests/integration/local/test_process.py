@@ -6,127 +6,127 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.errors import ProcessFailedError, ProcessNotReadyError
-from deploy.local.leftovers import Run
-from deploy.local.probes import file_exists
-from deploy.local.process import Process, ProcessSpec
-from deploy.local.standalone import run_to_end
-from tests.integration.local.conftest import Program
-
-SLEEP = "import signal; signal.pause()"
+from deploy.local.errors import ProcessFailed, ProcessNotReady
+from deploy.local.supervision.probes import file_exists
+from deploy.local.supervision.process import Process, ProcessSpec
+from deploy.local.supervision.run import Run
+from deploy.local.supervision.single_process import run_to_completion
+from tests.integration.local.scripts import SLEEP, script_process
 
 
-async def never() -> bool:
+async def never_ready() -> bool:
     return False
 
 
-async def test_a_process_is_ready_when_its_probe_says_so(program: Program, run: Run, tmp_path: Path):
-    sign = tmp_path / "sign"
-    spec = program(f"open({str(sign)!r}, 'w').close(); {SLEEP}", ready=partial(file_exists, sign))
+async def test_process_is_ready_when_its_probe_succeeds(run: Run, tmp_path: Path):
+    ready_file = tmp_path / "ready"
+    spec = script_process(
+        f"open({str(ready_file)!r}, 'w').close(); {SLEEP}", readiness_probe=partial(file_exists, ready_file)
+    )
     process = await Process.start(spec, log=tmp_path / "log", run=run)
     try:
-        await process.until_ready()
-        assert sign.exists()
+        await process.wait_until_ready()
+        assert ready_file.exists()
     finally:
         await process.stop()
 
 
-async def test_a_sign_of_an_earlier_life_does_not_make_a_process_ready(program: Program, run: Run, tmp_path: Path):
-    sign = tmp_path / "sign"
-    sign.touch()
-    spec = program("", ready=partial(file_exists, sign), stale_files=(sign,))
+async def test_old_readiness_file_does_not_make_a_process_ready(run: Run, tmp_path: Path):
+    ready_file = tmp_path / "ready"
+    ready_file.touch()
+    spec = script_process("", readiness_probe=partial(file_exists, ready_file), runtime_files=(ready_file,))
     process = await Process.start(spec, log=tmp_path / "log", run=run)
-    with pytest.raises(ProcessNotReadyError, match="ended with exit status 0 before it was ready"):
-        await process.until_ready()
+    with pytest.raises(ProcessNotReady, match="ended with exit status 0 before it was ready"):
+        await process.wait_until_ready()
 
 
-async def test_a_process_that_takes_too_long_is_not_ready(program: Program, run: Run, tmp_path: Path):
-    process = await Process.start(program(SLEEP, ready=never, ready_seconds=0.2), log=tmp_path / "log", run=run)
+async def test_process_that_times_out_is_not_ready(run: Run, tmp_path: Path):
+    spec = script_process(SLEEP, readiness_probe=never_ready, ready_timeout_seconds=0.2)
+    process = await Process.start(spec, log=tmp_path / "log", run=run)
     try:
-        with pytest.raises(ProcessNotReadyError, match="not ready within"):
-            await process.until_ready()
+        with pytest.raises(ProcessNotReady, match="not ready within"):
+            await process.wait_until_ready()
     finally:
         await process.stop()
 
 
-async def test_each_process_leads_its_own_process_group(program: Program, run: Run, tmp_path: Path):
-    process = await Process.start(program(SLEEP), log=tmp_path / "log", run=run)
+async def test_process_leads_its_own_process_group(run: Run, tmp_path: Path):
+    process = await Process.start(script_process(SLEEP), log=tmp_path / "log", run=run)
     try:
         assert os.getpgid(process.pid) == process.pid
     finally:
         await process.stop()
 
 
-async def test_a_process_that_ignores_its_stop_signal_is_killed_with_its_children(
-    program: Program, run: Run, tmp_path: Path
-):
-    sign = tmp_path / "sign"
+async def test_stop_kills_a_stubborn_process_and_its_children(run: Run, tmp_path: Path):
+    """A process that ignores its stop signal is killed after the grace period, with its process group."""
+    ready_file = tmp_path / "ready"
     source = f"""
 import signal, subprocess, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-open({str(sign)!r}, "w").close()
+open({str(ready_file)!r}, "w").close()
 child.wait()
 """
-    spec = program(source, ready=partial(file_exists, sign), grace_seconds=0.1)
+    spec = script_process(source, readiness_probe=partial(file_exists, ready_file), grace_period_seconds=0.1)
     process = await Process.start(spec, log=tmp_path / "log", run=run)
-    await process.until_ready()
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
+    await process.wait_until_ready()
+    group = [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
     await process.stop()
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert len(family) == 2
+    _, alive = psutil.wait_procs(group, timeout=10)
+    assert len(group) == 2
     assert alive == []
 
 
-async def test_a_process_that_is_killed_takes_its_children_with_it(program: Program, run: Run, tmp_path: Path):
-    sign = tmp_path / "sign"
+async def test_children_of_a_killed_process_are_killed(run: Run, tmp_path: Path):
+    ready_file = tmp_path / "ready"
     source = f"""
 import signal, subprocess, sys
 subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-open({str(sign)!r}, "w").close()
+open({str(ready_file)!r}, "w").close()
 signal.pause()
 """
-    process = await Process.start(program(source, ready=partial(file_exists, sign)), log=tmp_path / "log", run=run)
-    await process.until_ready()
+    spec = script_process(source, readiness_probe=partial(file_exists, ready_file))
+    process = await Process.start(spec, log=tmp_path / "log", run=run)
+    await process.wait_until_ready()
     (child,) = psutil.Process(process.pid).children()
     psutil.Process(process.pid).kill()
-    assert await process.until_ended() == -signal.SIGKILL
+    assert await process.wait_until_exit() == -signal.SIGKILL
     _, alive = psutil.wait_procs([child], timeout=10)
     assert alive == []
 
 
-async def test_a_process_is_stopped_by_the_signal_that_it_wants(program: Program, run: Run, tmp_path: Path):
-    sign = tmp_path / "sign"
+async def test_stop_sends_the_configured_stop_signal(run: Run, tmp_path: Path):
+    ready_file = tmp_path / "ready"
     source = f"""
 import signal, sys
 signal.signal(signal.SIGINT, lambda *_: sys.exit("bye"))
-open({str(sign)!r}, "w").close()
+open({str(ready_file)!r}, "w").close()
 signal.pause()
 """
-    spec = program(source, ready=partial(file_exists, sign), stop_signal=signal.SIGINT)
+    spec = script_process(source, readiness_probe=partial(file_exists, ready_file), stop_signal=signal.SIGINT)
     process = await Process.start(spec, log=tmp_path / "log", run=run)
-    await process.until_ready()
+    await process.wait_until_ready()
     await process.stop()
-    assert process.last_lines() == ("bye",)
+    assert process.last_log_lines() == ("bye",)
 
 
-async def test_what_an_earlier_life_wrote_stays_in_the_log_but_is_not_this_ones(
-    program: Program, run: Run, tmp_path: Path
-):
+async def test_last_log_lines_exclude_earlier_processes(run: Run, tmp_path: Path):
+    """The log file keeps the output of earlier processes."""
     log = tmp_path / "log"
     for words in ("first", "second"):
-        process = await Process.start(program(f"print({words!r})"), log=log, run=run)
-        await process.until_ended()
-    assert process.last_lines() == ("second",)
+        process = await Process.start(script_process(f"print({words!r})"), log=log, run=run)
+        await process.wait_until_exit()
+    assert process.last_log_lines() == ("second",)
     assert log.read_text() == "first\nsecond\n"
 
 
-async def test_a_command_that_fails_is_told_with_its_last_lines(program: Program, run: Run, tmp_path: Path):
-    with pytest.raises(ProcessFailedError, match="program ended with exit status 3") as raised:
-        await run_to_end(program("print('no luck'); raise SystemExit(3)"), log=tmp_path / "log", run=run)
-    assert raised.value.last_lines == ("no luck",)
+async def test_failed_command_carries_its_last_log_lines(run: Run, tmp_path: Path):
+    with pytest.raises(ProcessFailed, match="script ended with exit status 3") as raised:
+        await run_to_completion(script_process("print('no luck'); raise SystemExit(3)"), log=tmp_path / "log", run=run)
+    assert raised.value.last_log_lines == ("no luck",)
 
 
-async def test_a_program_that_is_not_there_is_named(run: Run, tmp_path: Path):
-    with pytest.raises(ProcessFailedError, match="nothing cannot be started"):
+async def test_missing_program_is_named_in_the_error(run: Run, tmp_path: Path):
+    with pytest.raises(ProcessFailed, match="nothing could not be started"):
         await Process.start(ProcessSpec(name="nothing", argv=("/no/such/program",)), log=tmp_path / "log", run=run)

@@ -3,21 +3,21 @@ import io
 
 import pytest
 
-from deploy.local.sample import make_sample
+from deploy.local.demo.sample import make_sample
 
 
 @pytest.mark.parametrize(("rows", "bad"), [(20_000, 20), (20, 20), (7, 3), (1, 0), (1, 1)])
-def test_a_sample_has_the_rows_that_it_says(rows: int, bad: int):
+def test_sample_has_the_row_counts_it_reports(rows: int, bad: int):
     sample = make_sample(rows, bad)
     _, *body = csv.reader(io.StringIO(sample.content.decode(), newline=""))
     assert len(body) == sample.rows == rows
-    assert sum(not _looks_right(row) for row in body) == sample.bad_rows == bad
+    assert sum(not _is_good(row) for row in body) == sample.bad_rows == bad
 
 
-def test_every_kind_of_bad_row_is_among_twenty():
+def test_twenty_bad_rows_show_every_kind_of_error():
     _, *body = csv.reader(io.StringIO(make_sample(1000, 20).content.decode(), newline=""))
-    assert len({tuple(row) for row in body if not _looks_right(row)}) == 6
+    assert len({tuple(row) for row in body if not _is_good(row)}) == 6
 
 
-def _looks_right(row: list[str]) -> bool:
+def _is_good(row: list[str]) -> bool:
     return len(row) == 5 and row[0].rpartition(" ")[2].isdigit()

@@ -6,106 +6,100 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.errors import ProcessFailedError
-from deploy.local.leftovers import Run
-from deploy.local.probes import file_exists
-from deploy.local.supervisor import Supervisor
-from tests.integration.local.conftest import Program
-
-SLEEP = "import signal; signal.pause()"
+from deploy.local.errors import ProcessFailed
+from deploy.local.supervision.probes import file_exists
+from deploy.local.supervision.process import ProcessSpec
+from deploy.local.supervision.run import Run
+from deploy.local.supervision.supervisor import Supervisor
+from tests.integration.local.scripts import SLEEP, script_process
 
 
 @pytest.fixture
-def lines() -> list[str]:
+def announced() -> list[str]:
+    """The lines that the supervisor announced."""
     return []
 
 
 @pytest.fixture
-async def supervisor(run: Run, tmp_path: Path, lines: list[str]) -> AsyncIterator[Supervisor]:
-    supervisor = Supervisor(run=run, logs=tmp_path / "logs", announce=lines.append)
+async def supervisor(run: Run, tmp_path: Path, announced: list[str]) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(run=run, log_dir=tmp_path / "logs", announce=announced.append)
     yield supervisor
     await supervisor.stop()
 
 
-async def changed(supervisor: Supervisor, until: Callable[[], bool]) -> None:
-    """Waits for a change of the process ids after which something holds."""
+async def wait_for_pids(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
+    """Wait for a change of the process ids after which the condition is true."""
     event = asyncio.Event()
-    supervisor.on_change = lambda: event.set() if until() else None
+    supervisor.on_pids_changed = lambda: event.set() if condition() else None
     async with asyncio.timeout(20):
         await event.wait()
 
 
-async def test_a_process_that_dies_is_started_again_under_the_same_name(
-    supervisor: Supervisor, program: Program, lines: list[str]
-):
-    await supervisor.start([program(SLEEP)])
-    first = supervisor.pids["program"]
+async def test_dead_process_is_restarted_under_its_name(supervisor: Supervisor, announced: list[str]):
+    await supervisor.start([script_process(SLEEP)])
+    first = supervisor.pids["script"]
     psutil.Process(first).kill()
-    await changed(supervisor, lambda: supervisor.pids["program"] != first)
-    assert lines[0] == "program was ended by SIGKILL: starting it again"
-    assert psutil.Process(supervisor.pids["program"]).is_running()
+    await wait_for_pids(supervisor, lambda: supervisor.pids["script"] != first)
+    assert announced[0] == "script was ended by SIGKILL: restarting it"
+    assert psutil.Process(supervisor.pids["script"]).is_running()
 
 
-async def test_a_process_may_die_any_number_of_times_while_it_becomes_ready_in_between(
-    supervisor: Supervisor, program: Program
-):
-    await supervisor.start([program(SLEEP)])
+async def test_deaths_of_ready_processes_are_not_counted(supervisor: Supervisor):
+    """A process may die any number of times if it becomes ready in between."""
+    await supervisor.start([script_process(SLEEP)])
     for _ in range(6):
-        before = supervisor.pids["program"]
+        before = supervisor.pids["script"]
         psutil.Process(before).kill()
-        await changed(supervisor, lambda: supervisor.pids["program"] != before)  # noqa: B023 - awaited in the loop
+        await wait_for_pids(supervisor, lambda: supervisor.pids["script"] != before)  # noqa: B023 - awaited in the loop
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
-            await supervisor.until_failure()
+            await supervisor.wait_for_failure()
 
 
-async def test_five_failures_to_become_ready_in_a_row_are_the_end(
-    supervisor: Supervisor, program: Program, tmp_path: Path, lines: list[str]
-):
-    broken = program("print('cannot'); raise SystemExit(1)", ready=partial(file_exists, tmp_path / "never"))
-    with pytest.raises(ProcessFailedError, match="exit status 1 before it was ready, 5 times running") as raised:
-        await supervisor.start([program(SLEEP, name="healthy")], [broken])
-    assert raised.value.process == "program"
-    assert raised.value.last_lines == ("cannot",)
-    assert len(lines) == 4
+async def test_five_failed_starts_in_a_row_are_a_failure(supervisor: Supervisor, tmp_path: Path, announced: list[str]):
+    broken = script_process(
+        "print('cannot'); raise SystemExit(1)", readiness_probe=partial(file_exists, tmp_path / "never")
+    )
+    with pytest.raises(ProcessFailed, match="exit status 1 before it was ready, 5 times in a row") as raised:
+        await supervisor.start([script_process(SLEEP, name="healthy")], [broken])
+    assert raised.value.process == "script"
+    assert raised.value.last_log_lines == ("cannot",)
+    assert len(announced) == 4
 
 
-async def test_a_failure_after_everything_was_ready_is_told_too(
-    supervisor: Supervisor, program: Program, tmp_path: Path
-):
-    first_time = tmp_path / "first_time"
-    first_time.touch()
-    sign = tmp_path / "sign"
+async def test_failure_after_the_start_is_reported_too(supervisor: Supervisor, tmp_path: Path):
+    first_start = tmp_path / "first_start"
+    first_start.touch()
+    ready_file = tmp_path / "ready"
     source = f"""
 import os, signal
-os.unlink({str(first_time)!r})
-open({str(sign)!r}, "w").close()
+os.unlink({str(first_start)!r})
+open({str(ready_file)!r}, "w").close()
 signal.pause()
 """
-    await supervisor.start([program(source, ready=partial(file_exists, sign), stale_files=(sign,))])
-    psutil.Process(supervisor.pids["program"]).kill()
-    with pytest.raises(ProcessFailedError, match="5 times running") as raised:
-        await supervisor.until_failure()
-    assert "FileNotFoundError" in raised.value.last_lines[-1]
+    spec = script_process(source, readiness_probe=partial(file_exists, ready_file), runtime_files=(ready_file,))
+    await supervisor.start([spec])
+    psutil.Process(supervisor.pids["script"]).kill()
+    with pytest.raises(ProcessFailed, match="5 times in a row") as raised:
+        await supervisor.wait_for_failure()
+    assert "FileNotFoundError" in raised.value.last_log_lines[-1]
 
 
-async def test_work_is_given_up_when_a_process_fails_meanwhile(
-    supervisor: Supervisor, program: Program, tmp_path: Path
-):
-    failing = asyncio.ensure_future(supervisor.start([program("", ready=partial(file_exists, tmp_path / "never"))]))
-    with pytest.raises(ProcessFailedError):
-        await supervisor.while_it_lasts(asyncio.Event().wait())
-    with pytest.raises(ProcessFailedError):
+async def test_work_is_cancelled_when_a_process_fails(supervisor: Supervisor, tmp_path: Path):
+    spec = script_process("", readiness_probe=partial(file_exists, tmp_path / "never"))
+    failing = asyncio.ensure_future(supervisor.start([spec]))
+    with pytest.raises(ProcessFailed):
+        await supervisor.run_until_failure(asyncio.Event().wait())
+    with pytest.raises(ProcessFailed):
         await failing
 
 
-async def test_processes_stop_in_the_reverse_order_of_their_groups(
-    supervisor: Supervisor, program: Program, tmp_path: Path
-):
+async def test_groups_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path):
     order = tmp_path / "order"
 
-    def telling(name: str):
-        sign = tmp_path / f"{name}.sign"
+    def recording_process(name: str) -> ProcessSpec:
+        """Return a process that appends its name to a file when it stops."""
+        ready_file = tmp_path / f"{name}.ready"
         source = f"""
 import signal, sys
 def stop(*_):
@@ -113,23 +107,22 @@ def stop(*_):
         print({name!r}, file=file)
     sys.exit()
 signal.signal(signal.SIGTERM, stop)
-open({str(sign)!r}, "w").close()
+open({str(ready_file)!r}, "w").close()
 signal.pause()
 """
-        return program(source, name=name, ready=partial(file_exists, sign))
+        return script_process(source, name=name, readiness_probe=partial(file_exists, ready_file))
 
-    await supervisor.start([telling("data")])
-    await supervisor.start([telling("service")], [telling("edge")])
+    await supervisor.start([recording_process("data")])
+    await supervisor.start([recording_process("service")], [recording_process("gateway")])
     await supervisor.stop()
-    assert order.read_text().split() == ["edge", "service", "data"]
+    assert order.read_text().split() == ["gateway", "service", "data"]
 
 
-async def test_nothing_runs_after_a_stop_in_the_middle_of_a_start(
-    supervisor: Supervisor, program: Program, tmp_path: Path
-):
-    starting = asyncio.ensure_future(supervisor.start([program(SLEEP, ready=partial(file_exists, tmp_path / "never"))]))
-    await changed(supervisor, lambda: bool(supervisor.pids))
-    process = psutil.Process(supervisor.pids["program"])
+async def test_stop_during_a_start_leaves_nothing_running(supervisor: Supervisor, tmp_path: Path):
+    spec = script_process(SLEEP, readiness_probe=partial(file_exists, tmp_path / "never"))
+    starting = asyncio.ensure_future(supervisor.start([spec]))
+    await wait_for_pids(supervisor, lambda: bool(supervisor.pids))
+    process = psutil.Process(supervisor.pids["script"])
     starting.cancel()
     await supervisor.stop()
     _, alive = psutil.wait_procs([process], timeout=10)

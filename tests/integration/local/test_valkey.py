@@ -6,32 +6,33 @@ import pytest
 import redis.asyncio
 from redis.exceptions import AuthenticationError
 
-from deploy.local.valkey import EmbeddedValkey
+from deploy.local.servers.valkey import EmbeddedValkey
 
 
-async def test_a_client_needs_the_password(tmp_path: Path):
-    async with EmbeddedValkey(tmp_path, password="known") as server:
+async def test_client_needs_the_password(tmp_path: Path):
+    async with EmbeddedValkey(tmp_path, password="correct") as server:
         async with redis.asyncio.Redis.from_url(server.url) as client:
             assert await client.ping()
-        async with redis.asyncio.Redis.from_url(server.url.replace("known", "guessed")) as client:
+        async with redis.asyncio.Redis.from_url(server.url.replace("correct", "wrong")) as client:
             with pytest.raises(AuthenticationError):
                 await client.ping()
 
 
-async def test_the_data_are_there_after_a_restart(tmp_path: Path):
+async def test_data_survive_a_restart(tmp_path: Path):
     async with (
-        EmbeddedValkey(tmp_path, password="kept") as server,
+        EmbeddedValkey(tmp_path, password="secret") as server,
         redis.asyncio.Redis.from_url(server.url) as client,
     ):
-        await client.set("answer", 42)
+        await client.set("number", 42)
     async with (
-        EmbeddedValkey(tmp_path, password="kept") as server,
+        EmbeddedValkey(tmp_path, password="secret") as server,
         redis.asyncio.Redis.from_url(server.url) as client,
     ):
-        assert await client.get("answer") == b"42"
+        assert await client.get("number") == b"42"
 
 
-async def test_the_password_is_in_a_file_of_ours_alone_and_in_no_arguments(tmp_path: Path):
+async def test_password_is_in_a_private_file_only(tmp_path: Path):
+    """The password is not in the arguments of the process, which every user can read."""
     async with EmbeddedValkey(tmp_path, password="in-the-file") as server:
         config = tmp_path / "data" / "valkey.conf"
         assert "in-the-file" in config.read_text()

@@ -1,0 +1,87 @@
+"""Command-line arguments of `python -m deploy.local`."""
+
+import argparse
+from pathlib import Path
+
+from deploy.local.config.options import Options
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the parsed arguments. Print a usage message and exit with status 2 if they are invalid."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description="Run the whole system on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="run the stack until Ctrl-C")
+    run.add_argument(
+        "--data-dir", type=Path, default=Path("data"), help="directory that keeps all data (default: %(default)s)"
+    )
+    _add_stack_arguments(run, gateway_port=8080, auth_port=50051, tasks_port=50052)
+
+    demo = commands.add_parser("demo", help="run the stack, import a sample file, stop the stack")
+    demo.add_argument("--data-dir", type=Path, help="directory that keeps all data (default: a temporary directory)")
+    demo.add_argument("--rows", type=_positive, default=20_000, help="rows of the sample file (default: %(default)s)")
+    demo.add_argument("--keep", action="store_true", help="leave the stack running until Ctrl-C")
+    _add_stack_arguments(demo, gateway_port=0, auth_port=0, tasks_port=0)
+
+    command = commands.add_parser("command", help="run a service's command with the settings of a running stack")
+    command.add_argument(
+        "--data-dir", type=Path, default=Path("data"), help="data directory of the running stack (default: %(default)s)"
+    )
+    command.add_argument("module", help="module of the command, such as auth_service.commands.create_service")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the command")
+    return parser.parse_args()
+
+
+def stack_options(arguments: argparse.Namespace, data_dir: Path) -> Options:
+    """Return the options of the stack from the arguments of `run` or `demo`."""
+    return Options(
+        data_dir=data_dir,
+        gateway_port=arguments.gateway_port,
+        auth_port=arguments.auth_port,
+        tasks_port=arguments.tasks_port,
+        postgres_port=arguments.postgres_port,
+        redis_port=arguments.redis_port,
+        workers=arguments.workers,
+        replicas=arguments.replicas,
+        postgres_url=arguments.postgres_url,
+        redis_url=arguments.redis_url,
+    )
+
+
+def _add_stack_arguments(
+    parser: argparse.ArgumentParser, *, gateway_port: int, auth_port: int, tasks_port: int
+) -> None:
+    ports = {
+        "--gateway-port": ("the REST API", gateway_port),
+        "--auth-port": ("auth_service", auth_port),
+        "--tasks-port": ("task_service", tasks_port),
+        "--postgres-port": ("the embedded Postgres", 0),
+        "--redis-port": ("the embedded Redis", 0),
+    }
+    for option, (server, default) in ports.items():
+        parser.add_argument(
+            option, type=_port, default=default, help=f"port of {server}, 0 for any free port (default: %(default)s)"
+        )
+    parser.add_argument("--workers", type=_positive, default=1, help="number of import workers (default: %(default)s)")
+    parser.add_argument(
+        "--replicas",
+        type=_positive,
+        default=1,
+        help="number of processes of auth_service and of task_service each (default: %(default)s)",
+    )
+    parser.add_argument("--postgres-url", help="superuser URL of your own Postgres, which replaces the embedded server")
+    parser.add_argument("--redis-url", help="URL of your own Redis, which replaces the embedded server")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 2**16:
+        raise argparse.ArgumentTypeError(f"{text} is not a port. Use a number from 0 to 65535.")
+    return port
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number

@@ -1,0 +1,68 @@
+"""Ports of one run of the stack."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from deploy.local.config.options import Options
+from deploy.local.errors import LocalStackError
+from deploy.local.host.free_ports import find_free_port, is_port_free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Ports of one run. A restarted process keeps its port, because the other processes have it in their settings."""
+
+    gateway: int
+    auth: tuple[int, ...]
+    tasks: tuple[int, ...]
+    postgres: int
+    redis: int
+
+    @classmethod
+    def choose(cls, options: Options) -> Self:
+        """Take the requested ports and choose free ones for the rest.
+
+        The first replica gets the requested port, the other replicas get any free one. Raise LocalStackError if a
+        requested port is in use; the message names the option.
+        """
+        requested = {
+            "--gateway-port": options.gateway_port,
+            "--auth-port": options.auth_port,
+            "--tasks-port": options.tasks_port,
+            "--postgres-port": 0 if options.postgres_url else options.postgres_port,
+            "--redis-port": 0 if options.redis_url else options.redis_port,
+        }
+        _check_requested(requested)
+        used = set(requested.values())
+        gateway, auth, tasks, postgres, redis = (port or _choose_unused(used) for port in requested.values())
+        return cls(
+            gateway=gateway,
+            auth=(auth, *(_choose_unused(used) for _ in range(1, options.replicas))),
+            tasks=(tasks, *(_choose_unused(used) for _ in range(1, options.replicas))),
+            postgres=postgres,
+            redis=redis,
+        )
+
+
+def _check_requested(requested: dict[str, int]) -> None:
+    """Raise one LocalStackError that names every unusable port, not only the first."""
+    problems: list[str] = []
+    option_by_port: dict[int, str] = {}
+    for option, port in requested.items():
+        if port == 0:
+            continue
+        if port in option_by_port:
+            problems.append(f"{option} {port} is the same as {option_by_port[port]}")
+        elif not is_port_free(port):
+            problems.append(f"{option} {port} is in use by another program")
+        option_by_port.setdefault(port, option)
+    if problems:
+        raise LocalStackError("; ".join(problems) + ". Choose another port, or 0 for any free port.")
+
+
+def _choose_unused(used: set[int]) -> int:
+    port = find_free_port()
+    while port in used:
+        port = find_free_port()
+    used.add(port)
+    return port

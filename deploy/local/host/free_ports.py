@@ -1,0 +1,28 @@
+"""Free TCP ports on 127.0.0.1."""
+
+import random
+import socket
+
+HOST = "127.0.0.1"
+# Below the ephemeral range of every operating system. An outgoing connection therefore never occupies the port of a
+# service while that service restarts.
+_CANDIDATES = range(20_000, 32_000)
+
+
+def is_port_free(port: int) -> bool:
+    """Return true if nothing listens on the port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def find_free_port() -> int:
+    """Return a port on which nothing listens now. It is random, so that parallel callers rarely get the same port."""
+    while True:
+        port = random.choice(_CANDIDATES)  # noqa: S311 - not a secret
+        if is_port_free(port):
+            return port

@@ -1,0 +1,1 @@
+"""Postgres and Valkey, embedded or the operator's own."""

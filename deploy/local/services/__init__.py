@@ -1,0 +1,1 @@
+"""The product's services as supervised processes."""

@@ -1,0 +1,48 @@
+"""Commands of the services: migrations, bootstrap, and the commands that an operator runs by hand."""
+
+import json
+
+from deploy.local.services.python_process import python_process
+from deploy.local.services.settings import ServiceSettings
+from deploy.local.supervision.process import ProcessSpec
+
+
+def migration_commands(settings: ServiceSettings) -> tuple[ProcessSpec, ...]:
+    """Return the commands that migrate the schema of each service. They do not depend on each other."""
+    return (
+        python_process("migrate_auth", "auth_service.commands.migrate", settings.auth_migration),
+        python_process("migrate_tasks", "task_service.commands.migrate", settings.tasks_migration),
+    )
+
+
+def bootstrap_command(settings: ServiceSettings) -> ProcessSpec:
+    """Return the command that creates the first admin and the service accounts."""
+    credentials = settings.credentials
+    service_accounts = [
+        {
+            "name": "task_service",
+            "scopes": ["trust:read", "users:read"],
+            "credential": credentials.task_service_credential,
+        },
+        {
+            "name": "import_worker",
+            "scopes": ["imports:ingest"],
+            "credential": credentials.import_worker_credential,
+        },
+    ]
+    return python_process(
+        "bootstrap_auth",
+        "auth_service.commands.bootstrap",
+        {
+            **settings.auth_service,
+            "AUTH_BOOTSTRAP_ADMIN_USERNAME": "admin",
+            "AUTH_BOOTSTRAP_ADMIN_EMAIL": credentials.admin_email,
+            "AUTH_BOOTSTRAP_ADMIN_PASSWORD": credentials.admin_password,
+            "AUTH_BOOTSTRAP_SERVICES": json.dumps(service_accounts),
+        },
+    )
+
+
+def operator_command(settings: ServiceSettings, module: str, *arguments: str) -> ProcessSpec:
+    """Return a command that an operator runs by hand, with the settings of the services."""
+    return python_process(module, module, settings.operator_commands, arguments=arguments)

@@ -1,0 +1,42 @@
+"""Processes that run a Python module of this repository."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from deploy.local.host.repository import REPOSITORY_ROOT
+from deploy.local.supervision.process import ProcessSpec
+
+
+class _SpecOptions(TypedDict, total=False):
+    readiness_probe: Callable[[], Awaitable[bool]]
+    runtime_files: tuple[Path, ...]
+    grace_period_seconds: float
+
+
+def python_process(
+    name: str,
+    module: str,
+    environment: Mapping[str, str],
+    *,
+    arguments: tuple[str, ...] = (),
+    **spec_options: Unpack[_SpecOptions],
+) -> ProcessSpec:
+    """Return a process that runs `python -m module arguments...`.
+
+    It inherits the caller's environment, so that an operator can try a setting of a service in the shell.
+    """
+    path = (str(REPOSITORY_ROOT), str(REPOSITORY_ROOT / "protos" / "gen"), os.environ.get("PYTHONPATH"))
+    return ProcessSpec(
+        name=name,
+        argv=(sys.executable, "-m", module, *arguments),
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, path)),
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        },
+        **spec_options,
+    )

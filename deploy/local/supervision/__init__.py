@@ -1,0 +1,1 @@
+"""Supervision of processes: start, readiness, restart, stop and orphans."""

@@ -1,0 +1,78 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from deploy.local.supervision.data_dir_lock import exclusive_run
+from deploy.local.supervision.orphans import stop_orphans_in_data_dir, stop_orphans_of_run
+from deploy.local.supervision.run import Run
+from tests.integration.local.scripts import SLEEP
+
+# A supervisor with a child that ignores SIGTERM and has a child itself. It prints their ids and waits to be killed.
+SUPERVISOR = """
+import asyncio, sys
+from pathlib import Path
+import psutil
+from deploy.local.supervision.data_dir_lock import exclusive_run
+from deploy.local.supervision.probes import file_exists
+from deploy.local.supervision.process import Process, ProcessSpec
+
+STUBBORN = '''
+import signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+open(sys.argv[1], "w").close()
+child.wait()
+'''
+
+async def main(data_dir):
+    async with exclusive_run(data_dir) as run:
+        ready_file = data_dir / "ready"
+        argv = (sys.executable, "-c", STUBBORN, str(ready_file))
+        spec = ProcessSpec(name="stubborn", argv=argv, readiness_probe=lambda: file_exists(ready_file))
+        process = await Process.start(spec, log=data_dir / "log", run=run)
+        await process.wait_until_ready()
+        print(process.pid, *(child.pid for child in psutil.Process(process.pid).children()), flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+async def test_watchdog_stops_orphans_of_a_killed_supervisor(tmp_path: Path):
+    """A killed supervisor leaves no process behind, not even one that ignores SIGTERM, and its lock is released."""
+    supervisor = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SUPERVISOR, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert supervisor.stdout is not None
+    descendants = [psutil.Process(int(pid)) for pid in (await supervisor.stdout.readline()).split()]
+    supervisor.kill()
+    await supervisor.communicate()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, descendants, 30)
+    assert len(descendants) == 2
+    assert alive == []
+    async with exclusive_run(tmp_path):
+        pass
+
+
+def test_only_orphans_of_the_data_dir_are_stopped(tmp_path: Path):
+    run, other_run = (Run(data_dir=tmp_path / name, id=name) for name in ("this", "other"))
+    orphan, stranger = (_start_orphan(run), _start_orphan(other_run))
+    try:
+        assert stop_orphans_in_data_dir(run.data_dir) == 1
+        assert not psutil.pid_exists(orphan.pid)
+        assert stranger.poll() is None
+    finally:
+        assert stop_orphans_of_run(other_run.id) == 1
+        for process in (orphan, stranger):
+            process.wait()
+
+
+def _start_orphan(run: Run) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SLEEP], env={**os.environ, **run.environment_markers(signal.SIGTERM)}
+    )
