@@ -10,8 +10,8 @@ import pytest_asyncio
 from xdist import get_xdist_worker_id
 
 from chassis.testing.database import temporary_database
-from deploy.local.postgres import EmbeddedPostgres
-from deploy.local.valkey import EmbeddedValkey
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.valkey import EmbeddedValkey
 from tests.support.database import Database, migrated_template, tune
 from tests.support.folders import scratch_folder
 from tests.support.s3_server import EmbeddedS3
@@ -40,7 +40,7 @@ async def postgres(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         yield url
         return
     with scratch_folder(tmp_path_factory, "postgres") as folder:
-        async with EmbeddedPostgres(folder, throwaway=True) as server:
+        async with EmbeddedPostgres(folder, durable=False) as server:
             tune(server.url)
             yield server.url
 

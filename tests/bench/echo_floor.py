@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import grpc
 from taskmanager.tasks.v1 import task_service_pb2
 
-from deploy.local.ports import HOST, free_port
+from deploy.local.host.free_ports import HOST, find_free_port
 from tests.bench.system import System
 
 
@@ -21,7 +21,7 @@ class EchoProcess:
 @asynccontextmanager
 async def running_echo(system: System, page: task_service_pb2.ListTasksResponse) -> AsyncIterator[EchoProcess]:
     """Run the echo server with a page that the real service returned."""
-    target = f"{HOST}:{free_port()}"
+    target = f"{HOST}:{find_free_port()}"
     responses = system.folder / "echo.binpb"
     responses.write_bytes(page.SerializeToString())
 

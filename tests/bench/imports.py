@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from deploy.local.sample import Sample, make_sample
+from deploy.local.demo.sample import Sample, make_sample
 from deploy.local.stack import Announce
 from tests.bench.measure import measuring_memory
 from tests.bench.report import Row

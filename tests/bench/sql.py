@@ -17,8 +17,8 @@ from functools import partial
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.ports import HOST, free_port
-from deploy.local.probes import grpc_serves, http_ok
+from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.supervision.probes import grpc_is_serving, http_is_ok
 from tests.bench.calls import OPERATIONS, open_client
 from tests.bench.echo_floor import running_echo
 from tests.bench.measure import Sample, measure_calls
@@ -40,10 +40,13 @@ class Variant:
 
 async def start_engine_variant(system: System, stack: AsyncExitStack) -> Variant:
     """Start the variant on SQLAlchemy's engine; the stack runs the other one."""
-    target, gateway = f"{HOST}:{free_port()}", f"{HOST}:{free_port()}"
+    target, gateway = f"{HOST}:{find_free_port()}", f"{HOST}:{find_free_port()}"
     service = await stack.enter_async_context(
         system.sibling(
-            "tests.bench.engine_service", like="task_service", ready=partial(grpc_serves, target), TASKS_LISTEN=target
+            "tests.bench.engine_service",
+            like="task_service",
+            ready=partial(grpc_is_serving, target),
+            TASKS_LISTEN=target,
         )
     )
     url = f"http://{gateway}"
@@ -51,7 +54,7 @@ async def start_engine_variant(system: System, stack: AsyncExitStack) -> Variant
         system.sibling(
             "gateway",
             like="gateway",
-            ready=partial(http_ok, f"{url}/readyz"),
+            ready=partial(http_is_ok, f"{url}/readyz"),
             GATEWAY_LISTEN=gateway,
             GATEWAY_TASKS_TARGET=target,
         )

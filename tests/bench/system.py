@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from deploy.local.options import Options
-from deploy.local.rest import RestClient
+from deploy.local.config.options import Options
+from deploy.local.demo.rest_client import RestClient
 from deploy.local.stack import Announce, Stack, running_stack
 
 PASSWORD = "test123"
@@ -45,7 +45,7 @@ class System:
     ) -> AsyncIterator[int]:
         """Run `python -m arguments` with the environment of the process `like`, except for `changed`; yield its pid.
 
-        The environment holds the secrets of that process, and the mark by which the stack's guardian ends orphans.
+        The environment holds the secrets of that process, and the mark by which the stack's watchdog ends orphans.
         """
         environment = {**psutil.Process(self.pids[like]).environ(), **changed}
         with (self.folder / "logs" / f"{arguments[0]}.log").open("ab") as log:

@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import SIGKILL
 from urllib.parse import urlsplit
 
-from deploy.local.credentials import Credentials
+from deploy.local.config.credentials import Credentials
 from tests.faults.proxy import TcpProxy
 from tests.support.stack import LocalStack
 
@@ -76,7 +76,7 @@ def proxied_worker(stack: LocalStack) -> Iterator[tuple[ProxiedWorker, TcpProxy,
                 "IMPORT_WORKER_REDIS_URL": redis._replace(netloc=f"{login}@127.0.0.1:{to_redis.port}").geturl(),
                 "IMPORT_WORKER_TASKS_TARGET": f"127.0.0.1:{to_tasks.port}",
                 "IMPORT_WORKER_AUTH_TARGET": endpoints["auth_target"],
-                "IMPORT_WORKER_AUTH_CREDENTIAL": Credentials.of(stack.data_dir).import_worker_credential,
+                "IMPORT_WORKER_AUTH_CREDENTIAL": Credentials.load_or_create(stack.data_dir).import_worker_credential,
             },
             stack.data_dir / "logs" / "import_worker-proxied.log",
         )

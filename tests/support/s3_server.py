@@ -10,9 +10,9 @@ from urllib.parse import quote
 import httpx2 as httpx
 import obstore
 
-from deploy.local.ports import HOST, free_port
-from deploy.local.process import ProcessSpec
-from deploy.local.standalone import EmbeddedServer
+from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.servers.embedded_server import EmbeddedServer
+from deploy.local.supervision.process import ProcessSpec
 
 BUCKET = "uploads"
 _ACCESS_KEY, _SECRET_KEY = "tests", "no secret at all"
@@ -24,7 +24,7 @@ class SeaweedServer:
     """Data folder and ports of one server."""
 
     folder: Path
-    ports: dict[str, int] = field(default_factory=lambda: {part: free_port() for part in _PARTS})
+    ports: dict[str, int] = field(default_factory=lambda: {part: find_free_port() for part in _PARTS})
 
     @property
     def url(self) -> str:
@@ -58,18 +58,18 @@ class SeaweedServer:
             "bucket": BUCKET,
             "s3.config": "s3.json",
             "admin.ui": "false",
-            "admin.port": free_port(),
-            "admin.port.grpc": free_port(),
+            "admin.port": find_free_port(),
+            "admin.port.grpc": find_free_port(),
             "webdav": "false",
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
             **{f"{part}.port": port for part, port in self.ports.items()},
-            **{f"{part}.port.grpc": free_port() for part in _PARTS},
+            **{f"{part}.port.grpc": find_free_port() for part in _PARTS},
         }
         return ProcessSpec(
             name="seaweed",
             argv=(str(Path(sys.executable).parent / "weed"), "mini", *(f"-{k}={v}" for k, v in arguments.items())),
-            ready=self._is_ready,
+            readiness_probe=self._is_ready,
             cwd=self.folder,
         )
 
@@ -126,4 +126,4 @@ class EmbeddedS3(EmbeddedServer):
 
     def __init__(self, folder: Path) -> None:
         self.server = SeaweedServer(folder=folder / "data")
-        super().__init__(self.server, folder=folder)
+        super().__init__(self.server, directory=folder)

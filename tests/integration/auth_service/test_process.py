@@ -19,7 +19,7 @@ from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import aio_channel
 from chassis.testing.database import temporary_database
-from deploy.local.ports import free_port
+from deploy.local.host.free_ports import find_free_port
 from tests.integration.auth_service.door import Door, opened, settings_for
 from tests.support.database import Database
 from tests.support.grpc_calls import refused
@@ -41,7 +41,7 @@ def environment(settings, port):
 @asynccontextmanager
 async def process(settings, **changes):
     """`python -m auth_service`, its port, and its output once it has ended."""
-    port = free_port()
+    port = find_free_port()
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -159,7 +159,7 @@ async def test_it_is_not_ready_before_the_database_is_migrated_and_becomes_so_by
 
 
 async def test_sigterm_ends_it_well_while_it_still_waits_for_a_database(settings):
-    nowhere = f"postgresql://auth_app:x@127.0.0.1:{free_port()}/nothing"
+    nowhere = f"postgresql://auth_app:x@127.0.0.1:{find_free_port()}/nothing"
     async with process(settings, AUTH_DATABASE_URL=nowhere) as (child, port):
         async with aio_channel(f"127.0.0.1:{port}") as channel:
             health = health_pb2_grpc.HealthStub(channel)

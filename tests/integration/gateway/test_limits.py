@@ -6,7 +6,7 @@ from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
 from chassis.limiting import network_of
-from deploy.local.ports import free_port
+from deploy.local.host.free_ports import find_free_port
 from gateway.bootstrap import gateway
 from tests.integration.gateway.conftest import settings
 
@@ -47,7 +47,7 @@ async def test_gateways_count_together_in_redis(answering, redis_url):
 
 
 async def test_a_counter_that_cannot_be_asked_shuts_nobody_out(answering):
-    logins, _ = await statuses(answering, 5, "/api/login", limits_url=f"redis://127.0.0.1:{free_port()}/0")
+    logins, _ = await statuses(answering, 5, "/api/login", limits_url=f"redis://127.0.0.1:{find_free_port()}/0")
     assert {answer.status_code for answer in logins} == {200}
 
 

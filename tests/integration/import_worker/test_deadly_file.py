@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from deploy.local.valkey import EmbeddedValkey
+from deploy.local.servers.valkey import EmbeddedValkey
 from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
 from tests.integration.import_worker.test_worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from deploy.local.ports import free_port
-from deploy.local.valkey import EmbeddedValkey
+from deploy.local.host.free_ports import find_free_port
+from deploy.local.servers.valkey import EmbeddedValkey
 from import_worker.commands import health
 from tests.integration.import_worker.ingest_server import CREDENTIAL, IngestServer, StoredImport, serving
 
@@ -191,7 +191,7 @@ async def test_sigterm_at_the_moment_of_readiness_is_a_clean_end_too(redis_url, 
 async def test_a_worker_that_lost_redis_is_not_ready_and_takes_wake_ups_again_when_it_is_back(tmp_path):
     stored = StoredImport.of("one", DATA)
     with serving(IngestServer(stored)) as target:
-        valkey = EmbeddedValkey(tmp_path / "valkey", port=free_port(), password="pw")
+        valkey = EmbeddedValkey(tmp_path / "valkey", port=find_free_port(), password="pw")
         async with AsyncExitStack() as exits:
             async with valkey:
                 url = valkey.url
