@@ -1,1 +1,1 @@
-"""What callers and operators can have done, each one a class that is called."""
+"""Use cases of clients, operators and background loops. Each is a callable object."""
