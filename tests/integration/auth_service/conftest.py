@@ -1,14 +1,14 @@
 import pytest
 
-from tests.integration.auth_service.door import opened, settings_for
+from tests.integration.auth_service.auth_server import make_settings, running_auth_server
 
 
 @pytest.fixture
 def settings(databases):
-    return settings_for(databases.auth_url)
+    return make_settings(databases.auth_url)
 
 
 @pytest.fixture
-async def door(settings):
-    async with opened(settings) as door:
-        yield door
+async def auth_server(settings):
+    async with running_auth_server(settings) as auth_server:
+        yield auth_server
