@@ -1,1 +1,4 @@
-"""Use cases of clients, operators and background loops. Each is a callable object."""
+"""Use cases of clients, operators and background tasks.
+
+A use case is a callable object, so its docstring is an imperative, like that of a function.
+"""

@@ -16,7 +16,7 @@ BATCH_SIZE = 1000
 
 @dataclass(frozen=True, slots=True)
 class DeleteExpiredRecords:
-    """Deletes expired revocations, sessions, attempt counters and reset codes."""
+    """Delete expired revocations, sessions, attempt counters and reset codes."""
 
     begin: Begin
     now: Clock
@@ -35,7 +35,7 @@ class DeleteExpiredRecords:
 
 @dataclass(frozen=True, slots=True)
 class DeleteExpiredEvents:
-    """Deletes security events that are older than the retention."""
+    """Delete security events that are older than the retention."""
 
     begin: Begin
     retention: timedelta

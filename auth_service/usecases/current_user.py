@@ -15,7 +15,7 @@ from chassis.kernel import Caller, Clock, Invalid, refuse
 
 @dataclass(frozen=True, slots=True)
 class GetCurrentUser:
-    """Reads the caller's own account."""
+    """Read the caller's own account."""
 
     read: Read
 
@@ -30,7 +30,7 @@ class GetCurrentUser:
 
 @dataclass(frozen=True, slots=True)
 class UpdateCurrentUser:
-    """Changes the caller's username or email."""
+    """Change the caller's username or email."""
 
     read: Read
     begin: Begin
@@ -88,7 +88,7 @@ def _with_changes(user: User, username: str | None, email: str | None) -> User:
 
 @dataclass(frozen=True, slots=True)
 class DeleteCurrentUser:
-    """Deletes the caller's account. Its personal data are erased; its id stays, for the history of tasks."""
+    """Delete the caller's account. Its personal data are erased; its id stays, for the history of tasks."""
 
     begin: Begin
     session_issuer: SessionIssuer

@@ -15,7 +15,7 @@ from chassis.kernel import MissingField, refuse
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """Starts a session for an email and a password."""
+    """Start a session for an email and a password."""
 
     read: Read
     begin: Begin

@@ -15,7 +15,7 @@ LOG_INTERVAL = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class LoginThrottle:
-    """Limits password attempts per account and for all accounts together.
+    """Rate limit on password attempts, per account and for all accounts together.
 
     It counts an attempt before the password is checked. Otherwise parallel guesses would all pass before the first
     one is counted. It checks the account's limit first, so attempts on an exhausted account do not use up the shared

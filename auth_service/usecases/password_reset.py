@@ -25,7 +25,7 @@ class IssuedResetCode:
 
 @dataclass(frozen=True, slots=True)
 class IssueResetCode:
-    """Creates a reset code for an account. The account itself does not change. Only admins may call it."""
+    """Create a reset code for an account. The account itself does not change. Only admins may call it."""
 
     begin: Begin
     events: SecurityEventRecorder
@@ -48,7 +48,7 @@ class IssueResetCode:
 
 @dataclass(frozen=True, slots=True)
 class RedeemResetCode:
-    """Sets a new password by a reset code and ends every session of the account."""
+    """Set a new password by a reset code and end every session of the account."""
 
     read: Read
     begin: Begin

@@ -16,7 +16,7 @@ from chassis.kernel import Caller, Clock, MissingField, refuse
 
 @dataclass(frozen=True, slots=True)
 class ChangePassword:
-    """Replaces the caller's password and ends the caller's other sessions."""
+    """Replace the caller's password and end the caller's other sessions."""
 
     read: Read
     begin: Begin

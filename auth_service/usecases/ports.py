@@ -75,7 +75,7 @@ class PasswordHasher(Protocol):
 
 
 class Signer(Protocol):
-    """Generates signing keys and signs with them. A private key leaves it only in encrypted form."""
+    """Generator of signing keys, and signer with them. A private key leaves it only in encrypted form."""
 
     def generate(self, now: datetime) -> SigningKey:
         """Return a new key that is active from now on."""

@@ -13,7 +13,7 @@ from chassis.kernel import Caller, MissingField
 
 @dataclass(frozen=True, slots=True)
 class Reauthenticate:
-    """Checks the caller's current password. Attempts count against the same limit as logins."""
+    """Check the caller's current password. Attempts count against the same limit as logins."""
 
     begin: Begin
     hasher: PasswordHasher

@@ -15,7 +15,7 @@ FIRST_ADMIN_LOCK = "auth.first_admin"
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Creates an account with the role user. Anyone may call it."""
+    """Create an account with the role user. Anyone may call it."""
 
     begin: Begin
     hasher: PasswordHasher
@@ -40,7 +40,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class CreateAdmin:
-    """Creates an admin account. Only operators can call it, by a command; no rpc reaches it."""
+    """Create an admin account. Only operators can call it, by a command; no rpc reaches it."""
 
     begin: Begin
     hasher: PasswordHasher

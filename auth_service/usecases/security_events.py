@@ -27,7 +27,7 @@ class SecurityEventRecorder:
 
 @dataclass(frozen=True, slots=True)
 class ListSecurityEvents:
-    """Lists security events for admins."""
+    """List security events for admins."""
 
     read: Read
 

@@ -25,7 +25,7 @@ class IssuedServiceAccount:
 
 @dataclass(frozen=True, slots=True)
 class ListServiceAccounts:
-    """Lists service accounts for admins."""
+    """List service accounts for admins."""
 
     read: Read
 
@@ -37,7 +37,7 @@ class ListServiceAccounts:
 
 @dataclass(frozen=True, slots=True)
 class CreateServiceAccount:
-    """Creates a service account and its credential."""
+    """Create a service account and its credential."""
 
     begin: Begin
     events: SecurityEventRecorder
@@ -77,7 +77,7 @@ class CreateServiceAccount:
 
 @dataclass(frozen=True, slots=True)
 class RotateServiceAccount:
-    """Gives a service account a new credential, and revokes the old one and its access tokens."""
+    """Give a service account a new credential, and revoke the old one and its access tokens."""
 
     begin: Begin
     session_issuer: SessionIssuer
@@ -101,7 +101,7 @@ class RotateServiceAccount:
 
 @dataclass(frozen=True, slots=True)
 class SetServiceAccountDisabled:
-    """Disables a service account and revokes its access tokens, or enables it again."""
+    """Disable a service account and revoke its access tokens, or enable it again."""
 
     begin: Begin
     session_issuer: SessionIssuer
@@ -126,7 +126,7 @@ class SetServiceAccountDisabled:
 
 @dataclass(frozen=True, slots=True)
 class EnsureServiceAccount:
-    """Creates a service account with a given credential, or updates the account of this name to it."""
+    """Create a service account with a given credential, or update the account of this name to it."""
 
     begin: Begin
     session_issuer: SessionIssuer

@@ -26,7 +26,7 @@ class ServiceToken:
 
 @dataclass(frozen=True, slots=True)
 class IssueServiceToken:
-    """Issues an access token for a service's credential."""
+    """Issue an access token for a service's credential."""
 
     read: Read
     begin: Begin

@@ -26,7 +26,7 @@ class SessionTokens:
 
 @dataclass(frozen=True, slots=True)
 class SessionIssuer:
-    """Starts, renews and ends sessions, and revokes their access tokens.
+    """Issuer of sessions: starts, renews and ends them, and revokes their access tokens.
 
     `revocation_lifetime` is how long a revocation is stored. It is longer than the lifetime of any access token.
     """

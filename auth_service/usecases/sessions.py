@@ -15,7 +15,7 @@ from chassis.kernel import Caller, Clock, Page, PageRequest
 
 @dataclass(frozen=True, slots=True)
 class RefreshSession:
-    """Exchanges a refresh token for new tokens. Each refresh token works once (RFC 9700 section 4.14.2)."""
+    """Exchange a refresh token for new tokens. Each refresh token works once (RFC 9700 section 4.14.2)."""
 
     begin: Begin
     session_issuer: SessionIssuer
@@ -63,7 +63,7 @@ class RefreshSession:
 
 @dataclass(frozen=True, slots=True)
 class LogOut:
-    """Ends the caller's session. A repeated call does nothing."""
+    """End the caller's session. A repeated call does nothing."""
 
     begin: Begin
     session_issuer: SessionIssuer
@@ -87,7 +87,7 @@ class LogOut:
 
 @dataclass(frozen=True, slots=True)
 class ListSessions:
-    """Lists the caller's active sessions."""
+    """List the caller's active sessions."""
 
     read: Read
     now: Clock
@@ -100,7 +100,7 @@ class ListSessions:
 
 @dataclass(frozen=True, slots=True)
 class RevokeSession:
-    """Ends one of the caller's sessions."""
+    """End one of the caller's sessions."""
 
     begin: Begin
     session_issuer: SessionIssuer

@@ -16,7 +16,7 @@ SIGNING_KEYS_LOCK = "auth.signing_keys"
 
 @dataclass(frozen=True, slots=True)
 class EnsureSigningKey:
-    """Creates the first signing key if none is active. Repeated and concurrent calls create one key."""
+    """Create the first signing key if none is active. Repeated and concurrent calls create one key."""
 
     begin: Begin
     signer: Signer
@@ -37,7 +37,7 @@ class EnsureSigningKey:
 
 @dataclass(frozen=True, slots=True)
 class RotateSigningKey:
-    """Replaces the signing key.
+    """Replace the signing key.
 
     The new key is published at once and signs after `publication_time`, when every verifier knows it. The old key
     verifies tokens for `max_token_lifetime` longer, until the last token that it signed has expired.
@@ -76,7 +76,7 @@ class RotateSigningKey:
 
 @dataclass(frozen=True, slots=True)
 class GetPublicKeys:
-    """Lists the keys that verify access tokens, including keys that are not active yet."""
+    """List the keys that verify access tokens, including keys that are not active yet."""
 
     read: Read
     now: Clock

@@ -17,7 +17,7 @@ from chassis.kernel import Clock, NewId, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class TokenIssuer:
-    """Signs access tokens with the current signing key.
+    """Issuer of access tokens, which signs them with the current signing key.
 
     It reads the key from the database for every token. That costs little beside a password hash, and a key rotation
     needs to notify no process.

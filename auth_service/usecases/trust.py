@@ -10,7 +10,7 @@ from chassis.kernel import Clock
 
 @dataclass(frozen=True, slots=True)
 class GetTrustState:
-    """Reads the valid keys, and the revocations since a verifier's last request."""
+    """Read the valid keys, and the revocations since a verifier's last request."""
 
     read: Read
     now: Clock

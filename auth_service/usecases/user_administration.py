@@ -18,7 +18,7 @@ ADMINISTRATION_LOCK = "auth.administration"
 
 @dataclass(frozen=True, slots=True)
 class UpdateUser:
-    """Changes the role of an account, or disables or enables it. Only admins may call it."""
+    """Change the role of an account, or disable or enable it. Only admins may call it."""
 
     begin: Begin
     session_issuer: SessionIssuer

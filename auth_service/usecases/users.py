@@ -18,7 +18,7 @@ MAX_REQUESTED_USERNAME_CHARACTERS = 4 * MAX_USERNAME_CHARACTERS
 
 @dataclass(frozen=True, slots=True)
 class ListUsers:
-    """Lists accounts for admins."""
+    """List accounts for admins."""
 
     read: Read
 
@@ -30,7 +30,7 @@ class ListUsers:
 
 @dataclass(frozen=True, slots=True)
 class GetUser:
-    """Reads one account."""
+    """Read one account."""
 
     read: Read
 
@@ -45,7 +45,7 @@ class GetUser:
 
 @dataclass(frozen=True, slots=True)
 class ResolveUser:
-    """Reads an active account by id or username, for another service."""
+    """Read an active account by id or username, for another service."""
 
     read: Read
 
@@ -72,7 +72,7 @@ class ResolveUser:
 
 @dataclass(frozen=True, slots=True)
 class LookupUsers:
-    """Finds active accounts by the start of their username."""
+    """Find active accounts by the start of their username."""
 
     read: Read
 
@@ -86,7 +86,7 @@ class LookupUsers:
 
 @dataclass(frozen=True, slots=True)
 class BatchGetUserNames:
-    """Reads the usernames of many accounts, for other services."""
+    """Read the usernames of many accounts, for other services."""
 
     read: Read
 
@@ -100,7 +100,7 @@ class BatchGetUserNames:
 
 @dataclass(frozen=True, slots=True)
 class BatchGetUserIds:
-    """Reads the ids of many accounts by username, for other services."""
+    """Read the ids of many accounts by username, for other services."""
 
     read: Read
 

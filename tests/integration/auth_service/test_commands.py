@@ -99,7 +99,7 @@ async def test_service_disabled_during_bootstrap_stays_disabled(command, databas
 @pytest.mark.parametrize(
     ("services", "message"),
     [
-        ("[", "must be JSON"),
+        ("[", "must be a JSON list"),
         ('[{"name": "a", "scopes": ["tasks:read"], "credential": "a.canary"}]', "32 random bytes"),
         (
             json.dumps([{"name": "b", "scopes": ["tasks:read"], "credential": CREDENTIAL}]),
@@ -111,7 +111,7 @@ async def test_service_disabled_during_bootstrap_stays_disabled(command, databas
         ),
     ],
 )
-async def test_bootstrap_rejects_services_without_secrets(command, services, message):
+async def test_bootstrap_error_hides_the_secret(command, services, message):
     """Bootstrap rejects an invalid service entry with a message that does not contain its secret."""
     status, _, err = await command("bootstrap", AUTH_BOOTSTRAP_SERVICES=services)
     assert status != 0

@@ -128,8 +128,8 @@ async def test_rotation_publishes_then_signs_then_retires(auth_server, databases
 
 
 async def test_concurrent_rotations_create_one_key(auth_server, databases):
-    answers = await asyncio.gather(rotate(auth_server), rotate(auth_server), return_exceptions=True)
-    assert sum(isinstance(answer, RotationUnderway) for answer in answers) == 1
+    responses = await asyncio.gather(rotate(auth_server), rotate(auth_server), return_exceptions=True)
+    assert sum(isinstance(response, RotationUnderway) for response in responses) == 1
     assert len(stored_keys(databases)) == 2
 
 

@@ -37,16 +37,16 @@ async def test_events_are_in_order_and_name_the_actor(auth_server, admin):
     await auth_server.update_user(admin, user.id, role=user_pb2.ROLE_MANAGER)
     await auth_server.update_user(admin, user.id, disabled=True)
     await refused(auth_server.refresh(login.refresh_token))
-    found = (await list_events(auth_server, admin, subject_id=user.id)).events
-    assert [(event.kind, event.actor_id) for event in reversed(found)] == [
+    events = (await list_events(auth_server, admin, subject_id=user.id)).events
+    assert [(event.kind, event.actor_id) for event in reversed(events)] == [
         ("registered", ""),
         ("login_refused", ""),
         ("logged_in", user.id),
         ("role_changed", ada),
         ("user_disabled", ada),
     ]
-    assert {(detail.name, detail.value) for detail in found[1].details} == {("old", "user"), ("new", "manager")}
-    assert all(event.request_id and event.occurred_at.ToSeconds() for event in found)
+    assert {(detail.name, detail.value) for detail in events[1].details} == {("old", "user"), ("new", "manager")}
+    assert all(event.request_id and event.occurred_at.ToSeconds() for event in events)
 
 
 async def test_events_are_paged_newest_first(auth_server, admin):

@@ -38,14 +38,14 @@ async def test_service_accounts_are_paged(auth_server, admin):
     for number in range(3):
         request = pb.CreateServiceAccountRequest(name=f"service{number}", scopes=["tasks:read"])
         await auth_server.service_accounts.CreateServiceAccount(request, metadata=admin)
-    found: list[str] = []
+    names: list[str] = []
     token = ""
-    while not found or token:
+    while not names or token:
         list_request = pb.ListServiceAccountsRequest(page_size=2, page_token=token)
         page = await auth_server.service_accounts.ListServiceAccounts(list_request, metadata=admin)
-        found += [account.name for account in page.service_accounts]
+        names += [account.name for account in page.service_accounts]
         token = page.next_page_token
-    assert found == ["service2", "service1", "service0"]
+    assert names == ["service2", "service1", "service0"]
 
 
 @pytest.mark.parametrize(

@@ -65,16 +65,16 @@ async def test_rejected_credentials_are_security_events(auth_server, databases):
     for wrong_credential in (wrong_secret, retired, f"nobody.{secret}", "canary of a password"):
         await refused(auth_server.service_token(wrong_credential))
     await auth_server.service_token(credential)
-    found = rejections(databases)
-    assert [(account, details["reason"]) for account, details, _ in found] == [
+    rejected = rejections(databases)
+    assert [(account, details["reason"]) for account, details, _ in rejected] == [
         ("reports", "wrong secret"),
         ("retired", "disabled"),
         (None, "unknown service"),
         (None, "malformed"),
     ]
-    log_text = str(found)
+    log_text = str(rejected)
     assert [text for text in (secret[:-1], "canary", "nobody", retired.split(".")[1]) if text in log_text] == []
-    assert all(request_id for _, _, request_id in found)
+    assert all(request_id for _, _, request_id in rejected)
 
 
 async def test_rejected_credential_events_are_limited(auth_server, databases):

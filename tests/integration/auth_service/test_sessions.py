@@ -165,12 +165,12 @@ async def test_active_sessions_are_listed_newest_first(auth_server):
     await auth_server.register()
     first, second, third = [await auth_server.login() for _ in range(3)]
     await auth_server.logout(second.access_token)
-    found = await auth_server.list_sessions(first.access_token)
-    assert [(session.id, session.current) for session in found] == [
+    sessions = await auth_server.list_sessions(first.access_token)
+    assert [(session.id, session.current) for session in sessions] == [
         (claims(third.access_token)["sid"], False),
         (claims(first.access_token)["sid"], True),
     ]
-    assert found[0].created_at.ToSeconds() <= found[0].used_at.ToSeconds() < found[0].expires_at.ToSeconds()
+    assert sessions[0].created_at.ToSeconds() <= sessions[0].used_at.ToSeconds() < sessions[0].expires_at.ToSeconds()
 
 
 async def test_session_page_tokens_belong_to_their_owner(auth_server):

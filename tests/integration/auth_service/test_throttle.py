@@ -43,10 +43,10 @@ async def test_concurrent_guesses_do_not_exceed_the_limit(auth_server, databases
     before = hash_count()
     # Two servers share the counter, which is in the database.
     async with running_auth_server(auth_server.settings) as second:
-        found = await outcomes(
+        results = await outcomes(
             *(each.login(email, f"guess {number}") for number in range(50) for each in (auth_server, second))
         )
-    assert found.count(THROTTLED) == 90
+    assert results.count(THROTTLED) == 90
     assert hash_count() - before == 10
     status = await refused(auth_server.login(email, "one more"))
     assert status.retry_after is not None
@@ -70,8 +70,8 @@ async def test_throttle_refills_and_success_resets_it(auth_server, databases):
     )
     assert (await auth_server.login()).access_token
     # A successful login resets the counter.
-    found = await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(11)))
-    assert found.count(THROTTLED) == 1
+    results = await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(11)))
+    assert results.count(THROTTLED) == 1
 
 
 async def test_throttle_affects_neither_sessions_nor_others(auth_server):
@@ -92,23 +92,23 @@ async def test_throttle_ignores_the_spelling_of_the_email(auth_server):
         " sonu@EXAMPLE.com",
         "\N{FULLWIDTH LATIN SMALL LETTER S}onu@example.com",
     ]
-    found = await outcomes(*(auth_server.login(spellings[number % 4], f"guess {number}") for number in range(20)))
-    assert found.count(THROTTLED) == 10
+    results = await outcomes(*(auth_server.login(spellings[number % 4], f"guess {number}") for number in range(20)))
+    assert results.count(THROTTLED) == 10
 
 
 async def test_password_changes_share_the_login_limit(auth_server):
     await auth_server.register()
     token = (await auth_server.login()).access_token
     calls = (auth_server.change_password(token, f"guess {number}", "another horse") for number in range(20))
-    found = await outcomes(*calls, *(auth_server.login(password=f"guess {number}") for number in range(20)))
-    assert found.count(THROTTLED) == 30
+    results = await outcomes(*calls, *(auth_server.login(password=f"guess {number}") for number in range(20)))
+    assert results.count(THROTTLED) == 30
 
 
 async def test_all_accounts_share_an_overall_limit(databases):
     async with running_auth_server(make_settings(databases.auth_url, logins_per_second=1)) as auth_server:
         before = hash_count()
-        found = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(40)))
-        accepted = len(found) - found.count(THROTTLED)
+        results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(40)))
+        accepted = len(results) - results.count(THROTTLED)
         assert 10 <= accepted < 20
         assert hash_count() - before == accepted
         status = await refused(auth_server.login("yet-another@example.com", "guess"))
@@ -139,8 +139,8 @@ async def test_unchecked_passwords_do_not_count(databases):
     )
     async with running_auth_server(busy_settings) as auth_server:
         await auth_server.register()
-        found = await outcomes(*(auth_server.login(password="guess") for _ in range(8)))
-        checked = found.count((grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS"))
+        results = await outcomes(*(auth_server.login(password="guess") for _ in range(8)))
+        checked = results.count((grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS"))
         assert checked < 8
         allowed = [await outcomes(auth_server.login(password="guess")) for _ in range(10 - checked)]
         assert [[THROTTLED]] not in allowed
@@ -151,8 +151,8 @@ async def test_public_calls_are_limited_by_address(databases):
     """Calls without a token are limited per client address. Trusted peers, which are gateways, are exempt."""
     limited_settings = make_settings(databases.auth_url, public_calls_per_minute=3)
     async with running_auth_server(limited_settings) as auth_server:
-        found = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
-        assert found.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
+        results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
+        assert results.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
         assert (await refused(auth_server.refresh("x"))).retry_after
         # Calls that need a token do not count.
         assert (await refused(auth_server.me("x"))).reason == "UNAUTHENTICATED"
@@ -160,8 +160,8 @@ async def test_public_calls_are_limited_by_address(databases):
         databases.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8"
     )
     async with running_auth_server(trusting_settings) as auth_server:
-        found = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
-        assert {code for code, _ in found} == {grpc.StatusCode.UNAUTHENTICATED}
+        results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
+        assert {code for code, _ in results} == {grpc.StatusCode.UNAUTHENTICATED}
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ async def test_admin_lists_accounts_newest_first(auth_server, admin):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "usernames"),
     [("SONU", ["sonu"]), ("example.ORG", ["mona"]), ("o", ["mona", "sonu", "ada"]), ("%", []), ("a_a", []), ("\0", [])],
 )
-async def test_list_filters_by_username_and_email(auth_server, admin, text, found):
+async def test_list_filters_by_username_and_email(auth_server, admin, text, usernames):
     await auth_server.register("sonu")
     await auth_server.register("mona", email="mona@example.org")
-    assert [user.username for user in (await auth_server.list_users(admin, q=text)).users] == found
+    assert [user.username for user in (await auth_server.list_users(admin, q=text)).users] == usernames
 
 
 async def test_unknown_account_is_not_found(auth_server, admin):
@@ -134,8 +134,8 @@ async def test_last_admin_cannot_be_removed(auth_server, admin):
     assert await code_and_reason(auth_server.delete_me(admin)) == LAST_ADMIN
     # A disabled admin does not count.
     await auth_server.create_admin("bob")
-    found = await auth_server.list_users(admin, q="bob")
-    await auth_server.update_user(admin, found.users[0].id, disabled=True)
+    page = await auth_server.list_users(admin, q="bob")
+    await auth_server.update_user(admin, page.users[0].id, disabled=True)
     assert await code_and_reason(auth_server.delete_me(admin)) == LAST_ADMIN
 
 
