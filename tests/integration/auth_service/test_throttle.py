@@ -65,9 +65,8 @@ async def test_throttle_refills_and_success_resets_it(auth_server, databases):
     await auth_server.register()
     await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(30)))
     # Move the counters one hour back.
-    rows(
-        databases, "UPDATE auth.login_attempts SET theoretical_arrival_at = theoretical_arrival_at - interval '1 hour'"
-    )
+    refill = "UPDATE auth.login_attempts SET theoretical_arrival_at = theoretical_arrival_at - interval '1 hour'"
+    rows(databases, refill)
     assert (await auth_server.login()).access_token
     # A successful login resets the counter.
     results = await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(11)))
