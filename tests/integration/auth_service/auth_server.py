@@ -30,6 +30,7 @@ from chassis.rpc.errors import RichStatus, details_of
 
 ENCRYPTION_KEY = bytes(range(32))
 PASSWORD = "correct horse"
+NEW_PASSWORD = "another horse"
 
 Response = TypeVar("Response")
 
@@ -190,6 +191,12 @@ async def refused(call: Awaitable[object]) -> RichStatus:
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await call
     return details_of(refusal.value)
+
+
+async def code_and_reason(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
+    """Return the status code and the reason of a call that must fail."""
+    status = await refused(call)
+    return status.code, status.reason
 
 
 async def until(condition: Callable[[], bool]) -> None:
