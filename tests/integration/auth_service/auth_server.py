@@ -27,6 +27,8 @@ from auth_service.domain.roles import Role
 from auth_service.settings import AuthSettings
 from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import RichStatus, details_of
+from tests.support.grpc_calls import bearer, refused, until_accepted, until_refused
+from tests.support.waiting import until
 
 ENCRYPTION_KEY = bytes(range(32))
 PASSWORD = "correct horse"
@@ -177,8 +179,6 @@ async def running_auth_server(settings: AuthSettings) -> AsyncIterator[AuthServe
             yield AuthServer(settings, channel)
 
 
-def bearer(token: str) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {token}"),)
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -186,11 +186,6 @@ def claims(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-async def refused(call: Awaitable[object]) -> RichStatus:
-    """Return the status of a call that must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await call
-    return details_of(refusal.value)
 
 
 async def code_and_reason(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
@@ -199,31 +194,7 @@ async def code_and_reason(call: Awaitable[object]) -> tuple[grpc.StatusCode, str
     return status.code, status.reason
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
-    async with asyncio.timeout(15):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.05)
 
 
-async def until_refused(call: Callable[[], Awaitable[object]]) -> RichStatus:
-    """Repeat a call until it fails, because verifiers poll; return its status."""
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                await call()
-            except grpc.aio.AioRpcError as error:
-                return details_of(error)
-            await asyncio.sleep(0.05)
 
 
-async def until_answered(call: Callable[[], Awaitable[Response]]) -> Response:
-    """Repeat a call until it succeeds; return its response."""
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                return await call()
-            except grpc.aio.AioRpcError:
-                await asyncio.sleep(0.05)

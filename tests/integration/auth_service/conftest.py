@@ -4,8 +4,8 @@ from tests.integration.auth_service.auth_server import make_settings, running_au
 
 
 @pytest.fixture
-def settings(databases):
-    return make_settings(databases.auth_url)
+def settings(database):
+    return make_settings(database.auth_url)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import pytest
 
 from auth_service.bootstrap import open_use_cases
 from auth_service.domain.accounts import Registration
-from chassis.testing.databases import temporary_database
-from tests.commands import commands_of
-from tests.conftest import Databases
-from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, PASSWORD, refused, running_auth_server, until
+from chassis.testing.database import temporary_database
+from tests.support.commands import command_runner
+from tests.support.database import Database
+from tests.support.grpc_calls import refused
+from tests.support.waiting import until
+from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, PASSWORD, running_auth_server
 
 SECRET = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
 CREDENTIAL = f"import_worker.{SECRET}"
@@ -29,22 +31,19 @@ SERVICES = {
 
 
 @pytest.fixture
-def command(databases):
+def command(database):
     """Run a command and return its exit status, stdout and stderr."""
     environment = {
-        "AUTH_DATABASE_URL": databases.auth_url,
+        "AUTH_DATABASE_URL": database.auth_url,
         "AUTH_KEY_ENCRYPTION_KEY": base64.b64encode(ENCRYPTION_KEY).decode(),
         "AUTH_ARGON2_MEMORY_KIB": "8",
     }
-    return commands_of("auth_service", "AUTH", environment)
+    return command_runner("auth_service", "AUTH", environment)
 
 
-def rows(databases, query):
-    with psycopg.connect(databases.administrator_url) as connection:
-        return connection.execute(query).fetchall()
 
 
-async def test_repeated_bootstrap_creates_everything_once(command, databases, settings):
+async def test_repeated_bootstrap_creates_everything_once(command, database, settings):
     """Two concurrent runs and a third one create each account and key once."""
     for status, out, err in [
         *await asyncio.gather(*(command("bootstrap", **ADMIN, **SERVICES) for _ in range(2))),
@@ -53,8 +52,8 @@ async def test_repeated_bootstrap_creates_everything_once(command, databases, se
         assert status == 0, err
         assert "canary" not in out + err
         assert SECRET not in out + err
-    assert rows(databases, "SELECT username, role FROM auth.users") == [("ada", "admin")]
-    assert rows(databases, "SELECT count(*) FROM auth.signing_keys") == [(1,)]
+    assert database.rows("SELECT username, role FROM auth.users") == [("ada", "admin")]
+    assert database.rows("SELECT count(*) FROM auth.signing_keys") == [(1,)]
     async with running_auth_server(settings) as auth_server:
         assert list((await auth_server.service_token(CREDENTIAL)).scopes) == ["imports:ingest"]
         assert (await auth_server.login("ada@example.com", "a canary in the mine")).user.username == "ada"
@@ -70,30 +69,30 @@ async def test_bootstrap_updates_secret_and_scopes(command, settings):
         assert (await refused(auth_server.service_token(CREDENTIAL))).reason == "INVALID_SERVICE_CREDENTIAL"
 
 
-async def test_bootstrap_records_each_change_once(command, databases):
+async def test_bootstrap_records_each_change_once(command, database):
     entries = [{"name": "import_worker", "scopes": ["imports:ingest", "trust:read"], "credential": CREDENTIAL}]
     for _ in range(2):
         await command("bootstrap", **SERVICES)
     for _ in range(2):
         await command("bootstrap", AUTH_BOOTSTRAP_SERVICES=json.dumps(entries))
-    assert rows(databases, "SELECT kind, details->>'scopes' FROM auth.security_events ORDER BY id") == [
+    assert database.rows("SELECT kind, details->>'scopes' FROM auth.security_events ORDER BY id") == [
         ("service_created", "imports:ingest"),
         ("service_changed", "imports:ingest trust:read"),
     ]
 
 
-async def test_service_disabled_during_bootstrap_stays_disabled(command, databases):
+async def test_service_disabled_during_bootstrap_stays_disabled(command, database):
     await command("bootstrap", **SERVICES)
     new_credential = "import_worker." + base64.urlsafe_b64encode(bytes([7] * 32)).rstrip(b"=").decode()
     entries = [{"name": "import_worker", "scopes": ["imports:ingest"], "credential": new_credential}]
-    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as admin:
+    async with await psycopg.AsyncConnection.connect(database.administrator_url) as admin:
         await admin.execute("UPDATE auth.service_accounts SET disabled = true, epoch = epoch + 1")
         running = asyncio.create_task(command("bootstrap", AUTH_BOOTSTRAP_SERVICES=json.dumps(entries)))
         lock_waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'auth_app'"
-        await until(lambda: rows(databases, lock_waits) != [])
+        await until(lambda: database.rows(lock_waits) != [])
         await admin.commit()
         assert (await running)[0] == 0
-    assert rows(databases, "SELECT disabled, epoch FROM auth.service_accounts") == [(True, 2)]
+    assert database.rows("SELECT disabled, epoch FROM auth.service_accounts") == [(True, 2)]
 
 
 @pytest.mark.parametrize(
@@ -121,12 +120,12 @@ async def test_bootstrap_error_hides_the_secret(command, services, message):
     assert SECRET not in err
 
 
-async def test_bootstrap_rejects_a_short_admin_password(command, databases):
+async def test_bootstrap_rejects_a_short_admin_password(command, database):
     status, _, err = await command("bootstrap", **{**ADMIN, "AUTH_BOOTSTRAP_ADMIN_PASSWORD": "canary"})
     assert status == 1
     assert "password: The password is too short. Use at least 12 characters." in err
     assert "canary" not in err
-    assert rows(databases, "SELECT * FROM auth.users") == []
+    assert database.rows("SELECT * FROM auth.users") == []
 
 
 async def test_create_service_prints_only_a_credential(command, settings):
@@ -143,7 +142,7 @@ async def test_create_service_prints_only_a_credential(command, settings):
     assert "A service account with this name already exists. Rotate its credential, or choose another name." in err
 
 
-async def test_create_admin_reads_the_environment_password(command, databases, settings):
+async def test_create_admin_reads_the_environment_password(command, database, settings):
     arguments = ("create_admin", "--username", "grace", "--email", "grace@example.com")
     status, out, err = await command(*arguments, AUTH_ADMIN_PASSWORD="a canary in the mine")
     assert status == 0, err
@@ -156,9 +155,9 @@ async def test_create_admin_reads_the_environment_password(command, databases, s
     assert "Another account has this username." in err
 
 
-async def test_command_on_an_unmigrated_database_says_so(command, postgres, databases):
+async def test_command_on_an_unmigrated_database_says_so(command, postgres, database):
     with temporary_database(postgres) as url:
-        status, _, err = await command("bootstrap", AUTH_DATABASE_URL=Databases(url).auth_url)
+        status, _, err = await command("bootstrap", AUTH_DATABASE_URL=Database(url).auth_url)
     assert status == 1
     assert "python -m auth_service.commands.migrate" in err
 
@@ -173,17 +172,17 @@ async def test_every_wrong_setting_is_reported(command):
     assert "canary" not in err
 
 
-async def test_concurrent_first_admins_create_one(settings, databases):
+async def test_concurrent_first_admins_create_one(settings, database):
     candidates = [
         Registration(f"admin{number}", f"admin{number}@example.com", PASSWORD, role="admin") for number in range(10)
     ]
     async with open_use_cases(settings) as use_cases:
         admins = await asyncio.gather(*(use_cases.create_admin(admin, only_if_none=True) for admin in candidates))
     assert len([admin for admin in admins if admin is not None]) == 1
-    assert rows(databases, "SELECT count(*) FROM auth.users") == [(1,)]
+    assert database.rows("SELECT count(*) FROM auth.users") == [(1,)]
 
 
-async def test_rotate_keys_command_rejects_a_second_rotation(command, databases):
+async def test_rotate_keys_command_rejects_a_second_rotation(command, database):
     """A second rotation is rejected until the new key is active."""
     await command("bootstrap", **SERVICES)
     status, out, err = await command("rotate_keys")
@@ -191,5 +190,5 @@ async def test_rotate_keys_command_rejects_a_second_rotation(command, databases)
     assert "activates_at" in err
     status, _, err = await command("rotate_keys")
     assert (status, "A new signing key is published but does not sign yet" in err) == (1, True)
-    assert rows(databases, "SELECT count(*), count(retires_at) FROM auth.signing_keys") == [(2, 1)]
-    assert rows(databases, "SELECT kind FROM auth.security_events WHERE kind LIKE 'key%'") == [("key_rotated",)]
+    assert database.rows("SELECT count(*), count(retires_at) FROM auth.signing_keys") == [(2, 1)]
+    assert database.rows("SELECT kind FROM auth.security_events WHERE kind LIKE 'key%'") == [("key_rotated",)]

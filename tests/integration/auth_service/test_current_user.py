@@ -9,14 +9,12 @@ import pytest
 from auth_service.bootstrap import open_use_cases
 from auth_service.domain.errors import AccountGone
 from chassis.kernel import Caller
-from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, code_and_reason, refused, until_refused
+from tests.support.grpc_calls import refused, until_refused
+from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, code_and_reason
 
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 
 
-def rows(databases, query):
-    with psycopg.connect(databases.administrator_url) as connection:
-        return connection.execute(query).fetchall()
 
 
 @pytest.fixture
@@ -65,12 +63,12 @@ async def test_user_changes_own_username_and_email(auth_server):
     ]
 
 
-async def test_deleted_account_leaves_only_its_id(auth_server, admin, databases):
+async def test_deleted_account_leaves_only_its_id(auth_server, admin, database):
     user = await auth_server.register()
     login = await auth_server.login()
     code = await auth_server.reset_code(admin, user.id)
     await auth_server.delete_me(login.access_token)
-    stored = rows(databases, f"SELECT users::text FROM auth.users WHERE id = '{user.id}'")
+    stored = database.rows(f"SELECT users::text FROM auth.users WHERE id = '{user.id}'")
     assert len(stored) == 1
     assert "sonu" not in stored[0][0]
     assert await code_and_reason(auth_server.get_user(admin, user.id)) == NOT_FOUND

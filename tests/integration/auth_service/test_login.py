@@ -11,15 +11,16 @@ from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 
 from chassis.rpc.errors import details_of
-from tests.integration.auth_service.auth_server import PASSWORD, make_settings, refused, running_auth_server
+from tests.support.grpc_calls import refused
+from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 
 
 def hash_count() -> float:
     return REGISTRY.get_sample_value("auth_password_hashes_total") or 0
 
 
-def execute(databases, statement, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
+def execute(database, statement, *values):
+    with psycopg.connect(database.administrator_url) as connection:
         cursor = connection.execute(statement, values)
         return cursor.fetchall() if cursor.description else None
 
@@ -36,7 +37,7 @@ async def test_login_ignores_the_case_of_the_email(auth_server):
     assert (await auth_server.login(" Sonu@EXAMPLE.com ")).access_token
 
 
-async def test_token_has_the_documented_claims_and_header(auth_server, databases):
+async def test_token_has_the_documented_claims_and_header(auth_server, database):
     """The token verifies with a key of the published JWKS."""
     user = await auth_server.register()
     token = (await auth_server.login()).access_token
@@ -50,7 +51,7 @@ async def test_token_has_the_documented_claims_and_header(auth_server, databases
     assert (claims["sub"], claims["role"], claims["epoch"]) == (user.id, "user", 0)
     assert claims["exp"] - claims["iat"] == 900
 
-    [(session_id, user_id)] = execute(databases, "SELECT id::text, user_id::text FROM auth.sessions")
+    [(session_id, user_id)] = execute(database, "SELECT id::text, user_id::text FROM auth.sessions")
     assert (session_id, user_id) == (claims["sid"], user.id)
 
 
@@ -61,19 +62,19 @@ async def test_each_login_starts_a_new_session(auth_server):
     assert sessions[0] != sessions[1]
 
 
-async def test_admin_token_carries_the_role(auth_server, databases):
+async def test_admin_token_carries_the_role(auth_server, database):
     await auth_server.register()
-    execute(databases, "UPDATE auth.users SET role = 'admin'")
+    execute(database, "UPDATE auth.users SET role = 'admin'")
     login = await auth_server.login()
     assert login.user.role == user_pb2.ROLE_ADMIN
     assert jwt.decode(login.access_token, options={"verify_signature": False})["role"] == "admin"
 
 
-async def test_failed_logins_are_indistinguishable(auth_server, databases):
+async def test_failed_logins_are_indistinguishable(auth_server, database):
     """Unknown email, wrong password and disabled account get the same response after the same work."""
     await auth_server.register("sonu")
     await auth_server.register("gone")
-    execute(databases, "UPDATE auth.users SET disabled = true WHERE username = 'gone'")
+    execute(database, "UPDATE auth.users SET disabled = true WHERE username = 'gone'")
     responses, hash_counts = [], []
     for email, password in (
         ("nobody@example.com", PASSWORD),
@@ -108,20 +109,20 @@ async def test_missing_login_fields_are_named_without_hashing(auth_server):
     assert hash_count() == before
 
 
-async def test_login_replaces_an_outdated_hash(databases):
-    async with running_auth_server(make_settings(databases.auth_url)) as auth_server:
+async def test_login_replaces_an_outdated_hash(database):
+    async with running_auth_server(make_settings(database.auth_url)) as auth_server:
         await auth_server.register()
-    async with running_auth_server(make_settings(databases.auth_url, argon2_time_cost=2)) as auth_server:
+    async with running_auth_server(make_settings(database.auth_url, argon2_time_cost=2)) as auth_server:
         await auth_server.login()
-        [(password_hash,)] = execute(databases, "SELECT password_hash FROM auth.users")
+        [(password_hash,)] = execute(database, "SELECT password_hash FROM auth.users")
         assert "m=8,t=2,p=1" in password_hash
         await auth_server.login()
-        assert execute(databases, "SELECT password_hash FROM auth.users") == [(password_hash,)]
+        assert execute(database, "SELECT password_hash FROM auth.users") == [(password_hash,)]
 
 
-async def test_busy_hasher_rejects_with_a_retry_delay(databases):
+async def test_busy_hasher_rejects_with_a_retry_delay(database):
     busy_settings = make_settings(
-        databases.auth_url, hash_concurrency=1, hash_wait_seconds=0.001, argon2_memory_kib=65_536, argon2_time_cost=3
+        database.auth_url, hash_concurrency=1, hash_wait_seconds=0.001, argon2_memory_kib=65_536, argon2_time_cost=3
     )
     async with running_auth_server(busy_settings) as auth_server:
         await auth_server.register()
@@ -134,19 +135,19 @@ async def test_busy_hasher_rejects_with_a_retry_delay(databases):
         assert (await auth_server.login()).access_token
 
 
-async def test_current_user_of_a_removed_account_is_rejected(auth_server, databases):
+async def test_current_user_of_a_removed_account_is_rejected(auth_server, database):
     await auth_server.register()
     token = (await auth_server.login()).access_token
-    execute(databases, "UPDATE auth.users SET disabled = true")
+    execute(database, "UPDATE auth.users SET disabled = true")
     assert (await refused(auth_server.me(token))).code == grpc.StatusCode.UNAUTHENTICATED
-    execute(databases, "DELETE FROM auth.users")
+    execute(database, "DELETE FROM auth.users")
     status = await refused(auth_server.me(token))
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "ACCOUNT_GONE")
 
 
-async def test_calls_beyond_the_limit_are_rejected(databases):
+async def test_calls_beyond_the_limit_are_rejected(database):
     async with running_auth_server(
-        make_settings(databases.auth_url, calls_at_once=1, argon2_memory_kib=65_536)
+        make_settings(database.auth_url, calls_at_once=1, argon2_memory_kib=65_536)
     ) as auth_server:
         logins = await asyncio.gather(*(auth_server.login() for _ in range(5)), return_exceptions=True)
         reasons = [details_of(login).reason for login in logins if isinstance(login, grpc.aio.AioRpcError)]

@@ -6,28 +6,19 @@ from functools import partial
 import grpc
 import psycopg
 
-from tests.integration.auth_service.auth_server import (
-    NEW_PASSWORD,
-    PASSWORD,
-    claims,
-    code_and_reason,
-    refused,
-    until_refused,
-)
+from tests.support.grpc_calls import refused, until_refused
+from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, claims, code_and_reason
 
 INVALID_REFRESH_TOKEN = (grpc.StatusCode.UNAUTHENTICATED, "INVALID_REFRESH_TOKEN")
 
 
-def rows(databases, query, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
-        return connection.execute(query, values).fetchall()
 
 
-def events(databases):
-    return [kind for (kind,) in rows(databases, "SELECT kind FROM auth.security_events ORDER BY id")]
+def events(database):
+    return [kind for (kind,) in database.rows("SELECT kind FROM auth.security_events ORDER BY id")]
 
 
-async def test_password_change_ends_other_sessions(auth_server, databases):
+async def test_password_change_ends_other_sessions(auth_server, database):
     """The caller's session gets new tokens; its old tokens and the other sessions are revoked."""
     await auth_server.register()
     other, mine = await auth_server.login(), await auth_server.login()
@@ -42,10 +33,10 @@ async def test_password_change_ends_other_sessions(auth_server, databases):
     assert (await auth_server.login(password=NEW_PASSWORD)).access_token
     again = await auth_server.refresh(changed.refresh_token)
     assert (await auth_server.me(again.access_token)).username == "sonu"
-    assert "password_changed" in events(databases)
+    assert "password_changed" in events(database)
 
 
-async def test_password_change_needs_the_current_password(auth_server, databases):
+async def test_password_change_needs_the_current_password(auth_server, database):
     await auth_server.register()
     token = (await auth_server.login()).access_token
     for current, new, expected in [
@@ -58,7 +49,7 @@ async def test_password_change_needs_the_current_password(auth_server, databases
         assert status.code == grpc.StatusCode.INVALID_ARGUMENT
         assert [(one.field, one.reason) for one in status.violations] == expected
     assert (await auth_server.login()).access_token
-    assert events(databases).count("password_refused") == 1
+    assert events(database).count("password_refused") == 1
 
 
 async def test_one_concurrent_password_change_succeeds(auth_server):

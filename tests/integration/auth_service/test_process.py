@@ -18,10 +18,11 @@ from auth_service.bootstrap import run_server
 from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import aio_channel
-from chassis.testing.databases import temporary_database
+from chassis.testing.database import temporary_database
+from tests.support.database import Database
+from tests.support.grpc_calls import refused
 from deploy.local.ports import free_port
-from tests.conftest import Databases
-from tests.integration.auth_service.auth_server import AuthServer, make_settings, refused, running_auth_server
+from tests.integration.auth_service.auth_server import AuthServer, make_settings, running_auth_server
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -144,14 +145,14 @@ async def test_address_in_use_stops_the_start(settings):
 
 async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
     with temporary_database(postgres) as url:
-        databases = Databases(url)
+        database = Database(url)
         migration = MigrationSettings(
             provision_database_url=SecretStr(url),
-            owner_database_url=SecretStr(databases.url("auth_owner")),
-            database_url=SecretStr(databases.auth_url),
+            owner_database_url=SecretStr(database.url("auth_owner")),
+            database_url=SecretStr(database.auth_url),
         )
         async with AsyncExitStack() as stack:
-            running = await stack.enter_async_context(run_server(make_settings(databases.auth_url)))
+            running = await stack.enter_async_context(run_server(make_settings(database.auth_url)))
             channel = await stack.enter_async_context(aio_channel(f"127.0.0.1:{running.port}"))
             health = health_pb2_grpc.HealthStub(channel)
             response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
@@ -174,11 +175,11 @@ async def test_sigterm_exits_while_waiting_for_the_database(settings):
     assert child.returncode == 0
 
 
-async def test_database_outage_makes_calls_unavailable(settings, databases):
+async def test_database_outage_makes_calls_unavailable(settings, database):
     async with running_auth_server(settings) as auth_server:
         await auth_server.register()
         token = (await auth_server.login()).access_token
-        with psycopg.connect(databases.administrator_url, autocommit=True) as connection:
+        with psycopg.connect(database.administrator_url, autocommit=True) as connection:
             connection.execute("ALTER ROLE auth_app NOLOGIN")
             try:
                 connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'auth_app'")
@@ -213,7 +214,7 @@ async def test_database_outage_makes_calls_unavailable(settings, databases):
         "SET ROLE auth_owner",
     ],
 )
-async def test_app_role_has_no_further_rights(databases, statement):
+async def test_app_role_has_no_further_rights(database, statement):
     """The service's database role cannot run statements that no use case needs."""
-    with psycopg.connect(databases.auth_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with psycopg.connect(database.auth_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)

@@ -9,11 +9,12 @@ import pytest
 from pydantic import ValidationError
 from taskmanager.auth.v1 import user_pb2
 
-from tests.integration.auth_service.auth_server import PASSWORD, make_settings, refused, running_auth_server
+from tests.support.grpc_calls import refused
+from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 
 
-def accounts(databases):
-    with psycopg.connect(databases.administrator_url) as connection:
+def accounts(database):
+    with psycopg.connect(database.administrator_url) as connection:
         return connection.execute("SELECT username, email, password_hash FROM auth.users").fetchall()
 
 
@@ -29,11 +30,11 @@ async def test_registration_accepts_the_role_user(auth_server):
 
 
 @pytest.mark.parametrize("role", [user_pb2.ROLE_MANAGER, user_pb2.ROLE_ADMIN])
-async def test_registration_rejects_higher_roles(auth_server, databases, role):
+async def test_registration_rejects_higher_roles(auth_server, database, role):
     status = await refused(auth_server.register(role=role))
     assert (status.code, status.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE_NOT_GRANTABLE")
     assert [violation.field for violation in status.violations] == ["role"]
-    assert accounts(databases) == []
+    assert accounts(database) == []
 
 
 @pytest.mark.parametrize("role", [4, 99, -1])
@@ -82,13 +83,13 @@ async def test_emails_are_unique_in_any_case(auth_server):
     assert (status.code, status.reason) == (grpc.StatusCode.ALREADY_EXISTS, "EMAIL_TAKEN")
 
 
-async def test_concurrent_registrations_create_one_account(auth_server, databases):
+async def test_concurrent_registrations_create_one_account(auth_server, database):
     attempts = [auth_server.register("sonu", email=f"sonu{number}@example.com") for number in range(50)]
     responses = await asyncio.gather(*attempts, return_exceptions=True)
     errors = [response for response in responses if isinstance(response, grpc.aio.AioRpcError)]
     assert len(responses) - len(errors) == 1
     assert {error.code() for error in errors} == {grpc.StatusCode.ALREADY_EXISTS}
-    assert len(accounts(databases)) == 1
+    assert len(accounts(database)) == 1
 
 
 async def test_password_limit_is_1024_bytes_without_truncation(auth_server):
@@ -100,9 +101,9 @@ async def test_password_limit_is_1024_bytes_without_truncation(auth_server):
     assert status.reason == "PASSWORD_TOO_LONG"
 
 
-async def test_password_is_stored_as_an_argon2id_hash(auth_server, databases):
+async def test_password_is_stored_as_an_argon2id_hash(auth_server, database):
     await auth_server.register(password=PASSWORD)
-    [(_, _, password_hash)] = accounts(databases)
+    [(_, _, password_hash)] = accounts(database)
     assert password_hash.startswith("$argon2id$v=19$m=8,t=1,p=1$")
     assert PASSWORD not in password_hash
 
@@ -112,20 +113,20 @@ async def test_common_passwords_are_rejected(auth_server, password):
     assert (await refused(auth_server.register(password=password))).reason == "PASSWORD_TOO_COMMON"
 
 
-async def test_blocklist_file_rejects_passwords_in_any_case(databases, tmp_path):
+async def test_blocklist_file_rejects_passwords_in_any_case(database, tmp_path):
     blocklist = tmp_path / "blocklist.txt"
     blocklist.write_text("Acme Widgets 2026\n\nstraße der äpfel\n", encoding="utf-8")
-    async with running_auth_server(make_settings(databases.auth_url, password_blocklist_file=blocklist)) as auth_server:
+    async with running_auth_server(make_settings(database.auth_url, password_blocklist_file=blocklist)) as auth_server:
         for password in ("acme widgets 2026", "STRASSE DER ÄPFEL"):
             assert (await refused(auth_server.register(password=password))).reason == "PASSWORD_TOO_COMMON"
         assert (await auth_server.register(password="acme widgets 2027")).id
 
 
-async def test_unreadable_blocklist_file_fails_at_start(databases, tmp_path):
+async def test_unreadable_blocklist_file_fails_at_start(database, tmp_path):
     (tmp_path / "latin-1.txt").write_bytes("äpfel".encode("latin-1"))
     for name in ("latin-1.txt", "missing.txt"):
         with pytest.raises(ValidationError):
-            make_settings(databases.auth_url, password_blocklist_file=tmp_path / name)
+            make_settings(database.auth_url, password_blocklist_file=tmp_path / name)
 
 
 async def test_password_equal_to_the_email_is_rejected(auth_server):
@@ -133,8 +134,8 @@ async def test_password_equal_to_the_email_is_rejected(auth_server):
     assert status.reason == "PASSWORD_REPEATS_ACCOUNT"
 
 
-async def test_documented_example_works_in_the_local_profile(databases):
-    relaxed = make_settings(databases.auth_url, password_min_length=6, password_blocklist=False)
+async def test_documented_example_works_in_the_local_profile(database):
+    relaxed = make_settings(database.auth_url, password_min_length=6, password_blocklist=False)
     async with running_auth_server(relaxed) as auth_server:
         assert (await auth_server.register("sonu", password="test123", role=user_pb2.ROLE_USER)).username == "sonu"
         assert (await refused(auth_server.register("other", password="test1"))).reason == "PASSWORD_TOO_SHORT"

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_service_pb2
 
-from tests.integration.auth_service.auth_server import bearer, refused
+from tests.support.grpc_calls import bearer, refused
 
 
 async def reader_metadata(auth_server) -> tuple[tuple[str, str], ...]:
@@ -22,9 +22,9 @@ async def test_resolve_by_id_and_by_username_in_any_case(auth_server):
         )
 
 
-async def test_disabled_and_unknown_accounts_do_not_resolve(auth_server, databases):
+async def test_disabled_and_unknown_accounts_do_not_resolve(auth_server, database):
     sonu, metadata = await auth_server.register(), await reader_metadata(auth_server)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true")
     for names in ({"id": sonu.id}, {"username": "sonu"}, {"username": "nobody"}):
         status = await refused(
@@ -64,11 +64,11 @@ async def batch_names(auth_server, metadata, *ids: str) -> dict[str, str]:
     return {user.id: user.username for user in response.users}
 
 
-async def test_batch_names_include_disabled_accounts(auth_server, databases):
+async def test_batch_names_include_disabled_accounts(auth_server, database):
     """Usernames of disabled accounts are included. Deleted accounts and unknown ids are left out."""
     sonu, mina, dora = [await auth_server.register(name) for name in ("Sonu", "mina", "dora")]
     metadata = await reader_metadata(auth_server)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     await auth_server.delete_me((await auth_server.login("dora@example.com")).access_token)
     nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
@@ -95,11 +95,11 @@ async def batch_ids(auth_server, metadata, *usernames: str) -> dict[str, str]:
     return {user.username: user.id for user in response.users}
 
 
-async def test_batch_ids_match_usernames_in_any_case(auth_server, databases):
+async def test_batch_ids_match_usernames_in_any_case(auth_server, database):
     """Usernames match in any case. Disabled, deleted, unknown and impossible ones are left out."""
     sonu, mina, dora = [await auth_server.register(name) for name in ("Sonu", "mina", "dora")]
     metadata = await reader_metadata(auth_server)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     await auth_server.delete_me((await auth_server.login("dora@example.com")).access_token)
     impossible = ("", " ", "a\0b", "a" + "\u0301" * 100_000, "x" * 100_000, "Sonu ")

@@ -8,14 +8,9 @@ from taskmanager.auth.v1 import security_event_service_pb2 as pb
 from taskmanager.auth.v1 import user_pb2
 
 from auth_service.bootstrap import open_use_cases
-from tests.integration.auth_service.auth_server import (
-    PASSWORD,
-    bearer,
-    make_settings,
-    refused,
-    running_auth_server,
-    until,
-)
+from tests.support.grpc_calls import bearer, refused
+from tests.support.waiting import until
+from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 
 
 @pytest.fixture
@@ -74,14 +69,14 @@ async def test_events_hold_no_secret_and_no_client_input(auth_server, admin):
     assert "password_reset" in log_text
 
 
-def stored_kinds(databases) -> list[str]:
-    with psycopg.connect(databases.administrator_url) as connection:
+def stored_kinds(database) -> list[str]:
+    with psycopg.connect(database.administrator_url) as connection:
         return [kind for (kind,) in connection.execute("SELECT kind FROM auth.security_events ORDER BY kind")]
 
 
-def write_events(databases, **days_ago: int) -> None:
+def write_events(database, **days_ago: int) -> None:
     """Insert an event of each kind, with its age in days."""
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         for kind, days in days_ago.items():
             connection.execute(
                 "INSERT INTO auth.security_events (id, occurred_at, kind, request_id, details)"
@@ -90,27 +85,27 @@ def write_events(databases, **days_ago: int) -> None:
             )
 
 
-async def test_events_are_deleted_after_the_retention(databases):
-    write_events(databases, recent=1, last_month=40, last_quarter=119, before_that=121, years_ago=2000)
-    async with running_auth_server(make_settings(databases.auth_url, security_event_days=120)):
-        await until(lambda: stored_kinds(databases) == ["last_month", "last_quarter", "recent"])
+async def test_events_are_deleted_after_the_retention(database):
+    write_events(database, recent=1, last_month=40, last_quarter=119, before_that=121, years_ago=2000)
+    async with running_auth_server(make_settings(database.auth_url, security_event_days=120)):
+        await until(lambda: stored_kinds(database) == ["last_month", "last_quarter", "recent"])
 
 
-async def test_old_events_are_deleted_in_batches(databases):
-    with psycopg.connect(databases.administrator_url) as connection:
+async def test_old_events_are_deleted_in_batches(database):
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute(
             "INSERT INTO auth.security_events (id, occurred_at, kind, request_id, details)"
             " SELECT gen_random_uuid(), now() - interval '500 days', 'old', '', '{}' FROM generate_series(1, 2500)"
         )
-    async with open_use_cases(make_settings(databases.auth_url)) as use_cases:
+    async with open_use_cases(make_settings(database.auth_url)) as use_cases:
         assert await use_cases.delete_expired_events() == 2500
-    assert stored_kinds(databases) == []
+    assert stored_kinds(database) == []
 
 
-async def test_event_retention_has_a_minimum(databases):
+async def test_event_retention_has_a_minimum(database):
     """The settings reject a retention of less than 90 days."""
     with pytest.raises(ValidationError):
-        make_settings(databases.auth_url, security_event_days=89)
+        make_settings(database.auth_url, security_event_days=89)
 
 
 async def test_only_admins_list_events(auth_server):

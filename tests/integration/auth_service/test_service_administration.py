@@ -8,7 +8,7 @@ from taskmanager.auth.v1 import service_account_service_pb2 as pb
 
 from auth_service.bootstrap import open_use_cases
 from auth_service.domain.service_accounts import ServiceCredential
-from tests.integration.auth_service.auth_server import bearer, refused, until_refused
+from tests.support.grpc_calls import bearer, refused, until_refused
 
 
 @pytest.fixture

@@ -9,32 +9,22 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_service_pb2
 
-from tests.integration.auth_service.auth_server import (
-    bearer,
-    claims,
-    code_and_reason,
-    make_settings,
-    refused,
-    running_auth_server,
-    until,
-    until_refused,
-)
+from tests.support.grpc_calls import bearer, refused, until_refused
+from tests.support.waiting import until
+from tests.integration.auth_service.auth_server import claims, code_and_reason, make_settings, running_auth_server
 
 INVALID_REFRESH_TOKEN = (grpc.StatusCode.UNAUTHENTICATED, "INVALID_REFRESH_TOKEN")
 
 
-def rows(databases, query, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
-        return connection.execute(query, values).fetchall()
 
 
-def execute(databases, statement, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
+def execute(database, statement, *values):
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute(statement, values)
 
 
-def events(databases):
-    return [kind for (kind,) in rows(databases, "SELECT kind FROM auth.security_events ORDER BY id")]
+def events(database):
+    return [kind for (kind,) in database.rows("SELECT kind FROM auth.security_events ORDER BY id")]
 
 
 async def test_refresh_returns_new_tokens_of_the_same_session(auth_server):
@@ -48,15 +38,15 @@ async def test_refresh_returns_new_tokens_of_the_same_session(auth_server):
     assert (await auth_server.refresh(refreshed.refresh_token)).access_token
 
 
-async def test_refreshed_token_has_the_current_role(auth_server, databases):
+async def test_refreshed_token_has_the_current_role(auth_server, database):
     await auth_server.register()
     login = await auth_server.login()
-    execute(databases, "UPDATE auth.users SET role = 'manager', epoch = 1")
+    execute(database, "UPDATE auth.users SET role = 'manager', epoch = 1")
     refreshed = claims((await auth_server.refresh(login.refresh_token)).access_token)
     assert (refreshed["role"], refreshed["epoch"]) == ("manager", 1)
 
 
-async def test_reused_refresh_token_ends_the_session(auth_server, databases):
+async def test_reused_refresh_token_ends_the_session(auth_server, database):
     """A spent refresh token ends its session, revokes its access tokens and is recorded. Other sessions stay."""
     await auth_server.register()
     other = await auth_server.login()
@@ -65,12 +55,12 @@ async def test_reused_refresh_token_ends_the_session(auth_server, databases):
     assert await code_and_reason(auth_server.refresh(stolen.refresh_token)) == INVALID_REFRESH_TOKEN
     assert await code_and_reason(auth_server.refresh(thief.refresh_token)) == INVALID_REFRESH_TOKEN
     assert (await until_refused(lambda: auth_server.me(thief.access_token))).reason == "TOKEN_REVOKED"
-    assert events(databases).count("refresh_token_reused") == 1
+    assert events(database).count("refresh_token_reused") == 1
     # Another login of the same person is another session.
     assert (await auth_server.refresh(other.refresh_token)).access_token
 
 
-async def test_concurrent_refreshes_of_one_token_end_the_session(auth_server, databases):
+async def test_concurrent_refreshes_of_one_token_end_the_session(auth_server, database):
     """Of concurrent refreshes with one token, one succeeds; the reuse then ends the session."""
     await auth_server.register()
     login = await auth_server.login()
@@ -81,7 +71,7 @@ async def test_concurrent_refreshes_of_one_token_end_the_session(auth_server, da
     # The token was used twice, so the session has ended, and the tokens of the successful call are invalid.
     (winner,) = (response for response in responses if not isinstance(response, BaseException))
     assert await code_and_reason(auth_server.refresh(winner.refresh_token)) == INVALID_REFRESH_TOKEN
-    assert events(databases).count("refresh_token_reused") == 1
+    assert events(database).count("refresh_token_reused") == 1
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 42 + "=", "A" * 5000, "\0" * 43])
@@ -104,45 +94,45 @@ async def test_access_and_refresh_tokens_are_not_exchangeable(auth_server):
     assert await code_and_reason(auth_server.refresh(login.access_token)) == INVALID_REFRESH_TOKEN
 
 
-async def test_disabled_account_cannot_refresh(auth_server, databases):
+async def test_disabled_account_cannot_refresh(auth_server, database):
     await auth_server.register()
     login = await auth_server.login()
-    execute(databases, "UPDATE auth.users SET disabled = true")
+    execute(database, "UPDATE auth.users SET disabled = true")
     assert await code_and_reason(auth_server.refresh(login.refresh_token)) == INVALID_REFRESH_TOKEN
 
 
-async def test_refresh_tokens_are_stored_as_digests(auth_server, databases):
+async def test_refresh_tokens_are_stored_as_digests(auth_server, database):
     await auth_server.register()
     login = await auth_server.login()
-    stored = rows(databases, "SELECT refresh_tokens::text FROM auth.refresh_tokens")
+    stored = database.rows("SELECT refresh_tokens::text FROM auth.refresh_tokens")
     assert len(stored) == 1
     assert login.refresh_token not in stored[0][0]
     assert login.refresh_token.encode().hex() not in stored[0][0]
 
 
-async def test_refresh_does_not_extend_the_session_lifetime(databases):
-    async with running_auth_server(make_settings(databases.auth_url, session_seconds=100)) as auth_server:
+async def test_refresh_does_not_extend_the_session_lifetime(database):
+    async with running_auth_server(make_settings(database.auth_url, session_seconds=100)) as auth_server:
         await auth_server.register()
         login = await auth_server.login()
         # Its access token does not outlive the session.
         assert 98 <= login.expires_in <= 100
         refreshed = await auth_server.refresh(login.refresh_token)
         assert refreshed.expires_in <= 100
-        [(before, after)] = rows(databases, "SELECT min(t.expires_at), max(t.expires_at) FROM auth.refresh_tokens t")
+        [(before, after)] = database.rows("SELECT min(t.expires_at), max(t.expires_at) FROM auth.refresh_tokens t")
         assert before == after
-        execute(databases, "UPDATE auth.sessions SET expires_at = now()")
+        execute(database, "UPDATE auth.sessions SET expires_at = now()")
         assert await code_and_reason(auth_server.refresh(refreshed.refresh_token)) == INVALID_REFRESH_TOKEN
 
 
-async def test_idle_session_expires(databases):
-    async with running_auth_server(make_settings(databases.auth_url, session_idle_seconds=100)) as auth_server:
+async def test_idle_session_expires(database):
+    async with running_auth_server(make_settings(database.auth_url, session_idle_seconds=100)) as auth_server:
         await auth_server.register()
         login = await auth_server.login()
-        execute(databases, "UPDATE auth.refresh_tokens SET expires_at = now()")
+        execute(database, "UPDATE auth.refresh_tokens SET expires_at = now()")
         assert await code_and_reason(auth_server.refresh(login.refresh_token)) == INVALID_REFRESH_TOKEN
 
 
-async def test_logout_ends_only_this_session(auth_server, databases):
+async def test_logout_ends_only_this_session(auth_server, database):
     """A repeated logout is accepted and recorded once."""
     await auth_server.register()
     ended, other = await auth_server.login(), await auth_server.login()
@@ -151,7 +141,7 @@ async def test_logout_ends_only_this_session(auth_server, databases):
     assert (await until_refused(lambda: auth_server.me(ended.access_token))).reason == "TOKEN_REVOKED"
     assert (await auth_server.me(other.access_token)).username == "sonu"
     assert (await auth_server.refresh(other.refresh_token)).access_token
-    assert events(databases).count("logged_out") == 1
+    assert events(database).count("logged_out") == 1
 
 
 async def test_active_sessions_are_listed_newest_first(auth_server):
@@ -182,7 +172,7 @@ async def test_session_page_tokens_belong_to_their_owner(auth_server):
     assert (await refused(auth_server.users.ListSessions(rest, metadata=other))).reason == "INVALID_PAGE_TOKEN"
 
 
-async def test_user_revokes_only_own_sessions(auth_server, databases):
+async def test_user_revokes_only_own_sessions(auth_server, database):
     await auth_server.register("sonu")
     await auth_server.register("mona")
     mine, other_device = await auth_server.login(), await auth_server.login()
@@ -194,28 +184,28 @@ async def test_user_revokes_only_own_sessions(auth_server, databases):
         assert (status.code, status.reason) == (grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
     assert (await refused(auth_server.revoke_session(mine.access_token, "x"))).reason == "MALFORMED_ID"
     assert (await auth_server.refresh(other.refresh_token)).access_token
-    assert events(databases).count("session_revoked") == 1
+    assert events(database).count("session_revoked") == 1
 
 
-async def test_expired_rows_are_deleted(auth_server, databases):
+async def test_expired_rows_are_deleted(auth_server, database):
     await auth_server.register()
     await auth_server.logout((await auth_server.login()).access_token)
     active = await auth_server.login()
-    execute(databases, "UPDATE auth.sessions SET ended_at = now() - interval '1 hour' WHERE ended_at IS NOT NULL")
-    execute(databases, "UPDATE auth.revocations SET expires_at = now() - interval '1 hour'")
+    execute(database, "UPDATE auth.sessions SET ended_at = now() - interval '1 hour' WHERE ended_at IS NOT NULL")
+    execute(database, "UPDATE auth.revocations SET expires_at = now() - interval '1 hour'")
     # A service deletes expired rows when it starts, and every minute.
     remaining = "SELECT (SELECT count(*) FROM auth.revocations), (SELECT count(*) FROM auth.sessions)"
     async with running_auth_server(auth_server.settings):
-        await until(lambda: rows(databases, remaining) == [(0, 1)])
+        await until(lambda: database.rows(remaining) == [(0, 1)])
     assert (await auth_server.refresh(active.refresh_token)).access_token
 
 
-async def test_stored_events_hold_no_names_and_no_input(auth_server, databases):
+async def test_stored_events_hold_no_names_and_no_input(auth_server, database):
     await auth_server.register()
     await refused(auth_server.login("sonu@example.com", "canary-one"))
     await refused(auth_server.login("canary-two@example.com", "canary-three"))
     await refused(auth_server.login("canary\x1b[31m", "x"))
-    stored = json.dumps(rows(databases, "SELECT security_events::text FROM auth.security_events"))
+    stored = json.dumps(database.rows("SELECT security_events::text FROM auth.security_events"))
     assert "canary" not in stored
     assert "sonu" not in stored
-    assert events(databases) == ["registered", "login_refused", "login_refused", "login_refused"]
+    assert events(database) == ["registered", "login_refused", "login_refused", "login_refused"]

@@ -8,22 +8,19 @@ import pytest
 
 from chassis.rpc.address_limit import address_of
 from chassis.rpc.errors import details_of
-from tests.integration.auth_service.auth_server import PASSWORD, make_settings, refused, running_auth_server
+from tests.support.grpc_calls import refused
+from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 from tests.integration.auth_service.test_login import hash_count
 
 THROTTLED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
 
 
 @pytest.fixture
-def settings(databases):
+def settings(database):
     """Refill one attempt an hour, so that none refills during a test."""
-    return make_settings(databases.auth_url, login_attempt_seconds=3600)
+    return make_settings(database.auth_url, login_attempt_seconds=3600)
 
 
-def rows(databases, statement, *values):
-    with psycopg.connect(databases.administrator_url) as connection:
-        cursor = connection.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
 
 
 async def outcomes(*calls):
@@ -37,7 +34,7 @@ async def outcomes(*calls):
 
 
 @pytest.mark.parametrize("email", ["sonu@example.com", "nobody@example.com"])
-async def test_concurrent_guesses_do_not_exceed_the_limit(auth_server, databases, email):
+async def test_concurrent_guesses_do_not_exceed_the_limit(auth_server, database, email):
     """A hundred concurrent guesses at two servers get as many password checks as ten in sequence."""
     await auth_server.register()
     before = hash_count()
@@ -61,12 +58,12 @@ async def test_throttled_login_checks_no_password(auth_server):
     assert hash_count() == before
 
 
-async def test_throttle_refills_and_success_resets_it(auth_server, databases):
+async def test_throttle_refills_and_success_resets_it(auth_server, database):
     await auth_server.register()
     await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(30)))
     # Move the counters one hour back.
     refill = "UPDATE auth.login_attempts SET theoretical_arrival_at = theoretical_arrival_at - interval '1 hour'"
-    rows(databases, refill)
+    database.rows(refill)
     assert (await auth_server.login()).access_token
     # A successful login resets the counter.
     results = await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(11)))
@@ -103,8 +100,8 @@ async def test_password_changes_share_the_login_limit(auth_server):
     assert results.count(THROTTLED) == 30
 
 
-async def test_all_accounts_share_an_overall_limit(databases):
-    async with running_auth_server(make_settings(databases.auth_url, logins_per_second=1)) as auth_server:
+async def test_all_accounts_share_an_overall_limit(database):
+    async with running_auth_server(make_settings(database.auth_url, logins_per_second=1)) as auth_server:
         before = hash_count()
         results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(40)))
         accepted = len(results) - results.count(THROTTLED)
@@ -114,22 +111,22 @@ async def test_all_accounts_share_an_overall_limit(databases):
         assert (status.code, status.reason) == THROTTLED
 
 
-async def test_throttling_is_recorded_once_a_minute(auth_server, databases):
+async def test_throttling_is_recorded_once_a_minute(auth_server, database):
     user = await auth_server.register()
     for _ in range(2):
         await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(20)))
-    events = rows(databases, "SELECT subject_id::text FROM auth.security_events WHERE kind = 'login_throttled'")
+    events = database.rows("SELECT subject_id::text FROM auth.security_events WHERE kind = 'login_throttled'")
     assert events == [(user.id,)]
 
 
-async def test_attempt_keys_are_digests(auth_server, databases):
+async def test_attempt_keys_are_digests(auth_server, database):
     await refused(auth_server.login("canary@example.com", PASSWORD))
-    assert "canary" not in str(rows(databases, "SELECT login_attempts::text FROM auth.login_attempts"))
+    assert "canary" not in str(database.rows("SELECT login_attempts::text FROM auth.login_attempts"))
 
 
-async def test_unchecked_passwords_do_not_count(databases):
+async def test_unchecked_passwords_do_not_count(database):
     busy_settings = make_settings(
-        databases.auth_url,
+        database.auth_url,
         hash_concurrency=1,
         hash_wait_seconds=0.001,
         argon2_memory_kib=65_536,
@@ -146,9 +143,9 @@ async def test_unchecked_passwords_do_not_count(databases):
         assert (await refused(auth_server.login())).reason == "TOO_MANY_ATTEMPTS"
 
 
-async def test_public_calls_are_limited_by_address(databases):
+async def test_public_calls_are_limited_by_address(database):
     """Calls without a token are limited per client address. Trusted peers, which are gateways, are exempt."""
-    limited_settings = make_settings(databases.auth_url, public_calls_per_minute=3)
+    limited_settings = make_settings(database.auth_url, public_calls_per_minute=3)
     async with running_auth_server(limited_settings) as auth_server:
         results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
         assert results.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
@@ -156,7 +153,7 @@ async def test_public_calls_are_limited_by_address(databases):
         # Calls that need a token do not count.
         assert (await refused(auth_server.me("x"))).reason == "UNAUTHENTICATED"
     trusting_settings = make_settings(
-        databases.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8"
+        database.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8"
     )
     async with running_auth_server(trusting_settings) as auth_server:
         results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))

@@ -7,7 +7,7 @@ import pytest
 
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tokens import TokenRevoked, TokenVerifier
-from tests.integration.auth_service.auth_server import refused, until_refused
+from tests.support.grpc_calls import refused, until_refused
 
 REVOKE = """
     INSERT INTO auth.revocations (session_id, expires_at) VALUES (%s, now() + interval '15 minutes')
@@ -35,9 +35,9 @@ async def test_first_response_has_keys_and_a_cursor(auth_server, token):
     assert int(state.next_cursor) > 0
 
 
-async def test_revocation_is_returned_after_commit_only_once(auth_server, token, databases):
+async def test_revocation_is_returned_after_commit_only_once(auth_server, token, database):
     before = await auth_server.trust_state(token)
-    with psycopg.connect(databases.auth_url) as connection:
+    with psycopg.connect(database.auth_url) as connection:
         connection.execute(REVOKE, [FIRST])
     state = await auth_server.trust_state(token, before.next_cursor)
     assert sessions(state) == [FIRST]
@@ -46,9 +46,9 @@ async def test_revocation_is_returned_after_commit_only_once(auth_server, token,
     assert sessions(await auth_server.trust_state(token, state.next_cursor)) == []
 
 
-async def test_late_commits_are_not_missed(auth_server, token, databases):
+async def test_late_commits_are_not_missed(auth_server, token, database):
     """A transaction that commits late is returned, although a later transaction committed before it."""
-    with psycopg.connect(databases.auth_url) as slow, psycopg.connect(databases.auth_url) as quick:
+    with psycopg.connect(database.auth_url) as slow, psycopg.connect(database.auth_url) as quick:
         slow.execute(REVOKE, [FIRST])
         quick.execute(REVOKE, [SECOND])
         quick.commit()
@@ -60,8 +60,8 @@ async def test_late_commits_are_not_missed(auth_server, token, databases):
         assert FIRST in sessions(after)
 
 
-async def test_expired_revocations_are_not_returned(auth_server, token, databases):
-    with psycopg.connect(databases.auth_url) as connection:
+async def test_expired_revocations_are_not_returned(auth_server, token, database):
+    with psycopg.connect(database.auth_url) as connection:
         connection.execute("INSERT INTO auth.revocations (session_id, expires_at) VALUES (%s, now())", [FIRST])
     assert sessions(await auth_server.trust_state(token)) == []
 
@@ -76,22 +76,22 @@ async def test_trust_state_needs_a_token(auth_server):
     assert (await refused(auth_server.trust_state(""))).code == grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_revoked_session_is_rejected_within_seconds(auth_server, databases):
+async def test_revoked_session_is_rejected_within_seconds(auth_server, database):
     await auth_server.register()
     ended, other = (await auth_server.login()).access_token, (await auth_server.login()).access_token
     session = jwt.decode(ended, options={"verify_signature": False})["sid"]
     await auth_server.me(ended)
-    with psycopg.connect(databases.auth_url) as connection:
+    with psycopg.connect(database.auth_url) as connection:
         connection.execute(REVOKE, [session])
     status = await until_refused(lambda: auth_server.me(ended))
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
     assert (await auth_server.me(other)).username == "sonu"
 
 
-async def test_raised_epoch_revokes_older_tokens_only(auth_server, databases):
+async def test_raised_epoch_revokes_older_tokens_only(auth_server, database):
     user = await auth_server.register()
     old = (await auth_server.login()).access_token
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET epoch = 1")
         connection.execute(RAISE_EPOCH, [user.id, 1])
     assert (await until_refused(lambda: auth_server.me(old))).reason == "TOKEN_REVOKED"

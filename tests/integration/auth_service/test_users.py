@@ -8,23 +8,14 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_pb2
 
-from tests.integration.auth_service.auth_server import (
-    NEW_PASSWORD,
-    PASSWORD,
-    claims,
-    code_and_reason,
-    refused,
-    until,
-    until_refused,
-)
+from tests.support.grpc_calls import refused, until_refused
+from tests.support.waiting import until
+from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, claims, code_and_reason
 
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 LAST_ADMIN = (grpc.StatusCode.FAILED_PRECONDITION, "LAST_ADMIN")
 
 
-def rows(databases, query):
-    with psycopg.connect(databases.administrator_url) as connection:
-        return connection.execute(query).fetchall()
 
 
 @pytest.fixture
@@ -83,7 +74,7 @@ async def test_service_with_the_scope_reads_accounts(auth_server):
     assert (await code_and_reason(auth_server.list_users(token)))[0] == grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_role_change_revokes_tokens_and_renews_the_claim(auth_server, admin, databases):
+async def test_role_change_revokes_tokens_and_renews_the_claim(auth_server, admin, database):
     """A role change revokes access tokens. Refreshed tokens carry the new role."""
     user = await auth_server.register()
     login = await auth_server.login()
@@ -93,7 +84,7 @@ async def test_role_change_revokes_tokens_and_renews_the_claim(auth_server, admi
     refreshed = await auth_server.refresh(login.refresh_token)
     assert claims(refreshed.access_token)["role"] == "manager"
     assert (await auth_server.me(refreshed.access_token)).role == user_pb2.ROLE_MANAGER
-    assert rows(databases, "SELECT details FROM auth.security_events WHERE kind = 'role_changed'") == [
+    assert database.rows("SELECT details FROM auth.security_events WHERE kind = 'role_changed'") == [
         ({"old": "user", "new": "manager"},)
     ]
 
@@ -138,11 +129,11 @@ async def test_last_admin_cannot_be_removed(auth_server, admin):
     assert await code_and_reason(auth_server.delete_me(admin)) == LAST_ADMIN
 
 
-async def test_admins_cannot_remove_each_other_concurrently(auth_server, admin, databases):
+async def test_admins_cannot_remove_each_other_concurrently(auth_server, admin, database):
     other = await auth_server.create_admin("bob")
     ada, bob = await auth_server.me(admin), await auth_server.me(other)
     lock_waits = "SELECT 1 FROM pg_stat_activity WHERE usename = 'auth_app' AND wait_event_type = 'Lock'"
-    with psycopg.connect(databases.administrator_url) as blocker:
+    with psycopg.connect(database.administrator_url) as blocker:
         # Both calls have begun, and neither has changed anything yet.
         blocker.execute("SELECT 1 FROM auth.users FOR UPDATE")
         calls = asyncio.gather(
@@ -150,13 +141,13 @@ async def test_admins_cannot_remove_each_other_concurrently(auth_server, admin, 
             auth_server.update_user(other, ada.id, disabled=True),
             return_exceptions=True,
         )
-        await until(lambda: len(rows(databases, lock_waits)) == 2)
+        await until(lambda: len(database.rows(lock_waits)) == 2)
     responses = await calls
     assert sum(isinstance(response, BaseException) for response in responses) == 1
-    assert rows(databases, "SELECT count(*) FROM auth.users WHERE role = 'admin' AND NOT disabled") == [(1,)]
+    assert database.rows("SELECT count(*) FROM auth.users WHERE role = 'admin' AND NOT disabled") == [(1,)]
 
 
-async def test_reset_code_works_once_and_ends_sessions(auth_server, admin, databases):
+async def test_reset_code_works_once_and_ends_sessions(auth_server, admin, database):
     user = await auth_server.register()
     login = await auth_server.login()
     replaced_code = await auth_server.reset_code(admin, user.id)
@@ -174,14 +165,14 @@ async def test_reset_code_works_once_and_ends_sessions(auth_server, admin, datab
     assert (await refused(auth_server.login())).reason == "INVALID_CREDENTIALS"
     assert (await refused(auth_server.refresh(login.refresh_token))).reason == "INVALID_REFRESH_TOKEN"
     assert (await auth_server.login(password=NEW_PASSWORD)).access_token
-    assert code not in str(rows(databases, "SELECT security_events::text FROM auth.security_events"))
+    assert code not in str(database.rows("SELECT security_events::text FROM auth.security_events"))
 
 
-async def test_reset_code_expires_and_is_voided_by_a_change(auth_server, admin, databases):
+async def test_reset_code_expires_and_is_voided_by_a_change(auth_server, admin, database):
     """A reset code expires, and a changed password voids it."""
     user = await auth_server.register()
     code = await auth_server.reset_code(admin, user.id)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.password_resets SET expires_at = now()")
     assert (await refused(auth_server.reset_password(code, NEW_PASSWORD))).reason == "INVALID_RESET_CODE"
     code = await auth_server.reset_code(admin, user.id)
