@@ -1,1 +1,1 @@
-"""Owns accounts, sessions, signing keys and service identities: who somebody is, and the token that says so."""
+"""Authentication service: owns accounts, sessions, service accounts, signing keys and security events."""

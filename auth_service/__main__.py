@@ -1,9 +1,9 @@
-"""Runs the service: `python -m auth_service`."""
+"""Entry point of the service: `python -m auth_service`."""
 
 import asyncio
 import sys
 
-from auth_service.bootstrap import serving
+from auth_service.bootstrap import run_server
 from auth_service.domain.errors import WrongEncryptionKey
 from auth_service.settings import AuthSettings
 from chassis import logs
@@ -13,24 +13,24 @@ from chassis.rpc.server import PortTaken
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT; exits with 1 and one line for what only the operator can mend."""
+    """Run until SIGTERM or SIGINT. Exit with status 1 and one line for a problem that the operator must fix."""
     settings = load(AuthSettings)
     logs.configure(settings.log_level, "auth_service")
-    problems: list[str] = []
+    messages: list[str] = []
     try:
-        asyncio.run(serve_until_signal(serving(settings)))
-    except* (WrongEncryptionKey, PortTaken) as stopped:
-        problems += map(str, leaves(stopped))
-    if problems:
-        sys.exit("\n".join(problems))
+        asyncio.run(serve_until_signal(run_server(settings)))
+    except* (WrongEncryptionKey, PortTaken) as group:
+        messages += map(str, flatten(group))
+    if messages:
+        sys.exit("\n".join(messages))
 
 
-def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """The exceptions in a group and in the groups in it."""
+def flatten(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """Return the exceptions in a group and in its nested groups."""
     return [
-        leaf
+        exception
         for error in group.exceptions
-        for leaf in (leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+        for exception in (flatten(error) if isinstance(error, BaseExceptionGroup) else [error])
     ]
 
 

@@ -1,100 +1,89 @@
-"""The only module that names concrete classes of all rooms, and puts them together."""
+"""Wiring of the service: the only module that names concrete classes of every layer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import argon2
-import psycopg
-import structlog
-from taskmanager.auth.v1 import (
-    auth_service_pb2,
-    auth_service_pb2_grpc,
-    security_event_service_pb2,
-    security_event_service_pb2_grpc,
-    service_account_service_pb2,
-    service_account_service_pb2_grpc,
-    user_service_pb2,
-    user_service_pb2_grpc,
-)
-from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
+from uuid_utils.compat import uuid7
 
+from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
 from auth_service.crypto.cipher import KeyCipher
 from auth_service.crypto.passwords import Argon2PasswordHasher
 from auth_service.crypto.signer import Ed25519Signer
-from auth_service.persistence.unit_of_work import SqlAuthReading, SqlAuthUnitOfWork
+from auth_service.persistence.unit_of_work import SqlAuthReadSession, SqlAuthUnitOfWork
 from auth_service.settings import AuthSettings
-from auth_service.transport.auth_servicer import AuthServicer
-from auth_service.transport.security_event_servicer import SecurityEventServicer
-from auth_service.transport.service_account_servicer import ServiceAccountServicer
+from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
-from auth_service.transport.translate import trust_state_to_proto
-from auth_service.transport.trust_servicer import TrustServicer
-from auth_service.transport.user_servicer import UserServicer
-from auth_service.usecases.keys import EnsureSigningKey
-from auth_service.usecases.trust import GetTrustState
-from auth_service.wiring import UseCases, wire
+from auth_service.usecases import (
+    cleanup,
+    current_user,
+    login,
+    password_reset,
+    passwords,
+    registration,
+    security_events,
+    service_accounts,
+    service_tokens,
+    sessions,
+    signing_keys,
+    trust,
+    user_administration,
+    users,
+)
+from auth_service.usecases.login_throttle import LoginThrottle
+from auth_service.usecases.ports import Begin, PasswordHasher, Read, Signer
+from auth_service.usecases.reauthentication import Reauthenticate
+from auth_service.usecases.session_issuer import SessionIssuer
+from auth_service.usecases.token_issuer import TokenIssuer
+from auth_service.usecases.use_cases import UseCases
 from chassis import metrics
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
-from chassis.lifecycle import background, repeat
+from chassis.lifecycle import background
 from chassis.limiting import AddressLimiter
 from chassis.rpc.access import public_methods
 from chassis.rpc.address_limit import AddressLimitInterceptor
 from chassis.rpc.load_shed import USUAL
-from chassis.rpc.server import GrpcServer, Registration
-from chassis.rpc.trust import Fetch, TrustPoller, TrustState
+from chassis.rpc.request_context import request_id
+from chassis.rpc.server import GrpcServer
+from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls import Certificates
-from chassis.tokens import TokenVerifier
+from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenVerifier
 
-RETRY_SECONDS = 1.0
-SWEEP_SECONDS = 60.0
+MAX_TOKEN_LIFETIME = timedelta(seconds=MAXIMUM_LIFETIME + LEEWAY)
+"""Longest time for which any verifier accepts a token.
 
-log = structlog.get_logger("bootstrap")
+This process's own setting is not enough: another process may issue tokens with a longer lifetime.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """A server that listens. `ready` is set once it also answers."""
+class RunningServer:
+    """Server that listens on `port`. `ready` is set when it also accepts calls."""
 
     port: int
     ready: asyncio.Event
 
 
 @asynccontextmanager
-async def assembled(settings: AuthSettings) -> AsyncIterator[UseCases]:
-    """The use cases, on a database pool and hashing threads of their own."""
-    url = settings.database_url.get_secret_value()
-    threads = ThreadPoolExecutor(settings.hash_concurrency, thread_name_prefix="argon2")
-    try:
-        async with open_pool(url, name="auth_service", size=settings.database_pool_size) as pool:
-            yield wire(
-                settings,
-                read=partial(SqlAuthReading, pool),
-                begin=partial(SqlAuthUnitOfWork, pool),
-                signer=Ed25519Signer(KeyCipher(settings.encryption_key)),
-                hasher=_hasher(settings, threads),
-            )
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
-
-
-@asynccontextmanager
-async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
-    """The service, listening; it becomes ready by itself when the database answers and a signing key is there.
+async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
+    """Run the service. It becomes ready when the database answers and a signing key exists.
 
     Raises:
-        PortTaken: the address can't be listened on.
-        WrongEncryptionKey: the signing keys can't be opened (in a group, when it shows only later).
+        PortTaken: the service cannot listen on the address.
+        WrongEncryptionKey: the signing keys cannot be decrypted. It is raised in an exception group, because it only
+            shows when the database answers.
 
     """
-    async with assembled(settings) as use_cases:
+    async with open_use_cases(settings) as use_cases:
         state = TrustState()
-        poller = TrustPoller(state=state, fetch=_fetch_from(use_cases.get_trust_state))
-        registrations = _registrations(use_cases)
+        poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
+        registrations = create_registrations(use_cases)
         server = GrpcServer(
             listen=settings.listen,
             registrations=registrations,
@@ -116,47 +105,22 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
         await server.start()
         metrics.expose(settings.metrics_listen)
         try:
-            becoming_ready = _become_ready(use_cases.ensure_signing_key, poller, server, ready)
-            sweeps = (_sweep(ready, work) for work in (use_cases.sweep_expired, use_cases.forget_old_events))
-            async with background(becoming_ready, *sweeps):
-                yield Serving(port=server.port, ready=ready)
+            async with background(
+                become_ready(use_cases.ensure_signing_key, poller, server, ready),
+                clean_up(ready, use_cases.delete_expired_records),
+                clean_up(ready, use_cases.delete_expired_events),
+            ):
+                yield RunningServer(port=server.port, ready=ready)
         finally:
             await server.stop()
 
 
-async def _become_ready(
-    ensure_signing_key: EnsureSigningKey, poller: TrustPoller, server: GrpcServer, ready: asyncio.Event
-) -> None:
-    """Waits for the database and its schema, then welcomes calls and keeps the trust state fresh."""
-    while not poller.first_answer.is_set():
-        try:
-            await ensure_signing_key()
-        except (Unavailable, psycopg.errors.UndefinedTable) as error:
-            log.warning("waiting for a database that is migrated", error=str(error))
-            await asyncio.sleep(RETRY_SECONDS)
-        else:
-            await poller.poll()
-    await server.ready()
-    ready.set()
-    await poller.run()
-
-
-async def _sweep(ready: asyncio.Event, work: Callable[[], Awaitable[int]]) -> None:
-    await ready.wait()
-    await repeat(work, every=SWEEP_SECONDS)
-
-
-def _fetch_from(get_trust_state: GetTrustState) -> Fetch:
-    """The trust state without a call: this service is the one that would answer it."""
-
-    async def fetch(cursor: str) -> trust_service_pb2.TrustState:
-        return trust_state_to_proto(await get_trust_state(cursor))
-
-    return fetch
-
-
-def _hasher(settings: AuthSettings, threads: Executor) -> Argon2PasswordHasher:
-    return Argon2PasswordHasher(
+@asynccontextmanager
+async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
+    """Yield the use cases, on a database pool and hashing threads of their own."""
+    url = settings.database_url.get_secret_value()
+    threads = ThreadPoolExecutor(settings.hash_concurrency, thread_name_prefix="argon2")
+    hasher = Argon2PasswordHasher(
         argon2=argon2.PasswordHasher(
             time_cost=settings.argon2_time_cost,
             memory_cost=settings.argon2_memory_kib,
@@ -166,61 +130,109 @@ def _hasher(settings: AuthSettings, threads: Executor) -> Argon2PasswordHasher:
         concurrency=settings.hash_concurrency,
         wait_seconds=settings.hash_wait_seconds,
     )
+    try:
+        async with open_pool(url, name="auth_service", size=settings.database_pool_size) as pool:
+            yield _create_use_cases(
+                settings,
+                read=partial(SqlAuthReadSession, pool),
+                begin=partial(SqlAuthUnitOfWork, pool),
+                signer=Ed25519Signer(KeyCipher(settings.encryption_key)),
+                hasher=hasher,
+            )
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _registrations(use_cases: UseCases) -> Sequence[Registration]:
-    return (
-        Registration(
-            auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
-            auth_service_pb2_grpc.add_AuthServiceServicer_to_server,
-            AuthServicer(
-                register=use_cases.register,
-                log_in=use_cases.log_in,
-                refresh_session=use_cases.refresh_session,
-                log_out=use_cases.log_out,
-                redeem_reset_code=use_cases.redeem_reset_code,
-                issue_service_token=use_cases.issue_service_token,
-                get_public_keys=use_cases.get_public_keys,
-            ),
+def _create_use_cases(
+    settings: AuthSettings, *, read: Read, begin: Begin, signer: Signer, hasher: PasswordHasher
+) -> UseCases:
+    rules = settings.password_rules
+    events = security_events.SecurityEventRecorder(now=_now, new_id=uuid7, request_id=request_id)
+    tokens = TokenIssuer(policy=settings.access_token_policy, signer=signer, now=_now, new_id=uuid7)
+    issuer = SessionIssuer(
+        tokens=tokens,
+        policy=settings.session_policy,
+        revocation_lifetime=MAX_TOKEN_LIFETIME,
+        now=_now,
+        new_id=uuid7,
+        randomness=os.urandom,
+    )
+    throttle = LoginThrottle(
+        begin=begin, per_account=settings.account_login_limit, overall=settings.overall_login_limit, events=events
+    )
+    reauthenticate = Reauthenticate(begin=begin, hasher=hasher, throttle=throttle, events=events)
+    return UseCases(
+        register=registration.Register(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
+        create_admin=registration.CreateAdmin(
+            begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7
         ),
-        Registration(
-            user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
-            user_service_pb2_grpc.add_UserServiceServicer_to_server,
-            UserServicer(
-                get_current_user=use_cases.get_current_user,
-                resolve_user=use_cases.resolve_user,
-                change_password=use_cases.change_password,
-                list_sessions=use_cases.list_sessions,
-                revoke_session=use_cases.revoke_session,
-                update_current_user=use_cases.update_current_user,
-                delete_current_user=use_cases.delete_current_user,
-                list_users=use_cases.list_users,
-                get_user=use_cases.get_user,
-                get_user_names=use_cases.get_user_names,
-                get_user_ids=use_cases.get_user_ids,
-                look_up_users=use_cases.look_up_users,
-                update_user=use_cases.update_user,
-                issue_reset_code=use_cases.issue_reset_code,
-            ),
+        log_in=login.LogIn(
+            read=read, begin=begin, hasher=hasher, throttle=throttle, session_issuer=issuer, events=events
         ),
-        Registration(
-            service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
-            service_account_service_pb2_grpc.add_ServiceAccountServiceServicer_to_server,
-            ServiceAccountServicer(
-                list_service_accounts=use_cases.list_service_accounts,
-                create_service_account=use_cases.create_service_account,
-                rotate_service_account=use_cases.rotate_service_account,
-                switch_service_account=use_cases.switch_service_account,
-            ),
+        refresh_session=sessions.RefreshSession(begin=begin, session_issuer=issuer, events=events, now=_now),
+        log_out=sessions.LogOut(begin=begin, session_issuer=issuer, events=events),
+        list_sessions=sessions.ListSessions(read=read, now=_now),
+        revoke_session=sessions.RevokeSession(begin=begin, session_issuer=issuer, events=events, now=_now),
+        change_password=passwords.ChangePassword(
+            read=read,
+            begin=begin,
+            hasher=hasher,
+            rules=rules,
+            reauthenticate=reauthenticate,
+            session_issuer=issuer,
+            events=events,
+            now=_now,
         ),
-        Registration(
-            security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
-            security_event_service_pb2_grpc.add_SecurityEventServiceServicer_to_server,
-            SecurityEventServicer(list_security_events=use_cases.list_security_events),
+        issue_reset_code=password_reset.IssueResetCode(
+            begin=begin, events=events, lifetime=settings.reset_code_lifetime, now=_now, randomness=os.urandom
         ),
-        Registration(
-            trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"],
-            trust_service_pb2_grpc.add_TrustServiceServicer_to_server,
-            TrustServicer(get_trust_state=use_cases.get_trust_state),
+        redeem_reset_code=password_reset.RedeemResetCode(
+            read=read, begin=begin, hasher=hasher, rules=rules, session_issuer=issuer, events=events, now=_now
+        ),
+        get_current_user=current_user.GetCurrentUser(read=read),
+        update_current_user=current_user.UpdateCurrentUser(
+            read=read, begin=begin, reauthenticate=reauthenticate, events=events
+        ),
+        delete_current_user=current_user.DeleteCurrentUser(begin=begin, session_issuer=issuer, events=events, now=_now),
+        list_users=users.ListUsers(read=read),
+        get_user=users.GetUser(read=read),
+        resolve_user=users.ResolveUser(read=read),
+        lookup_users=users.LookupUsers(read=read),
+        batch_get_user_names=users.BatchGetUserNames(read=read),
+        batch_get_user_ids=users.BatchGetUserIds(read=read),
+        update_user=user_administration.UpdateUser(begin=begin, session_issuer=issuer, events=events, now=_now),
+        list_service_accounts=service_accounts.ListServiceAccounts(read=read),
+        create_service_account=service_accounts.CreateServiceAccount(
+            begin=begin, events=events, now=_now, new_id=uuid7, randomness=os.urandom
+        ),
+        rotate_service_account=service_accounts.RotateServiceAccount(
+            begin=begin, session_issuer=issuer, events=events, randomness=os.urandom
+        ),
+        set_service_account_disabled=service_accounts.SetServiceAccountDisabled(
+            begin=begin, session_issuer=issuer, events=events
+        ),
+        ensure_service_account=service_accounts.EnsureServiceAccount(
+            begin=begin, session_issuer=issuer, events=events, now=_now, new_id=uuid7
+        ),
+        issue_service_token=service_tokens.IssueServiceToken(read=read, begin=begin, tokens=tokens, events=events),
+        ensure_signing_key=signing_keys.EnsureSigningKey(begin=begin, signer=signer, now=_now),
+        rotate_signing_key=signing_keys.RotateSigningKey(
+            begin=begin,
+            signer=signer,
+            events=events,
+            publication_time=settings.key_publication_time,
+            max_token_lifetime=MAX_TOKEN_LIFETIME,
+            now=_now,
+        ),
+        get_public_keys=signing_keys.GetPublicKeys(read=read, now=_now),
+        get_trust_state=trust.GetTrustState(read=read, now=_now),
+        list_security_events=security_events.ListSecurityEvents(read=read),
+        delete_expired_records=cleanup.DeleteExpiredRecords(begin=begin, now=_now),
+        delete_expired_events=cleanup.DeleteExpiredEvents(
+            begin=begin, retention=settings.security_event_retention, now=_now
         ),
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,15 +1,21 @@
-"""What the operator chooses, from the environment: AUTH_..."""
+"""Settings of the service, read from environment variables AUTH_..."""
 
 import base64
 import binascii
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from auth_service.domain.events import KEPT_AT_LEAST
+from auth_service.domain.access_tokens import AccessTokenPolicy
+from auth_service.domain.passwords import PasswordRules
+from auth_service.domain.rate_limits import RateLimit
+from auth_service.domain.security_events import MIN_RETENTION
+from auth_service.domain.sessions import SessionPolicy
+from auth_service.domain.unicode_text import nfkc_casefold
 from chassis.config import Listen, ListenAddress
 from chassis.logs import LogLevel
 from chassis.rpc.load_shed import USUAL
@@ -18,8 +24,11 @@ from chassis.tokens import MAXIMUM_LIFETIME
 
 _KEY_BYTES = 32
 
+_OVERALL_BURST_SECONDS = 10
+"""Seconds' worth of logins that may arrive at once: many people log in at the same time of day."""
 
-def _is_key(value: SecretStr) -> SecretStr:
+
+def _check_encryption_key(value: SecretStr) -> SecretStr:
     try:
         decoded = base64.b64decode(value.get_secret_value(), validate=True)
     except (binascii.Error, ValueError):
@@ -30,22 +39,22 @@ def _is_key(value: SecretStr) -> SecretStr:
     return value
 
 
-def _is_text(path: Path) -> Path:
+def _check_text_file(path: Path) -> Path:
     try:
         path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ValueError(f"can't be read: {os.strerror(error.errno or 0)}") from None
+        raise ValueError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8") from None
     return path
 
 
-def _by_commas(value: object) -> object:
+def _split_by_commas(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class AuthSettings(TlsSettings):
-    """Everything auth_service can be told. Only the database and the encryption key have no default."""
+    """Settings of auth_service. Only the database and the encryption key have no default."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
 
@@ -54,49 +63,50 @@ class AuthSettings(TlsSettings):
     log_level: LogLevel = "info"
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
-    # Calls that are answered at the same time; further ones are told at once to come back.
+    # Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED.
     calls_at_once: PositiveInt = USUAL.calls
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10
 
-    # Signing keys lie in the database encrypted under this one, which does not.
-    key_encryption_key: Annotated[SecretStr, AfterValidator(_is_key)]
+    # Encrypts the signing keys in the database. It is not stored there itself.
+    key_encryption_key: Annotated[SecretStr, AfterValidator(_check_encryption_key)]
 
     token_issuer: str = Field(default="taskmanager", min_length=1)
     token_audience: str = Field(default="taskmanager", min_length=1)
-    # Verifiers believe no token that lives longer than MAXIMUM_LIFETIME.
+    # Verifiers reject every token with a longer lifetime than MAXIMUM_LIFETIME.
     access_token_seconds: int = Field(default=900, ge=1, le=MAXIMUM_LIFETIME)
 
-    # How long a new signing key is known to everybody before it signs: many polls of the slowest verifier.
+    # Time for which a new signing key is published before it signs. It covers many polls of the slowest verifier.
     key_published_seconds: PositiveInt = 60
 
-    # Attempts at one account's password: so many at once, then one in each so many seconds; and all accounts together.
+    # Password attempts on one account: a burst of login_attempts, then one per login_attempt_seconds. logins_per_second
+    # limits the attempts on all accounts together.
     login_attempts: PositiveInt = 10
     login_attempt_seconds: PositiveFloat = 15.0
     logins_per_second: PositiveInt = 50
 
-    # Calls without a token that one address may make here. Trusted peers, the gateways, limit by themselves.
+    # Calls without a token per client address and minute. Trusted peers are exempt: gateways limit their own clients.
     public_calls_per_minute: PositiveInt = 600
-    trusted_peers: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_by_commas)] = ()
+    trusted_peers: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_by_commas)] = ()
 
-    # However often it is refreshed, a session ends after the first; sooner where it is not refreshed for the second.
+    # A session ends after session_seconds, and earlier if it is not refreshed for session_idle_seconds.
     session_seconds: PositiveInt = 30 * 24 * 3600
     session_idle_seconds: PositiveInt = 7 * 24 * 3600
 
-    # How long a code that an admin handed out sets a new password.
+    # Lifetime of a password reset code.
     reset_code_seconds: PositiveInt = 3600
 
-    # How long the log of security events reaches back; the database keeps the least by itself.
-    security_event_days: int = Field(default=365, ge=KEPT_AT_LEAST.days)
+    # Retention of security events. The database enforces the minimum.
+    security_event_days: int = Field(default=365, ge=MIN_RETENTION.days)
 
-    # NIST SP 800-63B-4 asks for 15 where a password is all there is and 8 beside a second factor; ASVS 5.0 for 8.
+    # NIST SP 800-63B-4 requires 15 for a password as the only factor and 8 beside a second one; ASVS 5.0 requires 8.
     password_min_length: int = Field(default=12, ge=1, le=128)
     password_blocklist: bool = True
-    # Further passwords, one a line: the commonest of some leak, and what people here would think of first.
-    password_blocklist_file: Annotated[Path, AfterValidator(_is_text)] | None = None
+    # Further passwords to reject, one per line: common ones of a leak, and words that your users are likely to choose.
+    password_blocklist_file: Annotated[Path, AfterValidator(_check_text_file)] | None = None
 
-    # argon2id as OWASP has it for its 19 MiB: each check takes this much memory and some 40 ms of a core.
+    # OWASP's argon2id parameters for 19 MiB. Each check uses this much memory and about 40 ms of a core.
     argon2_memory_kib: int = Field(default=19_456, ge=8)
     argon2_time_cost: PositiveInt = 2
     argon2_parallelism: PositiveInt = 1
@@ -104,12 +114,57 @@ class AuthSettings(TlsSettings):
     hash_wait_seconds: PositiveFloat = 3.0
 
     @property
-    def blocked_passwords(self) -> list[str]:
-        """The lines of the blocklist file, as they stand there."""
-        file = self.password_blocklist_file
-        return file.read_text(encoding="utf-8").splitlines() if file else []
+    def encryption_key(self) -> bytes:
+        """Encryption key of the signing keys, 32 bytes."""
+        return base64.b64decode(self.key_encryption_key.get_secret_value())
 
     @property
-    def encryption_key(self) -> bytes:
-        """The 32 bytes."""
-        return base64.b64decode(self.key_encryption_key.get_secret_value())
+    def password_rules(self) -> PasswordRules:
+        """Rules for new passwords. Reads the blocklist file."""
+        file = self.password_blocklist_file
+        blocked_passwords = file.read_text(encoding="utf-8").splitlines() if file else []
+        return PasswordRules(
+            min_characters=self.password_min_length,
+            use_blocklist=self.password_blocklist,
+            blocklist=frozenset(map(nfkc_casefold, blocked_passwords)),
+        )
+
+    @property
+    def access_token_policy(self) -> AccessTokenPolicy:
+        return AccessTokenPolicy(
+            issuer=self.token_issuer,
+            audience=self.token_audience,
+            lifetime=timedelta(seconds=self.access_token_seconds),
+        )
+
+    @property
+    def session_policy(self) -> SessionPolicy:
+        return SessionPolicy(
+            lifetime=timedelta(seconds=self.session_seconds),
+            idle_timeout=timedelta(seconds=self.session_idle_seconds),
+        )
+
+    @property
+    def account_login_limit(self) -> RateLimit:
+        """Limit on password attempts for one account."""
+        return RateLimit(burst=self.login_attempts, interval=timedelta(seconds=self.login_attempt_seconds))
+
+    @property
+    def overall_login_limit(self) -> RateLimit:
+        """Limit on password attempts for all accounts together."""
+        return RateLimit(
+            burst=self.logins_per_second * _OVERALL_BURST_SECONDS,
+            interval=timedelta(seconds=1) / self.logins_per_second,
+        )
+
+    @property
+    def key_publication_time(self) -> timedelta:
+        return timedelta(seconds=self.key_published_seconds)
+
+    @property
+    def reset_code_lifetime(self) -> timedelta:
+        return timedelta(seconds=self.reset_code_seconds)
+
+    @property
+    def security_event_retention(self) -> timedelta:
+        return timedelta(days=self.security_event_days)

@@ -1,7 +1,7 @@
-"""Makes what a new installation needs: `python -m auth_service.commands.bootstrap`. Safe to run again.
+"""Create the signing key, service accounts and first admin of an installation. Safe to run again.
 
-A signing key, the services' accounts and the first admin, all from the environment: secrets have no place among a
-process's arguments, where every user of the machine can read them.
+Run it as `python -m auth_service.commands.bootstrap`. Its input comes from environment variables, because every user of
+a machine can read the arguments of a process.
 """
 
 import json
@@ -10,19 +10,20 @@ from typing import Annotated, Self
 import structlog
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, model_validator
 
-from auth_service.commands.running import run
+from auth_service.commands.runner import run
 from auth_service.domain.accounts import Registration
+from auth_service.domain.roles import Role
 from auth_service.domain.service_accounts import ServiceCredential
 from auth_service.settings import AuthSettings
-from auth_service.wiring import UseCases
+from auth_service.usecases.use_cases import UseCases
 from chassis.config import load
-from chassis.kernel import Invalid, Role
+from chassis.kernel import Invalid
 
 log = structlog.get_logger("bootstrap")
 
 
-class ServiceToEnsure(BaseModel):
-    """One entry of AUTH_BOOTSTRAP_SERVICES."""
+class ServiceEntry(BaseModel):
+    """Entry of AUTH_BOOTSTRAP_SERVICES."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -35,13 +36,13 @@ class ServiceToEnsure(BaseModel):
         return ServiceCredential.parse(self.credential.get_secret_value())
 
     @model_validator(mode="after")
-    def _credential_is_its_own(self) -> Self:
+    def _check_credential(self) -> Self:
         try:
-            named = self.parsed_credential.name
+            credential = self.parsed_credential
         except Invalid as error:
             raise ValueError(error.message) from None
-        if named != self.name:
-            message = "the credential is another service's"
+        if credential.name != self.name:
+            message = "the name in the credential is another one"
             raise ValueError(message)
         return self
 
@@ -52,22 +53,22 @@ def _parse_json(value: object) -> object:
     try:
         return json.loads(value)
     except ValueError:
-        # The parser's own message would quote what it stumbled over.
-        message = "must be JSON: a list of objects with name, scopes and credential"
+        # The parser's own message would quote its input, which holds secrets.
+        message = "must be a JSON list of objects with name, scopes and credential"
         raise ValueError(message) from None
 
 
 class BootstrapSettings(AuthSettings):
-    """The service's own settings, and what is to be there."""
+    """Settings of the service, and the accounts to create."""
 
     bootstrap_admin_username: str = ""
     bootstrap_admin_email: str = ""
     bootstrap_admin_password: SecretStr = SecretStr("")
-    bootstrap_services: Annotated[tuple[ServiceToEnsure, ...], BeforeValidator(_parse_json)] = ()
+    bootstrap_services: Annotated[tuple[ServiceEntry, ...], BeforeValidator(_parse_json)] = ()
 
     @property
     def admin(self) -> Registration | None:
-        """The first admin; None where none was asked for."""
+        """Registration of the first admin; None if no admin setting is given."""
         admin = Registration(
             username=self.bootstrap_admin_username,
             email=self.bootstrap_admin_email,
@@ -78,15 +79,15 @@ class BootstrapSettings(AuthSettings):
 
 
 async def bootstrap(settings: BootstrapSettings, use_cases: UseCases) -> None:
-    """Makes what is missing and leaves what is there."""
+    """Create what is missing. Update service accounts to their entries, and leave everything else unchanged."""
     key = await use_cases.ensure_signing_key()
-    log.info("signing key is there", kid=key.kid)
+    log.info("signing key exists", kid=key.kid)
     for service in settings.bootstrap_services:
         account = await use_cases.ensure_service_account(service.parsed_credential, service.scopes)
-        log.info("service account is there", name=account.name, scopes=sorted(account.scopes))
+        log.info("service account exists", name=account.name, scopes=sorted(account.scopes))
     if settings.admin is not None:
-        admin = await use_cases.create_admin(settings.admin, only_first=True)
-        log.info("admin is there", user_id=str(admin.id) if admin else None, made=admin is not None)
+        admin = await use_cases.create_admin(settings.admin, only_if_none=True)
+        log.info("admin exists", user_id=str(admin.id) if admin else None, created=admin is not None)
 
 
 def main() -> None:

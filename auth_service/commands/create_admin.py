@@ -1,6 +1,6 @@
-"""Makes an admin: `python -m auth_service.commands.create_admin --username ada --email ada@example.com`.
+"""Create an admin: `python -m auth_service.commands.create_admin --username ada --email ada@example.com`.
 
-The password comes from AUTH_ADMIN_PASSWORD, or is asked for.
+The password is read from AUTH_ADMIN_PASSWORD, or from the terminal.
 """
 
 import argparse
@@ -9,17 +9,17 @@ import getpass
 import structlog
 from pydantic import SecretStr
 
-from auth_service.commands.running import run
+from auth_service.commands.runner import run
 from auth_service.domain.accounts import Registration
+from auth_service.domain.roles import Role
 from auth_service.settings import AuthSettings
 from chassis.config import load
-from chassis.kernel import Role
 
 log = structlog.get_logger("create_admin")
 
 
 class CreateAdminSettings(AuthSettings):
-    """The service's own settings, and the new admin's password."""
+    """Settings of the service, and the password of the new admin."""
 
     admin_password: SecretStr | None = None
 
@@ -30,15 +30,15 @@ def main() -> None:
     parser.add_argument("--email", required=True)
     arguments = parser.parse_args()
     settings = load(CreateAdminSettings)
-    given = settings.admin_password
+    password = settings.admin_password
     registration = Registration(
         username=arguments.username,
         email=arguments.email,
-        password=given.get_secret_value() if given else getpass.getpass("Password of the new admin: "),
+        password=password.get_secret_value() if password else getpass.getpass("Password of the new admin: "),
         role=Role.ADMIN.value,
     )
     user = run(settings, lambda use_cases: use_cases.create_admin(registration))
-    log.info("admin made", user_id=str(user.id) if user else None)
+    log.info("admin created", user_id=str(user.id) if user else None)
 
 
 if __name__ == "__main__":

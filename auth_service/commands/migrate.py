@@ -1,4 +1,4 @@
-"""Brings schema `auth` to the newest revision: python -m auth_service.commands.migrate. Safe to run again."""
+"""Migrate schema `auth` to the newest revision: `python -m auth_service.commands.migrate`. Safe to run again."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MIGRATIONS = Path(persistence.__path__[0]) / "migrations"
 
 
 class AuthMigrationSettings(MigrationSettings):
-    """AUTH_..."""
+    """Settings of the migration, read from environment variables AUTH_..."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
 

@@ -1,15 +1,15 @@
-"""Replaces the signing key: `python -m auth_service.commands.rotate_keys`. The services go on working all the while.
+"""Rotate the signing key without downtime: `python -m auth_service.commands.rotate_keys`.
 
-The new key is published at once and signs only when every verifier must have heard of it; the old one is believed for
-as long as the last token that it signs can live. With --compromised nothing waits: the old keys are good for nothing
-from now on, people get new tokens by their refresh tokens and services by their credentials.
+The new key is published at once and signs after AUTH_KEY_PUBLISHED_SECONDS, when every verifier knows it. The old key
+verifies tokens until the last token that it signed has expired. With --compromised the change is immediate: tokens of
+the old keys are invalid, people get new tokens by their refresh tokens, and services by their credentials.
 """
 
 import argparse
 
 import structlog
 
-from auth_service.commands.running import run
+from auth_service.commands.runner import run
 from auth_service.settings import AuthSettings
 from chassis.config import load
 
@@ -18,10 +18,10 @@ log = structlog.get_logger("rotate_keys")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m auth_service.commands.rotate_keys", description=__doc__)
-    parser.add_argument("--compromised", action="store_true", help="the old key is known to somebody else: stop it now")
+    parser.add_argument("--compromised", action="store_true", help="somebody else knows the old key: invalidate it now")
     arguments = parser.parse_args()
-    key = run(load(AuthSettings), lambda use_cases: use_cases.rotate_keys(compromised=arguments.compromised))
-    log.info("new signing key", kid=key.kid, activates_at=key.activates_at.isoformat())
+    key = run(load(AuthSettings), lambda use_cases: use_cases.rotate_signing_key(compromised=arguments.compromised))
+    log.info("signing key created", kid=key.kid, activates_at=key.activates_at.isoformat())
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Password hashing, signing and encryption behind the use cases' ports."""
+"""Implementation of the ports for password hashing and signing, and encryption of signing keys."""

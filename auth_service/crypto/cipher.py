@@ -1,4 +1,4 @@
-"""Encryption at rest, by AES-256-GCM (NIST SP 800-38D)."""
+"""Encryption of signing keys at rest, by AES-256-GCM (NIST SP 800-38D)."""
 
 import os
 
@@ -11,18 +11,18 @@ _NONCE_BYTES = 12
 
 
 class KeyCipher:
-    """Seals small secrets under one 256-bit key. What is sealed is bound to a context and opens under no other."""
+    """Authenticated encryption of small secrets with a 256-bit key. A sealed secret opens only in its own context."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
     def seal(self, secret: bytes, *, context: bytes) -> bytes:
-        """A random nonce, the ciphertext and its tag. Random is safe here: keys are made some times a year."""
+        """Return nonce, ciphertext and tag. A random nonce is safe here, because only a few keys are made each year."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, secret, context)
 
     def open(self, sealed: bytes, *, context: bytes) -> bytes:
-        """What was sealed; WrongEncryptionKey under another key or context, or when it was tampered with."""
+        """Return the secret; raise WrongEncryptionKey for another key or context, or if the ciphertext was changed."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
         except (InvalidTag, ValueError):

@@ -1,4 +1,4 @@
-"""Passwords, by argon2id (RFC 9106) in threads, so many at once and no more."""
+"""Password hashing by argon2id (RFC 9106), in threads of which a fixed number run at once."""
 
 import asyncio
 import secrets
@@ -13,62 +13,64 @@ from prometheus_client import Counter
 
 from auth_service.domain.errors import PasswordChecksBusy
 
-HASHES = Counter("auth_password_hashes", "Runs of argon2: each costs its whole memory and some 40 ms of a core")
+PASSWORD_HASHES = Counter(
+    "auth_password_hashes", "Runs of argon2. Each uses all of its memory parameter and about 40 ms of a core"
+)
 
 Result = TypeVar("Result")
 
 
 class Argon2PasswordHasher:
-    """Hashes in an executor whose workers are as many as `concurrency` says.
+    """Password hasher on an executor with `concurrency` threads.
 
-    Each run takes the parameters' whole memory and a core, so what is not bounded here is a way to stop the service.
+    Each run uses all of the memory parameter and a core. Without a limit, many logins at once would stop the service.
     """
 
     def __init__(self, *, argon2: PasswordHasher, executor: Executor, concurrency: int, wait_seconds: float) -> None:
         self._argon2 = argon2
         self._executor = executor
-        self._places = asyncio.Semaphore(concurrency)
+        self._free_slots = asyncio.Semaphore(concurrency)
         self._wait_seconds = wait_seconds
-        # What a password is held against where there is no account: made with today's parameters, so it costs the same.
-        self._nobody = argon2.hash(secrets.token_urlsafe())
+        # For accounts that do not exist. It has the current parameters, so verifying it takes the same time.
+        self._dummy_hash = argon2.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
-        """The hash in its PHC string form, parameters and salt included; PasswordChecksBusy when too many wait."""
+        """Return the hash in PHC string format; raise PasswordChecksBusy after `wait_seconds` without a free thread."""
         return await self._run(lambda: self._argon2.hash(password))
 
-    async def matches(self, password: str, stored: str | None) -> bool:
-        """Whether the password is the one hashed; False for None, after as much work. PasswordChecksBusy as above."""
-        fits = await self._run(lambda: self._verify(stored or self._nobody, password))
-        return fits and stored is not None
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Return True if the hash is of this password; False for None, after the same work. Raises as `hash` does."""
+        is_correct = await self._run(lambda: self._verify(password_hash or self._dummy_hash, password))
+        return is_correct and password_hash is not None
 
-    def is_outdated(self, stored: str) -> bool:
-        """Whether the settings ask for other parameters than the hash was made with."""
-        return self._argon2.check_needs_rehash(stored)
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Return True if the hash was made with other parameters than the current ones."""
+        return self._argon2.check_needs_rehash(password_hash)
 
-    def _verify(self, stored: str, password: str) -> bool:
+    def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self._argon2.verify(stored, password)
+            return self._argon2.verify(password_hash, password)
         except VerifyMismatchError:
             return False
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         try:
             async with asyncio.timeout(self._wait_seconds):
-                await self._places.acquire()
+                await self._free_slots.acquire()
         except TimeoutError:
             raise PasswordChecksBusy from None
-        HASHES.inc()
+        PASSWORD_HASHES.inc()
         try:
             running = self._executor.submit(work)
         except BaseException:
-            self._places.release()
+            self._free_slots.release()
             raise
-        # The place is free when the thread is, not when the caller has gone: whoever calls and hangs up, again and
-        # again, would else fill the executor with work that nobody waits for any more.
+        # Release the slot when the thread is free, not when the caller has gone. Otherwise a client that repeatedly
+        # calls and cancels would fill the executor's queue with work that nobody awaits.
         loop = asyncio.get_running_loop()
-        running.add_done_callback(lambda _: self._free_place(loop))
+        running.add_done_callback(lambda _: self._release_slot(loop))
         return await asyncio.wrap_future(running)
 
-    def _free_place(self, loop: asyncio.AbstractEventLoop) -> None:
-        with suppress(RuntimeError):  # the loop is closed: the process ends
-            loop.call_soon_threadsafe(self._places.release)
+    def _release_slot(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop is closed because the process is ending
+            loop.call_soon_threadsafe(self._free_slots.release)

@@ -1,1 +1,1 @@
-"""What an account, a credential, a key and a revocation are, and which ones are acceptable."""
+"""Rules for accounts, passwords, sessions, tokens, signing keys and revocations. Standard library only."""

@@ -1,4 +1,4 @@
-"""A person's account, and what somebody must say to get one."""
+"""Accounts of people, and the checks on a username and an email."""
 
 import re
 from collections.abc import Iterator
@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable, UnknownRole
+from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable
 from auth_service.domain.passwords import PasswordRules
-from auth_service.domain.text import MOST_CHARACTERS, begins_with_mark, fold, is_visible, normalise
-from chassis.kernel import Invalid, MissingField, Role, refuse
+from auth_service.domain.roles import Role, parse_requested_role
+from auth_service.domain.unicode_text import (
+    MAX_NORMALIZABLE_CHARACTERS,
+    is_visible,
+    nfkc,
+    nfkc_casefold,
+    starts_with_combining_mark,
+)
+from chassis.kernel import Invalid, MissingField, refuse
 
-LONGEST_USERNAME = 64
-LONGEST_EMAIL = 254
-"""RFC 5321 section 4.5.3.1.3, without the angle brackets."""
-LONGEST_LOCAL_PART = 64
+MAX_USERNAME_CHARACTERS = 64
+MAX_EMAIL_CHARACTERS = 254
+"""Limit of RFC 5321 section 4.5.3.1.3, without the angle brackets."""
+MAX_LOCAL_PART_CHARACTERS = 64
+"""Limit of RFC 5321 section 4.5.3.1.1, for the part before the @."""
 
-# A plain check, no more: only a message that arrives proves an address. Letters beyond ASCII are fine (RFC 6531).
+# A plain syntax check: only a delivered message proves an address. Letters beyond ASCII are allowed (RFC 6531).
 _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\\\]]+")
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
@@ -25,7 +33,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person's account. A token of an epoch below the account's is no longer good."""
+    """Account of a person. Access tokens with an epoch below the account's are revoked."""
 
     id: UUID
     username: str
@@ -36,14 +44,14 @@ class User:
     epoch: int = 0
 
     @property
-    def administers(self) -> bool:
-        """Whether this account can administer."""
-        return self.role is Role.ADMIN and not self.disabled
+    def is_active_admin(self) -> bool:
+        """True if this account can administer: it has the role admin and is not disabled."""
+        return self.role == Role.ADMIN and not self.disabled
 
 
 @dataclass(frozen=True, slots=True)
-class StoredLogin:
-    """An account and what a password is held against."""
+class StoredCredentials:
+    """Account together with the hash of its password."""
 
     user: User
     password_hash: str = field(repr=False)
@@ -51,103 +59,100 @@ class StoredLogin:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What somebody asks an account with, as it came. `role` is empty where none was named."""
+    """Unchecked request for an account, as the client sent it. `role` is empty if the client sent none."""
 
     username: str
     email: str
     password: str = field(repr=False)
     role: str = ""
 
-    def accept(
+    def create_user(
         self,
         rules: PasswordRules,
         *,
         user_id: UUID,
         now: datetime,
-        grantable: frozenset[Role] = frozenset({Role.USER}),
+        grantable_roles: frozenset[Role] = frozenset({Role.USER}),
     ) -> User:
-        """The account that this asks for.
+        """Check every field and return the account.
 
         Raises:
-            Invalid: everything that is wrong with any field.
-            RoleNotGrantable: the role is not among those that this way of asking gives.
+            Invalid: at least one field is wrong; the error lists every wrong field.
+            RoleNotGrantable: the requested role is not one of `grantable_roles`.
 
         """
-        wrong: list[Invalid] = []
+        errors: list[Invalid] = []
         username, email, role = "", "", Role.USER
-        with noting(wrong):
-            username = accept_username(self.username)
-        with noting(wrong):
-            email = accept_email(self.email)
-        with noting(wrong):
+        with collect_errors(errors):
+            username = validate_username(self.username)
+        with collect_errors(errors):
+            email = validate_email(self.email)
+        with collect_errors(errors):
             rules.check(self.password, username=username, email=email)
-        with noting(wrong):
-            role = accept_role(self.role)
-        refuse(wrong)
-        if role not in grantable:
+        with collect_errors(errors):
+            role = parse_requested_role(self.role)
+        refuse(errors)
+        if role not in grantable_roles:
             raise RoleNotGrantable
         return User(id=user_id, username=username, email=email, role=role, created_at=now)
 
 
 @contextmanager
-def noting(wrong: list[Invalid]) -> Iterator[None]:
-    """Keeps what is wrong with one field, so that the next one is looked at too."""
+def collect_errors(errors: list[Invalid]) -> Iterator[None]:
+    """Append the errors of one field to the list, so that the next fields are checked too."""
     try:
         yield
     except Invalid as error:
-        wrong.extend(error.violations)
+        errors.extend(error.violations)
 
 
-def accept_username(text: str) -> str:
-    """The username in its normal form; letter case stays as it was typed."""
-    if len(text) > MOST_CHARACTERS:
+def validate_username(text: str) -> str:
+    """Return the username in NFKC, with its letter case unchanged; raise MissingField or InvalidUsername."""
+    if len(text) > MAX_NORMALIZABLE_CHARACTERS:
         raise InvalidUsername
-    name = normalise(text)
+    name = nfkc(text)
     if not name.strip():
         raise MissingField(field=InvalidUsername.field)
-    if len(name) > LONGEST_USERNAME or name != name.strip() or not is_visible(name) or begins_with_mark(name):
+    if (
+        len(name) > MAX_USERNAME_CHARACTERS
+        or name != name.strip()
+        or not is_visible(name)
+        or starts_with_combining_mark(name)
+    ):
         raise InvalidUsername
     return name
 
 
-def accept_email(text: str) -> str:
-    """The email without the space around it; letter case stays as it was typed."""
-    if len(text) > MOST_CHARACTERS:
+def validate_email(text: str) -> str:
+    """Return the email in NFKC, without surrounding spaces, with its letter case unchanged.
+
+    Raises:
+        MissingField: the text is blank.
+        InvalidEmail: it is no email address, or it is too long.
+
+    """
+    if len(text) > MAX_NORMALIZABLE_CHARACTERS:
         raise InvalidEmail
-    email = normalise(text).strip(" ")
+    email = nfkc(text).strip(" ")
     if not email:
         raise MissingField(field=InvalidEmail.field)
-    local, _, domain = email.partition("@")
+    local_part, _, domain = email.partition("@")
     if (
-        len(email) > LONGEST_EMAIL
-        or len(local) > LONGEST_LOCAL_PART
+        len(email) > MAX_EMAIL_CHARACTERS
+        or len(local_part) > MAX_LOCAL_PART_CHARACTERS
         or not is_visible(email)
-        or not _LOCAL_PART.fullmatch(local)
+        or not _LOCAL_PART.fullmatch(local_part)
         or not _DOMAIN.fullmatch(domain)
     ):
         raise InvalidEmail
     return email
 
 
-def accept_role(text: str) -> Role:
-    """The role of this name; user where none was named."""
-    try:
-        return Role(text or Role.USER)
-    except ValueError:
-        raise UnknownRole from None
+def lookup_key(text: str) -> str:
+    """Return the form in which usernames and emails are unique and are looked up.
 
-
-def require_role(text: str) -> Role:
-    """The role of this name; UnknownRole where none was named, too."""
-    if not text:
-        raise UnknownRole
-    return accept_role(text)
-
-
-def account_key(text: str) -> str:
-    """What a username or an email is unique by and looked up by: no letter case, one spelling, no space around it.
-
-    Empty, which no account's key is, for what no account can be called: a text that is too long, or one with a NUL,
-    which Postgres can't even be asked for.
+    The key ignores letter case, compatibility spellings (NFKC) and surrounding spaces. It is empty for a text that
+    no account can have: one that is too long, or one with a NUL, which Postgres does not accept in a query. No
+    account has an empty key.
     """
-    return "" if "\0" in text or len(text) > MOST_CHARACTERS else fold(text).strip(" ")
+    return "" if "\0" in text or len(text) > MAX_NORMALIZABLE_CHARACTERS else nfkc_casefold(text).strip(" ")

@@ -1,179 +1,179 @@
-"""Everything that this context refuses. A docstring is what the caller reads."""
+"""Errors of this service. The docstring of a DomainError is the message that the client reads."""
 
 from chassis.kernel import DomainError, Invalid
 
 
 class InvalidUsername(Invalid):
-    """A username has 1 to 64 visible characters and neither begins nor ends with a space."""
+    """A username needs 1 to 64 visible characters and must not begin or end with a space."""
 
     field = "username"
 
 
 class InvalidEmail(Invalid):
-    """An email looks like name@example.com and has at most 254 characters."""
+    """An email must look like name@example.com and have at most 254 characters."""
 
     field = "email"
 
 
 class InvalidPassword(Invalid):
-    """A password is not acceptable."""
+    """The password is not acceptable. Choose another one."""
 
     field = "password"
 
 
 class PasswordTooShort(InvalidPassword):
-    """A password has at least {least} characters."""
+    """The password is too short. Use at least {min_characters} characters."""
 
-    def __init__(self, *, least: int) -> None:
-        super().__init__(least=least)
+    def __init__(self, *, min_characters: int) -> None:
+        super().__init__(min_characters=min_characters)
 
 
 class PasswordTooLong(InvalidPassword):
-    """A password has at most 1024 bytes."""
+    """The password is too long. Use at most 1024 bytes."""
 
 
 class PasswordTooCommon(InvalidPassword):
-    """An attacker would try this password among the first; choose another."""
+    """The password is on the list of common passwords. Choose another one."""
 
 
 class PasswordRepeatsAccount(InvalidPassword):
-    """A password must not be the account's own username or email."""
+    """The password must not be the account's own username or email. Choose another one."""
 
 
 class UnknownRole(Invalid):
-    """A role is user, manager or admin."""
+    """Unknown role. Use user, manager or admin."""
 
     field = "role"
 
 
 class OneNameNeeded(Invalid):
-    """A user is named by id or by username, one of the two."""
+    """Give either an id or a username, and not both."""
 
     field = "id"
 
 
 class TooManyUsernames(Invalid):
-    """At most {limit} accounts are looked up by name at once."""
+    """Too many usernames. Send at most {limit} in one request."""
 
     field = "usernames"
 
 
 class TooManyIds(Invalid):
-    """At most {limit} accounts are named at once."""
+    """Too many ids. Send at most {limit} in one request."""
 
     field = "ids"
 
 
 class RoleNotGrantable(DomainError):
-    """A registration gives the role user; only an admin gives more."""
+    """A registration can only give the role user. Ask an admin for a higher role."""
 
     field = "role"
 
 
 class UsernameTaken(DomainError):
-    """Another account has this username."""
+    """Another account has this username. Choose another one."""
 
     field = "username"
 
 
 class EmailTaken(DomainError):
-    """Another account has this email."""
+    """Another account has this email. Use another one, or log in."""
 
     field = "email"
 
 
 class NotAuthenticated(DomainError):
-    """You could not be identified."""
+    """Authentication failed. Log in and try again."""
 
 
 class InvalidCredentials(NotAuthenticated):
-    """The email and the password do not fit an account that may log in."""
+    """The email or the password is wrong, or the account is disabled."""
 
 
 class InvalidServiceCredential(NotAuthenticated):
-    """The credential does not fit a service account in use."""
+    """The service credential is wrong, or the service account is disabled."""
 
 
 class InvalidRefreshToken(NotAuthenticated):
-    """The refresh token is not good, or no longer; log in again."""
+    """The refresh token is invalid, expired or already used. Log in again."""
 
 
 class InvalidResetCode(NotAuthenticated):
-    """The code is not good, or no longer; ask an admin for another."""
+    """The reset code is invalid, expired or already used. Ask an admin for a new one."""
 
 
 class AccountGone(NotAuthenticated):
-    """The account that the token speaks for is no longer in use."""
+    """The account of this access token was changed, disabled or deleted. Log in again."""
 
 
 class WrongCurrentPassword(Invalid):
-    """The current password is another one."""
+    """The current password is wrong."""
 
     field = "current_password"
 
 
 class UserNotFound(DomainError):
-    """There is no such account."""
+    """No such account."""
 
 
 class LastAdmin(DomainError):
-    """Nobody else could administer; make another admin first."""
+    """The account is the last active admin. Make another account an admin first."""
 
 
 class SessionNotFound(DomainError):
-    """You have no such session that still runs."""
+    """You have no active session with this id."""
 
 
 class PasswordChecksBusy(DomainError):
-    """Too many passwords are being checked at the moment; try again shortly."""
+    """Too many passwords are being checked. Try again shortly."""
 
     retry_after = 1.0
 
 
 class TooManyAttempts(DomainError):
-    """Too many passwords have been tried; wait a moment before the next one."""
+    """Too many password attempts. Wait before you try again."""
 
     def __init__(self, *, retry_after: float) -> None:
         super().__init__(retry_after=retry_after)
 
 
 class InvalidServiceName(Invalid):
-    """A service's name has 1 to 63 of a-z, 0-9, _ and -, and begins with a letter."""
+    """A service name needs 1 to 63 characters out of a-z, 0-9, _ and -, and must begin with a letter."""
 
     field = "name"
 
 
 class UnknownScope(Invalid):
-    """There is no scope {scope}; there are {known}."""
+    """Unknown scope {scope}. Use one of {known_scopes}."""
 
     field = "scopes"
 
-    def __init__(self, *, scope: str, known: str) -> None:
-        super().__init__(scope=scope, known=known)
+    def __init__(self, *, scope: str, known_scopes: str) -> None:
+        super().__init__(scope=scope, known_scopes=known_scopes)
 
 
-class WeakServiceCredential(Invalid):
-    """A service's credential is its name, a dot, and 32 random bytes in base64url without padding."""
+class MalformedServiceCredential(Invalid):
+    """A service credential is the service's name, a dot, and 32 random bytes in base64url without padding."""
 
     field = "credential"
 
 
 class ServiceAccountNotFound(DomainError):
-    """There is no such service account."""
+    """No such service account."""
 
 
 class ServiceNameTaken(DomainError):
-    """A service account of this name exists already: rotate its credential, or take another name."""
+    """A service account with this name already exists. Rotate its credential, or choose another name."""
 
     field = "name"
 
 
 class RotationUnderway(DomainError):
-    """A new key is published already and signs in a moment; rotate again when it does."""
+    """A new signing key is published but does not sign yet. Rotate again after it has become active."""
 
 
 class InvalidCursor(Invalid):
-    """The cursor was never handed out; begin again with an empty one."""
+    """The cursor was never issued. Start again with an empty cursor."""
 
     field = "cursor"
 
@@ -181,7 +181,7 @@ class InvalidCursor(Invalid):
 class WrongEncryptionKey(Exception):
     """AUTH_KEY_ENCRYPTION_KEY is not the key that the signing keys in the database were encrypted with."""
 
-    # Not a DomainError: no caller can act on it. It stops the process at its start.
+    # Not a DomainError: no client can act on it. It stops the process at start-up.
 
     def __init__(self) -> None:
         super().__init__(type(self).__doc__)

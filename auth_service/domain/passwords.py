@@ -1,4 +1,4 @@
-"""Which passwords are good enough (NIST SP 800-63B-4 section 3.1.1.2: length and a blocklist, no composition rules)."""
+"""Rules for new passwords (NIST SP 800-63B-4 section 3.1.1.2: length and a blocklist, no composition rules)."""
 
 from dataclasses import dataclass, field
 
@@ -9,15 +9,15 @@ from auth_service.domain.errors import (
     PasswordTooLong,
     PasswordTooShort,
 )
-from auth_service.domain.text import fold
+from auth_service.domain.unicode_text import nfkc_casefold
 from chassis.kernel import MissingField
 
-MOST_BYTES = 1024
-"""Far more than anyone types; less than costs anything to hash."""
+MAX_PASSWORD_BYTES = 1024
+"""Longer than any password that a person types, and short enough that its length adds nothing to the hashing time."""
 
-# The commonest passwords of the published leaks, and what people make of them to reach a length rule. Everything
-# shorter than the default least length is refused by that already; the short ones count where it is set lower.
-_COMMONEST = frozenset(
+# The most common passwords of published leaks, and the variants that people build to satisfy a length rule. The
+# default minimum length already rejects the short ones; they matter when an operator lowers it.
+_COMMON_PASSWORDS = frozenset(
     """
     123456 1234567 12345678 123456789 1234567890 12345678910 123456789012 1234567891011 123123 123123123 112233 121212
     111111 000000 654321 666666 696969 888888 987654321 password password1 password12 password123 password1234
@@ -33,25 +33,25 @@ _COMMONEST = frozenset(
     computer computer123 internet internet123 samsung google google123 facebook hello hello123 hellohello hello12345678
     test test123 test1234 test12345 testtest testtesttest guest login login123 access temp1234 taskmanager taskmanager1
     taskmanager123 correcthorsebatterystaple
-    """.split()  # noqa: SIM905 - a list of so many words reads best as text
+    """.split()  # noqa: SIM905 - a long word list is more readable as text
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordRules:
-    """Which new passwords are accepted. Nothing is ever cut or changed: what is typed is what is hashed."""
+    """Rules for new passwords. A password is never truncated or normalized: it is hashed exactly as it was sent."""
 
-    least_characters: int
+    min_characters: int
     use_blocklist: bool
-    blocked: frozenset[str] = field(default=frozenset(), repr=False)
-    """More that are refused, folded: what an operator knows that people here would choose."""
+    blocklist: frozenset[str] = field(default=frozenset(), repr=False)
+    """Further passwords to reject, case-folded: those that an operator expects people to choose."""
 
     def check(self, password: str, *, username: str, email: str, field: str = InvalidPassword.field) -> None:
-        """Returns for a password that is good enough. `field` is what the caller sent it as.
+        """Raise an error unless the password is acceptable. `field` is the name of the field that the client sent.
 
         Raises:
-            MissingField: it is empty.
-            InvalidPassword: which of its subclasses says why.
+            MissingField: the password is empty.
+            InvalidPassword: the password breaks a rule; the subclass names the rule.
 
         """
         if not password:
@@ -63,14 +63,15 @@ class PasswordRules:
             raise
 
     def _check(self, password: str, *, username: str, email: str) -> None:
-        if len(password.encode()) > MOST_BYTES:
+        if len(password.encode()) > MAX_PASSWORD_BYTES:
             raise PasswordTooLong
-        if len(password) < self.least_characters:
-            raise PasswordTooShort(least=self.least_characters)
+        if len(password) < self.min_characters:
+            raise PasswordTooShort(min_characters=self.min_characters)
         if not self.use_blocklist:
             return
-        folded = fold(password)
-        if folded in _COMMONEST or folded in self.blocked or len(set(folded)) == 1:
+        folded = nfkc_casefold(password)
+        if folded in _COMMON_PASSWORDS or folded in self.blocklist or len(set(folded)) == 1:
             raise PasswordTooCommon
-        if folded in {fold(username), fold(email), fold(email).partition("@")[0]}:
+        folded_email = nfkc_casefold(email)
+        if folded in {nfkc_casefold(username), folded_email, folded_email.partition("@")[0]}:
             raise PasswordRepeatsAccount

@@ -1,4 +1,4 @@
-"""A service's identity: a name, what it may do, and the credential that proves it."""
+"""Service accounts: a name, the scopes of its tokens, and the credential that proves its identity."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from auth_service.domain.errors import InvalidServiceName, UnknownScope, WeakServiceCredential
+from auth_service.domain.errors import InvalidServiceName, MalformedServiceCredential, UnknownScope
 from chassis.kernel import MissingField
 
 SECRET_BYTES = 32
@@ -21,7 +21,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Scope(StrEnum):
-    """What a service may be allowed. The contract says which calls each one opens."""
+    """Permissions of a service. The contract's access options list the scopes that each rpc accepts."""
 
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
@@ -33,7 +33,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """A service that may ask for tokens. `secret_digest` is the SHA-256 of its secret."""
+    """Account of a service. `secret_digest` is the SHA-256 of its secret."""
 
     id: UUID
     name: str
@@ -44,69 +44,70 @@ class ServiceAccount:
     epoch: int = 0
 
     def accepts(self, credential: "ServiceCredential") -> bool:
-        """Whether the credential is this account's and the account is in use."""
-        return self.knows(credential) and not self.disabled
+        """Return True if the credential is this account's and the account is not disabled."""
+        return self.owns(credential) and not self.disabled
 
-    def knows(self, credential: "ServiceCredential") -> bool:
-        """Whether the credential is this account's. Takes the same time either way."""
+    def owns(self, credential: "ServiceCredential") -> bool:
+        """Return True if the credential is this account's. The comparison takes constant time."""
         return hmac.compare_digest(self.secret_digest, credential.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceCredential:
-    """A name and a secret, written `<name>.<secret>`."""
+    """Name and secret of a service, written `<name>.<secret>`."""
 
     name: str
     secret: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads a credential.
+        """Return the credential that the text holds.
 
         Raises:
-            MissingField: it is empty.
-            WeakServiceCredential: it is not in the form that ours are in.
+            MissingField: the text is empty.
+            MalformedServiceCredential: the text has another format.
 
         """
         if not text:
-            raise MissingField(field=WeakServiceCredential.field)
+            raise MissingField(field=MalformedServiceCredential.field)
         name, _, secret = text.partition(".")
         if not _NAME.fullmatch(name) or not _SECRET.fullmatch(secret):
-            raise WeakServiceCredential
+            raise MalformedServiceCredential
         return cls(name=name, secret=secret)
 
     @classmethod
     def generate(cls, name: str, *, randomness: bytes) -> Self:
-        """A new credential out of 32 random bytes."""
-        return cls(name=accept_service_name(name), secret=base64.urlsafe_b64encode(randomness).rstrip(b"=").decode())
+        """Return a new credential made of 32 random bytes; raise InvalidServiceName for a name in another format."""
+        secret = base64.urlsafe_b64encode(randomness).rstrip(b"=").decode()
+        return cls(name=validate_service_name(name), secret=secret)
 
     @property
     def digest(self) -> bytes:
-        """What is stored. One fast hash is enough: nobody guesses 256 random bits, as they do passwords."""
+        """SHA-256 of the secret, which is stored. One fast hash is enough: nobody can guess 256 random bits."""
         return hashlib.sha256(self.secret.encode()).digest()
 
     def reveal(self) -> str:
-        """The credential as its service has to send it."""
+        """Return the credential as the service sends it, secret included."""
         return f"{self.name}.{self.secret}"
 
 
-def accept_service_name(text: str) -> str:
-    """The name, or InvalidServiceName."""
+def validate_service_name(text: str) -> str:
+    """Return the name unchanged; raise InvalidServiceName if it has another format."""
     if not _NAME.fullmatch(text):
         raise InvalidServiceName
     return text
 
 
-def accept_scopes(texts: Iterable[str]) -> frozenset[Scope]:
-    """The scopes of these names, at least one; UnknownScope for any other name."""
-    scopes = frozenset(_accept_scope(text) for text in texts)
+def parse_scopes(texts: Iterable[str]) -> frozenset[Scope]:
+    """Return the scopes of these names; raise UnknownScope for an unknown name, MissingField for no name at all."""
+    scopes = frozenset(_parse_scope(text) for text in texts)
     if not scopes:
         raise MissingField(field=UnknownScope.field)
     return scopes
 
 
-def _accept_scope(text: str) -> Scope:
+def _parse_scope(text: str) -> Scope:
     try:
         return Scope(text)
     except ValueError:
-        raise UnknownScope(scope=repr(text), known=", ".join(Scope)) from None
+        raise UnknownScope(scope=repr(text), known_scopes=", ".join(Scope)) from None

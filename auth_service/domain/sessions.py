@@ -1,4 +1,4 @@
-"""A session: one login, and every token that comes of it."""
+"""Sessions: a session is one login and every token that is issued for it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One login. Its tokens carry its id as `sid`; nothing of it outlives expires_at."""
+    """One login. Its access tokens carry its id as `sid`, and none of its tokens outlives `expires_at`."""
 
     id: UUID
     user_id: UUID
@@ -16,22 +16,21 @@ class Session:
     used_at: datetime
     ended_at: datetime | None = None
 
-    def runs(self, now: datetime) -> bool:
-        """Whether it has neither been ended nor come to its end."""
+    def is_active(self, now: datetime) -> bool:
+        """Return True if the session has neither ended nor expired."""
         return self.ended_at is None and now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
-class SessionTerms:
-    """How long sessions last: at the most, and without being used."""
+class SessionPolicy:
+    """Lifetimes of sessions: the absolute maximum, and the maximum without a refresh."""
 
     lifetime: timedelta
-    idle: timedelta
+    idle_timeout: timedelta
 
-    def open(self, user_id: UUID, *, session_id: UUID, now: datetime) -> Session:
-        """A new session."""
+    def new_session(self, user_id: UUID, *, session_id: UUID, now: datetime) -> Session:
         return Session(session_id, user_id, now, now + self.lifetime, used_at=now)
 
-    def refreshable_until(self, session: Session, now: datetime) -> datetime:
-        """When a refresh token made now is no longer good."""
-        return min(now + self.idle, session.expires_at)
+    def refresh_token_expiry(self, session: Session, now: datetime) -> datetime:
+        """Return the time at which a refresh token issued now expires."""
+        return min(now + self.idle_timeout, session.expires_at)

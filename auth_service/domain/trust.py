@@ -1,4 +1,4 @@
-"""What verifiers are told: the keys to believe and the tokens to believe no longer."""
+"""Trust state: the public keys that verify access tokens, and the tokens that were revoked before they expired."""
 
 import re
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from typing import Self
 from uuid import UUID
 
 from auth_service.domain.errors import InvalidCursor
-from auth_service.domain.keys import SigningKey
+from auth_service.domain.signing_keys import SigningKey
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,19}")
-_LAST = 2**64 - 1  # the type xid8
+_MAX_TRANSACTION_ID = 2**64 - 1  # Postgres type xid8
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRevoked:
-    """Every token of one session has ended."""
+    """Revocation of every access token of one session."""
 
     session_id: UUID
     expires_at: datetime
@@ -24,7 +24,7 @@ class SessionRevoked:
 
 @dataclass(frozen=True, slots=True)
 class EpochRaised:
-    """Every token of one user has ended that carries an epoch below least_epoch."""
+    """Revocation of every access token of one account whose epoch is below `least_epoch`."""
 
     user_id: UUID
     least_epoch: int
@@ -36,30 +36,30 @@ Revocation = SessionRevoked | EpochRaised
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrustCursor:
-    """A point in the order of commits: every transaction before this number had ended when it was handed out.
+    """Position in the order of commits: every transaction below this id had ended when the cursor was issued.
 
-    Zero is before everything. Nothing committed behind a cursor is ever missed; what was in progress around it may be
-    told twice, which does no harm.
+    Zero is the beginning. A verifier never misses a commit after its cursor. It may receive a revocation twice whose
+    transaction was in progress when the cursor was issued; that is harmless.
     """
 
-    transaction: int = 0
+    transaction_id: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads a cursor as verifiers send it back, empty for the beginning; InvalidCursor for any other text."""
+        """Return the cursor that a verifier sent, the beginning for an empty text; raise InvalidCursor otherwise."""
         if not text:
             return cls()
-        if not _NUMBER.fullmatch(text) or int(text) > _LAST:
+        if not _NUMBER.fullmatch(text) or int(text) > _MAX_TRANSACTION_ID:
             raise InvalidCursor
         return cls(int(text))
 
     def __str__(self) -> str:
-        return str(self.transaction)
+        return str(self.transaction_id)
 
 
 @dataclass(frozen=True, slots=True)
 class TrustState:
-    """One answer to a verifier."""
+    """Valid keys, revocations since a cursor, and the cursor for the next request."""
 
     keys: Sequence[SigningKey]
     revocations: Sequence[Revocation]

@@ -1,1 +1,1 @@
-"""The use cases' ports on Postgres, schema `auth`. Driver errors end here."""
+"""Implementation of the repositories on Postgres, schema `auth`. Driver errors do not leave this package."""

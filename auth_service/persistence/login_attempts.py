@@ -1,7 +1,8 @@
-"""Attempts at passwords, in auth.login_attempts, counted by GCRA: one row and one moment for each key.
+"""Counters of password attempts, in auth.login_attempts: the generic cell rate algorithm (GCRA).
 
-Each statement counts and decides under the row's own lock and by the database's clock, so that a hundred attempts at
-once, at however many processes, get as far as a hundred in a row.
+A row stores the theoretical arrival time of its key: the time at which the counter has refilled. Each statement counts
+and decides under the row's lock and by the database's clock. A hundred concurrent attempts at any number of processes
+therefore get no further than a hundred in sequence.
 """
 
 from datetime import datetime, timedelta
@@ -9,71 +10,79 @@ from datetime import datetime, timedelta
 from sqlalchemy import Interval, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from auth_service.domain.throttling import Allowance
+from auth_service.domain.rate_limits import RateLimit
 from auth_service.persistence.tables import login_attempts
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 
 _NOW = func.clock_timestamp()
-_EVERY = bindparam("every", type_=Interval)
-_AT_ONCE = bindparam("at_once", type_=Interval)
-_PAID = func.greatest(login_attempts.c.paid_at, _NOW) + _EVERY
+_INTERVAL = bindparam("interval", type_=Interval)
+_BURST_DURATION = bindparam("burst_duration", type_=Interval)
+_NEXT_ARRIVAL = func.greatest(login_attempts.c.theoretical_arrival_at, _NOW) + _INTERVAL
 
-_TAKE = Statement(
+_COUNT = Statement(
     insert(login_attempts)
-    .values(key=bindparam("counted"), paid_at=_NOW + _EVERY)
-    .on_conflict_do_update(index_elements=["key"], set_={"paid_at": _PAID}, where=_PAID <= _NOW + _AT_ONCE)
+    .values(key=bindparam("counter_key"), theoretical_arrival_at=_NOW + _INTERVAL)
+    .on_conflict_do_update(
+        index_elements=["key"],
+        set_={"theoretical_arrival_at": _NEXT_ARRIVAL},
+        where=_NEXT_ARRIVAL <= _NOW + _BURST_DURATION,
+    )
     .returning(login_attempts.c.key)
 )
 _WAIT = Statement(
-    select(func.extract("epoch", login_attempts.c.paid_at + _EVERY - _AT_ONCE - _NOW)).where(
-        login_attempts.c.key == bindparam("counted")
+    select(func.extract("epoch", login_attempts.c.theoretical_arrival_at + _INTERVAL - _BURST_DURATION - _NOW)).where(
+        login_attempts.c.key == bindparam("counter_key")
     )
 )
-_GIVE_BACK = Statement(
+_REFUND = Statement(
     update(login_attempts)
-    .values(paid_at=login_attempts.c.paid_at - _EVERY)
-    .where(login_attempts.c.key == bindparam("counted"))
+    .values(theoretical_arrival_at=login_attempts.c.theoretical_arrival_at - _INTERVAL)
+    .where(login_attempts.c.key == bindparam("counter_key"))
 )
-_NOTE = Statement(
+_CLAIM_LOG_ENTRY = Statement(
     update(login_attempts)
-    .values(noted_at=_NOW)
+    .values(logged_at=_NOW)
     .where(
-        login_attempts.c.key == bindparam("counted"),
-        or_(login_attempts.c.noted_at.is_(None), login_attempts.c.noted_at < _NOW - _EVERY),
+        login_attempts.c.key == bindparam("counter_key"),
+        or_(login_attempts.c.logged_at.is_(None), login_attempts.c.logged_at < _NOW - _INTERVAL),
     )
     .returning(login_attempts.c.key)
 )
-_CLEAR = Statement(delete(login_attempts).where(login_attempts.c.key == bindparam("counted")))
-_FORGET = Statement(delete(login_attempts).where(login_attempts.c.paid_at < bindparam("before")))
+_CLEAR = Statement(delete(login_attempts).where(login_attempts.c.key == bindparam("counter_key")))
+_DELETE_EXPIRED = Statement(delete(login_attempts).where(login_attempts.c.theoretical_arrival_at < bindparam("before")))
 
 
 class SqlLoginAttempts:
-    """Attempts on one connection."""
+    """Counters of password attempts on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def take(self, key: bytes, allowance: Allowance) -> timedelta | None:
-        limits = {"counted": key, "every": allowance.every, "at_once": allowance.every * allowance.burst}
-        cursor = await _TAKE.run(self._connection, **limits)
+    async def count(self, key: bytes, limit: RateLimit) -> timedelta | None:
+        values = {
+            "counter_key": key,
+            "interval": limit.interval,
+            "burst_duration": limit.interval * limit.burst,
+        }
+        cursor = await _COUNT.run(self._connection, **values)
         if await cursor.fetchone():
             return None
-        cursor = await _WAIT.run(self._connection, **limits)
+        cursor = await _WAIT.run(self._connection, **values)
         row = await cursor.fetchone()
-        # Nothing is due any more if the account's owner logged in this very moment.
+        # The row is missing if the owner of the account logged in between the two statements: nothing to wait for.
         return timedelta(seconds=max(float(row[0]), 0.0)) if row else timedelta()
 
-    async def give_back(self, key: bytes, allowance: Allowance) -> None:
-        await _GIVE_BACK.run(self._connection, counted=key, every=allowance.every)
+    async def refund(self, key: bytes, limit: RateLimit) -> None:
+        await _REFUND.run(self._connection, counter_key=key, interval=limit.interval)
 
-    async def note(self, key: bytes, *, every: timedelta) -> bool:
-        cursor = await _NOTE.run(self._connection, counted=key, every=every)
+    async def claim_log_entry(self, key: bytes, *, interval: timedelta) -> bool:
+        cursor = await _CLAIM_LOG_ENTRY.run(self._connection, counter_key=key, interval=interval)
         return await cursor.fetchone() is not None
 
     async def clear(self, key: bytes) -> None:
-        await _CLEAR.run(self._connection, counted=key)
+        await _CLEAR.run(self._connection, counter_key=key)
 
-    async def forget(self, *, before: datetime) -> int:
-        cursor = await _FORGET.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
         return cursor.rowcount

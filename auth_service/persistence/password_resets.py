@@ -1,4 +1,4 @@
-"""Codes that set a new password once, in auth.password_resets."""
+"""Reset codes, in auth.password_resets."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,22 +6,23 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from auth_service.domain.one_time import ResetCode
+from auth_service.domain.one_time_secrets import ResetCode
 from auth_service.persistence.tables import password_resets
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 
-_NEW = insert(password_resets)
+_INSERT = insert(password_resets)
 _PUT = Statement(
-    _NEW.on_conflict_do_update(
-        index_elements=["user_id"], set_={"digest": _NEW.excluded.digest, "expires_at": _NEW.excluded.expires_at}
+    _INSERT.on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={"digest": _INSERT.excluded.digest, "expires_at": _INSERT.excluded.expires_at},
     )
 )
-_IS_GOOD = (password_resets.c.digest == bindparam("code_digest"), password_resets.c.expires_at > bindparam("now"))
-_OWNER = Statement(select(password_resets.c.user_id).where(*_IS_GOOD))
-_SPEND = Statement(delete(password_resets).where(*_IS_GOOD).returning(password_resets.c.user_id))
-_DROP = Statement(delete(password_resets).where(password_resets.c.user_id == bindparam("owner_id")))
-_FORGET = Statement(delete(password_resets).where(password_resets.c.expires_at < bindparam("before")))
+_IS_VALID = (password_resets.c.digest == bindparam("code_digest"), password_resets.c.expires_at > bindparam("now"))
+_FIND_USER_ID = Statement(select(password_resets.c.user_id).where(*_IS_VALID))
+_SPEND = Statement(delete(password_resets).where(*_IS_VALID).returning(password_resets.c.user_id))
+_DELETE = Statement(delete(password_resets).where(password_resets.c.user_id == bindparam("owner_id")))
+_DELETE_EXPIRED = Statement(delete(password_resets).where(password_resets.c.expires_at < bindparam("before")))
 
 
 class SqlPasswordResets:
@@ -33,8 +34,8 @@ class SqlPasswordResets:
     async def put(self, user_id: UUID, code: ResetCode, *, expires_at: datetime) -> None:
         await _PUT.run(self._connection, user_id=user_id, digest=code.digest, expires_at=expires_at)
 
-    async def owner(self, code: ResetCode, *, now: datetime) -> UUID | None:
-        cursor = await _OWNER.run(self._connection, code_digest=code.digest, now=now)
+    async def find_user_id(self, code: ResetCode, *, now: datetime) -> UUID | None:
+        cursor = await _FIND_USER_ID.run(self._connection, code_digest=code.digest, now=now)
         row = await cursor.fetchone()
         return row[0] if row else None
 
@@ -42,9 +43,9 @@ class SqlPasswordResets:
         cursor = await _SPEND.run(self._connection, code_digest=code.digest, now=now)
         return await cursor.fetchone() is not None
 
-    async def drop(self, user_id: UUID) -> None:
-        await _DROP.run(self._connection, owner_id=user_id)
+    async def delete(self, user_id: UUID) -> None:
+        await _DELETE.run(self._connection, owner_id=user_id)
 
-    async def forget(self, *, before: datetime) -> int:
-        cursor = await _FORGET.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
         return cursor.rowcount

@@ -1,4 +1,4 @@
-"""Revocations, in auth.revocations, read in an order that no commit can slip behind."""
+"""Revocations of access tokens, in auth.revocations. Cursors follow the order of commits, so no reader misses one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,12 +11,13 @@ from auth_service.persistence.tables import TransactionId, revocations
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 
-# The oldest transaction still in progress: whatever has a lower number is decided, and visible if it was committed.
+# The oldest transaction that is still in progress. Every transaction with a lower id has ended, and its rows are
+# visible if it committed.
 _HORIZON = Statement(select(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text)))
 
-# Not only below the horizon: a long write anywhere in the cluster would hold every revocation back. What lies above
-# it is told at once, and told again until the horizon has passed it.
-_SINCE = Statement(
+# The query also returns rows above the horizon: otherwise one long transaction anywhere in the cluster would delay
+# every revocation. Such a row is returned at once, and again until the horizon has passed it.
+_LIST_SINCE = Statement(
     select(revocations.c.session_id, revocations.c.user_id, revocations.c.least_epoch, revocations.c.expires_at)
     .where(
         revocations.c.transaction >= cast(bindparam("cursor"), TransactionId),
@@ -24,10 +25,8 @@ _SINCE = Statement(
     )
     .order_by(revocations.c.id)
 )
-
-
 _ADD = Statement(insert(revocations), columns=["session_id", "user_id", "least_epoch", "expires_at"])
-_FORGET = Statement(delete(revocations).where(revocations.c.expires_at < bindparam("before")))
+_DELETE_EXPIRED = Statement(delete(revocations).where(revocations.c.expires_at < bindparam("before")))
 
 
 class SqlRevocations:
@@ -50,12 +49,12 @@ class SqlRevocations:
                 values |= {"user_id": user_id, "least_epoch": least_epoch}
         await _ADD.run(self._connection, **values, expires_at=revocation.expires_at)
 
-    async def forget(self, *, before: datetime) -> int:
-        cursor = await _FORGET.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
         return cursor.rowcount
 
-    async def since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
-        rows = await self._connection.execute(_SINCE.sql, {"cursor": str(cursor), "now": now})
+    async def list_since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
+        rows = await self._connection.execute(_LIST_SINCE.sql, {"cursor": str(cursor), "now": now})
         return [_revocation(*row) for row in await rows.fetchall()]
 
 
@@ -65,6 +64,6 @@ def _revocation(
     if session_id is not None:
         return SessionRevoked(session_id, expires_at)
     if user_id is None or least_epoch is None:
-        message = "a revocation of nothing, in spite of the constraint revocations_one_subject"
+        message = "a revocation needs a session or a user; the constraint revocations_one_subject was not enforced"
         raise ValueError(message)
     return EpochRaised(user_id, least_epoch, expires_at)

@@ -1,4 +1,4 @@
-"""The log of security events, in auth.security_events."""
+"""Security events, in auth.security_events."""
 
 from datetime import datetime
 from functools import cache
@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import bindparam, func, insert, select
 
-from auth_service.domain.events import SecurityEvent
+from auth_service.domain.security_events import SecurityEvent
 from auth_service.persistence.tables import security_events
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -24,22 +24,24 @@ _COLUMNS = (
 )
 
 _ADD = Statement(insert(security_events))
-# The table's owner deletes, and nothing recent: this service's own role may not.
-_FORGET = Statement(select(func.auth.forget_security_events(bindparam("before"), bindparam("most"))))
+# This service's database role must not delete events. The function runs as the table's owner and deletes old ones only.
+_DELETE_EXPIRED = Statement(
+    select(func.auth.delete_expired_security_events(bindparam("before"), bindparam("max_events")))
+)
 
 
 @cache
-def _page(*, of_one: bool, behind: bool) -> Statement:
-    rows = select(*_COLUMNS).order_by(security_events.c.id.desc()).limit(bindparam("most"))
-    if of_one:
+def _list_page(*, has_subject: bool, has_cursor: bool) -> Statement:
+    rows = select(*_COLUMNS).order_by(security_events.c.id.desc()).limit(bindparam("max_rows"))
+    if has_subject:
         rows = rows.where(security_events.c.subject_id == bindparam("subject"))
-    if behind:
-        rows = rows.where(security_events.c.id < bindparam("behind"))
+    if has_cursor:
+        rows = rows.where(security_events.c.id < bindparam("after_id"))
     return Statement(rows)
 
 
 class SqlSecurityEvents:
-    """The log on one connection."""
+    """Security events on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -56,10 +58,10 @@ class SqlSecurityEvents:
             details=Jsonb(dict(event.details)),
         )
 
-    async def page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
-        statement = _page(of_one=subject_id is not None, behind=bool(request.after))
+    async def list_page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
+        statement = _list_page(has_subject=subject_id is not None, has_cursor=bool(request.after))
         cursor = await statement.run(
-            self._connection, subject=subject_id, behind=request.after_id, most=request.size + 1
+            self._connection, subject=subject_id, after_id=request.after_id, max_rows=request.size + 1
         )
         events = [
             SecurityEvent(event_id, occurred_at, kind, actor_id, subject, request_id, details)
@@ -67,7 +69,7 @@ class SqlSecurityEvents:
         ]
         return request.page(events, lambda event: event.id.bytes)
 
-    async def forget(self, *, before: datetime, most: int) -> int:
-        cursor = await _FORGET.run(self._connection, before=before, most=most)
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, max_events=limit)
         row = await cursor.fetchone()
         return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""Accounts of services, in auth.service_accounts."""
+"""Service accounts, in auth.service_accounts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,19 +23,22 @@ _COLUMNS = (
     service_accounts.c.disabled,
     service_accounts.c.epoch,
 )
-_CHANGING = ("scopes", "secret_digest", "disabled", "epoch")
+_MUTABLE_COLUMNS = ("scopes", "secret_digest", "disabled", "epoch")
 
-_ALL = select(*_COLUMNS)
+_SELECT = select(*_COLUMNS)
 _ADD = Statement(insert(service_accounts))
-_GET = Statement(_ALL.where(service_accounts.c.name == bindparam("called")))
-_LOCK = Statement(_ALL.where(service_accounts.c.id == bindparam("account_id")).with_for_update())
-_NEWEST = _ALL.order_by(service_accounts.c.id.desc()).limit(bindparam("most"))
-_FIRST_PAGE, _NEXT_PAGE = Statement(_NEWEST), Statement(_NEWEST.where(service_accounts.c.id < bindparam("behind")))
+_GET_BY_NAME = Statement(_SELECT.where(service_accounts.c.name == bindparam("account_name")))
+_LOCK = Statement(_SELECT.where(service_accounts.c.id == bindparam("account_id")).with_for_update())
+_NEWEST_FIRST = _SELECT.order_by(service_accounts.c.id.desc()).limit(bindparam("max_rows"))
+_FIRST_PAGE, _NEXT_PAGE = (
+    Statement(_NEWEST_FIRST),
+    Statement(_NEWEST_FIRST.where(service_accounts.c.id < bindparam("after_id"))),
+)
 _UPDATE = Statement(
     update(service_accounts)
-    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+    .values({name: bindparam(f"new_{name}") for name in _MUTABLE_COLUMNS})
     .where(service_accounts.c.id == bindparam("account_id")),
-    columns=_CHANGING,
+    columns=_MUTABLE_COLUMNS,
 )
 
 
@@ -52,11 +55,11 @@ class SqlServiceAccounts:
                 id=account.id,
                 name=account.name,
                 created_at=account.created_at,
-                **_changing(account),
+                **_mutable_values(account),
             )
 
-    async def get(self, name: str) -> ServiceAccount | None:
-        cursor = await _GET.run(self._connection, called=name)
+    async def get_by_name(self, name: str) -> ServiceAccount | None:
+        cursor = await _GET_BY_NAME.run(self._connection, account_name=name)
         row = await cursor.fetchone()
         return _account(row) if row else None
 
@@ -65,17 +68,17 @@ class SqlServiceAccounts:
         row = await cursor.fetchone()
         return _account(row) if row else None
 
-    async def page(self, request: PageRequest) -> Page[ServiceAccount]:
+    async def list_page(self, request: PageRequest) -> Page[ServiceAccount]:
         statement = _NEXT_PAGE if request.after else _FIRST_PAGE
-        cursor = await statement.run(self._connection, behind=request.after_id, most=request.size + 1)
+        cursor = await statement.run(self._connection, after_id=request.after_id, max_rows=request.size + 1)
         return request.page([_account(row) for row in await cursor.fetchall()], lambda account: account.id.bytes)
 
     async def update(self, account: ServiceAccount) -> None:
-        values = {f"new_{name}": value for name, value in _changing(account).items()}
+        values = {f"new_{name}": value for name, value in _mutable_values(account).items()}
         await _UPDATE.run(self._connection, account_id=account.id, **values)
 
 
-def _changing(account: ServiceAccount) -> dict[str, Any]:
+def _mutable_values(account: ServiceAccount) -> dict[str, Any]:
     return {
         "scopes": sorted(account.scopes),
         "secret_digest": account.secret_digest,
@@ -86,6 +89,6 @@ def _changing(account: ServiceAccount) -> dict[str, Any]:
 
 def _account(row: Sequence[Any]) -> ServiceAccount:
     account_id, name, scopes, digest, created_at, disabled, epoch = row
-    # A scope that this version does not know, written by a newer one, allows nothing here.
+    # A newer version may have written a scope that this one does not know. It grants nothing here.
     known = frozenset(scope for scope in Scope if scope.value in scopes)
     return ServiceAccount(account_id, name, known, digest, created_at, disabled, epoch)

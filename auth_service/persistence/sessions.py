@@ -3,11 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.errors import AccountGone
-from auth_service.domain.one_time import RefreshToken
+from auth_service.domain.one_time_secrets import RefreshToken
 from auth_service.domain.sessions import Session
 from auth_service.persistence.tables import refresh_tokens, sessions
 from chassis.database.pool import Connection
@@ -26,7 +26,7 @@ _COLUMNS = (
 
 _ADD = Statement(insert(sessions))
 _LOCK = Statement(select(*_COLUMNS).where(sessions.c.id == bindparam("session_id")).with_for_update())
-_USE = Statement(
+_UPDATE_USED_AT = Statement(
     update(sessions).values(used_at=bindparam("now")).where(sessions.c.id == bindparam("session_id")),
     columns=["used_at"],
 )
@@ -36,30 +36,32 @@ _END = Statement(
     .where(sessions.c.id == bindparam("session_id"), sessions.c.ended_at.is_(None)),
     columns=["ended_at"],
 )
-_END_OTHERS = Statement(
+_END_ALL = Statement(
     update(sessions)
     .values(ended_at=bindparam("now"))
     .where(
         sessions.c.user_id == bindparam("owner_id"),
         sessions.c.ended_at.is_(None),
-        sessions.c.id.is_distinct_from(bindparam("kept_id", type_=sessions.c.id.type)),
+        sessions.c.id.is_distinct_from(bindparam("excluded_id", type_=sessions.c.id.type)),
     ),
     columns=["ended_at"],
 )
-_FORGET = Statement(
+_DELETE_EXPIRED = Statement(
     delete(sessions).where(or_(sessions.c.expires_at < bindparam("before"), sessions.c.ended_at < bindparam("before")))
 )
 
-_ADD_TOKEN = Statement(insert(refresh_tokens), columns=["digest", "session_id", "expires_at"])
-_SESSION_OF = Statement(select(refresh_tokens.c.session_id).where(refresh_tokens.c.digest == bindparam("token_digest")))
-_SPEND = Statement(
+_ADD_REFRESH_TOKEN = Statement(insert(refresh_tokens), columns=["digest", "session_id", "expires_at"])
+_FIND_SESSION_ID = Statement(
+    select(refresh_tokens.c.session_id).where(refresh_tokens.c.digest == bindparam("token_digest"))
+)
+_SPEND_TOKEN = Statement(
     update(refresh_tokens)
     .values(spent_at=bindparam("now"))
     .where(refresh_tokens.c.digest == bindparam("token_digest"), refresh_tokens.c.spent_at.is_(None))
     .returning(refresh_tokens.c.expires_at),
     columns=["spent_at"],
 )
-_SPEND_ALL = Statement(
+_SPEND_ALL_TOKENS = Statement(
     update(refresh_tokens)
     .values(spent_at=bindparam("now"))
     .where(refresh_tokens.c.session_id == bindparam("of_session"), refresh_tokens.c.spent_at.is_(None)),
@@ -67,18 +69,18 @@ _SPEND_ALL = Statement(
 )
 
 
-def _page(behind: ColumnElement[bool] | None = None) -> Statement:
-    running = and_(
+def _list_page(*further_conditions: ColumnElement[bool]) -> Statement:
+    rows = select(*_COLUMNS).where(
         sessions.c.user_id == bindparam("owner_id"),
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > bindparam("now"),
+        *further_conditions,
     )
-    rows = select(*_COLUMNS).where(running if behind is None else and_(running, behind))
-    return Statement(rows.order_by(sessions.c.id.desc()).limit(bindparam("most")))
+    return Statement(rows.order_by(sessions.c.id.desc()).limit(bindparam("max_rows")))
 
 
-_FIRST_PAGE = _page()
-_NEXT_PAGE = _page(sessions.c.id < bindparam("behind"))
+_FIRST_PAGE = _list_page()
+_NEXT_PAGE = _list_page(sessions.c.id < bindparam("after_id"))
 
 
 class SqlSessions:
@@ -104,39 +106,43 @@ class SqlSessions:
         row = await cursor.fetchone()
         return Session(*row) if row else None
 
-    async def page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[Session]:
-        most = request.size + 1
-        if behind := request.after_id:
-            cursor = await _NEXT_PAGE.run(self._connection, owner_id=user_id, now=now, most=most, behind=behind)
+    async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[Session]:
+        max_rows = request.size + 1
+        if after_id := request.after_id:
+            cursor = await _NEXT_PAGE.run(
+                self._connection, owner_id=user_id, now=now, max_rows=max_rows, after_id=after_id
+            )
         else:
-            cursor = await _FIRST_PAGE.run(self._connection, owner_id=user_id, now=now, most=most)
+            cursor = await _FIRST_PAGE.run(self._connection, owner_id=user_id, now=now, max_rows=max_rows)
         return request.page([Session(*row) for row in await cursor.fetchall()], lambda session: session.id.bytes)
 
-    async def use(self, session_id: UUID, *, now: datetime) -> None:
-        await _USE.run(self._connection, session_id=session_id, now=now)
+    async def update_used_at(self, session_id: UUID, *, now: datetime) -> None:
+        await _UPDATE_USED_AT.run(self._connection, session_id=session_id, now=now)
 
     async def end(self, session_id: UUID, *, now: datetime) -> None:
         await _END.run(self._connection, session_id=session_id, now=now)
 
-    async def end_all(self, user_id: UUID, *, but: UUID | None = None, now: datetime) -> None:
-        await _END_OTHERS.run(self._connection, owner_id=user_id, kept_id=but, now=now)
+    async def end_all(self, user_id: UUID, *, excluding: UUID | None = None, now: datetime) -> None:
+        await _END_ALL.run(self._connection, owner_id=user_id, excluded_id=excluding, now=now)
 
-    async def forget(self, *, before: datetime) -> int:
-        cursor = await _FORGET.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
         return cursor.rowcount
 
-    async def add_token(self, token: RefreshToken, session_id: UUID, *, expires_at: datetime) -> None:
-        await _ADD_TOKEN.run(self._connection, digest=token.digest, session_id=session_id, expires_at=expires_at)
+    async def add_refresh_token(self, token: RefreshToken, session_id: UUID, *, expires_at: datetime) -> None:
+        await _ADD_REFRESH_TOKEN.run(
+            self._connection, digest=token.digest, session_id=session_id, expires_at=expires_at
+        )
 
-    async def session_of(self, token: RefreshToken) -> UUID | None:
-        cursor = await _SESSION_OF.run(self._connection, token_digest=token.digest)
+    async def find_session_id(self, token: RefreshToken) -> UUID | None:
+        cursor = await _FIND_SESSION_ID.run(self._connection, token_digest=token.digest)
         row = await cursor.fetchone()
         return row[0] if row else None
 
-    async def spend(self, token: RefreshToken, *, now: datetime) -> datetime | None:
-        cursor = await _SPEND.run(self._connection, token_digest=token.digest, now=now)
+    async def spend_refresh_token(self, token: RefreshToken, *, now: datetime) -> datetime | None:
+        cursor = await _SPEND_TOKEN.run(self._connection, token_digest=token.digest, now=now)
         row = await cursor.fetchone()
         return row[0] if row else None
 
-    async def spend_all(self, session_id: UUID, *, now: datetime) -> None:
-        await _SPEND_ALL.run(self._connection, of_session=session_id, now=now)
+    async def spend_refresh_tokens(self, session_id: UUID, *, now: datetime) -> None:
+        await _SPEND_ALL_TOKENS.run(self._connection, of_session=session_id, now=now)

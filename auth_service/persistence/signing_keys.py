@@ -1,17 +1,17 @@
-"""Key pairs, in auth.signing_keys; the private halves arrive and leave encrypted."""
+"""Signing keys, in auth.signing_keys. Private keys are encrypted before they reach this module."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
-from auth_service.domain.keys import SigningKey
+from auth_service.domain.signing_keys import SigningKey
 from auth_service.persistence.tables import signing_keys
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 
 _ADD = Statement(insert(signing_keys))
-_ALL = Statement(
+_LIST_ALL = Statement(
     select(
         signing_keys.c.kid,
         signing_keys.c.public_key,
@@ -22,19 +22,19 @@ _ALL = Statement(
     ).order_by(signing_keys.c.activates_at.desc(), signing_keys.c.kid)
 )
 _RETIRE = Statement(
-    update(signing_keys).values(retires_at=bindparam("end")).where(signing_keys.c.kid == bindparam("key_kid")),
+    update(signing_keys).values(retires_at=bindparam("retirement")).where(signing_keys.c.kid == bindparam("key_kid")),
     columns=["retires_at"],
 )
 
 
 class SqlSigningKeys:
-    """Signing keys on one connection. There are few: one, and around a rotation two."""
+    """Signing keys on one connection. There is one key, and two during a rotation."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def all(self) -> Sequence[SigningKey]:
-        cursor = await self._connection.execute(_ALL.sql)
+    async def list_all(self) -> Sequence[SigningKey]:
+        cursor = await self._connection.execute(_LIST_ALL.sql)
         return [SigningKey(*row) for row in await cursor.fetchall()]
 
     async def add(self, key: SigningKey) -> None:
@@ -51,4 +51,4 @@ class SqlSigningKeys:
         )
 
     async def retire(self, kid: str, *, retires_at: datetime) -> None:
-        await _RETIRE.run(self._connection, key_kid=kid, end=retires_at)
+        await _RETIRE.run(self._connection, key_kid=kid, retirement=retires_at)

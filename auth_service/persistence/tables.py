@@ -1,4 +1,4 @@
-"""The tables of schema `auth`, as queries see them. migrations/ says how they came about, and who may do what."""
+"""Tables of schema `auth`, as queries use them. The migrations define their constraints and grants."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.types import UserDefinedType
 
 
 class TransactionId(UserDefinedType[str]):
-    """A transaction's number, 64 bits that never wrap around (xid8)."""
+    """Column type xid8: a 64-bit transaction id, which never wraps around."""
 
     cache_ok = True
 
@@ -33,7 +33,7 @@ users = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("username", Text),
-    Column("username_key", Text),  # unique: domain.accounts.account_key
+    Column("username_key", Text),  # unique: domain.accounts.lookup_key
     Column("email", Text),
     Column("email_key", Text),
     Column("password_hash", Text),
@@ -76,8 +76,8 @@ login_attempts = Table(
     "login_attempts",
     metadata,
     Column("key", LargeBinary, primary_key=True),
-    Column("paid_at", TIMESTAMP(timezone=True)),
-    Column("noted_at", TIMESTAMP(timezone=True)),
+    Column("theoretical_arrival_at", TIMESTAMP(timezone=True)),
+    Column("logged_at", TIMESTAMP(timezone=True)),
 )
 
 service_accounts = Table(
@@ -103,7 +103,7 @@ signing_keys = Table(
     Column("retires_at", TIMESTAMP(timezone=True)),
 )
 
-# Either a session, or a user with the least epoch still good.
+# A row revokes either a session, or the tokens of an account below an epoch.
 revocations = Table(
     "revocations",
     metadata,

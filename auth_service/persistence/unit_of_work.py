@@ -1,4 +1,4 @@
-"""The repositories of accounts, keys and revocations, together on one connection."""
+"""Read sessions and units of work: every repository on one connection."""
 
 from sqlalchemy import bindparam, func, select
 
@@ -14,35 +14,35 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
 
-_ALONE = Statement(select(func.pg_advisory_xact_lock(func.hashtext(bindparam("purpose")))))
+_ADVISORY_LOCK = Statement(select(func.pg_advisory_xact_lock(func.hashtext(bindparam("lock_name")))))
 
 
-class SqlAuthReading(SqlReading):
-    """Reads, each statement by itself."""
+class SqlAuthReadSession(SqlReading):
+    """Repositories for reading. Each statement is its own transaction."""
 
     users: SqlUsers
     sessions: SqlSessions
-    services: SqlServiceAccounts
-    keys: SqlSigningKeys
+    service_accounts: SqlServiceAccounts
+    signing_keys: SqlSigningKeys
     revocations: SqlRevocations
-    events: SqlSecurityEvents
-    attempts: SqlLoginAttempts
-    resets: SqlPasswordResets
+    security_events: SqlSecurityEvents
+    login_attempts: SqlLoginAttempts
+    password_resets: SqlPasswordResets
 
     def bind(self, connection: Connection) -> None:
         self.users = SqlUsers(connection)
         self.sessions = SqlSessions(connection)
-        self.services = SqlServiceAccounts(connection)
-        self.keys = SqlSigningKeys(connection)
+        self.service_accounts = SqlServiceAccounts(connection)
+        self.signing_keys = SqlSigningKeys(connection)
         self.revocations = SqlRevocations(connection)
-        self.events = SqlSecurityEvents(connection)
-        self.attempts = SqlLoginAttempts(connection)
-        self.resets = SqlPasswordResets(connection)
+        self.security_events = SqlSecurityEvents(connection)
+        self.login_attempts = SqlLoginAttempts(connection)
+        self.password_resets = SqlPasswordResets(connection)
 
 
-class SqlAuthUnitOfWork(SqlAuthReading, SqlUnitOfWork):
-    """Works in one transaction."""
+class SqlAuthUnitOfWork(SqlAuthReadSession, SqlUnitOfWork):
+    """Repositories in one transaction."""
 
-    async def alone(self, purpose: str) -> None:
-        """Takes an advisory lock, which the transaction's end gives back."""
-        await self.connection.execute(_ALONE.sql, {"purpose": purpose})
+    async def serialize(self, lock_name: str) -> None:
+        """Take a Postgres advisory lock, which is released when the transaction ends."""
+        await self.connection.execute(_ADVISORY_LOCK.sql, {"lock_name": lock_name})

@@ -1,4 +1,4 @@
-"""Accounts of people, in auth.users."""
+"""Accounts of people, in auth.users. A deleted account keeps its row with `deleted_at` set."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -26,47 +26,60 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
-from auth_service.domain.accounts import StoredLogin, User, account_key
+from auth_service.domain.accounts import StoredCredentials, User, lookup_key
 from auth_service.domain.errors import EmailTaken, UsernameTaken
+from auth_service.domain.roles import Role
 from auth_service.persistence.tables import users
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
-from chassis.kernel import Page, PageRequest, Role
+from chassis.kernel import Page, PageRequest
 
-_USER = (users.c.id, users.c.username, users.c.email, users.c.role, users.c.created_at, users.c.disabled, users.c.epoch)
+_USER_COLUMNS = (
+    users.c.id,
+    users.c.username,
+    users.c.email,
+    users.c.role,
+    users.c.created_at,
+    users.c.disabled,
+    users.c.epoch,
+)
 
 _ADD = Statement(insert(users), columns=[column.name for column in users.c if column.name != "deleted_at"])
-_IN_BEING = users.c.deleted_at.is_(None)
-_GET = Statement(select(*_USER).where(users.c.id == bindparam("id"), _IN_BEING))
-_NAMED = Statement(select(*_USER).where(users.c.username_key == bindparam("username_key"), _IN_BEING))
-_LOGIN_OF = Statement(select(*_USER, users.c.password_hash).where(users.c.email_key == bindparam("email_key")))
-_LOGIN = select(*_USER, users.c.password_hash).where(users.c.id == bindparam("id"), _IN_BEING)
-_LOGIN_BY_ID, _LOCK = Statement(_LOGIN), Statement(_LOGIN.with_for_update())
-_CHANGE_PASSWORD = Statement(
+_NOT_DELETED = users.c.deleted_at.is_(None)
+_GET = Statement(select(*_USER_COLUMNS).where(users.c.id == bindparam("id"), _NOT_DELETED))
+_GET_BY_USERNAME = Statement(
+    select(*_USER_COLUMNS).where(users.c.username_key == bindparam("username_key"), _NOT_DELETED)
+)
+_GET_CREDENTIALS_BY_EMAIL = Statement(
+    select(*_USER_COLUMNS, users.c.password_hash).where(users.c.email_key == bindparam("email_key"))
+)
+_SELECT_CREDENTIALS = select(*_USER_COLUMNS, users.c.password_hash).where(users.c.id == bindparam("id"), _NOT_DELETED)
+_GET_CREDENTIALS, _LOCK = Statement(_SELECT_CREDENTIALS), Statement(_SELECT_CREDENTIALS.with_for_update())
+_UPDATE_PASSWORD = Statement(
     update(users)
-    .values(password_hash=bindparam("new"), epoch=bindparam("new_epoch"))
+    .values(password_hash=bindparam("new_hash"), epoch=bindparam("new_epoch"))
     .where(users.c.id == bindparam("user_id")),
     columns=["password_hash", "epoch"],
 )
-_HAS_ROLE = Statement(
+_HAS_ACTIVE = Statement(
     select(
         exists().where(
             users.c.role == bindparam("role"),
             users.c.disabled.is_(False),
-            _IN_BEING,
-            users.c.id.is_distinct_from(bindparam("but_id", type_=users.c.id.type)),
+            _NOT_DELETED,
+            users.c.id.is_distinct_from(bindparam("excluded_id", type_=users.c.id.type)),
         )
     )
 )
-_CHANGING = ("username", "username_key", "email", "email_key", "role", "disabled", "epoch")
+_MUTABLE_COLUMNS = ("username", "username_key", "email", "email_key", "role", "disabled", "epoch")
 _UPDATE = Statement(
     update(users)
-    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+    .values({name: bindparam(f"new_{name}") for name in _MUTABLE_COLUMNS})
     .where(users.c.id == bindparam("user_id")),
-    columns=_CHANGING,
+    columns=_MUTABLE_COLUMNS,
 )
-# Every name is gone; what is left can't log in, can't be found and can do nothing.
+# Erases the personal data. The remaining row cannot log in, cannot be found and has no permission.
 _DELETE = Statement(
     update(users)
     .values(
@@ -81,38 +94,40 @@ _DELETE = Statement(
         deleted_at=bindparam("now"),
     )
     .where(users.c.id == bindparam("user_id")),
-    columns=[*_CHANGING, "password_hash", "deleted_at"],
+    columns=[*_MUTABLE_COLUMNS, "password_hash", "deleted_at"],
 )
-_LOOK_UP = Statement(
-    select(*_USER)
-    .where(users.c.username_key.like(bindparam("beginning"), escape="\\"), users.c.disabled.is_(False), _IN_BEING)
-    .order_by((users.c.username_key == bindparam("exactly")).desc(), users.c.username_key)
-    .limit(bindparam("most"))
+_FIND_BY_PREFIX = Statement(
+    select(*_USER_COLUMNS)
+    .where(
+        users.c.username_key.like(bindparam("prefix_pattern"), escape="\\"), users.c.disabled.is_(False), _NOT_DELETED
+    )
+    .order_by((users.c.username_key == bindparam("exact_key")).desc(), users.c.username_key)
+    .limit(bindparam("max_rows"))
 )
-_NAMES = Statement(
-    select(users.c.id, users.c.username).where(users.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _IN_BEING)
+_GET_USERNAMES = Statement(
+    select(users.c.id, users.c.username).where(users.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _NOT_DELETED)
 )
-_IDS = Statement(
+_GET_IDS = Statement(
     select(users.c.username_key, users.c.id).where(
-        users.c.username_key == any_(bindparam("keys", type_=ARRAY(Text()))), users.c.disabled.is_(False), _IN_BEING
+        users.c.username_key == any_(bindparam("keys", type_=ARRAY(Text()))), users.c.disabled.is_(False), _NOT_DELETED
     )
 )
-_REPLACE_HASH = Statement(
+_REHASH_PASSWORD = Statement(
     update(users)
-    .values(password_hash=bindparam("new"))
-    .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old"))
+    .values(password_hash=bindparam("new_hash"))
+    .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old_hash"))
 )
 
 
 @cache
-def _page(*, searched: bool, behind: bool) -> Statement:
-    conditions: list[ColumnElement[bool]] = [_IN_BEING]
-    if searched:
-        found_in = [func.strpos(column, bindparam("text")) > 0 for column in (users.c.username_key, users.c.email_key)]
-        conditions.append(or_(*found_in))
-    if behind:
-        conditions.append(users.c.id < bindparam("behind"))
-    return Statement(select(*_USER).where(*conditions).order_by(users.c.id.desc()).limit(bindparam("most")))
+def _list_page(*, has_text: bool, has_cursor: bool) -> Statement:
+    conditions: list[ColumnElement[bool]] = [_NOT_DELETED]
+    if has_text:
+        matches = [func.strpos(column, bindparam("text")) > 0 for column in (users.c.username_key, users.c.email_key)]
+        conditions.append(or_(*matches))
+    if has_cursor:
+        conditions.append(users.c.id < bindparam("after_id"))
+    return Statement(select(*_USER_COLUMNS).where(*conditions).order_by(users.c.id.desc()).limit(bindparam("max_rows")))
 
 
 class SqlUsers:
@@ -122,11 +137,11 @@ class SqlUsers:
         self._connection = connection
 
     async def add(self, user: User, *, password_hash: str) -> None:
-        """Inserts. The unique constraints decide between two at once."""
-        with _names_are_unique():
+        """Insert an account. Unique constraints decide between concurrent inserts."""
+        with _translate_name_conflicts():
             await self._connection.execute(
                 _ADD.sql,
-                {**_changing(user), "id": user.id, "password_hash": password_hash, "created_at": user.created_at},
+                {**_mutable_values(user), "id": user.id, "password_hash": password_hash, "created_at": user.created_at},
             )
 
     async def get(self, user_id: UUID) -> User | None:
@@ -134,86 +149,90 @@ class SqlUsers:
         row = await cursor.fetchone()
         return _user(row) if row else None
 
-    async def named(self, username: str) -> User | None:
-        cursor = await self._connection.execute(_NAMED.sql, {"username_key": account_key(username)})
+    async def get_by_username(self, username: str) -> User | None:
+        cursor = await self._connection.execute(_GET_BY_USERNAME.sql, {"username_key": lookup_key(username)})
         row = await cursor.fetchone()
         return _user(row) if row else None
 
-    async def login_of(self, email: str) -> StoredLogin | None:
-        return await self._login(_LOGIN_OF, email_key=account_key(email))
+    async def get_credentials_by_email(self, email: str) -> StoredCredentials | None:
+        return await self._fetch_credentials(_GET_CREDENTIALS_BY_EMAIL, email_key=lookup_key(email))
 
-    async def login(self, user_id: UUID) -> StoredLogin | None:
-        return await self._login(_LOGIN_BY_ID, id=user_id)
+    async def get_credentials(self, user_id: UUID) -> StoredCredentials | None:
+        return await self._fetch_credentials(_GET_CREDENTIALS, id=user_id)
 
-    async def lock(self, user_id: UUID) -> StoredLogin | None:
-        return await self._login(_LOCK, id=user_id)
+    async def lock(self, user_id: UUID) -> StoredCredentials | None:
+        return await self._fetch_credentials(_LOCK, id=user_id)
 
-    async def change_password(self, user: User, *, password_hash: str) -> None:
-        await _CHANGE_PASSWORD.run(self._connection, user_id=user.id, new=password_hash, new_epoch=user.epoch)
+    async def update_password(self, user: User, *, password_hash: str) -> None:
+        await _UPDATE_PASSWORD.run(self._connection, user_id=user.id, new_hash=password_hash, new_epoch=user.epoch)
 
-    async def has_role(self, role: Role, *, but: UUID | None = None) -> bool:
-        cursor = await _HAS_ROLE.run(self._connection, role=role.value, but_id=but)
+    async def has_active(self, role: Role, *, excluding: UUID | None = None) -> bool:
+        cursor = await _HAS_ACTIVE.run(self._connection, role=role.value, excluded_id=excluding)
         row = await cursor.fetchone()
         return row is not None and bool(row[0])
 
-    async def page(self, text: str, request: PageRequest) -> Page[User]:
-        key = account_key(text)
+    async def list_page(self, text: str, request: PageRequest) -> Page[User]:
+        key = lookup_key(text)
         if text.strip() and not key:
-            return Page([])  # nobody can be called that; an empty text would find everybody
-        statement = _page(searched=bool(key), behind=bool(request.after))
-        values = {"text": key, "behind": request.after_id, "most": request.size + 1}
+            return Page([])  # no account can match; an empty key would match every account
+        statement = _list_page(has_text=bool(key), has_cursor=bool(request.after))
+        values = {"text": key, "after_id": request.after_id, "max_rows": request.size + 1}
         cursor = await statement.run(self._connection, **values)
         return request.page([_user(row) for row in await cursor.fetchall()], lambda user: user.id.bytes)
 
-    async def look_up(self, text: str, *, most: int) -> Sequence[User]:
-        key = account_key(text)
+    async def find_by_prefix(self, text: str, *, limit: int) -> Sequence[User]:
+        key = lookup_key(text)
         if not key:
             return []
-        beginning = re.sub(r"([\\%_])", r"\\\1", key) + "%"
-        cursor = await _LOOK_UP.run(self._connection, beginning=beginning, exactly=key, most=most)
+        prefix_pattern = re.sub(r"([\\%_])", r"\\\1", key) + "%"
+        cursor = await _FIND_BY_PREFIX.run(
+            self._connection, prefix_pattern=prefix_pattern, exact_key=key, max_rows=limit
+        )
         return [_user(row) for row in await cursor.fetchall()]
 
-    async def names_of(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        cursor = await _NAMES.run(self._connection, ids=list(user_ids))
+    async def get_usernames(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        cursor = await _GET_USERNAMES.run(self._connection, ids=list(user_ids))
         return dict(await cursor.fetchall())
 
-    async def ids_of(self, username_keys: Collection[str]) -> Mapping[str, UUID]:
-        cursor = await _IDS.run(self._connection, keys=list(username_keys))
+    async def get_ids(self, username_keys: Collection[str]) -> Mapping[str, UUID]:
+        cursor = await _GET_IDS.run(self._connection, keys=list(username_keys))
         return dict(await cursor.fetchall())
 
     async def update(self, user: User) -> None:
-        with _names_are_unique():
-            values = {f"new_{name}": value for name, value in _changing(user).items()}
+        with _translate_name_conflicts():
+            values = {f"new_{name}": value for name, value in _mutable_values(user).items()}
             await _UPDATE.run(self._connection, user_id=user.id, **values)
 
     async def delete(self, user_id: UUID, *, epoch: int, now: datetime) -> None:
         await _DELETE.run(self._connection, user_id=user_id, new_epoch=epoch, now=now)
 
-    async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> None:
-        await self._connection.execute(_REPLACE_HASH.sql, {"user_id": user_id, "old": old, "new": new})
+    async def rehash_password(self, user_id: UUID, *, old_hash: str, new_hash: str) -> None:
+        await self._connection.execute(
+            _REHASH_PASSWORD.sql, {"user_id": user_id, "old_hash": old_hash, "new_hash": new_hash}
+        )
 
-    async def _login(self, statement: Statement, **values: Any) -> StoredLogin | None:
+    async def _fetch_credentials(self, statement: Statement, **values: Any) -> StoredCredentials | None:
         cursor = await statement.run(self._connection, **values)
         row = await cursor.fetchone()
-        return StoredLogin(_user(row), password_hash=row[len(_USER)]) if row else None
+        return StoredCredentials(_user(row), password_hash=row[len(_USER_COLUMNS)]) if row else None
 
 
-def _changing(user: User) -> dict[str, Any]:
+def _mutable_values(user: User) -> dict[str, Any]:
     return {
         "username": user.username,
-        "username_key": account_key(user.username),
+        "username_key": lookup_key(user.username),
         "email": user.email,
-        "email_key": account_key(user.email),
+        "email_key": lookup_key(user.email),
         "role": user.role.value,
         "disabled": user.disabled,
         "epoch": user.epoch,
     }
 
 
-def _names_are_unique() -> AbstractContextManager[None]:
+def _translate_name_conflicts() -> AbstractContextManager[None]:
     return constraints({"users_username_key_unique": UsernameTaken, "users_email_key_unique": EmailTaken})
 
 
 def _user(row: Sequence[Any]) -> User:
-    user_id, username, email, role, created_at, disabled, epoch = row[: len(_USER)]
+    user_id, username, email, role, created_at, disabled, epoch = row[: len(_USER_COLUMNS)]
     return User(user_id, username, email, Role(role), created_at, disabled, epoch)

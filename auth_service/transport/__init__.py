@@ -1,1 +1,1 @@
-"""The contract's services, on the use cases."""
+"""gRPC servicers: they translate between the contract and the use cases."""

@@ -1,4 +1,4 @@
-"""taskmanager.auth.v1.SecurityEventService."""
+"""Servicer of taskmanager.auth.v1.SecurityEventService."""
 
 from typing import Any
 
@@ -7,19 +7,17 @@ from taskmanager.auth.v1 import security_event_service_pb2 as pb
 from taskmanager.auth.v1 import security_event_service_pb2_grpc
 
 from auth_service.transport.translate_administration import security_events_to_proto
-from auth_service.usecases.events import ListSecurityEvents
+from auth_service.usecases.use_cases import UseCases
 from chassis.kernel import PageRequest, parse_id
 
 
 class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventServiceServicer):
-    """What happened."""
-
-    def __init__(self, *, list_security_events: ListSecurityEvents) -> None:
-        self._list_security_events = list_security_events
+    def __init__(self, use_cases: UseCases) -> None:
+        self._use_cases = use_cases
 
     async def ListSecurityEvents(
         self, request: pb.ListSecurityEventsRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListSecurityEventsResponse:
-        subject = parse_id(request.subject_id, field="subject_id") if request.subject_id else None
-        page = PageRequest.read(request.page_size, request.page_token, bound_to=f"security events of {subject}")
-        return security_events_to_proto(await self._list_security_events(subject, page))
+        subject_id = parse_id(request.subject_id, field="subject_id") if request.subject_id else None
+        page = PageRequest.read(request.page_size, request.page_token, bound_to=f"security events of {subject_id}")
+        return security_events_to_proto(await self._use_cases.list_security_events(subject_id, page))

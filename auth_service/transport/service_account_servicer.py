@@ -1,4 +1,4 @@
-"""taskmanager.auth.v1.ServiceAccountService."""
+"""Servicer of taskmanager.auth.v1.ServiceAccountService."""
 
 from typing import Any
 
@@ -11,12 +11,7 @@ from auth_service.transport.translate_administration import (
     service_account_to_proto,
     service_accounts_to_proto,
 )
-from auth_service.usecases.service_accounts import (
-    CreateServiceAccount,
-    ListServiceAccounts,
-    RotateServiceAccount,
-    SwitchServiceAccount,
-)
+from auth_service.usecases.use_cases import UseCases
 from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.request_context import current_caller
 
@@ -24,49 +19,38 @@ Context = ServicerContext[Any, Any]
 
 
 class ServiceAccountServicer(service_account_service_pb2_grpc.ServiceAccountServiceServicer):
-    """Accounts of services."""
-
-    def __init__(
-        self,
-        *,
-        list_service_accounts: ListServiceAccounts,
-        create_service_account: CreateServiceAccount,
-        rotate_service_account: RotateServiceAccount,
-        switch_service_account: SwitchServiceAccount,
-    ) -> None:
-        self._list_service_accounts = list_service_accounts
-        self._create_service_account = create_service_account
-        self._rotate_service_account = rotate_service_account
-        self._switch_service_account = switch_service_account
+    def __init__(self, use_cases: UseCases) -> None:
+        self._use_cases = use_cases
 
     async def ListServiceAccounts(
         self, request: pb.ListServiceAccountsRequest, context: Context
     ) -> pb.ListServiceAccountsResponse:
         page = PageRequest.read(request.page_size, request.page_token, bound_to="service accounts")
-        return service_accounts_to_proto(await self._list_service_accounts(page))
+        return service_accounts_to_proto(await self._use_cases.list_service_accounts(page))
 
     async def CreateServiceAccount(
         self, request: pb.CreateServiceAccountRequest, context: Context
     ) -> pb.IssuedServiceAccount:
-        issued = await self._create_service_account(request.name, request.scopes, caller=current_caller())
+        issued = await self._use_cases.create_service_account(request.name, request.scopes, caller=current_caller())
         return issued_service_account_to_proto(issued)
 
     async def RotateServiceAccount(
         self, request: pb.RotateServiceAccountRequest, context: Context
     ) -> pb.IssuedServiceAccount:
-        issued = await self._rotate_service_account(current_caller(), parse_id(request.id, field="id"))
+        account_id = parse_id(request.id, field="id")
+        issued = await self._use_cases.rotate_service_account(current_caller(), account_id)
         return issued_service_account_to_proto(issued)
 
     async def DisableServiceAccount(
         self, request: pb.DisableServiceAccountRequest, context: Context
     ) -> pb.ServiceAccount:
         account_id = parse_id(request.id, field="id")
-        return service_account_to_proto(await self._switch_service_account(current_caller(), account_id, disabled=True))
+        account = await self._use_cases.set_service_account_disabled(current_caller(), account_id, disabled=True)
+        return service_account_to_proto(account)
 
     async def EnableServiceAccount(
         self, request: pb.EnableServiceAccountRequest, context: Context
     ) -> pb.ServiceAccount:
         account_id = parse_id(request.id, field="id")
-        return service_account_to_proto(
-            await self._switch_service_account(current_caller(), account_id, disabled=False)
-        )
+        account = await self._use_cases.set_service_account_disabled(current_caller(), account_id, disabled=False)
+        return service_account_to_proto(account)

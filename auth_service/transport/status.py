@@ -1,4 +1,4 @@
-"""Which gRPC status each domain error has; the nearest class counts. chassis adds the kernel's own."""
+"""Table of the gRPC status of each domain error. The nearest base class decides. chassis adds the kernel's errors."""
 
 import grpc
 

@@ -1,4 +1,4 @@
-"""Between the contract's messages and the domain's words. Pure: nothing is asked, nothing decided."""
+"""Translation between protobuf messages and domain objects, for users, sessions, tokens and the trust state. Pure."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,18 @@ from taskmanager.auth.v1 import auth_service_pb2, user_pb2, user_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
 from auth_service.domain.accounts import Registration, User
-from auth_service.domain.keys import SigningKey
+from auth_service.domain.roles import Role
 from auth_service.domain.sessions import Session
+from auth_service.domain.signing_keys import SigningKey
 from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, TrustState
-from auth_service.usecases.service_accounts import ServiceToken
-from auth_service.usecases.session_keeping import LoggedIn
-from auth_service.usecases.users import IssuedResetCode
-from chassis.kernel import Caller, Page, Role
+from auth_service.usecases.password_reset import IssuedResetCode
+from auth_service.usecases.service_tokens import ServiceToken
+from auth_service.usecases.session_issuer import SessionTokens
+from chassis.kernel import Caller, Page
 from chassis.rpc.pages import fitting
 from chassis.tokens import ALGORITHM
 
-TOKEN_TYPE = "Bearer"  # noqa: S105 - RFC 6750, how a token is used; no secret
+TOKEN_TYPE = "Bearer"  # noqa: S105 - the scheme of RFC 6750, not a secret
 
 _ROLE_TO_PROTO = {
     Role.USER: user_pb2.ROLE_USER,
@@ -34,7 +35,6 @@ _ROLE_FROM_PROTO: Mapping[int, str] = {
 
 
 def registration_from_proto(request: auth_service_pb2.RegisterRequest) -> Registration:
-    """What was asked for, as it came: a role's number that the contract lacks stays one, for the domain to refuse."""
     return Registration(
         username=request.username,
         email=request.email,
@@ -44,7 +44,7 @@ def registration_from_proto(request: auth_service_pb2.RegisterRequest) -> Regist
 
 
 def role_from_proto(number: int) -> str:
-    """The role's name, empty for none; a number that the contract lacks stays one."""
+    """Return the name of a role: empty for unspecified, the digits for an unknown number, which the domain rejects."""
     return _ROLE_FROM_PROTO.get(number, str(number))
 
 
@@ -55,17 +55,17 @@ def user_to_proto(user: User) -> user_pb2.User:
         email=user.email,
         role=_ROLE_TO_PROTO[user.role],
         disabled=user.disabled,
-        created_at=timestamp(user.created_at),
+        created_at=timestamp_to_proto(user.created_at),
     )
 
 
-def login_to_proto(login: LoggedIn) -> auth_service_pb2.LoginResponse:
+def session_tokens_to_proto(tokens: SessionTokens) -> auth_service_pb2.LoginResponse:
     return auth_service_pb2.LoginResponse(
-        access_token=login.token.value,
-        refresh_token=login.refresh_token.value,
+        access_token=tokens.access_token.value,
+        refresh_token=tokens.refresh_token.value,
         token_type=TOKEN_TYPE,
-        expires_in=_seconds(login.token.lifetime),
-        user=user_to_proto(login.user),
+        expires_in=_seconds(tokens.access_token.lifetime),
+        user=user_to_proto(tokens.user),
     )
 
 
@@ -77,9 +77,9 @@ def sessions_to_proto(page: Page[Session], caller: Caller) -> user_service_pb2.L
 def _session_to_proto(session: Session, caller: Caller) -> user_service_pb2.Session:
     return user_service_pb2.Session(
         id=str(session.id),
-        created_at=timestamp(session.created_at),
-        used_at=timestamp(session.used_at),
-        expires_at=timestamp(session.expires_at),
+        created_at=timestamp_to_proto(session.created_at),
+        used_at=timestamp_to_proto(session.used_at),
+        expires_at=timestamp_to_proto(session.expires_at),
         current=session.id == caller.session_id,
     )
 
@@ -89,36 +89,36 @@ def users_to_proto(page: Page[User]) -> user_service_pb2.ListUsersResponse:
     return user_service_pb2.ListUsersResponse(users=users, next_page_token=next_token)
 
 
-def names_to_proto(found: Sequence[User]) -> user_service_pb2.LookupUsersResponse:
+def lookup_results_to_proto(users: Sequence[User]) -> user_service_pb2.LookupUsersResponse:
     return user_service_pb2.LookupUsersResponse(
-        users=[user_service_pb2.UserName(id=str(user.id), username=user.username) for user in found]
+        users=[user_service_pb2.UserName(id=str(user.id), username=user.username) for user in users]
     )
 
 
-def usernames_to_proto(found: Mapping[UUID, str]) -> user_service_pb2.BatchGetUserNamesResponse:
+def usernames_to_proto(usernames: Mapping[UUID, str]) -> user_service_pb2.BatchGetUserNamesResponse:
     return user_service_pb2.BatchGetUserNamesResponse(
-        users=[user_service_pb2.UserName(id=str(user_id), username=name) for user_id, name in found.items()]
+        users=[user_service_pb2.UserName(id=str(user_id), username=username) for user_id, username in usernames.items()]
     )
 
 
-def user_ids_to_proto(found: Mapping[str, UUID]) -> user_service_pb2.BatchGetUserIdsResponse:
+def user_ids_to_proto(user_ids: Mapping[str, UUID]) -> user_service_pb2.BatchGetUserIdsResponse:
     return user_service_pb2.BatchGetUserIdsResponse(
-        users=[user_service_pb2.UserName(id=str(user_id), username=name) for name, user_id in found.items()]
+        users=[user_service_pb2.UserName(id=str(user_id), username=username) for username, user_id in user_ids.items()]
     )
 
 
 def reset_code_to_proto(issued: IssuedResetCode) -> user_service_pb2.ResetUserPasswordResponse:
     return user_service_pb2.ResetUserPasswordResponse(
-        reset_code=issued.code.value, expires_at=timestamp(issued.expires_at)
+        reset_code=issued.code.value, expires_at=timestamp_to_proto(issued.expires_at)
     )
 
 
-def service_token_to_proto(issued: ServiceToken) -> auth_service_pb2.IssueServiceTokenResponse:
+def service_token_to_proto(token: ServiceToken) -> auth_service_pb2.IssueServiceTokenResponse:
     return auth_service_pb2.IssueServiceTokenResponse(
-        access_token=issued.token.value,
+        access_token=token.access_token.value,
         token_type=TOKEN_TYPE,
-        expires_in=_seconds(issued.token.lifetime),
-        scopes=sorted(issued.scopes),
+        expires_in=_seconds(token.access_token.lifetime),
+        scopes=sorted(token.scopes),
     )
 
 
@@ -147,20 +147,20 @@ def trust_state_to_proto(state: TrustState) -> trust_service_pb2.TrustState:
 
 
 def revocation_to_proto(revocation: Revocation) -> trust_service_pb2.Revocation:
-    expire_time = timestamp(revocation.expires_at)
+    expire_time = timestamp_to_proto(revocation.expires_at)
     match revocation:
         case SessionRevoked(session_id=session_id):
             return trust_service_pb2.Revocation(session_id=str(session_id), expire_time=expire_time)
         case EpochRaised(user_id=user_id, least_epoch=least_epoch):
-            raised = trust_service_pb2.UserEpoch(user_id=str(user_id), least_epoch=least_epoch)
-            return trust_service_pb2.Revocation(user_epoch=raised, expire_time=expire_time)
+            user_epoch = trust_service_pb2.UserEpoch(user_id=str(user_id), least_epoch=least_epoch)
+            return trust_service_pb2.Revocation(user_epoch=user_epoch, expire_time=expire_time)
 
 
-def timestamp(moment: datetime) -> Timestamp:
+def timestamp_to_proto(moment: datetime) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(moment)
     return message
 
 
-def _seconds(span: timedelta) -> int:
-    return int(span.total_seconds())
+def _seconds(duration: timedelta) -> int:
+    return int(duration.total_seconds())

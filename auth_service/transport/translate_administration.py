@@ -1,10 +1,10 @@
-"""Service accounts and security events, between the contract's messages and the domain's words. Pure."""
+"""Translation from domain objects to protobuf messages, for service accounts and security events. Pure."""
 
 from taskmanager.auth.v1 import security_event_service_pb2, service_account_service_pb2
 
-from auth_service.domain.events import SecurityEvent
+from auth_service.domain.security_events import SecurityEvent
 from auth_service.domain.service_accounts import ServiceAccount
-from auth_service.transport.translate import timestamp
+from auth_service.transport.translate import timestamp_to_proto
 from auth_service.usecases.service_accounts import IssuedServiceAccount
 from chassis.kernel import Page
 from chassis.rpc.pages import fitting
@@ -16,7 +16,7 @@ def service_account_to_proto(account: ServiceAccount) -> service_account_service
         name=account.name,
         scopes=sorted(account.scopes),
         disabled=account.disabled,
-        created_at=timestamp(account.created_at),
+        created_at=timestamp_to_proto(account.created_at),
     )
 
 
@@ -41,7 +41,7 @@ def security_events_to_proto(page: Page[SecurityEvent]) -> security_event_servic
 def _security_event_to_proto(event: SecurityEvent) -> security_event_service_pb2.SecurityEvent:
     return security_event_service_pb2.SecurityEvent(
         id=str(event.id),
-        occurred_at=timestamp(event.occurred_at),
+        occurred_at=timestamp_to_proto(event.occurred_at),
         kind=str(event.kind),
         actor_id=str(event.actor_id or ""),
         subject_id=str(event.subject_id or ""),

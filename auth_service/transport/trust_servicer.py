@@ -1,4 +1,4 @@
-"""taskmanager.trust.v1.TrustService."""
+"""Servicer of taskmanager.trust.v1.TrustService."""
 
 from typing import Any
 
@@ -6,16 +6,14 @@ from grpc.aio import ServicerContext
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
 from auth_service.transport.translate import trust_state_to_proto
-from auth_service.usecases.trust import GetTrustState
+from auth_service.usecases.use_cases import UseCases
 
 
 class TrustServicer(trust_service_pb2_grpc.TrustServiceServicer):
-    """What verifiers must know."""
-
-    def __init__(self, *, get_trust_state: GetTrustState) -> None:
-        self._get_trust_state = get_trust_state
+    def __init__(self, use_cases: UseCases) -> None:
+        self._use_cases = use_cases
 
     async def GetTrustState(
         self, request: trust_service_pb2.GetTrustStateRequest, context: ServicerContext[Any, Any]
     ) -> trust_service_pb2.TrustState:
-        return trust_state_to_proto(await self._get_trust_state(request.cursor))
+        return trust_state_to_proto(await self._use_cases.get_trust_state(request.cursor))

@@ -1,1 +1,4 @@
-"""What callers and operators can have done, each one a class that is called."""
+"""Use cases of clients, operators and background tasks.
+
+A use case is a callable object, so its docstring is an imperative, like that of a function.
+"""

@@ -2,75 +2,76 @@
 
 from dataclasses import dataclass
 
-from auth_service.domain.accounts import StoredLogin
+from auth_service.domain.accounts import StoredCredentials
 from auth_service.domain.errors import InvalidCredentials, PasswordChecksBusy
-from auth_service.domain.events import EventKind
-from auth_service.domain.throttling import attempts_on
-from auth_service.usecases.events import EventLog
+from auth_service.domain.rate_limits import login_attempt_key
+from auth_service.domain.security_events import SecurityEventKind
+from auth_service.usecases.login_throttle import LoginThrottle
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
-from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
-from auth_service.usecases.throttle import LoginThrottle
+from auth_service.usecases.security_events import SecurityEventRecorder
+from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
 from chassis.kernel import MissingField, refuse
 
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """Turns an email and a password into a session and its first tokens."""
+    """Start a session for an email and a password."""
 
     read: Read
     begin: Begin
     hasher: PasswordHasher
     throttle: LoginThrottle
-    keeper: SessionKeeper
-    events: EventLog
+    session_issuer: SessionIssuer
+    events: SecurityEventRecorder
 
-    async def __call__(self, email: str, password: str | None) -> LoggedIn:
-        """The account and its tokens.
+    async def __call__(self, email: str, password: str | None) -> SessionTokens:
+        """Return the account and the first tokens of a new session.
 
         Raises:
-            MissingField: one of the two was not given. An empty password was: it is a wrong one.
-            InvalidCredentials: they fit no account that may log in. Whether the account exists, is disabled or has
-                another password shows neither in the error nor in the work done (OWASP ASVS 5.0, 6.3.8).
-            TooManyAttempts: this account, or all together, have been tried too often.
-            PasswordChecksBusy: too many passwords wait to be checked.
+            MissingField: the email is empty or the password is None. An empty password is a wrong one.
+            InvalidCredentials: the email and the password match no active account. Neither the error nor the work
+                done shows whether the account exists or is disabled (OWASP ASVS 5.0, 6.3.8).
+            TooManyAttempts: the attempts on this account, or on all accounts, exceed a limit.
+            PasswordChecksBusy: too many passwords are being checked. The attempt does not count.
 
         """
         missing = {"email": not email, "password": password is None}
-        refuse([MissingField(field=field) for field, absent in missing.items() if absent])
+        refuse([MissingField(field=field) for field, is_missing in missing.items() if is_missing])
         password = password or ""
-        await self.throttle.take(email)
-        async with self.read() as reading:
-            found = await reading.users.login_of(email)
+        await self.throttle.count_attempt(email)
+        async with self.read() as repositories:
+            stored = await repositories.users.get_credentials_by_email(email)
         try:
-            fits = await self.hasher.matches(password, found.password_hash if found else None)
+            is_correct = await self.hasher.verify(password, stored.password_hash if stored else None)
         except PasswordChecksBusy:
-            await self.throttle.give_back(email)
+            await self.throttle.refund_attempt(email)
             raise
-        if found is None or not fits or found.user.disabled:
-            await self._note_refusal(found)
+        if stored is None or not is_correct or stored.user.disabled:
+            await self._record_rejection(stored)
             raise InvalidCredentials
-        return await self._open_session(found, password)
+        return await self._start_session(stored, password)
 
-    async def _open_session(self, found: StoredLogin, password: str) -> LoggedIn:
-        outdated = self.hasher.is_outdated(found.password_hash)
-        # The password is at hand only now, so this is when a hash of older parameters can be replaced.
-        renewed = await self.hasher.hash(password) if outdated else found.password_hash
+    async def _start_session(self, stored: StoredCredentials, password: str) -> SessionTokens:
+        needs_rehash = self.hasher.needs_rehash(stored.password_hash)
+        # A hash with outdated parameters is replaced now, because only a login has the password.
+        new_hash = await self.hasher.hash(password) if needs_rehash else stored.password_hash
         async with self.begin() as work:
-            # Locked, so that a change of the password ends this session too or was there first.
-            known = await work.users.lock(found.user.id)
-            if known is None or known.user != found.user:
+            # The lock orders a login and a concurrent change of the password: either the change ends this session, or
+            # it came first and the comparison below fails.
+            current = await work.users.lock(stored.user.id)
+            if current is None or current.user != stored.user:
                 raise InvalidCredentials
-            if outdated:
-                await work.users.replace_password_hash(found.user.id, old=found.password_hash, new=renewed)
-            # Failures before a success say nothing any more (NIST SP 800-63B-4 section 3.2.2).
-            await work.attempts.clear(attempts_on(found.user.email))
-            logged_in = await self.keeper.open(work, found.user)
-            await self.events.record(work, EventKind.LOGGED_IN, actor=found.user.id, subject=found.user.id)
+            if needs_rehash:
+                await work.users.rehash_password(stored.user.id, old_hash=stored.password_hash, new_hash=new_hash)
+            # A success resets the count of failures (NIST SP 800-63B-4 section 3.2.2).
+            await work.login_attempts.clear(login_attempt_key(stored.user.email))
+            tokens = await self.session_issuer.start(work, stored.user)
+            await self.events.record(work, SecurityEventKind.LOGGED_IN, actor=stored.user.id, subject=stored.user.id)
             await work.commit()
-        return logged_in
+        return tokens
 
-    async def _note_refusal(self, found: StoredLogin | None) -> None:
+    async def _record_rejection(self, stored: StoredCredentials | None) -> None:
         async with self.begin() as work:
-            subject = found.user.id if found else None
-            await self.events.record(work, EventKind.LOGIN_REFUSED, actor=None, subject=subject)
+            subject = stored.user.id if stored else None
+            await self.events.record(work, SecurityEventKind.LOGIN_REFUSED, actor=None, subject=subject)
             await work.commit()

@@ -1,115 +1,73 @@
-"""New passwords: for one's own account, and by a code."""
+"""Changing the caller's password."""
 
 from dataclasses import dataclass, replace
 
 from auth_service.domain.accounts import User
-from auth_service.domain.errors import AccountGone, InvalidResetCode
-from auth_service.domain.events import EventKind
-from auth_service.domain.one_time import ResetCode
+from auth_service.domain.errors import AccountGone
 from auth_service.domain.passwords import PasswordRules
-from auth_service.domain.throttling import attempts_on
-from auth_service.usecases.events import EventLog
+from auth_service.domain.rate_limits import login_attempt_key
+from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.ports import Begin, PasswordHasher, Read, UnitOfWork
-from auth_service.usecases.proof import PasswordProof
-from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
+from auth_service.usecases.reauthentication import Reauthenticate
+from auth_service.usecases.security_events import SecurityEventRecorder
+from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
 from chassis.kernel import Caller, Clock, MissingField, refuse
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePassword:
-    """Replaces the caller's password and ends all their other sessions."""
+    """Replace the caller's password and end the caller's other sessions."""
 
     read: Read
     begin: Begin
     hasher: PasswordHasher
     rules: PasswordRules
-    proof: PasswordProof
-    keeper: SessionKeeper
-    events: EventLog
+    reauthenticate: Reauthenticate
+    session_issuer: SessionIssuer
+    events: SecurityEventRecorder
     now: Clock
 
-    async def __call__(self, caller: Caller, current: str, new: str) -> LoggedIn:
-        """New tokens for the session that asked: its old ones end with the old password.
+    async def __call__(self, caller: Caller, current_password: str, new_password: str) -> SessionTokens:
+        """Return new tokens for the caller's session. Its old tokens are revoked with the old password.
 
         Raises:
-            MissingField: one of the two is empty.
-            InvalidPassword: the new one is not acceptable.
-            WrongCurrentPassword, TooManyAttempts, PasswordChecksBusy: the current one is not proved.
-            AccountGone: the account or the session ended meanwhile.
+            MissingField: one of the passwords is empty.
+            InvalidPassword: the new password breaks a rule.
+            WrongCurrentPassword, TooManyAttempts, PasswordChecksBusy: the current password was not confirmed.
+            AccountGone: the account or the session ended or changed meanwhile.
 
         """
-        given = {"current_password": current, "new_password": new}
-        refuse([MissingField(field=field) for field, value in given.items() if not value])
-        async with self.read() as reading:
-            login = await reading.users.login(caller.id)
-        if login is None or login.user.disabled:
+        fields = {"current_password": current_password, "new_password": new_password}
+        refuse([MissingField(field=field) for field, value in fields.items() if not value])
+        async with self.read() as repositories:
+            stored = await repositories.users.get_credentials(caller.id)
+        if stored is None or stored.user.disabled:
             raise AccountGone
-        self.rules.check(new, username=login.user.username, email=login.user.email, field="new_password")
-        await self.proof(caller, login, current)
-        password_hash = await self.hasher.hash(new)
+        user = stored.user
+        self.rules.check(new_password, username=user.username, email=user.email, field="new_password")
+        await self.reauthenticate(caller, stored, current_password)
+        password_hash = await self.hasher.hash(new_password)
         now = self.now()
         async with self.begin() as work:
-            known = await work.users.lock(caller.id)
+            current = await work.users.lock(user.id)
             session = await work.sessions.lock(caller.session_id) if caller.session_id else None
-            # Whoever changed the account in between, with the old password or as an admin, was first.
-            if known is None or known.user != login.user or session is None or not session.runs(now):
+            # A concurrent change of the account, by its owner or by an admin, wins.
+            if current is None or current.user != user or session is None or not session.is_active(now):
                 raise AccountGone
-            user = await _replace(work, known.user, password_hash, self.keeper)
-            await work.sessions.end_all(user.id, but=session.id, now=now)
-            await work.sessions.spend_all(session.id, now=now)
-            logged_in = await self.keeper.prolong(work, user, session)
-            await self.events.record(work, EventKind.PASSWORD_CHANGED, actor=user.id, subject=user.id)
+            user = await replace_password(work, user, password_hash, self.session_issuer)
+            await work.sessions.end_all(user.id, excluding=session.id, now=now)
+            await work.sessions.spend_refresh_tokens(session.id, now=now)
+            tokens = await self.session_issuer.renew(work, user, session)
+            await self.events.record(work, SecurityEventKind.PASSWORD_CHANGED, actor=user.id, subject=user.id)
             await work.commit()
-        return logged_in
+        return tokens
 
 
-@dataclass(frozen=True, slots=True)
-class RedeemResetCode:
-    """Sets a new password by a code that an admin handed out, and ends every session."""
-
-    read: Read
-    begin: Begin
-    hasher: PasswordHasher
-    rules: PasswordRules
-    keeper: SessionKeeper
-    events: EventLog
-    now: Clock
-
-    async def __call__(self, code_text: str, new: str) -> None:
-        """Returns when the password is the new one.
-
-        Raises:
-            MissingField: one of the two is empty.
-            InvalidResetCode: the code is spent, expired or unknown.
-            InvalidPassword: the new password is not acceptable; the code stays good.
-            PasswordChecksBusy: too many passwords wait for their turn.
-
-        """
-        given = {"reset_code": code_text, "new_password": new}
-        refuse([MissingField(field=field) for field, value in given.items() if not value])
-        code = ResetCode.parse(code_text)
-        async with self.read() as reading:
-            owner = await reading.resets.owner(code, now=self.now())
-            user = await reading.users.get(owner) if owner else None
-        if user is None or user.disabled:
-            raise InvalidResetCode
-        self.rules.check(new, username=user.username, email=user.email, field="new_password")
-        password_hash = await self.hasher.hash(new)
-        async with self.begin() as work:
-            known = await work.users.lock(user.id)
-            if known is None or known.user.disabled or not await work.resets.spend(code, now=self.now()):
-                raise InvalidResetCode
-            user = await _replace(work, known.user, password_hash, self.keeper)
-            await work.sessions.end_all(user.id, now=self.now())
-            await self.events.record(work, EventKind.PASSWORD_RESET, actor=user.id, subject=user.id)
-            await work.commit()
-
-
-async def _replace(work: UnitOfWork, user: User, password_hash: str, keeper: SessionKeeper) -> User:
-    """Keeps the new password: codes and attempts for the old one are void, and so are its access tokens."""
-    changed = replace(user, epoch=user.epoch + 1)
-    await work.users.change_password(changed, password_hash=password_hash)
-    await work.resets.drop(user.id)
-    await work.attempts.clear(attempts_on(user.email))
-    await keeper.raise_epoch(work, changed)
-    return changed
+async def replace_password(work: UnitOfWork, user: User, password_hash: str, session_issuer: SessionIssuer) -> User:
+    """Store a new password. Void the reset code and the counted attempts, and revoke older access tokens."""
+    user = replace(user, epoch=user.epoch + 1)
+    await work.users.update_password(user, password_hash=password_hash)
+    await work.password_resets.delete(user.id)
+    await work.login_attempts.clear(login_attempt_key(user.email))
+    await session_issuer.revoke_older_epochs(work, user)
+    return user

@@ -1,141 +1,25 @@
-"""What the use cases need of the world, in their own words. Adapters stand in persistence/ and crypto/."""
+"""Ports of the use cases: transactions, password hashing, signing and randomness."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
-from uuid import UUID
+from typing import Any, Protocol, Self
 
-from auth_service.domain.accounts import StoredLogin, User
-from auth_service.domain.events import SecurityEvent
-from auth_service.domain.one_time import ResetCode
-from auth_service.domain.service_accounts import ServiceAccount
-from auth_service.domain.throttling import Allowance
-from auth_service.usecases.token_ports import Revocations, Sessions, SigningKeys
-from chassis.kernel import Page, PageRequest, Role
-
-
-class Users(Protocol):
-    """Accounts of people."""
-
-    async def add(self, user: User, *, password_hash: str) -> None:
-        """Keeps a new account; UsernameTaken or EmailTaken when another has one of its names."""
-
-    async def get(self, user_id: UUID) -> User | None:
-        """The account of this id."""
-
-    async def named(self, username: str) -> User | None:
-        """The account of this username, however it is spelt."""
-
-    async def login_of(self, email: str) -> StoredLogin | None:
-        """The account that logs in with this email, however it is spelt."""
-
-    async def login(self, user_id: UUID) -> StoredLogin | None:
-        """The account of this id, with its hash."""
-
-    async def lock(self, user_id: UUID) -> StoredLogin | None:
-        """The account and its hash, kept from changing until the work is over."""
-
-    async def change_password(self, user: User, *, password_hash: str) -> None:
-        """Keeps the hash of a new password, and the epoch that the account has now."""
-
-    async def has_role(self, role: Role, *, but: UUID | None = None) -> bool:
-        """Whether anyone who may log in has this role, one perhaps aside."""
-
-    async def page(self, text: str, request: PageRequest) -> Page[User]:
-        """Accounts whose username or email holds the text, newest first."""
-
-    async def look_up(self, text: str, *, most: int) -> Sequence[User]:
-        """Accounts in use whose username begins with the text, the one of exactly this name first."""
-
-    async def names_of(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """The usernames of those accounts that there are."""
-
-    async def ids_of(self, username_keys: Collection[str]) -> Mapping[str, UUID]:
-        """The accounts in use of these names, each name as `account_key` has it."""
-
-    async def update(self, user: User) -> None:
-        """Keeps the account as it is now; UsernameTaken or EmailTaken when another has one of its names."""
-
-    async def delete(self, user_id: UUID, *, epoch: int, now: datetime) -> None:
-        """Drops all that tells who somebody was. The id stays taken."""
-
-    async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> None:
-        """Keeps a new hash of the same password, unless the password was changed meanwhile."""
+from auth_service.domain.signing_keys import SigningKey
+from auth_service.usecases.repositories import (
+    LoginAttempts,
+    PasswordResets,
+    Revocations,
+    SecurityEvents,
+    ServiceAccounts,
+    Sessions,
+    SigningKeys,
+    Users,
+)
 
 
-class LoginAttempts(Protocol):
-    """How often passwords were tried, by what they were tried on."""
-
-    async def take(self, key: bytes, allowance: Allowance) -> timedelta | None:
-        """Counts an attempt; not beyond the allowance: then the time until there is one again."""
-
-    async def give_back(self, key: bytes, allowance: Allowance) -> None:
-        """Takes back an attempt."""
-
-    async def note(self, key: bytes, *, every: timedelta) -> bool:
-        """Whether it is time again to say that attempts are refused."""
-
-    async def clear(self, key: bytes) -> None:
-        """Forgets the attempts on an account whose owner has come."""
-
-    async def forget(self, *, before: datetime) -> int:
-        """Drops what means nothing any more; how many."""
-
-
-class PasswordResets(Protocol):
-    """Codes that set a new password once, at most one an account."""
-
-    async def put(self, user_id: UUID, code: ResetCode, *, expires_at: datetime) -> None:
-        """Keeps a code in the place of an older one."""
-
-    async def owner(self, code: ResetCode, *, now: datetime) -> UUID | None:
-        """Whose password a good code sets."""
-
-    async def spend(self, code: ResetCode, *, now: datetime) -> bool:
-        """Spends a code; whether it was good. Of two at once, one is told that."""
-
-    async def drop(self, user_id: UUID) -> None:
-        """Drops an account's code."""
-
-    async def forget(self, *, before: datetime) -> int:
-        """Drops codes that expired before then; how many."""
-
-
-class ServiceAccounts(Protocol):
-    """Accounts of services."""
-
-    async def add(self, account: ServiceAccount) -> None:
-        """Keeps a new account; ServiceNameTaken when there is one of this name."""
-
-    async def get(self, name: str) -> ServiceAccount | None:
-        """The account of this name."""
-
-    async def lock(self, account_id: UUID) -> ServiceAccount | None:
-        """The account of this id, kept from changing until the work is over."""
-
-    async def page(self, request: PageRequest) -> Page[ServiceAccount]:
-        """Accounts, newest first."""
-
-    async def update(self, account: ServiceAccount) -> None:
-        """Keeps the account as it is now."""
-
-
-class SecurityEvents(Protocol):
-    """The log of what happened to accounts and keys. Nothing in it is ever changed, and nothing recent ever goes."""
-
-    async def add(self, event: SecurityEvent) -> None:
-        """Appends."""
-
-    async def page(self, subject_id: UUID | None, request: PageRequest) -> Page[SecurityEvent]:
-        """Events, of one account or all, newest first."""
-
-    async def forget(self, *, before: datetime, most: int) -> int:
-        """Drops up to `most` events from before then, the oldest first, none younger than KEPT_AT_LEAST; how many."""
-
-
-class Reading(Protocol):
-    """A connection to read with, inside `async with`."""
+class ReadSession(Protocol):
+    """Repositories on one connection, for reading inside `async with`. Each statement is its own transaction."""
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
@@ -147,46 +31,61 @@ class Reading(Protocol):
     @property
     def sessions(self) -> Sessions: ...
     @property
-    def services(self) -> ServiceAccounts: ...
+    def service_accounts(self) -> ServiceAccounts: ...
     @property
-    def resets(self) -> PasswordResets: ...
+    def password_resets(self) -> PasswordResets: ...
     @property
-    def keys(self) -> SigningKeys: ...
+    def signing_keys(self) -> SigningKeys: ...
     @property
     def revocations(self) -> Revocations: ...
     @property
-    def events(self) -> SecurityEvents: ...
+    def security_events(self) -> SecurityEvents: ...
 
 
-class UnitOfWork(Reading, Protocol):
-    """One transaction, inside `async with`. Leaving without commit undoes it."""
+class UnitOfWork(ReadSession, Protocol):
+    """One transaction, inside `async with`. Leaving without commit rolls it back."""
 
     @property
-    def attempts(self) -> LoginAttempts: ...
+    def login_attempts(self) -> LoginAttempts: ...
 
-    async def alone(self, purpose: str) -> None:
-        """Waits until no other unit of work has this purpose, and keeps others out until this one is over."""
+    async def serialize(self, lock_name: str) -> None:
+        """Take the lock of this name, and hold it until the transaction ends. Waits for other transactions."""
 
-    async def commit(self) -> None:
-        """Makes the work last."""
+    async def commit(self) -> None: ...
 
 
-Read = Callable[[], Reading]
+Read = Callable[[], ReadSession]
 Begin = Callable[[], UnitOfWork]
 
 
 class PasswordHasher(Protocol):
-    """Hashes passwords slowly. PasswordChecksBusy when too many wait."""
+    """Slow password hashing. Every method but needs_rehash raises PasswordChecksBusy if too many callers wait."""
 
     async def hash(self, password: str) -> str:
-        """The hash to store, with its parameters and salt in it."""
+        """Return the hash to store. It includes the salt and the parameters."""
 
-    async def matches(self, password: str, stored: str | None) -> bool:
-        """Whether the password is the one hashed. None, where there is no account, costs the same and is False."""
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Return True if the hash is of this password.
 
-    def is_outdated(self, stored: str) -> bool:
-        """Whether a hash would be made with other parameters today."""
+        None stands for an account that does not exist. It costs the same time and returns False.
+        """
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Return True if the hash was made with other parameters than the settings ask for."""
+
+
+class Signer(Protocol):
+    """Generator of signing keys, and signer with them. A private key leaves it only in encrypted form."""
+
+    def generate(self, now: datetime) -> SigningKey:
+        """Return a new key that is active from now on."""
+
+    def check(self, key: SigningKey) -> None:
+        """Raise WrongEncryptionKey if this process cannot decrypt the private key."""
+
+    def sign(self, key: SigningKey, claims: Mapping[str, Any]) -> str:
+        """Return the claims as a signed JWT in its compact form."""
 
 
 Randomness = Callable[[int], bytes]
-"""So many unpredictable bytes."""
+"""Function that returns this many unpredictable bytes."""

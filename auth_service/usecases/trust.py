@@ -1,4 +1,4 @@
-"""Telling verifiers whom to believe."""
+"""Reading the trust state, for the verifiers of access tokens."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,22 @@ from chassis.kernel import Clock
 
 @dataclass(frozen=True, slots=True)
 class GetTrustState:
-    """Answers the keys and what was revoked since a verifier last asked."""
+    """Read the valid keys, and the revocations since a verifier's last request."""
 
     read: Read
     now: Clock
 
-    async def __call__(self, cursor: str) -> TrustState:
-        """The state; InvalidCursor for a cursor that this database never handed out, as after a restore."""
-        since = TrustCursor.parse(cursor)
-        async with self.read() as reading:
-            # Taken before the revocations are read: what commits in between is told twice rather than never.
-            horizon = await reading.revocations.horizon()
-            if since > horizon:
+    async def __call__(self, cursor_text: str) -> TrustState:
+        """Return the trust state; raise InvalidCursor for a cursor that this database never issued.
+
+        A cursor from the future is invalid too: after a restore, verifiers hold cursors of the lost transactions.
+        """
+        cursor = TrustCursor.parse(cursor_text)
+        async with self.read() as repositories:
+            # Read the horizon before the revocations: a commit in between is then returned twice, never missed.
+            horizon = await repositories.revocations.horizon()
+            if cursor > horizon:
                 raise InvalidCursor
-            revocations = await reading.revocations.since(since, now=self.now())
-            keys = [key for key in await reading.keys.all() if key.is_believed(self.now())]
+            revocations = await repositories.revocations.list_since(cursor, now=self.now())
+            keys = [key for key in await repositories.signing_keys.list_all() if key.is_valid(self.now())]
         return TrustState(keys=keys, revocations=revocations, cursor=horizon)

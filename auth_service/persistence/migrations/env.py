@@ -1,4 +1,4 @@
-"""Alembic's way in; run by auth_service.commands.migrate."""
+"""Environment of Alembic. auth_service.commands.migrate runs it."""
 
 from auth_service.persistence.tables import metadata
 from chassis.database.migrate import run_in_environment

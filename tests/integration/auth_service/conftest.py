@@ -1,14 +1,14 @@
 import pytest
 
-from tests.integration.auth_service.door import opened, settings_for
+from tests.integration.auth_service.auth_server import make_settings, running_auth_server
 
 
 @pytest.fixture
 def settings(database):
-    return settings_for(database.auth_url)
+    return make_settings(database.auth_url)
 
 
 @pytest.fixture
-async def door(settings):
-    async with opened(settings) as door:
-        yield door
+async def auth_server(settings):
+    async with running_auth_server(settings) as auth_server:
+        yield auth_server

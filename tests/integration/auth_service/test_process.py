@@ -1,4 +1,4 @@
-"""The service as a process: what it says, when it is ready, how it ends."""
+"""The service as a process: logs, readiness, start-up errors and shutdown."""
 
 import asyncio
 import base64
@@ -14,15 +14,15 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
-from auth_service.bootstrap import serving
+from auth_service.bootstrap import run_server
 from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import aio_channel
 from chassis.testing.database import temporary_database
-from deploy.local.host.free_ports import find_free_port
-from tests.integration.auth_service.door import Door, opened, settings_for
 from tests.support.database import Database
 from tests.support.grpc_calls import refused
+from deploy.local.ports import free_port
+from tests.integration.auth_service.auth_server import AuthServer, make_settings, running_auth_server
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -40,8 +40,8 @@ def environment(settings, port):
 
 @asynccontextmanager
 async def process(settings, **changes):
-    """`python -m auth_service`, its port, and its output once it has ended."""
-    port = find_free_port()
+    """Run `python -m auth_service` and yield the process and its port."""
+    port = free_port()
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -62,32 +62,32 @@ async def until_serving(channel):
     health = health_pb2_grpc.HealthStub(channel)
     watch = health.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True)
     async with asyncio.timeout(30):
-        async for answer in watch:
-            if answer.status == SERVING:
+        async for response in watch:
+            if response.status == SERVING:
                 watch.cancel()
                 return
 
 
-async def test_no_password_credential_or_token_is_ever_in_the_log_and_sigterm_ends_it_well(settings):
+async def test_logs_hold_no_secrets_and_sigterm_exits_cleanly(settings):
     canary = "canary-in-a-coal-mine"
     async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
         await until_serving(channel)
-        door = Door(settings, channel)
-        credential = await door.create_service("reports", "trust:read")
-        token = (await door.service_token(credential)).access_token
-        await door.trust_state(token)
-        await refused(door.trust_state(token, canary))
-        await refused(door.service_token(credential + canary))
-        await door.register(password=canary)
-        await refused(door.register(password=canary))
-        await refused(door.register("", password=canary[:8]))
-        await refused(door.login(password=canary + "!"))
-        login = await door.login(password=canary)
-        refreshed = await door.refresh(login.refresh_token)
-        await refused(door.refresh(login.refresh_token))
-        await refused(door.change_password(login.access_token, canary + "?", canary))
-        await door.me(login.access_token)
-        await refused(door.me(login.access_token + "x"))
+        auth_server = AuthServer(settings, channel)
+        credential = await auth_server.create_service("reports", "trust:read")
+        token = (await auth_server.service_token(credential)).access_token
+        await auth_server.trust_state(token)
+        await refused(auth_server.trust_state(token, canary))
+        await refused(auth_server.service_token(credential + canary))
+        await auth_server.register(password=canary)
+        await refused(auth_server.register(password=canary))
+        await refused(auth_server.register("", password=canary[:8]))
+        await refused(auth_server.login(password=canary + "!"))
+        login = await auth_server.login(password=canary)
+        refreshed = await auth_server.refresh(login.refresh_token)
+        await refused(auth_server.refresh(login.refresh_token))
+        await refused(auth_server.change_password(login.access_token, canary + "?", canary))
+        await auth_server.me(login.access_token)
+        await refused(auth_server.me(login.access_token + "x"))
         child.send_signal(signal.SIGTERM)
         output, _ = await asyncio.wait_for(child.communicate(), 20)
     assert child.returncode == 0
@@ -98,14 +98,14 @@ async def test_no_password_credential_or_token_is_ever_in_the_log_and_sigterm_en
     assert [secret for secret in secrets if secret in log] == []
 
 
-async def test_the_log_of_calls_says_who_called_and_who_was_refused(settings):
+async def test_access_log_names_caller_and_status(settings):
     async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
         await until_serving(channel)
-        door = Door(settings, channel)
-        user = await door.register()
-        token = (await door.login()).access_token
-        await door.me(token)
-        await refused(door.trust_state(token))
+        auth_server = AuthServer(settings, channel)
+        user = await auth_server.register()
+        token = (await auth_server.login()).access_token
+        await auth_server.me(token)
+        await refused(auth_server.trust_state(token))
         child.send_signal(signal.SIGTERM)
         output, _ = await asyncio.wait_for(child.communicate(), 20)
     lines = [json.loads(line) for line in output.decode().splitlines() if '"event": "call"' in line]
@@ -117,8 +117,9 @@ async def test_the_log_of_calls_says_who_called_and_who_was_refused(settings):
     ]
 
 
-async def test_a_wrong_encryption_key_stops_the_start_with_one_clear_line(settings):
-    async with opened(settings):
+async def test_wrong_encryption_key_stops_the_start(settings):
+    """The process exits with status 1 and a message without a traceback."""
+    async with running_auth_server(settings):
         pass
     other = base64.b64encode(bytes(32)).decode()
     async with process(settings, AUTH_KEY_ENCRYPTION_KEY=other) as (child, _):
@@ -130,15 +131,19 @@ async def test_a_wrong_encryption_key_stops_the_start_with_one_clear_line(settin
     assert "Traceback" not in str(output)
 
 
-async def test_an_address_in_use_stops_the_start_with_one_clear_line(settings):
-    async with serving(settings) as running, process(settings, AUTH_LISTEN=f"127.0.0.1:{running.port}") as (child, _):
+async def test_address_in_use_stops_the_start(settings):
+    """The process exits with status 1 and a message without a traceback."""
+    async with (
+        run_server(settings) as running,
+        process(settings, AUTH_LISTEN=f"127.0.0.1:{running.port}") as (child, _),
+    ):
         output, _ = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 1
     assert f"cannot listen on 127.0.0.1:{running.port}" in str(output)
     assert "Traceback" not in str(output)
 
 
-async def test_it_is_not_ready_before_the_database_is_migrated_and_becomes_so_by_itself(postgres, template):
+async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
     with temporary_database(postgres) as url:
         database = Database(url)
         migration = MigrationSettings(
@@ -147,38 +152,38 @@ async def test_it_is_not_ready_before_the_database_is_migrated_and_becomes_so_by
             database_url=SecretStr(database.auth_url),
         )
         async with AsyncExitStack() as stack:
-            running = await stack.enter_async_context(serving(settings_for(database.auth_url)))
+            running = await stack.enter_async_context(run_server(make_settings(database.auth_url)))
             channel = await stack.enter_async_context(aio_channel(f"127.0.0.1:{running.port}"))
             health = health_pb2_grpc.HealthStub(channel)
-            answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
-            assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+            response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+            assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING
             assert not running.ready.is_set()
             await asyncio.to_thread(migrate, migration, schema=SCHEMA, migrations=MIGRATIONS)
             await until_serving(channel)
             assert running.ready.is_set()
 
 
-async def test_sigterm_ends_it_well_while_it_still_waits_for_a_database(settings):
-    nowhere = f"postgresql://auth_app:x@127.0.0.1:{find_free_port()}/nothing"
-    async with process(settings, AUTH_DATABASE_URL=nowhere) as (child, port):
+async def test_sigterm_exits_while_waiting_for_the_database(settings):
+    unreachable_url = f"postgresql://auth_app:x@127.0.0.1:{free_port()}/nothing"
+    async with process(settings, AUTH_DATABASE_URL=unreachable_url) as (child, port):
         async with aio_channel(f"127.0.0.1:{port}") as channel:
             health = health_pb2_grpc.HealthStub(channel)
-            answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
-            assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+            response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+            assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING
         child.send_signal(signal.SIGTERM)
         await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == 0
 
 
-async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(settings, database):
-    async with opened(settings) as door:
-        await door.register()
-        token = (await door.login()).access_token
+async def test_database_outage_makes_calls_unavailable(settings, database):
+    async with running_auth_server(settings) as auth_server:
+        await auth_server.register()
+        token = (await auth_server.login()).access_token
         with psycopg.connect(database.administrator_url, autocommit=True) as connection:
             connection.execute("ALTER ROLE auth_app NOLOGIN")
             try:
                 connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'auth_app'")
-                status = await refused(door.me(token))
+                status = await refused(auth_server.me(token))
                 assert status.code == grpc.StatusCode.UNAVAILABLE
                 assert "postgres" not in status.message.lower()
             finally:
@@ -209,6 +214,7 @@ async def test_a_database_that_is_gone_makes_calls_unavailable_and_nothing_else(
         "SET ROLE auth_owner",
     ],
 )
-async def test_the_app_role_may_do_what_the_service_does_and_no_more(database, statement):
+async def test_app_role_has_no_further_rights(database, statement):
+    """The service's database role cannot run statements that no use case needs."""
     with psycopg.connect(database.auth_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)

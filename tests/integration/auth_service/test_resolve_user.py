@@ -1,4 +1,4 @@
-"""What another service may ask about an account."""
+"""Rpcs by which other services read accounts."""
 
 import grpc
 import psycopg
@@ -8,22 +8,28 @@ from taskmanager.auth.v1 import user_service_pb2
 from tests.support.grpc_calls import bearer, refused
 
 
-async def reader(door) -> tuple[tuple[str, str], ...]:
-    return bearer((await door.service_token(await door.create_service("reports", "users:read"))).access_token)
+async def reader_metadata(auth_server) -> tuple[tuple[str, str], ...]:
+    return bearer(
+        (await auth_server.service_token(await auth_server.create_service("reports", "users:read"))).access_token
+    )
 
 
-async def test_an_account_is_found_by_id_and_by_username_in_any_case(door):
-    sonu, metadata = await door.register("Sonu", email="sonu@example.com"), await reader(door)
+async def test_resolve_by_id_and_by_username_in_any_case(auth_server):
+    sonu, metadata = await auth_server.register("Sonu", email="sonu@example.com"), await reader_metadata(auth_server)
     for names in ({"id": sonu.id}, {"username": "sONU"}):
-        assert await door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata) == sonu
+        assert (
+            await auth_server.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata) == sonu
+        )
 
 
-async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, database):
-    sonu, metadata = await door.register(), await reader(door)
+async def test_disabled_and_unknown_accounts_do_not_resolve(auth_server, database):
+    sonu, metadata = await auth_server.register(), await reader_metadata(auth_server)
     with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true")
     for names in ({"id": sonu.id}, {"username": "sonu"}, {"username": "nobody"}):
-        status = await refused(door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata))
+        status = await refused(
+            auth_server.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata)
+        )
         assert (status.code, status.reason) == (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 
 
@@ -36,73 +42,80 @@ async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, dat
         ({"id": "x"}, "MALFORMED_ID"),
     ],
 )
-async def test_exactly_one_name_that_can_be_one_is_asked_for(door, names, reason):
-    call = door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=await reader(door))
+async def test_resolve_needs_exactly_one_valid_identifier(auth_server, names, reason):
+    call = auth_server.users.ResolveUser(
+        user_service_pb2.ResolveUserRequest(**names), metadata=await reader_metadata(auth_server)
+    )
     status = await refused(call)
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
 
 
-async def test_a_user_may_not_look_others_up(door):
-    sonu = await door.register()
-    call = door.users.ResolveUser(
-        user_service_pb2.ResolveUserRequest(id=sonu.id), metadata=bearer((await door.login()).access_token)
+async def test_users_may_not_resolve_accounts(auth_server):
+    sonu = await auth_server.register()
+    call = auth_server.users.ResolveUser(
+        user_service_pb2.ResolveUserRequest(id=sonu.id), metadata=bearer((await auth_server.login()).access_token)
     )
     assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED
 
 
-async def names(door, metadata, *ids: str) -> dict[str, str]:
+async def batch_names(auth_server, metadata, *ids: str) -> dict[str, str]:
     request = user_service_pb2.BatchGetUserNamesRequest(ids=ids)
-    answer = await door.users.BatchGetUserNames(request, metadata=metadata)
-    return {user.id: user.username for user in answer.users}
+    response = await auth_server.users.BatchGetUserNames(request, metadata=metadata)
+    return {user.id: user.username for user in response.users}
 
 
-async def test_names_are_told_many_at_once_disabled_ones_too_and_nobodys_left_out(door, database):
-    sonu, mina, dora = [await door.register(name) for name in ("Sonu", "mina", "dora")]
-    metadata = await reader(door)
+async def test_batch_names_include_disabled_accounts(auth_server, database):
+    """Usernames of disabled accounts are included. Deleted accounts and unknown ids are left out."""
+    sonu, mina, dora = [await auth_server.register(name) for name in ("Sonu", "mina", "dora")]
+    metadata = await reader_metadata(auth_server)
     with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
-    await door.delete_me((await door.login("dora@example.com")).access_token)
+    await auth_server.delete_me((await auth_server.login("dora@example.com")).access_token)
     nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
-    assert await names(door, metadata, sonu.id, mina.id, dora.id, nobody, sonu.id) == {sonu.id: "Sonu", mina.id: "mina"}
-    assert await names(door, metadata) == {}
+    assert await batch_names(auth_server, metadata, sonu.id, mina.id, dora.id, nobody, sonu.id) == {
+        sonu.id: "Sonu",
+        mina.id: "mina",
+    }
+    assert await batch_names(auth_server, metadata) == {}
 
 
-async def test_more_names_than_fit_and_ids_that_are_none_are_refused(door):
+async def test_batch_names_reject_bad_ids_and_large_batches(auth_server):
     nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
-    metadata = await reader(door)
-    assert await names(door, metadata, *[nobody] * 1000) == {}
+    metadata = await reader_metadata(auth_server)
+    assert await batch_names(auth_server, metadata, *[nobody] * 1000) == {}
     for ids, reason in (([nobody] * 1001, "TOO_MANY_IDS"), (["x"], "MALFORMED_ID"), ([""], "MISSING_FIELD")):
         request = user_service_pb2.BatchGetUserNamesRequest(ids=ids)
-        status = await refused(door.users.BatchGetUserNames(request, metadata=metadata))
+        status = await refused(auth_server.users.BatchGetUserNames(request, metadata=metadata))
         assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
 
 
-async def ids(door, metadata, *usernames: str) -> dict[str, str]:
+async def batch_ids(auth_server, metadata, *usernames: str) -> dict[str, str]:
     request = user_service_pb2.BatchGetUserIdsRequest(usernames=usernames)
-    answer = await door.users.BatchGetUserIds(request, metadata=metadata)
-    return {user.username: user.id for user in answer.users}
+    response = await auth_server.users.BatchGetUserIds(request, metadata=metadata)
+    return {user.username: user.id for user in response.users}
 
 
-async def test_ids_are_told_many_at_once_by_names_in_any_case_and_those_of_nobody_in_use_left_out(door, database):
-    sonu, mina, dora = [await door.register(name) for name in ("Sonu", "mina", "dora")]
-    metadata = await reader(door)
+async def test_batch_ids_match_usernames_in_any_case(auth_server, database):
+    """Usernames match in any case. Disabled, deleted, unknown and impossible ones are left out."""
+    sonu, mina, dora = [await auth_server.register(name) for name in ("Sonu", "mina", "dora")]
+    metadata = await reader_metadata(auth_server)
     with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
-    await door.delete_me((await door.login("dora@example.com")).access_token)
+    await auth_server.delete_me((await auth_server.login("dora@example.com")).access_token)
     impossible = ("", " ", "a\0b", "a" + "\u0301" * 100_000, "x" * 100_000, "Sonu ")
-    asked = ("Sonu", "sONU", "\uff33onu", mina.username, dora.username, "nobody", *impossible)
-    assert await ids(door, metadata, *asked) == dict.fromkeys(("Sonu", "sONU", "\uff33onu"), sonu.id)
-    assert await ids(door, metadata) == {}
+    usernames = ("Sonu", "sONU", "\uff33onu", mina.username, dora.username, "nobody", *impossible)
+    assert await batch_ids(auth_server, metadata, *usernames) == dict.fromkeys(("Sonu", "sONU", "\uff33onu"), sonu.id)
+    assert await batch_ids(auth_server, metadata) == {}
 
 
-async def test_more_names_than_fit_are_refused_and_so_is_a_user_who_asks(door):
-    await door.register()
-    metadata = await reader(door)
-    assert await ids(door, metadata, *["nobody"] * 1000) == {}
+async def test_batch_ids_reject_large_batches_and_users(auth_server):
+    await auth_server.register()
+    metadata = await reader_metadata(auth_server)
+    assert await batch_ids(auth_server, metadata, *["nobody"] * 1000) == {}
     request = user_service_pb2.BatchGetUserIdsRequest(usernames=["nobody"] * 1001)
-    status = await refused(door.users.BatchGetUserIds(request, metadata=metadata))
+    status = await refused(auth_server.users.BatchGetUserIds(request, metadata=metadata))
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "TOO_MANY_USERNAMES")
-    call = door.users.BatchGetUserIds(
-        user_service_pb2.BatchGetUserIdsRequest(), metadata=bearer((await door.login()).access_token)
+    call = auth_server.users.BatchGetUserIds(
+        user_service_pb2.BatchGetUserIdsRequest(), metadata=bearer((await auth_server.login()).access_token)
     )
     assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED

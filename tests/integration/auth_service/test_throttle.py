@@ -1,4 +1,4 @@
-"""Guessing is slow: attempts are counted before anything is looked at, however many come at once."""
+"""Limits on password attempts and on public calls. Attempts are counted before the password is checked."""
 
 import asyncio
 
@@ -7,117 +7,124 @@ import pytest
 
 from chassis.rpc.address_limit import address_of
 from chassis.rpc.errors import details_of
-from tests.integration.auth_service.door import PASSWORD, opened, settings_for
-from tests.integration.auth_service.test_login import hashes
 from tests.support.grpc_calls import refused
+from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
+from tests.integration.auth_service.test_login import hash_count
 
 THROTTLED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
 
 
 @pytest.fixture
 def settings(database):
-    """An attempt an hour, so that no test is quick enough to see one refill."""
-    return settings_for(database.auth_url, login_attempt_seconds=3600)
+    """Refill one attempt an hour, so that none refills during a test."""
+    return make_settings(database.auth_url, login_attempt_seconds=3600)
+
+
 
 
 async def outcomes(*calls):
-    answers = await asyncio.gather(*calls, return_exceptions=True)
+    responses = await asyncio.gather(*calls, return_exceptions=True)
     return [
-        (details_of(answer).code, details_of(answer).reason) if isinstance(answer, grpc.aio.AioRpcError) else answer
-        for answer in answers
+        (details_of(response).code, details_of(response).reason)
+        if isinstance(response, grpc.aio.AioRpcError)
+        else response
+        for response in responses
     ]
 
 
 @pytest.mark.parametrize("email", ["sonu@example.com", "nobody@example.com"])
-async def test_a_hundred_guesses_at_once_get_as_far_as_ten_in_a_row(door, database, email):
-    await door.register()
-    before = hashes()
-    # Through two processes' worth of servers: the count is the database's.
-    async with opened(door.settings) as second:
-        found = await outcomes(
-            *(each.login(email, f"guess {number}") for number in range(50) for each in (door, second))
+async def test_concurrent_guesses_do_not_exceed_the_limit(auth_server, database, email):
+    """A hundred concurrent guesses at two servers get as many password checks as ten in sequence."""
+    await auth_server.register()
+    before = hash_count()
+    # Two servers share the counter, which is in the database.
+    async with running_auth_server(auth_server.settings) as second:
+        results = await outcomes(
+            *(each.login(email, f"guess {number}") for number in range(50) for each in (auth_server, second))
         )
-    assert found.count(THROTTLED) == 90
-    assert hashes() - before == 10
-    status = await refused(door.login(email, "one more"))
+    assert results.count(THROTTLED) == 90
+    assert hash_count() - before == 10
+    status = await refused(auth_server.login(email, "one more"))
     assert status.retry_after is not None
     assert 3500 < status.retry_after <= 3600
 
 
-async def test_the_right_password_is_not_even_looked_at_while_the_account_is_throttled(door):
-    await door.register()
-    await outcomes(*(door.login(password=f"guess {number}") for number in range(10)))
-    before = hashes()
-    assert (await refused(door.login())).reason == "TOO_MANY_ATTEMPTS"
-    assert hashes() == before
+async def test_throttled_login_checks_no_password(auth_server):
+    await auth_server.register()
+    await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(10)))
+    before = hash_count()
+    assert (await refused(auth_server.login())).reason == "TOO_MANY_ATTEMPTS"
+    assert hash_count() == before
 
 
-async def test_it_slows_and_never_shuts_out_for_good(door, database):
-    await door.register()
-    await outcomes(*(door.login(password=f"guess {number}") for number in range(30)))
-    # An hour later.
-    database.rows("UPDATE auth.login_attempts SET paid_at = paid_at - interval '1 hour'")
-    assert (await door.login()).access_token
-    # A success is a new beginning.
-    found = await outcomes(*(door.login(password=f"guess {number}") for number in range(11)))
-    assert found.count(THROTTLED) == 1
+async def test_throttle_refills_and_success_resets_it(auth_server, database):
+    await auth_server.register()
+    await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(30)))
+    # Move the counters one hour back.
+    refill = "UPDATE auth.login_attempts SET theoretical_arrival_at = theoretical_arrival_at - interval '1 hour'"
+    database.rows(refill)
+    assert (await auth_server.login()).access_token
+    # A successful login resets the counter.
+    results = await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(11)))
+    assert results.count(THROTTLED) == 1
 
 
-async def test_who_is_guessed_at_stays_logged_in_and_others_notice_nothing(door):
+async def test_throttle_affects_neither_sessions_nor_others(auth_server):
+    """Guesses at one account leave its sessions and the other accounts alone."""
     for name in ("sonu", "mona"):
-        await door.register(name)
-    login = await door.login()
-    await outcomes(*(door.login(password=f"guess {number}") for number in range(20)))
-    assert (await door.refresh(login.refresh_token)).access_token
-    assert (await door.login("mona@example.com")).access_token
+        await auth_server.register(name)
+    login = await auth_server.login()
+    await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(20)))
+    assert (await auth_server.refresh(login.refresh_token)).access_token
+    assert (await auth_server.login("mona@example.com")).access_token
 
 
-async def test_spelling_an_email_differently_gives_no_more_attempts(door):
-    await door.register()
-    spelt = [
+async def test_throttle_ignores_the_spelling_of_the_email(auth_server):
+    await auth_server.register()
+    spellings = [
         "sonu@example.com",
         "SONU@example.com",
         " sonu@EXAMPLE.com",
         "\N{FULLWIDTH LATIN SMALL LETTER S}onu@example.com",
     ]
-    found = await outcomes(*(door.login(spelt[number % 4], f"guess {number}") for number in range(20)))
-    assert found.count(THROTTLED) == 10
+    results = await outcomes(*(auth_server.login(spellings[number % 4], f"guess {number}") for number in range(20)))
+    assert results.count(THROTTLED) == 10
 
 
-async def test_changing_the_password_offers_no_other_way_to_guess_it(door):
-    await door.register()
-    token = (await door.login()).access_token
-    calls = (door.change_password(token, f"guess {number}", "another horse") for number in range(20))
-    found = await outcomes(*calls, *(door.login(password=f"guess {number}") for number in range(20)))
-    assert found.count(THROTTLED) == 30
+async def test_password_changes_share_the_login_limit(auth_server):
+    await auth_server.register()
+    token = (await auth_server.login()).access_token
+    calls = (auth_server.change_password(token, f"guess {number}", "another horse") for number in range(20))
+    results = await outcomes(*calls, *(auth_server.login(password=f"guess {number}") for number in range(20)))
+    assert results.count(THROTTLED) == 30
 
 
-async def test_all_accounts_together_have_an_allowance_too(database):
-    async with opened(settings_for(database.auth_url, logins_per_second=1)) as door:
-        before = hashes()
-        found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(40)))
-        passed = len(found) - found.count(THROTTLED)
-        assert 10 <= passed < 20
-        assert hashes() - before == passed
-        status = await refused(door.login("yet-another@example.com", "guess"))
+async def test_all_accounts_share_an_overall_limit(database):
+    async with running_auth_server(make_settings(database.auth_url, logins_per_second=1)) as auth_server:
+        before = hash_count()
+        results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(40)))
+        accepted = len(results) - results.count(THROTTLED)
+        assert 10 <= accepted < 20
+        assert hash_count() - before == accepted
+        status = await refused(auth_server.login("yet-another@example.com", "guess"))
         assert (status.code, status.reason) == THROTTLED
 
 
-async def test_an_attack_writes_one_line_a_minute_and_not_one_a_guess(door, database):
-    user = await door.register()
+async def test_throttling_is_recorded_once_a_minute(auth_server, database):
+    user = await auth_server.register()
     for _ in range(2):
-        await outcomes(*(door.login(password=f"guess {number}") for number in range(20)))
-    noted = database.rows("SELECT subject_id::text FROM auth.security_events WHERE kind = 'login_throttled'")
-    assert noted == [(user.id,)]
+        await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(20)))
+    events = database.rows("SELECT subject_id::text FROM auth.security_events WHERE kind = 'login_throttled'")
+    assert events == [(user.id,)]
 
 
-async def test_attempts_are_kept_under_digests(door, database):
-    await refused(door.login("canary@example.com", PASSWORD))
+async def test_attempt_keys_are_digests(auth_server, database):
+    await refused(auth_server.login("canary@example.com", PASSWORD))
     assert "canary" not in str(database.rows("SELECT login_attempts::text FROM auth.login_attempts"))
 
 
-async def test_a_password_that_nobody_could_check_is_no_attempt(database):
-    narrow = settings_for(
+async def test_unchecked_passwords_do_not_count(database):
+    busy_settings = make_settings(
         database.auth_url,
         hash_concurrency=1,
         hash_wait_seconds=0.001,
@@ -125,33 +132,36 @@ async def test_a_password_that_nobody_could_check_is_no_attempt(database):
         argon2_time_cost=3,
         login_attempt_seconds=3600,
     )
-    async with opened(narrow) as door:
-        await door.register()
-        found = await outcomes(*(door.login(password="guess") for _ in range(8)))
-        looked_at = found.count((grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS"))
-        assert looked_at < 8
-        allowed = [await outcomes(door.login(password="guess")) for _ in range(10 - looked_at)]
+    async with running_auth_server(busy_settings) as auth_server:
+        await auth_server.register()
+        results = await outcomes(*(auth_server.login(password="guess") for _ in range(8)))
+        checked = results.count((grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS"))
+        assert checked < 8
+        allowed = [await outcomes(auth_server.login(password="guess")) for _ in range(10 - checked)]
         assert [[THROTTLED]] not in allowed
-        assert (await refused(door.login())).reason == "TOO_MANY_ATTEMPTS"
+        assert (await refused(auth_server.login())).reason == "TOO_MANY_ATTEMPTS"
 
 
-async def test_who_calls_directly_is_counted_by_address_unless_it_is_a_gateway(database):
-    few = settings_for(database.auth_url, public_calls_per_minute=3)
-    async with opened(few) as door:
-        found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(5)))
-        assert found.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
-        assert (await refused(door.refresh("x"))).retry_after
-        # What needs a token is not counted.
-        assert (await refused(door.me("x"))).reason == "UNAUTHENTICATED"
-    trusting = settings_for(database.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8")
-    async with opened(trusting) as door:
-        found = await outcomes(*(door.login(f"user{number}@example.com", "guess") for number in range(5)))
-        assert {code for code, _ in found} == {grpc.StatusCode.UNAUTHENTICATED}
+async def test_public_calls_are_limited_by_address(database):
+    """Calls without a token are limited per client address. Trusted peers, which are gateways, are exempt."""
+    limited_settings = make_settings(database.auth_url, public_calls_per_minute=3)
+    async with running_auth_server(limited_settings) as auth_server:
+        results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
+        assert results.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
+        assert (await refused(auth_server.refresh("x"))).retry_after
+        # Calls that need a token do not count.
+        assert (await refused(auth_server.me("x"))).reason == "UNAUTHENTICATED"
+    trusting_settings = make_settings(
+        database.auth_url, public_calls_per_minute=3, trusted_peers="10.0.0.0/8, 127.0.0.0/8"
+    )
+    async with running_auth_server(trusting_settings) as auth_server:
+        results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
+        assert {code for code, _ in results} == {grpc.StatusCode.UNAUTHENTICATED}
 
 
 @pytest.mark.parametrize(
     ("peer", "address"),
     [("ipv4:127.0.0.1:5000", "127.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("unix:/run/s", "unix:/run/s")],
 )
-def test_the_address_is_read_from_what_grpc_calls_a_peer(peer, address):
+def test_address_is_parsed_from_the_grpc_peer(peer, address):
     assert address_of(peer) == address

@@ -1,4 +1,4 @@
-"""How many passwords are hashed at once, whatever callers do."""
+"""Limit on concurrent password hashing."""
 
 import asyncio
 import threading
@@ -13,16 +13,16 @@ from auth_service.domain.errors import PasswordChecksBusy
 
 
 class SlowArgon2:
-    """Hashes when it is told to, and counts how many it was asked for."""
+    """Hasher that blocks until `go_on` is set, and counts its calls."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
         self.go_on.set()
         self.begun = threading.Semaphore(0)
-        self.asked = 0
+        self.calls = 0
 
     def hash(self, password: str) -> str:
-        self.asked += 1
+        self.calls += 1
         self.begun.release()
         assert self.go_on.wait(10)
         return f"hash of {password}"
@@ -42,18 +42,19 @@ def hasher(slow):
         slow.go_on.set()
 
 
-async def test_callers_who_hang_up_leave_no_work_behind_and_take_nobodys_place(slow, hasher):
-    made = slow.asked  # the one for nobody
+async def test_cancelled_callers_keep_the_slot_until_done(slow, hasher):
+    """A cancelled caller's slot is released when its thread is free. Later callers are rejected and queue no work."""
+    initial_calls = slow.calls  # for the dummy hash
     slow.begun.acquire()
     slow.go_on.clear()
     first = asyncio.create_task(hasher.hash("first"))
     await asyncio.to_thread(slow.begun.acquire)
     first.cancel()
-    # Its thread is still busy, so the next ones wait and are sent away, instead of piling up behind it.
+    # Its thread is still busy, so the next callers are rejected instead of filling the queue.
     for _ in range(3):
         with pytest.raises(PasswordChecksBusy):
             await hasher.hash("next")
-    assert slow.asked == made + 1
+    assert slow.calls == initial_calls + 1
     slow.go_on.set()
     async with asyncio.timeout(10):
         while True:
@@ -62,4 +63,4 @@ async def test_callers_who_hang_up_leave_no_work_behind_and_take_nobodys_place(s
             except PasswordChecksBusy:
                 continue
             break
-    assert slow.asked == made + 2
+    assert slow.calls == initial_calls + 2

@@ -1,4 +1,4 @@
-"""Which passwords are good enough."""
+"""Rules for new passwords."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from auth_service.domain.errors import PasswordRepeatsAccount, PasswordTooCommon
 from auth_service.domain.passwords import PasswordRules
 from chassis.kernel import MissingField
 
-RULES = PasswordRules(least_characters=12, use_blocklist=True)
+RULES = PasswordRules(min_characters=12, use_blocklist=True)
 ACCOUNT = {"username": "grace hopper", "email": "grace.hopper@example.com"}
 
 
 @pytest.mark.parametrize(
     "password", ["correct horse", "пароль длиннее", "🐴🔋📎🐴🔋📎🐴🔋📎🐴🔋📎", "nul\0 and tab\t", " " * 6 + "spaces"]
 )
-def test_any_characters_will_do(password):
+def test_password_may_use_any_characters(password):
     RULES.check(password, **ACCOUNT)
 
 
@@ -32,20 +32,20 @@ def test_any_characters_will_do(password):
         ("grace.hopper@EXAMPLE.com", PasswordRepeatsAccount),
     ],
 )
-def test_each_refusal_has_its_own_reason(password, error):
+def test_each_password_rule_has_its_own_error(password, error):
     with pytest.raises(error):
         RULES.check(password, **ACCOUNT)
 
 
-def test_length_counts_in_characters_and_the_limit_in_bytes():
+def test_minimum_is_in_characters_and_maximum_in_bytes():
     RULES.check("é" * 12 + "abc", **ACCOUNT)
     RULES.check("é" * 511 + "ab", **ACCOUNT)
 
 
-def test_the_reason_of_a_short_password_says_how_long_it_must_be():
+def test_short_password_error_names_the_minimum():
     with pytest.raises(PasswordTooShort, match="at least 12 characters"):
         RULES.check("short", **ACCOUNT)
 
 
-def test_without_the_blocklist_only_length_counts():
-    PasswordRules(least_characters=6, use_blocklist=False).check("123456", **ACCOUNT)
+def test_without_blocklist_only_length_is_checked():
+    PasswordRules(min_characters=6, use_blocklist=False).check("123456", **ACCOUNT)

@@ -26,7 +26,7 @@ def upgrade() -> None:
             created_at    timestamptz NOT NULL
         );
         COMMENT ON COLUMN auth.users.epoch IS
-            'Rises when role, password or disabled changes: tokens of an older epoch are no longer good';
+            'Increases when role, password or disabled changes: tokens of an older epoch are revoked';
 
         CREATE TABLE auth.sessions (
             id         uuid        CONSTRAINT sessions_pkey PRIMARY KEY,
@@ -70,9 +70,9 @@ def upgrade() -> None:
         );
         CREATE INDEX revocations_by_transaction ON auth.revocations (transaction);
         COMMENT ON COLUMN auth.revocations.transaction IS
-            'Identities are drawn before commits and may pass each other; cursors go by this instead';
+            'Ids are assigned before the commit, so their order is not the order of commits. Cursors use this column';
     """)
-    # The app role gets what the use cases do, by column where only some columns ever change. Nothing is deleted yet.
+    # The app role gets the rights that the use cases need, per column where only some columns change.
     op.execute("""
         GRANT SELECT, INSERT, UPDATE (password_hash) ON auth.users TO auth_app;
         GRANT SELECT, INSERT ON auth.sessions TO auth_app;

@@ -1,4 +1,4 @@
-"""Sessions that are refreshed and ended, and the log of security events.
+"""Refreshing and ending sessions, and the log of security events.
 
 Revision ID: 0002
 """
@@ -30,7 +30,7 @@ def upgrade() -> None:
         );
         CREATE INDEX refresh_tokens_by_session ON auth.refresh_tokens (session_id);
         COMMENT ON TABLE auth.refresh_tokens IS
-            'Spent ones stay as long as their session: one that is sent again shows that somebody stole it';
+            'Spent tokens stay as long as their session: a spent token that is sent again reveals a theft';
 
         CREATE INDEX revocations_by_expiry ON auth.revocations (expires_at);
 
@@ -45,7 +45,7 @@ def upgrade() -> None:
         );
         CREATE INDEX security_events_by_subject ON auth.security_events (subject_id, id);
         COMMENT ON TABLE auth.security_events IS
-            'Append-only. Holds no names, no secrets and nothing that a stranger typed: accounts are told by their ids';
+            'Append-only. Holds no names, no secrets and no client input: accounts appear by their ids';
     """)
     op.execute("""
         GRANT UPDATE (used_at, ended_at), DELETE ON auth.sessions TO auth_app;

@@ -1,4 +1,4 @@
-"""How often passwords were tried, per account and overall.
+"""Counters of password attempts, per account and overall.
 
 Revision ID: 0003
 """
@@ -14,14 +14,14 @@ depends_on = None
 def upgrade() -> None:
     op.execute("""
         CREATE TABLE auth.login_attempts (
-            key      bytea       CONSTRAINT login_attempts_pkey PRIMARY KEY,
-            paid_at  timestamptz NOT NULL,
-            noted_at timestamptz
+            key                    bytea       CONSTRAINT login_attempts_pkey PRIMARY KEY,
+            theoretical_arrival_at timestamptz NOT NULL,
+            logged_at              timestamptz
         );
-        CREATE INDEX login_attempts_by_payment ON auth.login_attempts (paid_at);
+        CREATE INDEX login_attempts_by_arrival ON auth.login_attempts (theoretical_arrival_at);
         COMMENT ON TABLE auth.login_attempts IS
-            'When all attempts so far are paid off (GCRA); what lies behind now means nothing and is swept';
-        GRANT SELECT, INSERT, UPDATE (paid_at, noted_at), DELETE ON auth.login_attempts TO auth_app;
+            'Counters of the generic cell rate algorithm (GCRA). Rows whose arrival time has passed are deleted';
+        GRANT SELECT, INSERT, UPDATE (theoretical_arrival_at, logged_at), DELETE ON auth.login_attempts TO auth_app;
     """)
 
 

@@ -1,4 +1,4 @@
-"""Accounts that are changed, deleted and given a new password by a code.
+"""Changing and deleting accounts, and resetting passwords by a code.
 
 Revision ID: 0004
 """
@@ -25,7 +25,7 @@ def upgrade() -> None:
         CREATE INDEX users_by_username_prefix ON auth.users (username_key text_pattern_ops);
         CREATE INDEX users_by_role ON auth.users (role) WHERE role <> 'user';
         COMMENT ON COLUMN auth.users.deleted_at IS
-            'The id stays, for the history of tasks; everything that tells who it was is gone';
+            'The id stays, for the history of tasks. The personal data are erased';
 
         CREATE TABLE auth.password_resets (
             user_id    uuid        CONSTRAINT password_resets_pkey PRIMARY KEY

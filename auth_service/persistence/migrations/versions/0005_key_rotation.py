@@ -1,4 +1,4 @@
-"""Signing keys that are retired.
+"""Retiring signing keys.
 
 Revision ID: 0005
 """

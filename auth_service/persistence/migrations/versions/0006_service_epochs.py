@@ -1,4 +1,4 @@
-"""Service accounts whose tokens can be ended.
+"""Revoking the tokens of service accounts.
 
 Revision ID: 0006
 """
@@ -16,7 +16,7 @@ def upgrade() -> None:
         ALTER TABLE auth.service_accounts
             ADD COLUMN epoch bigint NOT NULL DEFAULT 0 CONSTRAINT service_accounts_epoch_counts_up CHECK (epoch >= 0);
         COMMENT ON COLUMN auth.service_accounts.epoch IS
-            'Rises when scopes, secret or disabled change: tokens of an older epoch are no longer good';
+            'Increases when scopes, secret or disabled change: tokens of an older epoch are revoked';
         GRANT UPDATE (disabled, epoch) ON auth.service_accounts TO auth_app;
     """)
 

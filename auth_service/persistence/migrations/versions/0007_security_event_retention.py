@@ -1,4 +1,4 @@
-"""Security events that are old enough go.
+"""Deleting security events after their retention.
 
 Revision ID: 0007
 """
@@ -12,34 +12,35 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # The app role still may not delete: it may ask the owner to, who does so behind the floor only. Whoever has taken
-    # the service over hides nothing of the last 90 days, whatever they ask for.
+    # The app role must not delete events. It may call this function, which runs as the owner and deletes only events
+    # older than 90 days. An attacker in control of the service cannot hide the last 90 days.
     op.execute("""
         CREATE INDEX security_events_by_time ON auth.security_events (occurred_at);
 
-        CREATE FUNCTION auth.forget_security_events(before timestamptz, most integer) RETURNS bigint
+        CREATE FUNCTION auth.delete_expired_security_events(before timestamptz, max_events integer) RETURNS bigint
         LANGUAGE sql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
         AS $$
             WITH old AS (
                 SELECT id FROM auth.security_events
                 WHERE occurred_at < least(before, now() - interval '90 days')
-                ORDER BY occurred_at LIMIT most FOR UPDATE SKIP LOCKED
+                ORDER BY occurred_at LIMIT max_events FOR UPDATE SKIP LOCKED
             ),
-            gone AS (DELETE FROM auth.security_events USING old WHERE security_events.id = old.id RETURNING 1)
-            SELECT count(*) FROM gone
+            deleted AS (DELETE FROM auth.security_events USING old WHERE security_events.id = old.id RETURNING 1)
+            SELECT count(*) FROM deleted
         $$;
-        REVOKE ALL ON FUNCTION auth.forget_security_events FROM PUBLIC;
-        GRANT EXECUTE ON FUNCTION auth.forget_security_events TO auth_app;
-        COMMENT ON FUNCTION auth.forget_security_events IS
-            'Deletes up to `most` events from before then, the oldest first, and none of the last 90 days; how many';
+        REVOKE ALL ON FUNCTION auth.delete_expired_security_events FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION auth.delete_expired_security_events TO auth_app;
+        COMMENT ON FUNCTION auth.delete_expired_security_events IS
+            'Deletes up to max_events events older than `before`, oldest first, none of the last 90 days. '
+            'Returns the number';
         COMMENT ON TABLE auth.security_events IS
-            'Append-only, but for auth.forget_security_events. Holds no names, no secrets and nothing that a stranger '
-            'typed: accounts are told by their ids';
+            'Append-only, but for auth.delete_expired_security_events. Holds no names, no secrets and no client input: '
+            'accounts appear by their ids';
     """)
 
 
 def downgrade() -> None:
     op.execute("""
-        DROP FUNCTION auth.forget_security_events;
+        DROP FUNCTION auth.delete_expired_security_events;
         DROP INDEX auth.security_events_by_time;
     """)

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class AuthServiceStub:
-    """AuthService makes accounts and turns credentials into access tokens.
+    """AuthService creates accounts and issues access tokens for credentials.
     """
 
     def __init__(self, channel):
@@ -74,62 +74,65 @@ class AuthServiceStub:
 
 
 class AuthServiceServicer:
-    """AuthService makes accounts and turns credentials into access tokens.
+    """AuthService creates accounts and issues access tokens for credentials.
     """
 
     def Register(self, request, context):
-        """Makes an account and returns it. INVALID_ARGUMENT names every field that is missing or wrong, ALREADY_EXISTS says
-        that the username or the email is taken, PERMISSION_DENIED answers a role above user.
+        """Creates an account and returns it. INVALID_ARGUMENT names every field that is missing or wrong, ALREADY_EXISTS
+        means that the username or the email is taken, PERMISSION_DENIED that the requested role is higher than user,
+        RESOURCE_EXHAUSTED that too many passwords are being hashed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Opens a session for an email and a password and returns its first tokens. INVALID_ARGUMENT when one is missing,
-        UNAUTHENTICATED when they don't fit an account that may log in (never said which), RESOURCE_EXHAUSTED with a time
-        to wait when the account's password was tried too often or too many are being checked.
+        """Starts a session for an email and a password and returns its first tokens. INVALID_ARGUMENT if one of them is
+        missing. UNAUTHENTICATED if the email or the password is wrong or the account is disabled; the response does not
+        say which. RESOURCE_EXHAUSTED, with a retry delay, after too many attempts or while too many passwords are being
+        checked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Returns new tokens for a refresh token, and the account with the role that it has by now. Each refresh token is
-        good once: whoever sends a spent one ends the whole session, for one of the two who hold it is a thief (RFC 9700
-        section 4.14.2). UNAUTHENTICATED for one that is spent, expired or unknown, and when the session has ended.
+        """Returns new tokens for a refresh token, and the account with its current role. Each refresh token works once. A
+        spent token ends its session, because a thief may hold the other copy (RFC 9700 section 4.14.2). INVALID_ARGUMENT
+        for an empty token. UNAUTHENTICATED if the token is spent, expired or unknown, or if the session has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Logout(self, request, context):
-        """Ends the session that the access token belongs to: its refresh token at once, its access tokens within seconds
-        everywhere. UNAUTHENTICATED without a good token.
+        """Ends the session of the access token. Its refresh token becomes invalid at once, and its access tokens within
+        seconds at every service. UNAUTHENTICATED without a valid token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetPassword(self, request, context):
-        """Sets a new password by a code that an admin handed out, and ends every session of the account. The code is good
-        once. INVALID_ARGUMENT when something is missing or the password is not acceptable, UNAUTHENTICATED for a code
-        that is spent, expired or unknown.
+        """Sets a new password by a reset code, and ends every session of the account. A code works once. INVALID_ARGUMENT if
+        a field is missing or the password breaks a rule; the code then stays valid. UNAUTHENTICATED if the code is spent,
+        expired or unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IssueServiceToken(self, request, context):
-        """Returns an access token for a service's credential. UNAUTHENTICATED when the credential fits no service account
-        in use. Services ask for a new one before the old one expires; there is nothing to refresh.
+        """Returns an access token for a service's credential. There is no refresh token: a service requests a new access
+        token before the old one expires. INVALID_ARGUMENT for an empty credential. UNAUTHENTICATED if the credential is
+        wrong or the service account is disabled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJwks(self, request, context):
-        """Returns the public keys that access tokens may be signed with (RFC 7517).
+        """Returns the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +185,7 @@ def add_AuthServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuthService:
-    """AuthService makes accounts and turns credentials into access tokens.
+    """AuthService creates accounts and issues access tokens for credentials.
     """
 
     @staticmethod

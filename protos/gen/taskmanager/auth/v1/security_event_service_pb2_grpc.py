@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SecurityEventServiceStub:
-    """SecurityEventService shows a log that is only ever appended to.
+    """SecurityEventService reads an append-only log.
     """
 
     def __init__(self, channel):
@@ -43,11 +43,11 @@ class SecurityEventServiceStub:
 
 
 class SecurityEventServiceServicer:
-    """SecurityEventService shows a log that is only ever appended to.
+    """SecurityEventService reads an append-only log.
     """
 
     def ListSecurityEvents(self, request, context):
-        """Returns a page of security events, newest first. INVALID_ARGUMENT for a malformed id and for a page token of
+        """Returns a page of security events, newest first. INVALID_ARGUMENT for a malformed id, or for a page token of
         another query.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -71,7 +71,7 @@ def add_SecurityEventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SecurityEventService:
-    """SecurityEventService shows a log that is only ever appended to.
+    """SecurityEventService reads an append-only log.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ServiceAccountServiceStub:
-    """ServiceAccountService administers the accounts of services.
+    """ServiceAccountService manages the accounts of services.
     """
 
     def __init__(self, channel):
@@ -63,43 +63,43 @@ class ServiceAccountServiceStub:
 
 
 class ServiceAccountServiceServicer:
-    """ServiceAccountService administers the accounts of services.
+    """ServiceAccountService manages the accounts of services.
     """
 
     def ListServiceAccounts(self, request, context):
-        """Returns a page of service accounts, newest first. INVALID_ARGUMENT for a page token that is not this list's.
+        """Returns a page of service accounts, newest first. INVALID_ARGUMENT for a page token of another list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateServiceAccount(self, request, context):
-        """Makes a service account and returns it with its credential. INVALID_ARGUMENT for a name that is none or an unknown
-        scope, ALREADY_EXISTS for a name that is taken.
+        """Creates a service account and returns it with its credential. INVALID_ARGUMENT for a malformed name, an unknown
+        scope, or no scope. ALREADY_EXISTS if the name is taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateServiceAccount(self, request, context):
-        """Gives a service account a new credential and returns it. The old one is good for nothing at once, its tokens are
-        within seconds. NOT_FOUND when there is none of this id.
+        """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its
+        access tokens within seconds. NOT_FOUND if no service account has this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DisableServiceAccount(self, request, context):
-        """Shuts a service out and returns its account: no new tokens at once, no old ones within seconds. NOT_FOUND when
-        there is none of this id.
+        """Disables a service account and returns it. It gets no new tokens from now on, and its access tokens become invalid
+        within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EnableServiceAccount(self, request, context):
-        """Lets a service in again that was shut out, with the credential that it had, and returns its account. NOT_FOUND
-        when there is none of this id.
+        """Enables a disabled service account, with its old credential, and returns it. A repeated call changes nothing.
+        NOT_FOUND if no service account has this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +142,7 @@ def add_ServiceAccountServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ServiceAccountService:
-    """ServiceAccountService administers the accounts of services.
+    """ServiceAccountService manages the accounts of services.
     """
 
     @staticmethod

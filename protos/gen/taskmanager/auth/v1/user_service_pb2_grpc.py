@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class UserServiceStub:
-    """UserService keeps accounts and their sessions.
+    """UserService reads and changes accounts and their sessions.
     """
 
     def __init__(self, channel):
@@ -110,77 +110,76 @@ class UserServiceStub:
 
 
 class UserServiceServicer:
-    """UserService keeps accounts and their sessions.
+    """UserService reads and changes accounts and their sessions.
     """
 
     def GetCurrentUser(self, request, context):
-        """Returns the account that the access token speaks for. UNAUTHENTICATED without a good token.
+        """Returns the account of the access token. UNAUTHENTICATED without a valid token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCurrentUser(self, request, context):
-        """Changes the caller's own account and returns it. Only what is sent is changed; an email only with the current
-        password. INVALID_ARGUMENT names what is wrong, ALREADY_EXISTS says that the username or the email is taken,
-        RESOURCE_EXHAUSTED comes with a time to wait as at Login.
+        """Changes the caller's own account and returns it. Absent fields stay unchanged. A new email needs the current
+        password. INVALID_ARGUMENT names every wrong field, ALREADY_EXISTS means that the username or the email is taken,
+        RESOURCE_EXHAUSTED comes with a retry delay, as for Login.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCurrentUser(self, request, context):
-        """Deletes the caller's own account: its name, email and password are gone and its sessions end; its id stays in the
-        history of tasks. FAILED_PRECONDITION for the last admin.
+        """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
+        the history of tasks. FAILED_PRECONDITION for the last admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ChangePassword(self, request, context):
-        """Changes the caller's password, ends all their other sessions and returns new tokens for this one: the old ones
-        are no longer good. INVALID_ARGUMENT when a password is missing, the current one is wrong or the new one is not
-        acceptable, RESOURCE_EXHAUSTED with a time to wait as at Login.
+        """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
+        become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
+        RESOURCE_EXHAUSTED with a retry delay, as for Login.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Returns a page of the caller's sessions that still run, newest first. INVALID_ARGUMENT for a page token that is
-        not this list's.
+        """Returns a page of the caller's active sessions, newest first. INVALID_ARGUMENT for a page token of another list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeSession(self, request, context):
-        """Ends one of the caller's sessions, as Logout ends the one that calls. NOT_FOUND when the caller has no such
-        session that still runs.
+        """Ends one of the caller's sessions, as Logout ends the current one. NOT_FOUND if the caller has no active session
+        with this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveUser(self, request, context):
-        """Returns an account that is not disabled, by id or by username. NOT_FOUND when there is none. INVALID_ARGUMENT
-        unless exactly one of the two is given.
+        """Returns an active account, by id or by username. NOT_FOUND if the account does not exist or is disabled.
+        INVALID_ARGUMENT unless exactly one of the two is given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetUserNames(self, request, context):
-        """Returns the usernames of accounts, disabled ones too. Ids that are nobody's, or no longer, are left out.
-        INVALID_ARGUMENT for more than 1000 ids, or one that is none.
+        """Returns the usernames of accounts, disabled ones included. Unknown ids and ids of deleted accounts are left out.
+        INVALID_ARGUMENT for more than 1000 ids, or for a malformed id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetUserIds(self, request, context):
-        """Returns the ids of accounts by their usernames. Names that are nobody's, or a disabled account's, are left out.
-        INVALID_ARGUMENT for more than 1000 names.
+        """Returns the ids of active accounts by their usernames. Unknown usernames and those of disabled accounts are left
+        out. INVALID_ARGUMENT for more than 1000 usernames.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,32 +193,32 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetUser(self, request, context):
-        """Returns an account. NOT_FOUND when there is none of this id, or no longer.
+        """Returns an account. NOT_FOUND if no account has this id, or if it was deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LookupUsers(self, request, context):
-        """Finds accounts in use whose username begins with a text, regardless of letter case; the one of exactly this name
-        first. INVALID_ARGUMENT without a text.
+        """Returns up to 20 active accounts whose username starts with a text, regardless of letter case, the exact match
+        first. INVALID_ARGUMENT for a blank text.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """Changes an account's role, or disables or enables it, and returns it. Only what is sent is changed. Its access
-        tokens end within seconds; a new role is in the next ones, a disabled account gets none and its sessions end.
-        NOT_FOUND when there is none of this id, FAILED_PRECONDITION when nobody would be left to administer.
+        """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
+        the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
+        and its sessions end. NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetUserPassword(self, request, context):
-        """Returns a code that sets a new password once, to be handed to the person by other means. A code made before is no
-        longer good. NOT_FOUND when there is no account of this id.
+        """Returns a reset code, which sets a new password once. The admin passes it to the person by other means. It replaces
+        an earlier code. NOT_FOUND if no account has this id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -307,7 +306,7 @@ def add_UserServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class UserService:
-    """UserService keeps accounts and their sessions.
+    """UserService reads and changes accounts and their sessions.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TrustServiceStub:
-    """TrustService feeds the verifiers in every service. Internal: it has no REST route.
+    """TrustService serves the verifiers in every service. It is internal: it has no REST route.
     """
 
     def __init__(self, channel):
@@ -43,13 +43,13 @@ class TrustServiceStub:
 
 
 class TrustServiceServicer:
-    """TrustService feeds the verifiers in every service. Internal: it has no REST route.
+    """TrustService serves the verifiers in every service. It is internal: it has no REST route.
     """
 
     def GetTrustState(self, request, context):
-        """Returns every public key that a valid token may be signed with, the revocations recorded since the cursor, and
-        the cursor to ask with next. UNAUTHENTICATED without a service token, PERMISSION_DENIED without the scope
-        trust:read, INVALID_ARGUMENT for a cursor that was never handed out.
+        """Returns every public key that verifies tokens, the revocations since the cursor, and the cursor for the next call.
+        UNAUTHENTICATED without a service token, PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a
+        cursor that was never issued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,7 +72,7 @@ def add_TrustServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TrustService:
-    """TrustService feeds the verifiers in every service. Internal: it has no REST route.
+    """TrustService serves the verifiers in every service. It is internal: it has no REST route.
     """
 
     @staticmethod

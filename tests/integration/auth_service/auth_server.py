@@ -1,4 +1,4 @@
-"""The service's front door: a real server on port 0 and stubs for it."""
+"""A running auth_service on a free port, with stubs for its rpcs."""
 
 import asyncio
 import base64
@@ -20,21 +20,24 @@ from taskmanager.auth.v1 import (
 )
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from auth_service.bootstrap import assembled, serving
+from auth_service.bootstrap import open_use_cases, run_server
 from auth_service.domain.accounts import Registration
+from auth_service.domain.roles import Role
 from auth_service.settings import AuthSettings
-from chassis.kernel import Role
 from chassis.rpc.client import aio_channel
-from tests.support.grpc_calls import bearer
+from chassis.rpc.errors import RichStatus, details_of
+from tests.support.grpc_calls import bearer, refused, until_accepted, until_refused
+from tests.support.waiting import until
 
 ENCRYPTION_KEY = bytes(range(32))
 PASSWORD = "correct horse"
+NEW_PASSWORD = "another horse"
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
-def settings_for(database_url: str, **changes: object) -> AuthSettings:
-    """Settings on a free port, with hashes that cost next to nothing."""
+def make_settings(database_url: str, **changes: object) -> AuthSettings:
+    """Return settings with a free port and cheap password hashes."""
     values: dict[str, object] = {
         "listen": "127.0.0.1:0",
         "database_url": database_url,
@@ -48,8 +51,8 @@ def settings_for(database_url: str, **changes: object) -> AuthSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A running service, as its callers see it."""
+class AuthServer:
+    """A running service, with stubs and short forms of its rpcs."""
 
     settings: AuthSettings
     channel: grpc.aio.Channel
@@ -63,11 +66,11 @@ class Door:
         return user_service_pb2_grpc.UserServiceStub(self.channel)
 
     @property
-    def services(self) -> "service_account_service_pb2_grpc.ServiceAccountServiceAsyncStub":
+    def service_accounts(self) -> "service_account_service_pb2_grpc.ServiceAccountServiceAsyncStub":
         return service_account_service_pb2_grpc.ServiceAccountServiceStub(self.channel)
 
     @property
-    def events(self) -> "security_event_service_pb2_grpc.SecurityEventServiceAsyncStub":
+    def security_events(self) -> "security_event_service_pb2_grpc.SecurityEventServiceAsyncStub":
         return security_event_service_pb2_grpc.SecurityEventServiceStub(self.channel)
 
     @property
@@ -81,7 +84,7 @@ class Door:
             username=username,
             email=email or f"{username}@example.com",
             password=password,
-            role=cast("user_pb2.Role.ValueType", role),  # also numbers that the contract lacks
+            role=cast("user_pb2.Role.ValueType", role),  # may be a number that the contract does not define
         )
         return await self.auth.Register(request)
 
@@ -98,7 +101,7 @@ class Door:
         request = user_service_pb2.ChangePasswordRequest(current_password=current, new_password=new)
         return await self.users.ChangePassword(request, metadata=bearer(token))
 
-    async def sessions(self, token: str) -> list[user_service_pb2.Session]:
+    async def list_sessions(self, token: str) -> list[user_service_pb2.Session]:
         request = user_service_pb2.ListSessionsRequest()
         return list((await self.users.ListSessions(request, metadata=bearer(token))).sessions)
 
@@ -106,12 +109,12 @@ class Door:
         request = user_service_pb2.RevokeSessionRequest(id=session_id)
         return await self.users.RevokeSession(request, metadata=bearer(token))
 
-    async def admin(self, username: str = "ada") -> str:
-        """A new admin's token."""
+    async def create_admin(self, username: str = "ada") -> str:
+        """Create an admin and return an access token."""
         registration = Registration(
             username=username, email=f"{username}@example.com", password=PASSWORD, role=Role.ADMIN.value
         )
-        async with assembled(self.settings) as use_cases:
+        async with open_use_cases(self.settings) as use_cases:
             await use_cases.create_admin(registration)
         return (await self.login(f"{username}@example.com")).access_token
 
@@ -125,7 +128,7 @@ class Door:
     async def list_users(self, token: str, **query: Any) -> user_service_pb2.ListUsersResponse:
         return await self.users.ListUsers(user_service_pb2.ListUsersRequest(**query), metadata=bearer(token))
 
-    async def look_up(self, token: str, text: str) -> list[str]:
+    async def lookup(self, token: str, text: str) -> list[str]:
         request = user_service_pb2.LookupUsersRequest(q=text)
         return [user.username for user in (await self.users.LookupUsers(request, metadata=bearer(token))).users]
 
@@ -155,26 +158,42 @@ class Door:
         return await self.trust.GetTrustState(request, metadata=bearer(token))
 
     async def create_service(self, name: str, *scopes: str) -> str:
-        """A new service's credential."""
-        async with assembled(self.settings) as use_cases:
+        """Create a service account and return its credential."""
+        async with open_use_cases(self.settings) as use_cases:
             return (await use_cases.create_service_account(name, scopes)).credential.reveal()
 
     async def verifier_token(self) -> str:
-        """The token of a service that may read the trust state."""
+        """Return the access token of a service that may read the trust state."""
         credential = await self.create_service("verifier", "trust:read")
         return (await self.service_token(credential)).access_token
 
 
 @asynccontextmanager
-async def opened(settings: AuthSettings) -> AsyncIterator[Door]:
-    """The service, ready."""
-    async with serving(settings) as server:
+async def running_auth_server(settings: AuthSettings) -> AsyncIterator[AuthServer]:
+    """Run the service and yield it when it is ready."""
+    async with run_server(settings) as server:
         async with asyncio.timeout(20):
             await server.ready.wait()
         async with aio_channel(f"127.0.0.1:{server.port}") as channel:
-            yield Door(settings, channel)
+            yield AuthServer(settings, channel)
+
+
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a token says, believed unseen."""
+    """Return the claims of a token without verifying it."""
     return jwt.decode(token, options={"verify_signature": False})
+
+
+
+
+async def code_and_reason(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
+    """Return the status code and the reason of a call that must fail."""
+    status = await refused(call)
+    return status.code, status.reason
+
+
+
+
+
+

@@ -1,4 +1,4 @@
-"""What happened to accounts and keys, for who has to find out later (OWASP ASVS 5.0, 16.3)."""
+"""Security events: changes to accounts, sessions and keys that are logged for later audits (OWASP ASVS 5.0, 16.3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-KEPT_AT_LEAST = timedelta(days=90)
-"""No setting shortens this, and neither may who has taken the service over: the database sees to it by itself."""
+MIN_RETENTION = timedelta(days=90)
+"""Minimum age of a security event before it is deleted.
+
+No setting shortens it. An attacker in control of the service cannot shorten it either: the database enforces it.
+"""
 
 
-class EventKind(StrEnum):
-    """What can happen."""
+class SecurityEventKind(StrEnum):
+    """Kinds of security events, as they are stored and as clients read them."""
 
     REGISTERED = "registered"
     LOGGED_IN = "logged_in"
@@ -42,15 +45,16 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:
-    """One entry of the log.
+    """Entry of the security log.
 
-    `actor_id` did it, `subject_id` it was done to; None where nobody was identified. Details are words of ours and
-    ids, never what somebody typed: people type passwords into the wrong field, and terminals obey what is printed.
+    `actor_id` is the account that acted, `subject_id` the account that was acted on; None if unknown. Details hold
+    fixed words and ids, never client input: people type passwords into the wrong field, and a terminal executes
+    control characters in text that it prints.
     """
 
     id: UUID
     occurred_at: datetime
-    kind: str  # an EventKind, or one of a newer version
+    kind: str  # a SecurityEventKind, or one that a newer version wrote
     actor_id: UUID | None
     subject_id: UUID | None
     request_id: str

@@ -1,4 +1,4 @@
-"""Usernames and emails: what may be one, and when two are the same."""
+"""Validation of usernames and emails, and their lookup keys."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -8,27 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.domain.accounts import Registration, accept_email, accept_username, account_key
+from auth_service.domain.accounts import Registration, lookup_key, validate_email, validate_username
 from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable
 from auth_service.domain.passwords import PasswordRules
-from chassis.kernel import Invalid, MissingField, Role
+from auth_service.domain.roles import Role
+from chassis.kernel import Invalid, MissingField
 
-RULES = PasswordRules(least_characters=6, use_blocklist=False)
+RULES = PasswordRules(min_characters=6, use_blocklist=False)
 
 
 @pytest.mark.parametrize(
     "text",
     ["a", "x" * 64, "Grace Hopper", "Привет", "李小龍", "o'neil", "josé", "a.b-c_d", "👩‍🚀".replace("\u200d", "")],
 )
-def test_a_name_in_any_script_is_a_username(text):
-    assert accept_username(text) == text
+def test_username_may_use_any_script(text):
+    assert validate_username(text) == text
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "x" * 65,
-        "ﷺ" * 4,  # 18 characters each, once in their normal form
+        "ﷺ" * 4,  # each has 18 characters in NFKC
         " leading",
         "trailing ",
         "a\0b",
@@ -47,15 +48,15 @@ def test_a_name_in_any_script_is_a_username(text):
     ],
     ids=ascii,
 )
-def test_what_does_not_show_or_is_too_long_is_no_username(text):
+def test_invisible_or_long_usernames_are_rejected(text):
     with pytest.raises(InvalidUsername):
-        accept_username(text)
+        validate_username(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u2003"])
-def test_a_blank_username_is_missing(text):
+def test_blank_username_is_a_missing_field(text):
     with pytest.raises(MissingField):
-        accept_username(text)
+        validate_username(text)
 
 
 @pytest.mark.parametrize(
@@ -69,28 +70,29 @@ def test_a_blank_username_is_missing(text):
         ("Ⅷ", "viii"),
     ],
 )
-def test_names_that_differ_by_case_or_spelling_only_are_one(one, other):
-    assert account_key(one) == account_key(other)
+def test_lookup_key_ignores_case_and_spelling(one, other):
+    assert lookup_key(one) == lookup_key(other)
 
 
 @given(st.text(max_size=80))
-def test_whatever_is_accepted_shows_fits_and_keeps_its_key(text):
+def test_valid_usernames_are_visible_short_and_stable(text):
+    """Every valid username is visible, fits the limit, is its own normal form and keeps its lookup key."""
     try:
-        name = accept_username(text)
+        name = validate_username(text)
     except Invalid:
         return
     assert 1 <= len(name) <= 64
     assert not any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"} for character in name)
-    assert accept_username(name) == name
-    assert account_key(name) == account_key(text) == account_key(account_key(name)) != ""
+    assert validate_username(name) == name
+    assert lookup_key(name) == lookup_key(text) == lookup_key(lookup_key(name)) != ""
 
 
 @pytest.mark.parametrize(
     "text",
     ["a@b.co", "first.last+tag@sub.example.com", "用户@例子.公司", "o'neil@example.com", "a" * 64 + "@example.com"],
 )
-def test_an_address_with_a_name_and_a_domain_is_an_email(text):
-    assert accept_email(f" {text} ") == text
+def test_valid_emails_are_accepted(text):
+    assert validate_email(f" {text} ") == text
 
 
 @pytest.mark.parametrize(
@@ -118,28 +120,31 @@ def test_an_address_with_a_name_and_a_domain_is_an_email(text):
     ],
     ids=ascii,
 )
-def test_anything_else_is_no_email(text):
+def test_malformed_emails_are_rejected(text):
     with pytest.raises(InvalidEmail):
-        accept_email(text)
+        validate_email(text)
 
 
 @given(st.text(max_size=80))
-def test_no_text_breaks_the_check_of_an_email(text):
+def test_email_validation_never_crashes(text):
+    """Any text is either an email, which is then stable, or raises Invalid."""
     try:
-        email = accept_email(text)
+        email = validate_email(text)
     except Invalid:
         return
-    assert accept_email(email) == email
-    assert account_key(email) == account_key(text)
+    assert validate_email(email) == email
+    assert lookup_key(email) == lookup_key(text)
 
 
-def test_only_what_is_grantable_is_granted():
-    asked = Registration("ada", "ada@example.com", "test123", role="admin")
+def test_registration_grants_only_grantable_roles():
+    registration = Registration("ada", "ada@example.com", "test123", role="admin")
     with pytest.raises(RoleNotGrantable):
-        asked.accept(RULES, user_id=uuid4(), now=datetime.now(UTC))
-    admin = asked.accept(RULES, user_id=uuid4(), now=datetime.now(UTC), grantable=frozenset({Role.ADMIN}))
+        registration.create_user(RULES, user_id=uuid4(), now=datetime.now(UTC))
+    admin = registration.create_user(
+        RULES, user_id=uuid4(), now=datetime.now(UTC), grantable_roles=frozenset({Role.ADMIN})
+    )
     assert admin.role is Role.ADMIN
 
 
-def test_nothing_prints_the_password_of_a_registration():
+def test_registration_repr_hides_the_password():
     assert "test123" not in repr(Registration("ada", "ada@example.com", "test123"))

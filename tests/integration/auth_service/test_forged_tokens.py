@@ -1,4 +1,4 @@
-"""Tokens that are not ours, in every disguise: always UNAUTHENTICATED, and never why."""
+"""Forged and malformed tokens: always UNAUTHENTICATED, without the cause."""
 
 import base64
 import hashlib
@@ -17,13 +17,13 @@ from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
 
 from auth_service.crypto.cipher import KeyCipher
 from chassis.testing.database import temporary_database
-from tests.integration.auth_service.door import ENCRYPTION_KEY, opened, settings_for
 from tests.support.database import Database
 from tests.support.grpc_calls import bearer, refused
+from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, make_settings, running_auth_server
 
 
 class Forge:
-    """Signs whatever it is told to with the service's real key, got as no attacker could."""
+    """Signer of arbitrary claims with the service's real key, which no attacker has."""
 
     def __init__(self, kid: str, private: Ed25519PrivateKey, subject: str) -> None:
         self.kid = kid
@@ -32,7 +32,7 @@ class Forge:
 
     def claims(self, **changes: object) -> dict[str, object]:
         now = int(time.time())
-        good = {
+        valid_claims = {
             "iss": "taskmanager",
             "aud": "taskmanager",
             "sub": self.subject,
@@ -43,7 +43,7 @@ class Forge:
             "iat": now,
             "exp": now + 900,
         }
-        return {name: value for name, value in {**good, **changes}.items() if value is not None}
+        return {name: value for name, value in {**valid_claims, **changes}.items() if value is not None}
 
     def sign(self, headers: dict[str, object] | None = None, **changes: object) -> str:
         merged = {"typ": "at+jwt", "kid": self.kid, **(headers or {})}
@@ -52,32 +52,33 @@ class Forge:
 
 @pytest.fixture(scope="module")
 def shared_database(postgres, template):
-    """One for all: no test here changes anything."""
+    """One database for the module: its tests change nothing."""
     with temporary_database(postgres, template=template) as url:
         yield Database(url)
 
 
 @pytest.fixture(scope="module")
-async def door(shared_database):
-    async with opened(settings_for(shared_database.auth_url)) as door:
-        await door.register()
-        yield door
+async def auth_server(shared_database):
+    async with running_auth_server(make_settings(shared_database.auth_url)) as auth_server:
+        await auth_server.register()
+        yield auth_server
 
 
 @pytest.fixture(scope="module")
-async def forge(door, shared_database):
+async def forge(auth_server, shared_database):
     with psycopg.connect(shared_database.administrator_url) as connection:
         [(kid, sealed)] = connection.execute("SELECT kid, sealed_private_key FROM auth.signing_keys").fetchall()
     secret = KeyCipher(ENCRYPTION_KEY).open(sealed, context=kid.encode())
-    return Forge(kid, Ed25519PrivateKey.from_private_bytes(secret), (await door.login()).user.id)
+    return Forge(kid, Ed25519PrivateKey.from_private_bytes(secret), (await auth_server.login()).user.id)
 
 
 def encode(part: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
-async def test_the_forge_makes_good_tokens_so_that_the_bad_ones_are_bad_for_one_reason_each(door, forge):
-    assert (await door.me(forge.sign())).id == forge.subject
+async def test_forged_token_without_changes_is_valid(auth_server, forge):
+    """Control for the tests below: each of their tokens is invalid for one reason only."""
+    assert (await auth_server.me(forge.sign())).id == forge.subject
 
 
 @pytest.mark.parametrize(
@@ -110,8 +111,8 @@ async def test_the_forge_makes_good_tokens_so_that_the_bad_ones_are_bad_for_one_
     ],
     ids=str,
 )
-async def test_a_claim_that_is_missing_or_wrong_spoils_the_token(door, forge, changes):
-    status = await refused(door.me(forge.sign(**changes)))
+async def test_missing_or_wrong_claims_are_rejected(auth_server, forge, changes):
+    status = await refused(auth_server.me(forge.sign(**changes)))
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
@@ -130,18 +131,19 @@ async def test_a_claim_that_is_missing_or_wrong_spoils_the_token(door, forge, ch
     ],
     ids=str,
 )
-async def test_a_header_that_is_not_ours_spoils_the_token(door, forge, headers):
-    status = await refused(door.me(forge.sign(headers)))
+async def test_foreign_headers_are_rejected(auth_server, forge, headers):
+    status = await refused(auth_server.me(forge.sign(headers)))
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-async def test_no_signature_is_no_token(door, forge):
+async def test_unsigned_tokens_are_rejected(auth_server, forge):
     for algorithm in ("none", "None", "EdDSA"):
         unsigned = f"{encode({'alg': algorithm, 'typ': 'at+jwt', 'kid': forge.kid})}.{encode(forge.claims())}."
-        assert (await refused(door.me(unsigned))).reason == "UNAUTHENTICATED"
+        assert (await refused(auth_server.me(unsigned))).reason == "UNAUTHENTICATED"
 
 
-async def test_the_public_key_is_no_hmac_secret_in_any_encoding(door, forge):
+async def test_public_key_is_no_hmac_secret(auth_server, forge):
+    """A token signed by HMAC with the public key as the secret is rejected, in every encoding of the key."""
     public = forge.private.public_key()
     raw = public.public_bytes_raw()
     for secret in (
@@ -154,12 +156,12 @@ async def test_the_public_key_is_no_hmac_secret_in_any_encoding(door, forge):
         signed = f"{encode({'alg': 'HS256', 'typ': 'at+jwt', 'kid': forge.kid})}.{encode(forge.claims())}"
         signature = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
         token = f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
-        assert (await refused(door.me(token))).reason == "UNAUTHENTICATED"
+        assert (await refused(auth_server.me(token))).reason == "UNAUTHENTICATED"
 
 
-async def test_a_key_of_the_attackers_own_under_our_name_is_not_ours(door, forge):
-    own = Forge(forge.kid, Ed25519PrivateKey.generate(), forge.subject)
-    assert (await refused(door.me(own.sign()))).reason == "UNAUTHENTICATED"
+async def test_foreign_key_with_our_kid_is_rejected(auth_server, forge):
+    foreign = Forge(forge.kid, Ed25519PrivateKey.generate(), forge.subject)
+    assert (await refused(auth_server.me(foreign.sign()))).reason == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize(
@@ -167,38 +169,38 @@ async def test_a_key_of_the_attackers_own_under_our_name_is_not_ours(door, forge
     ["x", "a.b.c", "..", "e30.e30.e30", "W10.e30.AA", base64.urlsafe_b64encode(b"[" * 3000).decode() + ".e30.AA"],
     ids=["a letter", "letters", "dots", "empty objects", "a list", "brackets deeper than a parser goes"],
 )
-async def test_what_is_no_token_at_all_is_refused_the_same_way(door, token):
-    status = await refused(door.me(token))
+async def test_malformed_tokens_are_rejected(auth_server, token):
+    status = await refused(auth_server.me(token))
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic c29udTp0ZXN0", "eyJ"])
-async def test_an_authorization_that_bears_nothing_is_refused_the_same_way(door, header):
-    call = door.users.GetCurrentUser(
+async def test_missing_bearer_tokens_are_rejected(auth_server, header):
+    call = auth_server.users.GetCurrentUser(
         user_service_pb2.GetCurrentUserRequest(), metadata=(("authorization", header),) if header else ()
     )
     status = await refused(call)
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-async def test_a_public_call_does_not_look_at_the_token_that_comes_with_it(door):
-    assert (await door.auth.GetJwks(auth_service_pb2.GetJwksRequest(), metadata=bearer("spoilt"))).keys
+async def test_public_rpcs_ignore_the_token(auth_server):
+    assert (await auth_server.auth.GetJwks(auth_service_pb2.GetJwksRequest(), metadata=bearer("invalid"))).keys
 
 
-async def test_a_token_that_was_good_once_says_that_it_has_expired(door, forge):
-    then = int(time.time()) - 2000
-    assert (await refused(door.me(forge.sign(iat=then, exp=then + 900)))).reason == "TOKEN_EXPIRED"
+async def test_expired_token_has_its_own_reason(auth_server, forge):
+    issued_at = int(time.time()) - 2000
+    assert (await refused(auth_server.me(forge.sign(iat=issued_at, exp=issued_at + 900)))).reason == "TOKEN_EXPIRED"
 
 
-async def test_a_persons_token_does_not_open_what_only_services_may(door):
-    token = (await door.login()).access_token
-    assert (await refused(door.trust_state(token))).code == grpc.StatusCode.PERMISSION_DENIED
+async def test_user_token_is_rejected_for_a_service_rpc(auth_server):
+    token = (await auth_server.login()).access_token
+    assert (await refused(auth_server.trust_state(token))).code == grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_a_token_of_another_installation_is_not_good_here(database):
-    async with opened(settings_for(database.auth_url, token_audience="elsewhere")) as elsewhere:
+async def test_token_of_another_installation_is_rejected(database):
+    async with running_auth_server(make_settings(database.auth_url, token_audience="elsewhere")) as elsewhere:
         await elsewhere.register()
         token = (await elsewhere.login()).access_token
         assert (await elsewhere.me(token)).username == "sonu"
-    async with opened(settings_for(database.auth_url)) as here:
+    async with running_auth_server(make_settings(database.auth_url)) as here:
         assert (await refused(here.me(token))).reason == "UNAUTHENTICATED"

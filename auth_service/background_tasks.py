@@ -1,0 +1,53 @@
+"""Background tasks of the running server: becoming ready, refreshing its own trust state, and cleaning up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import psycopg
+import structlog
+from taskmanager.trust.v1 import trust_service_pb2
+
+from auth_service.transport.translate import trust_state_to_proto
+from auth_service.usecases.signing_keys import EnsureSigningKey
+from auth_service.usecases.trust import GetTrustState
+from chassis.kernel import Unavailable
+from chassis.lifecycle import repeat
+from chassis.rpc.server import GrpcServer
+from chassis.rpc.trust import Fetch, TrustPoller
+
+STARTUP_RETRY_SECONDS = 1.0
+CLEANUP_INTERVAL_SECONDS = 60.0
+
+log = structlog.get_logger("background_tasks")
+
+
+async def become_ready(
+    ensure_signing_key: EnsureSigningKey, poller: TrustPoller, server: GrpcServer, ready: asyncio.Event
+) -> None:
+    """Wait for a migrated database and a signing key, accept calls, and refresh the trust state from then on."""
+    while not poller.first_answer.is_set():
+        try:
+            await ensure_signing_key()
+        except (Unavailable, psycopg.errors.UndefinedTable) as error:
+            log.warning("waiting for a migrated database", error=str(error))
+            await asyncio.sleep(STARTUP_RETRY_SECONDS)
+        else:
+            await poller.poll()
+    await server.ready()
+    ready.set()
+    await poller.run()
+
+
+async def clean_up(ready: asyncio.Event, delete_expired: Callable[[], Awaitable[int]]) -> None:
+    """Delete expired rows once a minute, after the server has become ready."""
+    await ready.wait()
+    await repeat(delete_expired, every=CLEANUP_INTERVAL_SECONDS)
+
+
+def trust_state_fetcher(get_trust_state: GetTrustState) -> Fetch:
+    """Return a function that reads the trust state locally. Other services call TrustService for it."""
+
+    async def fetch(cursor: str) -> trust_service_pb2.TrustState:
+        return trust_state_to_proto(await get_trust_state(cursor))
+
+    return fetch

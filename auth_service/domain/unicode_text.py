@@ -1,0 +1,47 @@
+"""Unicode rules for names: normalization, case folding and visible characters."""
+
+import unicodedata
+
+# Controls, formats (zero-width ones and direction marks), surrogates, private use, unassigned, line and paragraph ends.
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+# Letters, marks and symbols that are drawn as nothing (Unicode's Default_Ignorable_Code_Point, and the blank Braille
+# pattern). Two names that differ only in them look the same.
+_INVISIBLE_CODE_POINTS = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
+    | set(range(0x180B, 0x1810))
+    | set(range(0xFE00, 0xFE10))
+    | set(range(0xE0000, 0xE1000))
+)
+
+
+MAX_NORMALIZABLE_CHARACTERS = 512
+"""Maximum length of a client's text that is normalized: twice the longest email, eight times the longest username.
+
+NFKC sorts the combining marks of a letter in a time that grows with the square of their number. Sixteen thousand
+marks took a second; four million would take a day. Every caller therefore checks this length first.
+"""
+
+
+def nfkc(text: str) -> str:
+    """Return the text in NFKC (Unicode Standard Annex 15), which gives equivalent texts one spelling."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def nfkc_casefold(text: str) -> str:
+    """Return a text that is equal for texts that differ only in letter case or spelling (close to toNFKC_Casefold)."""
+    # Case folding can undo the normal form, so the text is normalized again.
+    return nfkc(nfkc(text).casefold())
+
+
+def is_visible(text: str) -> bool:
+    """Return True if every character is visible. Spaces count as visible."""
+    return not any(
+        unicodedata.category(character) in _INVISIBLE_CATEGORIES or ord(character) in _INVISIBLE_CODE_POINTS
+        for character in text
+    )
+
+
+def starts_with_combining_mark(text: str) -> bool:
+    """Return True if the first character would be drawn onto the character that precedes the text."""
+    return unicodedata.category(text[:1] or " ").startswith("M")

@@ -1,0 +1,112 @@
+"""Reading, changing and deleting the caller's own account."""
+
+from dataclasses import dataclass, replace
+
+from auth_service.domain.accounts import User, collect_errors, validate_email, validate_username
+from auth_service.domain.errors import AccountGone
+from auth_service.domain.security_events import SecurityEventKind
+from auth_service.usecases.ports import Begin, Read
+from auth_service.usecases.reauthentication import Reauthenticate
+from auth_service.usecases.security_events import SecurityEventRecorder
+from auth_service.usecases.session_issuer import SessionIssuer
+from auth_service.usecases.user_administration import ADMINISTRATION_LOCK, ensure_another_admin
+from chassis.kernel import Caller, Clock, Invalid, refuse
+
+
+@dataclass(frozen=True, slots=True)
+class GetCurrentUser:
+    """Read the caller's own account."""
+
+    read: Read
+
+    async def __call__(self, caller: Caller) -> User:
+        """Return the account; raise AccountGone if it was deleted or disabled after the token was signed."""
+        async with self.read() as repositories:
+            user = await repositories.users.get(caller.id)
+        if user is None or user.disabled:
+            raise AccountGone
+        return user
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCurrentUser:
+    """Change the caller's username or email."""
+
+    read: Read
+    begin: Begin
+    reauthenticate: Reauthenticate
+    events: SecurityEventRecorder
+
+    async def __call__(self, caller: Caller, *, username: str | None, email: str | None, password: str) -> User:
+        """Return the account after the change; None leaves a field as it is.
+
+        Raises:
+            Invalid: at least one field is wrong; the error lists every wrong field.
+            MissingField, WrongCurrentPassword, TooManyAttempts, PasswordChecksBusy: a new email needs the password.
+            UsernameTaken, EmailTaken: another account has the username or email.
+            AccountGone: the account was changed, disabled or deleted meanwhile.
+
+        """
+        async with self.read() as repositories:
+            stored = await repositories.users.get_credentials(caller.id)
+        if stored is None or stored.user.disabled:
+            raise AccountGone
+        before = stored.user
+        after = _with_changes(before, username, email)
+        # Every difference in the email needs the password. To a mail server straße and strasse are two mailboxes, and
+        # Sonu and sonu may be (RFC 5321 section 2.4), although only one of the two can have an account here.
+        if after.email != before.email:
+            await self.reauthenticate(caller, stored, password)
+        changed_fields = [name for name in ("username", "email") if getattr(after, name) != getattr(before, name)]
+        if not changed_fields:
+            return before
+        async with self.begin() as work:
+            current = await work.users.lock(caller.id)
+            if current is None or current.user != before:
+                raise AccountGone
+            await work.users.update(after)
+            await self.events.record(
+                work,
+                SecurityEventKind.ACCOUNT_CHANGED,
+                actor=caller.id,
+                subject=caller.id,
+                fields=" ".join(changed_fields),
+            )
+            await work.commit()
+        return after
+
+
+def _with_changes(user: User, username: str | None, email: str | None) -> User:
+    errors: list[Invalid] = []
+    with collect_errors(errors):
+        user = user if username is None else replace(user, username=validate_username(username))
+    with collect_errors(errors):
+        user = user if email is None else replace(user, email=validate_email(email))
+    refuse(errors)
+    return user
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCurrentUser:
+    """Delete the caller's account. Its personal data are erased; its id stays, for the history of tasks."""
+
+    begin: Begin
+    session_issuer: SessionIssuer
+    events: SecurityEventRecorder
+    now: Clock
+
+    async def __call__(self, caller: Caller) -> None:
+        """Delete the account; raise LastAdmin, or AccountGone if it is already deleted or disabled."""
+        async with self.begin() as work:
+            await work.serialize(ADMINISTRATION_LOCK)
+            stored = await work.users.lock(caller.id)
+            if stored is None or stored.user.disabled:
+                raise AccountGone
+            await ensure_another_admin(work, stored.user)
+            user = replace(stored.user, epoch=stored.user.epoch + 1)
+            await work.users.delete(user.id, epoch=user.epoch, now=self.now())
+            await self.session_issuer.revoke_older_epochs(work, user)
+            await work.sessions.end_all(user.id, now=self.now())
+            await work.password_resets.delete(user.id)
+            await self.events.record(work, SecurityEventKind.ACCOUNT_DELETED, actor=caller.id, subject=user.id)
+            await work.commit()

@@ -1,0 +1,52 @@
+"""Rate limit on password attempts."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from auth_service.domain.errors import TooManyAttempts
+from auth_service.domain.rate_limits import ALL_LOGINS_KEY, RateLimit, login_attempt_key
+from auth_service.domain.security_events import SecurityEventKind
+from auth_service.usecases.ports import Begin
+from auth_service.usecases.security_events import SecurityEventRecorder
+
+LOG_INTERVAL = timedelta(minutes=1)
+"""Minimum time between two security events about the same account: an attacker must not fill the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginThrottle:
+    """Rate limit on password attempts, per account and for all accounts together.
+
+    It counts an attempt before the password is checked. Otherwise parallel guesses would all pass before the first
+    one is counted. It checks the account's limit first, so attempts on an exhausted account do not use up the shared
+    limit.
+    """
+
+    begin: Begin
+    per_account: RateLimit
+    overall: RateLimit
+    events: SecurityEventRecorder
+
+    async def count_attempt(self, email: str) -> None:
+        """Count an attempt; raise TooManyAttempts, with the time to wait, beyond a limit."""
+        key = login_attempt_key(email)
+        async with self.begin() as work:
+            wait = await work.login_attempts.count(key, self.per_account)
+            if wait is None:
+                wait = await work.login_attempts.count(ALL_LOGINS_KEY, self.overall)
+            if wait is None:
+                await work.commit()
+                return
+        async with self.begin() as work:
+            if await work.login_attempts.claim_log_entry(key, interval=LOG_INTERVAL):
+                stored = await work.users.get_credentials_by_email(email)
+                subject = stored.user.id if stored else None
+                await self.events.record(work, SecurityEventKind.LOGIN_THROTTLED, actor=None, subject=subject)
+                await work.commit()
+        raise TooManyAttempts(retry_after=max(wait.total_seconds(), 1.0))
+
+    async def refund_attempt(self, email: str) -> None:
+        """Undo the count of an attempt whose password was not checked."""
+        async with self.begin() as work:
+            await work.login_attempts.refund(login_attempt_key(email), self.per_account)
+            await work.commit()

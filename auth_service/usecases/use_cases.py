@@ -1,0 +1,78 @@
+"""Every use case of the service, by the name under which servicers, commands and background loops call it."""
+
+from dataclasses import dataclass
+
+from auth_service.usecases.cleanup import DeleteExpiredEvents, DeleteExpiredRecords
+from auth_service.usecases.current_user import DeleteCurrentUser, GetCurrentUser, UpdateCurrentUser
+from auth_service.usecases.login import LogIn
+from auth_service.usecases.password_reset import IssueResetCode, RedeemResetCode
+from auth_service.usecases.passwords import ChangePassword
+from auth_service.usecases.registration import CreateAdmin, Register
+from auth_service.usecases.security_events import ListSecurityEvents
+from auth_service.usecases.service_accounts import (
+    CreateServiceAccount,
+    EnsureServiceAccount,
+    ListServiceAccounts,
+    RotateServiceAccount,
+    SetServiceAccountDisabled,
+)
+from auth_service.usecases.service_tokens import IssueServiceToken
+from auth_service.usecases.sessions import ListSessions, LogOut, RefreshSession, RevokeSession
+from auth_service.usecases.signing_keys import EnsureSigningKey, GetPublicKeys, RotateSigningKey
+from auth_service.usecases.trust import GetTrustState
+from auth_service.usecases.user_administration import UpdateUser
+from auth_service.usecases.users import (
+    BatchGetUserIds,
+    BatchGetUserNames,
+    GetUser,
+    ListUsers,
+    LookupUsers,
+    ResolveUser,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """Use cases with their dependencies. bootstrap.py builds them."""
+
+    register: Register
+    create_admin: CreateAdmin
+
+    log_in: LogIn
+    refresh_session: RefreshSession
+    log_out: LogOut
+    list_sessions: ListSessions
+    revoke_session: RevokeSession
+
+    change_password: ChangePassword
+    issue_reset_code: IssueResetCode
+    redeem_reset_code: RedeemResetCode
+
+    get_current_user: GetCurrentUser
+    update_current_user: UpdateCurrentUser
+    delete_current_user: DeleteCurrentUser
+
+    list_users: ListUsers
+    get_user: GetUser
+    resolve_user: ResolveUser
+    lookup_users: LookupUsers
+    batch_get_user_names: BatchGetUserNames
+    batch_get_user_ids: BatchGetUserIds
+    update_user: UpdateUser
+
+    list_service_accounts: ListServiceAccounts
+    create_service_account: CreateServiceAccount
+    rotate_service_account: RotateServiceAccount
+    set_service_account_disabled: SetServiceAccountDisabled
+    ensure_service_account: EnsureServiceAccount
+    issue_service_token: IssueServiceToken
+
+    ensure_signing_key: EnsureSigningKey
+    rotate_signing_key: RotateSigningKey
+    get_public_keys: GetPublicKeys
+    get_trust_state: GetTrustState
+
+    list_security_events: ListSecurityEvents
+
+    delete_expired_records: DeleteExpiredRecords
+    delete_expired_events: DeleteExpiredEvents

@@ -1,0 +1,74 @@
+"""Changing the role of an account, and disabling it."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from auth_service.domain.accounts import User
+from auth_service.domain.errors import LastAdmin, UserNotFound
+from auth_service.domain.roles import Role, parse_role
+from auth_service.domain.security_events import SecurityEventKind
+from auth_service.usecases.ports import Begin, UnitOfWork
+from auth_service.usecases.security_events import SecurityEventRecorder
+from auth_service.usecases.session_issuer import SessionIssuer
+from chassis.kernel import Caller, Clock
+
+ADMINISTRATION_LOCK = "auth.administration"
+"""Lock that serializes changes of admins: without it, two admins could remove each other at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateUser:
+    """Change the role of an account, or disable or enable it. Only admins may call it."""
+
+    begin: Begin
+    session_issuer: SessionIssuer
+    events: SecurityEventRecorder
+    now: Clock
+
+    async def __call__(self, caller: Caller, user_id: UUID, *, role: str | None, disabled: bool | None) -> User:
+        """Return the account after the change; None leaves a field as it is.
+
+        Raises:
+            UnknownRole: no role has this name.
+            UserNotFound: the account does not exist.
+            LastAdmin: the change would leave no active admin.
+
+        """
+        new_role = None if role is None else parse_role(role)
+        async with self.begin() as work:
+            await work.serialize(ADMINISTRATION_LOCK)
+            stored = await work.users.lock(user_id)
+            if stored is None:
+                raise UserNotFound
+            before = stored.user
+            after = replace(
+                before,
+                role=before.role if new_role is None else new_role,
+                disabled=before.disabled if disabled is None else disabled,
+            )
+            if after == before:
+                return before
+            if not after.is_active_admin:
+                await ensure_another_admin(work, before)
+            after = replace(after, epoch=before.epoch + 1)
+            await work.users.update(after)
+            await self.session_issuer.revoke_older_epochs(work, after)
+            if after.disabled:
+                await work.sessions.end_all(after.id, now=self.now())
+            await self._record(work, caller, before, after)
+            await work.commit()
+        return after
+
+    async def _record(self, work: UnitOfWork, caller: Caller, before: User, after: User) -> None:
+        if after.role != before.role:
+            roles = {"old": before.role.value, "new": after.role.value}
+            await self.events.record(work, SecurityEventKind.ROLE_CHANGED, actor=caller.id, subject=after.id, **roles)
+        if after.disabled != before.disabled:
+            kind = SecurityEventKind.USER_DISABLED if after.disabled else SecurityEventKind.USER_ENABLED
+            await self.events.record(work, kind, actor=caller.id, subject=after.id)
+
+
+async def ensure_another_admin(work: UnitOfWork, user: User) -> None:
+    """Raise LastAdmin if this account is the only active admin. The caller holds ADMINISTRATION_LOCK."""
+    if user.is_active_admin and not await work.users.has_active(Role.ADMIN, excluding=user.id):
+        raise LastAdmin

@@ -1,0 +1,94 @@
+"""Changes and deletion of the caller's own account."""
+
+from uuid import UUID
+
+import grpc
+import psycopg
+import pytest
+
+from auth_service.bootstrap import open_use_cases
+from auth_service.domain.errors import AccountGone
+from chassis.kernel import Caller
+from tests.support.grpc_calls import refused, until_refused
+from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, code_and_reason
+
+NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
+
+
+
+
+@pytest.fixture
+async def admin(auth_server):
+    return await auth_server.create_admin()
+
+
+@pytest.mark.parametrize("email", ["strasse@example.com", "STRASSE@example.com", "Straße@example.com"])
+async def test_respelt_email_needs_the_password(auth_server, email):
+    """An email that differs only in its spelling may be another mailbox, so the change needs the password."""
+    await auth_server.register(email="straße@example.com")
+    token = (await auth_server.login("straße@example.com")).access_token
+    status = await refused(auth_server.update_me(token, email=email))
+    assert [(one.field, one.reason) for one in status.violations] == [("current_password", "MISSING_FIELD")]
+    assert (await auth_server.me(token)).email == "straße@example.com"
+    assert (await auth_server.update_me(token, email=email, current_password=PASSWORD)).email == email
+    # An unchanged email needs no password, so a form may send every field back.
+    assert (await auth_server.update_me(token, email=email, username="Sonu")).username == "Sonu"
+
+
+async def test_user_changes_own_username_and_email(auth_server):
+    """A new email needs the current password; a new username does not."""
+    await auth_server.register("mona")
+    await auth_server.register()
+    token = (await auth_server.login()).access_token
+    assert (await auth_server.update_me(token, username="Sonu2")).username == "Sonu2"
+    assert (await refused(auth_server.update_me(token, email="new@example.com"))).violations[
+        0
+    ].field == "current_password"
+    status = await refused(auth_server.update_me(token, email="new@example.com", current_password="wrong"))
+    assert status.reason == "WRONG_CURRENT_PASSWORD"
+    changed = await auth_server.update_me(token, email="new@example.com", current_password=PASSWORD)
+    assert (changed.username, changed.email) == ("Sonu2", "new@example.com")
+    assert await auth_server.me(token) == changed
+    assert (await auth_server.login("new@example.com")).access_token
+    assert (await code_and_reason(auth_server.update_me(token, username="MONA"))) == (
+        grpc.StatusCode.ALREADY_EXISTS,
+        "USERNAME_TAKEN",
+    )
+    taken = auth_server.update_me(token, email="mona@example.com", current_password=PASSWORD)
+    assert (await refused(taken)).reason == "EMAIL_TAKEN"
+    wrong = await refused(auth_server.update_me(token, username="", email="x"))
+    assert [(one.field, one.reason) for one in wrong.violations] == [
+        ("username", "MISSING_FIELD"),
+        ("email", "INVALID_EMAIL"),
+    ]
+
+
+async def test_deleted_account_leaves_only_its_id(auth_server, admin, database):
+    user = await auth_server.register()
+    login = await auth_server.login()
+    code = await auth_server.reset_code(admin, user.id)
+    await auth_server.delete_me(login.access_token)
+    stored = database.rows(f"SELECT users::text FROM auth.users WHERE id = '{user.id}'")
+    assert len(stored) == 1
+    assert "sonu" not in stored[0][0]
+    assert await code_and_reason(auth_server.get_user(admin, user.id)) == NOT_FOUND
+    assert (await refused(auth_server.login())).reason == "INVALID_CREDENTIALS"
+    assert (await refused(auth_server.refresh(login.refresh_token))).reason == "INVALID_REFRESH_TOKEN"
+    assert (await refused(auth_server.reset_password(code, NEW_PASSWORD))).reason == "INVALID_RESET_CODE"
+    assert (await until_refused(lambda: auth_server.me(login.access_token))).code == grpc.StatusCode.UNAUTHENTICATED
+    assert [user.username for user in (await auth_server.list_users(admin)).users] == ["ada"]
+    # The username is free again, for a new account.
+    assert (await auth_server.register()).id != user.id
+
+
+async def test_disabled_account_cannot_change_itself(auth_server, admin):
+    """A disabled account cannot change or delete itself with a token that verifiers still accept."""
+    user = await auth_server.register()
+    caller = Caller(UUID(user.id))
+    await auth_server.update_user(admin, user.id, disabled=True)
+    async with open_use_cases(auth_server.settings) as use_cases:
+        with pytest.raises(AccountGone):
+            await use_cases.update_current_user(caller, username="other", email=None, password="")
+        with pytest.raises(AccountGone):
+            await use_cases.delete_current_user(caller)
+    assert (await auth_server.get_user(admin, user.id)).username == "sonu"
