@@ -2,7 +2,7 @@
 
 from taskmanager.tasks.v1 import task_service_pb2
 
-from auth_service.usecases.users import NAMED_AT_MOST
+from auth_service.usecases.users import MAX_BATCH_SIZE
 from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.dialect import item_limit_of
@@ -40,4 +40,4 @@ def test_batch_size_limits_agree():
 
 def test_user_lookup_batch_limits_agree():
     """task_service asks for as many usernames in one call as auth_service accepts."""
-    assert MOST_AT_ONCE == NAMED_AT_MOST
+    assert MOST_AT_ONCE == MAX_BATCH_SIZE

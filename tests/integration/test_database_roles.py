@@ -106,7 +106,7 @@ def test_app_role_cannot_delete_recent_security_events(postgres, template):
                     [days, str(days)],
                 )
             for before in ("now() + interval '10 years'", "'infinity'", "NULL"):
-                connection.execute(f"SELECT auth.forget_security_events({before}, 1000)")
+                connection.execute(f"SELECT auth.delete_expired_security_events({before}, 1000)")
             remaining = connection.execute("SELECT kind FROM auth.security_events ORDER BY occurred_at").fetchall()
     assert remaining == [("89",), ("1",), ("0",)]
 
@@ -118,7 +118,7 @@ def test_security_definer_functions_fix_search_path(shared_database):
             "SELECT proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc"
             " WHERE prosecdef AND pronamespace::regnamespace::text IN ('auth', 'tasks')"
         ).fetchall()
-    assert "forget_security_events" in [name for name, _, _ in functions]
+    assert "delete_expired_security_events" in [name for name, _, _ in functions]
     assert {(tuple(config), anybody) for _, config, anybody in functions} == {
         (("search_path=pg_catalog, pg_temp",), False)
     }

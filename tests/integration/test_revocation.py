@@ -104,7 +104,9 @@ async def test_service_renews_a_revoked_token(system, stream):
         assert good is not grpc.StatusCode.UNAUTHENTICATED
         page = await system.use_cases.list_service_accounts(PageRequest.read(0, "", bound_to=""))
         for disabled in (True, False):
-            await system.use_cases.switch_service_account(Caller(page.items[0].id), page.items[0].id, disabled=disabled)
+            await system.use_cases.set_service_account_disabled(
+                Caller(page.items[0].id), page.items[0].id, disabled=disabled
+            )
         async with asyncio.timeout(20):
             while await asyncio.to_thread(code_of_a_call) is not grpc.StatusCode.UNAUTHENTICATED:
                 pass

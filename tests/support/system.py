@@ -18,7 +18,7 @@ import auth_service.bootstrap
 import task_service.bootstrap
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
-from auth_service.wiring import UseCases
+from auth_service.usecases.use_cases import UseCases
 from chassis.config import Listen
 from task_service.settings import TasksSettings
 from tests.support.database import Database
@@ -64,7 +64,7 @@ class System:
         """Create an admin and log in."""
         name = f"admin-{secrets.token_hex(4)}"
         admin = Registration(username=name, email=f"{name}@example.com", password=PASSWORD, role="admin")
-        await self.use_cases.create_admin(admin, only_first=False)
+        await self.use_cases.create_admin(admin, only_if_none=False)
         return await self.login(admin.email)
 
     async def new_service(self, *scopes: str) -> Principal:
@@ -99,8 +99,8 @@ async def running_auth_service(database: Database) -> AsyncIterator[tuple[str, U
         drain_seconds=1,
     )
     async with (
-        auth_service.bootstrap.assembled(settings) as use_cases,
-        auth_service.bootstrap.serving(settings) as server,
+        auth_service.bootstrap.open_use_cases(settings) as use_cases,
+        auth_service.bootstrap.run_server(settings) as server,
     ):
         await server.ready.wait()
         yield f"127.0.0.1:{server.port}", use_cases

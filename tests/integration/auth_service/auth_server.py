@@ -25,9 +25,7 @@ from auth_service.domain.accounts import Registration
 from auth_service.domain.roles import Role
 from auth_service.settings import AuthSettings
 from chassis.rpc.client import aio_channel
-from chassis.rpc.errors import RichStatus, details_of
-from tests.support.grpc_calls import bearer, refused, until_accepted, until_refused
-from tests.support.waiting import until
+from tests.support.grpc_calls import bearer, refused
 
 ENCRYPTION_KEY = bytes(range(32))
 PASSWORD = "correct horse"
@@ -178,22 +176,12 @@ async def running_auth_server(settings: AuthSettings) -> AsyncIterator[AuthServe
             yield AuthServer(settings, channel)
 
 
-
-
 def claims(token: str) -> dict[str, Any]:
     """Return the claims of a token without verifying it."""
     return jwt.decode(token, options={"verify_signature": False})
-
-
 
 
 async def code_and_reason(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
     """Return the status code and the reason of a call that must fail."""
     status = await refused(call)
     return status.code, status.reason
-
-
-
-
-
-

@@ -10,11 +10,11 @@ import pytest
 from auth_service.bootstrap import open_use_cases
 from auth_service.domain.accounts import Registration
 from chassis.testing.database import temporary_database
+from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, PASSWORD, running_auth_server
 from tests.support.commands import command_runner
 from tests.support.database import Database
 from tests.support.grpc_calls import refused
 from tests.support.waiting import until
-from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, PASSWORD, running_auth_server
 
 SECRET = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
 CREDENTIAL = f"import_worker.{SECRET}"
@@ -39,8 +39,6 @@ def command(database):
         "AUTH_ARGON2_MEMORY_KIB": "8",
     }
     return command_runner("auth_service", "AUTH", environment)
-
-
 
 
 async def test_repeated_bootstrap_creates_everything_once(command, database, settings):

@@ -3,18 +3,15 @@
 from uuid import UUID
 
 import grpc
-import psycopg
 import pytest
 
 from auth_service.bootstrap import open_use_cases
 from auth_service.domain.errors import AccountGone
 from chassis.kernel import Caller
-from tests.support.grpc_calls import refused, until_refused
 from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, code_and_reason
+from tests.support.grpc_calls import refused, until_refused
 
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
-
-
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
 
 from auth_service.crypto.cipher import KeyCipher
 from chassis.testing.database import temporary_database
+from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, make_settings, running_auth_server
 from tests.support.database import Database
 from tests.support.grpc_calls import bearer, refused
-from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, make_settings, running_auth_server
 
 
 class Forge:

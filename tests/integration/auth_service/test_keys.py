@@ -13,8 +13,8 @@ from auth_service.bootstrap import open_use_cases
 from auth_service.crypto.cipher import KeyCipher
 from auth_service.crypto.signer import Ed25519Signer
 from auth_service.domain.errors import RotationUnderway
-from tests.support.grpc_calls import until_accepted, until_refused
 from tests.integration.auth_service.auth_server import ENCRYPTION_KEY, running_auth_server
+from tests.support.grpc_calls import until_accepted, until_refused
 
 
 def stored_keys(database):

@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 
 from chassis.rpc.errors import details_of
-from tests.support.grpc_calls import refused
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
+from tests.support.grpc_calls import refused
 
 
 def hash_count() -> float:

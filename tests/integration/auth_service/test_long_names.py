@@ -7,8 +7,8 @@ import grpc
 from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2, service_account_service_pb2, user_service_pb2
 
-from tests.support.grpc_calls import bearer, refused
 from tests.integration.auth_service.auth_server import PASSWORD
+from tests.support.grpc_calls import bearer, refused
 
 MARKS = "a" + "\u0301" * 60_000 + "\u0316" * 60_000
 TIMEOUT_SECONDS = 15

@@ -4,14 +4,11 @@ import asyncio
 from functools import partial
 
 import grpc
-import psycopg
 
-from tests.support.grpc_calls import refused, until_refused
 from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, claims, code_and_reason
+from tests.support.grpc_calls import refused, until_refused
 
 INVALID_REFRESH_TOKEN = (grpc.StatusCode.UNAUTHENTICATED, "INVALID_REFRESH_TOKEN")
-
-
 
 
 def events(database):

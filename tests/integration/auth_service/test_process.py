@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc
 import psycopg
 import pytest
+from deploy.local.ports import free_port
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
@@ -19,10 +20,9 @@ from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import aio_channel
 from chassis.testing.database import temporary_database
+from tests.integration.auth_service.auth_server import AuthServer, make_settings, running_auth_server
 from tests.support.database import Database
 from tests.support.grpc_calls import refused
-from deploy.local.ports import free_port
-from tests.integration.auth_service.auth_server import AuthServer, make_settings, running_auth_server
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 from taskmanager.auth.v1 import user_pb2
 
-from tests.support.grpc_calls import refused
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
+from tests.support.grpc_calls import refused
 
 
 def accounts(database):

@@ -8,9 +8,9 @@ from taskmanager.auth.v1 import security_event_service_pb2 as pb
 from taskmanager.auth.v1 import user_pb2
 
 from auth_service.bootstrap import open_use_cases
+from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 from tests.support.grpc_calls import bearer, refused
 from tests.support.waiting import until
-from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 
 
 @pytest.fixture

@@ -9,13 +9,11 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_service_pb2
 
+from tests.integration.auth_service.auth_server import claims, code_and_reason, make_settings, running_auth_server
 from tests.support.grpc_calls import bearer, refused, until_refused
 from tests.support.waiting import until
-from tests.integration.auth_service.auth_server import claims, code_and_reason, make_settings, running_auth_server
 
 INVALID_REFRESH_TOKEN = (grpc.StatusCode.UNAUTHENTICATED, "INVALID_REFRESH_TOKEN")
-
-
 
 
 def execute(database, statement, *values):

@@ -7,9 +7,9 @@ import pytest
 
 from chassis.rpc.address_limit import address_of
 from chassis.rpc.errors import details_of
-from tests.support.grpc_calls import refused
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 from tests.integration.auth_service.test_login import hash_count
+from tests.support.grpc_calls import refused
 
 THROTTLED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
 
@@ -18,8 +18,6 @@ THROTTLED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
 def settings(database):
     """Refill one attempt an hour, so that none refills during a test."""
     return make_settings(database.auth_url, login_attempt_seconds=3600)
-
-
 
 
 async def outcomes(*calls):

@@ -8,14 +8,12 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_pb2
 
+from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, claims, code_and_reason
 from tests.support.grpc_calls import refused, until_refused
 from tests.support.waiting import until
-from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, claims, code_and_reason
 
 NOT_FOUND = (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 LAST_ADMIN = (grpc.StatusCode.FAILED_PRECONDITION, "LAST_ADMIN")
-
-
 
 
 @pytest.fixture
