@@ -27,12 +27,12 @@ def account():
     return {"username": name, "email": f"{name}@example.com", "password": "three brown foxes"}
 
 
-def test_every_operation_of_the_document_is_listed(docs, stack):
+def test_page_lists_every_operation(docs, stack):
     paths = httpx.get(f"{stack.url}/openapi.json").json()["paths"]
     assert docs.operations() == {(method, path) for path, item in paths.items() for method in item}
 
 
-def test_a_reader_registers_logs_in_authorizes_and_lists_tasks(docs, account):
+def test_register_login_authorize_and_list_tasks(docs, account):
     status, user = docs.send("post", "/api/v1/register", account)
     assert (status, user["username"]) == (201, account["username"])
     login = {"email": account["email"], "password": account["password"]}
@@ -44,7 +44,7 @@ def test_a_reader_registers_logs_in_authorizes_and_lists_tasks(docs, account):
     assert docs.send("get", "/api/v1/tasks") == (200, {"tasks": [task], "next_page_token": ""})
 
 
-def test_a_reader_uploads_a_file(docs, stack):
+def test_upload_a_file(docs, stack):
     person = stack.api.person()
     docs.authorize(person.http.headers["authorization"].removeprefix("Bearer "))
     operation = docs.open("post", "/api/v1/imports")

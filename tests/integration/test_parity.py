@@ -13,10 +13,10 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.config import Listen
 from chassis.rpc.errors import details_of
-from gateway.bootstrap import gateway
+from gateway.bootstrap import serving as serving_gateway
 from gateway.settings import GatewaySettings
-from gateway.transcoding.encode import Encoders, to_json
-from gateway.transcoding.parse import parse_json
+from gateway.transcoding.json_codec.encoder import Encoders, to_json
+from gateway.transcoding.json_codec.parser import parse_json
 
 Answer = dict[str, Any]
 Fields = dict[str, Any]
@@ -210,7 +210,7 @@ async def test_both_ways_come_to_the_same(system, scenario):
     by_rest, by_stubs = await system.person("rest"), await system.person("stub")
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
-    async with gateway(settings) as address:
+    async with serving_gateway(settings) as address:
         headers = {"authorization": f"Bearer {by_rest.token}"}
         async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers) as http:
             through_rest = await scenario(Rest(http))

@@ -3,10 +3,10 @@
 import httpx2
 
 
-def details(answer: httpx2.Response) -> list[tuple[str, str | None]]:
+def details(response: httpx2.Response) -> list[tuple[str, str | None]]:
     """The reason and the field of all that is wrong, in a body of the one shape."""
-    error = answer.json()["error"]
-    assert error["code"] == answer.status_code
-    assert error["request_id"] == answer.headers["x-request-id"]
+    error = response.json()["error"]
+    assert error["code"] == response.status_code
+    assert error["request_id"] == response.headers["x-request-id"]
     assert error["details"]
     return [(detail["reason"], detail["field"]) for detail in error["details"]]
