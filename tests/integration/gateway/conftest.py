@@ -1,4 +1,4 @@
-"""A real gateway on real HTTP, before real gRPC servers."""
+"""A gateway on a real socket in front of fake gRPC services."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,8 +26,8 @@ async def running_services() -> AsyncIterator[FakeServices]:
 
 @pytest.fixture(scope="session")
 async def address(running_services: FakeServices) -> AsyncIterator[Listen]:
-    small = {"max_body_bytes": 10_000, "max_upload_bytes": 3_000_000, "keep_alive_seconds": 0.2, "drain_seconds": 1}
-    async with serving(settings(running_services, **small)) as address:
+    limits = {"max_body_bytes": 10_000, "max_upload_bytes": 3_000_000, "keep_alive_seconds": 0.2, "drain_seconds": 1}
+    async with serving(settings(running_services, **limits)) as address:
         yield address
 
 
@@ -45,16 +45,16 @@ async def rest(address: Listen) -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 def upload_messages(services: FakeServices) -> list[Any]:
-    """What the service got of each message of an upload, whatever came of it."""
-    got: list[Any] = []
+    """The messages that the fake service has received of an upload."""
+    received: list[Any] = []
 
-    async def take(requests: AsyncIterator[Any], context: Any) -> Any:
-        async def noted() -> AsyncIterator[Any]:
+    async def handle(requests: AsyncIterator[Any], context: Any) -> Any:
+        async def recorded() -> AsyncIterator[Any]:
             async for message in requests:
-                got.append(message)
+                received.append(message)
                 yield message
 
-        return await receive_upload(noted(), context)
+        return await receive_upload(recorded(), context)
 
-    services.handlers["UploadImport"] = take
-    return got
+    services.handlers["UploadImport"] = handle
+    return received

@@ -1,4 +1,4 @@
-"""The contract's services as a test wants them: real gRPC servers whose responses the test gives."""
+"""Fake services: a real gRPC server with all services of the contract, whose responses the test sets."""
 
 import asyncio
 from collections import defaultdict
@@ -31,7 +31,7 @@ Handler = Callable[[Any, Any], Any]
 
 
 class FakeServices:
-    """What each rpc responses, by its name, and what it was called with."""
+    """Handlers by name of the rpc, and a record of the calls."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
@@ -53,7 +53,7 @@ class FakeServices:
         self.called.clear()
 
     def received(self, response: Any) -> bool:
-        """Whether the request of this HTTP response reached a service."""
+        """Return True if the request of this HTTP response reached a service."""
         return response.headers["x-request-id"] in self.request_ids
 
     def record(self, name: str, request: Any, context: Any) -> None:
@@ -109,7 +109,7 @@ def _stream_handler(services: FakeServices, name: str) -> Callable[[Any, Any, An
 
 
 async def receive_upload(requests: AsyncIterator[Any], context: Any) -> Any:
-    """An upload upload_messages as the contract says: options, chunks, finish."""
+    """Receive an upload as the contract defines it: options, chunks, finish."""
     file_name, content, finished = "", b"", -1
     async for message in requests:
         match message.WhichOneof("message"):
@@ -126,7 +126,7 @@ async def receive_upload(requests: AsyncIterator[Any], context: Any) -> Any:
 
 @asynccontextmanager
 async def running_fake_services(services: FakeServices) -> AsyncIterator[FakeServices]:
-    """All the services on one port, both targets in one."""
+    """Serve all services on one port, which is the target of both upstreams."""
     server = aio.server(options=[("grpc.so_reuseport", 0)])
     for messages, module, name in (
         (auth_service_pb2, auth_service_pb2_grpc, "AuthService"),

@@ -1,10 +1,10 @@
-"""What the gateway says of a request that it refuses."""
+"""Reader of error bodies."""
 
 import httpx2
 
 
 def details(response: httpx2.Response) -> list[tuple[str, str | None]]:
-    """The reason and the field of all that is wrong, in a body of the one shape."""
+    """Check the shape of an error body and return the reason and the field of each violation."""
     error = response.json()["error"]
     assert error["code"] == response.status_code
     assert error["request_id"] == response.headers["x-request-id"]

@@ -1,4 +1,4 @@
-"""What a JSON body may be, before anything is made of it."""
+"""Limits of JSON bodies, which the gateway checks before decoding."""
 
 import json
 
@@ -24,8 +24,8 @@ async def test_body_over_the_limit_is_413(rest, services):
     body = json.dumps({"title": "x" * 20_000}).encode()
 
     async def chunks():
-        for at in range(0, len(body), 1000):
-            yield body[at : at + 1000]
+        for start in range(0, len(body), 1000):
+            yield body[start : start + 1000]
 
     for content in (body, chunks()):
         response = await rest.post("/api/tasks", content=content, headers=JSON)

@@ -1,4 +1,4 @@
-"""Who may keep an response: nobody, unless it is one that a client asks for again with its entity tag."""
+"""Cache-Control: no-store, except for reads that a client revalidates with their entity tag."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ SECRETS = {"access_token", "refresh_token", "reset_code", "credential"}
 
 
 def cache_control_of(response):
-    """The one Cache-Control of an response; X-Content-Type-Options is there whatever it is."""
+    """Return the single Cache-Control of a response, and check that X-Content-Type-Options is set."""
     assert response.headers.get_list("x-content-type-options") == ["nosniff"]
     (value,) = response.headers.get_list("cache-control")
     return value

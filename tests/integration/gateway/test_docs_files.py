@@ -1,4 +1,4 @@
-"""The documentation's files, as a browser asks for them."""
+"""The documentation page and its files, requested as a browser does."""
 
 import re
 

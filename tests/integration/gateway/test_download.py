@@ -1,4 +1,4 @@
-"""Files that a service streams: sent on as they come, and never upload_messages for whole when they are not."""
+"""Downloads: streamed, and visibly incomplete if the service fails."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What REST says by header or by leaving out: masks, entity tags, idempotency keys."""
+"""Update masks, entity tags and idempotency keys."""
 
 import grpc
 import pytest

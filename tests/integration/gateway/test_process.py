@@ -1,4 +1,4 @@
-"""The gateway as a process: probes, documents, limits on time, and how it stops."""
+"""The gateway as a process: health checks, documents, timeouts, logs and shutdown."""
 
 import asyncio
 import json
@@ -103,8 +103,8 @@ async def test_slow_headers_close_the_connection(services):
             writer.close()
 
 
-async def start(services, **environment):
-    """The gateway as its own process, and the address it logs."""
+async def start_gateway(services, **environment):
+    """Start the gateway as a process of its own, and return it with the URL that it logs."""
     target = f"127.0.0.1:{services.port}"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -141,7 +141,7 @@ async def test_sigterm_shuts_down_gracefully(services):
         await asyncio.Event().wait()
 
     services.handlers |= {"GetTask": slow, "WatchImport": watch}
-    process, url = await start(services)
+    process, url = await start_gateway(services)
     async with (
         httpx2.AsyncClient(base_url=url, timeout=20) as rest,
         rest.stream("GET", "/api/v1/imports/i1:watch") as events,
@@ -164,7 +164,7 @@ async def test_sigterm_shuts_down_gracefully(services):
 async def test_access_log_has_requests_but_no_secrets(services):
     services.fail_with("Login", grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS")
     services.respond_with("GetTask", task_pb2.Task())
-    process, url = await start(services)
+    process, url = await start_gateway(services)
     async with httpx2.AsyncClient(base_url=url) as rest:
         await rest.post("/api/login", json={"email": "a@b", "password": "canary"})
         await rest.get("/api/v1/tasks/t1", headers={"authorization": "Bearer canary", "x-request-id": "r-1"})

@@ -1,4 +1,4 @@
-"""Calls that need no token are counted by address; all others are not."""
+"""Rate limit by address for calls that need no token."""
 
 import httpx2
 import pytest
@@ -14,7 +14,7 @@ LOGIN = {"email": "sonu@example.com", "password": "x"}
 
 
 @pytest.fixture
-def responding(services):
+def fake_services(services):
     services.respond_with("Login", auth_service_pb2.LoginResponse())
     services.respond_with("ListTasks", task_service_pb2.ListTasksResponse())
     services.respond_with("GetJwks", auth_service_pb2.Jwks())
@@ -31,9 +31,9 @@ async def statuses(services, times, *paths, **changes):
         ]
 
 
-async def test_rate_limit_counts_public_calls_by_address(responding):
+async def test_rate_limit_counts_public_calls_by_address(fake_services):
     """All paths of a login share one limit by address; other calls have none."""
-    logins, others = await statuses(responding, 5, "/api/login", "/api/v1/login", "/api/auth/login")
+    logins, others = await statuses(fake_services, 5, "/api/login", "/api/v1/login", "/api/auth/login")
     assert [response.status_code for response in logins] == [200, 200, 200, 429, 429]
     assert [response.status_code for response in others] == [200, 200]
     error = logins[-1].json()["error"]
@@ -41,14 +41,14 @@ async def test_rate_limit_counts_public_calls_by_address(responding):
     assert 1 <= int(logins[-1].headers["retry-after"]) <= 60
 
 
-async def test_gateways_share_the_limit_in_redis(responding, redis_url):
-    first, _ = await statuses(responding, 2, "/api/login", limits_url=redis_url)
-    second, _ = await statuses(responding, 2, "/api/login", limits_url=redis_url)
+async def test_gateways_share_the_limit_in_redis(fake_services, redis_url):
+    first, _ = await statuses(fake_services, 2, "/api/login", limits_url=redis_url)
+    second, _ = await statuses(fake_services, 2, "/api/login", limits_url=redis_url)
     assert [response.status_code for response in first + second] == [200, 200, 200, 429]
 
 
-async def test_unreachable_redis_disables_the_limit(responding):
-    logins, _ = await statuses(responding, 5, "/api/login", limits_url=f"redis://127.0.0.1:{free_port()}/0")
+async def test_unreachable_redis_disables_the_limit(fake_services):
+    logins, _ = await statuses(fake_services, 5, "/api/login", limits_url=f"redis://127.0.0.1:{free_port()}/0")
     assert {response.status_code for response in logins} == {200}
 
 

@@ -1,4 +1,4 @@
-"""Server streams: events by default, lines on request."""
+"""Server streams: server-sent events by default, NDJSON on request."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from chassis.rpc.errors import RichStatus
 WATCH = "/api/v1/imports/i1:watch"
 
 
-def states(*names):
+def stream_states(*names):
     async def reply(_request, _context):
         for name in names:
             yield import_pb2.Import(id="i1", state=import_pb2.Import.State.Value(f"STATE_{name}"))
@@ -21,12 +21,12 @@ def states(*names):
     return reply
 
 
-async def refuse(context):
+async def abort_not_found(context):
     await RichStatus(grpc.StatusCode.NOT_FOUND, "There is no such import.", "IMPORT_NOT_FOUND").abort(context)
 
 
 async def test_each_message_is_a_server_sent_event(rest, services):
-    services.handlers["WatchImport"] = states("QUEUED", "RUNNING", "SUCCEEDED")
+    services.handlers["WatchImport"] = stream_states("QUEUED", "RUNNING", "SUCCEEDED")
     response = await rest.get(WATCH, headers={"authorization": "Bearer abc"})
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream"
@@ -40,7 +40,7 @@ async def test_each_message_is_a_server_sent_event(rest, services):
 
 
 async def test_accept_ndjson_returns_one_object_a_line(rest, services):
-    services.handlers["WatchImport"] = states("QUEUED", "SUCCEEDED")
+    services.handlers["WatchImport"] = stream_states("QUEUED", "SUCCEEDED")
     response = await rest.get(WATCH, headers={"accept": "application/x-ndjson"})
     assert response.headers["content-type"] == "application/x-ndjson"
     assert [json.loads(line)["result"]["state"] for line in response.text.splitlines()] == ["queued", "succeeded"]
@@ -48,7 +48,7 @@ async def test_accept_ndjson_returns_one_object_a_line(rest, services):
 
 async def test_error_before_first_message_is_the_status(rest, services):
     async def reply(_request, context):
-        await refuse(context)
+        await abort_not_found(context)
         yield
 
     services.handlers["WatchImport"] = reply
@@ -62,7 +62,7 @@ async def test_error_before_first_message_is_the_status(rest, services):
 async def test_error_after_a_message_is_the_last_message(rest, services, accept):
     async def reply(_request, context):
         yield import_pb2.Import(id="i1")
-        await refuse(context)
+        await abort_not_found(context)
 
     services.handlers["WatchImport"] = reply
     response = await rest.get(WATCH, headers={"accept": accept})
@@ -77,7 +77,7 @@ async def test_error_after_a_message_is_the_last_message(rest, services, accept)
 
 
 async def test_stream_without_messages_is_empty(rest, services):
-    services.handlers["WatchImport"] = states()
+    services.handlers["WatchImport"] = stream_states()
     response = await rest.get(WATCH)
     assert (response.status_code, response.text) == (200, "")
 

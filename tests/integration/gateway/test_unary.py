@@ -1,4 +1,4 @@
-"""Calls of one message and one response."""
+"""Unary calls."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from tests.integration.gateway.refusals import details
 
-TASK_MILK = task_pb2.Task(id="t1", title="Buy task_responses", status=task_pb2.Task.STATUS_IN_PROGRESS)
+TASK = task_pb2.Task(id="t1", title="Buy task_responses", status=task_pb2.Task.STATUS_IN_PROGRESS)
 
 
 async def test_get_returns_every_field(rest, services):
-    services.respond_with("GetTask", TASK_MILK)
+    services.respond_with("GetTask", TASK)
     response = await rest.get("/api/v1/tasks/t1")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -25,7 +25,7 @@ async def test_get_returns_every_field(rest, services):
 
 @pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/tasks"])
 async def test_create_returns_201_and_location(rest, services, path):
-    services.respond_with("CreateTask", TASK_MILK)
+    services.respond_with("CreateTask", TASK)
     response = await rest.post(path, json={"title": "Buy task_responses", "status": "in-progress"})
     assert response.status_code == 201
     assert response.headers["location"] == "/api/v1/tasks/t1"
@@ -48,7 +48,7 @@ async def test_alias_paths_register(rest, services, path):
 
 
 async def test_list_filters_come_from_the_query(rest, services):
-    services.respond_with("ListTasks", task_service_pb2.ListTasksResponse(tasks=[TASK_MILK]))
+    services.respond_with("ListTasks", task_service_pb2.ListTasksResponse(tasks=[TASK]))
     response = await rest.get("/api/tasks?page_size=2&status=pending,in-progress&show_deleted=true")
     assert [task["id"] for task in response.json()["tasks"]] == ["t1"]
     assert response.json()["next_page_token"] == ""
@@ -71,7 +71,7 @@ async def test_body_without_content_type_is_json(rest, services):
 
 
 async def test_head_has_no_body(rest, services):
-    services.respond_with("GetTask", TASK_MILK)
+    services.respond_with("GetTask", TASK)
     response = await rest.head("/api/v1/tasks/t1")
     assert response.status_code == 200
     assert response.content == b""
@@ -79,7 +79,7 @@ async def test_head_has_no_body(rest, services):
 
 
 async def test_only_token_and_request_id_are_forwarded(rest, services):
-    services.respond_with("GetTask", TASK_MILK)
+    services.respond_with("GetTask", TASK)
     headers = {
         "authorization": "Bearer abc",
         "x-request-id": "mine-1",
@@ -96,7 +96,7 @@ async def test_only_token_and_request_id_are_forwarded(rest, services):
 
 @pytest.mark.parametrize("offered", ["", "a b", "x" * 65, "a\tb", '"'])
 async def test_malformed_request_id_is_replaced(rest, services, offered):
-    services.respond_with("GetTask", TASK_MILK)
+    services.respond_with("GetTask", TASK)
     response = await rest.get("/api/v1/tasks/t1", headers={"x-request-id": offered})
     assert response.headers["x-request-id"] != offered
     assert services.metadata["x-request-id"] == response.headers["x-request-id"]
@@ -176,15 +176,15 @@ async def test_service_exception_leaks_nothing(rest, services):
     ("code", "http_status"), [(grpc.StatusCode.UNAVAILABLE, 503), (grpc.StatusCode.CANCELLED, 503)]
 )
 async def test_only_idempotent_calls_are_retried(rest, services, code, http_status):
-    async def stumble(_request, context):
+    async def fail_first_call(_request, context):
         if services.calls == 1:
             await context.abort(code, "restarting")
-        return TASK_MILK
+        return TASK
 
-    services.handlers["GetTask"] = stumble
+    services.handlers["GetTask"] = fail_first_call
     assert (await rest.get("/api/v1/tasks/t1")).status_code == 200
     services.reset()
-    services.handlers["CreateTask"] = stumble
+    services.handlers["CreateTask"] = fail_first_call
     response = await rest.post("/api/v1/tasks", json={"title": "Once"})
     assert response.status_code == http_status
     assert services.calls == 1
@@ -214,7 +214,7 @@ async def test_unsupported_method_is_405_with_allow(rest, services, method, path
 
 
 async def test_connection_survives_a_rejected_body(rest, services):
-    services.respond_with("GetTask", TASK_MILK)
+    services.respond_with("GetTask", TASK)
     for _ in range(3):
         await rest.post("/api/v1/nowhere", content=b"x" * 5000)
         assert (await rest.get("/api/v1/tasks/t1")).status_code == 200

@@ -1,4 +1,4 @@
-"""Uploads: a body becomes a client stream, and only a whole one gets its Finish."""
+"""Uploads: a body becomes a client stream, which gets its finish message only if the body is complete."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.integration.gateway.refusals import details
 
 pytestmark = pytest.mark.usefixtures("upload_messages")
 
-NO_FORM = ("MALFORMED_MULTIPART", None)
+MALFORMED_FORM = ("MALFORMED_MULTIPART", None)
 CSV = b"subject,description,status\nBuy task_responses,,pending\n"
 TEXT = {"content-type": "text/csv"}
 
@@ -87,13 +87,13 @@ async def test_large_file_is_split_into_chunks(rest, upload_messages):
         (multipart(part("file", CSV, "a"), part("file", CSV, "b")), ("DUPLICATE_PART", "file")),
         (multipart(part("file", CSV), part("other", b"x")), ("UNKNOWN_PART", "other")),
         (multipart(), ("FILE_MISSING", "file")),
-        (multipart(part("file", CSV), end=b""), NO_FORM),
-        (multipart(part("file", CSV), end=b"--lim"), NO_FORM),
-        (multipart(end=b"no boundary at all"), NO_FORM),
-        (multipart(b"--limit\r\nnonsense\r\n\r\n"), NO_FORM),
-        (multipart(b'--limit\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\n'), NO_FORM),
-        (multipart(b"--limit\r\nContent-Length: x\r\n\r\n"), NO_FORM),
-        ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, NO_FORM),
+        (multipart(part("file", CSV), end=b""), MALFORMED_FORM),
+        (multipart(part("file", CSV), end=b"--lim"), MALFORMED_FORM),
+        (multipart(end=b"no boundary at all"), MALFORMED_FORM),
+        (multipart(b"--limit\r\nnonsense\r\n\r\n"), MALFORMED_FORM),
+        (multipart(b'--limit\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\n'), MALFORMED_FORM),
+        (multipart(b"--limit\r\nContent-Length: x\r\n\r\n"), MALFORMED_FORM),
+        ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, MALFORMED_FORM),
     ],
     ids=range(12),
 )
@@ -143,8 +143,8 @@ async def test_file_over_the_limit_is_413(rest, upload_messages):
     content = b"x" * 3_100_000
 
     async def chunks():
-        for at in range(0, len(content), 65536):
-            yield content[at : at + 65536]
+        for start in range(0, len(content), 65536):
+            yield content[start : start + 65536]
 
     for request in (
         {"content": content, "headers": TEXT},
@@ -159,9 +159,9 @@ async def test_file_over_the_limit_is_413(rest, upload_messages):
 
 @pytest.fixture
 def rejecting_service(services):
-    """A service that refuses the file by its first bytes."""
+    """A service that rejects the file after its first bytes."""
 
-    async def refuse(requests, context):
+    async def reject(requests, context):
         async for message in requests:
             if message.WhichOneof("message") == "chunk":
                 violation = Violation("options.file_name", "MISSING_TITLE_COLUMN", "There is no title column.")
@@ -169,7 +169,7 @@ def rejecting_service(services):
                     grpc.StatusCode.INVALID_ARGUMENT, violation.message, violation.reason, (violation,)
                 ).abort(context)
 
-    services.handlers["UploadImport"] = refuse
+    services.handlers["UploadImport"] = reject
 
 
 async def test_service_error_is_sent_while_client_uploads(address, rejecting_service):

@@ -1,4 +1,4 @@
-"""How these tests read and write JSON in the gateway's dialect."""
+"""Helpers that encode and decode JSON."""
 
 import json
 
@@ -14,10 +14,10 @@ from gateway.transcoding.json_codec.encoder import Encoders, to_json
 from gateway.transcoding.json_codec.parser import parse_json
 from gateway.transcoding.violations import InvalidRequest, Violations
 
-CREATE = task_service_pb2.CreateTaskRequest.DESCRIPTOR
-create_task = RequestBinder(Binding("POST", parse_template("/tasks"), "task"), CREATE, Decoders())
-REGISTER = auth_service_pb2.RegisterRequest.DESCRIPTOR
-register = RequestBinder(Binding("POST", parse_template("/register/{email}"), "*"), REGISTER, Decoders())
+_CREATE_TASK = task_service_pb2.CreateTaskRequest.DESCRIPTOR
+create_task = RequestBinder(Binding("POST", parse_template("/tasks"), "task"), _CREATE_TASK, Decoders())
+_REGISTER = auth_service_pb2.RegisterRequest.DESCRIPTOR
+register = RequestBinder(Binding("POST", parse_template("/register/{email}"), "*"), _REGISTER, Decoders())
 
 
 def encode(message):
@@ -31,9 +31,10 @@ def task_from(body):
 
 
 def violations_of(body, bind=create_task, values=()):
-    with pytest.raises(InvalidRequest) as refused:
+    """Return the reason and the field of each violation that binding the body raises."""
+    with pytest.raises(InvalidRequest) as raised:
         bind(values, b"", body if isinstance(body, bytes) else json.dumps(body).encode())
-    return [(violation.reason, violation.field) for violation in refused.value.violations]
+    return [(violation.reason, violation.field) for violation in raised.value.violations]
 
 
 def decode_import(value):

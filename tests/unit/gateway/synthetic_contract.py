@@ -1,4 +1,4 @@
-"""Contracts made up for a test."""
+"""Builder of small contracts for tests."""
 
 from itertools import count
 
@@ -19,7 +19,10 @@ def build_service(
     field_type: int = _FIELD.TYPE_STRING,
     file_name: str = "",
 ) -> ServiceDescriptor:
-    """A service Odd with one rpc Do: {id: string, names: repeated string, part: Part, odd: of the given type}."""
+    """Build a service Odd with one rpc Do.
+
+    The fields of its request: id is a string, names are strings, part is a Part, and odd has the given type.
+    """
     package = f"odd{next(_package_numbers)}"
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     file.message_type.add(name="Part").field.add(

@@ -6,7 +6,7 @@ from chassis.rpc.errors import RichStatus, Violation
 from gateway.transport.errors.grpc_errors import HTTP_STATUS, http_error_from
 
 
-def failed(rich: RichStatus | None, code: StatusCode = StatusCode.OK, details: str = "") -> aio.AioRpcError:
+def rpc_error(rich: RichStatus | None, code: StatusCode = StatusCode.OK, details: str = "") -> aio.AioRpcError:
     trailers = aio.Metadata(("grpc-status-details-bin", rich.pack())) if rich else aio.Metadata()
     return aio.AioRpcError(rich.code if rich else code, aio.Metadata(), trailers, rich.message if rich else details)
 
@@ -19,7 +19,7 @@ def convert(error, client_field_path=lambda field: field or None):
 @pytest.mark.parametrize("code", [code for code in StatusCode if code not in {StatusCode.OK, StatusCode.CANCELLED}])
 def test_every_code_maps_to_an_http_status(code):
     """Every gRPC code has an HTTP status and one detail. The text of gRPC itself is not sent."""
-    status, body, _ = convert(failed(None, code, "failed to connect to ipv4:10.0.0.1:50051"))
+    status, body, _ = convert(rpc_error(None, code, "failed to connect to ipv4:10.0.0.1:50051"))
     assert status == HTTP_STATUS[code] == body["code"]
     assert body["status"] == code.name
     assert [(detail["reason"], detail["field"]) for detail in body["details"]] == [(code.name, None)]
@@ -28,7 +28,7 @@ def test_every_code_maps_to_an_http_status(code):
 
 def test_call_cancelled_by_server_is_503():
     """A service that shuts down during an upload cancels the call; the client may try again."""
-    status, body, headers = convert(failed(None, StatusCode.CANCELLED, "Cancelled"))
+    status, body, headers = convert(rpc_error(None, StatusCode.CANCELLED, "Cancelled"))
     assert (status, body["status"], headers[b"retry-after"]) == (503, "UNAVAILABLE", b"1")
 
 
@@ -43,13 +43,13 @@ def test_call_cancelled_by_server_is_503():
     ],
 )
 def test_reason_can_have_its_own_http_status(code, reason, status):
-    assert convert(failed(RichStatus(code, "No.", reason)))[0] == status
+    assert convert(rpc_error(RichStatus(code, "No.", reason)))[0] == status
 
 
 @pytest.mark.parametrize("code", [StatusCode.INTERNAL, StatusCode.UNKNOWN, StatusCode.DATA_LOSS])
 def test_internal_error_text_is_not_sent(code):
     """The text of an internal error, which may contain a password, does not reach the client."""
-    status, body, _ = convert(failed(RichStatus(code, "postgres://app:secret@db", "WHATEVER")))
+    status, body, _ = convert(rpc_error(RichStatus(code, "postgres://app:secret@db", "WHATEVER")))
     assert status == 500
     assert body["message"] == "internal error"
     assert "secret" not in str(body)
@@ -59,7 +59,7 @@ def test_each_violation_is_one_detail():
     """Each violation becomes one detail, with the field path as the client knows it."""
     violations = (Violation("task.title", "BLANK_TITLE", "Blank."), Violation("task.due_date", "", "Bad date."))
     rich = RichStatus(StatusCode.INVALID_ARGUMENT, "Blank. Bad date.", "BLANK_TITLE", violations)
-    _, body, _ = convert(failed(rich), lambda field: field.removeprefix("task."))
+    _, body, _ = convert(rpc_error(rich), lambda field: field.removeprefix("task."))
     assert body["details"] == [
         {"reason": "BLANK_TITLE", "field": "title", "message": "Blank."},
         {"reason": "BLANK_TITLE", "field": "due_date", "message": "Bad date."},
@@ -69,14 +69,14 @@ def test_each_violation_is_one_detail():
 def test_retry_after_is_sent():
     """An error that can be retried has a Retry-After header, rounded up to seconds."""
     rich = RichStatus(StatusCode.RESOURCE_EXHAUSTED, "Wait.", "TOO_MANY_LOGINS", retry_after=1.2)
-    assert convert(failed(rich))[2] == {b"retry-after": b"2"}
-    assert convert(failed(None, StatusCode.UNAVAILABLE))[2] == {b"retry-after": b"1"}
+    assert convert(rpc_error(rich))[2] == {b"retry-after": b"2"}
+    assert convert(rpc_error(None, StatusCode.UNAVAILABLE))[2] == {b"retry-after": b"1"}
 
 
 def test_unauthenticated_has_challenge():
     """A 401 has a WWW-Authenticate header."""
     rich = RichStatus(StatusCode.UNAUTHENTICATED, "No.", "UNAUTHENTICATED")
-    assert convert(failed(rich))[2] == {b"www-authenticate": b"Bearer"}
+    assert convert(rpc_error(rich))[2] == {b"www-authenticate": b"Bearer"}
 
 
 def test_unreadable_details_keep_the_code():
@@ -90,4 +90,4 @@ def test_unreadable_details_keep_the_code():
 def test_service_message_is_kept():
     """The message of a service is kept even if its reason is the name of the code."""
     rich = RichStatus(StatusCode.PERMISSION_DENIED, "Your role does not allow this.", "PERMISSION_DENIED")
-    assert convert(failed(rich))[1]["message"] == "Your role does not allow this."
+    assert convert(rpc_error(rich))[1]["message"] == "Your role does not allow this."

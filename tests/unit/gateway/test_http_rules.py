@@ -98,18 +98,22 @@ def test_create_rpcs_have_a_location_prefix():
     }
 
 
-def lists_in(message, seen):
+def repeated_message_fields(message, seen):
     for field in message.fields:
         if field.message_type is not None and field.full_name not in seen:
             seen.add(field.full_name)
             if field.is_repeated:
                 yield field
-            yield from lists_in(field.message_type, seen)
+            yield from repeated_message_fields(field.message_type, seen)
 
 
 def test_request_lists_have_an_item_limit():
     """Every repeated message field of a request has an item limit with a reason."""
-    found = {field.full_name: item_limit_of(field) for rpc in CONTRACT for field in lists_in(rpc.request, set())}
+    found = {
+        field.full_name: item_limit_of(field)
+        for rpc in CONTRACT
+        for field in repeated_message_fields(rpc.request, set())
+    }
     assert {name for name, limit in found.items() if limit is None or limit.most < 1 or not limit.reason} == set()
     assert "taskmanager.tasks.v1.BatchCreateTasksRequest.requests" in found
 

@@ -1,4 +1,4 @@
-"""JSON in the gateway's dialect becomes messages, or every reason why it does not."""
+"""Decoding of JSON to messages, and the violations of invalid JSON."""
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -163,9 +163,9 @@ def test_path_field_is_rejected_in_body():
     ],
 )
 def test_field_path_includes_lists_and_objects(value, violation):
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as raised:
         decode_import(value)
-    assert [(violation.reason, violation.field) for violation in refused.value.violations] == [violation]
+    assert [(violation.reason, violation.field) for violation in raised.value.violations] == [violation]
 
 
 @pytest.mark.parametrize("text", ["2026-03-01T12:00:00Z", "2026-03-01t13:00:00+01:00", "2026-03-01T12:00:00.000z"])

@@ -1,4 +1,4 @@
-"""Messages become JSON in the gateway's dialect."""
+"""Encoding of messages as JSON."""
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp

@@ -1,4 +1,4 @@
-"""Any message survives the way out and back, and any bytes that come in are a message or a clear violation."""
+"""Property tests: messages survive encoding and decoding, and any bytes decode or raise InvalidRequest."""
 
 from contextlib import suppress
 

@@ -24,7 +24,7 @@ def api():
 
 
 def described_elements(api):
-    """Every operation and parameter, every schema and, of the contract's messages, every property."""
+    """Yield every operation, parameter, schema and tag, and the properties of the contract's messages, with a name."""
     for path, item in api["paths"].items():
         for method, operation in item.items():
             yield f"{method} {path}", operation

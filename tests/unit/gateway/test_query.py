@@ -14,9 +14,9 @@ list_errors = RequestBinder(Binding("GET", parse_template("/imports/{import_id}/
 
 
 def violations_of(query, bind=list_tasks, values=()):
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as raised:
         bind(values, query, b"")
-    return [(violation.reason, violation.field) for violation in refused.value.violations]
+    return [(violation.reason, violation.field) for violation in raised.value.violations]
 
 
 def test_parameters_fill_fields_of_the_same_name():

@@ -72,9 +72,9 @@ def test_unknown_path_is_not_found(router, path):
 
 
 def test_unsupported_method_lists_allowed_methods(router):
-    with pytest.raises(MethodNotAllowed) as refused:
+    with pytest.raises(MethodNotAllowed) as raised:
         router.match("PATCH", b"/tasks/latest")
-    assert refused.value.allowed == ("DELETE", "GET", "HEAD")
+    assert raised.value.allowed == ("DELETE", "GET", "HEAD")
 
 
 def test_get_route_serves_head(router):
@@ -82,9 +82,9 @@ def test_get_route_serves_head(router):
 
 
 def test_path_that_is_not_utf_8_is_invalid(router):
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as raised:
         router.match("GET", b"/tasks/%ff")
-    assert refused.value.violations[0].reason == "MALFORMED_PATH"
+    assert raised.value.violations[0].reason == "MALFORMED_PATH"
 
 
 def test_duplicate_route_stops_start(router):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 CHECKED_VERSION = "0.54.0"
 CHECKLIST = f"""
-uvicorn is not {CHECKED_VERSION}, the version that gateway/transport/http/protocol.py was checked with. Before you change
-CHECKED_VERSION here and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
+uvicorn is not {CHECKED_VERSION}, the version that gateway/transport/http/protocol.py was checked with. Before you
+change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
 
 1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
 2. The callbacks that ours extends: connection_made, connection_lost, on_message_begin, on_url, on_header,
