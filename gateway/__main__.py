@@ -1,4 +1,4 @@
-"""Run the gateway: `python -m gateway`."""
+"""Entry point of the gateway: `python -m gateway`."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ import uvloop
 from chassis import logs, metrics
 from chassis.config import load
 from chassis.lifecycle import serve_until_signal
-from gateway.bootstrap import serving
+from gateway.bootstrap import run_server
 from gateway.settings import GatewaySettings
 from gateway.transcoding.errors import UnsupportedContract
 from gateway.transport.http.server import CannotListen
@@ -21,7 +21,7 @@ def main() -> None:
     metrics.expose(settings.metrics_listen)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve_until_signal(serving(settings)))
+            runner.run(serve_until_signal(run_server(settings)))
     except (UnsupportedContract, CannotListen) as error:
         sys.exit(f"gateway: {error}")
 

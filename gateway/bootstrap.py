@@ -49,7 +49,7 @@ TASKS_SERVICES = (
 
 
 @asynccontextmanager
-async def serving(settings: GatewaySettings) -> AsyncIterator[Listen]:
+async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
     """Run the gateway and yield the address that it listens on.
 
     Raises:

@@ -31,7 +31,7 @@ def build_app(router: Router[Route]) -> AsgiApp:
 
 
 class Dispatcher:
-    """Calls the endpoint of the matched route."""
+    """Innermost application: it calls the endpoint of the matched route."""
 
     def __init__(self, router: Router[Route]) -> None:
         self._router = router
@@ -53,7 +53,7 @@ class Dispatcher:
 
 
 class ErrorResponder:
-    """Sends the error body for every exception. Unknown ones are logged in full and answered with a constant."""
+    """Middleware that sends the error body for every exception. An unknown one is logged in full and becomes a 500."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import httpx2 as httpx
 
 from chassis.config import Listen
-from gateway.bootstrap import serving as serving_gateway
+from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
 
 LONG = "x" * 10_000
@@ -18,7 +18,7 @@ RIGHT_TO_LEFT = "\u202bשלום\u200f العالم\u202c!"  # noqa: RUF001 - it 
 async def rest_of(system, person) -> AsyncIterator[httpx.AsyncClient]:
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
-    async with serving_gateway(settings) as address:
+    async with run_gateway(settings) as address:
         headers = {"authorization": f"Bearer {person.token}"}
         async with httpx.AsyncClient(base_url=f"http://{address}/api/v1", headers=headers) as http:
             yield http

@@ -13,7 +13,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.config import Listen
 from chassis.rpc.errors import details_of
-from gateway.bootstrap import serving as serving_gateway
+from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.encoder import Encoders, to_json
 from gateway.transcoding.json_codec.parser import parse_json
@@ -90,7 +90,7 @@ class Stubs:
         except grpc.aio.AioRpcError as error:
             status = details_of(error)
             return {"refused": [violation.reason for violation in status.violations] or [status.reason]}
-        return dict(parse_json(to_json(self._encoders.of(answer.DESCRIPTOR)(answer))))  # type: ignore[call-overload]
+        return dict(parse_json(to_json(self._encoders.get(answer.DESCRIPTOR)(answer))))  # type: ignore[call-overload]
 
     async def create(self, task: Fields, key: str = "") -> Answer:
         request = task_service_pb2.CreateTaskRequest(task=task_of(task), idempotency_key=key)
@@ -210,7 +210,7 @@ async def test_both_ways_come_to_the_same(system, scenario):
     by_rest, by_stubs = await system.person("rest"), await system.person("stub")
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
-    async with serving_gateway(settings) as address:
+    async with run_gateway(settings) as address:
         headers = {"authorization": f"Bearer {by_rest.token}"}
         async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers) as http:
             through_rest = await scenario(Rest(http))

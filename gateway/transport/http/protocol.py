@@ -26,7 +26,7 @@ log = structlog.get_logger("protocol")
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """Rejects heads that are too large, too slow or malformed, before the application sees them.
+    """Protocol that rejects heads that are too large, too slow or malformed, before the application sees them.
 
     An HttpError raised in a callback stops the parser and becomes the response.
     """

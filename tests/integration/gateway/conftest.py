@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from chassis.config import Listen
-from gateway.bootstrap import serving
+from gateway.bootstrap import run_server
 from gateway.settings import GatewaySettings
 from tests.integration.gateway.fake_services import FakeServices, receive_upload, running_fake_services
 
@@ -27,7 +27,7 @@ async def running_services() -> AsyncIterator[FakeServices]:
 @pytest.fixture(scope="session")
 async def address(running_services: FakeServices) -> AsyncIterator[Listen]:
     limits = {"max_body_bytes": 10_000, "max_upload_bytes": 3_000_000, "keep_alive_seconds": 0.2, "drain_seconds": 1}
-    async with serving(settings(running_services, **limits)) as address:
+    async with run_server(settings(running_services, **limits)) as address:
         yield address
 
 

@@ -4,7 +4,7 @@ import json
 
 import httpx2
 
-from gateway.bootstrap import serving
+from gateway.bootstrap import run_server
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.refusals import details
 
@@ -48,7 +48,7 @@ async def test_oversized_batch_is_rejected_by_the_gateway(rest, services):
 async def test_too_many_values_are_rejected_on_every_path(services):
     body = b'{"requests": [' + b"{}," * 300_000 + b"{}]}"
     async with (
-        serving(settings(services)) as address,
+        run_server(settings(services)) as address,
         httpx2.AsyncClient(base_url=f"http://{address}") as rest,
     ):
         for path in ("/api/v1/tasks:batchCreate", "/api/v1/login", "/api/v1/tasks"):

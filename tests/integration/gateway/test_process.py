@@ -17,7 +17,7 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.limiting import AddressLimiter
-from gateway.bootstrap import build_router, serving
+from gateway.bootstrap import build_router, run_server
 from gateway.clients.upstream import Upstream
 from gateway.transcoding.contract import read_rpcs
 from gateway.transcoding.errors import UnsupportedContract
@@ -48,7 +48,7 @@ async def test_readiness_follows_the_services(rest, services):
 async def test_unreachable_service_is_503(services):
     """A service that cannot be reached is a 503; its address is not sent to the client."""
     async with (
-        serving(settings(services, tasks_target="127.0.0.1:1")) as address,
+        run_server(settings(services, tasks_target="127.0.0.1:1")) as address,
         httpx2.AsyncClient(base_url=f"http://{address}") as rest,
     ):
         assert (await rest.get("/healthz")).status_code == 200
@@ -65,7 +65,7 @@ async def test_slow_service_is_504(services):
 
     services.handlers["GetTask"] = never
     async with (
-        serving(settings(services, call_timeout_seconds=0.2)) as address,
+        run_server(settings(services, call_timeout_seconds=0.2)) as address,
         httpx2.AsyncClient(base_url=f"http://{address}") as rest,
     ):
         response = await rest.get("/api/v1/tasks/t1")
@@ -81,7 +81,7 @@ async def test_openapi_document_is_served(rest):
 
 
 async def test_slow_body_is_408(services):
-    async with serving(settings(services, body_timeout_seconds=0.1, upload_idle_seconds=0.1)) as address:
+    async with run_server(settings(services, body_timeout_seconds=0.1, upload_idle_seconds=0.1)) as address:
         for path, kind in (("/api/login", "application/json"), ("/api/v1/imports", "text/csv")):
             services.handlers["UploadImport"] = receive_upload
             reader, writer = await asyncio.open_connection(address.host, address.port)
@@ -95,7 +95,7 @@ async def test_slow_body_is_408(services):
 
 async def test_slow_headers_close_the_connection(services):
     services.respond_with("GetTask", task_pb2.Task())
-    async with serving(settings(services, header_timeout_seconds=0.1)) as address:
+    async with run_server(settings(services, header_timeout_seconds=0.1)) as address:
         for sent in (b"", b"GET /healthz HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /hea"):
             reader, writer = await asyncio.open_connection(address.host, address.port)
             writer.write(sent)

@@ -7,7 +7,7 @@ from taskmanager.tasks.v1 import task_service_pb2
 
 from chassis.limiting import network_of
 from deploy.local.ports import free_port
-from gateway.bootstrap import serving
+from gateway.bootstrap import run_server
 from tests.integration.gateway.conftest import settings
 
 LOGIN = {"email": "sonu@example.com", "password": "x"}
@@ -23,7 +23,7 @@ def fake_services(services):
 
 async def statuses(services, times, *paths, **changes):
     async with (
-        serving(settings(services, public_calls_per_minute=3, **changes)) as address,
+        run_server(settings(services, public_calls_per_minute=3, **changes)) as address,
         httpx2.AsyncClient(base_url=f"http://{address}") as client,
     ):
         return [await client.post(paths[number % len(paths)], json=LOGIN) for number in range(times)], [
