@@ -1,7 +1,7 @@
 """Encoding of messages as JSON, compiled once from the descriptors.
 
-json_format reads the descriptors again for every message. Here each message type has one compiled encoder, which reads
-all fields in a single call of C code and converts only those that JSON writes differently.
+json_format reads the descriptors again for every message. Here each message type has one compiled encoder. It reads all
+fields in a single call of C code, and converts only those that JSON writes differently.
 """
 
 from collections.abc import Callable

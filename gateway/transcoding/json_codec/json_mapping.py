@@ -1,7 +1,7 @@
 """The JSON mapping of a field: what the encoder, the decoder and the OpenAPI document must agree on.
 
-The contract uses few kinds of field, and so does the mapping. A field of any other kind (map, float, bytes, a
-well-known type other than Timestamp) stops the start until its JSON form is decided here.
+The contract uses few kinds of field, and so does the mapping. A field of any other kind stops the start until
+its JSON form is decided here: a map, a float, bytes, or a well-known type other than Timestamp.
 """
 
 import re

@@ -37,15 +37,15 @@ _PAGE_HEADERS = (
 
 def docs_page() -> Mapping[str, StaticResponse]:
     """Return the page and the files that it loads, by path."""
-    ours = files("gateway.transport.docs").joinpath("static")
+    static_files = files("gateway.transport.docs").joinpath("static")
     swagger_ui = files("mkdocs_swagger_ui_tag").joinpath("swagger-ui")
     script = swagger_ui.joinpath("javascripts", "swagger-ui-bundle.js")
     style = swagger_ui.joinpath("stylesheets", "swagger-ui.css")
     return {
-        "/docs": StaticResponse(ours.joinpath("docs.html").read_bytes(), _HTML, headers=_PAGE_HEADERS),
-        "/docs/start.js": StaticResponse(ours.joinpath("start.js").read_bytes(), _SCRIPT),
-        "/docs/page.css": StaticResponse(ours.joinpath("page.css").read_bytes(), _STYLE),
-        "/docs/icon.svg": StaticResponse(ours.joinpath("icon.svg").read_bytes(), b"image/svg+xml"),
+        "/docs": StaticResponse(static_files.joinpath("docs.html").read_bytes(), _HTML, headers=_PAGE_HEADERS),
+        "/docs/start.js": StaticResponse(static_files.joinpath("start.js").read_bytes(), _SCRIPT),
+        "/docs/page.css": StaticResponse(static_files.joinpath("page.css").read_bytes(), _STYLE),
+        "/docs/icon.svg": StaticResponse(static_files.joinpath("icon.svg").read_bytes(), b"image/svg+xml"),
         "/docs/swagger-ui.js": StaticResponse(script.read_bytes(), _SCRIPT),
         "/docs/swagger-ui.css": StaticResponse(style.read_bytes(), _STYLE),
     }

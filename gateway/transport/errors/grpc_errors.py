@@ -60,44 +60,48 @@ def http_error_from(
 
     If the etag came from If-Match, ETAG_MISMATCH is a 412 (RFC 9110 section 15.5.13), else a 409.
     """
-    rich = details_of(error)
+    rich_status = details_of(error)
     # Our services attach details to every status, so that a status without details comes from gRPC itself.
-    is_ours = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
-    if rich.code is StatusCode.CANCELLED and not is_ours:
+    has_details = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+    if rich_status.code is StatusCode.CANCELLED and not has_details:
         # The gateway cancels no call whose client still waits: the server stopped during the call.
-        rich = replace(rich, code=StatusCode.UNAVAILABLE, reason=StatusCode.UNAVAILABLE.name)
-    message = _message(rich, is_ours=is_ours)
+        rich_status = replace(rich_status, code=StatusCode.UNAVAILABLE, reason=StatusCode.UNAVAILABLE.name)
+    message = _message(rich_status, has_details=has_details)
     violations = [
-        Violation(one.reason or rich.reason, client_field_path(one.field), one.message or message)
-        for one in rich.violations
+        Violation(one.reason or rich_status.reason, client_field_path(one.field), one.message or message)
+        for one in rich_status.violations
     ]
     return HttpError(
-        _http_status(rich, is_etag_from_header=is_etag_from_header),
-        rich.code.name,
+        _http_status(rich_status, is_etag_from_header=is_etag_from_header),
+        rich_status.code.name,
         message,
-        violations or [Violation(rich.reason, None, message)],
-        headers=_headers(rich),
+        violations or [Violation(rich_status.reason, None, message)],
+        headers=_headers(rich_status),
     )
 
 
-def _http_status(rich: RichStatus, *, is_etag_from_header: bool) -> int:
-    if is_etag_from_header and rich.reason == "ETAG_MISMATCH":
+def _http_status(rich_status: RichStatus, *, is_etag_from_header: bool) -> int:
+    if is_etag_from_header and rich_status.reason == "ETAG_MISMATCH":
         return 412
-    return REASON_STATUS.get(rich.reason, HTTP_STATUS[rich.code])
+    return REASON_STATUS.get(rich_status.reason, HTTP_STATUS[rich_status.code])
 
 
-def _message(rich: RichStatus, *, is_ours: bool) -> str:
-    if rich.code in _INTERNAL_CODES:
+def _message(rich_status: RichStatus, *, has_details: bool) -> str:
+    if rich_status.code in _INTERNAL_CODES:
         return "internal error"
-    return rich.message if is_ours and rich.message else _GRPC_MESSAGES.get(rich.code, "The call failed.")
+    return (
+        rich_status.message
+        if has_details and rich_status.message
+        else _GRPC_MESSAGES.get(rich_status.code, "The call failed.")
+    )
 
 
-def _headers(rich: RichStatus) -> list[tuple[bytes, bytes]]:
+def _headers(rich_status: RichStatus) -> list[tuple[bytes, bytes]]:
     headers = []
-    if rich.code is StatusCode.UNAUTHENTICATED:
+    if rich_status.code is StatusCode.UNAUTHENTICATED:
         headers.append((b"www-authenticate", b"Bearer"))
-    retry_seconds = rich.retry_after
-    if retry_seconds is None and rich.code is StatusCode.UNAVAILABLE:
+    retry_seconds = rich_status.retry_after
+    if retry_seconds is None and rich_status.code is StatusCode.UNAVAILABLE:
         retry_seconds = _DEFAULT_RETRY_SECONDS
     if retry_seconds is not None:
         headers.append((b"retry-after", str(math.ceil(retry_seconds)).encode()))

@@ -6,8 +6,8 @@ from gateway.transport.asgi import Send
 from gateway.transport.errors.http_errors import Headers
 
 # By default no cache may store a response. It belongs to one person and may hold a token, a code or a credential
-# (RFC 6749 section 5.1), and RFC 9111 section 4.2.2 lets a cache guess how long even a 404 stays fresh. nosniff keeps a
-# browser from running a script that it detects in the title of a task.
+# (RFC 6749 section 5.1). Without Cache-Control, a cache may guess how long even a 404 stays fresh (RFC 9111 section
+# 4.2.2). nosniff keeps a browser from running a script that it detects in the title of a task.
 _DEFAULT_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 PRIVATE_REVALIDATE = (b"cache-control", b"private, no-cache")

@@ -70,11 +70,11 @@ async def test_private_reads_are_revalidated(rest, services):
     services.respond_with("GetCurrentUser", user_pb2.User(id="u1"))
     for path in ("/api/v1/tasks/t1", "/api/v1/tasks", "/api/v1/me"):
         first = await rest.get(path)
-        again = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
-        assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+        revalidated = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
+        assert (first.status_code, revalidated.status_code, revalidated.content) == (200, 304, b"")
         assert (
             cache_control_of(first)
-            == cache_control_of(again)
+            == cache_control_of(revalidated)
             == cache_control_of(await rest.head(path))
             == "private, no-cache"
         )
@@ -85,9 +85,9 @@ async def test_public_reads_are_cacheable(rest, services):
     services.respond_with("GetJwks", auth_service_pb2.Jwks(keys=[auth_service_pb2.Jwk(kid="k")]))
     for path in ("/.well-known/jwks.json", "/openapi.json", "/docs"):
         first = await rest.get(path)
-        again = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
-        assert (first.status_code, again.status_code) == (200, 304)
-        assert cache_control_of(first) == cache_control_of(again) == "no-cache"
+        revalidated = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
+        assert (first.status_code, revalidated.status_code) == (200, 304)
+        assert cache_control_of(first) == cache_control_of(revalidated) == "no-cache"
 
 
 async def test_write_response_has_etag_and_no_store(rest, services):

@@ -32,7 +32,7 @@ async def test_cached_file_is_304(rest, path):
     assert first.headers["cache-control"] == "no-cache"
     assert first.headers["x-content-type-options"] == "nosniff"
     for known in (first.headers["etag"], f'"other", W/{first.headers["etag"]}', "*"):
-        again = await rest.get(path, headers={"if-none-match": known})
-        assert (again.status_code, again.content) == (304, b"")
-        assert again.headers["etag"] == first.headers["etag"]
+        revalidated = await rest.get(path, headers={"if-none-match": known})
+        assert (revalidated.status_code, revalidated.content) == (304, b"")
+        assert revalidated.headers["etag"] == first.headers["etag"]
     assert (await rest.get(path, headers={"if-none-match": '"other"'})).content == first.content

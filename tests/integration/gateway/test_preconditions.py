@@ -84,8 +84,8 @@ async def test_matching_if_none_match_is_304(rest, services):
     services.respond_with("GetTask", task_pb2.Task(id="t1", etag="7"))
     first = await rest.get(TASK)
     assert first.headers["etag"] == '"7"'
-    again = await rest.get(TASK, headers={"if-none-match": '"6", "7"'})
-    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", '"7"')
+    revalidated = await rest.get(TASK, headers={"if-none-match": '"6", "7"'})
+    assert (revalidated.status_code, revalidated.content, revalidated.headers["etag"]) == (304, b"", '"7"')
     assert (await rest.get(TASK, headers={"if-none-match": '"6"'})).status_code == 200
 
 

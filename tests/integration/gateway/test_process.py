@@ -200,24 +200,26 @@ async def test_unsupported_client_stream_stops_start(services):
 
 
 def test_all_missing_settings_are_reported():
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    ended = subprocess.run([sys.executable, "-m", "gateway"], env=bare, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    completed = subprocess.run(
+        [sys.executable, "-m", "gateway"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert completed.returncode == 2
     for name in ("GATEWAY_LISTEN", "GATEWAY_AUTH_TARGET", "GATEWAY_TASKS_TARGET"):
-        assert name in ended.stderr
+        assert name in completed.stderr
 
 
 def test_address_in_use_stops_start_with_one_line():
     with socket.create_server(("127.0.0.1", 0)) as upload_messages:
         listen = f"127.0.0.1:{upload_messages.getsockname()[1]}"
         targets = {"GATEWAY_AUTH_TARGET": "127.0.0.1:1", "GATEWAY_TASKS_TARGET": "127.0.0.1:1"}
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "gateway"],
             env={**os.environ, "GATEWAY_LISTEN": listen, **targets},
             capture_output=True,
             text=True,
             check=False,
         )
-    assert ended.returncode == 1
-    assert f"gateway: cannot listen on {listen}" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert completed.returncode == 1
+    assert f"gateway: cannot listen on {listen}" in completed.stderr
+    assert "Traceback" not in completed.stderr

@@ -17,8 +17,8 @@ TEXT = {"content-type": "text/csv"}
 
 
 def part(name, content, file_name=""):
-    named = f'; filename="{file_name}"' if file_name else ""
-    head = f'--limit\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'
+    file_name_parameter = f'; filename="{file_name}"' if file_name else ""
+    head = f'--limit\r\nContent-Disposition: form-data; name="{name}"{file_name_parameter}\r\n\r\n'
     return head.encode() + content + b"\r\n"
 
 

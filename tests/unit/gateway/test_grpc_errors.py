@@ -6,9 +6,14 @@ from chassis.rpc.errors import RichStatus, Violation
 from gateway.transport.errors.grpc_errors import HTTP_STATUS, http_error_from
 
 
-def rpc_error(rich: RichStatus | None, code: StatusCode = StatusCode.OK, details: str = "") -> aio.AioRpcError:
-    trailers = aio.Metadata(("grpc-status-details-bin", rich.pack())) if rich else aio.Metadata()
-    return aio.AioRpcError(rich.code if rich else code, aio.Metadata(), trailers, rich.message if rich else details)
+def rpc_error(rich_status: RichStatus | None, code: StatusCode = StatusCode.OK, details: str = "") -> aio.AioRpcError:
+    trailers = aio.Metadata(("grpc-status-details-bin", rich_status.pack())) if rich_status else aio.Metadata()
+    return aio.AioRpcError(
+        rich_status.code if rich_status else code,
+        aio.Metadata(),
+        trailers,
+        rich_status.message if rich_status else details,
+    )
 
 
 def convert(error, client_field_path=lambda field: field or None):
@@ -58,8 +63,8 @@ def test_internal_error_text_is_not_sent(code):
 def test_each_violation_is_one_detail():
     """Each violation becomes one detail, with the field path as the client knows it."""
     violations = (Violation("task.title", "BLANK_TITLE", "Blank."), Violation("task.due_date", "", "Bad date."))
-    rich = RichStatus(StatusCode.INVALID_ARGUMENT, "Blank. Bad date.", "BLANK_TITLE", violations)
-    _, body, _ = convert(rpc_error(rich), lambda field: field.removeprefix("task."))
+    rich_status = RichStatus(StatusCode.INVALID_ARGUMENT, "Blank. Bad date.", "BLANK_TITLE", violations)
+    _, body, _ = convert(rpc_error(rich_status), lambda field: field.removeprefix("task."))
     assert body["details"] == [
         {"reason": "BLANK_TITLE", "field": "title", "message": "Blank."},
         {"reason": "BLANK_TITLE", "field": "due_date", "message": "Bad date."},
@@ -68,15 +73,15 @@ def test_each_violation_is_one_detail():
 
 def test_retry_after_is_sent():
     """An error that can be retried has a Retry-After header, rounded up to seconds."""
-    rich = RichStatus(StatusCode.RESOURCE_EXHAUSTED, "Wait.", "TOO_MANY_LOGINS", retry_after=1.2)
-    assert convert(rpc_error(rich))[2] == {b"retry-after": b"2"}
+    rich_status = RichStatus(StatusCode.RESOURCE_EXHAUSTED, "Wait.", "TOO_MANY_LOGINS", retry_after=1.2)
+    assert convert(rpc_error(rich_status))[2] == {b"retry-after": b"2"}
     assert convert(rpc_error(None, StatusCode.UNAVAILABLE))[2] == {b"retry-after": b"1"}
 
 
 def test_unauthenticated_has_challenge():
     """A 401 has a WWW-Authenticate header."""
-    rich = RichStatus(StatusCode.UNAUTHENTICATED, "No.", "UNAUTHENTICATED")
-    assert convert(rpc_error(rich))[2] == {b"www-authenticate": b"Bearer"}
+    rich_status = RichStatus(StatusCode.UNAUTHENTICATED, "No.", "UNAUTHENTICATED")
+    assert convert(rpc_error(rich_status))[2] == {b"www-authenticate": b"Bearer"}
 
 
 def test_unreadable_details_keep_the_code():
@@ -89,5 +94,5 @@ def test_unreadable_details_keep_the_code():
 
 def test_service_message_is_kept():
     """The message of a service is kept even if its reason is the name of the code."""
-    rich = RichStatus(StatusCode.PERMISSION_DENIED, "Your role does not allow this.", "PERMISSION_DENIED")
-    assert convert(rpc_error(rich))[1]["message"] == "Your role does not allow this."
+    rich_status = RichStatus(StatusCode.PERMISSION_DENIED, "Your role does not allow this.", "PERMISSION_DENIED")
+    assert convert(rpc_error(rich_status))[1]["message"] == "Your role does not allow this."

@@ -47,19 +47,19 @@ def test_everything_has_a_description(api):
 def test_descriptions_use_json_enum_names(api):
     status = api["components"]["schemas"]["Task"]["properties"]["status"]["description"]
     assert "- `in_progress`: " in status
-    wrong = [
+    with_constants = [
         name
         for name, one in described_elements(api)
         if "STATUS_" in one["description"] or "STATE_" in one["description"]
     ]
-    assert wrong == []
+    assert with_constants == []
 
 
 def test_alias_path_names_the_canonical_path(api):
     """An alias path names its canonical path, and follows all canonical paths in the document."""
-    login, again = api["paths"]["/api/v1/login"]["post"], api["paths"]["/api/login"]["post"]
-    assert again["summary"] == "Alias of POST /api/v1/login"
-    assert again["description"] == login["description"]
+    login, alias = api["paths"]["/api/v1/login"]["post"], api["paths"]["/api/login"]["post"]
+    assert alias["summary"] == "Alias of POST /api/v1/login"
+    assert alias["description"] == login["description"]
     paths = list(api["paths"])
     assert paths.index("/api/login") > max(paths.index(rpc.bindings[0].template.source) for rpc in RPCS)
 
@@ -115,10 +115,10 @@ def test_every_reference_resolves(api):
                 yield from references(value)
 
     for reference in references(api):
-        found = api
+        node_at_reference = api
         for part in reference.removeprefix("#/").split("/"):
-            found = found[part]
-        assert found
+            node_at_reference = node_at_reference[part]
+        assert node_at_reference
 
 
 def test_stream_has_event_and_ndjson_schemas(api):
@@ -132,8 +132,8 @@ def test_stream_has_event_and_ndjson_schemas(api):
 def test_security_follows_the_access_option(api):
     assert api["paths"]["/api/login"]["post"]["security"] == []
     assert api["paths"]["/api/tasks"]["post"]["security"] == [{"bearer": []}]
-    who = "Roles: admin, manager, user. Scopes: tasks:write."
-    assert api["paths"]["/api/tasks"]["post"]["description"].endswith(who)
+    access = "Roles: admin, manager, user. Scopes: tasks:write."
+    assert api["paths"]["/api/tasks"]["post"]["description"].endswith(access)
 
 
 def without_descriptions(schema):

@@ -30,8 +30,8 @@ def test_parameters_fill_fields_of_the_same_name():
     "query", [b"status=pending&status=in-progress", b"status=pending,in_progress", b"status=pending%2Cin_progress"]
 )
 def test_enum_values_are_repeated_or_comma_separated(query):
-    wanted = [task_pb2.Task.STATUS_PENDING, task_pb2.Task.STATUS_IN_PROGRESS]
-    assert list_tasks((), query, b"") == task_service_pb2.ListTasksRequest(status=wanted)
+    expected = [task_pb2.Task.STATUS_PENDING, task_pb2.Task.STATUS_IN_PROGRESS]
+    assert list_tasks((), query, b"") == task_service_pb2.ListTasksRequest(status=expected)
 
 
 @pytest.mark.parametrize("query", [b"", b"&", b"&&"])
@@ -67,8 +67,8 @@ def test_violation_names_reason_and_parameter(query, violation):
 
 
 def test_path_field_is_not_a_query_parameter():
-    wanted = import_service_pb2.ListImportErrorsRequest(import_id="7", page_size=2)
-    assert list_errors(("7",), b"page_size=2", b"") == wanted
+    expected = import_service_pb2.ListImportErrorsRequest(import_id="7", page_size=2)
+    assert list_errors(("7",), b"page_size=2", b"") == expected
     assert violations_of(b"import_id=8", list_errors, ("7",)) == [("UNKNOWN_PARAMETER", "import_id")]
 
 
