@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.stacks import LocalStack, running_stack, servers_of
+from tests.support.stack import LocalStack, running_stack, server_options
 
 DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
 # Disable the browser's own requests, so that every recorded request is one of the page.
@@ -52,7 +52,7 @@ def stack(
     chromium: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[LocalStack]:
     """The whole system."""
-    with running_stack(tmp_path_factory.mktemp("stack"), *servers_of(request.config)) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), *server_options(request.config)) as running:
         yield running
 
 

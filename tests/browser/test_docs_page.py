@@ -45,11 +45,11 @@ def test_register_login_authorize_and_list_tasks(docs, registration):
 
 
 def test_upload_a_file(docs, stack):
-    person = stack.api.person()
+    person = stack.api.new_user()
     docs.authorize(person.http.headers["authorization"].removeprefix("Bearer "))
     operation = docs.open("post", "/api/v1/imports")
     file = {"name": "tasks.csv", "mimeType": "text/csv", "buffer": b"title\nBuy milk\n"}
     operation.locator("input[type=file]").set_input_files(file)
     status, queued = docs.execute(operation)
     assert (status, queued["file_name"]) == (202, "tasks.csv")
-    assert person.finished(queued["id"])["rows_created"] == 1
+    assert person.wait_for_import(queued["id"])["rows_created"] == 1

@@ -6,7 +6,7 @@ import httpx2
 
 from gateway.bootstrap import run_server
 from tests.integration.gateway.conftest import settings
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 JSON = {"content-type": "application/json"}
 
@@ -30,7 +30,7 @@ async def test_body_over_the_limit_is_413(rest, services):
     for content in (body, chunks()):
         response = await rest.post("/api/tasks", content=content, headers=JSON)
         assert response.status_code == 413
-        assert details(response) == [("BODY_TOO_LARGE", None)]
+        assert error_details(response) == [("BODY_TOO_LARGE", None)]
     assert services.calls == 0
 
 
@@ -41,7 +41,7 @@ async def test_oversized_batch_is_rejected_by_the_gateway(rest, services):
         (b'{"requests": [' + b"0," * 3000 + b"0]}", ("TOO_MANY_IN_BATCH", "requests")),
     ):
         response = await rest.post("/api/v1/tasks:batchCreate", content=content)
-        assert (response.status_code, details(response)) == (400, [violation])
+        assert (response.status_code, error_details(response)) == (400, [violation])
         assert not services.received(response)
 
 
@@ -53,5 +53,5 @@ async def test_too_many_values_are_rejected_on_every_path(services):
     ):
         for path in ("/api/v1/tasks:batchCreate", "/api/v1/login", "/api/v1/tasks"):
             response = await rest.post(path, content=body)
-            assert (response.status_code, details(response)) == (400, [("TOO_MANY_VALUES", None)])
+            assert (response.status_code, error_details(response)) == (400, [("TOO_MANY_VALUES", None)])
             assert not services.received(response)

@@ -4,7 +4,7 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 TASK = "/api/v1/tasks/t1"
 
@@ -22,7 +22,7 @@ async def test_patch_keys_are_the_update_mask(rest, services):
 async def test_patch_rejects_fields_that_cannot_be_set(rest, services, field):
     response = await rest.patch(TASK, json={field: "x"})
     assert response.status_code == 400
-    assert details(response) == [("READ_ONLY_FIELD" if field == "created_at" else "UNKNOWN_FIELD", field)]
+    assert error_details(response) == [("READ_ONLY_FIELD" if field == "created_at" else "UNKNOWN_FIELD", field)]
     assert not services.received(response)
 
 
@@ -36,7 +36,7 @@ async def test_batch_items_have_their_own_update_masks(rest, services):
 
 
 async def test_update_mask_is_not_a_parameter(rest, services):
-    assert details(await rest.patch(f"{TASK}?update_mask=title", json={})) == [("UNKNOWN_PARAMETER", "update_mask")]
+    assert error_details(await rest.patch(f"{TASK}?update_mask=title", json={})) == [("UNKNOWN_PARAMETER", "update_mask")]
 
 
 async def test_failed_if_match_is_412(rest, services):
@@ -44,7 +44,7 @@ async def test_failed_if_match_is_412(rest, services):
     services.fail_with("UpdateTask", grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     is_etag_from_header = await rest.patch(TASK, json={"title": "x"}, headers={"if-match": '"7"'})
     assert services.requests["UpdateTask"][0].task.etag == "7"
-    assert (is_etag_from_header.status_code, details(is_etag_from_header)) == (412, [("ETAG_MISMATCH", None)])
+    assert (is_etag_from_header.status_code, error_details(is_etag_from_header)) == (412, [("ETAG_MISMATCH", None)])
     in_body = await rest.patch(TASK, json={"title": "x", "etag": "7"})
     assert in_body.status_code == 409
 
@@ -58,13 +58,13 @@ async def test_if_match_applies_to_delete(rest, services):
 @pytest.mark.parametrize("value", ["7", 'W/"7"', '"7", "8"', '"7', '"é"'])
 async def test_if_match_needs_one_strong_etag(rest, services, value):
     response = await rest.patch(TASK, json={"title": "x"}, headers={"if-match": value.encode()})
-    assert (response.status_code, details(response)) == (400, [("MALFORMED_HEADER", None)])
+    assert (response.status_code, error_details(response)) == (400, [("MALFORMED_HEADER", None)])
     assert response.json()["error"]["message"] == 'If-Match must be one entity tag in quotes, such as "2", or *.'
 
 
 async def test_header_must_equal_the_body_field(rest, services):
     response = await rest.patch(TASK, json={"etag": "7"}, headers={"if-match": '"8"'})
-    assert (response.status_code, details(response)) == (400, [("CONTRADICTING_HEADER", None)])
+    assert (response.status_code, error_details(response)) == (400, [("CONTRADICTING_HEADER", None)])
 
 
 async def test_idempotency_key_header_fills_the_field(rest, services):
@@ -77,7 +77,7 @@ async def test_idempotency_key_header_fills_the_field(rest, services):
     await rest.post(f"{TASK}:undelete", json={"idempotency_key": "k-1"})
     assert [request.idempotency_key for request in services.requests["UndeleteTask"]] == ["k-1", "k-1"]
     response = await rest.post(f"{TASK}:undelete", json={"idempotency_key": "k-2"}, headers=headers)
-    assert details(response) == [("CONTRADICTING_HEADER", None)]
+    assert error_details(response) == [("CONTRADICTING_HEADER", None)]
 
 
 async def test_matching_if_none_match_is_304(rest, services):

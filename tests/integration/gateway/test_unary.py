@@ -7,7 +7,7 @@ import pytest
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 TASK = task_pb2.Task(id="t1", title="Buy task_responses", status=task_pb2.Task.STATUS_IN_PROGRESS)
 
@@ -106,11 +106,11 @@ async def test_malformed_authorization_is_400(rest, services):
     for value in ("Bearer \xe4".encode("latin-1"), b"Bearer " + b"x" * 5000):
         response = await rest.get("/api/v1/tasks/t1", headers=[(b"authorization", value)])
         assert response.status_code == 400
-        assert details(response) == [("MALFORMED_HEADER", None)]
+        assert error_details(response) == [("MALFORMED_HEADER", None)]
     response = await rest.get(
         "/api/v1/tasks/t1", headers=[("authorization", "Bearer a"), ("authorization", "Bearer b")]
     )
-    assert details(response) == [("MALFORMED_HEADER", None)]
+    assert error_details(response) == [("MALFORMED_HEADER", None)]
     assert services.calls == 0
 
 
@@ -119,7 +119,7 @@ async def test_invalid_request_does_not_reach_the_service(rest, services):
     response = await rest.post("/api/tasks?nope=1", json={"title": 5, "status": "PENDING", "id": "x", "due": ""})
     assert response.status_code == 400
     assert response.json()["error"]["status"] == "INVALID_ARGUMENT"
-    assert details(response) == [
+    assert error_details(response) == [
         ("UNKNOWN_PARAMETER", "nope"),
         ("WRONG_TYPE", "title"),
         ("UNKNOWN_VALUE", "status"),
@@ -143,14 +143,14 @@ async def test_violation_has_the_client_field_path(rest, services, path, field, 
     services.fail_with(rpc, grpc.StatusCode.INVALID_ARGUMENT, "BLANK", "Must not be blank.", field)
     response = await rest.post(path, json={})
     assert response.status_code == 400
-    assert details(response) == [("BLANK", client_field)]
+    assert error_details(response) == [("BLANK", client_field)]
 
 
 async def test_service_error_keeps_reason_and_message(rest, services):
     services.fail_with("GetTask", grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND", "There is no such task.")
     response = await rest.get("/api/v1/tasks/t1")
     assert response.status_code == 404
-    assert details(response) == [("TASK_NOT_FOUND", None)]
+    assert error_details(response) == [("TASK_NOT_FOUND", None)]
     assert response.json()["error"]["message"] == "There is no such task."
 
 
@@ -194,7 +194,7 @@ async def test_only_idempotent_calls_are_retried(rest, services, code, http_stat
 async def test_unknown_path_is_404_with_the_error_body(rest, services, path):
     response = await rest.get(path)
     assert response.status_code == 404
-    assert details(response) == [("ROUTE_NOT_FOUND", None)]
+    assert error_details(response) == [("ROUTE_NOT_FOUND", None)]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ async def test_unsupported_method_is_405_with_allow(rest, services, method, path
     response = await rest.request(method, path)
     assert response.status_code == 405
     assert response.headers["allow"] == allow
-    assert details(response) == [("METHOD_NOT_ALLOWED", None)]
+    assert error_details(response) == [("METHOD_NOT_ALLOWED", None)]
 
 
 async def test_connection_survives_a_rejected_body(rest, services):

@@ -7,7 +7,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.rpc.errors import RichStatus, Violation
-from tests.integration.gateway.refusals import details
+from tests.support.rest import error_details
 
 pytestmark = pytest.mark.usefixtures("upload_messages")
 
@@ -100,7 +100,7 @@ async def test_large_file_is_split_into_chunks(rest, upload_messages):
 async def test_form_must_be_exactly_one_file(rest, upload_messages, request_, violation):
     response = await rest.post("/api/v1/imports", **request_)
     assert response.status_code == 400
-    assert details(response) == [violation]
+    assert error_details(response) == [violation]
     assert not any(message.WhichOneof("message") == "finish" for message in upload_messages)
 
 
@@ -118,7 +118,7 @@ async def test_idempotency_key_comes_only_from_the_header(rest, services, upload
     assert response.status_code == 202
     assert upload_messages[0].options.idempotency_key == "k-1"
     response = await rest.post("/api/v1/imports?idempotency_key=k-1", content=CSV, headers=TEXT)
-    assert details(response) == [("UNKNOWN_PARAMETER", "idempotency_key")]
+    assert error_details(response) == [("UNKNOWN_PARAMETER", "idempotency_key")]
     headers = [*TEXT.items(), ("idempotency-key", "a"), ("idempotency-key", "b")]
     response = await rest.post("/api/v1/imports", content=CSV, headers=headers)
     assert response.status_code == 400
@@ -127,7 +127,7 @@ async def test_idempotency_key_comes_only_from_the_header(rest, services, upload
 
 async def test_unknown_option_is_rejected_before_the_body(rest, services):
     response = await rest.post("/api/v1/imports?mode=fast", content=CSV, headers=TEXT)
-    assert details(response) == [("UNKNOWN_PARAMETER", "mode")]
+    assert error_details(response) == [("UNKNOWN_PARAMETER", "mode")]
     assert not services.received(response)
 
 
@@ -153,7 +153,7 @@ async def test_file_over_the_limit_is_413(rest, upload_messages):
     ):
         response = await rest.post("/api/v1/imports", **request)
         assert response.status_code == 413
-        assert details(response) == [("FILE_TOO_LARGE", "file")]
+        assert error_details(response) == [("FILE_TOO_LARGE", "file")]
     assert not any(message.WhichOneof("message") == "finish" for message in upload_messages)
 
 
