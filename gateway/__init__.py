@@ -1,1 +1,1 @@
-"""The REST edge: turns HTTP and JSON into calls of the contract, and back. It knows no domain and keeps nothing."""
+"""REST gateway: translates HTTP with JSON to the gRPC services and back. It has no domain and stores nothing."""

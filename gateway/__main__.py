@@ -1,4 +1,4 @@
-"""Runs the gateway: python -m gateway."""
+"""Entry point of the gateway: `python -m gateway`."""
 
 import asyncio
 import sys
@@ -8,20 +8,20 @@ import uvloop
 from chassis import logs, metrics
 from chassis.config import load
 from chassis.lifecycle import serve_until_signal
-from gateway.bootstrap import gateway
+from gateway.bootstrap import run_server
 from gateway.settings import GatewaySettings
-from gateway.transcoding.http_rules import UnsupportedContract
-from gateway.transport.server import CannotListen
+from gateway.transcoding.errors import UnsupportedContract
+from gateway.transport.http.server import CannotListen
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT; exits with status 1 and one line when it can't begin."""
+    """Serve until SIGTERM or SIGINT. Exit with status 1 and a message of one line if the start fails."""
     settings = load(GatewaySettings)
     logs.configure(settings.log_level, "gateway")
     metrics.expose(settings.metrics_listen)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve_until_signal(gateway(settings)))
+            runner.run(serve_until_signal(run_server(settings)))
     except (UnsupportedContract, CannotListen) as error:
         sys.exit(f"gateway: {error}")
 

@@ -1,7 +1,7 @@
-"""Where the gateway is put together: the only module that knows all of its rooms and which service has which rpcs."""
+"""Wiring of the gateway: the only module that knows all packages, and which service has which rpcs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
@@ -19,11 +19,21 @@ from chassis.limiting import AddressLimiter
 from chassis.tls import Certificates
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
-from gateway.transcoding.comments import Comments, read_comments
-from gateway.transcoding.contract import read_rpcs
+from gateway.transcoding.contract import Rpc, read_rpcs
+from gateway.transcoding.http.http_rules import parse_template
+from gateway.transcoding.http.router import Router
+from gateway.transcoding.json_codec.encoder import to_json
+from gateway.transcoding.openapi.comments import Comments, parse_comments
+from gateway.transcoding.openapi.document import build_document
 from gateway.transport.app import build_app
-from gateway.transport.routes import build_router
-from gateway.transport.server import serve
+from gateway.transport.docs.docs_page import docs_page
+from gateway.transport.docs.openapi_info import OPENAPI_INFO
+from gateway.transport.endpoints.health import Liveness, Readiness
+from gateway.transport.http.server import serve
+from gateway.transport.request.http_request import Endpoint
+from gateway.transport.responses.static_response import StaticResponse
+from gateway.transport.routes import EndpointFactory, Route
+from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPC
 
 AUTH_SERVICES = (
     auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
@@ -38,36 +48,22 @@ TASKS_SERVICES = (
 )
 
 
-def contract_comments() -> Comments:
-    """What the contract says in words. protos/generate writes it beside the stubs, which leave it out."""
-    return read_comments(files("taskmanager").joinpath("contract.binpb").read_bytes())
-
-
 @asynccontextmanager
-async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
-    """The running gateway, and the address it listens on.
+async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
+    """Run the gateway and yield the address that it listens on.
 
     Raises:
-        UnsupportedContract: the contract says something that the gateway does not understand.
-        CannotListen: the address can't be had.
+        UnsupportedContract: the contract uses something that the gateway does not support.
+        CannotListen: the address cannot be bound.
 
     """
     stopping = asyncio.Event()
-    certificates = Certificates.of(settings.tls)
-    upstreams = tuple(
-        Upstream(name=name, target=target, rpcs=read_rpcs(services), certificates=certificates)
-        for name, target, services in (
-            ("auth_service", settings.auth_target, AUTH_SERVICES),
-            ("task_service", settings.tasks_target, TASKS_SERVICES),
-        )
-    )
+    upstreams = _upstreams(settings)
     limiter = AddressLimiter(
         per_minute=settings.public_calls_per_minute, storage_url=settings.limits_url.get_secret_value()
     )
     try:
-        router = build_router(
-            upstreams=upstreams, settings=settings, comments=contract_comments(), limiter=limiter, stopping=stopping
-        )
+        router = build_router(upstreams=upstreams, settings=settings, limiter=limiter, stopping=stopping)
         async with serve(
             build_app(router),
             listen=settings.listen,
@@ -80,3 +76,53 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
         for upstream in upstreams:
             await upstream.close()
         await limiter.close()
+
+
+def build_router(
+    *, upstreams: Sequence[Upstream], settings: GatewaySettings, limiter: AddressLimiter, stopping: asyncio.Event
+) -> Router[Route]:
+    """Build all routes: those of the rpcs, the health checks and the documentation.
+
+    Raises:
+        UnsupportedContract: the contract uses something that the gateway does not support.
+
+    """
+    rpcs = [rpc for upstream in upstreams for rpc in upstream.rpcs]
+    factory = EndpointFactory(rpcs=rpcs, settings=settings, limiter=limiter, stopping=stopping)
+    router: Router[Route] = Router()
+    for upstream in upstreams:
+        for rpc in upstream.rpcs:
+            for binding in rpc.bindings:
+                route = Route(binding.template.source, factory.create(upstream, rpc, binding))
+                router.add(binding.http_method, binding.template, route)
+    own_endpoints: Mapping[str, Endpoint] = {
+        "/healthz": Liveness(),
+        "/readyz": Readiness(upstreams=upstreams, stopping=stopping),
+        "/openapi.json": StaticResponse(_openapi_document(rpcs), b"application/json"),
+        **docs_page(),
+    }
+    for path, endpoint in own_endpoints.items():
+        router.add("GET", parse_template(path), Route(path, endpoint))
+    return router
+
+
+def load_contract_comments() -> Comments:
+    """Read the comments of the contract, which protos/generate writes beside the stubs; the stubs have none."""
+    return parse_comments(files("taskmanager").joinpath("contract.binpb").read_bytes())
+
+
+def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
+    certificates = Certificates.of(settings.tls)
+    return tuple(
+        Upstream(name=name, target=target, rpcs=read_rpcs(services), certificates=certificates)
+        for name, target, services in (
+            ("auth_service", settings.auth_target, AUTH_SERVICES),
+            ("task_service", settings.tasks_target, TASKS_SERVICES),
+        )
+    )
+
+
+def _openapi_document(rpcs: Sequence[Rpc]) -> bytes:
+    uploads = {UPLOAD_RPC: UPLOAD_OPTIONS}
+    document = build_document(rpcs, uploads=uploads, comments=load_contract_comments(), info=OPENAPI_INFO)
+    return to_json(document)

@@ -1,4 +1,4 @@
-"""What the gateway can be told from outside: GATEWAY_LISTEN and so on."""
+"""Settings from the environment: GATEWAY_LISTEN and the others."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ Bytes = Annotated[int, Field(gt=0)]
 
 
 class GatewaySettings(TlsSettings):
-    """The gateway's environment. Times are in seconds, sizes in bytes."""
+    """Settings of the gateway. Times are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
 
@@ -24,18 +24,21 @@ class GatewaySettings(TlsSettings):
     log_level: LogLevel = "info"
     metrics_listen: ListenAddress | None = None
 
-    # Calls without a token from one address, counted in this process or, with redis://..., by all gateways together.
+    # Rate limit for calls that need no token, by client address. memory:// counts in this process only; with
+    # redis://... all gateways count together.
     public_calls_per_minute: Annotated[int, Field(gt=0)] = 120
     limits_url: SecretStr = SecretStr("memory://")
 
     max_body_bytes: Bytes = 1024 * 1024
     max_upload_bytes: Bytes = 1024 * 1024 * 1024
     call_timeout_seconds: Seconds = 15
-    # How long a client may take over its header lines, over a JSON body, and between two pieces of an upload.
+    # Timeouts for a client: for the header lines, for a whole JSON body, and between two chunks of an upload.
     header_timeout_seconds: Seconds = 10
     body_timeout_seconds: Seconds = 30
     upload_idle_seconds: Seconds = 30
-    # From the last byte of an upload to the service's answer: it makes the file durable in that time.
+    # Timeout for the service's response after the last byte of an upload. The service stores the file in this time.
     upload_answer_seconds: Seconds = 120
+    # Interval of the keep-alive messages on a stream without other messages.
     keep_alive_seconds: Seconds = 15
+    # How long a shutdown waits for open requests.
     drain_seconds: Seconds = 10

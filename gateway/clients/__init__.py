@@ -1,1 +1,1 @@
-"""The way to the services: a channel each, and calls made from descriptors."""
+"""Clients of the services behind the gateway."""

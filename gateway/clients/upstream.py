@@ -1,4 +1,4 @@
-"""A service behind the gateway."""
+"""Client of one service behind the gateway; it makes calls from descriptors."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,11 +14,11 @@ from chassis.tls import Certificates
 from gateway.transcoding.contract import Rpc
 
 Metadata = tuple[tuple[str, str], ...]
-"""What goes with a call. It is handed over with each call: an interceptor would cost every call another task."""
+"""Metadata of a call. Each call passes its own, because an interceptor would cost every call one more asyncio task."""
 
 
 class Upstream:
-    """One service: its rpcs, the channel to it, and its health."""
+    """A service: its rpcs, the channel to it, and its health."""
 
     def __init__(
         self, *, name: str, target: str, rpcs: Iterable[Rpc], certificates: Certificates | None = None
@@ -29,28 +29,28 @@ class Upstream:
         self._channel = bare_aio_channel(target, certificates=certificates, idempotent=idempotent)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
-    def unary(self, rpc: Rpc) -> aio.UnaryUnaryMultiCallable[Any, Any]:
-        """Calls the rpc: one message there, one back."""
+    def unary_call(self, rpc: Rpc) -> aio.UnaryUnaryMultiCallable[Any, Any]:
+        """Return the callable of a unary rpc."""
         return self._channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
 
-    def server_stream(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:
-        """Calls the rpc: one message there, a stream back."""
+    def server_stream_call(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:
+        """Return the callable of a server-streaming rpc."""
         return self._channel.unary_stream(rpc.grpc_path, *_codec(rpc.request, rpc.response))
 
-    def client_stream(self, rpc: Rpc) -> aio.StreamUnaryMultiCallable[Any, Any]:
-        """Calls the rpc: a stream there, one message back."""
+    def client_stream_call(self, rpc: Rpc) -> aio.StreamUnaryMultiCallable[Any, Any]:
+        """Return the callable of a client-streaming rpc."""
         return self._channel.stream_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
 
-    async def is_serving(self, *, within: float) -> bool:
-        """Whether the service says of itself that calls are welcome, and says so in that many seconds."""
+    async def is_serving(self, *, timeout_seconds: float) -> bool:
+        """Return True if the service reports SERVING within the timeout (grpc.health.v1)."""
         try:
-            answer = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=within)
+            response = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=timeout_seconds)
         except grpc.RpcError:
             return False
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
     async def close(self) -> None:
-        """Ends the channel and what still runs on it."""
+        """Close the channel and cancel its calls."""
         await self._channel.close()
 
 

@@ -1,1 +1,1 @@
-"""From descriptors to routes, JSON and OpenAPI. Pure: no network, no web framework, and no rpc by name."""
+"""Transcoding between HTTP with JSON and gRPC, from descriptors. Pure: no network, no framework, no rpc by name."""

@@ -1,4 +1,4 @@
-"""The rpcs of the contract as the gateway sees them."""
+"""The rpcs of the contract that have an http rule."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDesc
 from taskmanager.options.v1 import options_pb2
 
 from chassis.rpc.access import Access, access_of
-from gateway.transcoding.http_rules import Binding, UnsupportedContract, read_bindings
+from gateway.transcoding.errors import UnsupportedContract
+from gateway.transcoding.http.http_rules import Binding, read_bindings
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """One rpc that has an http rule."""
+    """An rpc that has an http rule."""
 
     service: str
     name: str
@@ -24,45 +25,44 @@ class Rpc:
     success_status: int
     bindings: tuple[Binding, ...]
     file_name: str
-    """What a browser calls the file that the rpc answers; empty where it answers none."""
+    """Name under which a browser saves the response; empty unless the rpc is a download."""
 
     @property
     def full_name(self) -> str:
-        """Such as taskmanager.tasks.v1.TaskService.GetTask."""
+        """The full name, such as taskmanager.tasks.v1.TaskService.GetTask."""
         return f"{self.service}.{self.name}"
 
     @property
     def grpc_path(self) -> str:
-        """What gRPC calls the method: /package.Service/Method."""
+        """The path of the method in gRPC: /package.Service/Method."""
         return f"/{self.service}/{self.name}"
 
     @property
     def is_download(self) -> bool:
-        """Whether the answer is a file, in pieces of google.api.HttpBody, and no message of ours."""
+        """True if the response is a file, sent as a stream of google.api.HttpBody."""
         return self.server_streaming and self.response.full_name == "google.api.HttpBody"
 
     @property
     def is_idempotent(self) -> bool:
-        """Whether the call may be repeated unseen: what HTTP reads by GET changes nothing."""
+        """True if the gateway may retry the call: every binding is a GET, which changes nothing."""
         return all(binding.http_method == "GET" for binding in self.bindings)
 
 
 def read_rpcs(services: Iterable[ServiceDescriptor]) -> tuple[Rpc, ...]:
-    """Every rpc of the services that has an http rule.
+    """Return every rpc of the services that has an http rule.
 
     Raises:
-        UnsupportedContract: a rule is outside the grammar, an rpc does not say who may call it, or not what the file
-            that it answers is called.
+        UnsupportedContract: a rule is outside the grammar, an rpc has no access option, or a download has no file name.
 
     """
     methods = (method for service in services for method in service.methods)
-    return tuple(_read(method, bindings) for method in methods if (bindings := read_bindings(method)))
+    return tuple(_read_rpc(method, bindings) for method in methods if (bindings := read_bindings(method)))
 
 
-def _read(method: MethodDescriptor, bindings: tuple[Binding, ...]) -> Rpc:
+def _read_rpc(method: MethodDescriptor, bindings: tuple[Binding, ...]) -> Rpc:
     access = access_of(method)
     if access is None:
-        raise UnsupportedContract(f"{method.full_name}: an http rule but no access option")
+        raise UnsupportedContract(f"{method.full_name}: it has an http rule but no access option")
     options = method.GetOptions()
     rpc = Rpc(
         service=method.containing_service.full_name,
@@ -77,16 +77,18 @@ def _read(method: MethodDescriptor, bindings: tuple[Binding, ...]) -> Rpc:
         file_name=options.Extensions[options_pb2.file_name],
     )
     if rpc.is_download != bool(rpc.file_name):
-        raise UnsupportedContract(f"{method.full_name}: a file and its name come together")
+        raise UnsupportedContract(
+            f"{method.full_name}: a download needs a file_name option, and only a download has one"
+        )
     return rpc
 
 
-def location_of(rpc: Rpc, rpcs: Iterable[Rpc]) -> str | None:
-    """Where what the rpc makes can be read: the canonical path of the call that answers the same type by its id.
+def location_prefix_of(rpc: Rpc, rpcs: Iterable[Rpc]) -> str | None:
+    """Return the path prefix of the resource that the rpc creates, to which its id is appended; None if there is none.
 
-    The answer ends in a slash: the new resource's id follows. None where the contract offers no such call.
+    The prefix comes from the canonical path of the rpc that returns the same type by id.
     """
-    if rpc.success_status == 200:  # noqa: PLR2004 - nothing is made
+    if rpc.success_status == 200:  # noqa: PLR2004 - the rpc creates nothing
         return None
     collection = rpc.bindings[0].template.source
     for other in rpcs:

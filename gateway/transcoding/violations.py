@@ -1,15 +1,15 @@
-"""What is wrong with a request, collected so that a client hears of everything at once."""
+"""Violations of the contract in a request, collected so that the client learns all of them at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST = 50
-LONGEST_NAME = 100
+MAX_VIOLATIONS = 50
+MAX_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that is wrong: a reason for programs, the field as the client spelt it, a sentence for people."""
+    """One error in a request: a reason for programs, the field as the client wrote it, and a sentence for people."""
 
     reason: str
     field: str | None
@@ -17,7 +17,7 @@ class Violation:
 
 
 class InvalidRequest(Exception):
-    """A request can't be turned into a message of the contract."""
+    """A request does not match the contract."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
         super().__init__(violations[0].message)
@@ -25,29 +25,29 @@ class InvalidRequest(Exception):
 
 
 class Violations:
-    """Collects violations. At the fiftieth it stops the work: a body of a million wrong keys earns no longer answer."""
+    """Collector of violations. It raises at the fiftieth, so that a body with a million unknown keys costs no more."""
 
     def __init__(self) -> None:
         self._found: list[Violation] = []
 
     def add(self, reason: str, field: str | None, message: str) -> None:
-        """Notes one violation.
+        """Add a violation.
 
         Raises:
-            InvalidRequest: it was one too many.
+            InvalidRequest: there are now MAX_VIOLATIONS.
 
         """
-        self._found.append(Violation(reason, printable(field) if field else None, message))
-        if len(self._found) == MOST:
+        self._found.append(Violation(reason, printable_name(field) if field else None, message))
+        if len(self._found) == MAX_VIOLATIONS:
             raise InvalidRequest(self._found)
 
-    def settle(self) -> None:
-        """Raises InvalidRequest if anything was noted."""
+    def raise_if_any(self) -> None:
+        """Raise InvalidRequest if there is a violation."""
         if self._found:
             raise InvalidRequest(self._found)
 
 
-def printable(name: str) -> str:
-    """A name that came from outside, fit to be sent back: cut, and without lone surrogates, which JSON can't carry."""
-    cut = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-    return cut.encode("utf-8", "replace").decode("utf-8")
+def printable_name(name: str) -> str:
+    """Return a client's field name in a form fit for a response: truncated, lone surrogates replaced for JSON."""
+    truncated = name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…"
+    return truncated.encode("utf-8", "replace").decode("utf-8")

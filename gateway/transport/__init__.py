@@ -1,1 +1,1 @@
-"""HTTP: the ASGI application, its answers and errors, and the server that runs it."""
+"""HTTP: the ASGI application, its endpoints and errors, and the server that runs it."""

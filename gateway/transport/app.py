@@ -1,123 +1,120 @@
-"""The ASGI application: finds the route, calls its endpoint, and answers every error in the one shape."""
+"""The ASGI application: finds the route, calls its endpoint, and turns every error into the error body.
+
+It is plain ASGI and serves `http` scopes only: the server is configured without WebSockets and without lifespan.
+"""
 
 import asyncio
 from typing import Any
 
 import structlog
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.rpc.request_context import request_id
-from gateway.transcoding.router import NoRoute, Router, WrongMethod
+from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Router
 from gateway.transcoding.violations import InvalidRequest
-from gateway.transport import failure
-from gateway.transport.answer import respond
-from gateway.transport.failure import Failure
-from gateway.transport.incoming import ClientGone, Incoming
-from gateway.transport.observe import ROUTE, Observe
+from gateway.transport.access_log import ROUTE_KEY, AccessLog
+from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
+from gateway.transport.errors import http_errors
+from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.request.http_request import ClientDisconnected, HttpRequest
+from gateway.transport.responses.send import send_response
 from gateway.transport.routes import Route
 
 LINGER_SECONDS = 5.0
-"""How long a refused upload may go on before the connection is cut; cut at once, the client never sees why."""
+"""How long the rest of a body is read after an error. A connection closed at once loses the error on its way."""
 
 log = structlog.get_logger("gateway")
 
 
-def build_app(router: Router[Route]) -> Starlette:
-    """The application. Its middleware is plain ASGI: BaseHTTPMiddleware costs each request a task and a queue."""
-    app = Starlette(middleware=[Middleware(Observe), Middleware(AnswerErrors)])
-    app.router.redirect_slashes = False
-    app.router.default = Dispatch(router)
-    return app
+def build_app(router: Router[Route]) -> AsgiApp:
+    """Build the application. The order of the middleware, outermost first: access log, errors, dispatch."""
+    return AccessLog(ErrorResponder(Dispatcher(router)))
 
 
-class Dispatch:
-    """Calls what the router finds."""
+class Dispatcher:
+    """Innermost application: it calls the endpoint of the matched route."""
 
     def __init__(self, router: Router[Route]) -> None:
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, or raises what AnswerErrors knows."""
+        """Send the response, or raise an error for ErrorResponder."""
         try:
-            found = self._router.match(scope["method"], scope["raw_path"])
-        except NoRoute:
-            raise failure.not_found() from None
-        except WrongMethod as wrong:
-            raise failure.method_not_allowed(wrong.allowed) from None
-        scope[ROUTE] = found.target.template
-        client, _ = scope["client"] or ("", 0)
-        incoming = Incoming(scope["method"], found.values, scope["query_string"], scope["headers"], receive, client)
-        await found.target.endpoint(incoming, send)
+            match = self._router.match(scope["method"], scope["raw_path"])
+        except RouteNotFound:
+            raise http_errors.route_not_found() from None
+        except MethodNotAllowed as error:
+            raise http_errors.method_not_allowed(error.allowed) from None
+        scope[ROUTE_KEY] = match.target.path
+        client_address, _ = scope["client"] or ("", 0)
+        http_request = HttpRequest(
+            scope["method"], match.path_values, scope["query_string"], scope["headers"], receive, client_address
+        )
+        await match.target.endpoint(http_request, send)
 
 
-class AnswerErrors:
-    """Turns what was raised into the error body. Whatever is unknown is logged whole and answered with a constant."""
+class ErrorResponder:
+    """Middleware that sends the error body for every exception. An unknown one is logged in full and becomes a 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: AsgiApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, whatever happens inside."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         exchange = _Exchange(scope, receive, send)
         try:
             await self._app(scope, exchange.receive, exchange.send)
-        except Failure as error:
-            await exchange.answer(error)
+        except HttpError as error:
+            await exchange.send_error(error)
         except InvalidRequest as error:
-            await exchange.answer(failure.invalid(error))
-        except ClientGone:
-            log.info("the client went away")
+            await exchange.send_error(http_errors.invalid_request(error))
+        except ClientDisconnected:
+            log.info("client disconnected")
         except Exception:
-            log.exception("unhandled")
-            await exchange.answer(failure.internal())
+            log.exception("unhandled exception")
+            await exchange.send_error(http_errors.internal_error())
 
 
 class _Exchange:
-    """One request and its answer: how far both have come."""
+    """State of one request and its response: whether body bytes are unread, and whether the response has started."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         # RFC 9112 section 6: these two headers, and nothing else, announce a body.
-        self._body_is_open = any(
+        self._has_unread_body = any(
             name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
             for name, value in scope["headers"]
         )
-        self._answer_begun = False
+        self._response_started = False
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._body_is_open = message["type"] == "http.request" and message.get("more_body", False)
+        self._has_unread_body = message["type"] == "http.request" and message.get("more_body", False)
         return message
 
     async def send(self, message: Any) -> None:
-        self._answer_begun = True
+        self._response_started = True
         await self._send(message)
 
-    async def answer(self, error: Failure) -> None:
-        """Sends the error. If an answer had begun, it is left unfinished, which closes the connection."""
-        if self._answer_begun:
+    async def send_error(self, error: HttpError) -> None:
+        """Send the error. A response that has started stays unfinished, which makes the server close the connection."""
+        if self._response_started:
             return
         body = error.to_json(request_id())
-        if not self._body_is_open:
-            await respond(self._send, error.http_status, body, headers=error.headers)
+        if not self._has_unread_body:
+            await send_response(self._send, error.http_status, body, headers=error.headers)
             return
-        await respond(self._hold_last, error.http_status, body, headers=[*error.headers, (b"connection", b"close")])
+        headers = [*error.headers, (b"connection", b"close")]
+        await send_response(self._send_unfinished, error.http_status, body, headers=headers)
         try:
             async with asyncio.timeout(LINGER_SECONDS):
-                while self._body_is_open:
+                while self._has_unread_body:
                     await self.receive()
         except TimeoutError:
             pass
         await self._send({"type": "http.response.body"})
 
-    async def _hold_last(self, message: Any) -> None:
-        """Sends the answer but leaves it open: closing a socket with unread bytes makes the peer drop the answer."""
+    async def _send_unfinished(self, message: Message) -> None:
+        """Send a message but keep the response open: a socket closed with unread bytes makes the peer drop it."""
         if message["type"] == "http.response.body":
             message["more_body"] = True
         await self._send(message)

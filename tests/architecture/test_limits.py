@@ -5,7 +5,7 @@ from taskmanager.tasks.v1 import task_service_pb2
 from auth_service.usecases.users import MAX_BATCH_SIZE
 from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
-from gateway.transcoding.dialect import item_limit_of
+from gateway.transcoding.json_codec.json_mapping import item_limit_of
 from task_service.clients.people import MOST_AT_ONCE
 from task_service.domain.errors import TooManyInBatch
 from task_service.settings import TasksSettings

@@ -1,4 +1,4 @@
-"""A real Chromium, and a page that remembers what it complained of and what it asked for."""
+"""A real Chromium, and a page that records its console errors and its requests."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.support.stack import LocalStack, running_stack, server_options
 
-DEBIAN = Path("/usr/bin/chromium")
-# Quiet: nothing that a browser does of its own accord may look like the page's doing.
-ARGUMENTS = [
+DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
+# Disable the browser's own requests, so that every recorded request is one of the page.
+CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -22,29 +22,29 @@ ARGUMENTS = [
 ]
 
 
-class Visit:
-    """A page, what it wrote to the console as a warning or worse, and the URLs that it asked for."""
+class RecordedPage:
+    """A page with its console warnings and errors, and the URLs that it has requested."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.complaints: list[str] = []
+        self.console_errors: list[str] = []
         self.requests: list[str] = []
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        page.on("console", self._record_message)
+        page.on("pageerror", lambda error: self.console_errors.append(f"uncaught: {error}"))
         page.on("request", lambda request: self.requests.append(request.url))
 
-    def _hear(self, said: ConsoleMessage) -> None:
-        if said.type in {"error", "warning"}:
-            self.complaints.append(f"{said.type}: {said.text}")
+    def _record_message(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.console_errors.append(f"{message.type}: {message.text}")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Chromium is. Asked for before anything else is started."""
-    found = str(DEBIAN) if DEBIAN.exists() else shutil.which("chromium")
-    if found is None:
-        pytest.skip("there is no Chromium here")
-    return found
+    """Path of Chromium. It is the first fixture, so that a missing browser skips the test before the stack starts."""
+    path = str(DEBIAN_CHROMIUM) if DEBIAN_CHROMIUM.exists() else shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed")
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -59,14 +59,14 @@ def stack(
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield running
         running.close()
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    """A new page of nobody's: no cookies, no cache."""
+def recorded_page(browser: Browser) -> Iterator[RecordedPage]:
+    """A page without cookies and cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield Visit(context.new_page())
+    yield RecordedPage(context.new_page())
     context.close()

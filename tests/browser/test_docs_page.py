@@ -1,4 +1,4 @@
-"""The documentation page in a real browser, against the real system."""
+"""The documentation page in a real browser, with a running stack."""
 
 import secrets
 from urllib.parse import urlsplit
@@ -12,39 +12,39 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def docs(visit, stack):
-    """The page, open and drawn. Whatever is done with it, it must not complain, nor ask anything of anybody else."""
-    yield DocsPage(visit.page, stack.url)
-    assert visit.complaints == []
-    assert {urlsplit(url).netloc for url in visit.requests if not url.startswith("data:")} == {
+def docs(recorded_page, stack):
+    """The loaded page. No test may cause a console error or a request to another server."""
+    yield DocsPage(recorded_page.page, stack.url)
+    assert recorded_page.console_errors == []
+    assert {urlsplit(url).netloc for url in recorded_page.requests if not url.startswith("data:")} == {
         urlsplit(stack.url).netloc
     }
 
 
 @pytest.fixture
-def account():
+def registration():
     name = f"reader-{secrets.token_hex(4)}"
     return {"username": name, "email": f"{name}@example.com", "password": "three brown foxes"}
 
 
-def test_every_operation_of_the_document_is_listed(docs, stack):
+def test_page_lists_every_operation(docs, stack):
     paths = httpx.get(f"{stack.url}/openapi.json").json()["paths"]
     assert docs.operations() == {(method, path) for path, item in paths.items() for method in item}
 
 
-def test_a_reader_registers_logs_in_authorizes_and_lists_tasks(docs, account):
-    status, user = docs.send("post", "/api/v1/register", account)
-    assert (status, user["username"]) == (201, account["username"])
-    login = {"email": account["email"], "password": account["password"]}
-    status, answer = docs.send("post", "/api/v1/login", login)
-    assert (status, answer["user"]) == (200, user)
-    docs.authorize(answer["access_token"])
+def test_register_login_authorize_and_list_tasks(docs, registration):
+    status, user = docs.send("post", "/api/v1/register", registration)
+    assert (status, user["username"]) == (201, registration["username"])
+    login = {"email": registration["email"], "password": registration["password"]}
+    status, tokens = docs.send("post", "/api/v1/login", login)
+    assert (status, tokens["user"]) == (200, user)
+    docs.authorize(tokens["access_token"])
     status, task = docs.send("post", "/api/v1/tasks")
     assert (status, task["title"], task["owner_id"]) == (201, "Write the report", user["id"])
     assert docs.send("get", "/api/v1/tasks") == (200, {"tasks": [task], "next_page_token": ""})
 
 
-def test_a_reader_uploads_a_file(docs, stack):
+def test_upload_a_file(docs, stack):
     person = stack.api.new_user()
     docs.authorize(person.http.headers["authorization"].removeprefix("Bearer "))
     operation = docs.open("post", "/api/v1/imports")

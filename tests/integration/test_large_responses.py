@@ -7,7 +7,7 @@ from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc, 
 
 from chassis.config import Listen
 from chassis.rpc.client import LARGEST_ANSWER
-from gateway.bootstrap import gateway
+from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from task_service.usecases.batches import MOST_IN_BATCH
 from tests.integration.task_service.calls import batch_create, create, update
@@ -90,7 +90,7 @@ async def test_largest_batch_response_passes_the_gateway(system, sonu):
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
     async with (
-        gateway(settings) as address,
+        run_gateway(settings) as address,
         httpx.AsyncClient(
             base_url=f"http://{address}/api/v1", headers={"authorization": f"Bearer {sonu.token}"}, timeout=60
         ) as rest,

@@ -13,10 +13,10 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.config import Listen
 from chassis.rpc.errors import details_of
-from gateway.bootstrap import gateway
+from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
-from gateway.transcoding.encode import Encoders, to_json
-from gateway.transcoding.parse import parse_json
+from gateway.transcoding.json_codec.encoder import Encoders, to_json
+from gateway.transcoding.json_codec.parser import parse_json
 
 Result = dict[str, Any]
 Fields = dict[str, Any]
@@ -90,7 +90,7 @@ class GrpcScenarioClient:
         except grpc.aio.AioRpcError as error:
             status = details_of(error)
             return {"refused": [violation.reason for violation in status.violations] or [status.reason]}
-        return dict(parse_json(to_json(self._encoders.of(response.DESCRIPTOR)(response))))  # type: ignore[call-overload]
+        return dict(parse_json(to_json(self._encoders.get(answer.DESCRIPTOR)(answer))))  # type: ignore[call-overload]
 
     async def create(self, task: Fields, key: str = "") -> Result:
         request = task_service_pb2.CreateTaskRequest(task=task_of(task), idempotency_key=key)
@@ -210,7 +210,7 @@ async def test_rest_and_grpc_give_the_same_results(system, scenario):
     by_rest, by_stubs = await system.new_user("rest"), await system.new_user("stub")
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
-    async with gateway(settings) as address:
+    async with run_gateway(settings) as address:
         headers = {"authorization": f"Bearer {by_rest.token}"}
         async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers) as http:
             through_rest = await scenario(RestScenarioClient(http))

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx2 as httpx
 
-from gateway.bootstrap import gateway
+from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from tests.support.system import ANY_PORT, Principal, System
 
@@ -15,7 +15,7 @@ async def rest_client(system: System, user: Principal) -> AsyncIterator[httpx.As
     """Run a gateway; yield a client of its /api/v1 that carries the user's token."""
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": ANY_PORT, "drain_seconds": 1, **targets})
-    async with gateway(settings) as address:
+    async with run_gateway(settings) as address:
         headers = {"authorization": f"Bearer {user.token}"}
         async with httpx.AsyncClient(base_url=f"http://{address}/api/v1", headers=headers, timeout=60) as client:
             yield client

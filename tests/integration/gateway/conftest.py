@@ -1,4 +1,4 @@
-"""A real gateway on real HTTP, before real gRPC servers."""
+"""A gateway on a real socket in front of fake gRPC services."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,32 +7,32 @@ import httpx2
 import pytest
 
 from chassis.config import Listen
-from gateway.bootstrap import gateway
+from gateway.bootstrap import run_server
 from gateway.settings import GatewaySettings
-from tests.integration.gateway.services import Services, collect, serving
+from tests.integration.gateway.fake_services import FakeServices, receive_upload, running_fake_services
 
 
-def settings(services: Services, **changes: object) -> GatewaySettings:
+def settings(services: FakeServices, **changes: object) -> GatewaySettings:
     target = f"127.0.0.1:{services.port}"
     values = {"listen": Listen("127.0.0.1", 0), "auth_target": target, "tasks_target": target, **changes}
     return GatewaySettings.model_validate(values)
 
 
 @pytest.fixture(scope="session")
-async def running_services() -> AsyncIterator[Services]:
-    async with serving(Services()) as services:
+async def running_services() -> AsyncIterator[FakeServices]:
+    async with running_fake_services(FakeServices()) as services:
         yield services
 
 
 @pytest.fixture(scope="session")
-async def address(running_services: Services) -> AsyncIterator[Listen]:
-    small = {"max_body_bytes": 10_000, "max_upload_bytes": 3_000_000, "keep_alive_seconds": 0.2, "drain_seconds": 1}
-    async with gateway(settings(running_services, **small)) as address:
+async def address(running_services: FakeServices) -> AsyncIterator[Listen]:
+    limits = {"max_body_bytes": 10_000, "max_upload_bytes": 3_000_000, "keep_alive_seconds": 0.2, "drain_seconds": 1}
+    async with run_server(settings(running_services, **limits)) as address:
         yield address
 
 
 @pytest.fixture
-def services(running_services: Services) -> Services:
+def services(running_services: FakeServices) -> FakeServices:
     running_services.reset()
     return running_services
 
@@ -44,17 +44,17 @@ async def rest(address: Listen) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-def taken(services: Services) -> list[Any]:
-    """What the service got of each message of an upload, whatever came of it."""
-    got: list[Any] = []
+def upload_messages(services: FakeServices) -> list[Any]:
+    """The messages that the fake service has received of an upload."""
+    received: list[Any] = []
 
-    async def take(requests: AsyncIterator[Any], context: Any) -> Any:
-        async def noted() -> AsyncIterator[Any]:
+    async def handle(requests: AsyncIterator[Any], context: Any) -> Any:
+        async def recorded() -> AsyncIterator[Any]:
             async for message in requests:
-                got.append(message)
+                received.append(message)
                 yield message
 
-        return await collect(noted(), context)
+        return await receive_upload(recorded(), context)
 
-    services.answers["UploadImport"] = take
-    return got
+    services.handlers["UploadImport"] = handle
+    return received

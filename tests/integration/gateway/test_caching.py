@@ -1,4 +1,4 @@
-"""Who may keep an answer: nobody, unless it is one that a client asks for again with its entity tag."""
+"""Cache-Control: no-store, except for reads that a client revalidates with their entity tag."""
 
 import asyncio
 
@@ -11,15 +11,15 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from gateway.bootstrap import AUTH_SERVICES, TASKS_SERVICES
 from gateway.transcoding.contract import read_rpcs
-from tests.integration.gateway.services import collect
+from tests.integration.gateway.fake_services import receive_upload
 
 SECRETS = {"access_token", "refresh_token", "reset_code", "credential"}
 
 
-def caching(answer):
-    """The one Cache-Control of an answer; X-Content-Type-Options is there whatever it is."""
-    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
-    (value,) = answer.headers.get_list("cache-control")
+def cache_control_of(response):
+    """Return the single Cache-Control of a response, and check that X-Content-Type-Options is set."""
+    assert response.headers.get_list("x-content-type-options") == ["nosniff"]
+    (value,) = response.headers.get_list("cache-control")
     return value
 
 
@@ -47,58 +47,68 @@ def caching(answer):
         ),
     ],
 )
-async def test_what_holds_a_token_or_a_secret_is_kept_nowhere(rest, services, rpc, path, message):
-    services.answer(rpc, message)
-    answer = await rest.post(path, json={})
-    assert answer.is_success
-    assert caching(answer) == "no-store"
-    assert "etag" not in answer.headers
+async def test_secret_responses_are_no_store(rest, services, rpc, path, message):
+    """A response with a token or another secret must not be cached, and has no ETag."""
+    services.respond_with(rpc, message)
+    response = await rest.post(path, json={})
+    assert response.is_success
+    assert cache_control_of(response) == "no-store"
+    assert "etag" not in response.headers
 
 
-def test_no_answer_that_holds_a_token_or_a_secret_is_read_by_get():
+def test_no_get_response_has_a_secret():
     rpcs = read_rpcs((*AUTH_SERVICES, *TASKS_SERVICES))
     secret = {rpc.name for rpc in rpcs if SECRETS & {field.name for field in rpc.response.fields}}
     assert {"Login", "RefreshToken", "ResetUserPassword", "RotateServiceAccount"} < secret
     assert {rpc.name for rpc in rpcs if rpc.name in secret and rpc.is_idempotent} == set()
 
 
-async def test_what_a_person_reads_is_theirs_alone_and_asked_for_again_each_time(rest, services):
-    services.answer("GetTask", task_pb2.Task(id="t1", etag="7"))
-    services.answer("ListTasks", task_service_pb2.ListTasksResponse())
-    services.answer("GetCurrentUser", user_pb2.User(id="u1"))
+async def test_private_reads_are_revalidated(rest, services):
+    """Only the client's own cache may store what a user reads, and it revalidates it each time."""
+    services.respond_with("GetTask", task_pb2.Task(id="t1", etag="7"))
+    services.respond_with("ListTasks", task_service_pb2.ListTasksResponse())
+    services.respond_with("GetCurrentUser", user_pb2.User(id="u1"))
     for path in ("/api/v1/tasks/t1", "/api/v1/tasks", "/api/v1/me"):
         first = await rest.get(path)
-        again = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
-        assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
-        assert caching(first) == caching(again) == caching(await rest.head(path)) == "private, no-cache"
+        revalidated = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
+        assert (first.status_code, revalidated.status_code, revalidated.content) == (200, 304, b"")
+        assert (
+            cache_control_of(first)
+            == cache_control_of(revalidated)
+            == cache_control_of(await rest.head(path))
+            == "private, no-cache"
+        )
 
 
-async def test_what_everybody_may_read_anybody_may_keep_and_ask_for_again(rest, services):
-    services.answer("GetJwks", auth_service_pb2.Jwks(keys=[auth_service_pb2.Jwk(kid="k")]))
+async def test_public_reads_are_cacheable(rest, services):
+    """Any cache may store what needs no token, and revalidates it each time."""
+    services.respond_with("GetJwks", auth_service_pb2.Jwks(keys=[auth_service_pb2.Jwk(kid="k")]))
     for path in ("/.well-known/jwks.json", "/openapi.json", "/docs"):
         first = await rest.get(path)
-        again = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
-        assert (first.status_code, again.status_code) == (200, 304)
-        assert caching(first) == caching(again) == "no-cache"
+        revalidated = await rest.get(path, headers={"if-none-match": first.headers["etag"]})
+        assert (first.status_code, revalidated.status_code) == (200, 304)
+        assert cache_control_of(first) == cache_control_of(revalidated) == "no-cache"
 
 
-async def test_the_answer_to_a_change_has_its_tag_and_is_kept_nowhere(rest, services):
-    services.answer("UpdateTask", task_pb2.Task(id="t1", etag="8"))
-    answer = await rest.patch("/api/v1/tasks/t1", json={"title": "x"})
-    assert (answer.headers["etag"], caching(answer)) == ('"8"', "no-store")
+async def test_write_response_has_etag_and_no_store(rest, services):
+    services.respond_with("UpdateTask", task_pb2.Task(id="t1", etag="8"))
+    response = await rest.patch("/api/v1/tasks/t1", json={"title": "x"})
+    assert (response.headers["etag"], cache_control_of(response)) == ('"8"', "no-store")
 
 
-async def test_errors_uploads_files_streams_and_probes_are_kept_nowhere(rest, services):
+async def test_other_responses_are_no_store(rest, services):
+    """Errors, uploads, downloads, streams and health checks must not be cached."""
+
     async def watch(_request, _context):
         yield import_pb2.Import(id="i1")
 
     async def export(_request, _context):
         yield httpbody_pb2.HttpBody(content_type="text/csv", data=b"title\n")
 
-    services.refuse("GetTask", grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND")
-    services.answers |= {"UploadImport": collect, "WatchImport": watch, "ExportTasks": export}
+    services.fail_with("GetTask", grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND")
+    services.handlers |= {"UploadImport": receive_upload, "WatchImport": watch, "ExportTasks": export}
     upload = {"content": b"title\nx\n", "headers": {"content-type": "text/csv"}}
-    answers = [
+    responses = [
         await rest.get("/api/v1/tasks/t1"),
         await rest.get("/nowhere"),
         await rest.post("/api/v1/tasks", content=b"{"),
@@ -107,11 +117,11 @@ async def test_errors_uploads_files_streams_and_probes_are_kept_nowhere(rest, se
         await rest.get("/api/v1/tasks:export"),
         await rest.get("/healthz"),
     ]
-    assert [answer.status_code for answer in answers] == [404, 404, 400, 202, 200, 200, 200]
-    assert {caching(answer) for answer in answers} == {"no-store"}
+    assert [response.status_code for response in responses] == [404, 404, 400, 202, 200, 200, 200]
+    assert {cache_control_of(response) for response in responses} == {"no-store"}
 
 
-async def test_what_is_refused_before_it_is_read_is_kept_nowhere_either(address):
+async def test_protocol_errors_are_no_store(address):
     reader, writer = await asyncio.open_connection(address.host, address.port)
     writer.write(b"nonsense\r\n\r\n")
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)

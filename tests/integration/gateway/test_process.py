@@ -1,4 +1,4 @@
-"""The gateway as a process: probes, documents, limits on time, and how it stops."""
+"""The gateway as a process: health checks, documents, timeouts, logs and shutdown."""
 
 import asyncio
 import json
@@ -17,73 +17,73 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.limiting import AddressLimiter
-from gateway.bootstrap import contract_comments, gateway
+from gateway.bootstrap import build_router, run_server
 from gateway.clients.upstream import Upstream
 from gateway.transcoding.contract import read_rpcs
-from gateway.transcoding.http_rules import UnsupportedContract
-from gateway.transport.routes import build_router
+from gateway.transcoding.errors import UnsupportedContract
 from tests.integration.gateway.conftest import settings
-from tests.integration.gateway.services import collect
-from tests.unit.gateway.contracts import service
+from tests.integration.gateway.fake_services import receive_upload
+from tests.unit.gateway.synthetic_contract import build_service
 
 
-async def test_alive_says_so(rest):
-    answer = await rest.get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+async def test_liveness(rest):
+    response = await rest.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-async def test_ready_follows_the_services_behind(rest, services):
+async def test_readiness_follows_the_services(rest, services):
     assert (await rest.get("/readyz")).status_code == 200
     await services.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     try:
-        answer = await rest.get("/readyz")
+        response = await rest.get("/readyz")
     finally:
         await services.health.set("", health_pb2.HealthCheckResponse.SERVING)
-    assert answer.status_code == 503
-    assert [detail["message"] for detail in answer.json()["error"]["details"]] == [
-        "auth_service does not serve.",
-        "task_service does not serve.",
+    assert response.status_code == 503
+    assert [detail["message"] for detail in response.json()["error"]["details"]] == [
+        "auth_service is not serving.",
+        "task_service is not serving.",
     ]
 
 
-async def test_services_that_are_not_there_are_503_and_their_address_stays_inside(services):
+async def test_unreachable_service_is_503(services):
+    """A service that cannot be reached is a 503; its address is not sent to the client."""
     async with (
-        gateway(settings(services, tasks_target="127.0.0.1:1")) as address,
+        run_server(settings(services, tasks_target="127.0.0.1:1")) as address,
         httpx2.AsyncClient(base_url=f"http://{address}") as rest,
     ):
         assert (await rest.get("/healthz")).status_code == 200
         assert (await rest.get("/readyz")).status_code == 503
-        answer = await rest.get("/api/v1/tasks/t1")
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "1"
-    assert "127.0.0.1" not in answer.text
+        response = await rest.get("/api/v1/tasks/t1")
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
+    assert "127.0.0.1" not in response.text
 
 
-async def test_a_service_that_does_not_answer_in_time_is_504(services):
+async def test_slow_service_is_504(services):
     async def never(_request, _context):
         await asyncio.Event().wait()
 
-    services.answers["GetTask"] = never
+    services.handlers["GetTask"] = never
     async with (
-        gateway(settings(services, call_timeout_seconds=0.2)) as address,
+        run_server(settings(services, call_timeout_seconds=0.2)) as address,
         httpx2.AsyncClient(base_url=f"http://{address}") as rest,
     ):
-        answer = await rest.get("/api/v1/tasks/t1")
-    assert answer.status_code == 504
-    assert answer.json()["error"]["status"] == "DEADLINE_EXCEEDED"
+        response = await rest.get("/api/v1/tasks/t1")
+    assert response.status_code == 504
+    assert response.json()["error"]["status"] == "DEADLINE_EXCEEDED"
 
 
-async def test_the_api_describes_itself(rest):
-    answer = await rest.get("/openapi.json")
-    assert answer.status_code == 200
-    assert answer.json()["openapi"] == "3.1.0"
-    assert "/api/v1/tasks/{id}" in answer.json()["paths"]
+async def test_openapi_document_is_served(rest):
+    response = await rest.get("/openapi.json")
+    assert response.status_code == 200
+    assert response.json()["openapi"] == "3.1.0"
+    assert "/api/v1/tasks/{id}" in response.json()["paths"]
 
 
-async def test_a_body_that_does_not_come_is_408(services):
-    async with gateway(settings(services, body_timeout_seconds=0.1, upload_idle_seconds=0.1)) as address:
+async def test_slow_body_is_408(services):
+    async with run_server(settings(services, body_timeout_seconds=0.1, upload_idle_seconds=0.1)) as address:
         for path, kind in (("/api/login", "application/json"), ("/api/v1/imports", "text/csv")):
-            services.answers["UploadImport"] = collect
+            services.handlers["UploadImport"] = receive_upload
             reader, writer = await asyncio.open_connection(address.host, address.port)
             writer.write(
                 f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\n".encode()
@@ -93,9 +93,9 @@ async def test_a_body_that_does_not_come_is_408(services):
             writer.close()
 
 
-async def test_header_lines_that_do_not_come_end_the_connection(services):
-    services.answer("GetTask", task_pb2.Task())
-    async with gateway(settings(services, header_timeout_seconds=0.1)) as address:
+async def test_slow_headers_close_the_connection(services):
+    services.respond_with("GetTask", task_pb2.Task())
+    async with run_server(settings(services, header_timeout_seconds=0.1)) as address:
         for sent in (b"", b"GET /healthz HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /hea"):
             reader, writer = await asyncio.open_connection(address.host, address.port)
             writer.write(sent)
@@ -103,8 +103,8 @@ async def test_header_lines_that_do_not_come_end_the_connection(services):
             writer.close()
 
 
-async def start(services, **environment):
-    """The gateway as its own process, and the address it logs."""
+async def start_gateway(services, **environment):
+    """Start the gateway as a process of its own, and return it with the URL that it logs."""
     target = f"127.0.0.1:{services.port}"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -127,20 +127,21 @@ async def start(services, **environment):
     pytest.fail("the gateway ended before it served")
 
 
-async def test_sigterm_lets_a_call_finish_ends_streams_with_a_word_and_exits_with_zero(services):
-    asked, answered = asyncio.Event(), asyncio.Event()
+async def test_sigterm_shuts_down_gracefully(services):
+    """SIGTERM lets a call finish, ends a stream with an error event, and exits with status 0."""
+    called_event, release_event = asyncio.Event(), asyncio.Event()
 
     async def slow(_request, _context):
-        asked.set()
-        await answered.wait()
+        called_event.set()
+        await release_event.wait()
         return task_pb2.Task(id="t1")
 
     async def watch(_request, _context):
         yield import_pb2.Import(id="i1")
         await asyncio.Event().wait()
 
-    services.answers |= {"GetTask": slow, "WatchImport": watch}
-    process, url = await start(services)
+    services.handlers |= {"GetTask": slow, "WatchImport": watch}
+    process, url = await start_gateway(services)
     async with (
         httpx2.AsyncClient(base_url=url, timeout=20) as rest,
         rest.stream("GET", "/api/v1/imports/i1:watch") as events,
@@ -148,22 +149,22 @@ async def test_sigterm_lets_a_call_finish_ends_streams_with_a_word_and_exits_wit
         lines = events.aiter_lines()
         await anext(lines)
         getting = asyncio.create_task(rest.get("/api/v1/tasks/t1"))
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(called_event.wait(), 10)
         process.send_signal(signal.SIGTERM)
-        rest_of_it = [line async for line in lines]
-        assert "event: error" in rest_of_it
-        assert any("STOPPING" in line for line in rest_of_it)
-        answered.set()
+        remaining = [line async for line in lines]
+        assert "event: error" in remaining
+        assert any("STOPPING" in line for line in remaining)
+        release_event.set()
         assert (await getting).status_code == 200
     log = (await process.stderr.read()).decode()
     assert await process.wait() == 0
     assert '"event": "stopped"' in log
 
 
-async def test_the_log_tells_each_request_and_no_secret(services):
-    services.refuse("Login", grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS")
-    services.answer("GetTask", task_pb2.Task())
-    process, url = await start(services)
+async def test_access_log_has_requests_but_no_secrets(services):
+    services.fail_with("Login", grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS")
+    services.respond_with("GetTask", task_pb2.Task())
+    process, url = await start_gateway(services)
     async with httpx2.AsyncClient(base_url=url) as rest:
         await rest.post("/api/login", json={"email": "a@b", "password": "canary"})
         await rest.get("/api/v1/tasks/t1", headers={"authorization": "Bearer canary", "x-request-id": "r-1"})
@@ -183,40 +184,42 @@ async def test_the_log_tells_each_request_and_no_secret(services):
     assert all(entry["ms"] >= 0 for entry in requests)
 
 
-async def test_a_client_stream_that_nobody_wrote_an_upload_for_stops_start_up(services):
-    rpcs = read_rpcs([service(HttpRule(post="/v1", body="*"), client_streaming=True)])
+async def test_unsupported_client_stream_stops_start(services):
+    """A client-streaming rpc other than the upload stops the start."""
+    rpcs = read_rpcs([build_service(HttpRule(post="/v1", body="*"), client_streaming=True)])
     upstream = Upstream(name="odd", target="127.0.0.1:1", rpcs=rpcs)
     limiter = AddressLimiter(per_minute=1, storage_url="memory://")
     with pytest.raises(UnsupportedContract, match=r"odd\d+\.Odd\.Do: a client stream"):
         build_router(
             upstreams=[upstream],
             settings=settings(services),
-            comments=contract_comments(),
             limiter=limiter,
             stopping=asyncio.Event(),
         )
     await upstream.close()
 
 
-def test_settings_that_are_missing_are_all_named_at_once():
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    ended = subprocess.run([sys.executable, "-m", "gateway"], env=bare, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
+def test_all_missing_settings_are_reported():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    completed = subprocess.run(
+        [sys.executable, "-m", "gateway"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert completed.returncode == 2
     for name in ("GATEWAY_LISTEN", "GATEWAY_AUTH_TARGET", "GATEWAY_TASKS_TARGET"):
-        assert name in ended.stderr
+        assert name in completed.stderr
 
 
-def test_an_address_that_is_taken_ends_the_start_with_one_line():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+def test_address_in_use_stops_start_with_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as upload_messages:
+        listen = f"127.0.0.1:{upload_messages.getsockname()[1]}"
         targets = {"GATEWAY_AUTH_TARGET": "127.0.0.1:1", "GATEWAY_TASKS_TARGET": "127.0.0.1:1"}
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "gateway"],
             env={**os.environ, "GATEWAY_LISTEN": listen, **targets},
             capture_output=True,
             text=True,
             check=False,
         )
-    assert ended.returncode == 1
-    assert f"gateway: cannot listen on {listen}" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert completed.returncode == 1
+    assert f"gateway: cannot listen on {listen}" in completed.stderr
+    assert "Traceback" not in completed.stderr

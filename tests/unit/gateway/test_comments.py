@@ -1,10 +1,10 @@
 from google.protobuf import descriptor_pb2
 
-from gateway.transcoding.comments import read_comments
+from gateway.transcoding.openapi.comments import parse_comments
 
 
-def contract(comment):
-    """A serialized set: message odd.Outer, in it enum Mood {MOOD_UNSPECIFIED, MOOD_GOOD} and field mood."""
+def descriptor_set_with(comment):
+    """Build a serialized descriptor set: message odd.Outer with an enum Mood (MOOD_GOOD is 1) and a field mood."""
     file = descriptor_pb2.FileDescriptorProto(name="odd.proto", package="odd", syntax="proto3")
     outer = file.message_type.add(name="Outer")
     outer.field.add(name="mood", number=1)
@@ -16,20 +16,22 @@ def contract(comment):
     return descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString()
 
 
-def test_comments_are_found_by_full_name_and_unwrapped():
-    comments = read_comments(contract(" One line\n and the next.\n\n A paragraph.\n"))
+def test_comments_are_found_by_full_name():
+    """The lines of a comment are joined; its paragraphs stay."""
+    comments = parse_comments(descriptor_set_with(" One line\n and the next.\n\n A paragraph.\n"))
     for name in ("odd.Outer", "odd.Outer.mood", "odd.Outer.Mood", "odd.Outer.Mood.MOOD_GOOD"):
-        assert comments.of(name) == "One line and the next.\n\nA paragraph."
-    assert comments.of("odd.Outer.Mood.MOOD_UNSPECIFIED") == ""
-    assert comments.of("odd.Nothing") == ""
+        assert comments.get(name) == "One line and the next.\n\nA paragraph."
+    assert comments.get("odd.Outer.Mood.MOOD_UNSPECIFIED") == ""
+    assert comments.get("odd.Nothing") == ""
 
 
-def test_an_enum_value_is_spelt_as_in_json_and_other_constants_stay():
-    comments = read_comments(contract(" MOOD_GOOD, not MOOD_UNSPECIFIED; else NOT_FOUND."))
-    assert comments.of("odd.Outer") == "`good`, not MOOD_UNSPECIFIED; else NOT_FOUND."
+def test_enum_values_have_json_names():
+    """An enum value in a comment gets its JSON name; other constants stay."""
+    comments = parse_comments(descriptor_set_with(" MOOD_GOOD, not MOOD_UNSPECIFIED; else NOT_FOUND."))
+    assert comments.get("odd.Outer") == "`good`, not MOOD_UNSPECIFIED; else NOT_FOUND."
 
 
-def test_a_summary_is_the_first_clause():
+def test_summary_is_first_clause():
     for comment in ("Makes it, and returns it.", "Makes it, and returns it. More.", "Makes it, and returns it: how."):
-        assert read_comments(contract(comment)).summary_of("odd.Outer") == "Makes it, and returns it"
-    assert read_comments(contract("See http://a.b/c.d: it.")).summary_of("odd.Outer") == "See http://a.b/c.d"
+        assert parse_comments(descriptor_set_with(comment)).summary("odd.Outer") == "Makes it, and returns it"
+    assert parse_comments(descriptor_set_with("See http://a.b/c.d: it.")).summary("odd.Outer") == "See http://a.b/c.d"

@@ -2,24 +2,29 @@ import json
 
 import pytest
 
-from gateway.bootstrap import AUTH_SERVICES, TASKS_SERVICES, contract_comments
-from gateway.transcoding.bind import RequestBinder
+from gateway.bootstrap import AUTH_SERVICES, TASKS_SERVICES, load_contract_comments
 from gateway.transcoding.contract import read_rpcs
-from gateway.transcoding.decode import Decoders
-from gateway.transcoding.openapi import document
-from gateway.transport import upload
-from gateway.transport.guide import GUIDE
+from gateway.transcoding.http.request_binder import RequestBinder
+from gateway.transcoding.json_codec.decoder import Decoders
+from gateway.transcoding.openapi.document import build_document
+from gateway.transport.docs.openapi_info import OPENAPI_INFO
+from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPC
 
 RPCS = read_rpcs((*AUTH_SERVICES, *TASKS_SERVICES))
 
 
 @pytest.fixture(scope="module")
 def api():
-    return document(RPCS, uploads={upload.RPC: upload.OPTIONS}, comments=contract_comments(), guide=GUIDE)
+    return build_document(
+        RPCS,
+        uploads={UPLOAD_RPC: UPLOAD_OPTIONS},
+        comments=load_contract_comments(),
+        info=OPENAPI_INFO,
+    )
 
 
-def described(api):
-    """Every operation and parameter, every schema and, of the contract's messages, every property."""
+def described_elements(api):
+    """Yield every operation, parameter, schema and tag, and the properties of the contract's messages, with a name."""
     for path, item in api["paths"].items():
         for method, operation in item.items():
             yield f"{method} {path}", operation
@@ -30,30 +35,36 @@ def described(api):
     yield from ((tag["name"], tag) for tag in api["tags"])
 
 
-def test_everything_is_described_in_the_contract_s_words(api):
-    assert [name for name, one in described(api) if not one.get("description")] == []
+def test_everything_has_a_description(api):
+    """Operations, parameters and schemas have the comments of the contract as descriptions."""
+    assert [name for name, one in described_elements(api) if not one.get("description")] == []
     operation = api["paths"]["/api/v1/tasks/{id}"]["get"]
     assert operation["summary"] == "Returns one task, a deleted one too"
     assert "NOT_FOUND when there is none that the caller may see." in operation["description"]
     assert operation["parameters"][0]["description"] == "The task's id."
 
 
-def test_a_description_spells_enum_values_as_json_does(api):
+def test_descriptions_use_json_enum_names(api):
     status = api["components"]["schemas"]["Task"]["properties"]["status"]["description"]
     assert "- `in_progress`: " in status
-    wrong = [name for name, one in described(api) if "STATUS_" in one["description"] or "STATE_" in one["description"]]
-    assert wrong == []
+    with_constants = [
+        name
+        for name, one in described_elements(api)
+        if "STATUS_" in one["description"] or "STATE_" in one["description"]
+    ]
+    assert with_constants == []
 
 
-def test_a_second_path_says_which_one_it_stands_for_and_follows_all_the_first_ones(api):
-    login, again = api["paths"]["/api/v1/login"]["post"], api["paths"]["/api/login"]["post"]
-    assert again["summary"] == "The same as POST /api/v1/login"
-    assert again["description"] == login["description"]
+def test_alias_path_names_the_canonical_path(api):
+    """An alias path names its canonical path, and follows all canonical paths in the document."""
+    login, alias = api["paths"]["/api/v1/login"]["post"], api["paths"]["/api/login"]["post"]
+    assert alias["summary"] == "Alias of POST /api/v1/login"
+    assert alias["description"] == login["description"]
     paths = list(api["paths"])
     assert paths.index("/api/login") > max(paths.index(rpc.bindings[0].template.source) for rpc in RPCS)
 
 
-def test_every_service_of_the_contract_is_a_tag(api):
+def test_every_service_is_a_tag(api):
     used = [tag for item in api["paths"].values() for operation in item.values() for tag in operation["tags"]]
     assert [tag["name"] for tag in api["tags"]] == [
         "Auth",
@@ -68,22 +79,24 @@ def test_every_service_of_the_contract_is_a_tag(api):
     assert api["tags"][0]["description"] == "Makes accounts and turns credentials into access tokens."
 
 
-def test_every_example_is_a_request_that_the_gateway_takes():
+def test_every_example_is_a_valid_request():
     rpcs = {rpc.full_name: rpc for rpc in RPCS}
-    for (name, media_type), example in GUIDE.examples.items():
+    for (name, media_type), example in OPENAPI_INFO.examples.items():
         rpc = rpcs[name]
         if media_type == "application/json":
             bind = RequestBinder(rpc.bindings[0], rpc.request, Decoders())
             assert bind((), b"", json.dumps(example).encode()).ByteSize()
         else:
-            assert (name, media_type) == (upload.RPC, "text/csv")
+            assert (name, media_type) == (UPLOAD_RPC, "text/csv")
 
 
-def test_every_route_of_the_contract_is_in_the_document(api):
-    described = {(method.upper(), path) for path, item in api["paths"].items() for method in item}
-    assert described == {(binding.http_method, binding.template.source) for rpc in RPCS for binding in rpc.bindings}
-    assert ("POST", "/api/upload-csv") in described
-    assert ("GET", "/api/v1/imports/{id}:watch") in described
+def test_every_route_is_in_the_document(api):
+    described_elements = {(method.upper(), path) for path, item in api["paths"].items() for method in item}
+    assert described_elements == {
+        (binding.http_method, binding.template.source) for rpc in RPCS for binding in rpc.bindings
+    }
+    assert ("POST", "/api/upload-csv") in described_elements
+    assert ("GET", "/api/v1/imports/{id}:watch") in described_elements
 
 
 def test_operation_ids_are_unique(api):
@@ -91,7 +104,7 @@ def test_operation_ids_are_unique(api):
     assert len(ids) == len(set(ids))
 
 
-def test_every_reference_leads_somewhere(api):
+def test_every_reference_resolves(api):
     def references(node):
         if isinstance(node, dict):
             yield from [node["$ref"]] if "$ref" in node else []
@@ -102,35 +115,36 @@ def test_every_reference_leads_somewhere(api):
                 yield from references(value)
 
     for reference in references(api):
-        found = api
+        node_at_reference = api
         for part in reference.removeprefix("#/").split("/"):
-            found = found[part]
-        assert found
+            node_at_reference = node_at_reference[part]
+        assert node_at_reference
 
 
-def test_a_stream_is_described_as_events_and_as_lines_that_hold_one_each(api):
+def test_stream_has_event_and_ndjson_schemas(api):
+    """A stream is described as server-sent events and as lines with one message each."""
     content = api["paths"]["/api/v1/imports/{id}:watch"]["get"]["responses"]["200"]["content"]
     message = {"$ref": "#/components/schemas/Import"}
     assert content["text/event-stream"]["schema"] == message
     assert content["application/x-ndjson"]["schema"]["properties"]["result"] == message
 
 
-def test_security_is_what_the_contract_s_access_option_says(api):
+def test_security_follows_the_access_option(api):
     assert api["paths"]["/api/login"]["post"]["security"] == []
     assert api["paths"]["/api/tasks"]["post"]["security"] == [{"bearer": []}]
-    who = "Roles: admin, manager, user. Scopes: tasks:write."
-    assert api["paths"]["/api/tasks"]["post"]["description"].endswith(who)
+    access = "Roles: admin, manager, user. Scopes: tasks:write."
+    assert api["paths"]["/api/tasks"]["post"]["description"].endswith(access)
 
 
-def undescribed(schema):
+def without_descriptions(schema):
     properties = schema["properties"].items()
     return schema | {
         "properties": {name: {key: one[key] for key in one if key != "description"} for name, one in properties}
     }
 
 
-def test_schemas_speak_the_dialect(api):
-    task = undescribed(api["components"]["schemas"]["Task"])
+def test_schemas_follow_the_json_mapping(api):
+    task = without_descriptions(api["components"]["schemas"]["Task"])
     assert task["properties"]["status"] == {
         "type": ["string", "null"],
         "enum": ["pending", "in_progress", "completed", "cancelled", None],
@@ -138,18 +152,18 @@ def test_schemas_speak_the_dialect(api):
     assert task["properties"]["created_at"] == {"type": ["string", "null"], "format": "date-time", "readOnly": True}
     assert "title" in task["required"]
     assert "description" not in task["required"]
-    imported = undescribed(api["components"]["schemas"]["Import"])
+    imported = without_descriptions(api["components"]["schemas"]["Import"])
     assert imported["properties"]["bytes_total"] == {"type": "integer", "format": "int64"}
     assert imported["properties"]["failure"] == {
         "anyOf": [{"$ref": "#/components/schemas/Import.Failure"}, {"type": "null"}]
     }
 
 
-def test_a_list_s_limit_is_told(api):
+def test_item_limit_is_max_items(api):
     assert api["components"]["schemas"]["BatchCreateTasksRequest"]["properties"]["requests"]["maxItems"] == 100
 
 
-def test_success_has_the_status_of_the_contract(api):
+def test_success_status_follows_the_contract(api):
     def status(path, method):
         return set(api["paths"][path][method]["responses"]) - {"default"}
 
@@ -158,7 +172,8 @@ def test_success_has_the_status_of_the_contract(api):
     assert status("/api/v1/tasks/{id}", "delete") == {"200"}
 
 
-def test_an_upload_takes_a_file_in_two_ways_and_options_as_parameters(api):
+def test_upload_has_two_media_types_and_options(api):
+    """An upload is a form or a raw body, with the options as query parameters."""
     operation = api["paths"]["/api/v1/imports"]["post"]
     assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "text/csv"}
     assert [(one["name"], one["in"]) for one in operation["parameters"]] == [
@@ -179,12 +194,13 @@ def test_an_upload_takes_a_file_in_two_ways_and_options_as_parameters(api):
     ]
 
 
-def test_headers_that_a_request_has_a_place_for_are_told_and_masks_and_keys_are_no_parameters(api):
+def test_header_parameters_follow_the_request_fields(api):
+    """Headers that fill a field of the request are parameters; update masks and idempotency keys are not."""
     item = api["paths"]["/api/v1/tasks/{id}"]
-    told = {
+    responses_to = {
         method: [(parameter["in"], parameter["name"]) for parameter in item[method]["parameters"]] for method in item
     }
-    assert told == {
+    assert responses_to == {
         "get": [("path", "id")],
         "patch": [("path", "id"), ("header", "Idempotency-Key"), ("header", "If-Match")],
         "delete": [("path", "id"), ("query", "etag"), ("header", "Idempotency-Key"), ("header", "If-Match")],

@@ -2,9 +2,9 @@ import pytest
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from gateway.transcoding.bind import RequestBinder
-from gateway.transcoding.decode import Decoders
-from gateway.transcoding.http_rules import Binding, parse_template
+from gateway.transcoding.http.http_rules import Binding, parse_template
+from gateway.transcoding.http.request_binder import RequestBinder
+from gateway.transcoding.json_codec.decoder import Decoders
 from gateway.transcoding.violations import InvalidRequest
 
 LIST = task_service_pb2.ListTasksRequest.DESCRIPTOR
@@ -13,13 +13,13 @@ ERRORS = import_service_pb2.ListImportErrorsRequest.DESCRIPTOR
 list_errors = RequestBinder(Binding("GET", parse_template("/imports/{import_id}/errors"), ""), ERRORS, Decoders())
 
 
-def refusals(query, bind=list_tasks, values=()):
-    with pytest.raises(InvalidRequest) as refused:
+def violations_of(query, bind=list_tasks, values=()):
+    with pytest.raises(InvalidRequest) as raised:
         bind(values, query, b"")
-    return [(violation.reason, violation.field) for violation in refused.value.violations]
+    return [(violation.reason, violation.field) for violation in raised.value.violations]
 
 
-def test_parameters_fill_the_fields_of_their_names():
+def test_parameters_fill_fields_of_the_same_name():
     request = list_tasks((), b"page_size=5&page_token=a%2Bb+c&show_deleted=true&owner_id=-", b"")
     assert request == task_service_pb2.ListTasksRequest(
         page_size=5, page_token="a+b c", show_deleted=True, owner_id="-"
@@ -29,18 +29,18 @@ def test_parameters_fill_the_fields_of_their_names():
 @pytest.mark.parametrize(
     "query", [b"status=pending&status=in-progress", b"status=pending,in_progress", b"status=pending%2Cin_progress"]
 )
-def test_words_may_be_repeated_or_joined_by_commas(query):
-    wanted = [task_pb2.Task.STATUS_PENDING, task_pb2.Task.STATUS_IN_PROGRESS]
-    assert list_tasks((), query, b"") == task_service_pb2.ListTasksRequest(status=wanted)
+def test_enum_values_are_repeated_or_comma_separated(query):
+    expected = [task_pb2.Task.STATUS_PENDING, task_pb2.Task.STATUS_IN_PROGRESS]
+    assert list_tasks((), query, b"") == task_service_pb2.ListTasksRequest(status=expected)
 
 
 @pytest.mark.parametrize("query", [b"", b"&", b"&&"])
-def test_an_empty_query_asks_for_nothing(query):
+def test_empty_query_fills_no_field(query):
     assert list_tasks((), query, b"") == task_service_pb2.ListTasksRequest()
 
 
 @pytest.mark.parametrize(
-    ("query", "refusal"),
+    ("query", "violation"),
     [
         (b"page=1", ("UNKNOWN_PARAMETER", "page")),
         (b"pageSize=1", ("UNKNOWN_PARAMETER", "pageSize")),
@@ -62,16 +62,16 @@ def test_an_empty_query_asks_for_nothing(query):
         (b"owner_id=%ff", ("MALFORMED_QUERY", None)),
     ],
 )
-def test_what_is_wrong_is_named_with_its_parameter(query, refusal):
-    assert refusals(query) == [refusal]
+def test_violation_names_reason_and_parameter(query, violation):
+    assert violations_of(query) == [violation]
 
 
-def test_a_parameter_can_not_say_again_what_the_path_says():
-    wanted = import_service_pb2.ListImportErrorsRequest(import_id="7", page_size=2)
-    assert list_errors(("7",), b"page_size=2", b"") == wanted
-    assert refusals(b"import_id=8", list_errors, ("7",)) == [("UNKNOWN_PARAMETER", "import_id")]
+def test_path_field_is_not_a_query_parameter():
+    expected = import_service_pb2.ListImportErrorsRequest(import_id="7", page_size=2)
+    assert list_errors(("7",), b"page_size=2", b"") == expected
+    assert violations_of(b"import_id=8", list_errors, ("7",)) == [("UNKNOWN_PARAMETER", "import_id")]
 
 
-def test_everything_that_is_wrong_is_told_at_once_up_to_fifty():
-    assert refusals(b"page_size=x&nope=1") == [("WRONG_TYPE", "page_size"), ("UNKNOWN_PARAMETER", "nope")]
-    assert len(refusals(b"&".join(b"a%d=1" % number for number in range(1000)))) == 50
+def test_all_query_violations_up_to_fifty_are_reported():
+    assert violations_of(b"page_size=x&nope=1") == [("WRONG_TYPE", "page_size"), ("UNKNOWN_PARAMETER", "nope")]
+    assert len(violations_of(b"&".join(b"a%d=1" % number for number in range(1000)))) == 50

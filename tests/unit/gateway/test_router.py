@@ -1,7 +1,8 @@
 import pytest
 
-from gateway.transcoding.http_rules import UnsupportedContract, parse_template
-from gateway.transcoding.router import NoRoute, Router, WrongMethod
+from gateway.transcoding.errors import UnsupportedContract
+from gateway.transcoding.http.http_rules import parse_template
+from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Router
 from gateway.transcoding.violations import InvalidRequest
 
 
@@ -38,17 +39,17 @@ def router() -> Router[str]:
         ("GET", b"/t%61sks", "GET /tasks", ()),
     ],
 )
-def test_a_path_finds_its_route(router, method, path, target, values):
+def test_path_matches_its_route(router, method, path, target, values):
     found = router.match(method, path)
-    assert (found.target, found.values) == (target, values)
+    assert (found.target, found.path_values) == (target, values)
 
 
 @pytest.mark.parametrize(
     ("segment", "text"),
     [(b"a%2Fb", "a/b"), (b"a%3Aundelete", "a:undelete"), (b"%C3%A4", "ä"), (b"%25", "%"), (b"a+b", "a+b")],
 )
-def test_what_is_escaped_inside_an_id_is_data(router, segment, text):
-    assert router.match("GET", b"/tasks/" + segment).values == (text,)
+def test_escaped_characters_in_an_id_are_data(router, segment, text):
+    assert router.match("GET", b"/tasks/" + segment).path_values == (text,)
 
 
 @pytest.mark.parametrize(
@@ -65,27 +66,27 @@ def test_what_is_escaped_inside_an_id_is_data(router, segment, text):
         b"/tasks%2F42",
     ],
 )
-def test_a_path_that_is_no_route_is_not_found(router, path):
-    with pytest.raises(NoRoute):
+def test_unknown_path_is_not_found(router, path):
+    with pytest.raises(RouteNotFound):
         router.match("GET", path)
 
 
-def test_a_method_that_a_path_does_not_answer_is_told_those_that_it_does(router):
-    with pytest.raises(WrongMethod) as refused:
+def test_unsupported_method_lists_allowed_methods(router):
+    with pytest.raises(MethodNotAllowed) as raised:
         router.match("PATCH", b"/tasks/latest")
-    assert refused.value.allowed == ("DELETE", "GET", "HEAD")
+    assert raised.value.allowed == ("DELETE", "GET", "HEAD")
 
 
-def test_head_is_answered_wherever_get_is(router):
+def test_get_route_serves_head(router):
     assert router.match("HEAD", b"/tasks").target == "GET /tasks"
 
 
-def test_escapes_that_are_not_utf_8_are_refused(router):
-    with pytest.raises(InvalidRequest) as refused:
+def test_path_that_is_not_utf_8_is_invalid(router):
+    with pytest.raises(InvalidRequest) as raised:
         router.match("GET", b"/tasks/%ff")
-    assert refused.value.violations[0].reason == "MALFORMED_PATH"
+    assert raised.value.violations[0].reason == "MALFORMED_PATH"
 
 
-def test_a_route_that_is_bound_twice_stops_start_up(router):
+def test_duplicate_route_stops_start(router):
     with pytest.raises(UnsupportedContract, match="bound twice"):
         router.add("GET", parse_template("/tasks/{other}"), "again")

@@ -1,0 +1,1 @@
+"""From google.api.http rules to routes and request messages."""

@@ -1,0 +1,121 @@
+"""Router: finds the target for a method and a path.
+
+It matches the path as it was sent: it splits at slashes and colons first and decodes afterwards, so that an escaped
+slash or colon inside an id is data. A literal segment wins over a variable.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from gateway.transcoding.errors import UnsupportedContract
+from gateway.transcoding.http.http_rules import Template, Variable
+from gateway.transcoding.violations import InvalidRequest, Violation
+
+Target = TypeVar("Target")
+
+
+class RouteNotFound(Exception):
+    """No route has this path."""
+
+
+class MethodNotAllowed(Exception):
+    """Routes have this path, but not with this method."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__()
+        self.allowed = tuple(allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[Target]):
+    """The target of a route and the decoded values of its path variables, from left to right."""
+
+    target: Target
+    path_values: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Node(Generic[Target]):
+    literals: dict[str, "_Node[Target]"] = field(default_factory=dict)
+    variable: "_Node[Target] | None" = None
+    # By custom verb (None for a path without one), then by HTTP method.
+    targets: dict[str | None, dict[str, Target]] = field(default_factory=dict)
+
+    def child(self, segment: str | Variable) -> "_Node[Target]":
+        if isinstance(segment, str):
+            return self.literals.setdefault(segment, _Node())
+        if self.variable is None:
+            self.variable = _Node()
+        return self.variable
+
+
+class Router(Generic[Target]):
+    """A tree of path segments."""
+
+    def __init__(self) -> None:
+        self._root: _Node[Target] = _Node()
+
+    def add(self, http_method: str, template: Template, target: Target) -> None:
+        """Add a route. A GET route also serves HEAD (RFC 9110 section 9.1).
+
+        Raises:
+            UnsupportedContract: another route has this method and path.
+
+        """
+        node = self._root
+        for segment in template.segments:
+            node = node.child(segment)
+        targets = node.targets.setdefault(template.verb, {})
+        if http_method in targets:
+            raise UnsupportedContract(f"{http_method} {template.source} is bound twice")
+        targets[http_method] = target
+        if http_method == "GET":
+            targets["HEAD"] = target
+
+    def match(self, http_method: str, raw_path: bytes) -> Match[Target]:
+        """Return the target and the path values.
+
+        Raises:
+            RouteNotFound: no route has this path.
+            MethodNotAllowed: routes have this path, with other methods.
+            InvalidRequest: the percent-encoded bytes of the path are not UTF-8.
+
+        """
+        if not raw_path.startswith(b"/"):
+            raise RouteNotFound
+        *parents, last = raw_path[1:].split(b"/")
+        last, colon, raw_verb = last.partition(b":")
+        verb = _decode(raw_verb) if colon else None
+        segments = [_decode(segment) for segment in (*parents, last)]
+        allowed: set[str] = set()
+        for node, path_values in _walk(self._root, segments, 0):
+            targets = node.targets.get(verb, {})
+            if http_method in targets:
+                return Match(targets[http_method], path_values)
+            allowed |= targets.keys()
+        if allowed:
+            raise MethodNotAllowed(sorted(allowed))
+        raise RouteNotFound
+
+
+def _walk(node: _Node[Target], segments: list[str], index: int) -> Iterator[tuple[_Node[Target], tuple[str, ...]]]:
+    """Yield every node that matches the segments, with the values of the variables on its path; literals first."""
+    if index == len(segments):
+        yield node, ()
+        return
+    segment = segments[index]
+    literal = node.literals.get(segment)
+    if literal is not None:
+        yield from _walk(literal, segments, index + 1)
+    if node.variable is not None and segment:
+        for found, path_values in _walk(node.variable, segments, index + 1):
+            yield found, (segment, *path_values)
+
+
+def _decode(segment: bytes) -> str:
+    try:
+        return (unquote_to_bytes(segment) if b"%" in segment else segment).decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest([Violation("MALFORMED_PATH", None, "The path is not UTF-8.")]) from None

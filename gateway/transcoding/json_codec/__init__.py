@@ -1,0 +1,1 @@
+"""The JSON mapping of protobuf messages, compiled from the descriptors."""

@@ -1,0 +1,1 @@
+"""The documentation page and the text that opens the OpenAPI document."""

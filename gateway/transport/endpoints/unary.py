@@ -1,0 +1,90 @@
+"""Endpoint of unary rpcs."""
+
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from gateway.clients.upstream import Metadata
+from gateway.transcoding.http.request_binder import RequestBinder
+from gateway.transcoding.json_codec.encoder import Encode, to_json
+from gateway.transport.asgi import Send
+from gateway.transport.errors.grpc_errors import http_error_from
+from gateway.transport.request.http_request import HttpRequest
+from gateway.transport.request.json_body import JsonBodyReader
+from gateway.transport.request.preconditions import Preconditions
+from gateway.transport.responses.etag import ETagBuilder, etag_matches
+from gateway.transport.responses.send import (
+    PRIVATE_REVALIDATE,
+    PUBLIC_REVALIDATE,
+    location_header,
+    send_not_modified,
+    send_response,
+)
+
+
+class UnaryEndpoint:
+    """Endpoint of one binding of one unary rpc."""
+
+    def __init__(
+        self,
+        *,
+        bind: RequestBinder,
+        call: aio.UnaryUnaryMultiCallable[Any, Any],
+        encode: Encode,
+        body_reader: JsonBodyReader,
+        timeout_seconds: float,
+        is_idempotent: bool,
+        is_public: bool,
+        success_status: int,
+        location_prefix: str | None,
+        preconditions: Preconditions,
+        etag_builder: ETagBuilder,
+    ) -> None:
+        self._bind = bind
+        self._call = call
+        self._encode = encode
+        self._body_reader = body_reader
+        self._timeout_seconds = timeout_seconds
+        self._is_idempotent = is_idempotent
+        self._cache_control = PUBLIC_REVALIDATE if is_public else PRIVATE_REVALIDATE
+        self._success_status = success_status
+        self._location_prefix = location_prefix
+        self._preconditions = preconditions
+        self._etag_builder = etag_builder
+
+    async def __call__(self, http_request: HttpRequest, send: Send) -> None:
+        body = await self._body_reader.read(http_request) if self._bind.has_body else b""
+        request = self._bind(http_request.path_values, http_request.query, body)
+        is_etag_from_header = self._preconditions.apply(request, http_request)
+        metadata = http_request.metadata()
+        try:
+            response = await self._call_with_retry(request, metadata)
+        except aio.AioRpcError as error:
+            raise http_error_from(
+                error, self._bind.client_field_path, is_etag_from_header=is_etag_from_header
+            ) from error
+        body = to_json(self._encode(response))
+        headers = [*location_header(self._location_prefix, response)]
+        if etag := self._etag_builder.build(response, body, use_digest=self._is_idempotent):
+            headers.append((b"etag", etag))
+            # After a write the ETag is only for a later If-Match. The response must not be cached.
+            if self._is_idempotent:
+                headers.append(self._cache_control)
+                if etag_matches(http_request.header(b"if-none-match"), etag):
+                    await send_not_modified(send, headers)
+                    return
+        await send_response(send, self._success_status, body, headers=headers)
+
+    async def _call_with_retry(self, request: Any, metadata: Metadata) -> Any:
+        """Call the rpc; retry an idempotent call once if a server that shuts down cancelled it.
+
+        gRPC itself retries UNAVAILABLE. In a rolling restart a few calls in ten thousand end as CANCELLED instead, and
+        the gateway never cancels a unary call.
+        """
+        try:
+            return await self._call(request, metadata=metadata, timeout=self._timeout_seconds)
+        except aio.AioRpcError as error:
+            if not self._is_idempotent or error.code() is not grpc.StatusCode.CANCELLED:
+                raise
+        return await self._call(request, metadata=metadata, timeout=self._timeout_seconds)

@@ -1,0 +1,68 @@
+"""The HTTP server: it binds the socket, serves, and shuts down gracefully."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+import uvicorn
+
+from chassis.config import Listen
+from gateway.transport.asgi import AsgiApp
+from gateway.transport.http.protocol import limited_protocol
+
+log = structlog.get_logger("server")
+
+
+class CannotListen(Exception):
+    """The listen address is in use, or does not belong to this host."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers. They end the process by the signal; a graceful shutdown must exit with 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve(
+    app: AsgiApp, *, listen: Listen, header_timeout_seconds: float, drain_seconds: float, stopping: asyncio.Event
+) -> AsyncIterator[Listen]:
+    """Serve the application and yield the bound address. On exit, set `stopping` and wait for open requests.
+
+    Raises:
+        CannotListen: the address cannot be bound.
+
+    """
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        listener = socket.create_server((listen.host, listen.port), family=family, backlog=2048)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {listen}: {error.strerror}") from error
+    config = uvicorn.Config(
+        app,
+        http=limited_protocol(header_timeout_seconds),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Any client can send X-Forwarded-*.
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(round(drain_seconds), 1),
+    )
+    server = _Server(config)
+    host, port = listener.getsockname()[:2]
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        log.info("serving", host=host, port=port)
+        yield Listen(host, port)
+    finally:
+        stopping.set()
+        server.should_exit = True
+        await serving
+        log.info("stopped")

@@ -1,0 +1,1 @@
+"""Responses: sending one whole, the entity tag, and documents that never change."""

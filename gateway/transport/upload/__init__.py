@@ -1,0 +1,1 @@
+"""The CSV upload: one HTTP body becomes one client stream."""

@@ -1,0 +1,63 @@
+"""Limits of an upload's body: its media type, its compression and its size."""
+
+from collections.abc import AsyncGenerator
+
+from gateway.transport.errors import http_errors
+from gateway.transport.request.http_request import HttpRequest
+from gateway.transport.upload import gzip_body
+from gateway.transport.upload.uploaded_file import UploadedFile, charset, open_form_file
+
+MULTIPART = b"multipart/form-data"
+CSV = b"text/csv"
+
+# Allowance for boundaries, part headers and a preamble beside the file.
+_MULTIPART_OVERHEAD_BYTES = 64 * 1024
+
+
+class UploadBodyReader:
+    """Reader of upload bodies with a maximum file size, in bytes, and an idle timeout."""
+
+    def __init__(self, *, max_bytes: int, idle_timeout_seconds: float) -> None:
+        self._max_bytes = max_bytes
+        self._idle_timeout_seconds = idle_timeout_seconds
+
+    async def open_file(self, http_request: HttpRequest) -> UploadedFile:
+        """Return the file, whose chunks are read from the body as they are needed.
+
+        Raises:
+            ClientDisconnected: the connection closed before the body ended.
+            HttpError: the body is neither CSV nor a form with a file, has an unsupported compression, or is too large.
+
+        """
+        content_type = http_request.header(b"content-type")
+        media_type = content_type.partition(b";")[0].strip().lower()
+        if media_type not in {MULTIPART, CSV}:
+            raise http_errors.unsupported_media_type("text/csv, or multipart/form-data with a part named 'file'")
+        is_compressed = _is_compressed(http_request, media_type)
+        max_body_bytes = gzip_body.max_compressed_size(self._max_bytes) if is_compressed else self._max_bytes
+        if media_type == MULTIPART:
+            max_body_bytes += _MULTIPART_OVERHEAD_BYTES
+        if (http_request.content_length() or 0) > max_body_bytes:
+            raise http_errors.file_too_large(self._max_bytes)
+        chunks = self._limited_chunks(http_request, max_body_bytes)
+        if media_type == MULTIPART:
+            return await open_form_file(content_type, chunks)
+        return UploadedFile("", gzip_body.decompress(chunks) if is_compressed else chunks, charset(content_type))
+
+    async def _limited_chunks(self, http_request: HttpRequest, max_body_bytes: int) -> AsyncGenerator[bytes]:
+        received = 0
+        async for chunk in http_request.chunks(idle_timeout_seconds=self._idle_timeout_seconds):
+            received += len(chunk)
+            if received > max_body_bytes:
+                raise http_errors.file_too_large(self._max_bytes)
+            yield chunk
+
+
+def _is_compressed(http_request: HttpRequest, media_type: bytes) -> bool:
+    """Return True if the body is gzip, which only a raw body may be."""
+    encoding = http_request.header(b"content-encoding").strip().lower()
+    if encoding in {b"", b"identity"}:
+        return False
+    if media_type == CSV and encoding in gzip_body.CONTENT_CODINGS:
+        return True
+    raise http_errors.unsupported_encoding("gzip" if media_type == CSV else "identity")

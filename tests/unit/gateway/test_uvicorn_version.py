@@ -1,0 +1,31 @@
+"""LimitedHttpProtocol extends uvicorn's HttpToolsProtocol and depends on its private state."""
+
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+CHECKED_VERSION = "0.54.0"
+CHECKLIST = f"""
+uvicorn is not {CHECKED_VERSION}, the version that gateway/transport/http/protocol.py was checked with. Before you
+change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
+
+1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
+2. The callbacks that ours extends: connection_made, connection_lost, on_message_begin, on_url, on_header,
+   on_headers_complete, on_body, on_message_complete.
+3. The attributes that ours reads: parser, transport, loop, headers, pipeline, cycle, _unset_keepalive_if_required.
+4. The attributes of cycle: response_started, response_complete, keep_alive, disconnected, message_event. After
+   disconnected is True, send() must drop the application's response.
+5. An HttpError from a callback must still be the __context__ of httptools' error.
+
+Then run tests/integration/gateway/test_header_limits.py and test_process.py.
+"""
+
+
+def test_uvicorn_is_the_checked_version():
+    assert version("uvicorn") == CHECKED_VERSION, CHECKLIST
+
+
+def test_pyproject_pins_the_checked_version():
+    pyproject = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    pins = [line for line in pyproject["dependency-groups"]["gateway"] if isinstance(line, str) and "uvicorn" in line]
+    assert pins == [f"uvicorn=={CHECKED_VERSION}"], CHECKLIST
