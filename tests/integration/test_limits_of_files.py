@@ -1,6 +1,5 @@
 """Limits that are set in task_service bind the upload and, by the lease, the worker."""
 
-import asyncio
 from typing import Any
 
 import grpc
@@ -8,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from import_worker.bootstrap import build_run
+from import_worker.bootstrap import open_worker
 from import_worker.settings import ImportWorkerSettings
 from tests.integration.conftest import new_credential
 from tests.integration.task_service.import_calls import get, refused, upload
@@ -27,7 +26,7 @@ def tasks_settings() -> dict[str, Any]:
 
 @pytest.fixture
 async def work(system):
-    """Works until nothing waits, as a worker that was woken does."""
+    """A use case that processes waiting imports, as a worker that has been woken does."""
     credential = await new_credential(system.use_cases, "import_worker", "imports:ingest")
     settings = ImportWorkerSettings(
         redis_url=SecretStr("redis://unused"),
@@ -35,8 +34,8 @@ async def work(system):
         auth_target=system.auth_target,
         auth_credential=SecretStr(credential),
     )
-    run = build_run(settings, stopping=lambda: False)
-    return lambda: asyncio.to_thread(run)
+    async with open_worker(settings, is_stopping=lambda: False) as process_queue:
+        yield process_queue
 
 
 @pytest.mark.parametrize(

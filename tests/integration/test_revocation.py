@@ -9,9 +9,9 @@ from taskmanager.imports.v1 import import_ingest_service_pb2, import_ingest_serv
 from taskmanager.tasks.v1 import task_service_pb2
 
 from chassis.kernel import Caller, PageRequest
-from chassis.rpc.client import sync_channel
+from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
-from chassis.rpc.service_token import ThreadTokenSource
+from chassis.rpc.service_token import TokenSource
 from tests.integration.conftest import PASSWORD, new_credential
 
 FILE = b"title\nBuy milk\n"
@@ -82,35 +82,38 @@ async def test_a_service_whose_token_was_ended_takes_a_new_one_with_its_next_cal
     credential = await new_credential(system.use_cases, "worker", "imports:ingest")
     issued = []
 
-    def issue():
+    async def issue():
         request = auth_service_pb2.IssueServiceTokenRequest(credential=credential)
-        with grpc.insecure_channel(system.auth_target) as channel:
-            answer = auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
+        async with aio_channel(system.auth_target) as channel:
+            answer = await auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
         issued.append(answer.access_token)
         return answer.access_token, float(answer.expires_in)
 
     claim = import_ingest_service_pb2.ClaimNextImportRequest(worker="test")
+    token = TokenSource(issue=issue)
 
-    def code_of_a_call():
+    async def code_of_a_call():
         try:
-            if stream:
-                list(stub.IngestRows(iter(()), timeout=10))
-            else:
-                stub.ClaimNextImport(claim, timeout=10)
+            async with token.authorize() as metadata:
+                if stream:
+                    async for _ in stub.IngestRows(iter(()), metadata=metadata, timeout=10):
+                        pass
+                else:
+                    await stub.ClaimNextImport(claim, metadata=metadata, timeout=10)
         except grpc.RpcError as error:
             return error.code()
         return grpc.StatusCode.OK
 
-    with sync_channel(system.tasks_target, token=ThreadTokenSource(issue=issue)) as channel:
+    async with aio_channel(system.tasks_target) as channel:
         stub = import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel)
-        good = await asyncio.to_thread(code_of_a_call)
+        good = await code_of_a_call()
         assert good is not grpc.StatusCode.UNAUTHENTICATED
         page = await system.use_cases.list_service_accounts(PageRequest.read(0, "", bound_to=""))
         for disabled in (True, False):
             await system.use_cases.switch_service_account(Caller(page.items[0].id), page.items[0].id, disabled=disabled)
         async with asyncio.timeout(20):
-            while await asyncio.to_thread(code_of_a_call) is not grpc.StatusCode.UNAUTHENTICATED:
+            while await code_of_a_call() is not grpc.StatusCode.UNAUTHENTICATED:
                 pass
         # It was refused once; the next call is good again, long before the old token would have run out.
-        assert await asyncio.to_thread(code_of_a_call) is good
+        assert await code_of_a_call() is good
     assert len(issued) == 2

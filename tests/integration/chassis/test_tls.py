@@ -4,15 +4,13 @@ import asyncio
 import shutil
 import subprocess
 import sys
-import threading
-from typing import Any
 
 import grpc
 import pytest
 from grpc import aio
 from taskmanager.imports.v1 import import_service_pb2_grpc
 
-from chassis.rpc.client import aio_channel, sync_channel
+from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.health import is_serving
 from chassis.rpc.renewed_channel import RenewedAioChannel
@@ -139,34 +137,6 @@ async def test_an_earlier_connection_is_closed_when_its_last_call_has_ended(serv
         watch.cancel()
         await until(lambda: earlier.get_state() is grpc.ChannelConnectivity.SHUTDOWN)
         assert len(channel._succession.all()) == 1
-
-
-async def test_threads_get_new_certificates_too_while_their_stream_goes_on(server, client_files, authority):
-    first = serial_of(client_files.certificate.read_bytes())
-    goes_on, closed = threading.Event(), threading.Event()
-
-    def calls() -> tuple[list[str], list[str]]:
-        with sync_channel(server.target, certificates=always_new(client_files)) as channel:
-            stub = import_service_pb2_grpc.ImportServiceStub(channel)
-            watch: Any = stub.WatchImport(WATCH, metadata=person(), timeout=60)
-            streamed = [next(watch).id]
-            authority.put(client_files.certificate.parent, "gateway")
-            answered = [stub.GetImport(GET, metadata=person(), timeout=SECONDS).id]
-            goes_on.set()
-            streamed.append(next(watch).id)
-            watch.add_done_callback(lambda _: closed.set())
-            watch.cancel()
-            assert closed.wait(SECONDS)
-            # With this call the earlier channel, which has no calls any more, is closed.
-            answered.append(stub.GetImport(GET, metadata=person(), timeout=SECONDS).id)
-            return streamed, answered
-
-    running = asyncio.create_task(asyncio.to_thread(calls))
-    await asyncio.to_thread(goes_on.wait, SECONDS)
-    server.servicer.again.release()
-    streamed, answered = await running
-    second = serial_of(client_files.certificate.read_bytes())
-    assert (streamed, answered) == ([first, first], [second, second])
 
 
 async def test_an_authority_that_is_replaced_lets_in_only_those_of_the_new_one(

@@ -37,22 +37,22 @@ class Worker:
     def __init__(self, process: Process, heartbeat: Path) -> None:
         self.process = process
         self.heartbeat = heartbeat
-        self.said: list[dict[str, Any]] = []
+        self.log_lines: list[dict[str, Any]] = []
         self._lines = asyncio.Condition()
 
     async def listen(self) -> None:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
             async with self._lines:
-                self.said.append(_parse(line))
+                self.log_lines.append(_parse(line))
                 self._lines.notify_all()
 
-    async def until_says(self, text: str, *, times: int = 1) -> None:
+    async def wait_for_log(self, text: str, *, times: int = 1) -> None:
         async with self._lines, asyncio.timeout(30):
-            await self._lines.wait_for(lambda: sum(text in line["event"] for line in self.said) >= times)
+            await self._lines.wait_for(lambda: sum(text in line["event"] for line in self.log_lines) >= times)
 
     def problems(self) -> list[dict[str, Any]]:
-        return [line for line in self.said if line["level"] in {"warning", "error", "critical"}]
+        return [line for line in self.log_lines if line["level"] in {"warning", "error", "critical"}]
 
 
 def _parse(line: bytes) -> dict[str, Any]:
@@ -81,7 +81,7 @@ async def running_worker(redis_url: str, target: str, folder: Path, **changed: s
     worker = Worker(process, heartbeat)
     listening = asyncio.create_task(worker.listen())
     try:
-        await worker.until_says("ready")
+        await worker.wait_for_log("ready")
         yield worker
     finally:
         if process.returncode is None:
@@ -106,10 +106,10 @@ async def test_a_wake_up_brings_the_rows_over_and_sigterm_ends_the_idle_worker_c
     server = IngestServer(first)
     with serving(server) as target:
         async with running_worker(redis_url, target, tmp_path) as worker:
-            assert health.problem_with(worker.heartbeat, now=worker.heartbeat.stat().st_mtime + 1) == ""
+            assert health.find_problem(worker.heartbeat, now=worker.heartbeat.stat().st_mtime + 1) == ""
             await asyncio.to_thread(wake, redis_url)
             await wait_for(first.ended)
-            await worker.until_says("succeeded")
+            await worker.wait_for_log("succeeded")
             server.imports["two"] = later
             await asyncio.to_thread(wake, redis_url)
             await wait_for(later.ended)
@@ -121,11 +121,11 @@ async def test_a_wake_up_brings_the_rows_over_and_sigterm_ends_the_idle_worker_c
         assert server.tokens.issued == 1
     assert not worker.heartbeat.exists()
     assert worker.problems() == []
-    claimed = [line for line in worker.said if line["event"] == "claimed"]
+    claimed = [line for line in worker.log_lines if line["event"] == "claimed"]
     assert [line["import_id"] for line in claimed] == ["one", "two"]
     assert len({line["request_id"] for line in claimed}) == 2
-    assert CANARY not in str(worker.said)
-    assert CREDENTIAL not in str(worker.said)
+    assert CANARY not in str(worker.log_lines)
+    assert CREDENTIAL not in str(worker.log_lines)
 
 
 @pytest.mark.parametrize("whom", ["the worker", "its process group"])
@@ -196,10 +196,10 @@ async def test_a_worker_that_lost_redis_is_not_ready_and_takes_wake_ups_again_wh
             async with valkey:
                 url = valkey.url
                 worker = await exits.enter_async_context(running_worker(url, target, tmp_path))
-            await worker.until_says("Cannot connect")
+            await worker.wait_for_log("Cannot connect")
             assert not worker.heartbeat.exists()
             async with valkey:
-                await worker.until_says("Connected to", times=2)
+                await worker.wait_for_log("Connected to", times=2)
                 await asyncio.to_thread(wake, url)
                 await wait_for(stored.ended)
                 assert worker.heartbeat.exists()
@@ -213,7 +213,7 @@ async def test_a_worker_whose_redis_is_gone_ends_on_sigterm(tmp_path):
         async with AsyncExitStack() as exits:
             async with EmbeddedValkey(tmp_path / "valkey") as valkey:
                 worker = await exits.enter_async_context(running_worker(valkey.url, target, tmp_path))
-            await worker.until_says("Cannot connect")
+            await worker.wait_for_log("Cannot connect")
             worker.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(20):
                 assert await worker.process.wait() == 0

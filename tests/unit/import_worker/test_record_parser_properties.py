@@ -9,10 +9,11 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from import_worker.domain.batches import Batch
-from import_worker.domain.checkpoints import Checkpoint, Dialect, RecordLimits
+from import_worker.domain.batch import Batch
 from import_worker.domain.errors import UnreadableFile
-from import_worker.domain.record_reader import BatchLimits, RecordReader
+from import_worker.domain.lease import Checkpoint, Dialect, RecordLimits
+from import_worker.domain.record_parser import BatchLimits, RecordParser
+from tests.unit.import_worker.parsing import parse_all
 
 HEADER = b"a,b\n"
 BEGIN = Checkpoint(offset=len(HEADER), line=2, records=0)
@@ -43,18 +44,18 @@ def written_files(draw):
     return rows, data, Dialect(delimiter=delimiter, columns=columns)
 
 
-def pieces(data: bytes, sizes: list[int]) -> Iterator[bytes]:
+def split_at_sizes(data: bytes, sizes: list[int]) -> Iterator[bytes]:
     for size in sizes:
         yield data[:size]
         data = data[size:]
     yield data
 
 
-def read(data: bytes, *, begin: Checkpoint, dialect: Dialect, sizes: list[int], limits: BatchLimits) -> list[Batch]:
-    chunks = pieces(data[begin.offset :], sizes)
-    return list(
-        RecordReader(chunks, begin=begin, dialect=dialect, size=len(data), batches=limits, limits=RecordLimits())
+def parse(data: bytes, *, begin: Checkpoint, dialect: Dialect, sizes: list[int], limits: BatchLimits) -> list[Batch]:
+    parser = RecordParser(
+        begin=begin, dialect=dialect, size=len(data), batch_limits=limits, record_limits=RecordLimits()
     )
+    return list(parse_all(parser, split_at_sizes(data[begin.offset :], sizes)))
 
 
 def rows_of(batches: list[Batch], columns: int) -> list[list[str]]:
@@ -62,7 +63,7 @@ def rows_of(batches: list[Batch], columns: int) -> list[list[str]]:
     return [flat[place : place + columns] for place in range(0, len(flat), columns)]
 
 
-small_limits = st.builds(BatchLimits, rows=st.integers(1, 4), size=st.integers(1, 300))
+small_limits = st.builds(BatchLimits, max_rows=st.integers(1, 4), max_bytes=st.integers(1, 300))
 chunk_sizes = st.lists(st.integers(0, 20), max_size=20)
 
 
@@ -70,10 +71,10 @@ chunk_sizes = st.lists(st.integers(0, 20), max_size=20)
 @given(written_files(), chunk_sizes, small_limits)
 def test_rows_are_read_back_as_they_were_written_however_the_bytes_arrive(file, sizes, limits):
     rows, data, dialect = file
-    batches = read(HEADER + data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
+    batches = parse(HEADER + data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
     assert rows_of(batches, dialect.columns) == rows
     assert not any(batch.defects for batch in batches)
-    assert all(len(batch.lines) <= limits.rows and batch.end != batch.begin for batch in batches)
+    assert all(len(batch.lines) <= limits.max_rows and batch.end != batch.begin for batch in batches)
 
 
 @settings(deadline=None)  # a loaded machine proves nothing
@@ -83,11 +84,11 @@ def test_each_batch_begins_where_the_one_before_ended_and_reading_on_from_there_
 ):
     rows, data, dialect = file
     data = HEADER + data
-    batches = read(data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
+    batches = parse(data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
     assert [batch.begin for batch in batches[:1]] in ([], [BEGIN])
     assert all(one.end == other.begin for one, other in pairwise(batches))
     for place, batch in enumerate(batches):
-        rest = read(data, begin=batch.end, dialect=dialect, sizes=sizes, limits=limits)
+        rest = parse(data, begin=batch.end, dialect=dialect, sizes=sizes, limits=limits)
         assert batch.end.records == len(rows_of(batches[: place + 1], dialect.columns))
         assert [again.end for again in rest] == [later.end for later in batches[place + 1 :]]
         assert rows_of(rest, dialect.columns) == rows[batch.end.records :]
@@ -101,17 +102,12 @@ def test_each_batch_begins_where_the_one_before_ended_and_reading_on_from_there_
 def test_no_bytes_whatever_end_in_anything_but_rows_or_a_reason(file, noise, sizes, limits):
     _, data, dialect = file
     data = HEADER + data + noise
-    reader = RecordReader(
-        pieces(data[BEGIN.offset :], sizes),
-        begin=BEGIN,
-        dialect=dialect,
-        size=len(data),
-        batches=limits,
-        limits=RecordLimits(),
+    parser = RecordParser(
+        begin=BEGIN, dialect=dialect, size=len(data), batch_limits=limits, record_limits=RecordLimits()
     )
     batches: list[Batch] = []
     with suppress(UnreadableFile):
-        batches.extend(reader)
+        batches.extend(parse_all(parser, split_at_sizes(data[BEGIN.offset :], sizes)))
     for batch in batches:
         assert len(batch.cells) == len(batch.lines) * dialect.columns
         "".join(batch.cells).encode()

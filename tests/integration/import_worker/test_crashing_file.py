@@ -47,7 +47,9 @@ async def finished(system: System, person: Person, import_id: str) -> import_pb2
 
 def claims_of(worker: Worker, import_id: str) -> list[int]:
     """The offsets that its workers began at."""
-    return [line["offset"] for line in worker.said if line["event"] == "claimed" and line["import_id"] == import_id]
+    return [
+        line["offset"] for line in worker.log_lines if line["event"] == "claimed" and line["import_id"] == import_id
+    ]
 
 
 async def test_a_file_that_kills_its_worker_every_time_fails_and_the_rows_before_it_stay(system, worker, databases):

@@ -1,64 +1,64 @@
-"""What the reader makes of files that people really upload."""
+"""The record parser with files that people really upload."""
 
 import csv
 
 import pytest
 
-from import_worker.clients.messages import batch_to_proto
-from import_worker.domain.batches import Batch, Defect, DefectKind
-from import_worker.domain.checkpoints import Checkpoint, Dialect, RecordLimits
+from import_worker.clients.translate import batch_to_proto
+from import_worker.domain.batch import Batch, Defect, DefectKind
 from import_worker.domain.errors import FileCutShort, RecordTooLarge, StrayQuote, UnclosedQuote, UnreadableFile
-from import_worker.domain.record_reader import BatchLimits, RecordReader
+from import_worker.domain.lease import Checkpoint, Dialect, RecordLimits
+from import_worker.domain.record_parser import BatchLimits, RecordParser
+from tests.unit.import_worker.parsing import chunked, parse_all
 
-USUAL = BatchLimits()
+DEFAULT_LIMITS = BatchLimits()
 BEGIN = Checkpoint(offset=0, line=2, records=0)
 
 
-def read(
-    data: bytes, *, columns=2, size=None, chunk=7, batches=USUAL, **limits
+def parse(
+    data: bytes, *, columns=2, size=None, chunk=7, batch_limits=DEFAULT_LIMITS, **record_limits
 ) -> tuple[list[Batch], UnreadableFile | None]:
-    reader = RecordReader(
-        (data[place : place + chunk] for place in range(0, len(data), chunk)),
+    parser = RecordParser(
         begin=BEGIN,
         dialect=Dialect(delimiter=",", columns=columns),
         size=len(data) if size is None else size,
-        batches=batches,
-        limits=RecordLimits(**limits),
+        batch_limits=batch_limits,
+        record_limits=RecordLimits(**record_limits),
     )
-    found: list[Batch] = []
+    batches: list[Batch] = []
     try:
-        found.extend(reader)  # what came before a failure stays in the list
+        batches.extend(parse_all(parser, chunked(data, chunk)))  # batches before an error stay in the list
     except UnreadableFile as failure:
-        return found, failure
-    return found, None
+        return batches, failure
+    return batches, None
 
 
-def read_one(data: bytes, **options) -> Batch:
-    batches, failure = read(data, **options)
+def parse_one(data: bytes, **options) -> Batch:
+    batches, failure = parse(data, **options)
     assert failure is None
     (batch,) = batches
     return batch
 
 
 def test_a_row_with_too_many_cells_is_cut_and_listed_and_the_next_is_read():
-    batch = read_one(b"a,b,c,d\ne,f\n")
+    batch = parse_one(b"a,b,c,d\ne,f\n")
     assert batch.cells == ["a", "b", "e", "f"]
     assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=4, surplus="c,d")]
 
 
 def test_cells_that_are_too_many_are_handed_over_as_they_are_however_many():
-    (defect,) = read_one(b"a,b" + b",xyz" * 1000 + b"\n").defects
+    (defect,) = parse_one(b"a,b" + b",xyz" * 1000 + b"\n").defects
     assert defect.surplus == ",".join(["xyz"] * 1000)
 
 
 def test_missing_trailing_cells_are_empty():
-    batch = read_one(b"a\nb,c\n")
+    batch = parse_one(b"a\nb,c\n")
     assert batch.cells == ["a", "", "b", "c"]
     assert batch.defects == []
 
 
 def test_bytes_that_are_not_utf_8_spoil_their_own_row_only():
-    batch = read_one("ä,\ufffd\nb,".encode() + b"caf\xe9" + b'\n"x \xff",y\nc,d\n')
+    batch = parse_one("ä,\ufffd\nb,".encode() + b"caf\xe9" + b'\n"x \xff",y\nc,d\n')
     assert batch.cells == ["ä", "\ufffd", "b", "caf\ufffd", "x \ufffd", "y", "c", "d"]
     assert batch.defects == [
         Defect(row=1, kind=DefectKind.UNDECODABLE, cell=1),
@@ -67,45 +67,45 @@ def test_bytes_that_are_not_utf_8_spoil_their_own_row_only():
 
 
 def test_undecodable_bytes_in_a_cell_that_is_cut_off_are_told_as_too_many_cells():
-    batch = read_one(b"a,b,\xff\n")
+    batch = parse_one(b"a,b,\xff\n")
     assert batch.defects == [Defect(row=0, kind=DefectKind.TOO_MANY_CELLS, cell=3, surplus="\ufffd")]
 
 
 def test_nul_passes_as_data():
-    assert read_one(b'a\0b,"\0"\n').cells == ["a\0b", "\0"]
+    assert parse_one(b'a\0b,"\0"\n').cells == ["a\0b", "\0"]
 
 
 def test_blank_lines_are_not_records_but_count_as_lines():
-    batch = read_one(b"\n\r\na,b\n\n\r\rc,d\n")
+    batch = parse_one(b"\n\r\na,b\n\n\r\rc,d\n")
     assert batch.cells == ["a", "b", "c", "d"]
     assert batch.lines == [4, 8]
     assert batch.end == Checkpoint(offset=14, line=9, records=2)
 
 
 def test_blank_lines_at_the_end_belong_to_no_record():
-    batch = read_one(b"a,b\n\n\n\n")
+    batch = parse_one(b"a,b\n\n\n\n")
     assert batch.end == Checkpoint(offset=4, line=3, records=1)
 
 
 def test_a_record_is_told_by_the_line_that_it_begins_at():
-    batch = read_one(b'"a\n1\r\n2\r3",b\nc,d\r\ne,f')
+    batch = parse_one(b'"a\n1\r\n2\r3",b\nc,d\r\ne,f')
     assert batch.cells == ["a\n1\r\n2\r3", "b", "c", "d", "e", "f"]
     assert batch.lines == [2, 6, 7]
 
 
 def test_a_carriage_return_at_the_end_of_a_piece_belongs_to_the_newline_in_the_next():
-    batch = read_one(b"a,b\r\nc,d\r\n", chunk=4)
+    batch = parse_one(b"a,b\r\nc,d\r\n", chunk=4)
     assert batch.lines == [2, 3]
     assert batch.end == Checkpoint(offset=10, line=4, records=2)
 
 
 def test_only_real_line_endings_end_a_line():
     text = "a\x0bb\x0cc\x1cd\x85e\u2028f"
-    assert read_one(f"{text},x\n".encode()).cells == [text, "x"]
+    assert parse_one(f"{text},x\n".encode()).cells == [text, "x"]
 
 
 def test_an_unclosed_quote_is_told_with_the_line_that_its_record_begins_at_and_earlier_rows_are_kept():
-    batches, failure = read(b'a,b\nc,"d\ne,f\ng,h\n')
+    batches, failure = parse(b'a,b\nc,"d\ne,f\ng,h\n')
     assert isinstance(failure, UnclosedQuote)
     assert failure.line == 3
     assert [batch.cells for batch in batches] == [["a", "b"]]
@@ -113,77 +113,76 @@ def test_an_unclosed_quote_is_told_with_the_line_that_its_record_begins_at_and_e
 
 
 def test_an_unclosed_quote_in_a_long_file_is_told_as_such_and_not_held_in_memory():
-    pulled = 0
+    chunks_read = 0
 
     def endless():
-        nonlocal pulled
+        nonlocal chunks_read
         yield b'a,b\nc,"d\n'
         while True:
-            pulled += 1
+            chunks_read += 1
             yield b"e,f\n" * 100
 
-    reader = RecordReader(
-        endless(),
+    parser = RecordParser(
         begin=BEGIN,
         dialect=Dialect(delimiter=",", columns=2),
         size=10**12,
-        batches=BatchLimits(),
-        limits=RecordLimits(record_bytes=10_000),
+        batch_limits=BatchLimits(),
+        record_limits=RecordLimits(max_record_bytes=10_000),
     )
     with pytest.raises(UnclosedQuote) as caught:
-        list(reader)
+        list(parse_all(parser, endless()))
     assert caught.value.line == 3
-    assert pulled <= 26
+    assert chunks_read <= 26
 
 
 @pytest.mark.parametrize("row", [b'"a"b,c\n', b'"a" ,c\n', b'"a""" b,c\n'])
 def test_text_behind_a_closing_quote_ends_the_reading(row):
-    batches, failure = read(b'a,b\n"c ""quoted"" d","e"\n\n' + row + b"f,g\n")
+    batches, failure = parse(b'a,b\n"c ""quoted"" d","e"\n\n' + row + b"f,g\n")
     assert isinstance(failure, StrayQuote)
     assert failure.line == 5
     assert [batch.cells for batch in batches] == [["a", "b", 'c "quoted" d', "e"]]
 
 
 def test_a_quote_inside_a_cell_that_did_not_begin_with_one_is_plain_text():
-    batches, failure = read(b'12" disk,a "b" c\nf,g\n')
+    batches, failure = parse(b'12" disk,a "b" c\nf,g\n')
     assert failure is None
     assert [batch.cells for batch in batches] == [['12" disk', 'a "b" c', "f", "g"]]
 
 
 def test_a_line_over_the_limit_is_a_record_too_large():
-    batches, failure = read(b"a,b\n" + b"x" * 200 + b",y\n", record_bytes=100)
+    batches, failure = parse(b"a,b\n" + b"x" * 200 + b",y\n", max_record_bytes=100)
     assert isinstance(failure, RecordTooLarge)
     assert failure.line == 3
     assert [batch.cells for batch in batches] == [["a", "b"]]
 
 
 def test_a_line_that_never_ends_is_a_record_too_large():
-    _, failure = read(b"x" * 10_000, size=10**12, record_bytes=100)
+    _, failure = parse(b"x" * 10_000, size=10**12, max_record_bytes=100)
     assert isinstance(failure, RecordTooLarge)
     assert failure.line == 2
 
 
 def test_a_long_cell_within_the_limit_of_a_record_is_read_and_csvs_own_limit_is_left_as_it_was():
     before = csv.field_size_limit()
-    assert read_one(b"x" * 900_000 + b",y\n", chunk=65536).cells[0] == "x" * 900_000
+    assert parse_one(b"x" * 900_000 + b",y\n", chunk=65536).cells[0] == "x" * 900_000
     assert csv.field_size_limit() == before
 
 
 @pytest.mark.parametrize("data", [b"a,b\nc,d\n", b"a,b\nc,d\ne,", b'a,b\nc,d\ne,"', b"a,b\nc,d\r"])
 def test_a_file_that_ends_before_its_size_fails_there_and_a_half_line_is_not_a_row(data):
-    batches, failure = read(data, size=len(data) + 1)
+    batches, failure = parse(data, size=len(data) + 1)
     assert isinstance(failure, FileCutShort)
     assert failure.line == 4
     assert [batch.cells for batch in batches] == [["a", "b", "c", "d"]]
 
 
 def test_nothing_behind_the_header_line_is_no_batch():
-    assert read(b"") == ([], None)
-    assert read(b"\n\n") == ([], None)
+    assert parse(b"") == ([], None)
+    assert parse(b"\n\n") == ([], None)
 
 
 def test_batches_hold_no_more_rows_than_the_limit():
-    batches, _ = read(b"a,b\n" * 10, batches=BatchLimits(rows=4))
+    batches, _ = parse(b"a,b\n" * 10, batch_limits=BatchLimits(max_rows=4))
     assert [len(batch.lines) for batch in batches] == [4, 4, 2]
 
 
@@ -191,15 +190,15 @@ def test_batches_hold_no_more_rows_than_the_limit():
     "row", [b"a\n", b"xxxxxxxxxxxxxxxxxx\n", b"\xff\n", b"\xff" * 50 + b",1,2,3,4,5,6,7,8,9\n", b'"",""\n']
 )
 def test_a_batchs_message_is_never_over_its_limit_of_bytes_unless_one_row_is(row):
-    batches, _ = read(row * 500, columns=8, batches=BatchLimits(size=2000))
+    batches, _ = parse(row * 500, columns=8, batch_limits=BatchLimits(max_bytes=2000))
     assert sum(len(batch.lines) for batch in batches) == 500
     assert all(batch_to_proto(batch).ByteSize() <= 2000 for batch in batches)
-    batches, _ = read(b"a,b\n" + b"x" * 3000 + b",y\nc,d\n", batches=BatchLimits(size=2000))
+    batches, _ = parse(b"a,b\n" + b"x" * 3000 + b",y\nc,d\n", batch_limits=BatchLimits(max_bytes=2000))
     assert [len(batch.lines) for batch in batches] == [1, 1, 1]
 
 
 def test_a_cell_over_the_limit_is_cut_and_told_and_spoils_its_own_row_only():
-    batch = read_one('ok,fine\nlänger,kurz\nx,"mit """""\nbesser,toolong,3\n'.encode(), cell_characters=5)
+    batch = parse_one('ok,fine\nlänger,kurz\nx,"mit """""\nbesser,toolong,3\n'.encode(), max_cell_characters=5)
     assert batch.cells == ["ok", "fine", "länge", "kurz", "x", 'mit "', "besse", "toolo"]
     assert batch.defects == [
         Defect(row=1, kind=DefectKind.CELL_TOO_LONG, cell=0),
@@ -211,7 +210,9 @@ def test_a_cell_over_the_limit_is_cut_and_told_and_spoils_its_own_row_only():
 
 
 def test_cells_that_are_cut_do_not_make_a_message_longer_than_its_limit():
-    batches, _ = read(b"ab,cd,ef,gh,ij,kl,mn,op\n" * 300, columns=8, batches=BatchLimits(size=2000), cell_characters=1)
+    batches, _ = parse(
+        b"ab,cd,ef,gh,ij,kl,mn,op\n" * 300, columns=8, batch_limits=BatchLimits(max_bytes=2000), max_cell_characters=1
+    )
     assert sum(len(batch.lines) for batch in batches) == 300
     assert sum(len(batch.defects) for batch in batches) == 8 * 300
     assert all(batch_to_proto(batch).ByteSize() <= 2000 for batch in batches)
@@ -220,7 +221,7 @@ def test_cells_that_are_cut_do_not_make_a_message_longer_than_its_limit():
 @pytest.mark.parametrize("end", [b"", b"\n" * 5000])
 def test_however_many_blank_lines_there_are_the_checkpoint_goes_on_over_them(end):
     data = b"a,b\n" + b"\n" * 5000 + b"c,d\n" + b"\r\n" * 5000 + b"e,f\n" + end
-    batches, failure = read(data, batches=BatchLimits(size=1000), chunk=64)
+    batches, failure = parse(data, batch_limits=BatchLimits(max_bytes=1000), chunk=64)
     assert failure is None
     assert [cell for batch in batches for cell in batch.cells] == ["a", "b", "c", "d", "e", "f"]
     assert [line for batch in batches for line in batch.lines] == [2, 5003, 10004]
@@ -230,5 +231,5 @@ def test_however_many_blank_lines_there_are_the_checkpoint_goes_on_over_them(end
 
 
 def test_a_few_blank_lines_are_no_batch_of_their_own():
-    batches, _ = read(b"a,b\n\n\n\nc,d\n\n\n")
+    batches, _ = parse(b"a,b\n\n\n\nc,d\n\n\n")
     assert [batch.lines for batch in batches] == [[2, 6]]
