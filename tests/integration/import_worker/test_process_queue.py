@@ -10,6 +10,7 @@ import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 
 from chassis.rpc.client import aio_channel
+from chassis.rpc.request_context import enter_request
 from chassis.rpc.service_token import TokenSource
 from import_worker.clients.grpc_ingest import GrpcIngestClient
 from import_worker.clients.service_token import ServiceTokenIssuer
@@ -54,7 +55,7 @@ class Worker:
                 sleep=self._pause,
             )
             await ProcessQueue(client=client, process_lease=process_lease, is_stopping=lambda: self.is_stopping)()
-            assert await asyncio.to_thread(server.until_quiet)
+            assert await asyncio.to_thread(server.wait_until_idle)
         assert asyncio.all_tasks() <= tasks_before
 
     async def _pause(self, seconds: float) -> None:
@@ -72,30 +73,30 @@ def assert_imported_once(stored: StoredImport) -> None:
     assert stored.lines == list(range(2, 2002))
 
 
-async def test_every_row_arrives_once_and_the_import_succeeds(worker):
+async def test_every_row_arrives_once(worker):
     stored = StoredImport.of("one", DATA)
     server = IngestServer(stored)
     await worker(server)
     assert_imported_once(stored)
-    assert stored.batches == [100] * 20
-    assert server.opened == 1
+    assert stored.batch_sizes == [100] * 20
+    assert server.streams_opened == 1
     assert server.tokens.issued == 1
 
 
-async def test_everything_that_waits_is_worked_before_the_task_ends(worker):
+async def test_all_waiting_imports_are_processed(worker):
     server = IngestServer(StoredImport.of("one", DATA), StoredImport.of("two", DATA))
     await worker(server)
-    assert [one.state for one in server.imports.values()] == ["succeeded", "succeeded"]
-    assert len(server.claims) == 3
+    assert [stored.state for stored in server.imports.values()] == ["succeeded", "succeeded"]
+    assert len(server.claimed_by) == 3
 
 
-async def test_nothing_waiting_is_nothing_done(worker):
+async def test_empty_queue_ends_after_one_claim(worker):
     server = IngestServer()
     await worker(server)
-    assert server.claims == ["test:1"]
+    assert server.claimed_by == ["test:1"]
 
 
-async def test_a_file_with_a_header_line_only_succeeds(worker):
+async def test_file_without_rows_succeeds(worker):
     stored = StoredImport.of("one", b"")
     await worker(IngestServer(stored))
     assert stored.state == "succeeded"
@@ -103,41 +104,81 @@ async def test_a_file_with_a_header_line_only_succeeds(worker):
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED])
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after"])
-async def test_a_stream_that_is_cut_is_opened_again_at_the_servers_checkpoint(worker, fault, code):
+async def test_interrupted_stream_resumes_at_the_checkpoint(worker, fault, code):
+    """A stream that is interrupted is opened again under the same fence, at the checkpoint of the server."""
     stored = StoredImport.of("one", DATA)
     server = IngestServer(stored)
-    server.cut_with = code
+    server.cut_code = code
     setattr(server, fault, [3, 5, 1])
     await worker(server)
     assert_imported_once(stored)
-    assert server.opened == 4
+    assert server.streams_opened == 4
     assert stored.fence == 1
     assert len(worker.pauses) == 3
 
 
-async def test_a_server_that_falls_silent_counts_as_cut():
+async def test_revoked_token_is_replaced(worker):
+    """A token that is revoked while a stream is open is replaced, and the import goes on."""
+    stored = StoredImport.of("one", DATA)
+    server = IngestServer(stored)
+    server.cut_code = grpc.StatusCode.UNAUTHENTICATED
+    server.cut_revokes_token = True
+    server.cut_after = [3, 2]
+    await worker(server)
+    assert_imported_once(stored)
+    assert server.tokens.issued == 3
+
+
+@pytest.mark.parametrize("code", list(grpc.StatusCode))
+async def test_stream_resumes_unless_the_status_is_final(worker, code):
+    """A status is never mistaken for a cancellation of the task. The stream resumes unless the status is final."""
+    stored = StoredImport.of("one", DATA)
+    server = IngestServer(stored)
+    server.reject_open_with = [code]
+    await worker(server)
+    final_codes = {
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.DATA_LOSS,
+    }
+    assert stored.state == ("running" if code in final_codes else "succeeded")
+
+
+async def test_calls_carry_the_request_id(worker):
+    enter_request("request-1")
+    server = IngestServer(StoredImport.of("one", DATA))
+    await worker(server)
+    assert server.request_ids == {"request-1"}
+
+
+async def test_silent_server_counts_as_connection_lost():
     worker = Worker(read_timeout_seconds=0.3)
     stored = StoredImport.of("one", DATA)
     server = IngestServer(stored)
     server.silent_at = [4]
     await worker(server)
     assert_imported_once(stored)
-    assert server.opened == 2
+    assert server.streams_opened == 2
 
 
-async def test_a_server_that_cuts_each_time_without_progress_is_given_up_with_growing_pauses(worker):
+async def test_reconnects_without_progress_back_off_and_end(worker):
+    """A lease without progress is abandoned after the maximum of retries, with growing pauses."""
     stored = StoredImport.of("one", DATA)
     server = IngestServer(stored)
     server.cut_before = [1] * 50
     await worker(server)
-    assert stored.state == "running"  # the lease expires and brings it back
-    assert server.opened == 7
+    assert stored.state == "running"  # it is claimed again when the lease has expired
+    assert server.streams_opened == 7
     assert len(worker.pauses) == 6
     assert all(0.1 <= pause <= 2.0 for pause in worker.pauses)
     assert worker.pauses[-1] >= 1.0
 
 
-async def test_a_lost_lease_is_dropped_and_the_next_import_claimed(worker):
+async def test_lost_lease_is_dropped_and_next_import_claimed(worker):
     lost, other = StoredImport.of("lost", DATA), StoredImport.of("other", DATA)
     server = IngestServer(lost, other)
     server.lose_at = [3]
@@ -145,21 +186,24 @@ async def test_a_lost_lease_is_dropped_and_the_next_import_claimed(worker):
     assert lost.state == "running"
     assert lost.rows == ROWS[:200]
     assert_imported_once(other)
-    assert worker.pauses == []
+    # grpc.aio can report INTERNAL instead (grpc/grpc#36066): a second stream then shows that the lease is lost.
+    assert server.streams_opened == 2 + len(worker.pauses)
+    assert len(worker.pauses) <= 1
 
 
-async def test_after_its_time_a_slice_is_given_back_if_others_wait(worker):
+async def test_lease_is_released_after_its_time_slice(worker):
+    """A lease is released after its time slice if other imports wait, and is claimed again later."""
     stored = StoredImport.of("one", DATA)
     server = IngestServer(stored)
-    server.others_wait = True
+    server.has_pending = True
     worker.clock = count(0.0, 7.0)
     await worker(server)
     assert_imported_once(stored)
     assert stored.fence > 1
-    assert len(server.claims) == stored.fence + 1
+    assert len(server.claimed_by) == stored.fence + 1
 
 
-async def test_a_slice_goes_on_past_its_time_if_nobody_waits(worker):
+async def test_lease_outlasts_its_time_slice_if_none_waits(worker):
     stored = StoredImport.of("one", DATA)
     worker.clock = count(0.0, 1000.0)
     await worker(IngestServer(stored))
@@ -167,13 +211,14 @@ async def test_a_slice_goes_on_past_its_time_if_nobody_waits(worker):
     assert stored.fence == 1
 
 
-async def test_a_stop_gives_the_slice_back_between_two_batches_and_claims_no_other(worker):
-    stored = StoredImport(id="endless", pieces=repeat(DATA), size=10**12)
+async def test_stop_releases_the_lease_between_batches(worker):
+    """A stop releases the lease between two batches, and no other import is claimed."""
+    stored = StoredImport(id="endless", chunks=repeat(DATA), size=10**12)
     other = StoredImport.of("other", DATA)
     server = IngestServer(stored, other)
 
     async def stop_after_first_commit():
-        await asyncio.to_thread(server.committed.wait)
+        await asyncio.to_thread(server.has_committed.wait)
         worker.is_stopping = True
 
     await asyncio.gather(worker(server), stop_after_first_commit())
@@ -192,7 +237,8 @@ async def test_a_stop_gives_the_slice_back_between_two_batches_and_claims_no_oth
         (b"x" * 1_100_000 + b"\n", pb.ParseFailure.CODE_RECORD_TOO_LARGE),
     ],
 )
-async def test_what_cant_be_read_on_fails_the_import_and_the_rows_before_stay(worker, tail, code):
+async def test_unreadable_record_fails_the_import(worker, tail, code):
+    """An unreadable record fails the import, and the rows before it stay."""
     stored = StoredImport.of("one", DATA + tail)
     await worker(IngestServer(stored))
     assert stored.state == "failed"
@@ -200,29 +246,29 @@ async def test_what_cant_be_read_on_fails_the_import_and_the_rows_before_stay(wo
     assert stored.rows == ROWS
 
 
-async def test_a_file_shorter_than_its_size_fails_at_its_end(worker):
-    stored = StoredImport(id="one", pieces=[DATA], size=len(HEADER) + len(DATA) + 5)
+async def test_truncated_file_fails_at_its_end(worker):
+    stored = StoredImport(id="one", chunks=[DATA], size=len(HEADER) + len(DATA) + 5)
     await worker(IngestServer(stored))
     assert stored.failure == pb.ParseFailure(code=pb.ParseFailure.CODE_FILE_CUT_SHORT, line=2002)
     assert stored.rows == ROWS
 
 
-async def test_an_answer_that_is_too_short_is_asked_for_again_before_the_file_is_blamed(worker):
+async def test_short_read_is_repeated_before_the_file_fails(worker):
     stored = StoredImport.of("one", DATA)
     server = IngestServer(stored)
     server.short_reads = [1000, 777]
     await worker(server)
     assert_imported_once(stored)
-    assert server.reads == [len(HEADER), len(HEADER) + 1000, len(HEADER) + 1777]
+    assert server.read_offsets == [len(HEADER), len(HEADER) + 1000, len(HEADER) + 1777]
 
 
-async def test_defects_travel_with_their_rows(worker):
+async def test_rows_with_defects_are_sent(worker):
     stored = StoredImport.of("one", b"a,b,c\n\xff,d\n")
     await worker(IngestServer(stored))
     assert stored.rows == [("a", "b"), ("\ufffd", "d")]
 
 
-async def test_a_refused_credential_ends_the_task_and_leaves_the_import_waiting():
+async def test_invalid_credential_leaves_the_import_waiting():
     stored = StoredImport.of("one", DATA)
     await Worker(credential="import_worker.wrong")(IngestServer(stored))
     assert stored.state == "queued"

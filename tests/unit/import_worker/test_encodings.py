@@ -32,7 +32,7 @@ def parse(data: bytes, encoding: str, *, columns: int, chunk: int = 1 << 16, beg
 
 @pytest.mark.parametrize("encoding", WIDE)
 @given(rows=st.lists(st.tuples(TEXT, TEXT), max_size=6), chunk=st.integers(1, 9))
-def test_utf_16_is_read_as_it_was_written_from_every_checkpoint(encoding, rows, chunk):
+def test_utf_16_round_trips_from_every_checkpoint(encoding, rows, chunk):
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
     data = text.getvalue().encode(encoding)
@@ -48,7 +48,7 @@ def defects_of(batches: list[Batch]) -> list[tuple[int, DefectKind, int]]:
 
 
 @pytest.mark.parametrize("encoding", WIDE)
-def test_half_a_character_of_utf_16_is_told_where_it_stands(encoding):
+def test_lone_surrogate_in_utf_16_is_reported(encoding):
     lone = "\ud83d".encode(encoding, "surrogatepass")
     data = "a,b\n".encode(encoding) + "c,d".encode(encoding) + lone + "\ne,f\n".encode(encoding)
     batches, cells = parse(data, encoding, columns=2)
@@ -57,7 +57,7 @@ def test_half_a_character_of_utf_16_is_told_where_it_stands(encoding):
 
 
 @pytest.mark.parametrize("encoding", WIDE)
-def test_an_odd_byte_at_the_end_of_utf_16_is_told(encoding):
+def test_odd_last_byte_of_utf_16_is_reported(encoding):
     batches, cells = parse("a,b".encode(encoding) + b"c", encoding, columns=2)
     assert cells == ["a", "b�"]
     assert defects_of(batches) == [(0, DefectKind.UNDECODABLE, 1)]
@@ -66,13 +66,14 @@ def test_an_odd_byte_at_the_end_of_utf_16_is_told(encoding):
 @pytest.mark.parametrize(
     ("encoding", "text"), [("cp1252", "Käse für 5 €"), ("shift_jis", "表示"), ("koi8-r", "Привет"), ("cp437", "½")]
 )
-def test_other_encodings_are_read_by_their_names(encoding, text):
+def test_other_encodings_are_decoded_by_name(encoding, text):
     batches, cells = parse(f"{text},x\nlast,y\n".encode(encoding), encoding, columns=2, chunk=1)
     assert cells == [text, "x", "last", "y"]
     assert defects_of(batches) == []
 
 
-def test_a_byte_that_windows_1252_does_not_have_is_told_and_never_becomes_another_letter():
+def test_byte_undefined_in_windows_1252_is_reported():
+    """A byte that windows-1252 does not define is a defect and becomes U+FFFD, never another letter."""
     batches, cells = parse(b"a\x81,b\nc,d\n", "cp1252", columns=2)
     assert cells == ["a�", "b", "c", "d"]
     assert defects_of(batches) == [(0, DefectKind.UNDECODABLE, 0)]

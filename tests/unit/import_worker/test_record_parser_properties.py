@@ -69,7 +69,8 @@ chunk_sizes = st.lists(st.integers(0, 20), max_size=20)
 
 @settings(deadline=None)  # a loaded machine proves nothing
 @given(written_files(), chunk_sizes, small_limits)
-def test_rows_are_read_back_as_they_were_written_however_the_bytes_arrive(file, sizes, limits):
+def test_written_rows_are_parsed_unchanged(file, sizes, limits):
+    """Rows are parsed as they were written, for any division of the file into chunks."""
     rows, data, dialect = file
     batches = parse(HEADER + data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
     assert rows_of(batches, dialect.columns) == rows
@@ -79,9 +80,8 @@ def test_rows_are_read_back_as_they_were_written_however_the_bytes_arrive(file, 
 
 @settings(deadline=None)  # a loaded machine proves nothing
 @given(written_files(), chunk_sizes, small_limits)
-def test_each_batch_begins_where_the_one_before_ended_and_reading_on_from_there_gives_exactly_the_rest(
-    file, sizes, limits
-):
+def test_parsing_resumes_from_the_end_of_any_batch(file, sizes, limits):
+    """Each batch begins at the end of the previous one, and parsing from there yields exactly the rest."""
     rows, data, dialect = file
     data = HEADER + data
     batches = parse(data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
@@ -99,7 +99,8 @@ def test_each_batch_begins_where_the_one_before_ended_and_reading_on_from_there_
 
 @settings(deadline=None)  # a loaded machine proves nothing
 @given(written_files(), st.binary(max_size=60), chunk_sizes, small_limits)
-def test_no_bytes_whatever_end_in_anything_but_rows_or_a_reason(file, noise, sizes, limits):
+def test_any_bytes_give_rows_or_an_unreadable_file(file, noise, sizes, limits):
+    """Any bytes are parsed to rows with the right number of cells, or to an UnreadableFile."""
     _, data, dialect = file
     data = HEADER + data + noise
     parser = RecordParser(
