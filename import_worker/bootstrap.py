@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from chassis.rpc.client import aio_channel
@@ -14,13 +14,14 @@ from import_worker.clients.grpc_ingest import GrpcIngestClient
 from import_worker.clients.service_token import ServiceTokenIssuer
 from import_worker.domain.record_parser import BatchLimits
 from import_worker.settings import ImportWorkerSettings
-from import_worker.usecases.ports import ShutdownFlag
 from import_worker.usecases.process_lease import ProcessingPolicy, ProcessLease
 from import_worker.usecases.process_queue import ProcessQueue
 
 
 @asynccontextmanager
-async def open_worker(settings: ImportWorkerSettings, *, is_stopping: ShutdownFlag) -> AsyncIterator[ProcessQueue]:
+async def open_worker(
+    settings: ImportWorkerSettings, *, is_stopping: Callable[[], bool]
+) -> AsyncIterator[ProcessQueue]:
     """Yield the wired use case, whose channels belong to the running event loop.
 
     A gRPC channel does not survive a fork: enter this in the process that does the work.

@@ -39,9 +39,3 @@ class IngestClient(Protocol):
 
     def open_stream(self, lease: Lease) -> AbstractAsyncContextManager[IngestStream]:
         """Open a stream of batches. Leaving the context ends the call."""
-
-
-class ShutdownFlag(Protocol):
-    """Flag that is set when this process has been asked to stop."""
-
-    def __call__(self) -> bool: ...

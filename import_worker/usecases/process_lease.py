@@ -12,7 +12,7 @@ from import_worker.domain.batch import FinishReason
 from import_worker.domain.errors import ConnectionLost, LeaseLost, RequestRejected, UnreadableFile
 from import_worker.domain.lease import Checkpoint, Lease, Progress
 from import_worker.domain.record_parser import BatchLimits, RecordParser, parse_batches
-from import_worker.usecases.ports import IngestClient, IngestStream, ShutdownFlag
+from import_worker.usecases.ports import IngestClient, IngestStream
 
 log = structlog.get_logger("process_lease")
 
@@ -59,7 +59,7 @@ class ProcessLease:
     """
 
     client: IngestClient
-    is_stopping: ShutdownFlag
+    is_stopping: Callable[[], bool]
     batch_limits: BatchLimits
     policy: ProcessingPolicy
     monotonic: Callable[[], float]
@@ -95,15 +95,15 @@ class ProcessLease:
 class _Attempt:
     """One stream, from open to the acknowledgement of finish. `checkpoint` is the last one that the server reported."""
 
-    def __init__(self, work: ProcessLease, lease: Lease, *, started: float, checkpoint: Checkpoint) -> None:
-        self._work = work
+    def __init__(self, process_lease: ProcessLease, lease: Lease, *, started: float, checkpoint: Checkpoint) -> None:
+        self._process_lease = process_lease
         self._lease = lease
         self._started = started
         self.checkpoint = checkpoint
 
     async def run(self) -> FinishReason | UnreadableFile | None:
         """Return the reason for which the stream was finished; None if the server ended the lease itself."""
-        async with self._work.client.open_stream(self._lease) as stream:
+        async with self._process_lease.client.open_stream(self._lease) as stream:
             progress = await self._receive(stream)
             if progress.is_finished:
                 return None
@@ -119,7 +119,7 @@ class _Attempt:
         unacknowledged = 0
         has_pending = False  # known after the first acknowledgement, so that no lease is released without progress
         async with (
-            self._work.client.read_upload(self._lease, self.checkpoint.offset) as chunks,
+            self._process_lease.client.read_upload(self._lease, self.checkpoint.offset) as chunks,
             aclosing(parse_batches(self._parser(), chunks)) as batches,
         ):
             try:
@@ -128,7 +128,7 @@ class _Attempt:
                         return FinishReason.LEASE_RELEASED
                     await stream.send(batch)
                     unacknowledged += 1
-                    if unacknowledged == self._work.policy.max_unacknowledged_batches:
+                    if unacknowledged == self._process_lease.policy.max_unacknowledged_batches:
                         progress = await self._receive(stream)
                         unacknowledged -= 1
                         has_pending = progress.has_pending
@@ -143,14 +143,15 @@ class _Attempt:
             begin=self.checkpoint,
             dialect=self._lease.dialect,
             size=self._lease.size,
-            batch_limits=self._work.batch_limits,
+            batch_limits=self._process_lease.batch_limits,
             record_limits=self._lease.limits,
         )
 
     def _must_release(self, *, has_pending: bool) -> bool:
-        if self._work.is_stopping():
+        if self._process_lease.is_stopping():
             return True
-        return has_pending and self._work.monotonic() - self._started >= self._work.policy.time_slice_seconds
+        elapsed_seconds = self._process_lease.monotonic() - self._started
+        return has_pending and elapsed_seconds >= self._process_lease.policy.time_slice_seconds
 
     async def _receive(self, stream: IngestStream) -> Progress:
         progress = await stream.receive()

@@ -7,7 +7,7 @@ import structlog
 
 from import_worker.domain.errors import ConnectionLost, RequestRejected
 from import_worker.domain.lease import Lease
-from import_worker.usecases.ports import IngestClient, ShutdownFlag
+from import_worker.usecases.ports import IngestClient
 from import_worker.usecases.process_lease import Outcome
 
 log = structlog.get_logger("process_queue")
@@ -22,7 +22,7 @@ class ProcessQueue:
 
     client: IngestClient
     process_lease: Callable[[Lease], Awaitable[Outcome]]
-    is_stopping: ShutdownFlag
+    is_stopping: Callable[[], bool]
 
     async def __call__(self) -> None:
         while not self.is_stopping():
