@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import grpc
@@ -12,6 +12,7 @@ from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 from taskmanager.imports.v1.import_ingest_service_pb2_grpc import ImportIngestServiceStub
 
 from chassis.rpc.service_token import Metadata, TokenSource
+from import_worker.clients.prefetch import prefetch
 from import_worker.clients.status import translate_error
 from import_worker.clients.translate import (
     batch_to_proto,
@@ -24,6 +25,8 @@ from import_worker.domain.batch import Batch, FinishReason
 from import_worker.domain.errors import ConnectionLost, UnreadableFile
 from import_worker.domain.lease import Lease, Progress
 
+# Enough that parsing does not wait for the network.
+_MAX_CHUNKS_AHEAD = 4
 # After the last message the server ends the call itself. After this long it is cancelled.
 _CLOSE_TIMEOUT_SECONDS = 1.0
 
@@ -49,7 +52,7 @@ class GrpcIngestClient:
 
     @asynccontextmanager
     async def read_upload(self, lease: Lease, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with aclosing(self._read_chunks(lease, offset)) as chunks:
+        async with prefetch(self._read_chunks(lease, offset), max_items=_MAX_CHUNKS_AHEAD) as chunks:
             yield chunks
 
     async def _read_chunks(self, lease: Lease, offset: int) -> AsyncGenerator[bytes]:
