@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TypeVar
 
 import grpc
@@ -25,8 +25,9 @@ from import_worker.domain.batch import Batch, FinishReason
 from import_worker.domain.errors import ConnectionLost, UnreadableFile
 from import_worker.domain.lease import Lease, Progress
 
-# Enough that parsing does not wait for the network.
+# Messages that are read ahead, so that parsing does not wait for the network. Chunks are large and responses small.
 _MAX_CHUNKS_AHEAD = 4
+_MAX_RESPONSES_AHEAD = 64
 # After the last message the server ends the call itself. After this long it is cancelled.
 _CLOSE_TIMEOUT_SECONDS = 1.0
 
@@ -52,7 +53,7 @@ class GrpcIngestClient:
 
     @asynccontextmanager
     async def read_upload(self, lease: Lease, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with prefetch(self._read_chunks(lease, offset), max_items=_MAX_CHUNKS_AHEAD) as chunks:
+        async with aclosing(self._read_chunks(lease, offset)) as chunks:
             yield chunks
 
     async def _read_chunks(self, lease: Lease, offset: int) -> AsyncGenerator[bytes]:
@@ -67,12 +68,12 @@ class GrpcIngestClient:
             request = pb.ReadUploadRequest(import_id=lease.import_id, fence=lease.fence, offset=offset)
             async with self._authorized_call() as metadata:
                 call = self._stub.ReadUpload(request, metadata=metadata)
-                messages = aiter(call)
                 try:
-                    while response := await self._next(messages):
-                        has_arrived = has_arrived or len(response.chunk) > 0
-                        offset += len(response.chunk)
-                        yield response.chunk
+                    async with prefetch(call, max_items=_MAX_CHUNKS_AHEAD) as responses:
+                        while response := await self._next(responses):
+                            has_arrived = has_arrived or len(response.chunk) > 0
+                            offset += len(response.chunk)
+                            yield response.chunk
                 except aio.AioRpcError as error:
                     # The offset is beyond the end of the file: the same as an empty response.
                     if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
@@ -86,12 +87,12 @@ class GrpcIngestClient:
         requests.put_nowait(open_to_proto(lease))
         async with self._authorized_call() as metadata:
             call = self._stub.IngestRows(_drain(requests), metadata=metadata)
-            messages = aiter(call)
             try:
-                yield GrpcIngestStream(requests, lambda: self._next(messages))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
-                        await call.code()
+                async with prefetch(call, max_items=_MAX_RESPONSES_AHEAD) as responses:
+                    yield GrpcIngestStream(requests, lambda: self._next(responses))
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                            await call.code()
             finally:
                 requests.put_nowait(None)  # cancelling a call that has ended does not end the iterator of its requests
                 call.cancel()

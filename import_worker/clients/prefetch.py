@@ -1,16 +1,16 @@
 """Read-ahead of an asynchronous source."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 Item = TypeVar("Item", bound=object)
 
 
 @asynccontextmanager
-async def prefetch(source: AsyncGenerator[Item], *, max_items: int) -> AsyncIterator[AsyncIterator[Item]]:
-    """Read up to `max_items` ahead in a task of their own, until the context is left. The source is closed then."""
+async def prefetch(source: AsyncIterable[Item], *, max_items: int) -> AsyncIterator[AsyncIterator[Item]]:
+    """Read up to `max_items` ahead, in a task that is cancelled when the context is left."""
     queue: asyncio.Queue[Item | Exception | None] = asyncio.Queue(max_items)
     task = asyncio.create_task(_fill(queue, source))
     try:
@@ -21,16 +21,15 @@ async def prefetch(source: AsyncGenerator[Item], *, max_items: int) -> AsyncIter
             await task
 
 
-async def _fill(queue: asyncio.Queue[Item | Exception | None], source: AsyncGenerator[Item]) -> None:
+async def _fill(queue: asyncio.Queue[Item | Exception | None], source: AsyncIterable[Item]) -> None:
     """Put the items of the source into the queue, and then None, or the error that the source raises."""
     end: Exception | None = None
-    async with aclosing(source):
-        try:
-            async for item in source:
-                await queue.put(item)
-        except Exception as error:  # noqa: BLE001 - the consumer raises it
-            end = error
-        await queue.put(end)
+    try:
+        async for item in source:
+            await queue.put(item)
+    except Exception as error:  # noqa: BLE001 - the consumer raises it
+        end = error
+    await queue.put(end)
 
 
 async def _drain(queue: asyncio.Queue[Item | Exception | None]) -> AsyncIterator[Item]:
