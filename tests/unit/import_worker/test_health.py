@@ -1,4 +1,4 @@
-"""What the heartbeat file says."""
+"""The health check by the heartbeat file."""
 
 import os
 

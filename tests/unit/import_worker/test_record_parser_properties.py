@@ -1,4 +1,4 @@
-"""Whatever a CSV writer writes is read back the same, however it arrives and wherever reading begins."""
+"""Properties of the record parser: files of any CSV writer, any chunks, and any checkpoint to start from."""
 
 import csv
 import io
@@ -60,14 +60,14 @@ def parse(data: bytes, *, begin: Checkpoint, dialect: Dialect, sizes: list[int],
 
 def rows_of(batches: list[Batch], columns: int) -> list[list[str]]:
     flat = [cell for batch in batches for cell in batch.cells]
-    return [flat[place : place + columns] for place in range(0, len(flat), columns)]
+    return [flat[index : index + columns] for index in range(0, len(flat), columns)]
 
 
 small_limits = st.builds(BatchLimits, max_rows=st.integers(1, 4), max_bytes=st.integers(1, 300))
 chunk_sizes = st.lists(st.integers(0, 20), max_size=20)
 
 
-@settings(deadline=None)  # a loaded machine proves nothing
+@settings(deadline=None)  # a busy machine is slow
 @given(written_files(), chunk_sizes, small_limits)
 def test_written_rows_are_parsed_unchanged(file, sizes, limits):
     """Rows are parsed as they were written, for any division of the file into chunks."""
@@ -78,7 +78,7 @@ def test_written_rows_are_parsed_unchanged(file, sizes, limits):
     assert all(len(batch.lines) <= limits.max_rows and batch.end != batch.begin for batch in batches)
 
 
-@settings(deadline=None)  # a loaded machine proves nothing
+@settings(deadline=None)  # a busy machine is slow
 @given(written_files(), chunk_sizes, small_limits)
 def test_parsing_resumes_from_the_end_of_any_batch(file, sizes, limits):
     """Each batch begins at the end of the previous one, and parsing from there yields exactly the rest."""
@@ -86,18 +86,18 @@ def test_parsing_resumes_from_the_end_of_any_batch(file, sizes, limits):
     data = HEADER + data
     batches = parse(data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
     assert [batch.begin for batch in batches[:1]] in ([], [BEGIN])
-    assert all(one.end == other.begin for one, other in pairwise(batches))
-    for place, batch in enumerate(batches):
+    assert all(batch.end == following.begin for batch, following in pairwise(batches))
+    for index, batch in enumerate(batches):
         rest = parse(data, begin=batch.end, dialect=dialect, sizes=sizes, limits=limits)
-        assert batch.end.records == len(rows_of(batches[: place + 1], dialect.columns))
-        assert [again.end for again in rest] == [later.end for later in batches[place + 1 :]]
+        assert batch.end.records == len(rows_of(batches[: index + 1], dialect.columns))
+        assert [parsed.end for parsed in rest] == [expected.end for expected in batches[index + 1 :]]
         assert rows_of(rest, dialect.columns) == rows[batch.end.records :]
-        assert [line for again in rest for line in again.lines] == [
-            line for later in batches[place + 1 :] for line in later.lines
+        assert [line for parsed in rest for line in parsed.lines] == [
+            line for expected in batches[index + 1 :] for line in expected.lines
         ]
 
 
-@settings(deadline=None)  # a loaded machine proves nothing
+@settings(deadline=None)  # a busy machine is slow
 @given(written_files(), st.binary(max_size=60), chunk_sizes, small_limits)
 def test_any_bytes_give_rows_or_an_unreadable_file(file, noise, sizes, limits):
     """Any bytes are parsed to rows with the right number of cells, or to an UnreadableFile."""
