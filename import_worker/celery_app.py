@@ -49,6 +49,8 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_concurrency=1,  # to scale out, deploy more processes
     worker_pool_start_method="spawn",
+    # A new child imports for a second of CPU time. Celery's default of 4 s kills it on a busy machine, again and again.
+    worker_proc_alive_timeout=30.0,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
