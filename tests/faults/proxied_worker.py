@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from deploy.local.credentials import Credentials
 from tests.faults.proxy import TcpProxy
-from tests.stacks import LocalStack
+from tests.support.stack import LocalStack
 
 
 class ProxiedWorker:

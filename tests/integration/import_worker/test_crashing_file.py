@@ -6,14 +6,14 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
-from tests.deadly_rows import DEADLY, deadly_environment
-from tests.integration.conftest import Person, System, new_credential
+from tests.support.crashing_rows import CRASHING_CELL, crashing_environment
+from tests.support.system import Principal, System, new_credential
 from tests.integration.import_worker.worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload
 
 BATCH = 200
 ROWS_BEFORE = 3_000  # more than the batches that a worker may send without an acknowledgement
-FILE = "title\n" + "".join(f"Task {number}\n" for number in range(ROWS_BEFORE)) + f"{DEADLY}\nNever reached\n"
+FILE = "title\n" + "".join(f"Task {number}\n" for number in range(ROWS_BEFORE)) + f"{CRASHING_CELL}\nNever reached\n"
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ async def worker(system: System, redis_url, tmp_path):
         IMPORT_WORKER_AUTH_TARGET=system.auth_target,
         IMPORT_WORKER_AUTH_CREDENTIAL=await new_credential(system.use_cases, "import_worker", "imports:ingest"),
         IMPORT_WORKER_BATCH_ROWS=str(BATCH),
-        **deadly_environment(),
+        **crashing_environment(),
     ) as running:
         yield running
 
 
-async def finished(system: System, person: Person, import_id: str) -> import_pb2.Import:
+async def finished(system: System, person: Principal, import_id: str) -> import_pb2.Import:
     request = import_service_pb2.WatchImportRequest(id=import_id)
     async with asyncio.timeout(120):
         *_, last = [state async for state in system.imports.WatchImport(request, metadata=person.metadata)]
@@ -45,9 +45,9 @@ def claims_of(worker: Worker, import_id: str) -> list[int]:
     ]
 
 
-async def test_file_that_crashes_its_workers_fails(system, worker, databases):
+async def test_file_that_crashes_its_workers_fails(system, worker, database):
     """A file that kills its worker every time fails, its earlier rows stay, and other imports are not affected."""
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     crashing = await upload(system, sonu, FILE.encode())
     owners = (mina, sonu, mina)
     harmless = [await upload(system, owner, b"title\n" + b"A row\n" * 2_000) for owner in owners]
@@ -59,7 +59,7 @@ async def test_file_that_crashes_its_workers_fails(system, worker, databases):
     assert failed.rows_failed == 0
     assert 0 < failed.rows_created <= ROWS_BEFORE
     assert failed.rows_created % BATCH == 0
-    imported = await databases.execute(
+    imported = await database.execute(
         f"SELECT count(*), count(DISTINCT title), max(substring(title FROM 6)::int) FROM tasks.tasks"
         f" WHERE import_id = '{crashing.id}'"
     )
