@@ -1,1 +1,1 @@
-"""Reads uploaded CSV files and streams their rows to task_service; owns no data."""
+"""Reads uploaded CSV files and streams their rows to task_service. Owns no data."""

@@ -1,4 +1,4 @@
-"""Runs the import worker: `python -m import_worker`."""
+"""Run the import worker: `python -m import_worker`."""
 
 import sys
 import warnings
@@ -9,10 +9,10 @@ from import_worker.settings import ImportWorkerSettings
 
 def main() -> None:
     settings = load(ImportWorkerSettings)
-    from import_worker.celery_app import app, use_our_logs
+    from import_worker.celery_app import app, configure_logging
 
-    use_our_logs()  # before Celery says anything
-    # As root Celery warns of pickled messages; only JSON is accepted here.
+    configure_logging()  # before Celery logs anything
+    # Celery warns root about pickled messages. This worker accepts JSON only.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     app.conf.update(
         broker_url=settings.redis_url.get_secret_value(),

@@ -1,40 +1,52 @@
-"""The only place that names concrete classes of all rooms."""
+"""Wiring of the import worker: the only module that names concrete classes of all rooms."""
 
+import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from chassis.rpc.client import sync_channel
-from chassis.rpc.service_token import ThreadTokenSource
+from chassis.rpc.client import aio_channel
+from chassis.rpc.service_token import TokenSource
 from chassis.tls import Certificates
-from import_worker.clients.grpc_ingest import GrpcIngest
+from import_worker.clients.grpc_ingest import GrpcIngestClient
 from import_worker.clients.service_token import ServiceTokenIssuer
-from import_worker.domain.record_reader import BatchLimits
+from import_worker.domain.record_parser import BatchLimits
 from import_worker.settings import ImportWorkerSettings
-from import_worker.usecases.import_slice import ImportSlice, SlicePolicy
-from import_worker.usecases.ports import Stopping
-from import_worker.usecases.run_slices import RunSlices
+from import_worker.usecases.process_lease import ProcessingPolicy, ProcessLease
+from import_worker.usecases.process_queue import ProcessQueue
 
 
-def build_run(settings: ImportWorkerSettings, *, stopping: Stopping) -> Callable[[], None]:
-    """Wire the job. Its channels live as long as the process, which must not be a fork of one with channels."""
+@asynccontextmanager
+async def open_worker(
+    settings: ImportWorkerSettings, *, is_stopping: Callable[[], bool]
+) -> AsyncIterator[ProcessQueue]:
+    """Yield the wired use case, whose channels belong to the running event loop.
+
+    A gRPC channel does not survive a fork: enter this in the process that does the work.
+    """
     certificates = Certificates.of(settings.tls)
-    auth = sync_channel(settings.auth_target, certificates=certificates)
-    issue = ServiceTokenIssuer(
-        auth, credential=settings.auth_credential.get_secret_value(), timeout=settings.answer_seconds
-    )
-    tasks = sync_channel(settings.tasks_target, certificates=certificates, token=ThreadTokenSource(issue=issue))
-    ingest = GrpcIngest(tasks, worker=f"{socket.gethostname()}:{os.getpid()}", patience=settings.answer_seconds)
-    return RunSlices(
-        ingest=ingest,
-        import_slice=ImportSlice(
-            ingest=ingest,
-            stopping=stopping,
-            batches=BatchLimits(rows=settings.batch_rows),
-            policy=SlicePolicy(seconds=settings.slice_seconds, window=settings.window),
+    timeout_seconds = settings.answer_seconds
+    async with AsyncExitStack() as stack:
+        auth = await stack.enter_async_context(aio_channel(settings.auth_target, certificates=certificates))
+        tasks = await stack.enter_async_context(aio_channel(settings.tasks_target, certificates=certificates))
+        credential = settings.auth_credential.get_secret_value()
+        issue_token = ServiceTokenIssuer(auth, credential=credential, timeout_seconds=timeout_seconds)
+        client = GrpcIngestClient(
+            tasks,
+            token=TokenSource(issue=issue_token),
+            worker_name=f"{socket.gethostname()}:{os.getpid()}",
+            read_timeout_seconds=timeout_seconds,
+        )
+        process_lease = ProcessLease(
+            client=client,
+            is_stopping=is_stopping,
+            batch_limits=BatchLimits(max_rows=settings.batch_rows),
+            policy=ProcessingPolicy(
+                time_slice_seconds=settings.slice_seconds, max_unacknowledged_batches=settings.window
+            ),
             monotonic=time.monotonic,
-            sleep=time.sleep,
-        ),
-        stopping=stopping,
-    )
+            sleep=asyncio.sleep,
+        )
+        yield ProcessQueue(client=client, process_lease=process_lease, is_stopping=is_stopping)

@@ -1,19 +1,19 @@
-"""The Celery application: the one module whose import does something.
+"""The Celery application. This is the only module that does something when it is imported.
 
-Celery's pool child is a fresh interpreter (a gRPC channel does not survive a fork) that finds the task and the signal
-handlers by importing this module; they have to be there then. Everything else is wired when a signal says where we are.
+Celery's pool child is a fresh interpreter, because a gRPC channel does not survive a fork. The child imports this
+module to find the task and the signal handlers, so they must exist then. Signals start everything else.
 
-A message only says that there is work. Postgres is the queue: a message that is lost or doubled does no harm, so
-nothing here tries to make it reliable beyond what is free.
+A message only means that an import may be waiting. Postgres is the queue: a lost or duplicate message does no harm.
 """
 
+import asyncio
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
@@ -24,15 +24,16 @@ from celery import Celery, signals
 from chassis.config import load
 from chassis.logs import configure
 from chassis.rpc.request_context import accept_request_id, enter_request
-from import_worker.bootstrap import build_run
+from import_worker.bootstrap import open_worker
 from import_worker.heartbeat import HeartbeatFile
 from import_worker.settings import ImportWorkerSettings
+from import_worker.usecases.process_queue import ProcessQueue
 
 QUEUE = "imports"
 
-# How the child is told to stop. SIGTERM would not do: billiard puts its own handler over ours.
-_STOP_CHILD = signal.SIGUSR2
-_STOP_AGAIN_SECONDS = 0.5
+# Stops the child. SIGTERM cannot be used: billiard replaces our handler for it.
+_STOP_SIGNAL = signal.SIGUSR2
+_STOP_REPEAT_SECONDS = 0.5
 
 log = structlog.get_logger("worker")
 
@@ -46,8 +47,10 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    worker_concurrency=1,  # another worker is another process: deploy more of them
+    worker_concurrency=1,  # to scale out, deploy more processes
     worker_pool_start_method="spawn",
+    # A new child imports for a second of CPU time. Celery's default of 4 s kills it on a busy machine, again and again.
+    worker_proc_alive_timeout=30.0,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
@@ -55,9 +58,9 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
-        # A wake-up that is being worked is delivered again after this long. It works as long as there is work.
+        # A message is delivered again after this long without an acknowledgement. A task runs while imports wait.
         "visibility_timeout": 24 * 3600,
-        # Without these a half-open connection is waited on for ever.
+        # Without these timeouts the worker waits on a half-open connection for ever.
         "socket_timeout": 5,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
@@ -66,24 +69,40 @@ app.conf.update(
 app.steps["consumer"].add(HeartbeatFile)
 
 
-def _not_wired() -> None:
-    message = "this process was not started as a pool child"
-    raise RuntimeError(message)
-
-
 class PoolChild:
-    """What a pool child holds: the wired job, and whether it was asked to stop."""
+    """The pool child's event loop, the use case that is wired on it, and the flag that stops it.
+
+    The loop runs only while a task runs. gRPC's channels stay open between tasks.
+    """
 
     def __init__(self) -> None:
-        self.run: Callable[[], None] = _not_wired
-        self._stopping = False
+        self._runner = asyncio.Runner()
+        self._resources = AsyncExitStack()
+        self._process_queue: ProcessQueue | None = None
+        self._is_stopping = False
 
-    def stopping(self) -> bool:
-        return self._stopping
+    def start(self, settings: ImportWorkerSettings) -> None:
+        """Create the event loop and open the channels. Call this in the child, after it has been spawned."""
+        worker = open_worker(settings, is_stopping=lambda: self._is_stopping)
+        self._process_queue = self._runner.run(self._resources.enter_async_context(worker))
+
+    def run(self) -> None:
+        """Process waiting imports."""
+        if self._process_queue is None:
+            message = "This process was not started as a pool child."
+            raise RuntimeError(message)
+        # Without this argument the runner uses a context of its own, which has no request id.
+        self._runner.run(self._process_queue(), context=copy_context())
+
+    def close(self) -> None:
+        """Close the channels and the event loop."""
+        self._runner.run(self._resources.aclose())
+        self._runner.close()
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
-        # Only a flag: this runs between any two instructions of the job, whose locks it must not touch.
-        self._stopping = True
+        """Handle the stop signal."""
+        # A signal handler runs between any two instructions of the task: it must not touch the task's locks.
+        self._is_stopping = True
 
 
 child = PoolChild()
@@ -91,50 +110,57 @@ child = PoolChild()
 
 @app.task(name="import_worker.run_next")
 def run_next() -> None:
-    """Works until nothing waits."""
-    enter_request(accept_request_id(None))  # so that this run's lines can be found in every service's log
+    """Process waiting imports until none is left."""
+    enter_request(accept_request_id(None))  # makes the log lines of this run traceable in every service
     child.run()
 
 
 @signals.setup_logging.connect
-def use_our_logs(**_: Any) -> None:
-    """Keeps Celery from setting up its own logs, in the worker and in its child."""
+def configure_logging(**_: Any) -> None:
+    """Replace Celery's logging configuration, in the worker and in its child."""
     configure(load(ImportWorkerSettings).log_level, "import_worker")
     logging.captureWarnings(True)
 
 
 @signals.worker_process_init.connect
-def wire_child(**_: Any) -> None:
-    """Makes a fresh pool child ready to work."""
-    signal.signal(_STOP_CHILD, child.stop)
-    # Whoever signals the whole process group means the parent, which passes it on; billiard keeps what is ignored.
+def start_child(**_: Any) -> None:
+    """Prepare a new pool child for tasks."""
+    signal.signal(_STOP_SIGNAL, child.stop)
+    # A SIGTERM to the whole process group is meant for the parent, which then stops the child. billiard does not
+    # replace a handler that ignores the signal.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    child.run = build_run(load(ImportWorkerSettings), stopping=child.stopping)
+    child.start(load(ImportWorkerSettings))
+
+
+@signals.worker_process_shutdown.connect
+def close_child(**_: Any) -> None:
+    """Close the pool child's connections before it exits."""
+    child.close()
 
 
 @signals.worker_init.connect
-def prepare_stopping(**_: Any) -> None:
-    """Keeps the signal from killing a child that is still starting: what is ignored stays so across exec."""
-    signal.signal(_STOP_CHILD, signal.SIG_IGN)
+def ignore_stop_signal(**_: Any) -> None:
+    """Ignore the stop signal, so that it does not kill a child that is still starting: the child inherits this."""
+    signal.signal(_STOP_SIGNAL, signal.SIG_IGN)
 
 
 @signals.worker_shutting_down.connect
-def end_in_time(**_: Any) -> None:
-    """Tells the child to give its slice back, and sees to it that the process ends whatever happens.
+def shut_down(**_: Any) -> None:
+    """Tell the child to release its lease, and end the process after the shutdown timeout in any case.
 
-    Celery's warm shutdown then waits for the task, which is over within a batch, and acknowledges it. Its own limit
-    (a remapped SIGTERM with a soft shutdown timeout) would always wait out the whole timeout, the task done or not.
+    Celery's warm shutdown waits for the task, which ends within a batch, and acknowledges its message. Celery's own
+    limit, a remapped SIGTERM with a soft shutdown timeout, always waits for the full timeout.
     """
     children = [process.pid for process in active_children() if process.pid is not None]
     threading.Thread(target=_stop, args=(children, app.conf.shutdown_seconds), name="stop", daemon=True).start()
 
 
-def _stop(children: list[int], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def _stop(children: list[int], timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
         for pid in children:
             with suppress(ProcessLookupError):
-                os.kill(pid, _STOP_CHILD)
-        time.sleep(_STOP_AGAIN_SECONDS)  # a child that was still starting missed the first one
-    log.error("shutdown took too long")
+                os.kill(pid, _STOP_SIGNAL)
+        time.sleep(_STOP_REPEAT_SECONDS)  # a child that was still starting ignored the first signal
+    log.error("shutdown timed out")
     os._exit(1)  # the kernel kills the child with its parent, and the lease expires

@@ -1,4 +1,4 @@
-"""What the import worker is told by its environment."""
+"""Settings of the import worker, read from its environment."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,23 +16,23 @@ class ImportWorkerSettings(TlsSettings):
     model_config = SettingsConfigDict(env_prefix="IMPORT_WORKER_")
 
     redis_url: SecretStr
-    """Where wake-ups come from."""
+    """Celery broker that delivers wake-ups."""
     tasks_target: Target
     """task_service, as a gRPC target."""
     auth_target: Target
     """auth_service, as a gRPC target."""
     auth_credential: SecretStr
-    """The worker's service account: name and secret, joined by a dot. Scope imports:ingest."""
+    """Credential of the worker's service account: name and secret, joined by a dot. It has the scope imports:ingest."""
     log_level: LogLevel = "info"
     heartbeat_file: Path | None = None
-    """Touched every few seconds while the worker takes wake-ups, and absent while it does not."""
+    """File that is touched every few seconds while the worker accepts wake-ups, and removed while it does not."""
     slice_seconds: Annotated[float, Field(gt=0)] = 2.0
-    """How long one import may keep the worker while others wait: a turn costs a few milliseconds."""
+    """How long one import may occupy the worker while others wait. A handover costs a few milliseconds."""
     batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
-    """Rows in one message, and so in one transaction of task_service."""
+    """Maximum rows in one message, and so in one transaction of task_service."""
     window: Annotated[int, Field(ge=1, le=16)] = 4
-    """Batches on their way without an answer."""
+    """Maximum batches that are sent and not yet acknowledged."""
     answer_seconds: Annotated[float, Field(gt=0)] = 10.0
-    """How long a server may be silent before its call counts as cut."""
+    """Read timeout: how long a call may stay without a message before it counts as lost."""
     shutdown_seconds: Annotated[float, Field(gt=0)] = 9.0
-    """How long after SIGTERM the process ends at the latest, whatever hangs. Less than the orchestrator's grace."""
+    """Maximum time from SIGTERM to the end of the process. It must be shorter than the orchestrator's grace period."""

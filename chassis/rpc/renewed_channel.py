@@ -1,15 +1,14 @@
-"""Channels under mutual TLS whose certificates are renewed while they are in use.
+"""Channels under mutual TLS whose certificates are replaced while they are in use.
 
-gRPC takes a channel's certificates once, when it is made. So there is a succession of channels behind one: a call goes
-to the newest, and one that was followed by another is closed when the last call that began on it has ended, be it a
-long stream. Nobody who calls notices. (docs/adr/0005-mutual-tls.md)
+gRPC reads a channel's certificates once, when it is created. One channel here therefore stands for several: a call
+uses the newest, and an older one is closed when its last call has ended, even a long stream. Callers notice nothing.
+(docs/adr/0005-mutual-tls.md)
 """
 
 import asyncio
-import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self
 
 import grpc
 from grpc import aio
@@ -17,76 +16,66 @@ from grpc import aio
 from chassis.rpc.credentials import client_credentials
 from chassis.tls import Certificates
 
-AnyChannel = TypeVar("AnyChannel")
+OpenChannel = Callable[[grpc.ChannelCredentials], aio.Channel]
 
 
-class Opened(Generic[AnyChannel]):
-    """One channel of a succession, and how many calls are on it."""
+class CountedChannel:
+    """A channel and the number of its open calls."""
 
     __slots__ = ("calls", "channel")
 
-    def __init__(self, channel: AnyChannel) -> None:
+    def __init__(self, channel: aio.Channel) -> None:
         self.channel = channel
         self.calls = 0
 
 
-class Succession(Generic[AnyChannel]):
-    """The channel of the newest certificates, and the earlier ones that still have calls. Good for many threads."""
+class Succession:
+    """The channel with the newest certificates, and older ones that still have open calls."""
 
-    def __init__(
-        self, certificates: Certificates, open_channel: Callable[[grpc.ChannelCredentials], AnyChannel]
-    ) -> None:
+    def __init__(self, certificates: Certificates, open_channel: OpenChannel) -> None:
         self._certificates = certificates
         self._open_channel = open_channel
-        self._lock = threading.Lock()
         self._identity = certificates.current()
         self._newest = self._open()
-        self._earlier: list[Opened[AnyChannel]] = []
+        self._older: list[CountedChannel] = []
 
     @property
-    def newest(self) -> AnyChannel:
-        """The channel that the next call would go to, if nothing is renewed before."""
+    def newest(self) -> aio.Channel:
+        """The channel with the certificates that were loaded last."""
         return self._newest.channel
 
-    def take(self) -> Opened[AnyChannel]:
-        """The channel for a call that begins now, which counts until it is given back."""
-        with self._lock:
-            identity = self._certificates.current()
-            if identity is not self._identity:
-                self._identity = identity
-                self._earlier.append(self._newest)
-                self._newest = self._open()
-            self._newest.calls += 1
-            return self._newest
+    def take(self) -> CountedChannel:
+        """Return the channel for a new call. `give_back` must be called when the call ends."""
+        identity = self._certificates.current()
+        if identity is not self._identity:
+            self._identity = identity
+            self._older.append(self._newest)
+            self._newest = self._open()
+        self._newest.calls += 1
+        return self._newest
 
-    def give_back(self, opened: Opened[AnyChannel]) -> None:
-        """Says that a call has ended."""
-        with self._lock:
-            opened.calls -= 1
+    def give_back(self, used: CountedChannel) -> None:
+        """Record that a call has ended."""
+        used.calls -= 1
 
-    def idle(self) -> list[AnyChannel]:
-        """The earlier channels without calls, each handed out once, to be closed."""
-        if not self._earlier:
-            return []
-        with self._lock:
-            idle = [opened for opened in self._earlier if not opened.calls]
-            self._earlier = [opened for opened in self._earlier if opened.calls]
-        return [opened.channel for opened in idle]
+    def pop_idle(self) -> list[aio.Channel]:
+        """Remove and return the older channels without open calls. The caller closes them."""
+        idle = [older.channel for older in self._older if not older.calls]
+        self._older = [older for older in self._older if older.calls]
+        return idle
 
-    def all(self) -> list[AnyChannel]:
-        """Every channel, the newest last."""
-        return [opened.channel for opened in (*self._earlier, self._newest)]
+    def all(self) -> list[aio.Channel]:
+        """Return every channel, the newest last."""
+        return [counted.channel for counted in (*self._older, self._newest)]
 
-    def _open(self) -> Opened[AnyChannel]:
-        return Opened(self._open_channel(client_credentials(self._identity)))
+    def _open(self) -> CountedChannel:
+        return CountedChannel(self._open_channel(client_credentials(self._identity)))
 
 
 class RenewedAioChannel(aio.Channel):
-    """A succession of channels as one, for asyncio code."""
+    """Channel that always uses the newest certificates for new calls."""
 
-    def __init__(
-        self, certificates: Certificates, open_channel: Callable[[grpc.ChannelCredentials], aio.Channel]
-    ) -> None:
+    def __init__(self, certificates: Certificates, open_channel: OpenChannel) -> None:
         self._succession = Succession(certificates, open_channel)
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -103,26 +92,26 @@ class RenewedAioChannel(aio.Channel):
         return self._callable("stream_stream", method, codec)
 
     def _callable(self, kind: str, method: Any, codec: Any) -> Any:
-        made: tuple[Opened[aio.Channel] | None, Any] = (None, None)
+        cached: tuple[CountedChannel | None, Any] = (None, None)
 
-        def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal made
-            opened = self._succession.take()
+        def start_call(*arguments: Any, **options: Any) -> Any:
+            nonlocal cached
+            used = self._succession.take()
             try:
-                if made[0] is not opened:
-                    made = opened, getattr(opened.channel, kind)(*method, **codec)
-                begun = made[1](*arguments, **options)
+                if cached[0] is not used:
+                    cached = used, getattr(used.channel, kind)(*method, **codec)
+                call = cached[1](*arguments, **options)
             except BaseException:
-                self._succession.give_back(opened)
+                self._succession.give_back(used)
                 raise
-            begun.add_done_callback(lambda _: self._ended(opened))
-            return begun
+            call.add_done_callback(lambda _: self._end_call(used))
+            return call
 
-        return call
+        return start_call
 
-    def _ended(self, opened: Opened[aio.Channel]) -> None:
-        self._succession.give_back(opened)
-        for channel in self._succession.idle():
+    def _end_call(self, used: CountedChannel) -> None:
+        self._succession.give_back(used)
+        for channel in self._succession.pop_idle():
             task = asyncio.get_running_loop().create_task(channel.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
@@ -146,101 +135,3 @@ class RenewedAioChannel(aio.Channel):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-class RenewedChannel(grpc.Channel):
-    """A succession of channels as one, for code that runs in threads."""
-
-    def __init__(
-        self, certificates: Certificates, open_channel: Callable[[grpc.ChannelCredentials], grpc.Channel]
-    ) -> None:
-        self._succession = Succession(certificates, open_channel)
-
-    def unary_unary(self, *method: Any, **codec: Any) -> Any:
-        return _Waiting(self._succession, "unary_unary", method, codec)
-
-    def unary_stream(self, *method: Any, **codec: Any) -> Any:
-        return _Begun(self._succession, "unary_stream", method, codec)
-
-    def stream_unary(self, *method: Any, **codec: Any) -> Any:
-        return _Waiting(self._succession, "stream_unary", method, codec)
-
-    def stream_stream(self, *method: Any, **codec: Any) -> Any:
-        return _Begun(self._succession, "stream_stream", method, codec)
-
-    def subscribe(self, callback: Callable[[Any], Any], try_to_connect: bool | None = False) -> None:  # noqa: FBT001, FBT002 - gRPC's shape
-        self._succession.newest.subscribe(callback, bool(try_to_connect))
-
-    def unsubscribe(self, callback: Callable[[Any], Any]) -> None:
-        for channel in self._succession.all():
-            channel.unsubscribe(callback)
-
-    def close(self) -> None:
-        for channel in self._succession.all():
-            channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class _Callable:
-    """A method of whichever channel is the newest when it is called."""
-
-    def __init__(self, succession: Succession[grpc.Channel], kind: str, method: Any, codec: Any) -> None:
-        self._succession = succession
-        self._kind = kind
-        self._method = method
-        self._codec = codec
-
-    def _begin(self, how: str, arguments: Any, options: Any) -> Any:
-        """A call that goes on after this returns."""
-        opened = self._take()
-        try:
-            begun = getattr(self._on(opened), how)(*arguments, **options)
-        except BaseException:
-            self._succession.give_back(opened)
-            raise
-        begun.add_done_callback(lambda _: self._succession.give_back(opened))
-        return begun
-
-    def _take(self) -> Opened[grpc.Channel]:
-        opened = self._succession.take()
-        # Here and not where a call ends: that is in a thread of the channel's own, which closing waits for.
-        for channel in self._succession.idle():
-            channel.close()
-        return opened
-
-    def _on(self, opened: Opened[grpc.Channel]) -> Any:
-        return getattr(opened.channel, self._kind)(*self._method, **self._codec)
-
-
-class _Begun(_Callable):
-    """Returns with the call begun."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return self._begin("__call__", arguments, options)
-
-
-class _Waiting(_Callable):
-    """Returns with the answer, unless asked for a future."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return self._wait("__call__", arguments, options)
-
-    def with_call(self, *arguments: Any, **options: Any) -> Any:
-        return self._wait("with_call", arguments, options)
-
-    def future(self, *arguments: Any, **options: Any) -> Any:
-        return self._begin("future", arguments, options)
-
-    def _wait(self, how: str, arguments: Any, options: Any) -> Any:
-        opened = self._take()
-        try:
-            return getattr(self._on(opened), how)(*arguments, **options)
-        finally:
-            self._succession.give_back(opened)

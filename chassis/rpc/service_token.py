@@ -1,19 +1,24 @@
-"""A service's own access token: got for its credential, kept until shortly before it expires."""
+"""Access token of a service: issued for its credential and cached until shortly before it expires."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import grpc
+from grpc import aio
 
 Issued = tuple[str, float]
-"""A token and the seconds it is good for."""
+"""A token and its lifetime in seconds."""
+
+Metadata = tuple[tuple[str, str], ...]
 
 RENEW_AT = 0.8
-"""The part of its life after which a token is replaced."""
+"""Fraction of its lifetime after which a token is replaced."""
 
 
 class TokenSource:
-    """The current token, for asyncio code. `issue` asks AuthService.IssueServiceToken."""
+    """Source of a service's current token. `issue` calls AuthService.IssueServiceToken."""
 
     def __init__(self, *, issue: Callable[[], Awaitable[Issued]], now: Callable[[], float] = time.monotonic) -> None:
         self._issue = issue
@@ -23,38 +28,28 @@ class TokenSource:
         self._lock = asyncio.Lock()
 
     async def __call__(self) -> str:
-        """A token that is good for a while yet; whatever `issue` raises when there is none to be had."""
+        """Return a token that has not expired. Raises what `issue` raises if a new one is needed."""
         async with self._lock:
             if self._now() >= self._renew_at:
                 self._token, lifetime = await self._issue()
                 self._renew_at = self._now() + lifetime * RENEW_AT
             return self._token
 
+    @asynccontextmanager
+    async def authorize(self) -> AsyncIterator[Metadata]:
+        """Yield the metadata of one call of any kind, unary or streaming, that runs inside the context.
+
+        A token can be revoked before it expires, with its account or its key. If the call ends as UNAUTHENTICATED, the
+        next call fetches a new token, unless another call has already done so.
+        """
+        token = await self()
+        try:
+            yield (("authorization", f"Bearer {token}"),)
+        except aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED and self._token == token:
+                self.forget()
+            raise
+
     def forget(self) -> None:
-        """Drops a token that was refused, so that the next call asks for another."""
+        """Discard the token, so that the next call fetches a new one."""
         self._renew_at = 0.0
-
-
-class ThreadTokenSource:
-    """The current token, for code that runs in threads."""
-
-    def __init__(self, *, issue: Callable[[], Issued], now: Callable[[], float] = time.monotonic) -> None:
-        self._issue = issue
-        self._now = now
-        self._token = ""
-        self._renew_at = 0.0
-        self._lock = threading.Lock()
-
-    def __call__(self) -> str:
-        """A token that is good for a while yet; whatever `issue` raises when there is none to be had."""
-        with self._lock:
-            if self._now() >= self._renew_at:
-                self._token, lifetime = self._issue()
-                self._renew_at = self._now() + lifetime * RENEW_AT
-            return self._token
-
-    def forget(self, refused: str) -> None:
-        """Drops a token that was refused, so that the next call asks for another; a newer one is left alone."""
-        with self._lock:
-            if self._token == refused:
-                self._renew_at = 0.0

@@ -1,128 +1,148 @@
-"""task_service's ImportIngestService behind the use cases' ports."""
+"""gRPC client of task_service's ImportIngestService."""
 
-import queue
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TypeVar
 
 import grpc
+from google.protobuf.message import Message
+from grpc import aio
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 from taskmanager.imports.v1.import_ingest_service_pb2_grpc import ImportIngestServiceStub
 
-from import_worker.clients.call_reader import CallReader, Silence
-from import_worker.clients.messages import (
+from chassis.rpc.service_token import Metadata, TokenSource
+from import_worker.clients.prefetch import prefetch
+from import_worker.clients.status import translate_error
+from import_worker.clients.translate import (
     batch_to_proto,
     finish_to_proto,
     lease_from_proto,
     open_to_proto,
     progress_from_proto,
 )
-from import_worker.clients.status import meaning_of
-from import_worker.domain.batches import Batch, Ending
-from import_worker.domain.checkpoints import Lease, Progress
-from import_worker.domain.errors import ConnectionCut, UnreadableFile
+from import_worker.domain.batch import Batch, FinishReason
+from import_worker.domain.errors import ConnectionLost, UnreadableFile
+from import_worker.domain.lease import Lease, Progress
 
-# Pieces of a file that may lie in memory before they are parsed: enough that parsing never waits for the network.
-_PIECES_AHEAD = 4
-# Answers are small, and never more come than batches were sent.
-_ANSWERS_AHEAD = 64
-# What a server that has said its last word is given to end the call itself before it is cancelled.
-_LINGER = 1.0
+# Messages that are read ahead, so that parsing does not wait for the network. Chunks are large and responses small.
+_MAX_CHUNKS_AHEAD = 4
+_MAX_RESPONSES_AHEAD = 64
+# After the last message the server ends the call itself. After this long it is cancelled.
+_CLOSE_TIMEOUT_SECONDS = 1.0
+
+Response = TypeVar("Response", bound=Message)
 
 
-class GrpcIngest:
-    """Speaks to ImportIngestService. `patience`: seconds without a word after which a call counts as cut."""
+class GrpcIngestClient:
+    """Client of ImportIngestService. A call without a message for `read_timeout_seconds` counts as lost."""
 
-    def __init__(self, channel: grpc.Channel, *, worker: str, patience: float) -> None:
+    def __init__(
+        self, channel: aio.Channel, *, token: TokenSource, worker_name: str, read_timeout_seconds: float
+    ) -> None:
         self._stub = ImportIngestServiceStub(channel)
-        self._worker = worker
-        self._patience = patience
+        self._token = token
+        self._worker_name = worker_name
+        self._read_timeout_seconds = read_timeout_seconds
 
-    def claim(self) -> Lease | None:
-        with _in_our_words():
-            request = pb.ClaimNextImportRequest(worker=self._worker)
-            answer = self._stub.ClaimNextImport(request, timeout=self._patience)
-        return lease_from_proto(answer.lease) if answer.HasField("lease") else None
+    async def claim(self) -> Lease | None:
+        request = pb.ClaimNextImportRequest(worker=self._worker_name)
+        async with self._authorized_call() as metadata:
+            response = await self._stub.ClaimNextImport(request, metadata=metadata, timeout=self._read_timeout_seconds)
+        return lease_from_proto(response.lease) if response.HasField("lease") else None
 
-    @contextmanager
-    def read(self, lease: Lease, offset: int) -> Iterator[Iterator[bytes]]:
-        with closing(self._chunks(lease, offset)) as chunks:
+    @asynccontextmanager
+    async def read_upload(self, lease: Lease, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with aclosing(self._read_chunks(lease, offset)) as chunks:
             yield chunks
 
-    def _chunks(self, lease: Lease, offset: int) -> Generator[bytes]:
-        """Yield the file to its end.
+    async def _read_chunks(self, lease: Lease, offset: int) -> AsyncGenerator[bytes]:
+        """Yield the file from an offset to its end.
 
-        An answer that is too short is asked for again where it ended: only when nothing more comes is the file cut
-        short, for that would be the import's end.
+        A response that ends too early is requested again from there. The file counts as cut short, which fails the
+        import, only if a response is empty.
         """
-        arrived = True
-        while arrived and offset < lease.size:
-            arrived = False
+        has_arrived = True
+        while has_arrived and offset < lease.size:
+            has_arrived = False
             request = pb.ReadUploadRequest(import_id=lease.import_id, fence=lease.fence, offset=offset)
-            with _in_our_words(), self._reading(request) as reader:
-                while piece := reader.next():
-                    arrived = arrived or len(piece.chunk) > 0
-                    offset += len(piece.chunk)
-                    yield piece.chunk
+            async with self._authorized_call() as metadata:
+                call = self._stub.ReadUpload(request, metadata=metadata)
+                try:
+                    async with prefetch(call, max_items=_MAX_CHUNKS_AHEAD) as responses:
+                        while response := await self._next(responses):
+                            has_arrived = has_arrived or len(response.chunk) > 0
+                            offset += len(response.chunk)
+                            yield response.chunk
+                except aio.AioRpcError as error:
+                    # The offset is beyond the end of the file: the same as an empty response.
+                    if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+                        raise
+                finally:
+                    call.cancel()
 
-    @contextmanager
-    def _reading(self, request: pb.ReadUploadRequest) -> Iterator[CallReader[pb.ReadUploadResponse]]:
-        reader = CallReader(self._stub.ReadUpload(request), ahead=_PIECES_AHEAD, patience=self._patience)
-        try:
-            yield reader
-        except grpc.RpcError as error:
-            # The file became shorter than the offset: the same as an empty answer.
-            if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
-                raise
-        finally:
-            reader.close()
+    @asynccontextmanager
+    async def open_stream(self, lease: Lease) -> AsyncIterator["GrpcIngestStream"]:
+        requests: asyncio.Queue[pb.IngestRowsRequest | None] = asyncio.Queue()
+        requests.put_nowait(open_to_proto(lease))
+        async with self._authorized_call() as metadata:
+            call = self._stub.IngestRows(_drain(requests), metadata=metadata)
+            try:
+                async with prefetch(call, max_items=_MAX_RESPONSES_AHEAD) as responses:
+                    yield GrpcIngestStream(requests, lambda: self._next(responses))
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                            await call.code()
+            finally:
+                requests.put_nowait(None)  # cancelling a call that has ended does not end the iterator of its requests
+                call.cancel()
 
-    @contextmanager
-    def stream(self, lease: Lease) -> Iterator["GrpcIngestStream"]:
-        requests: queue.SimpleQueue[pb.IngestRowsRequest | None] = queue.SimpleQueue()
-        requests.put(open_to_proto(lease))
-        # gRPC pulls the requests in a thread of its own; None ends them, and with them that thread.
-        call = self._stub.IngestRows(iter(requests.get, None))
-        reader = CallReader(call, ahead=_ANSWERS_AHEAD, patience=self._patience)
-        linger = 0.0
+    @asynccontextmanager
+    async def _authorized_call(self) -> AsyncIterator[Metadata]:
+        """Yield the metadata of one call, and translate the errors of the call."""
         try:
-            yield GrpcIngestStream(requests, reader)
-            linger = _LINGER
-        finally:
-            requests.put(None)
-            reader.close(linger=linger)
+            async with self._token.authorize() as metadata:
+                yield metadata
+        except aio.AioRpcError as error:
+            raise translate_error(error) from error
+
+    async def _next(self, messages: AsyncIterator[Response]) -> Response | None:
+        """Return the next message; None at the end of the stream."""
+        try:
+            async with asyncio.timeout(self._read_timeout_seconds):
+                return await anext(messages, None)
+        except TimeoutError:
+            raise ConnectionLost(cause=f"no message for {self._read_timeout_seconds:g} s") from None
 
 
 class GrpcIngestStream:
-    """One open IngestRows call."""
+    """Open IngestRows call."""
 
     def __init__(
         self,
-        requests: queue.SimpleQueue[pb.IngestRowsRequest | None],
-        reader: CallReader[pb.IngestRowsResponse],
+        requests: asyncio.Queue[pb.IngestRowsRequest | None],
+        read: Callable[[], Awaitable[pb.IngestRowsResponse | None]],
     ) -> None:
         self._requests = requests
-        self._reader = reader
+        self._read = read
 
-    def send(self, batch: Batch) -> None:
-        self._requests.put(batch_to_proto(batch))
+    async def send(self, batch: Batch) -> None:
+        self._requests.put_nowait(batch_to_proto(batch))
+        # gRPC starts to write the message here. Otherwise it waits until the next batch is parsed.
+        await asyncio.sleep(0)
 
-    def finish(self, ending: Ending | UnreadableFile) -> None:
-        self._requests.put(finish_to_proto(ending))
-        self._requests.put(None)
+    async def finish(self, reason: FinishReason | UnreadableFile) -> None:
+        self._requests.put_nowait(finish_to_proto(reason))
+        self._requests.put_nowait(None)
 
-    def answer(self) -> Progress:
-        with _in_our_words():
-            answer = self._reader.next()
-        if answer is None:
-            raise ConnectionCut(cause="the stream ended without the answer to finish")
-        return progress_from_proto(answer)
+    async def receive(self) -> Progress:
+        response = await self._read()
+        if response is None:
+            raise ConnectionLost(cause="the stream ended before finish was acknowledged")
+        return progress_from_proto(response)
 
 
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise meaning_of(error) from error
-    except Silence:
-        raise ConnectionCut(cause="nothing was heard for too long") from None
+async def _drain(requests: asyncio.Queue[pb.IngestRowsRequest | None]) -> AsyncIterator[pb.IngestRowsRequest]:
+    """Yield what is put into the queue, up to None."""
+    while (request := await requests.get()) is not None:
+        yield request

@@ -1,6 +1,6 @@
-"""The worker's own access token, from auth_service."""
+"""Access tokens of the worker's service account, issued by auth_service."""
 
-import grpc
+from grpc import aio
 from taskmanager.auth.v1 import auth_service_pb2 as pb
 from taskmanager.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
@@ -8,14 +8,14 @@ from chassis.rpc.service_token import Issued
 
 
 class ServiceTokenIssuer:
-    """Asks AuthService for a token. Raises grpc.RpcError when there is none to be had."""
+    """Calls AuthService.IssueServiceToken. Raises AioRpcError if it issues none."""
 
-    def __init__(self, channel: grpc.Channel, *, credential: str, timeout: float) -> None:
+    def __init__(self, channel: aio.Channel, *, credential: str, timeout_seconds: float) -> None:
         self._stub = AuthServiceStub(channel)
         self._credential = credential
-        self._timeout = timeout
+        self._timeout_seconds = timeout_seconds
 
-    def __call__(self) -> Issued:
+    async def __call__(self) -> Issued:
         request = pb.IssueServiceTokenRequest(credential=self._credential)
-        answer = self._stub.IssueServiceToken(request, timeout=self._timeout)
-        return answer.access_token, float(answer.expires_in)
+        response = await self._stub.IssueServiceToken(request, timeout=self._timeout_seconds)
+        return response.access_token, float(response.expires_in)

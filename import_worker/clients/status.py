@@ -1,14 +1,18 @@
-"""A failed call as what it means for the work on a lease."""
+"""gRPC statuses as errors of the domain."""
 
 import grpc
 
 from chassis.rpc.errors import details_of
-from import_worker.domain.errors import ConnectionCut, LeaseLost, Refused
+from import_worker.domain.errors import ConnectionLost, LeaseLost, RequestRejected
 
-# What passes, or is mended by beginning again at the server's checkpoint. INVALID_ARGUMENT is a batch that does not
-# begin there: the server had yet to commit a batch of the stream before when it opened this one. UNAUTHENTICATED is a
-# token that ran out while the stream was open; opening it again takes a new one.
-_PASSING = {
+# A retry from the server's checkpoint can succeed.
+# INTERNAL: grpc.aio reports this in place of the server's status if a write fails because the server has ended the
+# stream (grpc/grpc#36066). The stream that is opened next shows the real status, for it waits for the first response
+# before it sends a batch.
+# INVALID_ARGUMENT: a batch does not begin at the checkpoint. When this stream opened, the server had not yet committed
+# the last batch of the previous one.
+# UNAUTHENTICATED: the token expired while the stream was open. The next call fetches a new one.
+_RETRYABLE = {
     grpc.StatusCode.ABORTED,
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -21,10 +25,10 @@ _PASSING = {
 }
 
 
-def meaning_of(error: grpc.RpcError) -> LeaseLost | ConnectionCut | Refused:
-    """Return the domain's word for a failed call."""
+def translate_error(error: grpc.RpcError) -> LeaseLost | ConnectionLost | RequestRejected:
+    """Return the domain error for a failed call."""
     status = details_of(error)
     if status.code is grpc.StatusCode.FAILED_PRECONDITION and status.reason == "LEASE_LOST":
         return LeaseLost()
     cause = f"{status.code.name}: {status.message}"
-    return ConnectionCut(cause=cause) if status.code in _PASSING else Refused(cause=cause)
+    return ConnectionLost(cause=cause) if status.code in _RETRYABLE else RequestRejected(cause=cause)

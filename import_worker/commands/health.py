@@ -1,4 +1,4 @@
-"""Exits 0 if the worker takes wake-ups, else 1: `python -m import_worker.commands.health`."""
+"""Exit with 0 if the worker accepts wake-ups, otherwise with 1: `python -m import_worker.commands.health`."""
 
 import sys
 import time
@@ -9,19 +9,19 @@ from import_worker.heartbeat import STALE_SECONDS
 from import_worker.settings import ImportWorkerSettings
 
 
-def problem_with(path: Path | None, *, now: float) -> str:
-    """Return what the heartbeat file says is wrong, nothing if all is well. `now` is in seconds since the epoch."""
-    if path is None:
-        return "IMPORT_WORKER_HEARTBEAT_FILE is not set"
+def find_problem(heartbeat_file: Path | None, *, now: float) -> str:
+    """Return the problem that the heartbeat file shows; empty if there is none. `now` is in seconds since the epoch."""
+    if heartbeat_file is None:
+        return "IMPORT_WORKER_HEARTBEAT_FILE is not set."
     try:
-        age = now - path.stat().st_mtime
+        age_seconds = now - heartbeat_file.stat().st_mtime
     except FileNotFoundError:
-        return "the worker is not ready"
-    return "" if age < STALE_SECONDS else f"no heartbeat for {age:.0f} s"
+        return "The worker is not ready: there is no heartbeat file."
+    return "" if age_seconds < STALE_SECONDS else f"The worker hangs: no heartbeat for {age_seconds:.0f} s."
 
 
 def main() -> None:
-    problem = problem_with(load(ImportWorkerSettings).heartbeat_file, now=time.time())
+    problem = find_problem(load(ImportWorkerSettings).heartbeat_file, now=time.time())
     if problem:
         sys.exit(problem)
 

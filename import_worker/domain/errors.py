@@ -1,25 +1,25 @@
-"""What can end the reading of a file or the work on a lease."""
+"""Errors that end the reading of a file or the processing of a lease."""
 
 from chassis.kernel import DomainError
 
 
 class UnreadableFile(DomainError):
-    """The file can't be read any further than line {line}."""
+    """The file cannot be read beyond line {line}."""
 
     line: int
-    """The physical line that the record begins at."""
+    """First physical line of the record that is unreadable."""
 
 
 class UnclosedQuote(UnreadableFile):
-    """The record on line {line} opens a quote that nothing closes."""
+    """The record on line {line} opens a quote and never closes it."""
 
 
 class RecordTooLarge(UnreadableFile):
-    """The record on line {line} is over the limit of bytes."""
+    """The record on line {line} exceeds the maximum number of bytes."""
 
 
 class StrayQuote(UnreadableFile):
-    """The record on line {line} has text behind a closing quote."""
+    """The record on line {line} has text after a closing quote."""
 
 
 class FileCutShort(UnreadableFile):
@@ -27,12 +27,12 @@ class FileCutShort(UnreadableFile):
 
 
 class LeaseLost(DomainError):
-    """Somebody else holds the lease now: drop the work."""
+    """Another worker holds the lease now. Stop processing the import."""
 
 
-class ConnectionCut(DomainError):
-    """The connection was cut ({cause}): try again from the server's checkpoint."""
+class ConnectionLost(DomainError):
+    """The connection was lost ({cause}). Resume from the server's checkpoint."""
 
 
-class Refused(DomainError):
-    """The server does not take what was sent ({cause}): trying again would not help."""
+class RequestRejected(DomainError):
+    """The server rejected the request ({cause}). A retry would fail in the same way."""

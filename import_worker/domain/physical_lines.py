@@ -1,121 +1,146 @@
-"""Bytes into physical lines of text, counted so that every record boundary has an exact offset."""
+"""Incremental splitting of bytes into lines of text, with the exact offset of every record."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from import_worker.domain.checkpoints import Checkpoint
 from import_worker.domain.errors import FileCutShort, RecordTooLarge, UnclosedQuote, UnreadableFile
+from import_worker.domain.lease import Checkpoint
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Two bytes at a time from a line's beginning, so that half a character is never taken for a line's end. What is behind
-# the last line's end comes as the last match.
-_WIDE_LINES = {
+# These match two bytes at a time, so that half a character is never mistaken for a line ending. The last match is the
+# text after the last line ending.
+_UTF_16_LINES = {
     "utf-16-le": re.compile(rb"(?s)(?:(?!\r\0|\n\0)..)*(?:\r\0\n\0|\r\0|\n\0)|.+"),
     "utf-16-be": re.compile(rb"(?s)(?:(?!\0\r|\0\n)..)*(?:\0\r\0\n|\0\r|\0\n)|.+"),
 }
 
 
-def _lines(data: bytes) -> list[bytes]:
+def _split_lines(data: bytes) -> list[bytes]:
     return data.splitlines(keepends=True)
 
 
 class PhysicalLines:
-    r"""The lines of a file from a checkpoint on, ended by \n, \r\n or \r.
+    r"""Lines of a file from a checkpoint on. A line ends with \n, \r\n or \r.
 
-    Lines are handed out one by one, so `offset` and `line` say exactly how far whoever pulls them has come. The puller
-    calls `next_record` at each record's end; no record may be longer than `record_limit` bytes, so that one forgotten
-    quote does not turn the rest of the file into a single cell held in memory.
+    `feed` adds bytes, `close` ends the file, and iterating yields the lines that are complete. `offset` and `line` are
+    the position after the last line that was yielded. The consumer calls `end_record` after each record. After more
+    bytes arrive, the lines of an unfinished record are yielded again from its beginning.
+
+    A record is limited to `max_record_bytes`. Otherwise one unclosed quote turns the rest of the file into a single
+    cell in memory.
     """
 
     __slots__ = (
-        "_chunks",
         "_encoding",
+        "_is_closed",
+        "_is_utf_16",
         "_line_feed",
-        "_lines_of",
-        "_record_limit",
+        "_lines",
+        "_max_record_bytes",
+        "_received",
+        "_rest",
         "_size",
-        "_wide",
-        "damaged",
-        "exhausted",
+        "_split_lines",
+        "has_undecodable",
+        "is_exhausted",
         "line",
         "offset",
         "record_line",
         "record_offset",
     )
 
-    def __init__(
-        self, chunks: Iterable[bytes], *, begin: Checkpoint, size: int, record_limit: int, encoding: str = "utf-8"
-    ) -> None:
+    def __init__(self, *, begin: Checkpoint, size: int, max_record_bytes: int, encoding: str = "utf-8") -> None:
         self._encoding = encoding
-        self._wide = encoding.startswith("utf-16")
+        self._is_utf_16 = encoding.startswith("utf-16")
         self._line_feed = "\n".encode(encoding)
-        self._lines_of = _WIDE_LINES[encoding].findall if self._wide else _lines
-        self._chunks = chunks
+        self._split_lines = _UTF_16_LINES[encoding].findall if self._is_utf_16 else _split_lines
         self._size = size
-        self._record_limit = record_limit
+        self._max_record_bytes = max_record_bytes
+        self._lines: list[bytes] = []
+        self._rest = b""
+        self._received = begin.offset
+        self._is_closed = False
         self.offset = begin.offset
         self.line = begin.line
         self.record_offset = begin.offset
         self.record_line = begin.line
-        self.exhausted = False
-        """Whether the last line has been handed out and one more was asked for."""
-        self.damaged = False
-        """Whether the record holds bytes that are nothing in the encoding."""
+        self.is_exhausted = False
+        """All complete lines have been yielded and the consumer asked for another one."""
+        self.has_undecodable = False
+        """The current record has bytes that are invalid in the encoding."""
 
-    def next_record(self) -> None:
-        """Say that what was handed out so far ends a record, or is a blank line."""
+    def feed(self, chunk: bytes) -> None:
+        """Add the next bytes of the file. All lines that are complete must have been consumed."""
+        self._received += len(chunk)
+        self._restart_record(chunk)
+        # A \r at the end stays in the rest too: the next chunk may begin with its \n.
+        lines = self._lines
+        self._rest = lines.pop() if lines and not lines[-1].endswith(self._line_feed) else b""
+
+    def close(self) -> None:
+        """End the file. A last line without a line ending is complete if the file has its full size."""
+        self._is_closed = True
+        self._restart_record(b"")
+        if self._lines and not self._is_whole() and not self._lines[-1].endswith(self._line_endings()):
+            self._lines.pop()
+
+    def end_record(self) -> None:
+        """Mark the last line that was yielded as the end of a record, or as a blank line."""
         self.record_offset = self.offset
         self.record_line = self.line
-        self.damaged = False
+        self.has_undecodable = False
 
     def __iter__(self) -> Iterator[str]:
-        for raw in self._split():
+        """Yield the lines that are complete.
+
+        Raises:
+            RecordTooLarge: the record exceeds the maximum size.
+            UnclosedQuote: the same, for a record of several lines.
+            FileCutShort: the file was closed before its recorded size.
+
+        """
+        for raw in self._lines:
             self.offset += len(raw)
-            if self.offset - self.record_offset > self._record_limit:
+            if self.offset - self.record_offset > self._max_record_bytes:
                 raise self._over_limit()
             self.line += 1
             try:
                 text = raw.decode(self._encoding)
             except UnicodeDecodeError:
-                text = self._decode_damaged(raw)
-                self.damaged = True
+                text = self._decode_invalid(raw)
+                self.has_undecodable = True
             yield text
-        self.exhausted = True
-
-    def _split(self) -> Iterator[bytes]:
-        """Yield whole lines with their endings.
-
-        Raises FileCutShort when the bytes end before the file's size: a line without an ending may then be half
-        a line.
-        """
-        rest = b""
-        arrived = self.offset
-        for chunk in self._chunks:
-            arrived += len(chunk)
-            lines = self._lines_of(rest + chunk)
-            # Also a \r at the end is kept back: the next chunk may begin with its \n.
-            rest = lines.pop() if lines and not lines[-1].endswith(self._line_feed) else b""
-            yield from lines
-            if len(rest) > self._record_limit:
-                raise self._over_limit()
-        if arrived < self._size:
-            if rest.endswith(self._line_feed.replace(b"\n", b"\r")):
-                yield rest
+        if len(self._rest) > self._max_record_bytes:
+            raise self._over_limit()
+        self.is_exhausted = True
+        if self._is_closed and not self._is_whole():
             raise FileCutShort(line=self.record_line)
-        if rest:
-            yield rest
 
-    def _decode_damaged(self, raw: bytes) -> str:
-        """Bad bytes as lone surrogates, which no encoding decodes to: the cell they land in can be told."""
-        if not self._wide:
+    def _restart_record(self, chunk: bytes) -> None:
+        """Go back to the beginning of the record, and split its lines, the rest and the chunk again."""
+        unfinished = self._lines[len(self._lines) - (self.line - self.record_line) :]
+        self._lines = self._split_lines(b"".join((*unfinished, self._rest, chunk)))
+        self._rest = b""
+        self.offset, self.line = self.record_offset, self.record_line
+        self.is_exhausted = self.has_undecodable = False
+
+    def _is_whole(self) -> bool:
+        return self._received >= self._size
+
+    def _line_endings(self) -> tuple[bytes, bytes]:
+        return self._line_feed, self._line_feed.replace(b"\n", b"\r")
+
+    def _decode_invalid(self, raw: bytes) -> str:
+        """Decode invalid bytes to lone surrogates, which no encoding decodes to, so that the cell can be identified."""
+        if not self._is_utf_16:
             return raw.decode(self._encoding, errors="surrogateescape")
         even = len(raw) // 2 * 2
         text = raw[:even].decode(self._encoding, errors="surrogatepass")
         return _SURROGATE.sub("\udcff", text) + "\udcff" * (len(raw) - even)
 
     def _over_limit(self) -> UnreadableFile:
-        # Only a quote can carry a record over a line's end, and a quoted cell of this length is one that was never
-        # closed: naming the quote helps, naming the size would not.
+        # Only a quote can extend a record over a line ending, and a quoted cell of this length was never closed. The
+        # quote helps the user to find the error, the size would not.
         if self.line > self.record_line:
             return UnclosedQuote(line=self.record_line)
         return RecordTooLarge(line=self.record_line)

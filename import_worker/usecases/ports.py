@@ -1,48 +1,41 @@
-"""What the use cases need of the outside."""
+"""Ports of the use cases."""
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from import_worker.domain.batches import Batch, Ending
-from import_worker.domain.checkpoints import Lease, Progress
+from import_worker.domain.batch import Batch, FinishReason
 from import_worker.domain.errors import UnreadableFile
+from import_worker.domain.lease import Lease, Progress
 
 
 class IngestStream(Protocol):
-    """One open stream of batches under a lease."""
+    """Open stream of batches under one lease."""
 
-    def send(self, batch: Batch) -> None:
-        """Hand over a batch without waiting for its answer."""
+    async def send(self, batch: Batch) -> None:
+        """Send a batch without waiting for its acknowledgement."""
 
-    def finish(self, ending: Ending | UnreadableFile) -> None:
-        """Say that no more batches follow, and why."""
+    async def finish(self, reason: FinishReason | UnreadableFile) -> None:
+        """Send the last message: no more batches follow, and why."""
 
-    def answer(self) -> Progress:
-        """Wait for the server's next word: one when the stream opens, then one for each batch and for the finish.
-
-        Raises:
-            LeaseLost: the lease is somebody else's.
-            ConnectionCut: the stream ended, or nothing was heard for too long.
-            Refused: the server does not accept what was sent.
-
-        """
+    async def receive(self) -> Progress:
+        """Wait for the next report. The server sends one when the stream opens, one per batch, and one for finish."""
 
 
-class Ingest(Protocol):
-    """The service that owns the imports."""
+class IngestClient(Protocol):
+    """Client of the service that owns the imports.
 
-    def claim(self) -> Lease | None:
-        """Lease the import whose turn it is; None when nothing waits. Raises ConnectionCut and Refused."""
+    Every method, and every context manager when it is left, raises:
+        LeaseLost: another worker holds the lease.
+        ConnectionLost: the call was interrupted, or no message arrived before the read timeout.
+        RequestRejected: the server rejects the request, and would reject it again.
+    """
 
-    def read(self, lease: Lease, offset: int) -> AbstractContextManager[Iterable[bytes]]:
-        """Read the uploaded file from a byte on. Iterating raises what IngestStream.answer does."""
+    async def claim(self) -> Lease | None:
+        """Lease the next import; None if no import is waiting."""
 
-    def stream(self, lease: Lease) -> AbstractContextManager[IngestStream]:
-        """Open a stream. Leaving the context ends it, whatever state it is in."""
+    def read_upload(self, lease: Lease, offset: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the uploaded file at a byte offset. Leaving the context ends the call."""
 
-
-class Stopping(Protocol):
-    """Tells whether this process has been asked to stop."""
-
-    def __call__(self) -> bool: ...
+    def open_stream(self, lease: Lease) -> AbstractAsyncContextManager[IngestStream]:
+        """Open a stream of batches. Leaving the context ends the call."""

@@ -1,10 +1,12 @@
 """The whole system with mutual TLS between its services."""
 
+import asyncio
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from chassis.rpc.client import sync_channel
+from chassis.rpc.client import aio_channel
 from chassis.tls import Certificates
 from tests.support.certificates import CertificateAuthority
 from tests.support.stack import running_stack, server_options
@@ -14,9 +16,12 @@ ROWS = 40_000
 
 
 def health(target: str, certificates: Certificates | None) -> int:
-    with sync_channel(target, certificates=certificates) as channel:
-        response = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
-        return response.status
+    async def check() -> int:
+        async with aio_channel(target, certificates=certificates) as channel:
+            answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+            return answer.status
+
+    return asyncio.run(check())
 
 
 def test_certificate_rotation_interrupts_nothing(tmp_path, request):

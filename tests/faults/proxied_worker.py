@@ -1,4 +1,4 @@
-"""An import worker that reaches task_service and Redis only through proxies, started again whenever it dies."""
+"""Import worker that reaches task_service and Redis through proxies. It is restarted whenever it resources."""
 
 import os
 import subprocess
@@ -16,26 +16,26 @@ from tests.support.stack import LocalStack
 
 
 class ProxiedWorker:
-    """One worker process after another, until it is closed."""
+    """Supervised worker process."""
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
         self._environment = environment
         self._log = log
         self._closing = threading.Event()
         self._process = self._start()
-        self._keeper = threading.Thread(target=self._keep, name="proxied-worker", daemon=True)
-        self._keeper.start()
+        self._supervisor = threading.Thread(target=self._supervise, name="proxied-worker", daemon=True)
+        self._supervisor.start()
 
     @property
     def pid(self) -> int:
-        """The process's, which leads a group of its own."""
+        """Id of the process, which leads its own process group."""
         return self._process.pid
 
     def close(self) -> None:
-        """Kills the process and starts no other."""
+        """Kill the process and do not restart it."""
         self._closing.set()
         self._kill_group()
-        self._keeper.join()
+        self._supervisor.join()
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as output:
@@ -47,7 +47,7 @@ class ProxiedWorker:
                 process_group=0,
             )
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         while True:
             self._process.wait()
             self._kill_group()
@@ -62,12 +62,12 @@ class ProxiedWorker:
 
 @contextmanager
 def proxied_worker(stack: LocalStack) -> Iterator[tuple[ProxiedWorker, TcpProxy, TcpProxy]]:
-    """A worker beside those of the stack, and the proxies before task_service and before Redis."""
+    """Run an additional worker of the stack. Yields it and its proxies to task_service and to Redis."""
     endpoints = stack.endpoints
     redis = urlsplit(endpoints["redis_url"])
-    with ExitStack() as exits:
-        to_tasks = exits.enter_context(_proxy_before(endpoints["tasks_target"]))
-        to_redis = exits.enter_context(_proxy_before(f"{redis.hostname}:{redis.port}"))
+    with ExitStack() as resources:
+        to_tasks = resources.enter_context(_proxy_to(endpoints["tasks_target"]))
+        to_redis = resources.enter_context(_proxy_to(f"{redis.hostname}:{redis.port}"))
         login, _, _ = redis.netloc.rpartition("@")
         worker = ProxiedWorker(
             {
@@ -80,10 +80,10 @@ def proxied_worker(stack: LocalStack) -> Iterator[tuple[ProxiedWorker, TcpProxy,
             },
             stack.data_dir / "logs" / "import_worker-proxied.log",
         )
-        exits.callback(worker.close)
+        resources.callback(worker.close)
         yield worker, to_tasks, to_redis
 
 
-def _proxy_before(target: str) -> TcpProxy:
+def _proxy_to(target: str) -> TcpProxy:
     host, _, port = target.rpartition(":")
     return TcpProxy(host, int(port))

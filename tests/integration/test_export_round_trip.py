@@ -1,6 +1,5 @@
 """An export can be imported and gives the same tasks, through the services and the worker's own code."""
 
-import asyncio
 import secrets
 from typing import Any
 
@@ -12,7 +11,7 @@ from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from import_worker.bootstrap import build_run
+from import_worker.bootstrap import open_worker
 from import_worker.settings import ImportWorkerSettings
 from task_service.domain.task import TaskDraft
 from tests.support.system import PASSWORD, Principal, System, new_credential
@@ -63,14 +62,13 @@ class RoundTrip:
         self._exporter = exporter
         self._importer = importer
         self._ids = ids
-        worker = ImportWorkerSettings(
+        self._worker_settings = ImportWorkerSettings(
             redis_url=SecretStr("redis://unused"),
             tasks_target=system.tasks_target,
             auth_target=system.auth_target,
             auth_credential=SecretStr(credential),
             batch_rows=7,
         )
-        self._run_worker = build_run(worker, stopping=lambda: False)
 
     async def run(self, drafts: list[dict[str, Any]]) -> tuple[list[task_pb2.Task], list[task_pb2.Task]]:
         """Create tasks, export and import them; return the created and the imported tasks in the same order."""
@@ -81,8 +79,9 @@ class RoundTrip:
         )
         request = task_service_pb2.ExportTasksRequest(labels_any=[label], order_by="created_at", owner_id=owner.id)
         pieces = [piece.data async for piece in self._system.tasks.ExportTasks(request, metadata=owner.metadata)]
-        queued = await self._system.imports.UploadImport(_upload(b"".join(pieces)), metadata=self._importer.metadata)
-        await asyncio.to_thread(self._run_worker)
+        queued = await self._system.imports.UploadImport(_upload(b"".join(pieces)), metadata=self._other.metadata)
+        async with open_worker(self._worker_settings, is_stopping=lambda: False) as process_queue:
+            await process_queue()
         done = await self._system.imports.GetImport(
             import_service_pb2.GetImportRequest(id=queued.id), metadata=self._importer.metadata
         )

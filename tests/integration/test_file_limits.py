@@ -1,6 +1,5 @@
 """Limits in the settings of task_service apply to the upload and, through the lease, to the worker."""
 
-import asyncio
 from typing import Any
 
 import grpc
@@ -8,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from import_worker.bootstrap import build_run
+from import_worker.bootstrap import open_worker
 from import_worker.settings import ImportWorkerSettings
 from tests.integration.task_service.import_calls import get, refused, upload
 from tests.support.system import new_credential
@@ -26,8 +25,8 @@ def tasks_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def run_worker(system):
-    """Function that imports until no import waits, as a notified worker does."""
+async def work(system):
+    """A use case that processes waiting imports, as a worker that has been woken does."""
     credential = await new_credential(system.use_cases, "import_worker", "imports:ingest")
     settings = ImportWorkerSettings(
         redis_url=SecretStr("redis://unused"),
@@ -35,8 +34,8 @@ async def run_worker(system):
         auth_target=system.auth_target,
         auth_credential=SecretStr(credential),
     )
-    run = build_run(settings, stopping=lambda: False)
-    return lambda: asyncio.to_thread(run)
+    async with open_worker(settings, is_stopping=lambda: False) as process_queue:
+        yield process_queue
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from taskmanager.imports.v1 import import_ingest_service_pb2, import_ingest_serv
 from taskmanager.tasks.v1 import task_service_pb2
 
 from chassis.kernel import Caller, PageRequest
-from chassis.rpc.client import sync_channel
+from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
-from chassis.rpc.service_token import ThreadTokenSource
-from tests.support.grpc_calls import bearer, until_refused
-from tests.support.system import PASSWORD, new_credential
+from chassis.rpc.service_token import TokenSource
+from tests.integration.conftest import PASSWORD, new_credential
 
 FILE = b"title\nBuy milk\n"
 REVOKED = (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
@@ -79,28 +78,31 @@ async def test_service_renews_a_revoked_token(system, stream):
     credential = await new_credential(system.use_cases, "worker", "imports:ingest")
     issued = []
 
-    def issue():
+    async def issue():
         request = auth_service_pb2.IssueServiceTokenRequest(credential=credential)
-        with grpc.insecure_channel(system.auth_target) as channel:
-            response = auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
-        issued.append(response.access_token)
-        return response.access_token, float(response.expires_in)
+        async with aio_channel(system.auth_target) as channel:
+            answer = await auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
+        issued.append(answer.access_token)
+        return answer.access_token, float(answer.expires_in)
 
     claim = import_ingest_service_pb2.ClaimNextImportRequest(worker="test")
+    token = TokenSource(issue=issue)
 
-    def code_of_a_call():
+    async def code_of_a_call():
         try:
-            if stream:
-                list(stub.IngestRows(iter(()), timeout=10))
-            else:
-                stub.ClaimNextImport(claim, timeout=10)
+            async with token.authorize() as metadata:
+                if stream:
+                    async for _ in stub.IngestRows(iter(()), metadata=metadata, timeout=10):
+                        pass
+                else:
+                    await stub.ClaimNextImport(claim, metadata=metadata, timeout=10)
         except grpc.RpcError as error:
             return error.code()
         return grpc.StatusCode.OK
 
-    with sync_channel(system.tasks_target, token=ThreadTokenSource(issue=issue)) as channel:
+    async with aio_channel(system.tasks_target) as channel:
         stub = import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel)
-        good = await asyncio.to_thread(code_of_a_call)
+        good = await code_of_a_call()
         assert good is not grpc.StatusCode.UNAUTHENTICATED
         page = await system.use_cases.list_service_accounts(PageRequest.read(0, "", bound_to=""))
         for disabled in (True, False):
@@ -108,8 +110,8 @@ async def test_service_renews_a_revoked_token(system, stream):
                 Caller(page.items[0].id), page.items[0].id, disabled=disabled
             )
         async with asyncio.timeout(20):
-            while await asyncio.to_thread(code_of_a_call) is not grpc.StatusCode.UNAUTHENTICATED:
+            while await code_of_a_call() is not grpc.StatusCode.UNAUTHENTICATED:
                 pass
-        # One call was refused. The next one works again, long before the old token expires.
-        assert await asyncio.to_thread(code_of_a_call) is good
+        # It was refused once; the next call is good again, long before the old token would have run out.
+        assert await code_of_a_call() is good
     assert len(issued) == 2

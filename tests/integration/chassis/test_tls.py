@@ -4,15 +4,13 @@ import asyncio
 import shutil
 import subprocess
 import sys
-import threading
-from typing import Any
 
 import grpc
 import pytest
 from grpc import aio
 from taskmanager.imports.v1 import import_service_pb2_grpc
 
-from chassis.rpc.client import aio_channel, sync_channel
+from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.health import is_serving
 from chassis.rpc.renewed_channel import RenewedAioChannel
@@ -140,41 +138,14 @@ async def test_rotation_closes_old_connection_after_last_call(server, client_fil
         assert len(channel._succession.all()) == 1
 
 
-async def test_rotation_keeps_open_streams_of_threads(server, client_files, authority):
-    """Threads use the new certificates too, while their open stream continues."""
-    first = serial_of(client_files.certificate.read_bytes())
-    goes_on, closed = threading.Event(), threading.Event()
-
-    def calls() -> tuple[list[str], list[str]]:
-        with sync_channel(server.target, certificates=always_reloading(client_files)) as channel:
-            stub = import_service_pb2_grpc.ImportServiceStub(channel)
-            watch: Any = stub.WatchImport(WATCH_IMPORT, metadata=user_metadata(), timeout=60)
-            streamed = [next(watch).id]
-            authority.write(client_files.certificate.parent, "gateway")
-            answered = [stub.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS).id]
-            goes_on.set()
-            streamed.append(next(watch).id)
-            watch.add_done_callback(lambda _: closed.set())
-            watch.cancel()
-            assert closed.wait(SECONDS)
-            # This call closes the earlier channel, which has no calls any more.
-            answered.append(stub.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS).id)
-            return streamed, answered
-
-    running = asyncio.create_task(asyncio.to_thread(calls))
-    await asyncio.to_thread(goes_on.wait, SECONDS)
-    server.servicer.release_watch.release()
-    streamed, answered = await running
-    second = serial_of(client_files.certificate.read_bytes())
-    assert (streamed, answered) == ([first, first], [second, second])
-
-
-async def test_replaced_authority_admits_only_new_certificates(server, server_files, client_files, tmp_path):
-    assert await call(server, client_files)
-    successor = CertificateAuthority()
-    successor.write(server_files.certificate.parent)
-    assert await refused_code(server, client_files) is grpc.StatusCode.UNAVAILABLE
-    assert await call(server, successor.write(tmp_path / "new", "gateway"))
+async def test_an_authority_that_is_replaced_lets_in_only_those_of_the_new_one(
+    server, server_files, client_files, tmp_path
+):
+    assert await ask(server, client_files)
+    successor = Authority()
+    successor.put(server_files.certificate.parent)
+    assert await refused(server, client_files) is grpc.StatusCode.UNAVAILABLE
+    assert await ask(server, successor.put(tmp_path / "new", "gateway"))
 
 
 async def test_health_check_works_for_every_server_name(client_files, tmp_path, authority, monkeypatch):

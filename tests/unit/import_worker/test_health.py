@@ -1,28 +1,28 @@
-"""What the heartbeat file says."""
+"""The health check by the heartbeat file."""
 
 import os
 
-from import_worker.commands.health import problem_with
+from import_worker.commands.health import find_problem
 from import_worker.heartbeat import STALE_SECONDS
 
 
-def test_a_fresh_heartbeat_is_health(tmp_path):
+def test_fresh_heartbeat_is_healthy(tmp_path):
     beat = tmp_path / "heartbeat"
     beat.touch()
     os.utime(beat, (1000, 1000))
-    assert problem_with(beat, now=1000 + STALE_SECONDS - 1) == ""
+    assert find_problem(beat, now=1000 + STALE_SECONDS - 1) == ""
 
 
-def test_a_stale_heartbeat_tells_a_worker_that_hangs(tmp_path):
+def test_stale_heartbeat_means_worker_hangs(tmp_path):
     beat = tmp_path / "heartbeat"
     beat.touch()
     os.utime(beat, (1000, 1000))
-    assert "no heartbeat" in problem_with(beat, now=1000 + STALE_SECONDS)
+    assert "no heartbeat" in find_problem(beat, now=1000 + STALE_SECONDS)
 
 
-def test_no_heartbeat_is_a_worker_that_is_not_ready(tmp_path):
-    assert "not ready" in problem_with(tmp_path / "heartbeat", now=1000)
+def test_missing_heartbeat_means_not_ready(tmp_path):
+    assert "not ready" in find_problem(tmp_path / "heartbeat", now=1000)
 
 
-def test_a_check_without_a_file_to_check_fails(tmp_path):
-    assert "IMPORT_WORKER_HEARTBEAT_FILE" in problem_with(None, now=1000)
+def test_check_without_heartbeat_setting_fails(tmp_path):
+    assert "IMPORT_WORKER_HEARTBEAT_FILE" in find_problem(None, now=1000)

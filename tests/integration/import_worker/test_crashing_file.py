@@ -1,31 +1,24 @@
-"""A file that kills its worker every time ends as failed, and nobody else's import is the worse for it."""
+"""A file that crashes every worker that reads it."""
 
 import asyncio
 
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from deploy.local.servers.valkey import EmbeddedValkey
 from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
-from tests.integration.import_worker.test_worker_process import Worker, running_worker
-from tests.integration.task_service.import_calls import upload
 from tests.support.crashing_rows import CRASHING_CELL, crashing_environment
 from tests.support.system import Principal, System, new_credential
+from tests.integration.import_worker.worker_process import Worker, running_worker
+from tests.integration.task_service.import_calls import upload
 
 BATCH = 200
-BEFORE = 3_000  # more than the batches that a worker has on their way without an answer
-FILE = "title\n" + "".join(f"Task {number}\n" for number in range(BEFORE)) + f"{CRASHING_CELL}\nNever reached\n"
-
-
-@pytest.fixture
-async def redis_url(tmp_path):
-    async with EmbeddedValkey(tmp_path / "valkey") as valkey:
-        yield valkey.url
+ROWS_BEFORE = 3_000  # more than the batches that a worker may send without an acknowledgement
+FILE = "title\n" + "".join(f"Task {number}\n" for number in range(ROWS_BEFORE)) + f"{CRASHING_CELL}\nNever reached\n"
 
 
 @pytest.fixture
 async def worker(system: System, redis_url, tmp_path):
-    """The only worker there is; it is started again by nobody but its own pool."""
+    """The only worker. Its pool starts a new child after a crash."""
     async with running_worker(
         redis_url,
         system.tasks_target,
@@ -41,37 +34,40 @@ async def worker(system: System, redis_url, tmp_path):
 async def finished(system: System, person: Principal, import_id: str) -> import_pb2.Import:
     request = import_service_pb2.WatchImportRequest(id=import_id)
     async with asyncio.timeout(120):
-        *_, last = [one async for one in system.imports.WatchImport(request, metadata=person.metadata)]
+        *_, last = [state async for state in system.imports.WatchImport(request, metadata=person.metadata)]
     return last
 
 
 def claims_of(worker: Worker, import_id: str) -> list[int]:
-    """The offsets that its workers began at."""
-    return [line["offset"] for line in worker.said if line["event"] == "claimed" and line["import_id"] == import_id]
+    """Return the offsets at which workers claimed the import."""
+    return [
+        line["offset"] for line in worker.log_lines if line["event"] == "claimed" and line["import_id"] == import_id
+    ]
 
 
-async def test_a_file_that_kills_its_worker_every_time_fails_and_the_rows_before_it_stay(system, worker, database):
+async def test_file_that_crashes_its_workers_fails(system, worker, database):
+    """A file that kills its worker every time fails, its earlier rows stay, and other imports are not affected."""
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
-    deadly = await upload(system, sonu, FILE.encode())
+    crashing = await upload(system, sonu, FILE.encode())
     owners = (mina, sonu, mina)
     harmless = [await upload(system, owner, b"title\n" + b"A row\n" * 2_000) for owner in owners]
     for queued, owner in zip(harmless, owners, strict=True):
         done = await finished(system, owner, queued.id)
         assert (done.state, done.rows_created) == (import_pb2.Import.STATE_SUCCEEDED, 2_000)
-    failed = await finished(system, sonu, deadly.id)
+    failed = await finished(system, sonu, crashing.id)
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "NO_PROGRESS")
     assert failed.rows_failed == 0
-    assert 0 < failed.rows_created <= BEFORE
+    assert 0 < failed.rows_created <= ROWS_BEFORE
     assert failed.rows_created % BATCH == 0
-    kept = await database.execute(
+    imported = await database.execute(
         f"SELECT count(*), count(DISTINCT title), max(substring(title FROM 6)::int) FROM tasks.tasks"
-        f" WHERE import_id = '{deadly.id}'"
+        f" WHERE import_id = '{crashing.id}'"
     )
-    assert kept == [(failed.rows_created, failed.rows_created, failed.rows_created - 1)]
-    # Five workers in a row died without getting any further than the ones before.
-    claims = claims_of(worker, deadly.id)
+    assert imported == [(failed.rows_created, failed.rows_created, failed.rows_created - 1)]
+    # The last workers died without progress.
+    claims = claims_of(worker, crashing.id)
     assert claims[-MOST_FRUITLESS_CLAIMS:] == [failed.bytes_read] * MOST_FRUITLESS_CLAIMS
     assert claims.count(failed.bytes_read) == MOST_FRUITLESS_CLAIMS
-    # The pool is none the worse for it.
-    last = await upload(system, mina, b"title\nAfter all that\n")
+    # The pool still works.
+    last = await upload(system, mina, b"title\nLast row\n")
     assert (await finished(system, mina, last.id)).state == import_pb2.Import.STATE_SUCCEEDED

@@ -1,14 +1,14 @@
-"""The contract's messages to and from the domain's words."""
+"""Conversion between messages of the contract and objects of the domain."""
 
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 
-from import_worker.domain.batches import Batch, DefectKind, Ending
-from import_worker.domain.checkpoints import Checkpoint, Dialect, Lease, Progress, RecordLimits
+from import_worker.domain.batch import Batch, DefectKind, FinishReason
 from import_worker.domain.errors import UnreadableFile
+from import_worker.domain.lease import Checkpoint, Dialect, Lease, Progress, RecordLimits
 
-_USUAL = RecordLimits()
+_DEFAULT_LIMITS = RecordLimits()
 
-_KINDS = {
+_DEFECT_KINDS = {
     DefectKind.TOO_MANY_CELLS: pb.RowDefect.KIND_TOO_MANY_CELLS,
     DefectKind.UNDECODABLE: pb.RowDefect.KIND_UNDECODABLE,
     DefectKind.CELL_TOO_LONG: pb.RowDefect.KIND_CELL_TOO_LONG,
@@ -27,17 +27,17 @@ def lease_from_proto(lease: pb.Lease) -> Lease:
         checkpoint=_checkpoint_from_proto(lease.checkpoint),
         size=lease.size,
         limits=RecordLimits(
-            record_bytes=lease.limits.record_bytes or _USUAL.record_bytes,
-            cell_characters=lease.limits.cell_characters or _USUAL.cell_characters,
+            max_record_bytes=lease.limits.record_bytes or _DEFAULT_LIMITS.max_record_bytes,
+            max_cell_characters=lease.limits.cell_characters or _DEFAULT_LIMITS.max_cell_characters,
         ),
     )
 
 
-def progress_from_proto(answer: pb.IngestRowsResponse) -> Progress:
+def progress_from_proto(response: pb.IngestRowsResponse) -> Progress:
     return Progress(
-        checkpoint=_checkpoint_from_proto(answer.checkpoint),
-        others_wait=answer.others_wait,
-        finished=answer.finished,
+        checkpoint=_checkpoint_from_proto(response.checkpoint),
+        has_pending=response.others_wait,
+        is_finished=response.finished,
     )
 
 
@@ -53,19 +53,19 @@ def batch_to_proto(batch: Batch) -> pb.IngestRowsRequest:
             lines=batch.lines,
             cells=batch.cells,
             defects=[
-                pb.RowDefect(row=defect.row, kind=_KINDS[defect.kind], cell=defect.cell, surplus=defect.surplus)
+                pb.RowDefect(row=defect.row, kind=_DEFECT_KINDS[defect.kind], cell=defect.cell, surplus=defect.surplus)
                 for defect in batch.defects
             ],
         )
     )
 
 
-def finish_to_proto(ending: Ending | UnreadableFile) -> pb.IngestRowsRequest:
-    if isinstance(ending, UnreadableFile):
-        # The contract's codes are named like the domain's reasons: UNCLOSED_QUOTE is CODE_UNCLOSED_QUOTE.
-        code = pb.ParseFailure.Code.Value(f"CODE_{ending.reason}")
-        finish = pb.IngestFinish(failure=pb.ParseFailure(code=code, line=ending.line))
-    elif ending is Ending.GIVE_BACK:
+def finish_to_proto(reason: FinishReason | UnreadableFile) -> pb.IngestRowsRequest:
+    if isinstance(reason, UnreadableFile):
+        # The contract names its codes after the reasons of the domain: UNCLOSED_QUOTE is CODE_UNCLOSED_QUOTE.
+        code = pb.ParseFailure.Code.Value(f"CODE_{reason.reason}")
+        finish = pb.IngestFinish(failure=pb.ParseFailure(code=code, line=reason.line))
+    elif reason is FinishReason.LEASE_RELEASED:
         finish = pb.IngestFinish(give_back=pb.GiveBack())
     else:
         finish = pb.IngestFinish(end_of_file=pb.EndOfFile())

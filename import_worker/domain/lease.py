@@ -1,0 +1,60 @@
+"""A lease on an import, and the checkpoints within its file."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A position between two records of a file.
+
+    offset: byte at which the next record begins, or the blank lines before it.
+    line: physical line at that byte. The header is line 1.
+    records: number of records before it, without the header.
+    """
+
+    offset: int
+    line: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The delimiter between cells, the number of cells in each record, and the text encoding."""
+
+    delimiter: str
+    columns: int
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLimits:
+    """Maximum size of a record, in bytes of the file, and of a cell, in characters."""
+
+    max_record_bytes: int = 1024 * 1024
+    max_cell_characters: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to process one import, valid for one fence. `size` is the file's, in bytes."""
+
+    import_id: str
+    fence: int
+    dialect: Dialect
+    checkpoint: Checkpoint
+    size: int
+    limits: RecordLimits = RecordLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The server's report on an import.
+
+    checkpoint: end of what is committed.
+    has_pending: other imports wait for a worker.
+    is_finished: the lease has ended; nothing more can be sent.
+    """
+
+    checkpoint: Checkpoint
+    has_pending: bool
+    is_finished: bool

@@ -1,0 +1,202 @@
+"""Incremental parser of CSV bytes into batches of records."""
+
+import csv
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+from import_worker.domain.batch import Batch, Defect, DefectKind
+from import_worker.domain.errors import StrayQuote, UnclosedQuote, UnreadableFile
+from import_worker.domain.lease import Checkpoint, Dialect, RecordLimits
+from import_worker.domain.physical_lines import PhysicalLines
+
+# Upper bounds for the bytes of a message beyond the bytes of its records in the file: three for each cell, besides its
+# delimiter; the line number and one defect for each record; U+FFFD, three bytes long, for each undecodable byte; the
+# two checkpoints once.
+_CELL_OVERHEAD = 3
+_RECORD_OVERHEAD = 24
+_DEFECT_OVERHEAD = 15
+_REPLACEMENT_OVERHEAD = 2
+_BATCH_OVERHEAD = 80
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Maximum number of rows in a batch, and of bytes in its message."""
+
+    max_rows: int = 2000
+    max_bytes: int = 512 * 1024
+
+
+class RecordParser:
+    """Push parser from a checkpoint to the end of a file, in constant memory.
+
+    `feed` takes bytes and yields the batches that are full, `close` yields the rest. Both must be iterated to the end.
+    They raise an UnreadableFile after they have yielded all records before the error. The end of every batch is a
+    checkpoint from which another parser can continue.
+
+    Text after a closing quote is an error (RFC 4180, section 2): the meaning of the other quotes would be ambiguous.
+    Python's reader accepts it unless it is strict. A quote inside a cell that does not begin with one is plain text.
+    """
+
+    def __init__(
+        self, *, begin: Checkpoint, dialect: Dialect, size: int, batch_limits: BatchLimits, record_limits: RecordLimits
+    ) -> None:
+        self._dialect = dialect
+        self._columns = dialect.columns
+        self._batch_limits = batch_limits
+        self._record_limits = record_limits
+        self._is_closed = False
+        self._source = PhysicalLines(
+            begin=begin, size=size, max_record_bytes=record_limits.max_record_bytes, encoding=dialect.encoding
+        )
+        self._rows: Iterable[list[str]] = ()
+        self._held_row: list[str] | None = None
+        self._begin = self._end = begin
+        self._bytes = _BATCH_OVERHEAD
+        self._lines: list[int] = []
+        self._cells: list[str] = []
+        self._defects: list[Defect] = []
+
+    def feed(self, chunk: bytes) -> Iterator[Batch]:
+        """Parse the next bytes of the file and yield the batches that they complete."""
+        self._source.feed(chunk)
+        yield from self._parse()
+
+    def close(self) -> Iterator[Batch]:
+        """Parse what the end of the file completes and yield the last batches."""
+        self._source.close()
+        self._is_closed = True
+        yield from self._parse()
+        if self._end != self._begin:
+            yield self._take_batch()
+
+    def _parse(self) -> Iterator[Batch]:
+        self._rows = csv.reader(self._source, delimiter=self._dialect.delimiter, strict=True)
+        failure: UnreadableFile | None = None
+        is_full = True
+        while is_full:
+            with _field_size_limit(self._record_limits.max_record_bytes):
+                try:
+                    is_full = self._fill_batch()
+                except UnreadableFile as error:
+                    is_full, failure = False, error
+                except csv.Error:
+                    is_full, failure = False, self._syntax_error()
+            if is_full or (failure is not None and self._end != self._begin):
+                yield self._take_batch()
+        if failure is not None:
+            raise failure
+
+    def _syntax_error(self) -> UnreadableFile | None:
+        """Return the error for which the csv module stopped; None if only the end of the record is missing."""
+        if not self._source.is_exhausted:
+            return StrayQuote(line=self._source.record_line)
+        return UnclosedQuote(line=self._source.record_line) if self._is_closed else None
+
+    def _fill_batch(self) -> bool:
+        """Add records to the batch. Return True if it is full, False if all complete records are used up."""
+        # This runs once for every row of every import: attribute lookups are hoisted, and rare cases are elsewhere.
+        source, columns, lines, cells = self._source, self._columns, self._lines, self._cells
+        overhead = columns * _CELL_OVERHEAD + _RECORD_OVERHEAD
+        max_rows, max_bytes = self._batch_limits.max_rows, self._batch_limits.max_bytes
+        max_cell_characters = self._record_limits.max_cell_characters
+        rows = self._rows
+        if self._held_row is not None:
+            rows = chain((self._held_row,), rows)
+            self._held_row = None
+        size, records = self._bytes, self._begin.records
+        offset, line = self._end.offset, self._end.line
+        try:
+            for row in rows:
+                if row:
+                    length = source.offset - source.record_offset
+                    size += length + overhead
+                    # A character takes at least one byte: a shorter record cannot hold a cell that is too long.
+                    is_suspect = source.has_undecodable or length > max_cell_characters
+                    if is_suspect:
+                        size += self._extra_bytes(length)
+                    if size > max_bytes and lines:
+                        self._held_row = row  # the first row of the next batch
+                        return True
+                    if is_suspect or len(row) != columns:
+                        self._repair(row, len(lines))
+                    lines.append(source.record_line)
+                    cells += row
+                    offset, line = source.offset, source.line
+                source.end_record()
+                if len(lines) == max_rows:
+                    return True
+                if not row and source.offset - offset > max_bytes:
+                    # A long run of blank lines must advance the checkpoint too, or the lease expires.
+                    offset, line = source.offset, source.line
+                    return True
+            return False
+        finally:
+            self._bytes = size
+            self._end = Checkpoint(offset=offset, line=line, records=records + len(lines))
+
+    def _take_batch(self) -> Batch:
+        """Return the batch and start the next one."""
+        batch = Batch(begin=self._begin, end=self._end, lines=self._lines, cells=self._cells, defects=self._defects)
+        self._begin, self._bytes = self._end, _BATCH_OVERHEAD
+        self._lines, self._cells, self._defects = [], [], []
+        return batch
+
+    def _extra_bytes(self, length: int) -> int:
+        """Return the maximum number of bytes that undecodable bytes and truncated cells add to the message."""
+        defects = _DEFECT_OVERHEAD * self._columns
+        return defects + _REPLACEMENT_OVERHEAD * length + defects if self._source.has_undecodable else defects
+
+    def _repair(self, row: list[str], index: int) -> None:
+        """Change the record so that it can be sent, and add its defects."""
+        if self._source.has_undecodable:
+            self._replace_undecodable(row, index)
+        if len(row) != self._columns:
+            self._fit_columns(row, index)
+        self._truncate_cells(row, index)
+
+    def _replace_undecodable(self, row: list[str], index: int) -> None:
+        """Replace each undecodable byte by U+FFFD."""
+        for column, cell in enumerate(row):
+            replaced = cell.encode(errors="surrogateescape").decode(errors="replace")
+            if replaced != cell:
+                row[column] = replaced
+                if column < self._columns:
+                    self._defects.append(Defect(row=index, kind=DefectKind.UNDECODABLE, cell=column))
+
+    def _truncate_cells(self, row: list[str], index: int) -> None:
+        max_characters = self._record_limits.max_cell_characters
+        for column, cell in enumerate(row):
+            if len(cell) > max_characters:
+                row[column] = cell[:max_characters]
+                self._defects.append(Defect(row=index, kind=DefectKind.CELL_TOO_LONG, cell=column))
+
+    def _fit_columns(self, row: list[str], index: int) -> None:
+        """Give the record as many cells as the header has."""
+        if len(row) > self._columns:
+            surplus = self._dialect.delimiter.join(row[self._columns :])
+            self._defects.append(Defect(row=index, kind=DefectKind.TOO_MANY_CELLS, cell=len(row), surplus=surplus))
+            del row[self._columns :]
+        else:
+            row.extend([""] * (self._columns - len(row)))
+
+
+async def parse_batches(parser: RecordParser, chunks: AsyncIterable[bytes]) -> AsyncGenerator[Batch]:
+    """Yield the batches of a file that arrives in chunks. Raises UnreadableFile after the batches before the error."""
+    async for chunk in chunks:
+        for batch in parser.feed(chunk):
+            yield batch
+    for batch in parser.close():
+        yield batch
+
+
+@contextmanager
+def _field_size_limit(limit: int) -> Iterator[None]:
+    """Raise the csv module's limit on cells, which is global to the process, while records are parsed."""
+    before = csv.field_size_limit(limit)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

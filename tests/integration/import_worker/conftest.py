@@ -1,0 +1,13 @@
+"""Fixtures of the tests of the worker process."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deploy.local.valkey import EmbeddedValkey
+
+
+@pytest.fixture
+async def redis_url(tmp_path) -> AsyncIterator[str]:
+    async with EmbeddedValkey(tmp_path / "valkey") as valkey:
+        yield valkey.url

@@ -1,0 +1,73 @@
+"""The real worker process, and its log."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.integration.import_worker.ingest_server import CREDENTIAL
+
+
+class Worker:
+    """A running worker and its log."""
+
+    def __init__(self, process: Process, heartbeat: Path) -> None:
+        self.process = process
+        self.heartbeat = heartbeat
+        self.log_lines: list[dict[str, Any]] = []
+        self._new_line = asyncio.Condition()
+
+    async def read_log(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            async with self._new_line:
+                self.log_lines.append(_parse(line))
+                self._new_line.notify_all()
+
+    async def wait_for_log(self, text: str, *, times: int = 1) -> None:
+        async with self._new_line, asyncio.timeout(30):
+            await self._new_line.wait_for(lambda: sum(text in line["event"] for line in self.log_lines) >= times)
+
+    def problems(self) -> list[dict[str, Any]]:
+        return [line for line in self.log_lines if line["level"] in {"warning", "error", "critical"}]
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        entry: dict[str, Any] = json.loads(line)
+    except ValueError:
+        entry = {"event": f"not JSON: {line!r}", "level": "error"}
+    return entry
+
+
+@asynccontextmanager
+async def running_worker(redis_url: str, target: str, data_dir: Path, **environment: str) -> AsyncIterator[Worker]:
+    """Run a worker against the services at a target, with additional environment variables."""
+    heartbeat = data_dir / "heartbeat"
+    settings = {
+        "IMPORT_WORKER_REDIS_URL": redis_url,
+        "IMPORT_WORKER_TASKS_TARGET": target,
+        "IMPORT_WORKER_AUTH_TARGET": target,
+        "IMPORT_WORKER_AUTH_CREDENTIAL": CREDENTIAL,
+        "IMPORT_WORKER_HEARTBEAT_FILE": str(heartbeat),
+        **environment,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "import_worker", env={**os.environ, **settings}, stderr=PIPE, process_group=0
+    )
+    worker = Worker(process, heartbeat)
+    reading = asyncio.create_task(worker.read_log())
+    try:
+        await worker.wait_for_log("ready")
+        yield worker
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        await reading
