@@ -79,7 +79,7 @@ class RoundTrip:
         )
         request = task_service_pb2.ExportTasksRequest(labels_any=[label], order_by="created_at", owner_id=owner.id)
         pieces = [piece.data async for piece in self._system.tasks.ExportTasks(request, metadata=owner.metadata)]
-        queued = await self._system.imports.UploadImport(_upload(b"".join(pieces)), metadata=self._other.metadata)
+        queued = await self._system.imports.UploadImport(_upload(b"".join(pieces)), metadata=self._importer.metadata)
         async with open_worker(self._worker_settings, is_stopping=lambda: False) as process_queue:
             await process_queue()
         done = await self._system.imports.GetImport(

@@ -90,7 +90,7 @@ class GrpcScenarioClient:
         except grpc.aio.AioRpcError as error:
             status = details_of(error)
             return {"refused": [violation.reason for violation in status.violations] or [status.reason]}
-        return dict(parse_json(to_json(self._encoders.get(answer.DESCRIPTOR)(answer))))  # type: ignore[call-overload]
+        return dict(parse_json(to_json(self._encoders.get(response.DESCRIPTOR)(response))))  # type: ignore[call-overload]
 
     async def create(self, task: Fields, key: str = "") -> Result:
         request = task_service_pb2.CreateTaskRequest(task=task_of(task), idempotency_key=key)

@@ -12,7 +12,8 @@ from chassis.kernel import Caller, PageRequest
 from chassis.rpc.client import aio_channel
 from chassis.rpc.errors import details_of
 from chassis.rpc.service_token import TokenSource
-from tests.integration.conftest import PASSWORD, new_credential
+from tests.support.grpc_calls import bearer, until_refused
+from tests.support.system import PASSWORD, new_credential
 
 FILE = b"title\nBuy milk\n"
 REVOKED = (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")

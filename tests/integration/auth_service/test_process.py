@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc
 import psycopg
 import pytest
-from deploy.local.ports import free_port
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
@@ -20,6 +19,7 @@ from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import aio_channel
 from chassis.testing.database import temporary_database
+from deploy.local.host.free_ports import find_free_port
 from tests.integration.auth_service.auth_server import AuthServer, make_settings, running_auth_server
 from tests.support.database import Database
 from tests.support.grpc_calls import refused
@@ -41,7 +41,7 @@ def environment(settings, port):
 @asynccontextmanager
 async def process(settings, **changes):
     """Run `python -m auth_service` and yield the process and its port."""
-    port = free_port()
+    port = find_free_port()
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -164,7 +164,7 @@ async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
 
 
 async def test_sigterm_exits_while_waiting_for_the_database(settings):
-    unreachable_url = f"postgresql://auth_app:x@127.0.0.1:{free_port()}/nothing"
+    unreachable_url = f"postgresql://auth_app:x@127.0.0.1:{find_free_port()}/nothing"
     async with process(settings, AUTH_DATABASE_URL=unreachable_url) as (child, port):
         async with aio_channel(f"127.0.0.1:{port}") as channel:
             health = health_pb2_grpc.HealthStub(channel)

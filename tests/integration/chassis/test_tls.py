@@ -138,14 +138,12 @@ async def test_rotation_closes_old_connection_after_last_call(server, client_fil
         assert len(channel._succession.all()) == 1
 
 
-async def test_an_authority_that_is_replaced_lets_in_only_those_of_the_new_one(
-    server, server_files, client_files, tmp_path
-):
-    assert await ask(server, client_files)
-    successor = Authority()
-    successor.put(server_files.certificate.parent)
-    assert await refused(server, client_files) is grpc.StatusCode.UNAVAILABLE
-    assert await ask(server, successor.put(tmp_path / "new", "gateway"))
+async def test_replaced_authority_admits_only_new_certificates(server, server_files, client_files, tmp_path):
+    assert await call(server, client_files)
+    successor = CertificateAuthority()
+    successor.write(server_files.certificate.parent)
+    assert await refused_code(server, client_files) is grpc.StatusCode.UNAVAILABLE
+    assert await call(server, successor.write(tmp_path / "new", "gateway"))
 
 
 async def test_health_check_works_for_every_server_name(client_files, tmp_path, authority, monkeypatch):

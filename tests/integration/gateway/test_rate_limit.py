@@ -2,11 +2,11 @@
 
 import httpx2
 import pytest
-from deploy.local.ports import free_port
 from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
 from chassis.limiting import network_of
+from deploy.local.host.free_ports import find_free_port
 from gateway.bootstrap import run_server
 from tests.integration.gateway.conftest import settings
 
@@ -48,7 +48,7 @@ async def test_gateways_share_the_limit_in_redis(fake_services, redis_url):
 
 
 async def test_unreachable_redis_disables_the_limit(fake_services):
-    logins, _ = await statuses(fake_services, 5, "/api/login", limits_url=f"redis://127.0.0.1:{free_port()}/0")
+    logins, _ = await statuses(fake_services, 5, "/api/login", limits_url=f"redis://127.0.0.1:{find_free_port()}/0")
     assert {response.status_code for response in logins} == {200}
 
 

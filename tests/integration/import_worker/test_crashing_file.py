@@ -6,10 +6,10 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
-from tests.support.crashing_rows import CRASHING_CELL, crashing_environment
-from tests.support.system import Principal, System, new_credential
 from tests.integration.import_worker.worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload
+from tests.support.crashing_rows import CRASHING_CELL, crashing_environment
+from tests.support.system import Principal, System, new_credential
 
 BATCH = 200
 ROWS_BEFORE = 3_000  # more than the batches that a worker may send without an acknowledgement

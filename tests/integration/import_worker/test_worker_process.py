@@ -127,7 +127,7 @@ async def test_worker_survives_outage_of_redis(tmp_path):
     """A worker without Redis is not ready. When Redis is back, it accepts wake-ups again."""
     stored = StoredImport.of("one", DATA)
     with serving(IngestServer(stored)) as target:
-        valkey = EmbeddedValkey(tmp_path / "valkey", port=free_port(), password="pw")
+        valkey = EmbeddedValkey(tmp_path / "valkey", port=find_free_port(), password="pw")
         async with AsyncExitStack() as stack:
             async with valkey:
                 url = valkey.url
