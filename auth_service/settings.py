@@ -64,7 +64,7 @@ class AuthSettings(TlsSettings):
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
     # Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED.
-    calls_at_once: PositiveInt = USUAL.calls
+    max_concurrent_calls: PositiveInt = USUAL.calls
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10

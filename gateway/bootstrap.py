@@ -60,7 +60,7 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
     stopping = asyncio.Event()
     upstreams = _upstreams(settings)
     limiter = AddressLimiter(
-        per_minute=settings.public_calls_per_minute, storage_url=settings.limits_url.get_secret_value()
+        per_minute=settings.public_calls_per_minute, storage_url=settings.rate_limit_storage_url.get_secret_value()
     )
     try:
         router = build_router(upstreams=upstreams, settings=settings, limiter=limiter, stopping=stopping)

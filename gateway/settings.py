@@ -27,7 +27,7 @@ class GatewaySettings(TlsSettings):
     # Rate limit for calls that need no token, by client address. memory:// counts in this process only; with
     # redis://... all gateways count together.
     public_calls_per_minute: Annotated[int, Field(gt=0)] = 120
-    limits_url: SecretStr = SecretStr("memory://")
+    rate_limit_storage_url: SecretStr = SecretStr("memory://")
 
     max_body_bytes: Bytes = 1024 * 1024
     max_upload_bytes: Bytes = 1024 * 1024 * 1024
@@ -35,9 +35,9 @@ class GatewaySettings(TlsSettings):
     # Timeouts for a client: for the header lines, for a whole JSON body, and between two chunks of an upload.
     header_timeout_seconds: Seconds = 10
     body_timeout_seconds: Seconds = 30
-    upload_idle_seconds: Seconds = 30
+    upload_idle_timeout_seconds: Seconds = 30
     # Timeout for the service's response after the last byte of an upload. The service stores the file in this time.
-    upload_answer_seconds: Seconds = 120
+    upload_response_timeout_seconds: Seconds = 120
     # Interval of the keep-alive messages on a stream without other messages.
     keep_alive_seconds: Seconds = 15
     # How long a shutdown waits for open requests.

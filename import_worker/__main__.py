@@ -17,7 +17,7 @@ def main() -> None:
     app.conf.update(
         broker_url=settings.redis_url.get_secret_value(),
         heartbeat_file=str(settings.heartbeat_file or ""),
-        shutdown_seconds=settings.shutdown_seconds,
+        shutdown_timeout_seconds=settings.shutdown_timeout_seconds,
     )
     worker = app.Worker(pool="prefork", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True)
     worker.start()

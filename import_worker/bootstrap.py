@@ -27,7 +27,7 @@ async def open_worker(
     A gRPC channel does not survive a fork: enter this in the process that does the work.
     """
     certificates = Certificates.of(settings.tls)
-    timeout_seconds = settings.answer_seconds
+    timeout_seconds = settings.read_timeout_seconds
     async with AsyncExitStack() as stack:
         auth = await stack.enter_async_context(aio_channel(settings.auth_target, certificates=certificates))
         tasks = await stack.enter_async_context(aio_channel(settings.tasks_target, certificates=certificates))
@@ -42,9 +42,9 @@ async def open_worker(
         process_lease = ProcessLease(
             client=client,
             is_stopping=is_stopping,
-            batch_limits=BatchLimits(max_rows=settings.batch_rows),
+            batch_limits=BatchLimits(max_rows=settings.max_batch_rows),
             policy=ProcessingPolicy(
-                time_slice_seconds=settings.slice_seconds, max_unacknowledged_batches=settings.window
+                time_slice_seconds=settings.time_slice_seconds, max_unacknowledged_batches=settings.window
             ),
             monotonic=time.monotonic,
             sleep=asyncio.sleep,

@@ -152,7 +152,7 @@ def shut_down(**_: Any) -> None:
     limit, a remapped SIGTERM with a soft shutdown timeout, always waits for the full timeout.
     """
     children = [process.pid for process in active_children() if process.pid is not None]
-    threading.Thread(target=_stop, args=(children, app.conf.shutdown_seconds), name="stop", daemon=True).start()
+    threading.Thread(target=_stop, args=(children, app.conf.shutdown_timeout_seconds), name="stop", daemon=True).start()
 
 
 def _stop(children: list[int], timeout_seconds: float) -> None:

@@ -26,13 +26,13 @@ class ImportWorkerSettings(TlsSettings):
     log_level: LogLevel = "info"
     heartbeat_file: Path | None = None
     """File that is touched every few seconds while the worker accepts wake-ups, and removed while it does not."""
-    slice_seconds: Annotated[float, Field(gt=0)] = 2.0
+    time_slice_seconds: Annotated[float, Field(gt=0)] = 2.0
     """How long one import may occupy the worker while others wait. A handover costs a few milliseconds."""
-    batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
+    max_batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
     """Maximum rows in one message, and so in one transaction of task_service."""
     window: Annotated[int, Field(ge=1, le=16)] = 4
     """Maximum batches that are sent and not yet acknowledged."""
-    answer_seconds: Annotated[float, Field(gt=0)] = 10.0
+    read_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Read timeout: how long a call may stay without a message before it counts as lost."""
-    shutdown_seconds: Annotated[float, Field(gt=0)] = 9.0
+    shutdown_timeout_seconds: Annotated[float, Field(gt=0)] = 9.0
     """Maximum time from SIGTERM to the end of the process. It must be shorter than the orchestrator's grace period."""

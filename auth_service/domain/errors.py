@@ -46,7 +46,7 @@ class UnknownRole(Invalid):
     field = "role"
 
 
-class OneNameNeeded(Invalid):
+class ExactlyOneIdentifier(Invalid):
     """Give either an id or a username, and not both."""
 
     field = "id"

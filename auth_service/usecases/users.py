@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from auth_service.domain.accounts import MAX_USERNAME_CHARACTERS, User, lookup_key, validate_username
-from auth_service.domain.errors import OneNameNeeded, TooManyIds, TooManyUsernames, UserNotFound
+from auth_service.domain.errors import ExactlyOneIdentifier, TooManyIds, TooManyUsernames, UserNotFound
 from auth_service.usecases.ports import Read
 from chassis.kernel import Invalid, MissingField, Page, PageRequest
 
@@ -53,13 +53,13 @@ class ResolveUser:
         """Return the account.
 
         Raises:
-            OneNameNeeded: not exactly one of id and username is given.
+            ExactlyOneIdentifier: not exactly one of id and username is given.
             InvalidUsername: no account can have this username.
             UserNotFound: the account does not exist or is disabled.
 
         """
         if (user_id is None) == (not username):
-            raise OneNameNeeded
+            raise ExactlyOneIdentifier
         async with self.read() as repositories:
             if user_id is None:
                 user = await repositories.users.get_by_username(validate_username(username))

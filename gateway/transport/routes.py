@@ -102,7 +102,7 @@ class EndpointFactory:
             success_status=rpc.success_status,
             location_prefix=location_prefix_of(rpc, self._rpcs),
             max_bytes=self._settings.max_upload_bytes,
-            idle_timeout_seconds=self._settings.upload_idle_seconds,
-            response_timeout_seconds=self._settings.upload_answer_seconds,
+            idle_timeout_seconds=self._settings.upload_idle_timeout_seconds,
+            response_timeout_seconds=self._settings.upload_response_timeout_seconds,
             preconditions=Preconditions(binding, UPLOAD_OPTIONS),
         )

@@ -7,9 +7,9 @@ from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.json_mapping import item_limit_of
 from task_service.clients.people import MOST_AT_ONCE
-from task_service.domain.errors import TooManyInBatch
+from task_service.tasks.domain.errors import TooManyInBatch
 from task_service.settings import TasksSettings
-from task_service.usecases.batches import MOST_IN_BATCH
+from task_service.tasks.usecases.batches import MOST_IN_BATCH
 
 
 def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float:
@@ -19,12 +19,12 @@ def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float
 def test_connection_age_grace_exceeds_upload_time():
     """gRPC does not end an upload by the age of its connection before the upload's own time limit."""
     grace = dict(OPTIONS)["grpc.max_connection_age_grace_ms"] / 1000
-    assert grace >= default(TasksSettings, "upload_seconds")
+    assert grace >= default(TasksSettings, "max_upload_seconds")
 
 
 def test_upload_size_limits_agree():
     """The gateway and task_service accept files of the same size."""
-    assert default(GatewaySettings, "max_upload_bytes") == default(TasksSettings, "upload_bytes")
+    assert default(GatewaySettings, "max_upload_bytes") == default(TasksSettings, "max_upload_bytes")
 
 
 def test_batch_size_limits_agree():

@@ -9,7 +9,7 @@ from tests.support.users import User
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
     """One stack for all tests. Short leases let imports recover fast; history is sealed often."""
-    settings = {"TASKS_LEASE_SECONDS": "2", "TASKS_SEAL_SECONDS": "0.5"}
+    settings = {"TASKS_LEASE_SECONDS": "2", "TASKS_BLOCK_INTERVAL_SECONDS": "0.5"}
     with running_stack(tmp_path_factory.mktemp("stack"), *server_options(request.config), **settings) as running:
         yield running
 

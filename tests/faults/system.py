@@ -23,11 +23,11 @@ WORKERS = ("import_worker-1", PROXIED)
 
 SETTINGS = {
     "TASKS_LEASE_SECONDS": str(LEASE_SECONDS),
-    "TASKS_SEAL_SECONDS": "0.5",
+    "TASKS_BLOCK_INTERVAL_SECONDS": "0.5",
     # Small batches give many moments at which a process can die.
-    "IMPORT_WORKER_BATCH_ROWS": "200",
-    "IMPORT_WORKER_ANSWER_SECONDS": "3",
-    "IMPORT_WORKER_SLICE_SECONDS": "1",
+    "IMPORT_WORKER_MAX_BATCH_ROWS": "200",
+    "IMPORT_WORKER_READ_TIMEOUT_SECONDS": "3",
+    "IMPORT_WORKER_TIME_SLICE_SECONDS": "1",
 }
 
 

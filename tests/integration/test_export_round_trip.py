@@ -13,7 +13,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from import_worker.bootstrap import open_worker
 from import_worker.settings import ImportWorkerSettings
-from task_service.domain.task import TaskDraft
+from task_service.tasks.domain.task import TaskDraft
 from tests.support.system import PASSWORD, Principal, System, new_credential
 
 NAMES = ("sonu", "=Mina", "-o, 'Hara", '@"Ödön"', "'+49")
@@ -67,7 +67,7 @@ class RoundTrip:
             tasks_target=system.tasks_target,
             auth_target=system.auth_target,
             auth_credential=SecretStr(credential),
-            batch_rows=7,
+            max_batch_rows=7,
         )
 
     async def run(self, drafts: list[dict[str, Any]]) -> tuple[list[task_pb2.Task], list[task_pb2.Task]]:

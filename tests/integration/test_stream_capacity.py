@@ -26,7 +26,7 @@ async def test_excess_stream_is_refused_and_calls_are_answered(database, redis_u
             auth_target=auth_target,
             auth_credential=SecretStr(await new_credential(use_cases, "task_service", "trust:read", "users:read")),
             drain_seconds=0.1,
-            streams_at_once=1,
+            max_concurrent_streams=1,
         )
         async with (
             task_service.bootstrap.serving(settings) as server,

@@ -123,7 +123,7 @@ async def running_system(
             auth_credential=SecretStr(credential),
             drain_seconds=1,
             lease_seconds=2,
-            seal_seconds=0.2,
+            block_interval_seconds=0.2,
         ).model_copy(update=dict(tasks_settings))
         server = await stack.enter_async_context(task_service.bootstrap.serving(settings))
         await server.is_ready.wait()

@@ -147,7 +147,7 @@ async def test_current_user_of_a_removed_account_is_rejected(auth_server, databa
 
 async def test_calls_beyond_the_limit_are_rejected(database):
     async with running_auth_server(
-        make_settings(database.auth_url, calls_at_once=1, argon2_memory_kib=65_536)
+        make_settings(database.auth_url, max_concurrent_calls=1, argon2_memory_kib=65_536)
     ) as auth_server:
         logins = await asyncio.gather(*(auth_server.login() for _ in range(5)), return_exceptions=True)
         reasons = [details_of(login).reason for login in logins if isinstance(login, grpc.aio.AioRpcError)]

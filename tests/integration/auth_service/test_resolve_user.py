@@ -36,8 +36,8 @@ async def test_disabled_and_unknown_accounts_do_not_resolve(auth_server, databas
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        ({}, "ONE_NAME_NEEDED"),
-        ({"id": "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e", "username": "sonu"}, "ONE_NAME_NEEDED"),
+        ({}, "EXACTLY_ONE_IDENTIFIER"),
+        ({"id": "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e", "username": "sonu"}, "EXACTLY_ONE_IDENTIFIER"),
         ({"username": "a\0b"}, "INVALID_USERNAME"),
         ({"id": "x"}, "MALFORMED_ID"),
     ],

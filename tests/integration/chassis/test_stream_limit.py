@@ -17,7 +17,7 @@ MAX_STREAMS = 3
 
 @pytest.fixture
 async def busy():
-    async with running_busy_server(Capacity(calls=10, streams=10, streams_per_caller=MAX_STREAMS)) as busy:
+    async with running_busy_server(Capacity(calls=10, streams=10, max_streams_per_caller=MAX_STREAMS)) as busy:
         yield busy
 
 

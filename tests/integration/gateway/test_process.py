@@ -81,7 +81,7 @@ async def test_openapi_document_is_served(rest):
 
 
 async def test_slow_body_is_408(services):
-    async with run_server(settings(services, body_timeout_seconds=0.1, upload_idle_seconds=0.1)) as address:
+    async with run_server(settings(services, body_timeout_seconds=0.1, upload_idle_timeout_seconds=0.1)) as address:
         for path, kind in (("/api/login", "application/json"), ("/api/v1/imports", "text/csv")):
             services.handlers["UploadImport"] = receive_upload
             reader, writer = await asyncio.open_connection(address.host, address.port)

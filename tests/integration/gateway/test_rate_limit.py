@@ -42,13 +42,13 @@ async def test_rate_limit_counts_public_calls_by_address(fake_services):
 
 
 async def test_gateways_share_the_limit_in_redis(fake_services, redis_url):
-    first, _ = await statuses(fake_services, 2, "/api/login", limits_url=redis_url)
-    second, _ = await statuses(fake_services, 2, "/api/login", limits_url=redis_url)
+    first, _ = await statuses(fake_services, 2, "/api/login", rate_limit_storage_url=redis_url)
+    second, _ = await statuses(fake_services, 2, "/api/login", rate_limit_storage_url=redis_url)
     assert [response.status_code for response in first + second] == [200, 200, 200, 429]
 
 
 async def test_unreachable_redis_disables_the_limit(fake_services):
-    logins, _ = await statuses(fake_services, 5, "/api/login", limits_url=f"redis://127.0.0.1:{find_free_port()}/0")
+    logins, _ = await statuses(fake_services, 5, "/api/login", rate_limit_storage_url=f"redis://127.0.0.1:{find_free_port()}/0")
     assert {response.status_code for response in logins} == {200}
 
 

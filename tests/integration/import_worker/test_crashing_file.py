@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
 from tests.integration.import_worker.worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload
 from tests.support.crashing_rows import CRASHING_CELL, crashing_environment
@@ -25,7 +25,7 @@ async def worker(system: System, redis_url, tmp_path):
         tmp_path,
         IMPORT_WORKER_AUTH_TARGET=system.auth_target,
         IMPORT_WORKER_AUTH_CREDENTIAL=await new_credential(system.use_cases, "import_worker", "imports:ingest"),
-        IMPORT_WORKER_BATCH_ROWS=str(BATCH),
+        IMPORT_WORKER_MAX_BATCH_ROWS=str(BATCH),
         **crashing_environment(),
     ) as running:
         yield running

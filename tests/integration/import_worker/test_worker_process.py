@@ -85,8 +85,8 @@ async def test_sigterm_during_import_releases_the_lease(redis_url, tmp_path, rec
 
 
 async def test_hanging_worker_ends_within_shutdown_timeout(redis_url, tmp_path, monkeypatch):
-    monkeypatch.setenv("IMPORT_WORKER_SHUTDOWN_SECONDS", "1")
-    monkeypatch.setenv("IMPORT_WORKER_ANSWER_SECONDS", "600")
+    monkeypatch.setenv("IMPORT_WORKER_SHUTDOWN_TIMEOUT_SECONDS", "1")
+    monkeypatch.setenv("IMPORT_WORKER_READ_TIMEOUT_SECONDS", "600")
     endless = StoredImport(id="endless", chunks=repeat(DATA), size=10**12)
     server = IngestServer(endless)
     server.silent_at = [2]
