@@ -110,7 +110,7 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
             certificates=Certificates.of(settings.tls),
-            capacity=replace(USUAL, calls=settings.calls_at_once),
+            capacity=replace(USUAL, calls=settings.max_concurrent_calls),
         )
         ready = asyncio.Event()
         await server.start()

@@ -55,7 +55,7 @@ class AuthSettings(TlsSettings):
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
     # Calls that are answered at the same time; further ones are told at once to come back.
-    calls_at_once: PositiveInt = USUAL.calls
+    max_concurrent_calls: PositiveInt = USUAL.calls
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10

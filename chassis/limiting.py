@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 _IPV6_NETWORK = 64
 
-UNCOUNTED = Counter("address_limit_uncounted", "Calls let through because the counter could not be asked")
+UNCOUNTED = Counter("rate_limit_backend_errors", "Calls let through because the counter could not be asked")
 
 log = structlog.get_logger("limiting")
 

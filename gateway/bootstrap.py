@@ -62,7 +62,7 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
         )
     )
     limiter = AddressLimiter(
-        per_minute=settings.public_calls_per_minute, storage_url=settings.limits_url.get_secret_value()
+        per_minute=settings.public_calls_per_minute, storage_url=settings.rate_limit_storage_url.get_secret_value()
     )
     try:
         router = build_router(

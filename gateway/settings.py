@@ -26,7 +26,7 @@ class GatewaySettings(TlsSettings):
 
     # Calls without a token from one address, counted in this process or, with redis://..., by all gateways together.
     public_calls_per_minute: Annotated[int, Field(gt=0)] = 120
-    limits_url: SecretStr = SecretStr("memory://")
+    rate_limit_storage_url: SecretStr = SecretStr("memory://")
 
     max_body_bytes: Bytes = 1024 * 1024
     max_upload_bytes: Bytes = 1024 * 1024 * 1024
@@ -34,8 +34,8 @@ class GatewaySettings(TlsSettings):
     # How long a client may take over its header lines, over a JSON body, and between two pieces of an upload.
     header_timeout_seconds: Seconds = 10
     body_timeout_seconds: Seconds = 30
-    upload_idle_seconds: Seconds = 30
+    upload_idle_timeout_seconds: Seconds = 30
     # From the last byte of an upload to the service's answer: it makes the file durable in that time.
-    upload_answer_seconds: Seconds = 120
+    upload_response_timeout_seconds: Seconds = 120
     keep_alive_seconds: Seconds = 15
     drain_seconds: Seconds = 10

@@ -15,12 +15,12 @@ from task_service.clients.auth import auth_client
 from task_service.clients.object_store import ObstoreUploads
 from task_service.clients.owners import RememberedOwners
 from task_service.clients.people import RememberedPeople
-from task_service.clients.wake_ups import CeleryWakeUps
-from task_service.persistence.bulk import copy_rows
-from task_service.persistence.signals import PostgresSignals
+from task_service.clients.worker_notifier import CeleryWakeUps
+from task_service.imports.persistence.notifications import PostgresSignals
+from task_service.imports.persistence.row_encoder import copy_rows
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
-from task_service.transport.status import STATUS
+from task_service.status import STATUS
 from task_service.wiring import Wiring
 
 DISPATCH_SECONDS = 1.0
@@ -65,9 +65,9 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             drain_seconds=settings.drain_seconds,
             certificates=certificates,
             capacity=Capacity(
-                calls=settings.calls_at_once,
-                streams=settings.streams_at_once,
-                streams_per_caller=settings.streams_per_caller,
+                calls=settings.max_concurrent_calls,
+                streams=settings.max_concurrent_streams,
+                max_streams_per_caller=settings.max_streams_per_caller,
             ),
         )
         await server.start()
@@ -81,7 +81,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
                 repeat(wiring.empty_trash, every=SWEEP_SECONDS),
                 repeat(wiring.forget_answers, every=SWEEP_SECONDS),
                 repeat(wiring.forget_rehearsals, every=SWEEP_SECONDS),
-                repeat(wiring.seal_history, every=settings.seal_seconds),
+                repeat(wiring.seal_history, every=settings.block_interval_seconds),
                 repeat(wiring.expire_uploads, every=SWEEP_SECONDS),
                 _ready(server, poller),
             )

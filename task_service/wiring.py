@@ -19,21 +19,16 @@ from taskmanager.tasks.v1 import (
 from uuid_utils.compat import uuid7
 
 from chassis.rpc.server import Registration
-from task_service.domain.csv_header import HeaderLimits
-from task_service.domain.imports import RecordLimits
-from task_service.settings import TasksSettings
-from task_service.transport.history_servicer import HistoryServicer
-from task_service.transport.import_servicer import ImportServicer
-from task_service.transport.ingest_servicer import IngestServicer
-from task_service.transport.task_servicer import TaskServicer
-from task_service.usecases.audit import GetAuditHead, SealHistory
-from task_service.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
-from task_service.usecases.changes import KEPT_FOR, Changes, OneEffect
-from task_service.usecases.dispatch import WakeWorkers
-from task_service.usecases.export import ExportTasks
-from task_service.usecases.history import ListEvents, ListTaskEvents, WatchEvents
-from task_service.usecases.import_ports import BulkRows, ImportSignals, ObjectStore, Owners, WakeUps
-from task_service.usecases.imports import (
+from task_service.history.transport.history_servicer import HistoryServicer
+from task_service.history.usecases.events import ListEvents, ListTaskEvents, WatchEvents
+from task_service.history.usecases.hash_chain import GetAuditHead, SealHistory
+from task_service.idempotency.transaction import KEPT_FOR, Changes, OneEffect
+from task_service.imports.domain.csv_header import HeaderLimits
+from task_service.imports.domain.imports import RecordLimits
+from task_service.imports.transport.import_servicer import ImportServicer
+from task_service.imports.transport.ingest_servicer import IngestServicer
+from task_service.imports.usecases.dispatch import WakeWorkers
+from task_service.imports.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
     DownloadImportTemplate,
@@ -42,7 +37,7 @@ from task_service.usecases.imports import (
     ListImports,
     WatchImport,
 )
-from task_service.usecases.ingest import (
+from task_service.imports.usecases.ingest import (
     ClaimNextImport,
     FinishIngest,
     ForgetRehearsals,
@@ -52,12 +47,17 @@ from task_service.usecases.ingest import (
     PrepareBatch,
     ReadUpload,
 )
-from task_service.usecases.ports import People, Reading, UnitOfWork
-from task_service.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
-from task_service.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
-from task_service.usecases.undo import ListKeptTasks, RunUndos, UndoImport
-from task_service.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
-from task_service.usecases.write_rows import WriteRows
+from task_service.imports.usecases.ports import BulkRows, ImportSignals, ObjectStore, Owners, WakeUps
+from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
+from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
+from task_service.imports.usecases.write_rows import WriteRows
+from task_service.settings import TasksSettings
+from task_service.tasks.transport.task_servicer import TaskServicer
+from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.tasks.usecases.export import ExportTasks
+from task_service.tasks.usecases.ports import People, Reading, UnitOfWork
+from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
+from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
 
 
 def _now() -> datetime:
@@ -91,23 +91,25 @@ class Wiring:
         self._owners = owners
         self._store = store
         self._signals = signals
-        self.wake_workers = WakeWorkers(begin=self._begin, wake_ups=wake_ups, at_once=settings.imports_at_once)
+        self.wake_workers = WakeWorkers(
+            begin=self._begin, wake_ups=wake_ups, at_once=settings.max_concurrent_imports_per_owner
+        )
         self.sweep_uploads = SweepUploads(
             begin=self._begin,
             read=self._read,
             store=store,
             now=_now,
-            older_than=timedelta(seconds=settings.upload_seconds),
+            older_than=timedelta(seconds=settings.max_upload_seconds),
         )
         self.expire_uploads = ExpireUploads(
             begin=self._begin,
             read=self._read,
             store=store,
             now=_now,
-            keep=timedelta(seconds=settings.upload_keep_seconds),
+            keep=timedelta(seconds=settings.upload_retention_seconds),
         )
 
-        trash_time = timedelta(days=settings.trash_days)
+        trash_time = timedelta(days=settings.trash_retention_days)
         self.run_undos = RunUndos(begin=self._begin, now=_now, new_id=uuid7, kept_for=trash_time)
         self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
         self.forget_rehearsals = ForgetRehearsals(begin=self._begin)
@@ -148,7 +150,7 @@ class Wiring:
         changes = Changes(begin=self._begin, read=self._read, now=_now, new_id=uuid7)
         create_task = CreateTask(changes=changes, people=self._people)
         update_task = UpdateTask(changes=changes, people=self._people)
-        delete_task = DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_days))
+        delete_task = DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_retention_days))
         return TaskServicer(
             create_task=create_task,
             get_task=GetTask(read=self._read),
@@ -176,10 +178,10 @@ class Wiring:
                 store=self._store,
                 now=_now,
                 new_id=uuid7,
-                most_bytes=self._settings.upload_bytes,
-                most_kept=self._settings.upload_owner_bytes,
+                most_bytes=self._settings.max_upload_bytes,
+                most_kept=self._settings.max_stored_bytes_per_owner,
                 header_limits=HeaderLimits(
-                    line_bytes=self._settings.upload_header_bytes, columns=self._settings.upload_columns
+                    line_bytes=self._settings.max_header_bytes, columns=self._settings.max_columns
                 ),
                 queued=self.something_queued.set,
             ),
@@ -191,8 +193,8 @@ class Wiring:
             download_import_template=DownloadImportTemplate(),
             cancel_import=CancelImport(effect=effect, get_import=get_import),
             undo_import=UndoImport(effect=effect, get_import=get_import, asked=self.undo_asked.set),
-            list_kept_tasks=ListKeptTasks(read=self._read, get_import=get_import),
-            idle_seconds=self._settings.upload_idle_seconds,
+            list_undo_conflicts=ListUndoConflicts(read=self._read, get_import=get_import),
+            idle_seconds=self._settings.upload_idle_timeout_seconds,
         )
 
     def _ingest(self) -> IngestServicer:
@@ -204,7 +206,7 @@ class Wiring:
                 begin=self._begin,
                 owners=self._owners,
                 lease_seconds=lease,
-                at_once=self._settings.imports_at_once,
+                at_once=self._settings.max_concurrent_imports_per_owner,
             ),
             read_upload=ReadUpload(begin=self._begin, store=self._store, lease_seconds=lease),
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
@@ -215,8 +217,8 @@ class Wiring:
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),
             limits=RecordLimits(
-                record_bytes=self._settings.upload_record_bytes,
-                cell_characters=self._settings.upload_cell_characters,
+                record_bytes=self._settings.max_record_bytes,
+                cell_characters=self._settings.max_cell_characters,
             ),
             draining=self.draining,
         )

@@ -46,7 +46,7 @@ class UnknownRole(Invalid):
     field = "role"
 
 
-class OneNameNeeded(Invalid):
+class ExactlyOneIdentifier(Invalid):
     """A user is named by id or by username, one of the two."""
 
     field = "id"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from auth_service.domain.accounts import Registration, User, accept_username
-from auth_service.domain.errors import AccountGone, OneNameNeeded, UserNotFound
+from auth_service.domain.errors import AccountGone, ExactlyOneIdentifier, UserNotFound
 from auth_service.domain.events import EventKind
 from auth_service.domain.passwords import PasswordRules
 from auth_service.usecases.events import EventLog
@@ -67,9 +67,9 @@ class ResolveUser:
     read: Read
 
     async def __call__(self, *, user_id: UUID | None, username: str) -> User:
-        """The account; UserNotFound when there is none or it is disabled, OneNameNeeded, InvalidUsername."""
+        """The account; UserNotFound when there is none or it is disabled, ExactlyOneIdentifier, InvalidUsername."""
         if (user_id is None) == (not username):
-            raise OneNameNeeded
+            raise ExactlyOneIdentifier
         async with self.read() as reading:
             if user_id is None:
                 user = await reading.users.named(accept_username(username))

@@ -34,7 +34,7 @@ class Capacity:
 
     calls: int
     streams: int
-    streams_per_caller: int = 20
+    max_streams_per_caller: int = 20
     """Of `streams`, one caller's."""
 
     @property

@@ -101,7 +101,7 @@ class GrpcServer:
                 LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),
-                StreamLimitInterceptor(most=capacity.streams_per_caller, services=services, policy=policy),
+                StreamLimitInterceptor(most=capacity.max_streams_per_caller, services=services, policy=policy),
                 ParseInterceptor(),
             ],
             options=list(OPTIONS),

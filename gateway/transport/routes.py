@@ -99,8 +99,8 @@ class Endpoints:
             success_status=rpc.success_status,
             location=location_of(rpc, self._rpcs),
             limit=self._settings.max_upload_bytes,
-            idle_seconds=self._settings.upload_idle_seconds,
-            answer_seconds=self._settings.upload_answer_seconds,
+            idle_seconds=self._settings.upload_idle_timeout_seconds,
+            answer_seconds=self._settings.upload_response_timeout_seconds,
             conditions=RequestConditions(binding, upload.OPTIONS),
         )
 

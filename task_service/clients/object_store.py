@@ -22,8 +22,8 @@ from obstore.exceptions import (
 from obstore.store import ObjectStore, from_url
 
 from chassis.kernel import Unavailable
-from task_service.domain.import_errors import OffsetBehindEnd, StorageFull, StoredFileChanged
-from task_service.usecases.import_ports import StoredUpload
+from task_service.imports.domain.errors import OffsetBehindEnd, StorageFull, StoredFileChanged
+from task_service.imports.usecases.ports import StoredUpload
 
 # Said outright: by itself obstore would hold twelve parts of a stream in memory.
 PART_BYTES = 5 * 1024 * 1024

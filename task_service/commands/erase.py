@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import Settings, load
-from task_service.persistence.erasure import SqlErasure
+from task_service.history.persistence.erasure import SqlErasure
 
 
 class EraseSettings(Settings):

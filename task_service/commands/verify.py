@@ -14,9 +14,9 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import Settings, load
-from task_service.domain.seals import KeptHead
-from task_service.persistence.seals import SqlSeals
-from task_service.usecases.audit import Tampered, Verified, VerifyHistory
+from task_service.history.domain.hash_chain import KeptHead
+from task_service.history.persistence.hash_chain import SqlSeals
+from task_service.history.usecases.hash_chain import Tampered, Verified, VerifyHistory
 
 # A page is quick; what has to look for one event in the whole log, to say what became of it, need not be.
 OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=0"

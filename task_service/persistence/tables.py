@@ -156,8 +156,8 @@ import_undos = Table(
     Column("finished_at", TIME),
 )
 
-import_kept = Table(
-    "import_kept",
+import_undo_conflicts = Table(
+    "import_undo_conflicts",
     metadata,
     Column("import_id", Uuid, primary_key=True),
     Column("task_id", Uuid, primary_key=True),

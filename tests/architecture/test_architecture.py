@@ -22,7 +22,7 @@ from taskmanager.trust.v1 import trust_service_pb2
 import auth_service.domain
 import auth_service.transport.status
 import task_service.domain
-import task_service.transport.status
+import task_service.status
 from chassis.kernel import DomainError
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import KERNEL_STATUS

@@ -7,9 +7,9 @@ from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.dialect import item_limit_of
 from task_service.clients.people import MOST_AT_ONCE
-from task_service.domain.errors import TooManyInBatch
 from task_service.settings import TasksSettings
-from task_service.usecases.batches import MOST_IN_BATCH
+from task_service.tasks.domain.errors import TooManyInBatch
+from task_service.tasks.usecases.batches import MOST_IN_BATCH
 
 
 def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float:
@@ -18,11 +18,11 @@ def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float
 
 def test_an_upload_is_not_cut_for_the_age_of_its_connection_before_its_own_time_is_over():
     grace = dict(OPTIONS)["grpc.max_connection_age_grace_ms"] / 1000
-    assert grace >= default(TasksSettings, "upload_seconds")
+    assert grace >= default(TasksSettings, "max_upload_seconds")
 
 
 def test_the_gateway_and_task_service_take_files_of_the_same_size():
-    assert default(GatewaySettings, "max_upload_bytes") == default(TasksSettings, "upload_bytes")
+    assert default(GatewaySettings, "max_upload_bytes") == default(TasksSettings, "max_upload_bytes")
 
 
 def test_the_contract_and_task_service_take_batches_of_the_same_size_and_refuse_larger_ones_in_the_same_word():

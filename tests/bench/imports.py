@@ -119,7 +119,7 @@ def _copy(url: str, files: Mapping[str, Path]) -> float:
 
 def _empty(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("TRUNCATE tasks.tasks, tasks.task_events, tasks.seals CASCADE")
+        connection.execute("TRUNCATE tasks.tasks, tasks.task_events, tasks.history_blocks CASCADE")
         connection.execute("CHECKPOINT")
 
 

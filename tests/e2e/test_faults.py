@@ -68,7 +68,7 @@ def test_a_service_killed_in_mid_undo_deletes_every_task_once(stack, person):
     )
     assert told == [("created", UNDONE, UNDONE), ("deleted", UNDONE, UNDONE)]
     assert person.http.get("/api/tasks").json()["tasks"] == []
-    assert person.http.get(f"/api/v1/imports/{done['id']}/kept").json() == {"kept": [], "next_page_token": ""}
+    assert person.http.get(f"/api/v1/imports/{done['id']}/kept").json() == {"conflicts": [], "next_page_token": ""}
 
 
 def test_a_gateway_killed_in_mid_upload_leaves_no_import(stack, person):

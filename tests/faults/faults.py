@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from task_service.clients.wake_ups import CeleryWakeUps
+from task_service.clients.worker_notifier import CeleryWakeUps
 from tests.faults.proxy import Mode
 from tests.faults.system import LEASE_SECONDS, WORKERS, FaultySystem
 from tests.faults.workload import Workload

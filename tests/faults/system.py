@@ -22,7 +22,7 @@ WORKERS = ("import_worker-1", PROXIED)
 
 SETTINGS = {
     "TASKS_LEASE_SECONDS": str(LEASE_SECONDS),
-    "TASKS_SEAL_SECONDS": "0.5",
+    "TASKS_BLOCK_INTERVAL_SECONDS": "0.5",
     # Small batches are many moments to die between.
     "IMPORT_WORKER_BATCH_ROWS": "200",
     "IMPORT_WORKER_ANSWER_SECONDS": "3",

@@ -54,7 +54,9 @@ def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: Fault
 @pytest.mark.timeout(120 + HEALED_SECONDS)
 def test_whatever_died_history_stands_under_one_chain_of_seals(system: FaultySystem):
     system.settle()
-    events = "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.seals"
+    events = (
+        "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.history_blocks"
+    )
     until(lambda: system.stack.sql(events) == [(0,)], seconds=HEALED_SECONDS)
     local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]
     verified = subprocess.run([*local, "task_service.commands.verify"], capture_output=True, text=True, check=False)

@@ -129,7 +129,7 @@ async def system(databases, redis_url, tmp_path: Path, tasks_settings: dict[str,
             auth_credential=SecretStr(credential),
             drain_seconds=1,
             lease_seconds=2,
-            seal_seconds=0.2,
+            block_interval_seconds=0.2,
         ).model_copy(update=tasks_settings)
         server = await stack.enter_async_context(task_service.bootstrap.serving(settings))
         await server.is_ready.wait()

@@ -29,7 +29,7 @@ async def test_a_stream_too_many_is_told_to_come_back_and_calls_are_answered_all
             auth_target=auth_target,
             auth_credential=SecretStr(await new_credential(use_cases, "task_service", "trust:read", "users:read")),
             drain_seconds=0.1,
-            streams_at_once=1,
+            max_concurrent_streams=1,
         )
         async with (
             task_service.bootstrap.serving(settings) as server,

@@ -28,9 +28,9 @@ REFUSED = {
         "INSERT INTO tasks.task_events (xid) VALUES ('1')",
         "DELETE FROM tasks.task_events",
         "TRUNCATE tasks.task_events",
-        "UPDATE tasks.seals SET number = 1",
-        "DELETE FROM tasks.seals",
-        "TRUNCATE tasks.seals",
+        "UPDATE tasks.history_blocks SET number = 1",
+        "DELETE FROM tasks.history_blocks",
+        "TRUNCATE tasks.history_blocks",
     ],
 }
 DEFINITIONS = [

@@ -14,7 +14,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from import_worker.bootstrap import build_run
 from import_worker.settings import ImportWorkerSettings
-from task_service.domain.task import TaskDraft
+from task_service.tasks.domain.task import TaskDraft
 from tests.integration.conftest import PASSWORD, Person, System, new_credential
 
 NAMES = ("sonu", "=Mina", "-o, 'Hara", '@"Ödön"', "'+49")

@@ -9,7 +9,7 @@ from chassis.config import Listen
 from chassis.rpc.client import LARGEST_ANSWER
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
-from task_service.usecases.batches import MOST_IN_BATCH
+from task_service.tasks.usecases.batches import MOST_IN_BATCH
 from tests.integration.task_service.calls import batch_create, create, update
 
 USUAL_LIMIT = 4 * 1024 * 1024

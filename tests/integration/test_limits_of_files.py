@@ -17,11 +17,11 @@ from tests.integration.task_service.import_calls import get, refused, upload
 @pytest.fixture
 def tasks_settings() -> dict[str, Any]:
     return {
-        "upload_bytes": 2000,
-        "upload_header_bytes": 30,
-        "upload_columns": 3,
-        "upload_record_bytes": 100,
-        "upload_cell_characters": 10,
+        "max_upload_bytes": 2000,
+        "max_header_bytes": 30,
+        "max_columns": 3,
+        "max_record_bytes": 100,
+        "max_cell_characters": 10,
     }
 
 

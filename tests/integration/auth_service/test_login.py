@@ -141,7 +141,7 @@ async def test_the_current_user_is_gone_when_the_account_is(door, databases):
 
 
 async def test_more_calls_at_once_than_the_setting_allows_are_told_to_come_back(databases):
-    async with opened(settings_for(databases.auth_url, calls_at_once=1, argon2_memory_kib=65_536)) as door:
+    async with opened(settings_for(databases.auth_url, max_concurrent_calls=1, argon2_memory_kib=65_536)) as door:
         logins = await asyncio.gather(*(door.login() for _ in range(5)), return_exceptions=True)
         reasons = [details_of(login).reason for login in logins if isinstance(login, grpc.aio.AioRpcError)]
         assert sorted(set(reasons)) == ["INVALID_CREDENTIALS", "OVERLOADED"]

@@ -30,8 +30,8 @@ async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, dat
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        ({}, "ONE_NAME_NEEDED"),
-        ({"id": "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e", "username": "sonu"}, "ONE_NAME_NEEDED"),
+        ({}, "EXACTLY_ONE_IDENTIFIER"),
+        ({"id": "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e", "username": "sonu"}, "EXACTLY_ONE_IDENTIFIER"),
         ({"username": "a\0b"}, "INVALID_USERNAME"),
         ({"id": "x"}, "MALFORMED_ID"),
     ],

@@ -17,7 +17,7 @@ MOST = 3
 
 @pytest.fixture
 async def busy():
-    async with running(Capacity(calls=10, streams=10, streams_per_caller=MOST)) as busy:
+    async with running(Capacity(calls=10, streams=10, max_streams_per_caller=MOST)) as busy:
         yield busy
 
 

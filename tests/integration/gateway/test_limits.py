@@ -41,13 +41,13 @@ async def test_logins_of_one_address_are_counted_whatever_path_they_take_and_oth
 
 
 async def test_gateways_count_together_in_redis(answering, redis_url):
-    first, _ = await statuses(answering, 2, "/api/login", limits_url=redis_url)
-    second, _ = await statuses(answering, 2, "/api/login", limits_url=redis_url)
+    first, _ = await statuses(answering, 2, "/api/login", rate_limit_storage_url=redis_url)
+    second, _ = await statuses(answering, 2, "/api/login", rate_limit_storage_url=redis_url)
     assert [answer.status_code for answer in first + second] == [200, 200, 200, 429]
 
 
 async def test_a_counter_that_cannot_be_asked_shuts_nobody_out(answering):
-    logins, _ = await statuses(answering, 5, "/api/login", limits_url=f"redis://127.0.0.1:{free_port()}/0")
+    logins, _ = await statuses(answering, 5, "/api/login", rate_limit_storage_url=f"redis://127.0.0.1:{free_port()}/0")
     assert {answer.status_code for answer in logins} == {200}
 
 

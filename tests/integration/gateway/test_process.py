@@ -81,7 +81,7 @@ async def test_the_api_describes_itself(rest):
 
 
 async def test_a_body_that_does_not_come_is_408(services):
-    async with gateway(settings(services, body_timeout_seconds=0.1, upload_idle_seconds=0.1)) as address:
+    async with gateway(settings(services, body_timeout_seconds=0.1, upload_idle_timeout_seconds=0.1)) as address:
         for path, kind in (("/api/login", "application/json"), ("/api/v1/imports", "text/csv")):
             services.answers["UploadImport"] = collect
             reader, writer = await asyncio.open_connection(address.host, address.port)

@@ -6,7 +6,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from deploy.local.valkey import EmbeddedValkey
-from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
 from tests.deadly_rows import DEADLY, deadly_environment
 from tests.integration.conftest import Person, System, new_credential
 from tests.integration.import_worker.test_worker_process import Worker, running_worker

@@ -112,12 +112,14 @@ async def test_a_task_comes_once_in_a_batch_and_no_request_has_a_key_of_its_own(
     sonu = await system.person("sonu")
     task = await create(system, sonu, title="x")
     assert (await refused(delete_all(system, sonu, Delete(id=task.id), Delete(id=task.id))))[2] == [
-        ("requests[0].id", "TWICE_IN_BATCH"),
-        ("requests[1].id", "TWICE_IN_BATCH"),
+        ("requests[0].id", "DUPLICATE_IN_BATCH"),
+        ("requests[1].id", "DUPLICATE_IN_BATCH"),
     ]
     assert (await refused(delete_all(system, sonu, Delete(id="x"))))[2] == [("requests[0].id", "MALFORMED_ID")]
     keyed = Delete(id=task.id, idempotency_key="k")
-    assert (await refused(delete_all(system, sonu, keyed)))[2] == [("requests[0].idempotency_key", "KEY_IN_BATCH")]
+    assert (await refused(delete_all(system, sonu, keyed)))[2] == [
+        ("requests[0].idempotency_key", "IDEMPOTENCY_KEY_IN_BATCH_ITEM")
+    ]
 
 
 async def test_twin_batches_make_their_tasks_once(system):

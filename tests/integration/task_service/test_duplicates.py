@@ -8,8 +8,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.database.pool import open_pool
+from task_service.imports.usecases.ingest import ForgetRehearsals
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
-from task_service.usecases.ingest import ForgetRehearsals
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of
 from tests.integration.task_service.import_calls import END, batch, get, refused, upload
@@ -161,7 +161,7 @@ async def test_who_only_validates_is_told_what_the_import_then_does(system, work
     assert tried.failed_rows_kept == done.failed_rows_kept
     async with open_pool(databases.tasks_url, name="test", size=2) as pool:
         assert await ForgetRehearsals(begin=lambda: SqlTasksUnitOfWork(pool), at_a_time=2)() > 0
-    assert await databases.execute("SELECT count(*) FROM tasks.import_seen") == [(0,)]
+    assert await databases.execute("SELECT count(*) FROM tasks.import_dry_run_tasks") == [(0,)]
 
 
 async def test_what_a_running_validation_has_seen_is_kept_until_it_ends(system, worker, databases):

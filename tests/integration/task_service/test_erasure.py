@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from task_service.persistence import erasure
+from task_service.history.persistence import erasure
 from tests.integration.task_service.calls import create, events_of, update
 
 

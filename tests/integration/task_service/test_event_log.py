@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
-from task_service.domain.event_log import Place
+from task_service.history.domain.event_log import Place
 from tests.integration.task_service.calls import create, delete, purge, refused, update
 
 Action = history_service_pb2.TaskEvent.Action

@@ -10,13 +10,13 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from chassis.kernel import Caller, Role
-from task_service.domain.errors import UnknownAssignee
-from task_service.domain.task import TaskDraft
+from task_service.idempotency.transaction import Changes
 from task_service.persistence.unit_of_work import SqlTasksReading
-from task_service.usecases.batches import BatchCreateTasks
-from task_service.usecases.changes import Changes
-from task_service.usecases.ports import Once
-from task_service.usecases.tasks import CreateTask, Update, UpdateTask
+from task_service.tasks.domain.errors import UnknownAssignee
+from task_service.tasks.domain.task import TaskDraft
+from task_service.tasks.usecases.batches import BatchCreateTasks
+from task_service.tasks.usecases.ports import Once
+from task_service.tasks.usecases.tasks import CreateTask, Update, UpdateTask
 from tests.integration.task_service.calls import (
     actions_of,
     create,
@@ -89,7 +89,7 @@ async def test_what_failed_may_be_tried_again_under_the_same_key(system):
 async def test_after_a_day_the_key_is_new(system, databases):
     sonu = await system.person("sonu")
     first = await create(system, sonu, title="x", key="k")
-    await databases.execute("UPDATE tasks.answers SET created_at = now() - interval '25 hours'")
+    await databases.execute("UPDATE tasks.idempotency_keys SET created_at = now() - interval '25 hours'")
     second = await create(system, sonu, title="other", key="k")
     assert second.id != first.id
     assert await create(system, sonu, title="other", key="k") == second

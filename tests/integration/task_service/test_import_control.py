@@ -6,7 +6,7 @@ import io
 import grpc
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from task_service.domain.failed_rows import MOST_FAILED_ROWS
+from task_service.imports.domain.failed_rows import MOST_FAILED_ROWS
 from tests.integration.task_service.import_calls import END, FILE, GIVE_BACK, batch, get, refused, upload
 
 HEADER = b"Titel,subject,description,Status\n"

@@ -92,7 +92,7 @@ async def test_the_key_of_a_task_is_none_for_an_import_and_each_caller_has_their
 async def test_the_same_file_under_another_key_is_still_the_same_file(system):
     sonu = await system.person("sonu")
     await once(system, sonu)
-    assert (await refused(once(system, sonu, key="other")))[1] == "SAME_FILE_AGAIN"
+    assert (await refused(once(system, sonu, key="other")))[1] == "DUPLICATE_FILE"
 
 
 async def test_what_failed_leaves_no_key(system, databases):
@@ -108,7 +108,7 @@ async def test_what_failed_leaves_no_key(system, databases):
     """)
     assert (await refused(once(system, sonu)))[0] is grpc.StatusCode.INTERNAL
     await databases.execute("DROP TRIGGER refuse ON tasks.imports")
-    assert await databases.execute("SELECT count(*) FROM tasks.answers") == [(0,)]
+    assert await databases.execute("SELECT count(*) FROM tasks.idempotency_keys") == [(0,)]
     assert (await once(system, sonu)).state == import_pb2.Import.STATE_QUEUED
 
 
@@ -122,7 +122,7 @@ async def test_an_upload_that_broke_off_is_no_repeat_even_under_a_key_that_was_u
 async def test_after_a_day_the_key_is_new(system, databases):
     sonu = await system.person("sonu")
     first = await once(system, sonu)
-    await databases.execute("UPDATE tasks.answers SET created_at = now() - interval '25 hours'")
+    await databases.execute("UPDATE tasks.idempotency_keys SET created_at = now() - interval '25 hours'")
     other = await once(system, sonu, FILE + b"More;;\n")
     assert other.id != first.id
     assert await once(system, sonu, FILE + b"More;;\n") == other
@@ -148,5 +148,5 @@ async def test_cancels_and_undos_are_answered_as_the_first_time_and_their_keys_m
     assert {answer.id for answer in undone} == {first.id}
     assert (await refused(undo(system, sonu, first.id, "c")))[:2] == REUSED
     assert (await refused(undo(system, sonu, second.id, "v")))[1] == "IMPORT_NOT_ENDED"
-    assert await databases.execute("SELECT key FROM tasks.answers ORDER BY key") == [("c",), ("u",)]
+    assert await databases.execute("SELECT key FROM tasks.idempotency_keys ORDER BY key") == [("c",), ("u",)]
     assert await databases.execute("SELECT count(*) FROM tasks.import_undos") == [(1,)]

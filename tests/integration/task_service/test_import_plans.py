@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from task_service.persistence.tasks import WITH_EXTERNAL_IDS
+from task_service.tasks.persistence.tasks import WITH_EXTERNAL_IDS
 
 OWNER = UUID(int=1)
 

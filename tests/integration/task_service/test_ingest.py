@@ -98,7 +98,7 @@ async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(syste
     await worker.stream(lease, first)
     assert (await refused(worker.stream(lease, first)))[:2] == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "BATCH_OUT_OF_PLACE",
+        "BATCH_NOT_AT_CHECKPOINT",
     )
     (reopened,) = await worker.stream(lease)
     assert reopened.checkpoint.records == 1

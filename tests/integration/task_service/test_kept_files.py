@@ -13,12 +13,12 @@ from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import FILE, refused, upload
 
 TWO_FILES = 2 * len(FILE)
-REFUSAL = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MUCH_KEPT")
+REFUSAL = (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_QUOTA_EXCEEDED")
 
 
 @pytest.fixture
 def tasks_settings() -> dict[str, Any]:
-    return {"upload_owner_bytes": TWO_FILES}
+    return {"max_stored_bytes_per_owner": TWO_FILES}
 
 
 async def test_what_is_beyond_an_owners_room_is_refused_and_not_kept_until_older_files_are_gone(system, databases):

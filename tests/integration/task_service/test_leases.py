@@ -11,7 +11,7 @@ from taskmanager.imports.v1 import import_pb2
 from task_service.settings import TasksSettings
 from tests.integration.task_service.import_calls import END, GIVE_BACK, batch, get, refused, upload
 
-AT_ONCE = TasksSettings.model_fields["imports_at_once"].default
+AT_ONCE = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
 BEGIN = ingest_pb2.Checkpoint(offset=27, line=2)
 """Behind the header line of the file that is uploaded here."""
 

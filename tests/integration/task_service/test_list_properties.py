@@ -17,11 +17,11 @@ from uuid_utils.compat import uuid7
 
 from chassis.kernel import PageRequest
 from chassis.testing.databases import temporary_database
-from task_service.domain.query import Deleted, Order, TaskQuery
-from task_service.domain.task import Task, TaskDraft, new_task
-from task_service.domain.values import Priority, Status
-from task_service.persistence.task_lists import count_of, key_of, page_of
-from task_service.persistence.tasks import row_of
+from task_service.tasks.domain.task import Task, TaskDraft, new_task
+from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
+from task_service.tasks.domain.values import Priority, Status
+from task_service.tasks.persistence.task_lists import count_of, key_of, page_of
+from task_service.tasks.persistence.tasks import row_of
 
 ME, HER = UUID(int=1), UUID(int=2)
 TODAY = date(2026, 6, 15)

@@ -8,8 +8,8 @@ import pytest
 from taskmanager.imports.v1 import import_service_pb2
 
 from task_service.clients.object_store import PART_BYTES, PIECE_BYTES, REQUEST_BYTES, ObstoreUploads
-from task_service.domain.import_errors import OffsetBehindEnd, StoredFileChanged
-from task_service.usecases.import_ports import StoredUpload
+from task_service.imports.domain.errors import OffsetBehindEnd, StoredFileChanged
+from task_service.imports.usecases.ports import StoredUpload
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE
 

@@ -16,7 +16,7 @@ SECONDS = 20
 
 @pytest.fixture
 def tasks_settings():
-    return {"streams_per_caller": 2, "upload_idle_seconds": 1}
+    return {"max_streams_per_caller": 2, "upload_idle_timeout_seconds": 1}
 
 
 async def silent(*first):

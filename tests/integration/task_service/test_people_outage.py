@@ -8,11 +8,11 @@ from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
 from chassis.kernel import Unavailable
-from task_service.domain.imports import Checkpoint
-from task_service.domain.rows import Batch
-from task_service.persistence.bulk import copy_rows
+from task_service.imports.domain.imports import Checkpoint
+from task_service.imports.domain.rows import Batch
+from task_service.imports.persistence.row_encoder import copy_rows
+from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS, OpenIngest, PrepareBatch
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
-from task_service.usecases.ingest import MOST_FRUITLESS_CLAIMS, OpenIngest, PrepareBatch
 from tests.integration.task_service.import_calls import END, batch, get, upload
 
 

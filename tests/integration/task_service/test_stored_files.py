@@ -11,13 +11,13 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from task_service.clients.object_store import ObstoreUploads
+from task_service.imports.usecases.uploads import ExpireUploads, object_key
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
-from task_service.usecases.uploads import ExpireUploads, object_key
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
 
-AT_ONCE = TasksSettings.model_fields["imports_at_once"].default
+AT_ONCE = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def test_the_same_file_again_is_refused_with_the_first_ones_id_and_nothing
     sonu = await system.person("sonu")
     first = await once(system, sonu)
     code, reason, message = await refused(once(system, sonu))
-    assert (code, reason) == (grpc.StatusCode.ALREADY_EXISTS, "SAME_FILE_AGAIN")
+    assert (code, reason) == (grpc.StatusCode.ALREADY_EXISTS, "DUPLICATE_FILE")
     assert first.id in message
     assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
     assert stored.names() == [object_key(UUID(first.id))]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from task_service.persistence.seals import SEALED_COLUMNS
+from task_service.history.persistence.hash_chain import SEALED_COLUMNS
+from task_service.history.usecases.hash_chain import Tampered
 from task_service.persistence.tables import seals, task_events
-from task_service.usecases.audit import Tampered
 
 ANOTHER = {
     "id": "uuidv7()",
@@ -164,7 +164,7 @@ async def test_what_was_erased_leaves_the_chain_whole(sealed, databases, command
     ],
 )
 async def test_a_seal_that_was_changed_is_named(sealed, databases, change):
-    await databases.execute(f"UPDATE tasks.seals SET {change} WHERE number = 2")
+    await databases.execute(f"UPDATE tasks.history_blocks SET {change} WHERE number = 2")
     assert (await told(sealed)).startswith("Seal 2 was changed")
 
 
@@ -174,7 +174,7 @@ async def test_each_column_of_a_seal_is_among_those_that_were_changed_above():
 
 
 async def test_a_seal_that_was_removed_is_named(sealed, databases):
-    await databases.execute("DELETE FROM tasks.seals WHERE number = 2")
+    await databases.execute("DELETE FROM tasks.history_blocks WHERE number = 2")
     assert await told(sealed) == "Seal 2 was changed or removed."
 
 
@@ -184,7 +184,7 @@ async def test_an_end_that_was_cut_off_is_told_by_a_head_that_was_kept(sealed, d
     if events_too:
         last = (await sealed.ids())[8:]
         await databases.execute("DELETE FROM tasks.task_events WHERE id IN ('" + "','".join(last) + "')")
-    await databases.execute("DELETE FROM tasks.seals WHERE number = 3")
+    await databases.execute("DELETE FROM tasks.history_blocks WHERE number = 3")
     assert await told(sealed, kept) == "The end was cut off: seal 3 was kept, the last one here is 2."
     # What comes later does not grow over it.
     await sealed.write()
@@ -195,7 +195,7 @@ async def test_an_end_that_was_cut_off_is_told_by_a_head_that_was_kept(sealed, d
 async def test_whoever_writes_the_whole_chain_anew_is_told_by_a_head_that_was_kept(sealed, databases):
     kept = await sealed.kept()
     await databases.execute("UPDATE tasks.task_events SET actor_role = 'admin'")
-    await databases.execute("DELETE FROM tasks.seals")
+    await databases.execute("DELETE FROM tasks.history_blocks")
     assert await sealed.seal() == 12
     await sealed.verify()  # a chain alone can't tell
     assert await told(sealed, kept) == "The end was cut off: seal 3 was kept, the last one here is 1."

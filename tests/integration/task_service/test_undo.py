@@ -13,7 +13,7 @@ from tests.integration.task_service.calls import actions_of, create, delete, eve
 from tests.integration.task_service.import_calls import END, batch, get, refused, upload
 
 UPDATE = import_service_pb2.UploadOptions.ON_DUPLICATE_UPDATE
-CHANGED, DELETED = import_pb2.KeptTask.REASON_CHANGED, import_pb2.KeptTask.REASON_DELETED
+CHANGED, DELETED = import_pb2.UndoConflict.REASON_CHANGED, import_pb2.UndoConflict.REASON_DELETED
 DONE = import_pb2.Import.Undo.STATE_SUCCEEDED
 
 
@@ -51,11 +51,11 @@ async def undone(system, person, import_id: str) -> tuple[int, int, int]:
 
 async def kept(system, person, import_id: str, size: int = 0) -> dict[str, int]:
     """Why which task was kept, from all pages."""
-    found: list[import_pb2.KeptTask] = []
+    found: list[import_pb2.UndoConflict] = []
     token = ""
     while True:
-        request = import_service_pb2.ListKeptTasksRequest(import_id=import_id, page_size=size, page_token=token)
-        page = await system.imports.ListKeptTasks(request, metadata=person.metadata)
+        request = import_service_pb2.ListUndoConflictsRequest(import_id=import_id, page_size=size, page_token=token)
+        page = await system.imports.ListUndoConflicts(request, metadata=person.metadata)
         found += page.kept
         token = page.next_page_token
         if not token:
@@ -175,7 +175,7 @@ async def test_a_cancelled_import_can_be_undone_and_its_file_imported_again(syst
     queued = await upload(system, sonu, data, allow_same_file=False)
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, ["a"], size=2), END)
-    assert (await refused(upload(system, sonu, data, allow_same_file=False)))[1] == "SAME_FILE_AGAIN"
+    assert (await refused(upload(system, sonu, data, allow_same_file=False)))[1] == "DUPLICATE_FILE"
     assert await undone(system, sonu, queued.id) == (1, 0, 0)
     again = await upload(system, sonu, data, allow_same_file=False)
     await worker.claim()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.kernel import Invalid
-from task_service.domain.task import TaskDraft
+from task_service.tasks.domain.task import TaskDraft
 from tests.integration.task_service.calls import create, delete, events_of, get, refused, update
 
 Status = task_pb2.Task.Status

@@ -10,8 +10,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from chassis.database.pool import open_pool
 from chassis.rpc.errors import details_of
 from task_service.clients.object_store import ObstoreUploads
+from task_service.imports.usecases.uploads import SweepUploads, forget_upload, object_key
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
-from task_service.usecases.uploads import SweepUploads, forget_upload, object_key
 from tests.integration.task_service.import_calls import FILE, get, messages, refused, upload
 
 
@@ -23,8 +23,8 @@ from tests.integration.task_service.import_calls import FILE, get, messages, ref
         (b"name,notes\nx,y\n", "MISSING_TITLE_COLUMN"),
         (b"title,Subject\nx,y\n", "DUPLICATE_COLUMN"),
         (b'title,"notes\nx,y\n', "UNCLOSED_HEADER_QUOTE"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "ANOTHER_FORMAT"),
-        (b"PK\x03\x04\x14\0\0\0\x08\0title\n", "ANOTHER_FORMAT"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "UNSUPPORTED_FORMAT"),
+        (b"PK\x03\x04\x14\0\0\0\x08\0title\n", "UNSUPPORTED_FORMAT"),
         (b"ti\0tle\nx\n", "NOT_CSV"),
         (b"t\xefitle\nx\n", "HEADER_NOT_UTF8"),
         (b"title," + b"x" * 3000 + b"\n", "HEADER_TOO_LONG"),

@@ -5,10 +5,10 @@ import gzip
 import pytest
 
 from chassis.kernel import Invalid
-from task_service.domain import import_errors
-from task_service.domain.csv_header import HeaderLimits, HeaderScan
-from task_service.domain.duplicates import OnDuplicate
-from task_service.domain.upload_options import (
+from task_service.imports.domain import errors as import_errors
+from task_service.imports.domain.csv_header import HeaderLimits, HeaderScan
+from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.upload_options import (
     UploadOptions,
     read_delimiter,
     read_encoding,
@@ -52,7 +52,7 @@ def test_the_encoding_is_the_marks_or_the_one_that_is_named(mark, encoding, aske
 
 
 def test_a_byte_order_mark_that_says_something_else_than_the_option_is_refused():
-    with pytest.raises(import_errors.AnotherByteOrderMark, match="mark of utf-8, the option encoding says cp1252"):
+    with pytest.raises(import_errors.ByteOrderMarkMismatch, match="mark of utf-8, the option encoding says cp1252"):
         scan(b"\xef\xbb\xbftitle\r\n", UploadOptions(encoding="cp1252"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_service.domain.csv_text import PIECE_CHARACTERS, csv_pieces, csv_text, neutralised, plain
+from task_service.csv_dialect.text import PIECE_CHARACTERS, csv_pieces, csv_text, neutralised, plain
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20 ax")))

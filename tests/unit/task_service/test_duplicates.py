@@ -7,8 +7,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_service.domain.duplicates import KeyedRow, OnDuplicate, settle
-from task_service.domain.task import Task, TaskDraft, Values, new_task
+from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, settle
+from task_service.tasks.domain.task import Task, TaskDraft, Values, new_task
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
 ROWS = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("xyz")), max_size=12)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from task_service.transport.read_ahead import OneAhead
+from task_service.imports.transport.prefetcher import OneAhead
 
 SOON = 20
 """Seconds in which what is waited for comes, if it ever does."""

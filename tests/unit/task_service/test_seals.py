@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from task_service.domain.event_log import Place
-from task_service.domain.seals import NO_HASH, Head, KeptHead, Seal
+from task_service.history.domain.event_log import Place
+from task_service.history.domain.hash_chain import NO_HASH, Head, KeptHead, Seal
 
 EVENTS = [UUID(int=number) for number in (1, 2, 3)]
 MANIFEST = b"".join(event.bytes + bytes(32) for event in EVENTS)

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from task_service.domain.values import read_date
+from task_service.tasks.domain.values import read_date
 
 
 def test_a_date_is_a_year_a_month_and_a_day():

@@ -43,7 +43,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX task_events_in_commit_order ON tasks.task_events (xid, id)")
 
     op.execute("""
-        CREATE TABLE tasks.answers (
+        CREATE TABLE tasks.idempotency_keys (
             caller_id uuid NOT NULL,
             key text NOT NULL,
             digest bytea NOT NULL,
@@ -52,5 +52,5 @@ def upgrade() -> None:
             PRIMARY KEY (caller_id, key)
         )
     """)
-    op.execute("CREATE INDEX answers_by_age ON tasks.answers (created_at)")
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.answers TO tasks_app")
+    op.execute("CREATE INDEX answers_by_age ON tasks.idempotency_keys (created_at)")
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.idempotency_keys TO tasks_app")

@@ -48,7 +48,7 @@ def upgrade() -> None:
         ) ON tasks.task_events TO tasks_app
     """)
     op.execute("""
-        CREATE TABLE tasks.seals (
+        CREATE TABLE tasks.history_blocks (
             number bigint PRIMARY KEY,
             events bigint NOT NULL,
             events_in_all bigint NOT NULL,
@@ -61,5 +61,5 @@ def upgrade() -> None:
         )
     """)
     # Hashes don't compress: trying to would be all that is gained.
-    op.execute("ALTER TABLE tasks.seals ALTER COLUMN manifest SET STORAGE EXTERNAL")
-    op.execute("GRANT SELECT, INSERT ON tasks.seals TO tasks_app")
+    op.execute("ALTER TABLE tasks.history_blocks ALTER COLUMN manifest SET STORAGE EXTERNAL")
+    op.execute("GRANT SELECT, INSERT ON tasks.history_blocks TO tasks_app")

@@ -26,14 +26,14 @@ def upgrade() -> None:
     """)
     # What an import that only validates would have made so far; dropped when it has ended.
     op.execute("""
-        CREATE TABLE tasks.import_seen (
+        CREATE TABLE tasks.import_dry_run_tasks (
             import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
             external_id text NOT NULL,
             task jsonb NOT NULL,
             PRIMARY KEY (import_id, external_id)
         )
     """)
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_seen TO tasks_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_dry_run_tasks TO tasks_app")
     op.execute("""
         CREATE TABLE tasks.import_undos (
             import_id uuid PRIMARY KEY REFERENCES tasks.imports ON DELETE CASCADE,
@@ -64,7 +64,7 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX import_updates_of_task ON tasks.import_updates (task_id)")
     op.execute("""
-        CREATE TABLE tasks.import_kept (
+        CREATE TABLE tasks.import_undo_conflicts (
             import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
             task_id uuid NOT NULL,
             reason text NOT NULL,
@@ -73,5 +73,5 @@ def upgrade() -> None:
     """)
     op.execute("GRANT SELECT, INSERT, UPDATE ON tasks.import_undos TO tasks_app")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_updates TO tasks_app")
-    op.execute("GRANT SELECT, INSERT ON tasks.import_kept TO tasks_app")
-    op.execute("ALTER TABLE tasks.answers ADD COLUMN import_id uuid")
+    op.execute("GRANT SELECT, INSERT ON tasks.import_undo_conflicts TO tasks_app")
+    op.execute("ALTER TABLE tasks.idempotency_keys ADD COLUMN import_id uuid")

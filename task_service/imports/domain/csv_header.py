@@ -1,0 +1,219 @@
+"""The header line of a CSV file: its dialect, and which column is which field."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from task_service.csv_dialect.text import plain
+from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.errors import (
+    ByteOrderMarkMismatch,
+    CompressedFile,
+    DuplicateColumn,
+    EmptyFile,
+    HeaderNotUtf8,
+    HeaderTooLong,
+    HeaderUnreadable,
+    MappedColumnMissing,
+    MissingTitleColumn,
+    NotCsv,
+    TooManyColumns,
+    UnclosedHeaderQuote,
+    UnsupportedFormat,
+)
+from task_service.imports.domain.upload_options import DELIMITERS, UploadOptions
+from task_service.tasks.domain.values import fold
+
+_LINES = re.compile(r"^[^\r\n]*(?:\r\n|\r|\n)")
+
+ERRORS_COLUMN = "import_errors"
+"""What stands behind the columns of a file in its errors.csv. Uploaded again, it is passed over without a word."""
+
+# What a column may be called, folded, and the field that it fills.
+_FIELDS = {
+    "title": "title",
+    "subject": "title",
+    "description": "description",
+    "status": "status",
+    "priority": "priority",
+    "due_date": "due_date",
+    "labels": "labels",
+    "external_id": "external_id",
+    "assignee": "assignee",
+}
+
+
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderLimits:
+    """How long a header line may be, in bytes of UTF-8, and how many columns it may name."""
+
+    line_bytes: int = 2048
+    columns: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header line says. `fields` has a field's name for each column that is used, "" for the others."""
+
+    encoding: str
+    delimiter: str
+    columns: tuple[str, ...]
+    """The names as they stand there."""
+    fields: tuple[str, ...]
+    warnings: tuple[str, ...]
+    size: int
+    """Bytes up to the first byte behind the line's end."""
+
+
+_GZIP = b"\x1f\x8b"
+
+# What people upload by mistake, by its first bytes.
+_KINDS = {
+    b"PK\x03\x04": "an Excel workbook or another ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+}
+
+
+class HeaderScan:
+    """Looks for the header line in the first bytes of a file as they arrive."""
+
+    def __init__(self, options: UploadOptions, limits: HeaderLimits) -> None:
+        self._options = options
+        self._limits = limits
+        self._seen = b""
+        self.header: Header | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes; `header` is set once the line is whole.
+
+        Raises CompressedFile and UnsupportedFormat, and what read_header does.
+        """
+        if self.header is not None:
+            return
+        self._seen += chunk[: 2 * self._limits.line_bytes + 8]
+        if self._seen.startswith(_GZIP):
+            raise CompressedFile
+        for beginning, kind in _KINDS.items():
+            if self._seen.startswith(beginning):
+                raise UnsupportedFormat(kind=kind)
+        mark, encoding = _encoding(self._seen, self._options.encoding)
+        body = self._seen[mark:]
+        wide = encoding.startswith("utf-16")
+        text = body[: len(body) // 2 * 2].decode(encoding, "replace") if wide else body.decode("latin-1")
+        line = next(iter(_LINES.findall(text)), "")
+        # A \r at the very end may be half of a \r\n.
+        if line and not (line == text and line.endswith("\r")):
+            size = len(line.encode(encoding, "surrogatepass")) if wide else len(line)
+            self.header = read_header(self._seen[: mark + size], self._options, self._limits)
+        elif len(text) > self._limits.line_bytes:
+            _refuse_control_characters(text if wide else body.decode("utf-8", "replace"))
+            raise HeaderTooLong(limit=self._limits.line_bytes)
+
+    def end(self) -> Header:
+        """The header of a file that ends here, though its first line may not."""
+        if self.header is None:
+            self.header = read_header(self._seen, self._options, self._limits)
+        return self.header
+
+
+def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> Header:
+    """Reads a header line, its line end included.
+
+    Raises:
+        EmptyFile: there is nothing in it.
+        NotCsv: it holds control characters, as binary files do.
+        HeaderNotUtf8, HeaderUnreadable, HeaderTooLong, TooManyColumns, UnclosedHeaderQuote: as they say.
+        MissingTitleColumn, DuplicateColumn: no column, or two, for one field.
+        MappedColumnMissing: the mapping names a column that is not there.
+
+    """
+    mark, encoding = _encoding(line, options.encoding)
+    text = _decode(line, mark, encoding)
+    if len(text.encode("utf-8", "replace")) > limits.line_bytes:
+        raise HeaderTooLong(limit=limits.line_bytes)
+    if not text:
+        raise EmptyFile
+    _refuse_control_characters(text)
+    delimiter, raw_names = _split(text, options.delimiter or DELIMITERS)
+    names = [plain(name) for name in raw_names]
+    count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
+    if count > limits.columns:
+        raise TooManyColumns(count=count, limit=limits.columns)
+    fields = _fields_of([fold(name) for name in names], options.mapping)
+    for field in set(fields) - {""}:
+        if fields.count(field) > 1:
+            twins = [repr(name.strip()[:40]) for name, filled in zip(names, fields, strict=False) if filled == field]
+            raise DuplicateColumn(column=field, names=" and ".join(twins))
+    if "title" not in fields:
+        raise MissingTitleColumn(columns=", ".join(repr(name.strip()[:40]) for name in names[:10]))
+    unused = [name.strip() for name, field in zip(names[:count], fields, strict=False) if not field]
+    warnings = [f"The column {name!r} is not used." for name in unused]
+    if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
+        warnings.append("on_duplicate does nothing: the file has no external_id column.")
+    return Header(encoding, delimiter, tuple(names), fields, tuple(warnings), len(line))
+
+
+def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """The field that each column fills: as the mapping has it, and where it is silent, as the column is called."""
+    for column in mapping.values():
+        if column not in columns:
+            raise MappedColumnMissing(column=repr(column[:40]))
+    mapped = {column: field for field, column in mapping.items()}
+    by_name = {column: field for column, field in _FIELDS.items() if field not in mapping}
+    return tuple(mapped.get(column) or by_name.get(column, "") for column in columns)
+
+
+def _encoding(data: bytes, asked: str) -> tuple[int, str]:
+    """How long the byte order mark is, and the encoding: what was asked for, else what the mark says, else UTF-8.
+
+    ByteOrderMarkMismatch when the two contradict each other: read in either way, some files would be garbled.
+    """
+    for mark, marked in _MARKS.items():
+        if data.startswith(mark):
+            if asked and not marked.startswith(asked):
+                raise ByteOrderMarkMismatch(marked=marked, asked=asked)
+            return len(mark), marked
+    return 0, {"": "utf-8", "utf-16": "utf-16-le"}.get(asked, asked)
+
+
+def _decode(line: bytes, mark: int, encoding: str) -> str:
+    try:
+        text = line[mark:].decode(encoding).rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        position = mark + error.start + 1
+        if encoding == "utf-8":
+            raise HeaderNotUtf8(position=position) from None
+        raise HeaderUnreadable(encoding=encoding, position=position) from None
+    return text
+
+
+def _refuse_control_characters(text: str) -> None:
+    for character in text:
+        if character < " " and character != "\t":
+            raise NotCsv(character=f"U+{ord(character):04X}")
+
+
+def _split(text: str, delimiters: str) -> tuple[str, Sequence[str]]:
+    """The delimiter that finds the most columns, the comma where none finds more than one, and the names."""
+    best: tuple[str, list[str]] = (delimiters[0], [])
+    unreadable = 0
+    for delimiter in delimiters:
+        try:
+            names = next(csv.reader([text], delimiter=delimiter, strict=True))
+        except (csv.Error, StopIteration):
+            unreadable = max(unreadable, text.count(delimiter))
+            continue
+        if len(names) > len(best[1]):
+            best = (delimiter, names)
+    # Read with another delimiter, a line with an open quote is one strange name: say what is really wrong.
+    if not best[1] or unreadable >= len(best[1]):
+        raise UnclosedHeaderQuote
+    return best

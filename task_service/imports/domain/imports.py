@@ -1,0 +1,206 @@
+"""An import: a file on its way to becoming tasks, and the row errors it leaves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import ceil
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.kernel import Caller
+from task_service.history.domain.events import Actor
+from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
+from task_service.imports.domain.undo import Undo
+
+
+class State(StrEnum):
+    """Where an import stands."""
+
+    UPLOADING = "uploading"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL
+
+
+_FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+
+class Failure(NamedTuple):
+    """Why a file could not be read to its end. `line` is 0 when no line is to blame."""
+
+    code: str
+    message: str
+    line: int = 0
+
+
+NO_PROGRESS = Failure("NO_PROGRESS", "Five workers in a row gave up on the file without getting any further.", 0)
+OWNER_DISABLED = Failure("OWNER_DISABLED", "The owner's account was disabled or deleted.", 0)
+FILE_CHANGED = Failure("STORED_FILE_CHANGED", "The stored file is not the one that was uploaded.", 0)
+
+
+def too_many_errors(limit: int) -> Failure:
+    """More rows were wrong than the uploader wanted to bear."""
+    return Failure("TOO_MANY_ERRORS", f"More than {limit} rows were wrong.", 0)
+
+
+PARSE_FAILURES = {
+    "UNCLOSED_QUOTE": "A quote opened in the record that begins at line {line} is never closed.",
+    "RECORD_TOO_LARGE": "The record that begins at line {line} is over the limit.",
+    "STRAY_QUOTE": "The record that begins at line {line} has text behind a closing quote.",
+    "FILE_CUT_SHORT": "The stored file ends before its recorded size.",
+}
+
+
+def parse_failure(code: str, line: int) -> Failure:
+    """What the parser could not go on from. UnknownParseFailure."""
+    if code not in PARSE_FAILURES or line < 0:
+        raise UnknownParseFailure
+    return Failure(code, PARSE_FAILURES[code].format(line=line), line)
+
+
+class Checkpoint(NamedTuple):
+    """A place between two records: bytes, physical line (the header is line 1), records done."""
+
+    offset: int
+    line: int
+    records: int
+
+
+class Counts(NamedTuple):
+    """Rows by what came of them."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One uploaded file and how far it has come."""
+
+    id: UUID
+    owner_id: UUID
+    state: State
+    file_name: str
+    bytes_total: int
+    bytes_read: int
+    rows: Counts
+    warnings: tuple[str, ...]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    failure: Failure | None
+    failed_rows_kept: int
+    validate_only: bool
+    undo: Undo | None
+    progressed_at: datetime | None
+    """When the last batch was committed."""
+
+    @property
+    def rows_read(self) -> int:
+        return sum(self.rows)
+
+    @property
+    def rows_per_second(self) -> int:
+        """The pace since the first claim, pauses included; 0 before the first batch."""
+        return round(self.rows_read / self._seconds) if self._seconds else 0
+
+    @property
+    def seconds_left(self) -> int:
+        """How long the rest takes at this pace; 0 when that is not known."""
+        if self.state.is_final or not self._seconds or not self.bytes_read:
+            return 0
+        return ceil((self.bytes_total - self.bytes_read) * self._seconds / self.bytes_read)
+
+    @property
+    def _seconds(self) -> float:
+        if self.started_at is None or self.progressed_at is None:
+            return 0.0
+        return (self.progressed_at - self.started_at).total_seconds()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing happens to it any more by itself."""
+        return self.state.is_final and (self.undo is None or self.undo.finished_at is not None)
+
+    def expect_to_be_undone(self) -> None:
+        """Returns for an import that can be undone. ImportNotEnded, NothingToUndo."""
+        if not self.state.is_final:
+            raise ImportNotEnded(state=self.state)
+        if self.validate_only:
+            raise NothingToUndo
+
+    def is_visible_to(self, caller: Caller) -> bool:
+        return caller.sees_everything or self.owner_id == caller.id
+
+
+class Defaults(NamedTuple):
+    """What a new task has whose cell is empty, or missing."""
+
+    status: str = ""
+    assignee_id: UUID | None = None
+    labels: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewImport:
+    """An upload that begins."""
+
+    id: UUID
+    owner_id: UUID
+    actor: Actor
+    file_name: str
+    created_at: datetime
+    validate_only: bool
+    max_errors: int
+    defaults: Defaults
+    on_duplicate: OnDuplicate
+
+
+class RecordLimits(NamedTuple):
+    """How long a record of a file may be, in bytes, and a cell, in characters."""
+
+    record_bytes: int
+    cell_characters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on one import, and all that reading it takes."""
+
+    import_id: UUID
+    owner_id: UUID
+    fence: int
+    encoding: str
+    delimiter: str
+    columns: int
+    checkpoint: Checkpoint
+    size: int
+    fruitless_claims: int
+    """Claims in a row, this one included, since the checkpoint last moved."""
+
+
+class IngestContext(NamedTuple):
+    """What the rows of one import have in common. Read from the import's row, never from a message."""
+
+    import_id: UUID
+    owner_id: UUID
+    actor: Actor
+    fields: tuple[str, ...]
+    encoding: str = "utf-8"
+    validate_only: bool = False
+    max_errors: int = 0
+    defaults: Defaults = Defaults()
+    on_duplicate: OnDuplicate = OnDuplicate.FAIL
+    size: int = 0
+    """The file's bytes."""

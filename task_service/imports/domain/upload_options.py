@@ -1,0 +1,120 @@
+"""What an upload says about its file before the first byte, checked."""
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chassis.kernel import Invalid, refuse
+from task_service.csv_dialect.text import split_labels
+from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.errors import (
+    ControlCharacterInFileName,
+    FileNameTooLong,
+    MalformedMapping,
+    NegativeMaxErrors,
+    UnknownDelimiter,
+    UnknownEncoding,
+    UnknownMappedField,
+)
+from task_service.tasks.domain.task import Values
+from task_service.tasks.domain.values import control_character, fold, labels
+
+DELIMITERS = ",;\t|"
+TAB = "tab"
+
+LONGEST_FILE_NAME = 255
+
+# In all of these a byte 0x0A or 0x0D is a line's end and nothing else, except UTF-16, whose units say so. What is left
+# out has states or shifts, or is no text at all (Python also calls base64 an encoding).
+_ENCODINGS = frozenset(
+    {"utf-8", "utf-16-le", "utf-16-be", "ascii", "koi8-r", "koi8-u", "mac-roman", "cp437", "cp850", "cp852", "cp866"}
+    | {f"cp{number}" for number in range(1250, 1259)}
+    | {f"iso8859-{part}" for part in (*range(1, 12), 13, 14, 15, 16)}
+    | {"shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "big5", "gbk", "gb2312"}
+)
+_MARKED = {"utf_16": "utf-16", "utf-16": "utf-16", "utf-8-sig": "utf-8"}
+
+COLUMNS = (*(name for name in Values._fields if name != "assignee_id"), "assignee")
+"""What a column of a file can fill; people are named by their username there."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """How to read the file, and what to do with its rows. Empty and 0 are not said."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """A column's folded name by the field that it fills."""
+    validate_only: bool = False
+    max_errors: int = 0
+    default_status: str = ""
+    default_assignee: str = ""
+    """A username."""
+    default_labels: tuple[str, ...] = ()
+    on_duplicate: OnDuplicate = OnDuplicate.FAIL
+    allow_same_file: bool = False
+
+
+def check_file_name(name: str) -> None:
+    """Returns for a name that can be kept and shown. FileNameTooLong, ControlCharacterInFileName."""
+    if len(name) > LONGEST_FILE_NAME:
+        raise FileNameTooLong(limit=LONGEST_FILE_NAME)
+    if found := control_character(name):
+        raise ControlCharacterInFileName(character=found)
+
+
+def read_encoding(name: str) -> str:
+    """The name that Python and every worker know the encoding by. UnknownEncoding."""
+    if not name:
+        return ""
+    try:
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise UnknownEncoding from None
+    found = _MARKED.get(found, found)
+    if found not in _ENCODINGS and found != "utf-16":
+        raise UnknownEncoding
+    return found
+
+
+def read_delimiter(text: str) -> str:
+    """The character between cells. UnknownDelimiter."""
+    if text and text != TAB and text not in tuple(DELIMITERS):
+        raise UnknownDelimiter
+    return "\t" if text == TAB else text
+
+
+def read_mapping(text: str) -> Mapping[str, str]:
+    """Reads `title:Subject,due_date:Due`.
+
+    Raises:
+        MalformedMapping: it is not written like that, or names a field or a column twice.
+        UnknownMappedField: there is no such field.
+
+    """
+    mapping: dict[str, str] = {}
+    for pair in filter(None, text.split(",")):
+        name, colon, column = pair.partition(":")
+        name, column = fold(name), fold(column)
+        if not colon or not column or name in mapping or column in mapping.values():
+            raise MalformedMapping
+        if name not in COLUMNS:
+            raise UnknownMappedField(name=name[:40])
+        mapping[name] = column
+    return mapping
+
+
+def read_max_errors(number: int) -> int:
+    """How many rows may be wrong. NegativeMaxErrors."""
+    if number < 0:
+        raise NegativeMaxErrors
+    return number
+
+
+def read_labels(text: str) -> tuple[str, ...]:
+    """Labels as a cell has them, separated by commas; blank ones are none. InvalidTask."""
+    wrong: list[Invalid] = []
+    found = labels(split_labels(text), wrong, field="default_labels")
+    refuse(wrong)
+    return found

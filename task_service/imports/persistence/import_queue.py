@@ -1,0 +1,94 @@
+"""Imports in Postgres as a queue: which one is next, and who is to be woken. All times are the database's."""
+
+from sqlalchemy import text
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from task_service.imports.domain.imports import Checkpoint, Lease
+from task_service.imports.persistence.notifications import NOTIFY
+
+# An expired lease waits like any other. Who has as many running as one owner may have waits for one of them; and while
+# an undo takes tasks back, no import may go by what is there.
+_WAITS = "(i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))"
+_WAITING = f"""
+    busy AS (
+        SELECT owner_id, count(*) AS running FROM tasks.imports
+        WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
+    ), waiting AS (
+        SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
+        WHERE {_WAITS} AND coalesce(busy.running, 0) < :at_once AND NOT EXISTS (
+            SELECT FROM tasks.import_undos u JOIN tasks.imports undone ON undone.id = u.import_id
+            WHERE u.state = 'running' AND undone.owner_id = i.owner_id
+        )
+    )
+"""  # noqa: S608 - the condition is a constant
+# Whose turn it is: the owner with the fewest imports running, then whoever has waited longest.
+_CLAIM = Statement(
+    text(f"""
+    WITH {_WAITING}, next AS (
+        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
+        -- Said again: this is what is looked at anew when somebody else has just changed the row.
+        WHERE {_WAITS}
+        ORDER BY waiting.running, i.queued_at, i.id
+        LIMIT 1 FOR UPDATE OF i SKIP LOCKED
+    )
+    UPDATE tasks.imports i SET
+        state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
+        lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
+    FROM next WHERE i.id = next.id
+    RETURNING i.id, owner_id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_read,
+        bytes_total, fruitless_claims
+    """)  # noqa: S608 - as above
+)
+# Two claims at once would both find an owner one import below the limit. Claims are few: one a slice.
+_ONE_CLAIM_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
+_SOMETHING_WAITS = Statement(text(f"WITH {_WAITING} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
+# Again after 1, 2, 4, 8 and then each 10 seconds.
+_MARK_WOKEN = Statement(
+    text(f"""
+    WITH {_WAITING}
+    UPDATE tasks.imports SET
+        wakes = wakes + 1, wake_at = now() + make_interval(secs => least(10, 2 ^ least(wakes, 4)))
+    WHERE id IN (
+        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
+        WHERE {_WAITS} AND i.wake_at <= now()
+        ORDER BY i.queued_at LIMIT 100 FOR UPDATE OF i SKIP LOCKED
+    )
+    """)  # noqa: S608 - as above
+)
+
+
+class SqlImportQueue:
+    """The imports that wait, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
+        values = {"worker": worker, "seconds": lease_seconds, "at_once": at_once}
+        await _ONE_CLAIM_AT_A_TIME.run(self._connection)
+        cursor = await _CLAIM.run(self._connection, **values)
+        row = await cursor.fetchone()
+        if row is None:
+            return None
+        import_id, owner_id, fence, encoding, delimiter, columns, offset, line, records, size, fruitless = row
+        await NOTIFY.run(self._connection, import_id=import_id)
+        return Lease(
+            import_id=import_id,
+            owner_id=owner_id,
+            fence=fence,
+            encoding=encoding,
+            delimiter=delimiter,
+            columns=columns,
+            checkpoint=Checkpoint(offset, line, records),
+            size=size,
+            fruitless_claims=fruitless,
+        )
+
+    async def something_waits(self, at_once: int) -> bool:
+        row = await (await _SOMETHING_WAITS.run(self._connection, at_once=at_once)).fetchone()
+        return row is not None and bool(row[0])
+
+    async def mark_woken(self, at_once: int) -> int:
+        cursor = await _MARK_WOKEN.run(self._connection, at_once=at_once)
+        return cursor.rowcount

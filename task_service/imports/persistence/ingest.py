@@ -1,0 +1,188 @@
+"""Imports in Postgres, as workers work on them. All times are the database's, so that no clock disagrees on a lease."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from sqlalchemy import text
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from chassis.database.unit_of_work import constraints
+from task_service.history.domain.events import Actor
+from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
+from task_service.imports.domain.failed_rows import FailedRow, Room
+from task_service.imports.domain.imports import Checkpoint, Counts, Defaults, Failure, IngestContext, State
+from task_service.imports.persistence.binary_copy import HEADER, TRAILER
+from task_service.imports.persistence.notifications import NOTIFY
+from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
+from task_service.imports.usecases.ports import Advanced, PreparedBatch, StoredUpload
+from task_service.tasks.domain.errors import ExternalIdTaken
+
+_STORED = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
+# What only the holder of the lease may touch.
+_HELD = "id = :import_id AND fence = :fence AND state = 'running'"
+_CHECKPOINT = Statement(
+    text(f"""
+    UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
+    RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
+        encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
+        on_duplicate, bytes_total
+    """)  # noqa: S608 - the condition is a constant
+)
+_ADVANCE = Statement(
+    text(f"""
+    UPDATE tasks.imports SET
+        bytes_read = :offset, next_line = :line,
+        rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
+        lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0, progressed_at = now()
+    WHERE {_HELD}
+    RETURNING rows_read - :created - :failed,
+        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
+        failed_rows_kept, failed_size_kept
+    """)  # noqa: S608 - the condition is a constant
+)
+_COUNT = Statement(
+    text("""
+    UPDATE tasks.imports SET
+        rows_created = rows_created + :created, rows_updated = rows_updated + :updated,
+        rows_unchanged = rows_unchanged + :unchanged, rows_skipped = rows_skipped + :skipped,
+        rows_failed = rows_failed + :failed
+    WHERE id = :import_id
+    """)
+)
+_KEPT = Statement(
+    text("""
+    UPDATE tasks.imports SET failed_rows_kept = failed_rows_kept + :rows, failed_size_kept = failed_size_kept + :size
+    WHERE id = :import_id
+    """)
+)
+_FINISH = Statement(
+    text(f"""
+    UPDATE tasks.imports SET
+        state = :state, finished_at = now(), lease_until = NULL, wake_at = NULL,
+        -- Blank lines behind the last row are in no batch.
+        bytes_read = CASE WHEN :state = 'succeeded' THEN bytes_total ELSE bytes_read END,
+        failure_code = :code, failure_message = :message, failure_line = :at_line
+    WHERE {_HELD}
+    """)  # noqa: S608 - the condition is a constant
+)
+_GIVE_BACK = Statement(
+    text(f"""
+    UPDATE tasks.imports SET
+        state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0, fruitless_claims = 0
+    WHERE {_HELD}
+    """)  # noqa: S608 - the condition is a constant
+)
+
+
+def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier("tasks", table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
+_BINARY = sql.SQL(" (FORMAT binary)")
+_COPY_TASKS = _copy_into("tasks", TASK_COLUMNS) + _BINARY
+_COPY_EVENTS = _copy_into("task_events", EVENT_COLUMNS) + _BINARY
+_COPY_FAILED_ROWS = _copy_into("import_failed_rows", ("import_id", "record", "line", "cells"))
+_COPY_ERRORS = _copy_into(
+    "import_errors", ("import_id", "place", "record", "line", "column", "value", "code", "message")
+)
+
+
+class SqlIngest:
+    """Checkpoints and bulk writes under leases, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def stored(self, import_id: UUID) -> StoredUpload:
+        row = await (await _STORED.run(self._connection, import_id=import_id)).fetchone()
+        if row is None:
+            raise LeaseLost
+        return StoredUpload._make(row)
+
+    async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
+        row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
+        checkpoint = Checkpoint._make(row[:3])
+        owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
+        *defaults, on_duplicate, size = rest
+        actor = Actor(actor_id, actor_role, request_id)
+        return checkpoint, IngestContext(
+            import_id,
+            owner_id,
+            actor,
+            tuple(fields),
+            encoding,
+            validate_only,
+            max_errors,
+            Defaults._make(defaults),
+            OnDuplicate(on_duplicate),
+            size,
+        )
+
+    async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
+        records, others_wait, rows_failed, kept_rows, kept_size = await self._held(
+            _ADVANCE,
+            import_id,
+            fence,
+            offset=batch.end.offset,
+            line=batch.end.line,
+            created=batch.counts.created,
+            failed=batch.counts.failed,
+            seconds=lease_seconds,
+        )
+        if records != batch.begin.records:
+            raise BatchNotAtCheckpoint
+        await self._notify(import_id)
+        return Advanced(others_wait=others_wait, rows_failed=rows_failed, kept=Room(kept_rows, kept_size))
+
+    async def count(self, import_id: UUID, counts: Counts) -> None:
+        await _COUNT.run(self._connection, import_id=import_id, **counts._asdict())
+
+    async def write(self, rows: Sequence[CopyRows], meanwhile: Callable[[], None]) -> None:
+        if not any(some.tasks for some in rows):
+            return
+        with constraints({"tasks_external_id_unique": ExternalIdTaken}):
+            await self._feed(_COPY_TASKS, [some.tasks for some in rows], meanwhile)
+        await self._feed(_COPY_EVENTS, [some.events for some in rows], meanwhile)
+
+    async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
+        size = sum(row.size for row in failed)
+        await _KEPT.run(self._connection, import_id=import_id, rows=len(failed), size=size)
+        await self._copy(_COPY_FAILED_ROWS, ((import_id, row.record, row.line, list(row.cells)) for row in failed))
+        errors = ((import_id, place, *error) for row in failed for place, error in enumerate(row.errors, 1))
+        await self._copy(_COPY_ERRORS, errors)
+
+    async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
+        code, message, line = failure or (None, None, None)
+        await self._held(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
+        await self._notify(import_id)
+
+    async def give_back(self, import_id: UUID, fence: int) -> None:
+        await self._held(_GIVE_BACK, import_id, fence)
+        await self._notify(import_id)
+
+    async def _held(self, statement: Statement, import_id: UUID, fence: int, **values: object) -> tuple[Any, ...]:
+        """Runs what only the holder of the lease may do."""
+        cursor = await statement.run(self._connection, import_id=import_id, fence=fence, **values)
+        if cursor.rowcount != 1:
+            raise LeaseLost
+        return await cursor.fetchone() or () if cursor.description else ()
+
+    async def _notify(self, import_id: UUID) -> None:
+        await NOTIFY.run(self._connection, import_id=import_id)
+
+    async def _feed(self, statement: sql.Composed, rows: Iterable[bytes], meanwhile: Callable[[], None]) -> None:
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for piece in (HEADER, *rows, TRAILER):
+                await copy.write(piece)
+            meanwhile()
+
+    async def _copy(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                await copy.write_row(row)

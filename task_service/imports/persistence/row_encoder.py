@@ -1,0 +1,188 @@
+"""The rows of a batch as COPY takes them in its binary format, tasks and their first events.
+
+Both are written out here and not made as objects first: at tens of thousands of rows a second that is most of what
+the service does for an import. What is the same in every row of a batch, and which columns there are, comes from one
+task and one event made as for any other task, so that those stay the only place that says what a new task is; a test
+compares the two ways row by row.
+"""
+
+import os
+import struct
+from collections.abc import Sequence
+from datetime import date
+from functools import cache, lru_cache
+from hashlib import sha256
+from json.encoder import encode_basestring  # json.dumps's own for one string
+from typing import NamedTuple
+from uuid import UUID
+
+from uuid_utils import uuid7
+
+from task_service.history.domain.events import created
+from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
+from task_service.imports.domain.imports import IngestContext
+from task_service.imports.persistence.binary_copy import JSONB, NULL, cell, cell_of, day, length, text_array, timestamp
+from task_service.tasks.domain.task import Task, Values, new_task
+from task_service.tasks.domain.values import Priority, Status
+from task_service.tasks.persistence.tasks import row_of as task_row
+
+
+class CopyRows(NamedTuple):
+    """What COPY is fed with, between its header and its trailer."""
+
+    tasks: bytes
+    events: bytes
+
+
+# What differs from row to row, in the order that it is written below.
+_VARYING = (
+    "id",
+    "title",
+    "description",
+    "status",
+    "priority",
+    "due_date",
+    "completed_at",
+    "created_at",
+    "updated_at",
+    "labels",
+    "external_id",
+    "assignee_id",
+)
+_EVENT_VARYING = ("id", "task_id", "changes", "free_text", "salt", "free_text_digest", "occurred_at", "assignee_id")
+TASK_COLUMNS = (*_VARYING, *(name for name in Task._fields if name not in _VARYING))
+EVENT_COLUMNS = (*_EVENT_VARYING, *(name for name in STORED if name not in _EVENT_VARYING))
+
+_ID = length(16)
+_TASK_BEGINS = struct.pack("!h", len(TASK_COLUMNS)) + _ID
+_EVENT_BEGINS = struct.pack("!h", len(EVENT_COLUMNS)) + _ID
+_SALT = length(SALT_BYTES)
+_DIGEST = length(sha256().digest_size)
+_NOTHING_RARER = cell(text_array(())) + cell(b"") + NULL
+
+
+def copy_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
+    """The tasks that these values become, and their events, in the order of the columns above."""
+    if not accepted:
+        return CopyRows(b"", b"")
+    same_task, same_event, same_changes = _what_is_the_same(context, accepted[0])
+    tasks: list[bytes] = []
+    events: list[bytes] = []
+    # All salts of the batch are one look at the system's chance.
+    salts, at = os.urandom(SALT_BYTES * len(accepted)), 0
+    for title, description, status, priority, due_date, labels, external_id, assignee_id in accepted:
+        # The native kind: it costs an eighth of what a UUID of the standard library does.
+        new_id = uuid7()
+        task_id, moment = new_id.bytes, _moment(new_id.timestamp)
+        words, changes = _words(status, priority)
+        text = f'{{"title":["",{encode_basestring(title)}]'
+        if description:
+            changes += ',"description":null'
+            text += f',"description":["",{encode_basestring(description)}]'
+        due = NULL
+        if due_date:
+            due, told = _due(due_date)
+            changes += told
+        rest, assignee = _NOTHING_RARER, NULL
+        if labels or external_id or assignee_id:
+            rest, assignee, told, written = _rarer(labels, external_id, assignee_id)
+            changes += told
+            text += written
+        title_bytes, description_bytes = title.encode(), description.encode()
+        tasks += (
+            _TASK_BEGINS,
+            task_id,
+            length(len(title_bytes)),
+            title_bytes,
+            length(len(description_bytes)),
+            description_bytes,
+            words,
+            due,
+            moment if status is Status.COMPLETED else NULL,
+            moment,
+            moment,
+            rest,
+            same_task,
+        )
+        changes_bytes, text_bytes = f"{changes}{same_changes}".encode(), f"{text}}}".encode()
+        salt = salts[at : at + SALT_BYTES]
+        at += SALT_BYTES
+        events += (
+            _EVENT_BEGINS,
+            uuid7().bytes,
+            _ID,
+            task_id,
+            length(len(changes_bytes) + 1),
+            JSONB,
+            changes_bytes,
+            length(len(text_bytes)),
+            text_bytes,
+            _SALT,
+            salt,
+            _DIGEST,
+            sha256(salt + text_bytes).digest(),
+            moment,
+            assignee,
+            same_event,
+        )
+    return CopyRows(b"".join(tasks), b"".join(events))
+
+
+# Whatever stands in many rows is written out once.
+
+
+@lru_cache(maxsize=64)
+def _moment(milliseconds: int) -> bytes:
+    """The cell of a time; milliseconds since 1970."""
+    return cell(timestamp(milliseconds))
+
+
+@cache
+def _words(status: Status, priority: Priority) -> tuple[bytes, str]:
+    """The cells of a task, and the beginning of the event's changes."""
+    cells = cell_of(status) + cell_of(priority)
+    return cells, f'{{"title":null,"status":["","{status}"],"priority":["","{priority}"]'
+
+
+@lru_cache(maxsize=4096)
+def _due(due_date: date) -> tuple[bytes, str]:
+    """The cell of a task, and what the event's changes say of it."""
+    return cell(day(due_date)), f',"due_date":["","{due_date}"]'
+
+
+def _rarer(labels: tuple[str, ...], external_id: str, assignee_id: UUID | None) -> tuple[bytes, bytes, str, str]:
+    """The cells of a task, the assignee's cell, and the ends of the event's changes and of its free text."""
+    label_cell, told, text = _labels(labels)
+    assignee, told_of_assignee = _assignee(assignee_id)
+    if external_id:
+        told += ',"external_id":null'
+        text += f',"external_id":["",{encode_basestring(external_id)}]'
+    return label_cell + cell_of(external_id) + assignee, assignee, told + told_of_assignee, text
+
+
+@lru_cache(maxsize=256)
+def _labels(labels: tuple[str, ...]) -> tuple[bytes, str, str]:
+    """The cell of a task, and what the event's changes and its free text say of it."""
+    if not labels:
+        return cell(text_array(())), "", ""
+    return cell(text_array(labels)), ',"labels":null', f',"labels":["",{encode_basestring(",".join(labels))}]'
+
+
+@lru_cache(maxsize=1024)
+def _assignee(assignee_id: UUID | None) -> tuple[bytes, str]:
+    """The cell of a task, and what the event's changes say of it."""
+    return cell_of(assignee_id), f',"assignee_id":["","{assignee_id}"]' if assignee_id else ""
+
+
+def _what_is_the_same(context: IngestContext, values: Values) -> tuple[bytes, bytes, str]:
+    """The last cells of each task and of each event, and the end of each event's changes."""
+    task = new_task(values, task_id=UUID(int=0), owner_id=context.owner_id, import_id=context.import_id)
+    event = created(task, by=context.actor, event_id=task.id)
+    changes = tuple(change for change in event.changes if change.field not in _VARYING)
+    task_values = dict(zip(Task._fields, task_row(task), strict=True))
+    event_values = dict(zip(STORED, row_of(event._replace(changes=changes), b""), strict=True))
+    return (
+        b"".join(cell_of(task_values[name]) for name in TASK_COLUMNS[len(_VARYING) :]),
+        b"".join(cell_of(event_values[name]) for name in EVENT_COLUMNS[len(_EVENT_VARYING) :]),
+        "," + event_values["changes"][1:],
+    )

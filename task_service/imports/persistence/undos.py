@@ -1,0 +1,169 @@
+"""Undos of imports in Postgres, and what imports leave behind for them."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, select, text
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from chassis.kernel import Page, PageRequest
+from task_service.history.domain.events import Actor
+from task_service.imports.domain.duplicates import TaskChange
+from task_service.imports.domain.undo import Reason, RunningUndo, Trace, UndoConflict
+from task_service.imports.persistence.notifications import NOTIFY
+from task_service.imports.usecases.undo_ports import UndoStep
+from task_service.persistence.tables import import_undo_conflicts
+from task_service.tasks.persistence.task_json import json_of, task_of
+
+# How the import found a task stays what it was the first time. The revision follows the import's own changes only: once
+# somebody else has changed the task in between, it says so for ever.
+_TRACE = Statement(
+    text("""
+    INSERT INTO tasks.import_updates AS kept (import_id, task_id, before, revision)
+    SELECT :import_id, CAST(change -> 'before' ->> 'id' AS uuid), change -> 'before',
+        CAST(change ->> 'revision' AS bigint)
+    FROM jsonb_array_elements(:changes) AS change
+    ON CONFLICT (import_id, task_id) DO UPDATE SET revision = excluded.revision
+    WHERE kept.revision = CAST(excluded.before ->> 'revision' AS bigint)
+    """)
+)
+_ASK = Statement(
+    text("""
+    INSERT INTO tasks.import_undos (import_id, actor_id, actor_role, request_id)
+    VALUES (:import_id, :actor_id, :actor_role, :request_id) ON CONFLICT DO NOTHING
+    """)
+)
+_NEXT = Statement(
+    text("""
+    SELECT u.import_id, i.owner_id, u.actor_id, u.actor_role, u.request_id, u.reached, i.created_at, i.finished_at
+    FROM tasks.import_undos u JOIN tasks.imports i ON i.id = u.import_id
+    WHERE u.state = 'running' ORDER BY u.turn_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
+    """)
+)
+# An import's tasks are its owner's, and their ids are from its time: the index by owner serves this.
+_CANDIDATES = Statement(
+    text("""
+    SELECT id FROM (
+        (
+            SELECT id FROM tasks.tasks
+            WHERE owner_id = :owner_id AND id > :first_id AND id < :last_id AND import_id = :import_id
+            ORDER BY id LIMIT :most
+        )
+        UNION
+        (
+            SELECT task_id FROM tasks.import_updates WHERE import_id = :import_id AND task_id > :reached
+            ORDER BY task_id LIMIT :most
+        )
+    ) AS touched ORDER BY id LIMIT :most
+    """)
+)
+_TRACES = Statement(
+    text("""
+    SELECT task_id, before, revision FROM tasks.import_updates
+    WHERE import_id = :import_id AND task_id = ANY(:task_ids)
+    """)
+)
+_ADVANCE = Statement(
+    text("""
+    UPDATE tasks.import_undos SET
+        reached = :reached, deleted = deleted + :deleted, restored = restored + :restored, kept = kept + :kept,
+        turn_at = now(), state = CASE WHEN :is_last THEN 'succeeded' ELSE state END,
+        finished_at = CASE WHEN :is_last THEN now() END
+    WHERE import_id = :import_id
+    """)
+)
+# What was needed up to here is not needed again, and holds the text of tasks.
+_FORGET = Statement(text("DELETE FROM tasks.import_updates WHERE import_id = :import_id AND task_id <= :reached"))
+_KEEP = Statement(
+    text("""
+    INSERT INTO tasks.import_undo_conflicts (import_id, task_id, reason)
+    SELECT :import_id, * FROM unnest(CAST(:task_ids AS uuid[]), CAST(:reasons AS text[]))
+    """)
+)
+
+
+@cache
+def _kept(*, after: bool) -> Statement:
+    query = select(import_undo_conflicts.c.task_id, import_undo_conflicts.c.reason).where(
+        import_undo_conflicts.c.import_id == bindparam("import_id")
+    )
+    if after:
+        query = query.where(import_undo_conflicts.c.task_id > bindparam("after"))
+    return Statement(query.order_by(import_undo_conflicts.c.task_id).limit(bindparam("most")))
+
+
+class SqlUndos:
+    """The undos, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def trace(self, import_id: UUID, changes: Sequence[TaskChange]) -> None:
+        first: dict[UUID, TaskChange] = {}
+        for change in changes:
+            before = first.get(change.after.id, change).before
+            first[change.after.id] = TaskChange(before, change.after)
+        values = [{"before": json_of(before), "revision": after.revision} for before, after in first.values()]
+        await _TRACE.run(self._connection, import_id=import_id, changes=Jsonb(values))
+
+    async def ask(self, import_id: UUID, actor: Actor) -> None:
+        await _ASK.run(
+            self._connection,
+            import_id=import_id,
+            actor_id=actor.id,
+            actor_role=actor.role,
+            request_id=actor.request_id,
+        )
+        await NOTIFY.run(self._connection, import_id=import_id)
+
+    async def next(self) -> RunningUndo | None:
+        row = await (await _NEXT.run(self._connection)).fetchone()
+        if row is None:
+            return None
+        import_id, owner_id, actor_id, role, request_id, *rest = row
+        return RunningUndo(import_id, owner_id, Actor(actor_id, role, request_id), *rest)
+
+    async def candidates(self, undo: RunningUndo, most: int) -> Sequence[UUID]:
+        cursor = await _CANDIDATES.run(
+            self._connection,
+            import_id=undo.import_id,
+            owner_id=undo.owner_id,
+            reached=undo.reached,
+            first_id=undo.first_id,
+            last_id=undo.last_id,
+            most=most,
+        )
+        return [row[0] for row in await cursor.fetchall()]
+
+    async def traces(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, Trace]:
+        cursor = await _TRACES.run(self._connection, import_id=import_id, task_ids=list(task_ids))
+        return {task_id: Trace(task_of(before), revision) for task_id, before, revision in await cursor.fetchall()}
+
+    async def advance(self, import_id: UUID, step: UndoStep) -> None:
+        if step.kept:
+            task_ids, reasons = zip(*step.kept, strict=True)
+            await _KEEP.run(
+                self._connection, import_id=import_id, task_ids=list(task_ids), reasons=[str(one) for one in reasons]
+            )
+        await _FORGET.run(self._connection, import_id=import_id, reached=step.reached)
+        await _ADVANCE.run(
+            self._connection,
+            import_id=import_id,
+            reached=step.reached,
+            deleted=step.deleted,
+            restored=step.restored,
+            kept=len(step.kept),
+            is_last=step.is_last,
+        )
+        await NOTIFY.run(self._connection, import_id=import_id)
+
+    async def kept(self, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
+        after = request.after_id
+        cursor = await _kept(after=after is not None).run(
+            self._connection, import_id=import_id, after=after, most=request.size + 1
+        )
+        rows = [UndoConflict(task_id, Reason(reason)) for task_id, reason in await cursor.fetchall()]
+        return request.page(rows, lambda found: found.task_id.bytes)

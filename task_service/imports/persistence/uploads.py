@@ -1,0 +1,143 @@
+"""Imports in Postgres while their files arrive, and the files that are stored."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, delete, func, insert, select, text, update
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from task_service.imports.domain.csv_header import Header
+from task_service.imports.domain.imports import NewImport
+from task_service.imports.persistence.notifications import NOTIFY
+from task_service.imports.usecases.ports import StoredUpload
+from task_service.persistence.tables import imports
+
+_NEW = (
+    "id",
+    "owner_id",
+    "actor_id",
+    "actor_role",
+    "request_id",
+    "file_name",
+    "created_at",
+    "validate_only",
+    "max_errors",
+    "default_status",
+    "default_assignee_id",
+    "default_labels",
+    "on_duplicate",
+)
+
+_ADD = Statement(insert(imports), columns=_NEW)
+_UPLOADING = and_(imports.c.id == bindparam("import_id"), imports.c.state == "uploading")
+_QUEUE = Statement(
+    update(imports)
+    .where(_UPLOADING)
+    .values(
+        state="queued",
+        bytes_total=bindparam("size"),
+        sha256=bindparam("sha256"),
+        stored_etag=bindparam("etag"),
+        encoding=bindparam("encoding"),
+        delimiter=bindparam("delimiter"),
+        columns=bindparam("columns"),
+        fields=bindparam("fields"),
+        warnings=bindparam("warnings"),
+        bytes_read=bindparam("begin"),
+        next_line=2,
+        queued_at=func.now(),
+        wake_at=func.now(),
+    )
+)
+_LOCK_BYTES = Statement(
+    text("""
+    SELECT pg_advisory_xact_lock(hashtextextended(owner_id || encode(:sha256, 'hex'), 0))
+    FROM tasks.imports WHERE id = :import_id
+    """)
+)
+_SAME_FILE = Statement(
+    text("""
+    SELECT first.id FROM tasks.imports mine JOIN tasks.imports first USING (owner_id)
+    WHERE mine.id = :import_id AND first.id <> mine.id AND first.sha256 = :sha256 AND NOT first.validate_only
+        AND first.state IN ('queued', 'running', 'succeeded') AND NOT EXISTS (
+            SELECT FROM tasks.import_undos undo WHERE undo.import_id = first.id AND undo.state = 'succeeded'
+        )
+    ORDER BY first.id LIMIT 1
+    """)
+)
+_LOCK_OWNER = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.uploads ' || :owner_id, 0))"))
+_BYTES_KEPT = Statement(
+    text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE owner_id = :owner_id AND file_stored")
+)
+_EXPIRED = Statement(
+    text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY finished_at LIMIT 1000")
+)
+_FORGET_FILE = Statement(text("UPDATE tasks.imports SET file_stored = false WHERE id = :import_id"))
+_LOCK = Statement(select(imports.c.state).where(imports.c.id == bindparam("import_id")).with_for_update())
+_REMOVE = Statement(delete(imports).where(_UPLOADING))
+_ABANDONED = Statement(
+    select(imports.c.id)
+    .where(imports.c.state == "uploading", imports.c.created_at < bindparam("before"))
+    .order_by(imports.c.id)
+    .limit(1000)
+)
+
+
+class SqlUploads:
+    """The uploads, on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, new: NewImport) -> None:
+        status, assignee_id, labels = new.defaults
+        options = (new.validate_only, new.max_errors, status, assignee_id, list(labels), new.on_duplicate)
+        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
+        await _ADD.run(self._connection, **dict(zip(_NEW, row, strict=True)))
+
+    async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
+        values = {
+            "import_id": import_id,
+            "size": upload.size,
+            "sha256": upload.sha256,
+            "etag": upload.etag,
+            "encoding": header.encoding,
+            "delimiter": header.delimiter,
+            "columns": list(header.columns),
+            "fields": list(header.fields),
+            "warnings": list(header.warnings),
+            "begin": header.size,
+        }
+        cursor = await _QUEUE.run(self._connection, **values)
+        await NOTIFY.run(self._connection, import_id=import_id)
+        return cursor.rowcount == 1
+
+    async def same_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
+        await _LOCK_BYTES.run(self._connection, import_id=import_id, sha256=sha256)
+        row = await (await _SAME_FILE.run(self._connection, import_id=import_id, sha256=sha256)).fetchone()
+        return row[0] if row else None
+
+    async def bytes_kept(self, owner_id: UUID) -> int:
+        await _LOCK_OWNER.run(self._connection, owner_id=str(owner_id))
+        row = await (await _BYTES_KEPT.run(self._connection, owner_id=owner_id)).fetchone()
+        return row[0] if row else 0
+
+    async def expired(self, before: datetime) -> Sequence[UUID]:
+        cursor = await _EXPIRED.run(self._connection, before=before)
+        return [row[0] for row in await cursor.fetchall()]
+
+    async def forget_file(self, import_id: UUID) -> None:
+        await _FORGET_FILE.run(self._connection, import_id=import_id)
+
+    async def lock(self, import_id: UUID) -> bool:
+        row = await (await _LOCK.run(self._connection, import_id=import_id)).fetchone()
+        return row is None or row[0] == "uploading"
+
+    async def remove(self, import_id: UUID) -> None:
+        await _REMOVE.run(self._connection, import_id=import_id)
+
+    async def abandoned(self, before: datetime) -> Sequence[UUID]:
+        cursor = await _ABANDONED.run(self._connection, before=before)
+        return [row[0] for row in await cursor.fetchall()]

@@ -1,0 +1,165 @@
+"""Between the messages about uploads and imports and the domain's words. Pure."""
+
+from collections import defaultdict
+
+from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
+
+from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.errors import CellTooLong, MalformedBatch, TooManyCells, UnknownOnDuplicate
+from task_service.imports.domain.failed_rows import RowError
+from task_service.imports.domain.imports import (
+    PARSE_FAILURES,
+    Checkpoint,
+    Import,
+    IngestContext,
+    Lease,
+    RecordLimits,
+    State,
+)
+from task_service.imports.domain.rows import Batch, Defect
+from task_service.imports.domain.undo import Reason, Undo, UndoConflict, UndoState
+from task_service.imports.domain.upload_options import (
+    UploadOptions,
+    read_delimiter,
+    read_encoding,
+    read_labels,
+    read_mapping,
+    read_max_errors,
+)
+from task_service.tasks.domain.errors import UnknownStatus
+from task_service.tasks.transport.translate import STATUS_WORD, timestamp
+
+_STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
+_UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}
+_REASON = {reason: import_pb2.UndoConflict.Reason.Value(f"REASON_{reason.name}") for reason in Reason}
+_ON_DUPLICATE: dict[int, OnDuplicate] = {
+    import_service_pb2.UploadOptions.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.FAIL,
+    **{import_service_pb2.UploadOptions.OnDuplicate.Value(f"ON_DUPLICATE_{rule.name}"): rule for rule in OnDuplicate},
+}
+_DEFECT: dict[int, str] = {
+    import_ingest_service_pb2.RowDefect.Kind.Value(f"KIND_{kind}"): kind
+    for kind in (TooManyCells.reason, "UNDECODABLE", CellTooLong.reason)
+}
+FAILURE_OF: dict[int, str] = {
+    import_ingest_service_pb2.ParseFailure.Code.Value(f"CODE_{code}"): code for code in PARSE_FAILURES
+}
+
+
+def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:
+    """What the upload says about its file. InvalidUpload, UnknownStatus."""
+    status = STATUS_WORD.get(options.default_status)
+    if status is None:
+        raise UnknownStatus(field="default_status")
+    on_duplicate = _ON_DUPLICATE.get(options.on_duplicate)
+    if on_duplicate is None:
+        raise UnknownOnDuplicate
+    return UploadOptions(
+        encoding=read_encoding(options.encoding),
+        delimiter=read_delimiter(options.delimiter),
+        mapping=read_mapping(options.mapping),
+        validate_only=options.validate_only,
+        max_errors=read_max_errors(options.max_errors),
+        default_status=status,
+        default_assignee=options.default_assignee.strip(),
+        default_labels=read_labels(options.default_labels),
+        on_duplicate=on_duplicate,
+        allow_same_file=options.allow_same_file,
+    )
+
+
+def import_to_proto(found: Import) -> import_pb2.Import:
+    failure = found.failure
+    return import_pb2.Import(
+        id=str(found.id),
+        state=_STATE[found.state],
+        file_name=found.file_name,
+        owner_id=str(found.owner_id),
+        bytes_total=found.bytes_total,
+        bytes_read=found.bytes_read,
+        rows_read=found.rows_read,
+        rows_created=found.rows.created,
+        rows_updated=found.rows.updated,
+        rows_unchanged=found.rows.unchanged,
+        rows_skipped=found.rows.skipped,
+        rows_failed=found.rows.failed,
+        warnings=found.warnings,
+        created_at=timestamp(found.created_at),
+        started_at=timestamp(found.started_at),
+        finished_at=timestamp(found.finished_at),
+        failure=import_pb2.Import.Failure(code=failure.code, message=failure.message, line=failure.line)
+        if failure
+        else None,
+        rows_per_second=found.rows_per_second,
+        seconds_left=found.seconds_left,
+        failed_rows_kept=found.failed_rows_kept,
+        validate_only=found.validate_only,
+        undo=_undo_to_proto(found.undo) if found.undo else None,
+    )
+
+
+def _undo_to_proto(undo: Undo) -> import_pb2.Import.Undo:
+    return import_pb2.Import.Undo(
+        state=_UNDO_STATE[undo.state],
+        deleted=undo.deleted,
+        restored=undo.restored,
+        kept=undo.kept,
+        started_at=timestamp(undo.started_at),
+        finished_at=timestamp(undo.finished_at),
+    )
+
+
+def kept_task_to_proto(kept: UndoConflict) -> import_pb2.UndoConflict:
+    return import_pb2.UndoConflict(task_id=str(kept.task_id), reason=_REASON[kept.reason])
+
+
+def row_error_to_proto(error: RowError) -> import_pb2.ImportError:
+    return import_pb2.ImportError(
+        line=error.line,
+        record=error.record,
+        column=error.column,
+        value=error.value,
+        code=error.code,
+        message=error.message,
+    )
+
+
+def checkpoint_to_proto(checkpoint: Checkpoint) -> import_ingest_service_pb2.Checkpoint:
+    return import_ingest_service_pb2.Checkpoint(
+        offset=checkpoint.offset, line=checkpoint.line, records=checkpoint.records
+    )
+
+
+def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_pb2.Lease:
+    return import_ingest_service_pb2.Lease(
+        import_id=str(lease.import_id),
+        fence=lease.fence,
+        dialect=import_ingest_service_pb2.Dialect(
+            delimiter=lease.delimiter, columns=lease.columns, encoding=lease.encoding
+        ),
+        checkpoint=checkpoint_to_proto(lease.checkpoint),
+        size=lease.size,
+        limits=import_ingest_service_pb2.RecordLimits(**limits._asdict()),
+    )
+
+
+def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestContext) -> Batch:
+    """A batch as the domain takes it. MalformedBatch when its parts do not fit one another, or the file."""
+    lines, cells = list(batch.lines), list(batch.cells)
+    begin = Checkpoint(batch.begin.offset, batch.begin.line, batch.begin.records)
+    end = Checkpoint(batch.end.offset, batch.end.line, batch.end.records)
+    if len(cells) != len(lines) * len(context.fields):
+        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)}")
+    if end.records - begin.records != len(lines) or end.offset < begin.offset:
+        raise MalformedBatch(problem="its end does not fit its rows")
+    if end.offset > context.size:
+        raise MalformedBatch(problem="its end is behind the file's")
+    # A line takes a byte at the least: that which ends it.
+    if not begin.line <= min(lines, default=begin.line) <= max(lines, default=end.line) <= end.line <= context.size + 1:
+        raise MalformedBatch(problem="its lines are not those from its begin to its end")
+    defects: defaultdict[int, list[Defect]] = defaultdict(list)
+    for defect in batch.defects:
+        kind = _DEFECT.get(defect.kind)
+        if kind is None or not 0 <= defect.row < len(lines):
+            raise MalformedBatch(problem="a defect is none that there is, or of no row")
+        defects[defect.row].append(Defect(kind, defect.cell, defect.surplus))
+    return Batch(begin, end, lines, cells, defects)

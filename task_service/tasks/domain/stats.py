@@ -1,0 +1,31 @@
+"""Counts of tasks for a front end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from task_service.tasks.domain.errors import DaysOutOfRange
+from task_service.tasks.domain.values import Status
+
+DEFAULT_DAYS = 30
+MOST_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts of live tasks; a status or a day that has none may be absent."""
+
+    by_status: Mapping[Status, int]
+    overdue: int
+    completed_on: Mapping[date, int]
+
+
+def first_day(days: int, today: date) -> date:
+    """The first of the last so many days, today included; 0 is the default. DaysOutOfRange."""
+    if not 0 <= days <= MOST_DAYS:
+        raise DaysOutOfRange(limit=MOST_DAYS)
+    return today - timedelta(days=(days or DEFAULT_DAYS) - 1)
+
+
+def days_from(first: date, today: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((today - first).days + 1)]
