@@ -16,8 +16,8 @@ from task_service.clients.object_store import ObstoreUploads
 from task_service.clients.owners import RememberedOwners
 from task_service.clients.people import RememberedPeople
 from task_service.clients.worker_notifier import CeleryWakeUps
-from task_service.imports.persistence.row_encoder import copy_rows
 from task_service.imports.persistence.notifications import PostgresSignals
+from task_service.imports.persistence.row_encoder import copy_rows
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
 from task_service.status import STATUS

@@ -27,13 +27,19 @@ class TasksSettings(TlsSettings):
     reflection: bool = False
     log_level: LogLevel = "info"
     drain_seconds: float = Field(default=10, gt=0, description="for calls in flight when told to stop")
-    max_concurrent_calls: int = Field(default=USUAL.calls, ge=1, description="further ones are told at once to come back")
-    max_concurrent_streams: int = Field(default=USUAL.streams, ge=1, description="counted apart: watches, downloads, uploads")
+    max_concurrent_calls: int = Field(
+        default=USUAL.calls, ge=1, description="further ones are told at once to come back"
+    )
+    max_concurrent_streams: int = Field(
+        default=USUAL.streams, ge=1, description="counted apart: watches, downloads, uploads"
+    )
     max_streams_per_caller: int = Field(
         default=USUAL.max_streams_per_caller, ge=1, description="of these, one user's or one service's"
     )
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
-    trash_retention_days: float = Field(default=30, gt=0, le=3650, description="how long a deleted task can be undeleted")
+    trash_retention_days: float = Field(
+        default=30, gt=0, le=3650, description="how long a deleted task can be undeleted"
+    )
     max_upload_bytes: int = Field(default=1 << 30, gt=0, description="the largest file")
     max_stored_bytes_per_owner: int = Field(default=10 << 30, gt=0, description="all files that are kept of one owner")
     max_header_bytes: int = Field(default=2048, ge=16, le=65536, description="the longest header line")
@@ -41,9 +47,13 @@ class TasksSettings(TlsSettings):
     # Three times as many bytes, in UTF-8, still fit a message.
     max_record_bytes: int = Field(default=1 << 20, ge=64, le=1 << 20, description="the longest row of a file")
     max_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20, description="the longest cell of a row")
-    # Twice as long as the gateway waits for its client (GATEWAY_UPLOAD_IDLE_TIMEOUT_SECONDS), which then hears it from there.
-    upload_idle_timeout_seconds: float = Field(default=60, gt=0, description="an upload of which nothing comes for longer ends")
+    # Twice GATEWAY_UPLOAD_IDLE_TIMEOUT_SECONDS, so that the gateway times out first and tells its client.
+    upload_idle_timeout_seconds: float = Field(
+        default=60, gt=0, description="an upload of which nothing comes for longer ends"
+    )
     max_upload_seconds: float = Field(default=3600, gt=0, description="unfinished uploads older than this are removed")
-    upload_retention_seconds: float = Field(default=7 * 86400, gt=0, description="how long an ended import's file is kept")
+    upload_retention_seconds: float = Field(
+        default=7 * 86400, gt=0, description="how long an ended import's file is kept"
+    )
     block_interval_seconds: float = Field(default=10, gt=0, le=3600, description="how often new history is sealed")
     max_concurrent_imports_per_owner: int = Field(default=4, ge=1, description="of one owner; further ones wait")

@@ -3,8 +3,8 @@
 import grpc
 
 from chassis.rpc.errors import StatusTable
-from task_service.tasks.domain import errors
 from task_service.imports.domain import errors as import_errors
+from task_service.tasks.domain import errors
 
 STATUS: StatusTable = {
     errors.TaskNotFound: grpc.StatusCode.NOT_FOUND,

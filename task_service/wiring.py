@@ -19,20 +19,15 @@ from taskmanager.tasks.v1 import (
 from uuid_utils.compat import uuid7
 
 from chassis.rpc.server import Registration
+from task_service.history.transport.history_servicer import HistoryServicer
+from task_service.history.usecases.events import ListEvents, ListTaskEvents, WatchEvents
+from task_service.history.usecases.hash_chain import GetAuditHead, SealHistory
+from task_service.idempotency.transaction import KEPT_FOR, Changes, OneEffect
 from task_service.imports.domain.csv_header import HeaderLimits
 from task_service.imports.domain.imports import RecordLimits
-from task_service.settings import TasksSettings
-from task_service.history.transport.history_servicer import HistoryServicer
 from task_service.imports.transport.import_servicer import ImportServicer
 from task_service.imports.transport.ingest_servicer import IngestServicer
-from task_service.tasks.transport.task_servicer import TaskServicer
-from task_service.history.usecases.hash_chain import GetAuditHead, SealHistory
-from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
-from task_service.idempotency.transaction import KEPT_FOR, Changes, OneEffect
 from task_service.imports.usecases.dispatch import WakeWorkers
-from task_service.tasks.usecases.export import ExportTasks
-from task_service.history.usecases.events import ListEvents, ListTaskEvents, WatchEvents
-from task_service.imports.usecases.ports import BulkRows, ImportSignals, ObjectStore, Owners, WakeUps
 from task_service.imports.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
@@ -52,12 +47,17 @@ from task_service.imports.usecases.ingest import (
     PrepareBatch,
     ReadUpload,
 )
-from task_service.tasks.usecases.ports import People, Reading, UnitOfWork
-from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
-from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
+from task_service.imports.usecases.ports import BulkRows, ImportSignals, ObjectStore, Owners, WakeUps
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
 from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
 from task_service.imports.usecases.write_rows import WriteRows
+from task_service.settings import TasksSettings
+from task_service.tasks.transport.task_servicer import TaskServicer
+from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.tasks.usecases.export import ExportTasks
+from task_service.tasks.usecases.ports import People, Reading, UnitOfWork
+from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
+from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
 
 
 def _now() -> datetime:
@@ -91,7 +91,9 @@ class Wiring:
         self._owners = owners
         self._store = store
         self._signals = signals
-        self.wake_workers = WakeWorkers(begin=self._begin, wake_ups=wake_ups, at_once=settings.max_concurrent_imports_per_owner)
+        self.wake_workers = WakeWorkers(
+            begin=self._begin, wake_ups=wake_ups, at_once=settings.max_concurrent_imports_per_owner
+        )
         self.sweep_uploads = SweepUploads(
             begin=self._begin,
             read=self._read,

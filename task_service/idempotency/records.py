@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, delete, select, text, update
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from task_service.tasks.domain.errors import IdempotencyKeyReused
 from task_service.persistence.tables import answers
+from task_service.tasks.domain.errors import IdempotencyKeyReused
 from task_service.tasks.persistence.task_json import json_of, task_of
 from task_service.tasks.usecases.ports import Answer, Once
 

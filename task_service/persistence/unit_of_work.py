@@ -2,17 +2,17 @@
 
 from chassis.database.pool import Connection
 from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
-from task_service.idempotency.records import SqlAnswers
 from task_service.history.persistence.event_log import SqlEventLog
 from task_service.history.persistence.events import SqlHistory
+from task_service.history.persistence.hash_chain import SqlSeals
+from task_service.idempotency.records import SqlAnswers
+from task_service.imports.persistence.dry_run import SqlRehearsals
 from task_service.imports.persistence.import_queue import SqlImportQueue
 from task_service.imports.persistence.imports import SqlImports
 from task_service.imports.persistence.ingest import SqlIngest
-from task_service.imports.persistence.dry_run import SqlRehearsals
-from task_service.history.persistence.hash_chain import SqlSeals
-from task_service.tasks.persistence.tasks import SqlTasks
 from task_service.imports.persistence.undos import SqlUndos
 from task_service.imports.persistence.uploads import SqlUploads
+from task_service.tasks.persistence.tasks import SqlTasks
 
 
 class _Repositories:

@@ -7,8 +7,8 @@ from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.json_mapping import item_limit_of
 from task_service.clients.people import MOST_AT_ONCE
-from task_service.tasks.domain.errors import TooManyInBatch
 from task_service.settings import TasksSettings
+from task_service.tasks.domain.errors import TooManyInBatch
 from task_service.tasks.usecases.batches import MOST_IN_BATCH
 
 
@@ -34,7 +34,7 @@ def test_batch_size_limits_agree():
     ]
     limits = {field.full_name.rsplit(".", 2)[1]: limit for field in fields if (limit := item_limit_of(field))}
     assert limits.keys() == {"BatchCreateTasksRequest", "BatchUpdateTasksRequest", "BatchDeleteTasksRequest"}
-    from_contract = {(limit.most, limit.reason) for limit in limits.values()}
+    from_contract = {(limit.max_items, limit.reason) for limit in limits.values()}
     assert from_contract == {(MOST_IN_BATCH, TooManyInBatch.reason)}
 
 

@@ -55,7 +55,9 @@ def test_every_row_counts_once_whatever_dies(system: FaultySystem):
 @pytest.mark.timeout(120 + RECOVERY_SECONDS)
 def test_history_is_one_hash_chain_after_faults(system: FaultySystem):
     system.wait_until_healthy()
-    events = "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.history_blocks"
+    events = (
+        "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.history_blocks"
+    )
     until_blocking(lambda: system.stack.sql(events) == [(0,)], seconds=RECOVERY_SECONDS)
     local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]
     verified = subprocess.run([*local, "task_service.commands.verify"], capture_output=True, text=True, check=False)

@@ -136,8 +136,8 @@ def _list_decoder(decode_item: Decode, limit: ItemLimit | None) -> Decode:
             violations.add("WRONG_TYPE", path, "Must be a list.")
             return None
         # Check the length before decoding: `{}` is free to send but costs 20 us to decode.
-        if limit is not None and len(value) > limit.most:
-            violations.add(limit.reason, path, f"Has {len(value)} items. Send at most {limit.most}.")
+        if limit is not None and len(value) > limit.max_items:
+            violations.add(limit.reason, path, f"Has {len(value)} items. Send at most {limit.max_items}.")
             return None
         items = [decode_item(item, f"{path}[{index}]", violations) for index, item in enumerate(value)]
         return [item for item in items if item is not None]

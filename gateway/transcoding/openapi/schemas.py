@@ -81,7 +81,7 @@ class Schemas:
         schema = self._value(field)
         if field.is_repeated:
             limit = item_limit_of(field)
-            schema = {"type": "array", "items": schema} | ({"maxItems": limit.most} if limit else {})
+            schema = {"type": "array", "items": schema} | ({"maxItems": limit.max_items} if limit else {})
         elif field.has_presence or kind_of(field) is Kind.ENUM:
             schema = _nullable(schema)
         schema = _with_description(schema, self.description(field))

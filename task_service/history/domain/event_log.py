@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from task_service.tasks.domain.errors import InvalidCursor
 from task_service.history.domain.events import Action, TaskEvent
+from task_service.tasks.domain.errors import InvalidCursor
 
 _PLACE = struct.Struct(">Q16s")
 _LARGEST = 2**63 - 1

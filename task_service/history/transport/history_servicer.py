@@ -9,10 +9,10 @@ from chassis.rpc.around import Context
 from chassis.rpc.pages import fitting
 from chassis.rpc.request_context import current_caller
 from task_service.history.domain.event_log import EventQuery
+from task_service.history.usecases.events import ListEvents, ListTaskEvents, WatchEvents
+from task_service.history.usecases.hash_chain import GetAuditHead
 from task_service.tasks.transport.queries import event_query_from_proto, place_from_cursor
 from task_service.tasks.transport.translate import event_to_proto, head_to_proto, optional_id
-from task_service.history.usecases.hash_chain import GetAuditHead
-from task_service.history.usecases.events import ListEvents, ListTaskEvents, WatchEvents
 
 
 class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):

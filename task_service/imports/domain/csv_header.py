@@ -9,7 +9,6 @@ from task_service.csv_dialect.text import plain
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     ByteOrderMarkMismatch,
-    UnsupportedFormat,
     CompressedFile,
     DuplicateColumn,
     EmptyFile,
@@ -21,6 +20,7 @@ from task_service.imports.domain.errors import (
     NotCsv,
     TooManyColumns,
     UnclosedHeaderQuote,
+    UnsupportedFormat,
 )
 from task_service.imports.domain.upload_options import DELIMITERS, UploadOptions
 from task_service.tasks.domain.values import fold

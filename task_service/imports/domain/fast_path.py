@@ -9,9 +9,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from chassis.kernel import Invalid
-from task_service.tasks.domain import values as rules
 from task_service.csv_dialect.text import plain, split_labels
 from task_service.imports.domain.imports import Defaults
+from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.task import Values
 from task_service.tasks.domain.values import LONGEST_DESCRIPTION, LONGEST_EXTERNAL_ID, LONGEST_TITLE, LOST, UNSEEN
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Caller
-from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.history.domain.events import Actor
+from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
 from task_service.imports.domain.undo import Undo
 

@@ -8,11 +8,11 @@ from uuid import UUID
 from chassis.kernel import Invalid, refuse
 from task_service.csv_dialect.text import plain, split_labels
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
-from task_service.tasks.domain.errors import UnknownAssignee
-from task_service.imports.domain.failed_rows import FailedRow, RowError
 from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
-from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
+from task_service.imports.domain.failed_rows import FailedRow, RowError
 from task_service.imports.domain.fast_path import QuickWay
+from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
+from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft, Values
 from task_service.tasks.domain.values import LOST
 

@@ -11,7 +11,9 @@ from chassis.database.statement import Statement
 from task_service.tasks.domain.task import Task
 from task_service.tasks.persistence.task_json import json_of, task_of
 
-_SEEN = Statement(text("SELECT task FROM tasks.import_dry_run_tasks WHERE import_id = :import_id AND external_id = ANY(:among)"))
+_SEEN = Statement(
+    text("SELECT task FROM tasks.import_dry_run_tasks WHERE import_id = :import_id AND external_id = ANY(:among)")
+)
 _REMEMBER = Statement(
     text("""
     INSERT INTO tasks.import_dry_run_tasks (import_id, external_id, task)

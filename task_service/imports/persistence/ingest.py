@@ -10,16 +10,16 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
-from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.tasks.domain.errors import ExternalIdTaken
-from task_service.imports.domain.failed_rows import FailedRow, Room
 from task_service.history.domain.events import Actor
+from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
+from task_service.imports.domain.failed_rows import FailedRow, Room
 from task_service.imports.domain.imports import Checkpoint, Counts, Defaults, Failure, IngestContext, State
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER
-from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
 from task_service.imports.persistence.notifications import NOTIFY
+from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
 from task_service.imports.usecases.ports import Advanced, PreparedBatch, StoredUpload
+from task_service.tasks.domain.errors import ExternalIdTaken
 
 _STORED = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
 # What only the holder of the lease may touch.

@@ -19,11 +19,11 @@ from uuid import UUID
 from uuid_utils import uuid7
 
 from task_service.history.domain.events import created
+from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
 from task_service.imports.domain.imports import IngestContext
+from task_service.imports.persistence.binary_copy import JSONB, NULL, cell, cell_of, day, length, text_array, timestamp
 from task_service.tasks.domain.task import Task, Values, new_task
 from task_service.tasks.domain.values import Priority, Status
-from task_service.imports.persistence.binary_copy import JSONB, NULL, cell, cell_of, day, length, text_array, timestamp
-from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
 from task_service.tasks.persistence.tasks import row_of as task_row
 
 

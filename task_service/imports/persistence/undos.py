@@ -10,13 +10,13 @@ from sqlalchemy import bindparam, select, text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel import Page, PageRequest
-from task_service.imports.domain.duplicates import TaskChange
 from task_service.history.domain.events import Actor
-from task_service.imports.domain.undo import UndoConflict, Reason, RunningUndo, Trace
+from task_service.imports.domain.duplicates import TaskChange
+from task_service.imports.domain.undo import Reason, RunningUndo, Trace, UndoConflict
 from task_service.imports.persistence.notifications import NOTIFY
+from task_service.imports.usecases.undo_ports import UndoStep
 from task_service.persistence.tables import import_undo_conflicts
 from task_service.tasks.persistence.task_json import json_of, task_of
-from task_service.imports.usecases.undo_ports import UndoStep
 
 # How the import found a task stays what it was the first time. The revision follows the import's own changes only: once
 # somebody else has changed the task in between, it says so for ever.
@@ -87,7 +87,9 @@ _KEEP = Statement(
 
 @cache
 def _kept(*, after: bool) -> Statement:
-    query = select(import_undo_conflicts.c.task_id, import_undo_conflicts.c.reason).where(import_undo_conflicts.c.import_id == bindparam("import_id"))
+    query = select(import_undo_conflicts.c.task_id, import_undo_conflicts.c.reason).where(
+        import_undo_conflicts.c.import_id == bindparam("import_id")
+    )
     if after:
         query = query.where(import_undo_conflicts.c.task_id > bindparam("after"))
     return Statement(query.order_by(import_undo_conflicts.c.task_id).limit(bindparam("most")))

@@ -11,8 +11,8 @@ from chassis.database.statement import Statement
 from task_service.imports.domain.csv_header import Header
 from task_service.imports.domain.imports import NewImport
 from task_service.imports.persistence.notifications import NOTIFY
-from task_service.persistence.tables import imports
 from task_service.imports.usecases.ports import StoredUpload
+from task_service.persistence.tables import imports
 
 _NEW = (
     "id",

@@ -9,11 +9,9 @@ from chassis.kernel import PageRequest, parse_id
 from chassis.rpc.around import Context
 from chassis.rpc.pages import fitting
 from chassis.rpc.request_context import current_caller
-from task_service.imports.domain.errors import UploadIncomplete, UploadOutOfOrder
-from task_service.tasks.domain.access import owner_in_sight
 from task_service.csv_dialect.http_bodies import csv_bodies
+from task_service.imports.domain.errors import UploadIncomplete, UploadOutOfOrder
 from task_service.imports.transport.idle_timeout import while_they_come
-from task_service.tasks.transport.translate import once_from_proto, optional_id
 from task_service.imports.transport.translate import (
     import_to_proto,
     kept_task_to_proto,
@@ -31,6 +29,8 @@ from task_service.imports.usecases.imports import (
 )
 from task_service.imports.usecases.undo import ListUndoConflicts, UndoImport
 from task_service.imports.usecases.uploads import Finish, UploadImport, UploadRequest
+from task_service.tasks.domain.access import owner_in_sight
+from task_service.tasks.transport.translate import once_from_proto, optional_id
 
 Requests = AsyncIterator[import_service_pb2.UploadImportRequest]
 
@@ -130,7 +130,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"kept {caller.id} {import_id}")
         page = await self._list_kept_tasks(caller, import_id, wanted)
         kept, next_token = fitting(page, kept_task_to_proto)
-        return import_service_pb2.ListUndoConflictsResponse(kept=kept, next_page_token=next_token)
+        return import_service_pb2.ListUndoConflictsResponse(conflicts=kept, next_page_token=next_token)
 
 
 async def _options(requests: Requests) -> UploadRequest:

@@ -14,7 +14,6 @@ from task_service.imports.domain.errors import IngestOutOfOrder
 from task_service.imports.domain.imports import Failure, IngestContext, RecordLimits, parse_failure
 from task_service.imports.transport.prefetcher import OneAhead
 from task_service.imports.transport.translate import FAILURE_OF, batch_from_proto, checkpoint_to_proto, lease_to_proto
-from task_service.imports.usecases.ports import PreparedBatch
 from task_service.imports.usecases.ingest import (
     ClaimNextImport,
     FinishIngest,
@@ -24,6 +23,7 @@ from task_service.imports.usecases.ingest import (
     PrepareBatch,
     ReadUpload,
 )
+from task_service.imports.usecases.ports import PreparedBatch
 
 Requests = AsyncIterator[pb.IngestRowsRequest]
 

@@ -5,12 +5,19 @@ from collections import defaultdict
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
 
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.tasks.domain.errors import UnknownStatus
-from task_service.imports.domain.failed_rows import RowError
 from task_service.imports.domain.errors import CellTooLong, MalformedBatch, TooManyCells, UnknownOnDuplicate
-from task_service.imports.domain.imports import PARSE_FAILURES, Checkpoint, Import, IngestContext, Lease, RecordLimits, State
+from task_service.imports.domain.failed_rows import RowError
+from task_service.imports.domain.imports import (
+    PARSE_FAILURES,
+    Checkpoint,
+    Import,
+    IngestContext,
+    Lease,
+    RecordLimits,
+    State,
+)
 from task_service.imports.domain.rows import Batch, Defect
-from task_service.imports.domain.undo import UndoConflict, Reason, Undo, UndoState
+from task_service.imports.domain.undo import Reason, Undo, UndoConflict, UndoState
 from task_service.imports.domain.upload_options import (
     UploadOptions,
     read_delimiter,
@@ -19,6 +26,7 @@ from task_service.imports.domain.upload_options import (
     read_mapping,
     read_max_errors,
 )
+from task_service.tasks.domain.errors import UnknownStatus
 from task_service.tasks.transport.translate import STATUS_WORD, timestamp
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}

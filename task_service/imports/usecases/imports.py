@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.kernel import Caller, Page, PageRequest, Unavailable
-from task_service.tasks.domain.csv_export import csv_template
-from task_service.imports.domain.csv_header import ERRORS_COLUMN
 from task_service.csv_dialect.text import csv_pieces, csv_text, plain
-from task_service.imports.domain.failed_rows import RejectedRow, RowError
-from task_service.imports.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
-from task_service.imports.domain.imports import Import, State
 from task_service.idempotency.transaction import OneEffect
+from task_service.imports.domain.csv_header import ERRORS_COLUMN
+from task_service.imports.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
+from task_service.imports.domain.failed_rows import RejectedRow, RowError
+from task_service.imports.domain.imports import Import, State
 from task_service.imports.usecases.ports import ImportSignals
+from task_service.tasks.domain.csv_export import csv_template
 from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork
 
 LOOK_AGAIN_SECONDS = 5.0

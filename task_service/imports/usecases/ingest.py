@@ -9,9 +9,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Unavailable
-from task_service.tasks.domain.errors import ExternalIdTaken
-from task_service.imports.domain.failed_rows import MOST_FAILED_ROWS
 from task_service.imports.domain.errors import InvalidWorker, LeaseLost, NegativeOffset, StoredFileChanged
+from task_service.imports.domain.failed_rows import MOST_FAILED_ROWS
 from task_service.imports.domain.imports import (
     FILE_CHANGED,
     NO_PROGRESS,
@@ -24,11 +23,12 @@ from task_service.imports.domain.imports import (
     too_many_errors,
 )
 from task_service.imports.domain.rows import Batch, named, take
-from task_service.tasks.domain.values import control_character
 from task_service.imports.usecases.ports import BulkRows, ObjectStore, Owners, PreparedBatch
-from task_service.tasks.usecases.ports import People, UnitOfWork
 from task_service.imports.usecases.uploads import object_key
 from task_service.imports.usecases.write_rows import WriteRows
+from task_service.tasks.domain.errors import ExternalIdTaken
+from task_service.tasks.domain.values import control_character
+from task_service.tasks.usecases.ports import People, UnitOfWork
 
 MOST_FRUITLESS_CLAIMS = 5
 """Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""

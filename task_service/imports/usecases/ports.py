@@ -10,7 +10,16 @@ from chassis.kernel import Page, PageRequest
 from task_service.imports.domain.csv_header import Header
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.failed_rows import FailedRow, RejectedRow, Room, RowError
-from task_service.imports.domain.imports import Checkpoint, Counts, Failure, Import, IngestContext, Lease, NewImport, State
+from task_service.imports.domain.imports import (
+    Checkpoint,
+    Counts,
+    Failure,
+    Import,
+    IngestContext,
+    Lease,
+    NewImport,
+    State,
+)
 from task_service.imports.domain.rows import Batch
 from task_service.tasks.domain.task import Task, Values
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
 from task_service.history.domain.events import Actor, TaskEvent, deleted, updated
-from task_service.imports.domain.imports import Import
-from task_service.tasks.domain.task import Task
-from task_service.imports.domain.undo import UndoConflict, Reason, RunningUndo, Trace, taken_back
 from task_service.idempotency.transaction import OneEffect
+from task_service.imports.domain.imports import Import
+from task_service.imports.domain.undo import Reason, RunningUndo, Trace, UndoConflict, taken_back
 from task_service.imports.usecases.imports import GetImport
-from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork
 from task_service.imports.usecases.undo_ports import UndoStep
+from task_service.tasks.domain.task import Task
+from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork
 
 AT_A_TIME = 500
 """Tasks that one transaction takes back, so that nobody waits long for its locks."""

@@ -5,9 +5,9 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from chassis.kernel import Page, PageRequest
-from task_service.imports.domain.duplicates import TaskChange
 from task_service.history.domain.events import Actor
-from task_service.imports.domain.undo import UndoConflict, RunningUndo, Trace
+from task_service.imports.domain.duplicates import TaskChange
+from task_service.imports.domain.undo import RunningUndo, Trace, UndoConflict
 
 
 class UndoStep(NamedTuple):

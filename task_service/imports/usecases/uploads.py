@@ -9,23 +9,23 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Caller, Clock, NewId, Unavailable
-from task_service.imports.domain.csv_header import Header, HeaderLimits, HeaderScan
-from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.history.domain.events import Actor
+from task_service.idempotency.transaction import OneEffect
+from task_service.imports.domain.csv_header import Header, HeaderLimits, HeaderScan
 from task_service.imports.domain.errors import (
+    DuplicateFile,
     EmptyFile,
     FileTooLarge,
     ImportNotFound,
-    DuplicateFile,
     SizeMismatch,
     StorageQuotaExceeded,
     UploadIncomplete,
 )
 from task_service.imports.domain.imports import Defaults, Import, NewImport
-from task_service.tasks.domain.task import owner_for
 from task_service.imports.domain.upload_options import UploadOptions, check_file_name
-from task_service.idempotency.transaction import OneEffect
 from task_service.imports.usecases.ports import ObjectStore, StoredUpload
+from task_service.tasks.domain.errors import UnknownAssignee
+from task_service.tasks.domain.task import owner_for
 from task_service.tasks.usecases.ports import Answer, Once, People, Reading, UnitOfWork
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chassis.kernel import Clock, NewId
-from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Settled, settle
-from task_service.tasks.domain.errors import ExternalIdTaken
-from task_service.imports.domain.failed_rows import FailedRow
 from task_service.history.domain.events import updated
+from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Settled, settle
+from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Counts, IngestContext
 from task_service.imports.domain.rows import failed_row
-from task_service.tasks.domain.task import Task, new_task
 from task_service.imports.usecases.ports import BulkRows, PreparedBatch
+from task_service.tasks.domain.errors import ExternalIdTaken
+from task_service.tasks.domain.task import Task, new_task
 from task_service.tasks.usecases.ports import UnitOfWork
 
 

@@ -5,8 +5,8 @@ from datetime import date
 from uuid import UUID
 
 from task_service.csv_dialect.text import csv_text
-from task_service.tasks.domain.task import Task, Values
 from task_service.imports.domain.upload_options import COLUMNS
+from task_service.tasks.domain.task import Task, Values
 from task_service.tasks.domain.values import Priority, Status
 
 

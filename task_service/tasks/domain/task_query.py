@@ -9,8 +9,8 @@ from uuid import UUID
 
 from chassis.kernel import Caller, Invalid, refuse
 from task_service.tasks.domain import values as rules
-from task_service.tasks.domain.errors import QueryTooLong, UnknownOrder, UnknownPriority, UnknownStatus
 from task_service.tasks.domain.access import EVERYBODY, owner_in_sight
+from task_service.tasks.domain.errors import QueryTooLong, UnknownOrder, UnknownPriority, UnknownStatus
 from task_service.tasks.domain.values import Priority, Status
 
 LONGEST_QUERY = 200

@@ -35,10 +35,10 @@ from sqlalchemy.types import TypeEngine
 
 from chassis.database.statement import Statement
 from chassis.kernel import InvalidPageToken, PageRequest
-from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
-from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.values import UNFINISHED, Priority
 from task_service.persistence.tables import imports, tasks
+from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
+from task_service.tasks.domain.values import UNFINISHED, Priority
 
 COLUMNS = [tasks.c[name] for name in Task._fields]
 

@@ -10,9 +10,9 @@ from sqlalchemy.types import Date, DateTime
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
+from task_service.persistence.tables import tasks
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.values import Status
-from task_service.persistence.tables import tasks
 from task_service.tasks.persistence.task_lists import OVERDUE, SEEN
 
 _OWNED = tasks.c.owner_id == bindparam("owner_id")

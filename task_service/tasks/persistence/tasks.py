@@ -13,12 +13,12 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import constraints
 from chassis.kernel import InvalidPageToken, Page, PageRequest
+from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
-from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.values import Priority, Status
-from task_service.persistence.tables import tasks
 from task_service.tasks.persistence.task_json import json_of
 from task_service.tasks.persistence.task_lists import COLUMNS, count_of, key_of, page_of
 from task_service.tasks.persistence.task_stats import stats_of

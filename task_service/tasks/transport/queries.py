@@ -6,9 +6,9 @@ from google.protobuf.message import Message
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
 from chassis.kernel import Caller, Invalid, refuse
-from task_service.tasks.domain.errors import ForbiddenCharacter, MalformedTime, UnknownAction
 from task_service.history.domain.event_log import BEGINNING, EventQuery, Place
 from task_service.history.domain.events import Action
+from task_service.tasks.domain.errors import ForbiddenCharacter, MalformedTime, UnknownAction
 from task_service.tasks.domain.task_query import Deleted, Moments, QueryDraft, TaskQuery
 from task_service.tasks.domain.values import user_id
 from task_service.tasks.transport.translate import ACTION_OF, PRIORITY_WORD, STATUS_WORD

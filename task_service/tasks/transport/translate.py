@@ -11,9 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.kernel import parse_id, refuse
-from task_service.tasks.domain.errors import InvalidIdempotencyKey, IdempotencyKeyInBatchItem
 from task_service.history.domain.events import Action, TaskEvent
 from task_service.history.domain.hash_chain import Head
+from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem, InvalidIdempotencyKey
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.domain.values import Priority, Status

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.kernel import Caller, DomainError, Invalid, refuse
-from task_service.tasks.domain.errors import EmptyBatch, TooManyInBatch, DuplicateInBatch
-from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.idempotency.transaction import Changes
+from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, TooManyInBatch
+from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.usecases.ports import Once, UnitOfWork
 from task_service.tasks.usecases.tasks import CreateTask, Update, UpdateTask
 from task_service.tasks.usecases.trash import DeleteTask

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from chassis.kernel import Clock, PageRequest
-from task_service.tasks.domain.csv_export import csv_row
 from task_service.csv_dialect.text import csv_pieces
-from task_service.tasks.domain.task_query import TaskQuery
 from task_service.imports.domain.upload_options import COLUMNS
+from task_service.tasks.domain.csv_export import csv_row
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import People, Reading
 
 

@@ -9,12 +9,12 @@ from uuid import UUID
 from chassis.kernel import Page, PageRequest
 from task_service.history.domain.event_log import EventQuery, Logged, Place
 from task_service.history.domain.events import TaskEvent
-from task_service.tasks.domain.task_query import TaskQuery
 from task_service.history.domain.hash_chain import Head, Seal, Standing
-from task_service.tasks.domain.stats import Stats
-from task_service.tasks.domain.task import Task
 from task_service.imports.usecases.ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
 from task_service.imports.usecases.undo_ports import Undos
+from task_service.tasks.domain.stats import Stats
+from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_query import TaskQuery
 
 
 class Tasks(Protocol):

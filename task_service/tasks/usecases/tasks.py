@@ -7,12 +7,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel import Caller, Clock, Page, PageRequest
-from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.history.domain.events import Actor, created, updated
-from task_service.tasks.domain.task_query import TaskQuery
+from task_service.idempotency.transaction import Changes, visible
+from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.stats import Stats, days_from, first_day
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.idempotency.transaction import Changes, visible
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Once, People, Reading, UnitOfWork
 
 

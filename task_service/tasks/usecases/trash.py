@@ -6,10 +6,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from chassis.kernel import Caller, Clock, NewId
-from task_service.tasks.domain.errors import TaskNotFound, TaskNotInTrash
 from task_service.history.domain.events import NOBODY, Actor, deleted, purged, restored
-from task_service.tasks.domain.task import Task
 from task_service.idempotency.transaction import Changes, visible
+from task_service.tasks.domain.errors import TaskNotFound, TaskNotInTrash
+from task_service.tasks.domain.task import Task
 from task_service.tasks.usecases.ports import Once, UnitOfWork
 
 AT_A_TIME = 500

@@ -48,7 +48,9 @@ async def test_gateways_share_the_limit_in_redis(fake_services, redis_url):
 
 
 async def test_unreachable_redis_disables_the_limit(fake_services):
-    logins, _ = await statuses(fake_services, 5, "/api/login", rate_limit_storage_url=f"redis://127.0.0.1:{find_free_port()}/0")
+    logins, _ = await statuses(
+        fake_services, 5, "/api/login", rate_limit_storage_url=f"redis://127.0.0.1:{find_free_port()}/0"
+    )
     assert {response.status_code for response in logins} == {200}
 
 

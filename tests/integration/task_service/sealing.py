@@ -12,9 +12,9 @@ from uuid_utils.compat import uuid7
 from chassis.database.pool import Pool, open_pool
 from task_service.history.domain.events import Actor, created, updated
 from task_service.history.domain.hash_chain import Head, KeptHead
-from task_service.tasks.domain.task import TaskDraft, new_task
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.history.usecases.hash_chain import GetAuditHead, SealHistory, Verified, VerifyHistory
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.tasks.domain.task import TaskDraft, new_task
 from tests.support.database import Database
 
 OWNER = UUID("0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e")

@@ -117,7 +117,9 @@ async def test_a_task_comes_once_in_a_batch_and_no_request_has_a_key_of_its_own(
     ]
     assert (await refused(delete_all(system, sonu, Delete(id="x"))))[2] == [("requests[0].id", "MALFORMED_ID")]
     keyed = Delete(id=task.id, idempotency_key="k")
-    assert (await refused(delete_all(system, sonu, keyed)))[2] == [("requests[0].idempotency_key", "IDEMPOTENCY_KEY_IN_BATCH_ITEM")]
+    assert (await refused(delete_all(system, sonu, keyed)))[2] == [
+        ("requests[0].idempotency_key", "IDEMPOTENCY_KEY_IN_BATCH_ITEM")
+    ]
 
 
 async def test_twin_batches_make_their_tasks_once(system):

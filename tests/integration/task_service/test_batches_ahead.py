@@ -12,9 +12,9 @@ from chassis.database.pool import open_pool
 from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
 from task_service.imports.persistence.row_encoder import copy_rows
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.imports.usecases.ingest import IngestBatch, OpenIngest, PrepareBatch
 from task_service.imports.usecases.write_rows import WriteRows
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import upload
 from tests.support.waiting import until_blocking
 

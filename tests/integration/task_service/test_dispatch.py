@@ -8,8 +8,8 @@ import redis.asyncio
 
 from chassis.database.pool import Pool, open_pool
 from deploy.local.servers.valkey import EmbeddedValkey
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.imports.usecases.dispatch import WakeWorkers
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import upload
 
 NEW = """

@@ -8,8 +8,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.database.pool import open_pool
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.imports.usecases.ingest import ForgetRehearsals
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of
 from tests.integration.task_service.import_calls import END, batch, get, refused, upload

@@ -10,11 +10,11 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from chassis.kernel import Caller, Role
+from task_service.idempotency.transaction import Changes
+from task_service.persistence.unit_of_work import SqlTasksReading
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft
-from task_service.persistence.unit_of_work import SqlTasksReading
 from task_service.tasks.usecases.batches import BatchCreateTasks
-from task_service.idempotency.transaction import Changes
 from task_service.tasks.usecases.ports import Once
 from task_service.tasks.usecases.tasks import CreateTask, Update, UpdateTask
 from tests.integration.task_service.calls import (

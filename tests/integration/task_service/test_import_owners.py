@@ -9,8 +9,8 @@ from taskmanager.auth.v1 import user_service_pb2, user_service_pb2_grpc
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.imports.usecases.ingest import ClaimNextImport
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import batch, get, refused, upload
 
 FAILED = import_pb2.Import.STATE_FAILED

@@ -17,8 +17,8 @@ from uuid_utils.compat import uuid7
 
 from chassis.kernel import PageRequest
 from chassis.testing.database import temporary_database
-from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
+from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
 from task_service.tasks.domain.values import Priority, Status
 from task_service.tasks.persistence.task_lists import count_of, key_of, page_of
 from task_service.tasks.persistence.tasks import row_of

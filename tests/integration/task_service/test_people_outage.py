@@ -11,8 +11,8 @@ from chassis.kernel import Unavailable
 from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
 from task_service.imports.persistence.row_encoder import copy_rows
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS, OpenIngest, PrepareBatch
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import END, batch, get, upload
 
 

@@ -10,12 +10,12 @@ import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
 from task_service.history.domain.events import Actor
-from task_service.imports.domain.imports import IngestContext
 from task_service.history.domain.hash_chain import EVENTS_AT_MOST
+from task_service.history.persistence import hash_chain as seals
+from task_service.imports.domain.imports import IngestContext
+from task_service.imports.persistence.row_encoder import copy_rows
 from task_service.tasks.domain.task import Values
 from task_service.tasks.domain.values import Priority, Status
-from task_service.history.persistence import hash_chain as seals
-from task_service.imports.persistence.row_encoder import copy_rows
 from tests.integration.task_service.calls import create
 
 INSERT = """
@@ -190,7 +190,9 @@ async def test_after_a_restore_elsewhere_the_old_chain_is_verified_and_a_new_one
     """The steps that docs/history.md names. Transaction numbers of the old cluster mean nothing in the new one."""
     head = await sealed.head()
     await database.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
-    await database.execute("UPDATE tasks.history_blocks SET last_xid = (last_xid::text::bigint + 1000000000)::text::xid8")
+    await database.execute(
+        "UPDATE tasks.history_blocks SET last_xid = (last_xid::text::bigint + 1000000000)::text::xid8"
+    )
     assert (await command("verify", "--head", f"{head.number}:{head.hash.hex()}"))[0] == 0
     assert await sealed.seal() == 0
     await database.execute(

@@ -12,10 +12,10 @@ from chassis.database.pool import open_pool
 from chassis.kernel import Unavailable
 from task_service.clients import object_store
 from task_service.clients.object_store import ObstoreUploads
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
-from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload
 from tests.support.s3_server import BUCKET, EmbeddedS3
 

@@ -11,9 +11,9 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from task_service.clients.object_store import ObstoreUploads
+from task_service.imports.usecases.uploads import ExpireUploads, object_key
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
-from task_service.imports.usecases.uploads import ExpireUploads, object_key
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
 

@@ -9,8 +9,8 @@ from taskmanager.imports.v1 import import_service_pb2
 
 from chassis.database.pool import open_pool
 from task_service.clients.object_store import ObstoreUploads
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.imports.usecases.uploads import forget_upload
+from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE, refused
 

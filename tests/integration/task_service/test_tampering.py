@@ -3,8 +3,8 @@
 import pytest
 
 from task_service.history.persistence.hash_chain import SEALED_COLUMNS
-from task_service.persistence.tables import seals, task_events
 from task_service.history.usecases.hash_chain import Tampered
+from task_service.persistence.tables import seals, task_events
 
 ANOTHER = {
     "id": "uuidv7()",

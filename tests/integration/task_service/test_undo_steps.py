@@ -10,9 +10,9 @@ from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
 from chassis.kernel import Unavailable
+from task_service.imports.usecases.undo import RunUndos
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.tasks.usecases.ports import UnitOfWork
-from task_service.imports.usecases.undo import RunUndos
 
 TASKS = 50
 

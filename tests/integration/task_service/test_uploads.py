@@ -10,8 +10,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from chassis.database.pool import open_pool
 from chassis.rpc.errors import details_of
 from task_service.clients.object_store import ObstoreUploads
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.imports.usecases.uploads import SweepUploads, forget_upload, object_key
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import FILE, get, messages, refused, upload
 
 

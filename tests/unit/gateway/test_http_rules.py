@@ -114,7 +114,7 @@ def test_request_lists_have_an_item_limit():
         for rpc in CONTRACT
         for field in repeated_message_fields(rpc.request, set())
     }
-    assert {name for name, limit in found.items() if limit is None or limit.most < 1 or not limit.reason} == set()
+    assert {name for name, limit in found.items() if limit is None or limit.max_items < 1 or not limit.reason} == set()
     assert "taskmanager.tasks.v1.BatchCreateTasksRequest.requests" in found
 
 

@@ -17,13 +17,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from chassis.kernel import Invalid
 from task_service.csv_dialect.text import plain
 from task_service.history.domain.events import FREE_TEXT, Actor, created
+from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.imports.domain.rows import Batch, Defect, Outcome, take
+from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, copy_rows
+from task_service.persistence.tables import task_events, tasks
 from task_service.tasks.domain.task import TaskDraft, Values, new_task
 from task_service.tasks.domain.values import Priority, Status
-from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, copy_rows
-from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
-from task_service.persistence.tables import task_events, tasks
 
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
 DEFAULTS = Defaults("completed", UUID(int=5), ("home", "garden"))

@@ -135,7 +135,7 @@ class Import(_message.Message):
         restored: _builtins.int
         """Tasks that the import had changed: they are as they were before."""
         kept: _builtins.int
-        """Tasks that stay as they are, because somebody has changed or deleted them since; ListKeptTasks says which."""
+        """Tasks that stay as they are, because somebody has changed or deleted them since; ListUndoConflicts says which."""
         @_builtins.property
         def started_at(self) -> _timestamp_pb2.Timestamp:
             """When it was asked for."""
@@ -275,8 +275,8 @@ class Import(_message.Message):
 Global___Import: _TypeAlias = Import  # noqa: Y015
 
 @_typing.final
-class KeptTask(_message.Message):
-    """KeptTask is a task that an undo has left as it is."""
+class UndoConflict(_message.Message):
+    """UndoConflict is a task that an undo has left as it is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -284,36 +284,36 @@ class KeptTask(_message.Message):
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
 
-    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[KeptTask._Reason.ValueType], _builtins.type):
+    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UndoConflict._Reason.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
-        REASON_UNSPECIFIED: KeptTask._Reason.ValueType  # 0
+        REASON_UNSPECIFIED: UndoConflict._Reason.ValueType  # 0
         """Never sent."""
-        REASON_CHANGED: KeptTask._Reason.ValueType  # 1
+        REASON_CHANGED: UndoConflict._Reason.ValueType  # 1
         """Somebody has changed it since the import did."""
-        REASON_DELETED: KeptTask._Reason.ValueType  # 2
+        REASON_DELETED: UndoConflict._Reason.ValueType  # 2
         """Somebody has deleted it."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Reason is why."""
 
-    REASON_UNSPECIFIED: KeptTask.Reason.ValueType  # 0
+    REASON_UNSPECIFIED: UndoConflict.Reason.ValueType  # 0
     """Never sent."""
-    REASON_CHANGED: KeptTask.Reason.ValueType  # 1
+    REASON_CHANGED: UndoConflict.Reason.ValueType  # 1
     """Somebody has changed it since the import did."""
-    REASON_DELETED: KeptTask.Reason.ValueType  # 2
+    REASON_DELETED: UndoConflict.Reason.ValueType  # 2
     """Somebody has deleted it."""
 
     TASK_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task's id."""
-    reason: Global___KeptTask.Reason.ValueType
+    reason: Global___UndoConflict.Reason.ValueType
     """Why."""
     def __init__(
         self,
         *,
         task_id: _builtins.str = ...,
-        reason: Global___KeptTask.Reason.ValueType = ...,
+        reason: Global___UndoConflict.Reason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -321,7 +321,7 @@ class KeptTask(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___KeptTask: _TypeAlias = KeptTask  # noqa: Y015
+Global___UndoConflict: _TypeAlias = UndoConflict  # noqa: Y015
 
 @_typing.final
 class ImportError(_message.Message):

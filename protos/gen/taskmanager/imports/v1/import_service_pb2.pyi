@@ -443,8 +443,8 @@ class UndoImportRequest(_message.Message):
 Global___UndoImportRequest: _TypeAlias = UndoImportRequest  # noqa: Y015
 
 @_typing.final
-class ListKeptTasksRequest(_message.Message):
-    """ListKeptTasksRequest names an import and a page of what its undo has kept."""
+class ListUndoConflictsRequest(_message.Message):
+    """ListUndoConflictsRequest names an import and a page of what its undo has kept."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -470,32 +470,32 @@ class ListKeptTasksRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListKeptTasksRequest: _TypeAlias = ListKeptTasksRequest  # noqa: Y015
+Global___ListUndoConflictsRequest: _TypeAlias = ListUndoConflictsRequest  # noqa: Y015
 
 @_typing.final
-class ListKeptTasksResponse(_message.Message):
-    """ListKeptTasksResponse is a page of tasks that were kept."""
+class ListUndoConflictsResponse(_message.Message):
+    """ListUndoConflictsResponse is a page of tasks that were kept."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    KEPT_FIELD_NUMBER: _builtins.int
+    CONFLICTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """What to ask for the next page with; empty on the last."""
     @_builtins.property
-    def kept(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.KeptTask]:
+    def conflicts(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.UndoConflict]:
         """The tasks, in the order of their ids."""
 
     def __init__(
         self,
         *,
-        kept: _abc.Iterable[_import_pb2.KeptTask] | None = ...,
+        conflicts: _abc.Iterable[_import_pb2.UndoConflict] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListKeptTasksResponse: _TypeAlias = ListKeptTasksResponse  # noqa: Y015
+Global___ListUndoConflictsResponse: _TypeAlias = ListUndoConflictsResponse  # noqa: Y015

@@ -82,10 +82,10 @@ class ImportServiceStub:
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UndoImportRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
                 _registered_method=True)
-        self.ListKeptTasks = channel.unary_unary(
-                '/taskmanager.imports.v1.ImportService/ListKeptTasks',
-                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksRequest.SerializeToString,
-                response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksResponse.FromString,
+        self.ListUndoConflicts = channel.unary_unary(
+                '/taskmanager.imports.v1.ImportService/ListUndoConflicts',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListUndoConflictsRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListUndoConflictsResponse.FromString,
                 _registered_method=True)
 
 
@@ -174,7 +174,7 @@ class ImportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListKeptTasks(self, request, context):
+    def ListUndoConflicts(self, request, context):
         """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
         and not among them. NOT_FOUND as GetImport.
         """
@@ -230,10 +230,10 @@ def add_ImportServiceServicer_to_server(servicer, server):
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UndoImportRequest.FromString,
                     response_serializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.SerializeToString,
             ),
-            'ListKeptTasks': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListKeptTasks,
-                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksRequest.FromString,
-                    response_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksResponse.SerializeToString,
+            'ListUndoConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUndoConflicts,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListUndoConflictsRequest.FromString,
+                    response_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListUndoConflictsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -491,7 +491,7 @@ class ImportService:
             _registered_method=True)
 
     @staticmethod
-    def ListKeptTasks(request,
+    def ListUndoConflicts(request,
             target,
             options=(),
             channel_credentials=None,
@@ -504,9 +504,9 @@ class ImportService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/taskmanager.imports.v1.ImportService/ListKeptTasks',
-            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksRequest.SerializeToString,
-            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListKeptTasksResponse.FromString,
+            '/taskmanager.imports.v1.ImportService/ListUndoConflicts',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListUndoConflictsRequest.SerializeToString,
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListUndoConflictsResponse.FromString,
             options,
             channel_credentials,
             insecure,

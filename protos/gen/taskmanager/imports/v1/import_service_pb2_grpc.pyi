@@ -78,7 +78,7 @@ class ImportServiceStub:
     since stay as they are. Returns an import whose undo was begun already as it is. NOT_FOUND as GetImport;
     FAILED_PRECONDITION when the import has not ended, or only validated.
     """
-    ListKeptTasks: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListKeptTasksRequest, _import_service_pb2.ListKeptTasksResponse]
+    ListUndoConflicts: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListUndoConflictsRequest, _import_service_pb2.ListUndoConflictsResponse]
     """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
     and not among them. NOT_FOUND as GetImport.
     """
@@ -131,7 +131,7 @@ class ImportServiceAsyncStub(ImportServiceStub):
     since stay as they are. Returns an import whose undo was begun already as it is. NOT_FOUND as GetImport;
     FAILED_PRECONDITION when the import has not ended, or only validated.
     """
-    ListKeptTasks: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListKeptTasksRequest, _import_service_pb2.ListKeptTasksResponse]  # type: ignore[assignment]
+    ListUndoConflicts: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListUndoConflictsRequest, _import_service_pb2.ListUndoConflictsResponse]  # type: ignore[assignment]
     """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
     and not among them. NOT_FOUND as GetImport.
     """
@@ -237,11 +237,11 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def ListKeptTasks(
+    def ListUndoConflicts(
         self,
-        request: _import_service_pb2.ListKeptTasksRequest,
+        request: _import_service_pb2.ListUndoConflictsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_import_service_pb2.ListKeptTasksResponse, _abc.Awaitable[_import_service_pb2.ListKeptTasksResponse]]:
+    ) -> _typing.Union[_import_service_pb2.ListUndoConflictsResponse, _abc.Awaitable[_import_service_pb2.ListUndoConflictsResponse]]:
         """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
         and not among them. NOT_FOUND as GetImport.
         """

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class TaskServiceStub:
-    """TaskService keeps tasks. A task that the caller may not see is NOT_FOUND, as one that never was.
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
     """
 
     def __init__(self, channel):
@@ -100,110 +100,110 @@ class TaskServiceStub:
 
 
 class TaskServiceServicer:
-    """TaskService keeps tasks. A task that the caller may not see is NOT_FOUND, as one that never was.
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
     """
 
     def CreateTask(self, request, context):
-        """Makes a task and returns it. INVALID_ARGUMENT names every field that is wrong, an assignee whom nobody knows among
-        them. PERMISSION_DENIED when a user names somebody else as the owner. A service must name the owner.
-        ALREADY_EXISTS when another live task of the owner has the external_id. UNAVAILABLE when the assignee can't be
-        looked up.
+        """Creates a task and returns it. INVALID_ARGUMENT lists every invalid field, including an unknown assignee and, for a
+        service, a missing owner. PERMISSION_DENIED when a user names another owner. ALREADY_EXISTS when another live task
+        of the owner has the external_id. UNAVAILABLE when the assignee can't be looked up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTask(self, request, context):
-        """Returns one task, a deleted one too. NOT_FOUND when there is none that the caller may see.
+        """Returns one task, live or deleted. NOT_FOUND when the caller can see no such task.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Returns a page of the tasks that the caller owns or is assigned, newest first unless another order is asked for; a
-        service, a manager or an admin may ask for another owner's or everybody's. Restrictions add up. INVALID_ARGUMENT
-        names every parameter that is wrong, a page token that belongs to another caller or another query among them.
-        PERMISSION_DENIED when a user asks for another owner's tasks.
+        """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
+        or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
+        every invalid parameter, including a page token of another caller or another query. PERMISSION_DENIED when a user
+        asks for another owner's tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportTasks(self, request, context):
-        """Returns the tasks that ListTasks would, all of them and in the same order, as a CSV file with the columns that an
-        import reads: imported, it makes tasks with the same values. Assignees are named by their usernames; the cell of one
-        whose account was deleted is empty, and one who is disabled is a row error when it is imported. Cells that a
-        spreadsheet would run as a formula have a ' before them, which an upload takes away again. Errors are ListTasks's,
-        and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is not whole.
+        """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
+        reads. Importing the file creates tasks with the same values. Assignees are written as usernames. The cell is empty
+        when the account was deleted, and a disabled assignee is a row error at import. A cell that a spreadsheet would run
+        as a formula gets a leading ', which an import removes. Errors: as ListTasks, and UNAVAILABLE when the assignees
+        can't be looked up. A file whose stream ends with an error is incomplete.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTaskStats(self, request, context):
-        """Returns counts of the live tasks that the caller owns or is assigned; a service, a manager or an admin may ask for
-        another owner's or everybody's. INVALID_ARGUMENT for a number of days outside 1 to 366. PERMISSION_DENIED when a
-        user asks for another owner's.
+        """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
+        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. PERMISSION_DENIED when a
+        user asks for another owner's tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTask(self, request, context):
-        """Changes the fields that the mask (over REST: the body) names and returns the task. Where nothing would be different,
-        nothing is changed and history says nothing. INVALID_ARGUMENT names every field that is wrong, one that only the server writes among
-        them. FAILED_PRECONDITION for a deleted task. ABORTED when the task's etag is another one (409; 412 where it came
-        as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when there is no
-        task that the caller may see.
+        """Changes the fields in the mask (over REST: the keys of the body) and returns the task. An update without an effect
+        changes nothing and records no event. INVALID_ARGUMENT lists every invalid field, including read-only fields.
+        FAILED_PRECONDITION for a deleted task. ABORTED when the etag does not match (over REST 409, or 412 when it was
+        sent as If-Match). ALREADY_EXISTS when another live task of the owner has the external_id. NOT_FOUND when the
+        caller can see no such task.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTask(self, request, context):
-        """Deletes a task softly and returns it as it is then; at purge_at it is gone for good. NOT_FOUND when there is none,
-        when the caller may not see it, and when it is deleted already. ABORTED when the task's etag is another one.
+        """Soft-deletes a task and returns it. The task is removed permanently at purge_at. NOT_FOUND when the caller can see
+        no such task or the task is already deleted. ABORTED when the etag does not match.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UndeleteTask(self, request, context):
-        """Brings a deleted task back as it was and returns it. ALREADY_EXISTS for a live task, and when another live task of
-        the owner has taken the external_id. NOT_FOUND when there is no task that the caller may see.
+        """Restores a deleted task and returns it. ALREADY_EXISTS when the task is not deleted, or when another live task of
+        the owner has the external_id. ABORTED when the etag does not match. NOT_FOUND when the caller can see no such
+        task.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PurgeTask(self, request, context):
-        """Removes a deleted task for good; its history stays. FAILED_PRECONDITION for a live task, NOT_FOUND when there is
-        none.
+        """Removes a deleted task permanently; its history remains. FAILED_PRECONDITION for a live task. NOT_FOUND when there
+        is no such task.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCreateTasks(self, request, context):
-        """Makes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are CreateTask's; each
-        names the request that it is about, such as requests[3].task.title.
+        """Creates up to 100 tasks, all or none, and returns them in request order. Errors: as CreateTask; the field names the
+        request, for example requests[3].task.title.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchUpdateTasks(self, request, context):
-        """Changes up to 100 tasks, all or none, and returns them in the order of the requests. Errors are UpdateTask's; each
-        names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+        """Changes up to 100 tasks, all or none, and returns them in request order. Errors: as UpdateTask; the field names the
+        request. INVALID_ARGUMENT when two requests have the same id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchDeleteTasks(self, request, context):
-        """Deletes up to 100 tasks softly, all or none, and returns them in the order of the requests. Errors are
-        DeleteTask's; each names the request that it is about. INVALID_ARGUMENT when two are about the same task.
+        """Soft-deletes up to 100 tasks, all or none, and returns them in request order. Errors: as DeleteTask; the field
+        names the request. INVALID_ARGUMENT when two requests have the same id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,7 +281,7 @@ def add_TaskServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskService:
-    """TaskService keeps tasks. A task that the caller may not see is NOT_FOUND, as one that never was.
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
     """
 
     @staticmethod

@@ -1,1 +1,0 @@
-"""gRPC servicers: unpack, one use case, pack."""

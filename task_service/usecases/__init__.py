@@ -1,1 +1,0 @@
-"""What task_service does, one class a verb."""
