@@ -7,15 +7,15 @@ from auth_service.bootstrap import run_server
 from auth_service.domain.errors import WrongEncryptionKey
 from auth_service.settings import AuthSettings
 from chassis import logs
-from chassis.config import load
 from chassis.lifecycle import serve_until_signal
 from chassis.rpc.server import PortTaken
+from chassis.settings import load_settings
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT. Exit with status 1 and one line for a problem that the operator must fix."""
-    settings = load(AuthSettings)
-    logs.configure(settings.log_level, "auth_service")
+    settings = load_settings(AuthSettings)
+    logs.configure_logging(settings.log_level, "auth_service")
     messages: list[str] = []
     try:
         asyncio.run(serve_until_signal(run_server(settings)))

@@ -10,8 +10,8 @@ from taskmanager.trust.v1 import trust_service_pb2
 from auth_service.transport.translate import trust_state_to_proto
 from auth_service.usecases.signing_keys import EnsureSigningKey
 from auth_service.usecases.trust import GetTrustState
-from chassis.kernel import Unavailable
-from chassis.lifecycle import repeat
+from chassis.kernel.errors import Unavailable
+from chassis.lifecycle import run_periodically
 from chassis.rpc.server import GrpcServer
 from chassis.rpc.trust import Fetch, TrustPoller
 
@@ -25,7 +25,7 @@ async def become_ready(
     ensure_signing_key: EnsureSigningKey, poller: TrustPoller, server: GrpcServer, ready: asyncio.Event
 ) -> None:
     """Wait for a migrated database and a signing key, accept calls, and refresh the trust state from then on."""
-    while not poller.first_answer.is_set():
+    while not poller.first_response.is_set():
         try:
             await ensure_signing_key()
         except (Unavailable, psycopg.errors.UndefinedTable) as error:
@@ -33,7 +33,7 @@ async def become_ready(
             await asyncio.sleep(STARTUP_RETRY_SECONDS)
         else:
             await poller.poll()
-    await server.ready()
+    await server.set_ready()
     ready.set()
     await poller.run()
 
@@ -41,7 +41,7 @@ async def become_ready(
 async def clean_up(ready: asyncio.Event, delete_expired: Callable[[], Awaitable[int]]) -> None:
     """Delete expired rows once a minute, after the server has become ready."""
     await ready.wait()
-    await repeat(delete_expired, every=CLEANUP_INTERVAL_SECONDS)
+    await run_periodically(delete_expired, interval=CLEANUP_INTERVAL_SECONDS)
 
 
 def trust_state_fetcher(get_trust_state: GetTrustState) -> Fetch:

@@ -44,18 +44,18 @@ from auth_service.usecases.token_issuer import TokenIssuer
 from auth_service.usecases.use_cases import UseCases
 from chassis import metrics
 from chassis.database.pool import open_pool
-from chassis.lifecycle import background
-from chassis.limiting import AddressLimiter
+from chassis.lifecycle import run_in_background
+from chassis.limits.load_shed import DEFAULT_CAPACITY
+from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
 from chassis.rpc.access import public_methods
-from chassis.rpc.address_limit import AddressLimitInterceptor
-from chassis.rpc.load_shed import USUAL
 from chassis.rpc.request_context import request_id
 from chassis.rpc.server import GrpcServer
 from chassis.rpc.trust import TrustPoller, TrustState
-from chassis.tls import Certificates
-from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenVerifier
+from chassis.tls.reloader import CertificateReloader
+from chassis.tokens import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS, TokenVerifier
 
-MAX_TOKEN_LIFETIME = timedelta(seconds=MAXIMUM_LIFETIME + LEEWAY)
+MAX_TOKEN_LIFETIME = timedelta(seconds=MAX_LIFETIME_SECONDS + LEEWAY_SECONDS)
 """Longest time for which any verifier accepts a token.
 
 This process's own setting is not enough: another process may issue tokens with a longer lifetime.
@@ -88,8 +88,8 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
             listen=settings.listen,
             registrations=registrations,
             interceptors=[
-                AddressLimitInterceptor(
-                    limiter=AddressLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
+                RateLimitInterceptor(
+                    limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
                     methods=public_methods(registration.descriptor for registration in registrations),
                     trusted=settings.trusted_peers,
                 )
@@ -98,14 +98,14 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
             status=STATUS,
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
-            certificates=Certificates.of(settings.tls),
-            capacity=replace(USUAL, calls=settings.max_concurrent_calls),
+            certificates=CertificateReloader.from_files(settings.tls),
+            capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
         )
         ready = asyncio.Event()
         await server.start()
-        metrics.expose(settings.metrics_listen)
+        metrics.serve_metrics(settings.metrics_listen)
         try:
-            async with background(
+            async with run_in_background(
                 become_ready(use_cases.ensure_signing_key, poller, server, ready),
                 clean_up(ready, use_cases.delete_expired_records),
                 clean_up(ready, use_cases.delete_expired_events),

@@ -16,11 +16,11 @@ from auth_service.domain.rate_limits import RateLimit
 from auth_service.domain.security_events import MIN_RETENTION
 from auth_service.domain.sessions import SessionPolicy
 from auth_service.domain.unicode_text import nfkc_casefold
-from chassis.config import Listen, ListenAddress
+from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.logs import LogLevel
-from chassis.rpc.load_shed import USUAL
-from chassis.tls_settings import TlsSettings
-from chassis.tokens import MAXIMUM_LIFETIME
+from chassis.settings import Listen, ListenAddress
+from chassis.tls.settings import TlsSettings
+from chassis.tokens import MAX_LIFETIME_SECONDS
 
 _KEY_BYTES = 32
 
@@ -64,7 +64,7 @@ class AuthSettings(TlsSettings):
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
     # Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED.
-    max_concurrent_calls: PositiveInt = USUAL.calls
+    max_concurrent_calls: PositiveInt = DEFAULT_CAPACITY.max_concurrent_calls
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10
@@ -74,8 +74,8 @@ class AuthSettings(TlsSettings):
 
     token_issuer: str = Field(default="taskmanager", min_length=1)
     token_audience: str = Field(default="taskmanager", min_length=1)
-    # Verifiers reject every token with a longer lifetime than MAXIMUM_LIFETIME.
-    access_token_seconds: int = Field(default=900, ge=1, le=MAXIMUM_LIFETIME)
+    # Verifiers reject every token with a longer lifetime than MAX_LIFETIME_SECONDS.
+    access_token_seconds: int = Field(default=900, ge=1, le=MAX_LIFETIME_SECONDS)
 
     # Time for which a new signing key is published before it signs. It covers many polls of the slowest verifier.
     key_published_seconds: PositiveInt = 60

@@ -1,1 +1,1 @@
-"""What every service stands on; knows no service."""
+"""Code that all services share. It imports no service."""

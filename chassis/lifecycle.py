@@ -1,4 +1,4 @@
-"""A process's life: start, run until told to stop, stop in order."""
+"""Life cycle of a process: start, run until a signal arrives, stop in order."""
 
 import asyncio
 import gc
@@ -9,72 +9,74 @@ from typing import Any
 
 import structlog
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 
-CANCEL_AGAIN_SECONDS = 0.5
-"""Longer than it takes to leave a transaction in order."""
+CANCEL_RETRY_SECONDS = 0.5
+"""Longer than a transaction needs to roll back."""
 
 log = structlog.get_logger("lifecycle")
 
 
 async def serve_until_signal(serving: AbstractAsyncContextManager[Any]) -> None:
-    """Enters `serving`, waits for SIGTERM or SIGINT, and leaves it again."""
+    """Enter `serving`, wait for SIGTERM or SIGINT, and leave it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serving:
-        _keep_what_is_there()
+        _freeze_startup_objects()
         await stop.wait()
         log.info("stopping")
 
 
-def _keep_what_is_there() -> None:
-    """Takes modules, stubs and all else that lives as long as the process out of the garbage collector's sight.
+def _freeze_startup_objects() -> None:
+    """Exclude modules, stubs and everything else that was created at start from garbage collection.
 
-    Otherwise it looks through them again and again, and for 70 ms each time nobody gets an answer.
+    Otherwise a full collection scans them again and again, and each scan blocks the event loop for 70 ms.
     """
     gc.collect()
     gc.freeze()
 
 
 @asynccontextmanager
-async def background(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs endless loops beside what is inside, and cancels them after it.
+async def run_in_background(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run endless loops while the context is open, and cancel them at its end.
 
-    A loop that raises takes the whole process down with it: a half-working service is worse than a restarted one.
+    A loop that raises ends the whole process: a restart is better than a half-working service.
     """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(loop) for loop in loops]
         try:
             yield
         finally:
-            await _end(tasks)
+            await _cancel_all(tasks)
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancels until they have ended.
+async def _cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel the tasks until all have ended.
 
-    A cancellation can be lost: asyncio.wait_for in Python 3.11 returns the result that arrives in the same moment, and
-    database pools wait by it. A loop that lost the only one would go on, and a process that is told to stop would not.
+    A cancellation can be lost: in Python 3.11 asyncio.wait_for returns a result that arrives at the same moment, and
+    database pools use it. A loop that lost its only cancellation would run on, and the process would not stop.
     """
     while running := [task for task in tasks if not task.done()]:
         for task in running:
             task.cancel()
-        await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+        await asyncio.wait(running, timeout=CANCEL_RETRY_SECONDS)
 
 
-async def repeat(work: Callable[[], Awaitable[object]], *, every: float, or_when: asyncio.Event | None = None) -> None:
-    """Does the work again and again, each time so many seconds after the last or as soon as it is asked for.
+async def run_periodically(
+    work: Callable[[], Awaitable[object]], *, interval: float, wake: asyncio.Event | None = None
+) -> None:
+    """Run the work again and again, `interval` seconds after the last run or as soon as `wake` is set.
 
-    What is away (a database, a store) is tried again at the next turn; any other error ends the loop.
+    Unavailable (a database or a store is down) is logged, and the next run tries again. Any other error ends the loop.
     """
-    event = or_when or asyncio.Event()
+    event = wake or asyncio.Event()
     while True:
         event.clear()
         try:
             await work()
         except Unavailable:
-            log.warning("not done this time: something is away", work=type(work).__name__)
+            log.warning("periodic work failed, a dependency is unavailable", work=type(work).__name__)
         with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), every)
+            await asyncio.wait_for(event.wait(), interval)

@@ -1,4 +1,4 @@
-"""Logs: JSON lines on stderr, each with the service, the time and, within a request, its id."""
+"""JSON log lines on stderr, with the service, the time and, inside a request, the request id."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-# What must never be printed, whichever call put it there.
+# Values under these names are never logged.
 _SECRET_NAMES = ("password", "secret", "token", "credential", "authorization")
 
 
@@ -20,14 +20,14 @@ def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _without_rows(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Cuts what Postgres says in detail about an error: it quotes whole rows, with emails and password hashes."""
+def _strip_error_details(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Remove the DETAIL line of Postgres errors: it quotes whole rows, with emails and password hashes."""
     _cut_details(event.get("exception"))
     return event
 
 
 def _cut_details(rendered: object) -> None:
-    """Of an exception as structlog renders it, those that it came of and those that it groups."""
+    """Remove it from an exception as structlog renders it, from its causes and from grouped exceptions."""
     if isinstance(rendered, list):
         for one in rendered:
             _cut_details(one)
@@ -37,34 +37,34 @@ def _cut_details(rendered: object) -> None:
         _cut_details(rendered.get("exceptions"))
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """False for what gRPC says of an answer whose caller has gone meanwhile: the call's own line tells of it."""
+def _is_relevant(record: logging.LogRecord) -> bool:
+    """Return False for gRPC's error about a caller that hung up: the access log reports that call."""
     return not str(record.msg).startswith("ExecuteBatchError raised in core")
 
 
 class _Stderr(structlog.WriteLogger):
-    """Writes lines straight to stderr: the detour through the standard library's logging took 0.1 ms a line."""
+    """Write lines directly to stderr: the standard library's logging costs 0.1 ms for each line."""
 
     def __init__(self, name: str = "") -> None:
         super().__init__(sys.stderr)
         self.name = name
 
 
-def configure(level: LogLevel, service: str) -> None:
-    """Sends this process's logs, the libraries' too, to stderr as JSON lines."""
+def configure_logging(level: LogLevel, service: str) -> None:
+    """Send the logs of this process and its libraries to stderr as JSON lines."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _name_service(service),
+        _add_service(service),
         _redact,
     ]
-    # Without the frames' variables: passwords and tokens are among them.
+    # Local variables of frames are left out: they can hold passwords and tokens.
     traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     render: list[Processor] = [
         structlog.processors.ExceptionRenderer(traceback),
-        _without_rows,
+        _strip_error_details,
         structlog.processors.JSONRenderer(default=str),
     ]
     structlog.configure(
@@ -80,15 +80,15 @@ def configure(level: LogLevel, service: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
-    handler.addFilter(_is_news)
+    handler.addFilter(_is_relevant)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
 
 
-def _name_service(service: str) -> Processor:
-    def name_service(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _add_service(service: str) -> Processor:
+    def add_service(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         event["service"] = service
         return event
 
-    return name_service
+    return add_service

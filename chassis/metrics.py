@@ -1,26 +1,24 @@
-"""Metrics for Prometheus, on an address of their own."""
+"""Prometheus metrics, served on an address of their own."""
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
-from chassis.config import Listen
+from chassis.settings import Listen
 
-RPC_HANDLED = Counter("grpc_server_handled", "Calls answered", ["method", "code"])
+RPC_HANDLED = Counter("grpc_server_handled", "Completed calls", ["method", "code"])
 RPC_SECONDS = Histogram(
     "grpc_server_handling_seconds",
-    "Time from a call's arrival to its last byte",
+    "Time from the arrival of a call to its last byte",
     ["method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-RPC_IN_FLIGHT = Gauge("grpc_server_in_flight", "Calls being answered")
-TRUST_FAILURES = Counter("trust_poll_failures", "Polls of the trust state that got no answer")
-TRUST_UPDATED = Gauge("trust_updated_timestamp_seconds", "When the trust state was last answered")
-TLS_EXPIRES = Gauge(
-    "tls_certificate_expires_timestamp_seconds", "When this process's certificate expires; 0 without TLS"
-)
-TLS_FAILURES = Counter("tls_reload_failures", "New certificate files that could not be used")
+RPC_IN_FLIGHT = Gauge("grpc_server_in_flight", "Calls in progress")
+TRUST_FAILURES = Counter("trust_poll_failures", "Failed polls of the trust state")
+TRUST_UPDATED = Gauge("trust_updated_timestamp_seconds", "Time of the last successful poll of the trust state")
+TLS_EXPIRES = Gauge("tls_certificate_expires_timestamp_seconds", "Expiry of this process's certificate; 0 without TLS")
+TLS_FAILURES = Counter("tls_reload_failures", "New certificate files that were unusable")
 
 
-def expose(listen: Listen | None) -> None:
-    """Serves GET /metrics from a thread; nothing where no address is set."""
+def serve_metrics(listen: Listen | None) -> None:
+    """Serve GET /metrics from a thread; do nothing without an address."""
     if listen is not None:
         start_http_server(listen.port, listen.host)

@@ -1,4 +1,4 @@
-"""Access tokens: what they say, and whether to believe them (RFC 7519, RFC 8725, RFC 9068)."""
+"""Access tokens: claims and verification (RFC 7519, RFC 8725, RFC 9068)."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,64 +9,64 @@ from uuid import UUID
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from chassis.kernel import DomainError, Role
+from chassis.kernel.errors import DomainError
 
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the header's typ, RFC 9068 section 2.1
-MAXIMUM_LIFETIME = 3600
-"""Seconds. A token that claims to live longer was not made by us, whatever its signature says."""
-LEEWAY = 5
-"""Seconds by which two machines' clocks may differ."""
+MAX_LIFETIME_SECONDS = 3600
+"""A token with a longer lifetime is refused, even with a valid signature: auth_service issues none."""
+LEEWAY_SECONDS = 5
+"""Maximum difference between the clocks of two machines."""
 _FOREIGN_KEYS = {"crit", "jku", "jwk", "x5u", "x5c"}
 _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti"]
-REMEMBERED = 20_000
-"""Verified tokens kept, so that a call costs a look-up and not a signature."""
+MAX_CACHED_TOKENS = 20_000
+"""Size of the cache of verified tokens: a cached token costs a lookup instead of a signature check."""
 
 
 class Unauthenticated(DomainError):
-    """A valid access token is required."""
+    """A valid access token is required. Log in, or refresh the token."""
 
 
 class TokenExpired(Unauthenticated):
-    """The access token has expired."""
+    """The access token has expired. Refresh it, or log in."""
 
 
 class TokenRevoked(Unauthenticated):
-    """The access token has been revoked."""
+    """The access token was revoked. Log in again."""
 
 
 class UnknownKey(Unauthenticated):
-    """A valid access token is required."""
+    """A valid access token is required. Log in, or refresh the token."""
 
 
-# For a stranger the same as any bad token: whether a key exists is not theirs to learn.
+# Clients must not learn whether a key exists.
 UnknownKey.reason = Unauthenticated.reason
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says. A person's has role, session and epoch; a service's scopes and epoch."""
+    """Claims of a verified token. A user's has role, session and epoch; a service's has scopes and epoch."""
 
     subject: UUID
     expires_at: int
-    role: Role | None
+    role: str | None
     session_id: UUID | None
     epoch: int
     scopes: frozenset[str]
 
 
 class Trust(Protocol):
-    """What is known of keys and revocations."""
+    """Public keys and revocations."""
 
     def key(self, kid: str) -> Ed25519PublicKey:
-        """The public key of this name; UnknownKey when there is none."""
+        """Return the public key with this id. Raises UnknownKey."""
 
     def is_revoked(self, claims: Claims) -> bool:
-        """Whether the token was ended before its time."""
+        """Return whether the token was revoked."""
 
 
 class TokenVerifier:
-    """Verifies access tokens with keys at hand. No call leaves the process."""
+    """Verifier of access tokens with local keys. It makes no calls."""
 
     def __init__(self, *, trust: Trust, issuer: str, audience: str, now: Callable[[], float] = time.time) -> None:
         self._trust = trust
@@ -76,27 +76,27 @@ class TokenVerifier:
         self._verified: dict[str, tuple[str, Claims]] = {}
 
     def verify(self, token: str) -> Claims:
-        """The token's claims.
+        """Return the claims of a token.
 
         Raises:
-            TokenExpired: it was good once.
-            TokenRevoked: its session ended, or its user's role, password or state changed since.
-            Unauthenticated: it is anything else than a token of ours; the answer does not say what.
+            TokenExpired: the token was valid but has expired.
+            TokenRevoked: its session ended, or the role, password or state of its user changed.
+            Unauthenticated: the token is invalid in any other way. The error does not say which.
 
         """
-        kid, claims = self._verified.get(token) or self._remember(token)
-        # A key that is withdrawn takes down what it signed, remembered or not.
+        kid, claims = self._verified.get(token) or self._verify_and_cache(token)
+        # A withdrawn key invalidates the tokens that it signed, also cached ones.
         self._trust.key(kid)
-        if claims.expires_at + LEEWAY <= self._now():
+        if claims.expires_at + LEEWAY_SECONDS <= self._now():
             self._verified.pop(token, None)
             raise TokenExpired
         if self._trust.is_revoked(claims):
             raise TokenRevoked
         return claims
 
-    def _remember(self, token: str) -> tuple[str, Claims]:
+    def _verify_and_cache(self, token: str) -> tuple[str, Claims]:
         checked = self._check(token)
-        if len(self._verified) >= REMEMBERED:
+        if len(self._verified) >= MAX_CACHED_TOKENS:
             self._verified.clear()
         self._verified[token] = checked
         return checked
@@ -104,8 +104,8 @@ class TokenVerifier:
     def _check(self, token: str) -> tuple[str, Claims]:
         try:
             header = jwt.get_unverified_header(token)
-            # The algorithm is ours to say, never the token's (RFC 8725 section 3.1); the type keeps other JWTs out
-            # (3.11); a key comes from no header but kid (3.10).
+            # The algorithm is fixed, never taken from the token (RFC 8725 section 3.1). The type excludes other kinds
+            # of JWT (3.11). The key comes only from kid (3.10).
             if (header.get("typ"), header.get("alg")) != (TOKEN_TYPE, ALGORITHM) or _FOREIGN_KEYS & header.keys():
                 raise Unauthenticated
             kid = str(header.get("kid", ""))
@@ -115,8 +115,8 @@ class TokenVerifier:
                 algorithms=[ALGORITHM],
                 issuer=self._issuer,
                 audience=self._audience,
-                leeway=LEEWAY,
-                # Expiry is looked at on each call, here only that it is said.
+                leeway=LEEWAY_SECONDS,
+                # Presence of exp is checked here; expiry is checked on every call.
                 options={"require": _REQUIRED, "strict_aud": True, "verify_exp": False},
             )
             return kid, _read(payload)
@@ -128,14 +128,14 @@ class TokenVerifier:
 
 def _read(payload: Mapping[str, Any]) -> Claims:
     issued, expires = payload["iat"], payload["exp"]
-    if not (isinstance(issued, int) and isinstance(expires, int) and 0 < expires - issued <= MAXIMUM_LIFETIME):
+    if not (isinstance(issued, int) and isinstance(expires, int) and 0 < expires - issued <= MAX_LIFETIME_SECONDS):
         raise Unauthenticated
     if "role" in payload:
-        role, session, epoch = Role(payload["role"]), UUID(payload["sid"]), payload["epoch"]
+        role, session, epoch = payload["role"], UUID(payload["sid"]), payload["epoch"]
         scopes: frozenset[str] = frozenset()
     else:
         role, session, epoch = None, None, payload.get("epoch", 0)
         scopes = frozenset(payload["scope"].split())
-    if type(epoch) is not int:
+    if type(epoch) is not int or not (role is None or (isinstance(role, str) and role)):
         raise Unauthenticated
     return Claims(UUID(payload["sub"]), expires, role, session, epoch, scopes)

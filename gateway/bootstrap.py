@@ -14,9 +14,9 @@ from taskmanager.auth.v1 import (
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
-from chassis.config import Listen
-from chassis.limiting import AddressLimiter
-from chassis.tls import Certificates
+from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.settings import Listen
+from chassis.tls.reloader import CertificateReloader
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.contract import Rpc, read_rpcs
@@ -59,7 +59,7 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
     """
     stopping = asyncio.Event()
     upstreams = _upstreams(settings)
-    limiter = AddressLimiter(
+    limiter = AddressRateLimiter(
         per_minute=settings.public_calls_per_minute, storage_url=settings.rate_limit_storage_url.get_secret_value()
     )
     try:
@@ -79,7 +79,7 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
 
 
 def build_router(
-    *, upstreams: Sequence[Upstream], settings: GatewaySettings, limiter: AddressLimiter, stopping: asyncio.Event
+    *, upstreams: Sequence[Upstream], settings: GatewaySettings, limiter: AddressRateLimiter, stopping: asyncio.Event
 ) -> Router[Route]:
     """Build all routes: those of the rpcs, the health checks and the documentation.
 
@@ -112,7 +112,7 @@ def load_contract_comments() -> Comments:
 
 
 def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
-    certificates = Certificates.of(settings.tls)
+    certificates = CertificateReloader.from_files(settings.tls)
     return tuple(
         Upstream(name=name, target=target, rpcs=read_rpcs(services), certificates=certificates)
         for name, target, services in (

@@ -3,15 +3,15 @@
 import sys
 import warnings
 
-from chassis.config import load
+from chassis.settings import load_settings
 from import_worker.settings import ImportWorkerSettings
 
 
 def main() -> None:
-    settings = load(ImportWorkerSettings)
-    from import_worker.celery_app import app, configure_logging
+    settings = load_settings(ImportWorkerSettings)
+    from import_worker.celery_app import app, set_up_logging
 
-    configure_logging()  # before Celery logs anything
+    set_up_logging()  # before Celery logs anything
     # Celery warns root about pickled messages. This worker accepts JSON only.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     app.conf.update(

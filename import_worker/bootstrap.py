@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from chassis.rpc.client import aio_channel
+from chassis.rpc.client import open_channel
 from chassis.rpc.service_token import TokenSource
-from chassis.tls import Certificates
+from chassis.tls.reloader import CertificateReloader
 from import_worker.clients.grpc_ingest import GrpcIngestClient
 from import_worker.clients.service_token import ServiceTokenIssuer
 from import_worker.domain.record_parser import BatchLimits
@@ -26,11 +26,11 @@ async def open_worker(
 
     A gRPC channel does not survive a fork: enter this in the process that does the work.
     """
-    certificates = Certificates.of(settings.tls)
+    certificates = CertificateReloader.from_files(settings.tls)
     timeout_seconds = settings.read_timeout_seconds
     async with AsyncExitStack() as stack:
-        auth = await stack.enter_async_context(aio_channel(settings.auth_target, certificates=certificates))
-        tasks = await stack.enter_async_context(aio_channel(settings.tasks_target, certificates=certificates))
+        auth = await stack.enter_async_context(open_channel(settings.auth_target, certificates=certificates))
+        tasks = await stack.enter_async_context(open_channel(settings.tasks_target, certificates=certificates))
         credential = settings.auth_credential.get_secret_value()
         issue_token = ServiceTokenIssuer(auth, credential=credential, timeout_seconds=timeout_seconds)
         client = GrpcIngestClient(
@@ -44,7 +44,8 @@ async def open_worker(
             is_stopping=is_stopping,
             batch_limits=BatchLimits(max_rows=settings.max_batch_rows),
             policy=ProcessingPolicy(
-                time_slice_seconds=settings.time_slice_seconds, max_unacknowledged_batches=settings.window
+                time_slice_seconds=settings.time_slice_seconds,
+                max_unacknowledged_batches=settings.max_unacknowledged_batches,
             ),
             monotonic=time.monotonic,
             sleep=asyncio.sleep,

@@ -21,9 +21,9 @@ import structlog
 from billiard import active_children
 from celery import Celery, signals
 
-from chassis.config import load
-from chassis.logs import configure
+from chassis.logs import configure_logging
 from chassis.rpc.request_context import accept_request_id, enter_request
+from chassis.settings import load_settings
 from import_worker.bootstrap import open_worker
 from import_worker.heartbeat import HeartbeatFile
 from import_worker.settings import ImportWorkerSettings
@@ -116,9 +116,9 @@ def run_next() -> None:
 
 
 @signals.setup_logging.connect
-def configure_logging(**_: Any) -> None:
+def set_up_logging(**_: Any) -> None:
     """Replace Celery's logging configuration, in the worker and in its child."""
-    configure(load(ImportWorkerSettings).log_level, "import_worker")
+    configure_logging(load_settings(ImportWorkerSettings).log_level, "import_worker")
     logging.captureWarnings(True)
 
 
@@ -129,7 +129,7 @@ def start_child(**_: Any) -> None:
     # A SIGTERM to the whole process group is meant for the parent, which then stops the child. billiard does not
     # replace a handler that ignores the signal.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    child.start(load(ImportWorkerSettings))
+    child.start(load_settings(ImportWorkerSettings))
 
 
 @signals.worker_process_shutdown.connect

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.logs import LogLevel
-from chassis.tls_settings import Target, TlsSettings
+from chassis.tls.settings import Target, TlsSettings
 
 
 class ImportWorkerSettings(TlsSettings):
@@ -30,7 +30,7 @@ class ImportWorkerSettings(TlsSettings):
     """How long one import may occupy the worker while others wait. A handover costs a few milliseconds."""
     max_batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
     """Maximum rows in one message, and so in one transaction of task_service."""
-    window: Annotated[int, Field(ge=1, le=16)] = 4
+    max_unacknowledged_batches: Annotated[int, Field(ge=1, le=16)] = 4
     """Maximum batches that are sent and not yet acknowledged."""
     read_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Read timeout: how long a call may stay without a message before it counts as lost."""

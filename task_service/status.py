@@ -3,6 +3,7 @@
 import grpc
 
 from chassis.rpc.errors import StatusTable
+from task_service.access import OwnerNotYours
 from task_service.imports.domain import errors as import_errors
 from task_service.tasks.domain import errors
 
@@ -15,7 +16,7 @@ STATUS: StatusTable = {
     errors.TaskNotInTrash: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ExternalIdTaken: grpc.StatusCode.ALREADY_EXISTS,
     errors.IdempotencyKeyReused: grpc.StatusCode.ALREADY_EXISTS,
-    errors.OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
+    OwnerNotYours: grpc.StatusCode.PERMISSION_DENIED,
     import_errors.DuplicateFile: grpc.StatusCode.ALREADY_EXISTS,
     import_errors.FileTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     import_errors.UploadIdle: grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -16,8 +16,8 @@ from auth_service.domain.roles import Role
 from auth_service.domain.service_accounts import ServiceCredential
 from auth_service.settings import AuthSettings
 from auth_service.usecases.use_cases import UseCases
-from chassis.config import load
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
+from chassis.settings import load_settings
 
 log = structlog.get_logger("bootstrap")
 
@@ -91,7 +91,7 @@ async def bootstrap(settings: BootstrapSettings, use_cases: UseCases) -> None:
 
 
 def main() -> None:
-    settings = load(BootstrapSettings)
+    settings = load_settings(BootstrapSettings)
     run(settings, lambda use_cases: bootstrap(settings, use_cases))
 
 

@@ -13,7 +13,7 @@ from auth_service.commands.runner import run
 from auth_service.domain.accounts import Registration
 from auth_service.domain.roles import Role
 from auth_service.settings import AuthSettings
-from chassis.config import load
+from chassis.settings import load_settings
 
 log = structlog.get_logger("create_admin")
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--username", required=True)
     parser.add_argument("--email", required=True)
     arguments = parser.parse_args()
-    settings = load(CreateAdminSettings)
+    settings = load_settings(CreateAdminSettings)
     password = settings.admin_password
     registration = Registration(
         username=arguments.username,

@@ -6,8 +6,8 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_service import persistence
 from chassis import logs
-from chassis.config import load
 from chassis.database.migrate import MigrationSettings, migrate
+from chassis.settings import load_settings
 
 SCHEMA = "auth"
 MIGRATIONS = Path(persistence.__path__[0]) / "migrations"
@@ -20,8 +20,8 @@ class AuthMigrationSettings(MigrationSettings):
 
 
 def main() -> None:
-    settings = load(AuthMigrationSettings)
-    logs.configure(settings.log_level, "auth_service")
+    settings = load_settings(AuthMigrationSettings)
+    logs.configure_logging(settings.log_level, "auth_service")
     migrate(settings, schema=SCHEMA, migrations=MIGRATIONS)
 
 

@@ -12,14 +12,14 @@ from auth_service.domain.errors import WrongEncryptionKey
 from auth_service.settings import AuthSettings
 from auth_service.usecases.use_cases import UseCases
 from chassis import logs
-from chassis.kernel import DomainError, Invalid, Unavailable
+from chassis.kernel.errors import DomainError, Invalid, Unavailable
 
 Result = TypeVar("Result")
 
 
 def run(settings: AuthSettings, command: Callable[[UseCases], Awaitable[Result]]) -> Result:
     """Return the result of the command. On an error, print one line per problem to stderr and exit with status 1."""
-    logs.configure(settings.log_level, "auth_service")
+    logs.configure_logging(settings.log_level, "auth_service")
     try:
         return asyncio.run(_run(settings, command))
     except Unavailable:

@@ -17,7 +17,7 @@ from auth_service.domain.unicode_text import (
     nfkc_casefold,
     starts_with_combining_mark,
 )
-from chassis.kernel import Invalid, MissingField, refuse
+from chassis.kernel.errors import Invalid, MissingField, raise_all
 
 MAX_USERNAME_CHARACTERS = 64
 MAX_EMAIL_CHARACTERS = 254
@@ -91,7 +91,7 @@ class Registration:
             rules.check(self.password, username=username, email=email)
         with collect_errors(errors):
             role = parse_requested_role(self.role)
-        refuse(errors)
+        raise_all(errors)
         if role not in grantable_roles:
             raise RoleNotGrantable
         return User(id=user_id, username=username, email=email, role=role, created_at=now)

@@ -1,6 +1,6 @@
 """Errors of this service. The docstring of a DomainError is the message that the client reads."""
 
-from chassis.kernel import DomainError, Invalid
+from chassis.kernel.errors import DomainError, Invalid
 
 
 class InvalidUsername(Invalid):

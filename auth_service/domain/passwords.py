@@ -10,7 +10,7 @@ from auth_service.domain.errors import (
     PasswordTooShort,
 )
 from auth_service.domain.unicode_text import nfkc_casefold
-from chassis.kernel import MissingField
+from chassis.kernel.errors import MissingField
 
 MAX_PASSWORD_BYTES = 1024
 """Longer than any password that a person types, and short enough that its length adds nothing to the hashing time."""

@@ -32,8 +32,8 @@ from auth_service.domain.roles import Role
 from auth_service.persistence.tables import users
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import constraints
-from chassis.kernel import Page, PageRequest
+from chassis.database.unit_of_work import translate_constraint_violations
+from chassis.kernel.pagination import Page, PageRequest
 
 _USER_COLUMNS = (
     users.c.id,
@@ -137,7 +137,7 @@ class SqlUsers:
         self._connection = connection
 
     async def add(self, user: User, *, password_hash: str) -> None:
-        """Insert an account. Unique constraints decide between concurrent inserts."""
+        """Insert an account. Unique translate_constraint_violations decide between concurrent inserts."""
         with _translate_name_conflicts():
             await self._connection.execute(
                 _ADD.sql,
@@ -230,7 +230,9 @@ def _mutable_values(user: User) -> dict[str, Any]:
 
 
 def _translate_name_conflicts() -> AbstractContextManager[None]:
-    return constraints({"users_username_key_unique": UsernameTaken, "users_email_key_unique": EmailTaken})
+    return translate_constraint_violations(
+        {"users_username_key_unique": UsernameTaken, "users_email_key_unique": EmailTaken}
+    )
 
 
 def _user(row: Sequence[Any]) -> User:

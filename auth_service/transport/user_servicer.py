@@ -18,7 +18,8 @@ from auth_service.transport.translate import (
     users_to_proto,
 )
 from auth_service.usecases.use_cases import UseCases
-from chassis.kernel import PageRequest, parse_id
+from chassis.kernel.ids import parse_id
+from chassis.kernel.pagination import PageRequest
 from chassis.rpc.request_context import current_caller
 
 Context = ServicerContext[Any, Any]
@@ -54,7 +55,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         caller = current_caller()
-        page = PageRequest.read(request.page_size, request.page_token, bound_to=f"sessions of {caller.id}")
+        page = PageRequest.parse(request.page_size, request.page_token, query=f"sessions of {caller.id}")
         return sessions_to_proto(await self._use_cases.list_sessions(caller, page), caller)
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Context) -> pb.RevokeSessionResponse:
@@ -62,7 +63,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         return pb.RevokeSessionResponse()
 
     async def ListUsers(self, request: pb.ListUsersRequest, context: Context) -> pb.ListUsersResponse:
-        page = PageRequest.read(request.page_size, request.page_token, bound_to=f"users with {request.q}")
+        page = PageRequest.parse(request.page_size, request.page_token, query=f"users with {request.q}")
         return users_to_proto(await self._use_cases.list_users(request.q, page))
 
     async def GetUser(self, request: pb.GetUserRequest, context: Context) -> user_pb2.User:

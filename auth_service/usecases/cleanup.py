@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from auth_service.domain.security_events import MIN_RETENTION
 from auth_service.usecases.ports import Begin
-from chassis.kernel import Clock
+from chassis.kernel.clock import Clock
 
 EXPIRY_MARGIN = timedelta(minutes=1)
 """Time for which an expired row is kept: clocks differ, and a running call may still read it."""

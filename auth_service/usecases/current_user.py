@@ -10,7 +10,9 @@ from auth_service.usecases.reauthentication import Reauthenticate
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
 from auth_service.usecases.user_administration import ADMINISTRATION_LOCK, ensure_another_admin
-from chassis.kernel import Caller, Clock, Invalid, refuse
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.identity import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _with_changes(user: User, username: str | None, email: str | None) -> User:
         user = user if username is None else replace(user, username=validate_username(username))
     with collect_errors(errors):
         user = user if email is None else replace(user, email=validate_email(email))
-    refuse(errors)
+    raise_all(errors)
     return user
 
 

@@ -10,7 +10,7 @@ from auth_service.usecases.login_throttle import LoginThrottle
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
-from chassis.kernel import MissingField, refuse
+from chassis.kernel.errors import MissingField, raise_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class LogIn:
 
         """
         missing = {"email": not email, "password": password is None}
-        refuse([MissingField(field=field) for field, is_missing in missing.items() if is_missing])
+        raise_all([MissingField(field=field) for field, is_missing in missing.items() if is_missing])
         password = password or ""
         await self.throttle.count_attempt(email)
         async with self.read() as repositories:

@@ -12,7 +12,9 @@ from auth_service.usecases.passwords import replace_password
 from auth_service.usecases.ports import Begin, PasswordHasher, Randomness, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
-from chassis.kernel import Caller, Clock, MissingField, refuse
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import MissingField, raise_all
+from chassis.kernel.identity import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class RedeemResetCode:
 
         """
         fields = {"reset_code": code_text, "new_password": new_password}
-        refuse([MissingField(field=field) for field, value in fields.items() if not value])
+        raise_all([MissingField(field=field) for field, value in fields.items() if not value])
         code = ResetCode.parse(code_text)
         async with self.read() as repositories:
             user_id = await repositories.password_resets.find_user_id(code, now=self.now())

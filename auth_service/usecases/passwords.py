@@ -11,7 +11,9 @@ from auth_service.usecases.ports import Begin, PasswordHasher, Read, UnitOfWork
 from auth_service.usecases.reauthentication import Reauthenticate
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
-from chassis.kernel import Caller, Clock, MissingField, refuse
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import MissingField, raise_all
+from chassis.kernel.identity import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class ChangePassword:
 
         """
         fields = {"current_password": current_password, "new_password": new_password}
-        refuse([MissingField(field=field) for field, value in fields.items() if not value])
+        raise_all([MissingField(field=field) for field, value in fields.items() if not value])
         async with self.read() as repositories:
             stored = await repositories.users.get_credentials(caller.id)
         if stored is None or stored.user.disabled:

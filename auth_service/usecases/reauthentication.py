@@ -8,7 +8,8 @@ from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.login_throttle import LoginThrottle
 from auth_service.usecases.ports import Begin, PasswordHasher
 from auth_service.usecases.security_events import SecurityEventRecorder
-from chassis.kernel import Caller, MissingField
+from chassis.kernel.errors import MissingField
+from chassis.kernel.identity import Caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from auth_service.domain.roles import Role
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.ports import Begin, PasswordHasher
 from auth_service.usecases.security_events import SecurityEventRecorder
-from chassis.kernel import Clock, NewId
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
 
 FIRST_ADMIN_LOCK = "auth.first_admin"
 

@@ -14,7 +14,7 @@ from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.sessions import Session
 from auth_service.domain.signing_keys import SigningKey
 from auth_service.domain.trust import Revocation, TrustCursor
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page, PageRequest
 
 
 class Users(Protocol):

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from auth_service.domain.security_events import SecurityEvent, SecurityEventKind
 from auth_service.usecases.ports import Read, UnitOfWork
-from chassis.kernel import Clock, NewId, Page, PageRequest
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
+from chassis.kernel.pagination import Page, PageRequest
 
 
 @dataclass(frozen=True, slots=True)

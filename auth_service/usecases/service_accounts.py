@@ -10,7 +10,10 @@ from auth_service.domain.service_accounts import SECRET_BYTES, ServiceAccount, S
 from auth_service.usecases.ports import Begin, Randomness, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
-from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
+from chassis.kernel.clock import Clock
+from chassis.kernel.identity import Caller
+from chassis.kernel.ids import NewId
+from chassis.kernel.pagination import Page, PageRequest
 
 SERVICE_ACCOUNTS_LOCK = "auth.service_accounts"
 

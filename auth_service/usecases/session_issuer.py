@@ -12,7 +12,8 @@ from auth_service.domain.sessions import Session, SessionPolicy
 from auth_service.domain.trust import EpochRaised, SessionRevoked
 from auth_service.usecases.ports import Randomness, UnitOfWork
 from auth_service.usecases.token_issuer import TokenIssuer
-from chassis.kernel import Clock, NewId
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from auth_service.domain.sessions import Session
 from auth_service.usecases.ports import Begin, Read, UnitOfWork
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
-from chassis.kernel import Caller, Clock, Page, PageRequest
+from chassis.kernel.clock import Clock
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page, PageRequest
 
 
 @dataclass(frozen=True, slots=True)

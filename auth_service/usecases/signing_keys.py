@@ -9,7 +9,7 @@ from auth_service.domain.security_events import SecurityEventKind
 from auth_service.domain.signing_keys import SigningKey, current_signing_key
 from auth_service.usecases.ports import Begin, Read, Signer
 from auth_service.usecases.security_events import SecurityEventRecorder
-from chassis.kernel import Clock
+from chassis.kernel.clock import Clock
 
 SIGNING_KEYS_LOCK = "auth.signing_keys"
 

@@ -12,7 +12,9 @@ from auth_service.domain.sessions import Session
 from auth_service.domain.signing_keys import current_signing_key
 from auth_service.usecases.ports import Signer
 from auth_service.usecases.repositories import SigningKeys
-from chassis.kernel import Clock, NewId, Unavailable
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import Unavailable
+from chassis.kernel.ids import NewId
 
 
 @dataclass(frozen=True, slots=True)

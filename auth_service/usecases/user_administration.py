@@ -10,7 +10,8 @@ from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.ports import Begin, UnitOfWork
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
-from chassis.kernel import Caller, Clock
+from chassis.kernel.clock import Clock
+from chassis.kernel.identity import Caller
 
 ADMINISTRATION_LOCK = "auth.administration"
 """Lock that serializes changes of admins: without it, two admins could remove each other at the same time."""

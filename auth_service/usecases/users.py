@@ -7,7 +7,8 @@ from uuid import UUID
 from auth_service.domain.accounts import MAX_USERNAME_CHARACTERS, User, lookup_key, validate_username
 from auth_service.domain.errors import ExactlyOneIdentifier, TooManyIds, TooManyUsernames, UserNotFound
 from auth_service.usecases.ports import Read
-from chassis.kernel import Invalid, MissingField, Page, PageRequest
+from chassis.kernel.errors import Invalid, MissingField
+from chassis.kernel.pagination import Page, PageRequest
 
 MAX_LOOKUP_RESULTS = 20
 MAX_BATCH_SIZE = 1000

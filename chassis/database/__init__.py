@@ -1,1 +1,1 @@
-"""Postgres as every service uses it: statements, a pool, a unit of work, roles and migrations."""
+"""Postgres: statements, connection pool, unit of work, roles and migrations."""

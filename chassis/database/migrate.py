@@ -1,4 +1,4 @@
-"""Migrations, by Alembic, one version table in each service's own schema."""
+"""Alembic migrations, with one version table in the schema of each service."""
 
 from pathlib import Path
 
@@ -8,25 +8,25 @@ from alembic.config import Config
 from pydantic import Field, SecretStr
 from sqlalchemy import MetaData, create_engine, pool
 
-from chassis.config import Settings
 from chassis.database.provision import provision
 from chassis.logs import LogLevel
+from chassis.settings import Settings
 
 
 class MigrationSettings(Settings):
-    """The roles at work; a service's subclass adds its prefix."""
+    """Database URLs of the roles that a migration needs. A service's subclass adds its prefix."""
 
     log_level: LogLevel = "info"
     provision_database_url: SecretStr | None = Field(
         default=None,
-        description="an administrator's; where it is not set, the roles and the schema have been made by other means",
+        description="administrator; unset: the roles and the schema exist already",
     )
-    owner_database_url: SecretStr = Field(description="as the role that owns the schema and migrates it")
-    database_url: SecretStr = Field(description="as the role that the service works as")
+    owner_database_url: SecretStr = Field(description="role that owns the schema and migrates it")
+    database_url: SecretStr = Field(description="role that the service uses")
 
 
 def migrate(settings: MigrationSettings, *, schema: str, migrations: Path) -> None:
-    """Makes roles and schema where an administrator's URL is given, then brings the schema to the newest revision."""
+    """Create the roles and the schema if an administrator's URL is set, then upgrade to the newest revision."""
     owner_url = settings.owner_database_url.get_secret_value()
     if settings.provision_database_url is not None:
         provision(
@@ -39,7 +39,7 @@ def migrate(settings: MigrationSettings, *, schema: str, migrations: Path) -> No
 
 
 def upgrade(owner_url: str, *, schema: str, migrations: Path, revision: str = "head") -> None:
-    """Brings the schema to a revision. Does nothing where it is there already."""
+    """Upgrade the schema to a revision. Do nothing if it is there already."""
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes["owner_url"] = owner_url
@@ -48,7 +48,7 @@ def upgrade(owner_url: str, *, schema: str, migrations: Path, revision: str = "h
 
 
 def run_in_environment(metadata: MetaData) -> None:
-    """What a service's migrations/env.py does. Twice at once is safe: the second one waits."""
+    """Run the migrations of the current Alembic environment. A concurrent run waits for a lock."""
     attributes = context.config.attributes
     schema: str = attributes["schema"]
     url = str(attributes["owner_url"]).replace("postgresql://", "postgresql+psycopg://", 1)

@@ -1,4 +1,4 @@
-"""The connection pool, one a process."""
+"""Connection pool, one for each process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,21 +10,21 @@ from psycopg_pool import AsyncConnectionPool
 Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
 
-# Waiting longer for a connection helps nobody: the caller's deadline is near, and the queue only grows.
-WAIT_SECONDS = 5.0
+MAX_WAIT_SECONDS = 5.0
+"""Maximum wait for a free connection. A longer wait only lengthens the queue: callers' deadlines are near."""
 
 
 @asynccontextmanager
 async def open_pool(url: str, *, name: str, size: int) -> AsyncIterator[Pool]:
-    """A pool of up to `size` connections in autocommit; a unit of work says BEGIN itself.
+    """Yield a pool of up to `size` connections in autocommit mode; a unit of work sends BEGIN itself.
 
-    Starts without waiting for the database: what needs it is told that it is unavailable until it is there.
+    The pool opens without waiting for the database. Until the database answers, users of the pool get Unavailable.
     """
     pool: Pool = AsyncConnectionPool(
         url,
         min_size=1,
         max_size=size,
-        timeout=WAIT_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         max_lifetime=1800,
         reconnect_timeout=30,
         kwargs={"autocommit": True, "application_name": name, "connect_timeout": 5},

@@ -1,10 +1,10 @@
-"""What only a database administrator may do: a service's two roles and its schema."""
+"""Creation of a service's two roles and its schema, which only a database administrator may do."""
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-# Set on the role and not on the connection, so that they also hold behind a pooler.
+# Set on the role and not on the connection, so that they also apply behind a connection pooler.
 APP_SETTINGS = {
     "statement_timeout": "15s",
     "lock_timeout": "5s",
@@ -14,13 +14,13 @@ APP_SETTINGS = {
 
 
 def provision(*, administrator_url: str, owner_url: str, app_url: str, schema: str) -> None:
-    """Makes the owner and the app role with the passwords in their URLs, and the schema. Safe to run again.
+    """Create the owner role and the app role, with the passwords of their URLs, and the schema. Safe to run again.
 
-    The owner migrates; the app role may use the schema and nothing in it until a migration grants it.
+    The owner migrates the schema. The app role may use the schema, and the objects in it that migrations grant to it.
     """
     owner, app = conninfo_to_dict(owner_url), conninfo_to_dict(app_url)
     with psycopg.connect(administrator_url) as connection:
-        # Two services provision at once, and roles belong to the whole cluster.
+        # Services provision concurrently, and roles belong to the whole cluster.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('chassis.provision'))")
         for role in (owner, app):
             _ensure_role(connection, str(role["user"]), str(role.get("password") or ""))
@@ -31,7 +31,7 @@ def provision(*, administrator_url: str, owner_url: str, app_url: str, schema: s
             "database": sql.Identifier(connection.info.dbname),
         }
         for statement in (
-            "GRANT {owner} TO CURRENT_USER",  # PostgreSQL asks it of whoever makes a schema for another role
+            "GRANT {owner} TO CURRENT_USER",  # required to create a schema for another role
             "CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}",
             "GRANT USAGE ON SCHEMA {schema} TO {app}",
             "GRANT CONNECT ON DATABASE {database} TO {owner}, {app}",
@@ -48,11 +48,11 @@ def provision(*, administrator_url: str, owner_url: str, app_url: str, schema: s
 
 
 def _ensure_role(connection: psycopg.Connection, name: str, password: str) -> None:
-    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
-    # Hashed on this side: a log of statements on the server would else hold the password.
+    exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+    # Hashed on the client: otherwise the statement log of the server would contain the password.
     verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
     connection.execute(
         sql.SQL("{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {verifier}").format(
-            verb=sql.SQL("ALTER" if known else "CREATE"), name=sql.Identifier(name), verifier=sql.Literal(verifier)
+            verb=sql.SQL("ALTER" if exists else "CREATE"), name=sql.Identifier(name), verifier=sql.Literal(verifier)
         )
     )

@@ -1,8 +1,7 @@
-"""SQLAlchemy Core statements, compiled once each to the SQL that psycopg runs.
+"""SQLAlchemy Core statements, compiled once to the SQL that psycopg runs (docs/adr/0002-sql.md).
 
-Core keeps names, types and composition; its engine's work for each execution is what is saved (see the ADR on SQL).
-What the engine would have done at execution is the caller's here: lists go through `= ANY(:array)` instead of `in_()`,
-and JSON values are wrapped in psycopg's `Jsonb`.
+Core provides names, types and composition. SQLAlchemy's engine is not used, so callers do what it would do at
+execution: they use `= ANY(:array)` instead of `in_()`, and wrap JSON values in psycopg's `Jsonb`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,29 +17,29 @@ _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 class ExpandingParameter(ValueError):
-    """A statement holds an `in_()`, which only SQLAlchemy's engine can expand."""
+    """The statement contains an `in_()`, which only SQLAlchemy's engine can expand."""
 
 
 class Statement:
-    """One statement, ready to run: `sql` has psycopg's named placeholders, %(name)s."""
+    """Compiled statement. `sql` has psycopg's named placeholders, %(name)s."""
 
     __slots__ = ("_constants", "clause", "sql")
 
     def __init__(self, clause: ClauseElement, columns: Sequence[str] | None = None) -> None:
-        """Compiles. `columns` are the columns an INSERT or UPDATE gets values for, all of them where it is None."""
+        """Compile the clause. `columns` are the columns that an INSERT or UPDATE sets; None means all."""
         self.clause = clause
         compiled = clause.compile(dialect=_DIALECT, column_keys=list(columns) if columns is not None else None)
         self.sql = str(compiled)
         if "__[POSTCOMPILE" in self.sql:
             raise ExpandingParameter(self.sql)
-        # Values that stand in the statement itself, such as a state to look for.
+        # Literal values of the statement itself.
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
 
     async def run(self, connection: Connection, **values: Any) -> AsyncCursor[tuple[Any, ...]]:
-        """Runs it on a connection; every parameter must be given a value."""
+        """Run the statement with a value for every parameter."""
         return await connection.execute(self.sql, {**self._constants, **values})
 
-    async def run_all(self, connection: Connection, every: Iterable[Mapping[str, Any]]) -> None:
-        """Runs it once with each of these values, all in one go: several times as fast as one after the other."""
+    async def run_all(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run the statement once for each row, in one round trip: several times faster than one by one."""
         async with connection.cursor() as cursor:
-            await cursor.executemany(self.sql, [{**self._constants, **values} for values in every])
+            await cursor.executemany(self.sql, [{**self._constants, **values} for values in rows])

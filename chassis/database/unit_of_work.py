@@ -1,4 +1,4 @@
-"""What happens together: one transaction around a use case's work, or one connection around its reading."""
+"""Unit of work: one transaction for a use case that writes, or one connection for a use case that reads."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,30 +9,30 @@ import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from chassis.database.pool import Connection, Pool
-from chassis.kernel import DomainError, Unavailable
+from chassis.kernel.errors import DomainError, Unavailable
 
 OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
-"""What the driver raises when the database can't be reached or is too slow."""
+"""Exceptions of the driver when the database can't be reached or is too slow."""
 
 
-class SqlReading:
-    """A connection for reading, each statement by itself. A subclass's `bind` makes its repositories."""
+class ReadSession:
+    """Connection for reading, without a transaction. `bind` of a subclass creates its repositories."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._connection: Connection | None = None
 
     def bind(self, connection: Connection) -> None:
-        """Makes the repositories that work on this connection."""
+        """Create the repositories on this connection."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        with outage():
+        with translate_outages():
             self._connection = await self._pool.getconn()
         self.bind(self._connection)
         return self
 
-    async def _give_back(self) -> None:
+    async def _release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await self._pool.putconn(connection)
@@ -40,52 +40,52 @@ class SqlReading:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._give_back()
+        await self._release()
         if isinstance(error, OUTAGES):
             raise Unavailable from error
 
     @property
     def connection(self) -> Connection:
-        """The connection; RuntimeError outside `async with`."""
+        """The connection. Raises RuntimeError outside `async with`."""
         if self._connection is None:
             message = "used outside `async with`"
             raise RuntimeError(message)
         return self._connection
 
 
-class SqlUnitOfWork(SqlReading):
-    """A transaction. Leaving without `commit` undoes it, whatever the reason."""
+class SqlUnitOfWork(ReadSession):
+    """Transaction. Leaving it without `commit` rolls it back, whatever the reason."""
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         try:
-            with outage():
+            with translate_outages():
                 await self.connection.execute("BEGIN")
         except BaseException:
-            # Nobody will leave what was not entered. A caller who was cancelled meanwhile may well have begun.
+            # __aexit__ does not run when __aenter__ fails. If the caller was cancelled, BEGIN may have taken effect.
             try:
-                await self._undo()
+                await self._rollback()
             finally:
-                await self._give_back()
+                await self._release()
             raise
         return self
 
     async def commit(self) -> None:
-        """Makes the work last. The unit is over then."""
+        """Commit the transaction and end the unit of work."""
         await self.connection.commit()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            await self._undo()
+            await self._rollback()
         except BaseException:
-            await self._give_back()
+            await self._release()
             raise
         await super().__aexit__(kind, error, trace)
 
-    async def _undo(self) -> None:
-        """Ends a transaction that is still open, and with it the connection where it takes that."""
+    async def _rollback(self) -> None:
+        """Roll back an open transaction. Close the connection if that fails."""
         connection = self.connection
         if connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE:
             return
@@ -94,14 +94,14 @@ class SqlUnitOfWork(SqlReading):
         except psycopg.Error:
             await connection.close()
         except BaseException:
-            # Cancelled once more: nobody knows how far it came.
+            # Cancelled again: the state of the connection is unknown.
             await connection.close()
             raise
 
 
 @contextmanager
-def outage() -> Iterator[None]:
-    """Turns an outage into Unavailable, which the caller may try again on."""
+def translate_outages() -> Iterator[None]:
+    """Translate an outage of the database into Unavailable."""
     try:
         yield
     except OUTAGES as error:
@@ -109,12 +109,12 @@ def outage() -> Iterator[None]:
 
 
 @contextmanager
-def constraints(errors: Mapping[str, Callable[[], DomainError]]) -> Iterator[None]:
-    """Turns the violation of a named constraint into what it means; other driver errors pass."""
+def translate_constraint_violations(errors: Mapping[str, Callable[[], DomainError]]) -> Iterator[None]:
+    """Translate the violation of a named constraint into its domain error. Other driver errors pass."""
     try:
         yield
     except psycopg.IntegrityError as error:
-        meaning = errors.get(error.diag.constraint_name or "")
-        if meaning is None:
+        domain_error = errors.get(error.diag.constraint_name or "")
+        if domain_error is None:
             raise
-        raise meaning() from error
+        raise domain_error() from error

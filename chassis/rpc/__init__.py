@@ -1,1 +1,1 @@
-"""gRPC as every service speaks it: servers, channels, the interceptor chain, access and trust."""
+"""gRPC: servers, channels, the interceptor chain, access policy and trust state."""

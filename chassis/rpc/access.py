@@ -1,4 +1,4 @@
-"""Who may call what, read from the contract itself: taskmanager.options.v1.access on each method."""
+"""Access policy, read from the contract: the option taskmanager.options.v1.access of each method."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,37 +8,33 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from taskmanager.options.v1 import options_pb2
 
-from chassis.kernel import Caller, Role
+from chassis.kernel.identity import Caller
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Everyone who may call one method."""
+    """Callers that may call one method."""
 
     public: bool = False
-    roles: frozenset[Role] = frozenset()
+    roles: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
 
     def admits(self, caller: Caller) -> bool:
-        """Whether the caller matches an entry: a person by role, a service by scope."""
+        """Return whether the caller matches an entry: a user by role, a service by scope."""
         return caller.role in self.roles if caller.role else bool(self.scopes & caller.scopes)
 
 
 class ContradictoryAccess(ValueError):
-    """A method's access option can't be meant as it stands."""
+    """The access option of a method contradicts itself."""
 
 
 def access_of(method: MethodDescriptor) -> Access | None:
-    """The method's access, or None where the contract gives none: then nobody may call it."""
+    """Return the access of a method; None without the option: then nobody may call it."""
     options = method.GetOptions()
     if not options.HasExtension(options_pb2.access):
         return None
     option = options.Extensions[options_pb2.access]
-    try:
-        access = Access(option.public, frozenset(map(Role, option.roles)), frozenset(option.scopes))
-    except ValueError as error:
-        message = f"{method.full_name}: {error}"
-        raise ContradictoryAccess(message) from error
+    access = Access(option.public, frozenset(option.roles), frozenset(option.scopes))
     if access.public == bool(access.roles or access.scopes):
         message = f"{method.full_name}: either public, or roles and scopes"
         raise ContradictoryAccess(message)
@@ -46,7 +42,7 @@ def access_of(method: MethodDescriptor) -> Access | None:
 
 
 def public_methods(services: Iterable[ServiceDescriptor]) -> frozenset[str]:
-    """The methods of these services that need no token, by gRPC path."""
+    """Return the gRPC paths of the methods that need no token."""
     return frozenset(
         f"/{service.full_name}/{method.name}"
         for service in services
@@ -56,7 +52,7 @@ def public_methods(services: Iterable[ServiceDescriptor]) -> frozenset[str]:
 
 
 def read_policy(services: Iterable[ServiceDescriptor]) -> Mapping[str, Access]:
-    """The access of every method of these services, by gRPC path. Health and reflection are public: not ours to say."""
+    """Return the access of every method by gRPC path. Health and reflection are public."""
     policy = {
         f"/{service.full_name}/{method.name}": access
         for service in services

@@ -1,28 +1,29 @@
-"""The one interceptor that turns an access token into a caller, shared by every service."""
+"""Authentication and authorization of calls: the interceptor that every service shares."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.kernel import Caller, DomainError
+from chassis.kernel.errors import DomainError
+from chassis.kernel.identity import Caller
 from chassis.rpc.access import Access
-from chassis.rpc.around import AroundInterceptor, Context
+from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import enter_caller, request_id
 from chassis.tokens import TokenVerifier, Unauthenticated
 
 STREAM_CHECK_SECONDS = 2.0
-"""How often an open stream's token is looked at again."""
+"""Interval at which the token of an open stream is verified again."""
 
 
 class PermissionDenied(DomainError):
-    """Your role or scopes do not allow this call."""
+    """Your role or your scopes do not allow this call."""
 
 
-class JwtInterceptor(AroundInterceptor):
-    """Verifies `authorization: Bearer ...`, holds it against the method's access, and names the caller.
+class JwtInterceptor(ContextInterceptor):
+    """Verifies `authorization: Bearer ...`, checks the method's access option, and sets the current caller.
 
-    A method without an access option is refused to everybody. A public method ignores whatever token is sent. A
-    stream is ended when its token expires or is revoked while it is open.
+    A method without an access option is refused to every caller. A public method ignores a token. An open stream ends
+    when its token expires or is revoked.
     """
 
     def __init__(self, *, verifier: TokenVerifier, policy: Mapping[str, Access]) -> None:
@@ -30,7 +31,7 @@ class JwtInterceptor(AroundInterceptor):
         self._policy = policy
 
     @asynccontextmanager
-    async def around(self, context: Context, method: str) -> AsyncIterator[None]:
+    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
         access = self._policy.get(method)
         if access is None:
             raise PermissionDenied
@@ -40,39 +41,39 @@ class JwtInterceptor(AroundInterceptor):
         token = _bearer(context)
         claims = self._verifier.verify(token)
         caller = Caller(claims.subject, claims.role, claims.scopes, claims.session_id, request_id())
-        enter_caller(caller)  # before anything is refused, so that the log says to whom
+        enter_caller(caller)  # before the access check, so that the log names a refused caller
         if not access.admits(caller):
             raise PermissionDenied
-        async with self._while_good(token):
+        async with self._while_token_is_valid(token):
             yield
 
     @asynccontextmanager
-    async def _while_good(self, token: str) -> AsyncIterator[None]:
-        """Cancels what runs inside when the token stops being good, and tells the caller why."""
+    async def _while_token_is_valid(self, token: str) -> AsyncIterator[None]:
+        """Cancel the call when the token becomes invalid, and raise the reason."""
         task = asyncio.current_task()
-        ended: list[Unauthenticated] = []
+        token_errors: list[Unauthenticated] = []
 
         loop = asyncio.get_running_loop()
         timer: asyncio.TimerHandle
 
-        def look() -> None:
+        def check() -> None:
             nonlocal timer
             try:
                 self._verifier.verify(token)
             except Unauthenticated as error:
-                ended.append(error)
+                token_errors.append(error)
                 if task is not None:
                     task.cancel()
             else:
-                timer = loop.call_later(STREAM_CHECK_SECONDS, look)
+                timer = loop.call_later(STREAM_CHECK_SECONDS, check)
 
-        timer = loop.call_later(STREAM_CHECK_SECONDS, look)
+        timer = loop.call_later(STREAM_CHECK_SECONDS, check)
         try:
             yield
         except asyncio.CancelledError:
-            if ended and task is not None:
+            if token_errors and task is not None:
                 task.uncancel()
-                raise ended[0] from None
+                raise token_errors[0] from None
             raise
         finally:
             timer.cancel()

@@ -6,17 +6,18 @@ from typing import Any
 
 from grpc import aio
 
-from chassis.rpc.renewed_channel import RenewedAioChannel
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
-from chassis.tls import Certificates
+from chassis.tls.reloader import CertificateReloader
+from chassis.tls.reloading_channel import ReloadingChannel
 
-DEFAULT_TIMEOUT = 30.0
+DEFAULT_TIMEOUT_SECONDS = 30.0
 """Seconds for a unary call without a deadline. A stream without a deadline may stay open."""
 
-LARGEST_ANSWER = 16 * 1024 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Maximum bytes of a response on our own channels. gRPC's default is 4 MiB.
 
-Pages of lists are far smaller (chassis.rpc.pages). The response to a batch cannot be split: its changes are committed.
+Pages of lists are far smaller (chassis.rpc.pagination). The response to a batch can't be split: its changes are
+committed.
 The largest has 100 tasks, each with a title of 500 characters, a description of 20,000, 50 labels of 64 and an external
 id of 200, at up to 4 bytes a character, and less than 1 KiB of other fields: 100 x (4 x 23,900 + 1,024) = 9.7 MB.
 """
@@ -30,7 +31,7 @@ def timeout_for(asked: float | None, *, streams: bool) -> float | None:
     """
     timeouts = [timeout for timeout in (asked, time_remaining()) if timeout is not None]
     if not timeouts:
-        return None if streams else DEFAULT_TIMEOUT
+        return None if streams else DEFAULT_TIMEOUT_SECONDS
     return max(min(timeouts), 0.0)
 
 
@@ -63,7 +64,7 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
     return [
         ("grpc.service_config", json.dumps(config)),
         ("grpc.enable_retries", 1),
-        ("grpc.max_receive_message_length", LARGEST_ANSWER),
+        ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
         # Detects a dead peer within 40 seconds. Servers answer more frequent pings with GOAWAY.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -106,18 +107,18 @@ def _propagate(details: Any, *, streams: bool) -> Any:
 _INTERCEPTORS = (_PropagateUnaryUnary, _PropagateUnaryStream, _PropagateStreamUnary, _PropagateStreamStream)
 
 
-def aio_channel(
-    target: str, *, certificates: Certificates | None = None, idempotent: Sequence[str] = ()
+def open_channel(
+    target: str, *, certificates: CertificateReloader | None = None, idempotent: Sequence[str] = ()
 ) -> aio.Channel:
     """Return a channel whose calls carry the deadline and the id of the request being served."""
     interceptors = [interceptor() for interceptor in _INTERCEPTORS]
-    return bare_aio_channel(target, certificates=certificates, idempotent=idempotent, interceptors=interceptors)
+    return plain_channel(target, certificates=certificates, idempotent=idempotent, interceptors=interceptors)
 
 
-def bare_aio_channel(
+def plain_channel(
     target: str,
     *,
-    certificates: Certificates | None = None,
+    certificates: CertificateReloader | None = None,
     idempotent: Sequence[str] = (),
     interceptors: Sequence[aio.ClientInterceptor] = (),
 ) -> aio.Channel:
@@ -125,7 +126,7 @@ def bare_aio_channel(
     options = channel_options(idempotent)
     if certificates is None:
         return aio.insecure_channel(target, options=options, interceptors=interceptors)
-    return RenewedAioChannel(
+    return ReloadingChannel(
         certificates,
         lambda credentials: aio.secure_channel(target, credentials, options=options, interceptors=interceptors),
     )

@@ -1,4 +1,4 @@
-"""Errors on the wire: domain errors become rich statuses (google.rpc.Status, AIP-193), the unknown one constant."""
+"""Errors on the wire: domain errors become google.rpc.Status with details (AIP-193), unknown errors a constant."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,17 +12,18 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AbortError
 
-from chassis.kernel import DomainError, Invalid, Unavailable
-from chassis.rpc.around import AroundInterceptor, Context
+from chassis.kernel.errors import DomainError, Invalid, Unavailable
+from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 
 ERROR_DOMAIN = "taskmanager"
 DETAILS_KEY = "grpc-status-details-bin"
 
-MOST_VIOLATIONS = 50
-# Past 8 KiB of trailers, base64 and all, gRPC turns more and more errors into RESOURCE_EXHAUSTED, past 16 KiB each.
-MOST_BYTES = 5_500
-LONGEST_TEXTS = (500, 120, 60, 30)
+MAX_VIOLATIONS = 50
+# With more than 8 KiB of trailers (in base64) gRPC sends RESOURCE_EXHAUSTED instead, sometimes; above 16 KiB always.
+MAX_PACKED_BYTES = 5_500
+MAX_TEXT_LENGTHS = (500, 120, 60, 30)
+"""Tried in this order until the status fits."""
 
 StatusTable = Mapping[type[DomainError], grpc.StatusCode]
 
@@ -38,7 +39,7 @@ log = structlog.get_logger("errors")
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that is wrong with a request."""
+    """One invalid field of a request."""
 
     field: str
     reason: str
@@ -47,7 +48,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class RichStatus:
-    """A status with its details. `retry_after` is in seconds."""
+    """Status with its details. `retry_after` is in seconds."""
 
     code: grpc.StatusCode
     message: str
@@ -56,14 +57,14 @@ class RichStatus:
     retry_after: float | None = None
 
     def pack(self) -> bytes:
-        """The bytes of the google.rpc.Status that travels in the trailers, cut to what they hold."""
-        for longest in LONGEST_TEXTS:
-            packed = self._packed(longest, MOST_VIOLATIONS)
-            if len(packed) <= MOST_BYTES:
+        """Return the serialized google.rpc.Status for the trailers, shortened to the size that they can hold."""
+        for max_length in MAX_TEXT_LENGTHS:
+            packed = self._packed(max_length, MAX_VIOLATIONS)
+            if len(packed) <= MAX_PACKED_BYTES:
                 return packed
-        return self._packed(LONGEST_TEXTS[-1], MOST_VIOLATIONS // 2)
+        return self._packed(MAX_TEXT_LENGTHS[-1], MAX_VIOLATIONS // 2)
 
-    def _packed(self, longest: int, most: int) -> bytes:
+    def _packed(self, max_length: int, max_violations: int) -> bytes:
         details = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN))]
         if self.violations:
             details.append(
@@ -71,11 +72,11 @@ class RichStatus:
                     error_details_pb2.BadRequest(
                         field_violations=[
                             error_details_pb2.BadRequest.FieldViolation(
-                                field=_cut(violation.field, longest),
+                                field=_cut(violation.field, max_length),
                                 reason=violation.reason,
-                                description=_cut(violation.message, longest),
+                                description=_cut(violation.message, max_length),
                             )
-                            for violation in self.violations[:most]
+                            for violation in self.violations[:max_violations]
                         ]
                     )
                 )
@@ -89,14 +90,14 @@ class RichStatus:
         return packed
 
     async def abort(self, context: Context) -> None:
-        """Ends the call with this status. Always raises."""
+        """End the call with this status. Always raises."""
         await context.abort(
             self.code, self.message, trailing_metadata=((DETAILS_KEY, self.pack()), (REQUEST_ID_KEY, request_id()))
         )
 
 
 def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
-    """What a domain error says to the caller under this code."""
+    """Return the status of a domain error with this code."""
     found = error.violations if isinstance(error, Invalid) else (error,)
     violations = tuple(
         Violation(violation.field, violation.reason, violation.message)
@@ -107,10 +108,10 @@ def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
     return RichStatus(code, _cut(error.message, 500), reason, violations, error.retry_after)
 
 
-def details_of(error: grpc.RpcError) -> RichStatus:
-    """Reads the status of a failed call, whoever sent it. A status without details has the code's name as reason."""
+def read_status(error: grpc.RpcError) -> RichStatus:
+    """Return the status of a failed call. Without details, the reason is the name of the code."""
     code, message = error.code(), error.details() or ""
-    trailers: Any = error.trailing_metadata() or ()  # pairs, whatever the stubs call them
+    trailers: Any = error.trailing_metadata() or ()  # pairs; the stubs say otherwise
     raw = next((value for key, value in trailers if key == DETAILS_KEY), None)
     reason, violations, retry_after = code.name, [], None
     for detail in _parse(raw):
@@ -126,18 +127,18 @@ def details_of(error: grpc.RpcError) -> RichStatus:
     return RichStatus(code, message, reason, tuple(violations), retry_after)
 
 
-class ErrorInterceptor(AroundInterceptor):
+class ErrorInterceptor(ContextInterceptor):
     """The only place where an exception becomes a status.
 
-    A domain error gets the status of its nearest class in the table. Anything else is logged whole and answered with
-    a constant: an exception's text may hold a connection string.
+    A domain error gets the status of its nearest class in the table. Any other exception is logged in full and answered
+    with a constant: its text may contain a connection string.
     """
 
     def __init__(self, table: StatusTable) -> None:
         self._table = {**KERNEL_STATUS, **table}
 
     @asynccontextmanager
-    async def around(self, context: Context, method: str) -> AsyncIterator[None]:
+    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
         try:
             yield
         except AbortError:
@@ -145,11 +146,11 @@ class ErrorInterceptor(AroundInterceptor):
         except DomainError as error:
             await rich_status(self.code_of(error), error).abort(context)
         except Exception:
-            log.exception("unhandled", method=method)
+            log.exception("unhandled exception", method=method)
             await RichStatus(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL").abort(context)
 
     def code_of(self, error: DomainError) -> grpc.StatusCode:
-        """The status of the error's nearest class that the table names."""
+        """Return the status of the error's nearest class in the table."""
         for cls in type(error).__mro__:
             if cls in self._table:
                 return self._table[cls]

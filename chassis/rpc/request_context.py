@@ -1,6 +1,6 @@
-"""What is known of the request being served: its id and its caller.
+"""Context of the current request: id, caller and deadline.
 
-Each call runs in a task of its own, so what is set here ends with it and nothing has to be put back.
+Each call runs in a task of its own, so the context variables end with it and are never reset.
 """
 
 import re
@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 
-from chassis.kernel import Caller
+from chassis.kernel.identity import Caller
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -21,39 +21,39 @@ _caller: ContextVar[Caller] = ContextVar("caller")
 _time_remaining: ContextVar[Callable[[], float | None] | None] = ContextVar("time_remaining", default=None)
 
 
-def accept_request_id(offered: str | None) -> str:
-    """The id that was offered if it is one that can safely be logged and passed on, else a new one."""
-    return offered if offered and _WELL_FORMED.fullmatch(offered) else str(uuid4())
+def accept_request_id(received: str | None) -> str:
+    """Return the received id if it is safe to log and pass on, else a new one."""
+    return received if received and _WELL_FORMED.fullmatch(received) else str(uuid4())
 
 
 def enter_request(request_id: str) -> None:
-    """Names the request that this task serves; every log line of it carries the id from here on."""
+    """Set the request id of this task. Every later log line of the task contains it."""
     _request_id.set(request_id)
     structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def request_id() -> str:
-    """The id of the request being served; empty outside one."""
+    """Return the id of the current request; empty outside a request."""
     return _request_id.get()
 
 
 def enter_deadline(remaining: Callable[[], float | None]) -> None:
-    """Binds the calls that this task makes to the deadline of the call it serves: gRPC in Python does not by itself."""
+    """Set the deadline for outgoing calls of this task. gRPC in Python does not propagate deadlines."""
     _time_remaining.set(remaining)
 
 
 def time_remaining() -> float | None:
-    """Seconds until the caller stops waiting; None when it will wait for ever, or outside a request."""
+    """Return the seconds until the caller's deadline; None without a deadline or outside a request."""
     remaining = _time_remaining.get()
     return remaining() if remaining else None
 
 
 def enter_caller(caller: Caller) -> None:
-    """Says who calls, to the log too; only the interceptor that verified it does."""
+    """Set the current caller, also for the log. Only the interceptor that verified the token calls this."""
     _caller.set(caller)
     structlog.contextvars.bind_contextvars(caller=str(caller.id))
 
 
 def current_caller() -> Caller:
-    """Who calls. LookupError in a public method, where nobody was verified."""
+    """Return the current caller. Raises LookupError in a public method, where no token is verified."""
     return _caller.get()

@@ -1,4 +1,4 @@
-"""A gRPC server of ours: the interceptor chain in its order, health, reflection, and a stop that drains."""
+"""gRPC server: interceptor chain, health, reflection, and a graceful stop."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,18 +12,19 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from chassis.config import Listen
+from chassis.limits.load_shed import DEFAULT_CAPACITY, Capacity, LoadShedInterceptor, Overloaded
+from chassis.limits.rate_limit_interceptor import TooManyCalls
+from chassis.limits.stream_limit import StreamLimitInterceptor, TooManyStreams
 from chassis.rpc.access import read_policy
-from chassis.rpc.address_limit import TooManyCalls
-from chassis.rpc.around import AroundInterceptor
+from chassis.rpc.access_log import AccessLogInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
-from chassis.rpc.credentials import server_credentials
+from chassis.rpc.deserialize import DeserializeInterceptor
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
-from chassis.rpc.load_shed import USUAL, Capacity, LoadShedInterceptor, Overloaded
-from chassis.rpc.observe import ObserveInterceptor, RequestIdInterceptor
-from chassis.rpc.parse import ParseInterceptor
-from chassis.rpc.stream_limit import StreamLimitInterceptor, TooManyStreams
-from chassis.tls import Certificates
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.request_id import RequestIdInterceptor
+from chassis.settings import Listen
+from chassis.tls.credentials import server_credentials
+from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier, Unauthenticated
 
 log = structlog.get_logger("server")
@@ -37,21 +38,21 @@ ACCESS_STATUS: StatusTable = {
 }
 
 OPTIONS: Sequence[tuple[str, int]] = (
-    # On by default, and then a second server binds the same port and silently takes half of the calls.
+    # On by default: a second server could bind the same port and silently receive half of the calls.
     ("grpc.so_reuseport", 0),
-    # Clients ping every 30 s; the server's own minimum of 5 min would answer with GOAWAY.
+    # Clients ping every 30 s. With the default minimum of 5 min, the server would answer with GOAWAY.
     ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
     # New replicas get no calls until old connections end.
     ("grpc.max_connection_age_ms", 300_000),
-    # An upload or a download that began on an old connection comes to its end there: nobody could go on with it.
+    # Uploads and downloads on an old connection may finish: they can't be resumed on another one.
     ("grpc.max_connection_age_grace_ms", 3_600_000),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One servicer: its descriptor and what the generated code calls add_..._to_server."""
+    """Servicer with its descriptor and the generated function add_..._to_server."""
 
     descriptor: ServiceDescriptor
     add_to_server: Callable[[Any, aio.Server], None]
@@ -59,19 +60,24 @@ class Registration:
 
 
 class PortTaken(OSError):
-    """The address to listen on is in use or not this machine's."""
+    """The address to listen on is in use, or not an address of this machine."""
 
 
 class GrpcServer:
-    """Serves registrations behind the chain that every service shares.
+    """Serves registrations behind the interceptor chain that every service shares.
 
-    The order, outermost first: request id, access log and metrics must see refused calls too; errors is the outermost
-    thing that can answer; what is too much is shed; a service's own `interceptors` may refuse before a token is looked
-    at; the JWT comes behind them, so that its refusals are mapped, counted and logged; and what one caller may have is
-    counted when it is known who calls. Requests that can't be parsed are told so last: strangers learn nothing by them.
+    The order of the chain, outermost first, with the reason:
 
-    With certificates, connections are mutual TLS. A token is required all the same: the certificate says which program
-    may knock, the token who asks.
+    - request id, access log: they must see refused calls too.
+    - errors: every refusal of the interceptors below becomes a status here.
+    - load shedding: before any work is done.
+    - the service's own `interceptors`: they may refuse before a token is verified.
+    - JWT: authentication and access.
+    - stream limit: it needs the caller.
+    - deserialize: innermost, so that a caller without a token learns nothing about the request.
+
+    With certificates, connections use mutual TLS. A token is required all the same: the certificate decides which
+    program may connect, the token decides who calls.
     """
 
     def __init__(
@@ -83,9 +89,9 @@ class GrpcServer:
         status: StatusTable,
         with_reflection: bool,
         drain_seconds: float,
-        interceptors: Sequence[AroundInterceptor] = (),
-        certificates: Certificates | None = None,
-        capacity: Capacity = USUAL,
+        interceptors: Sequence[ContextInterceptor] = (),
+        certificates: CertificateReloader | None = None,
+        capacity: Capacity = DEFAULT_CAPACITY,
     ) -> None:
         self._listen = listen
         self._certificates = certificates
@@ -96,13 +102,13 @@ class GrpcServer:
         self._server = aio.server(
             interceptors=[
                 RequestIdInterceptor(),
-                ObserveInterceptor(),
+                AccessLogInterceptor(),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),
                 LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),
-                StreamLimitInterceptor(most=capacity.max_streams_per_caller, services=services, policy=policy),
-                ParseInterceptor(),
+                StreamLimitInterceptor(max_streams=capacity.max_streams_per_caller, services=services, policy=policy),
+                DeserializeInterceptor(),
             ],
             options=list(OPTIONS),
             maximum_concurrent_rpcs=capacity.backstop,
@@ -119,7 +125,7 @@ class GrpcServer:
         self.is_ready = asyncio.Event()
 
     async def start(self) -> Self:
-        """Binds and serves; health says NOT_SERVING until `ready`. PortTaken when the address can't be had."""
+        """Bind and serve. Health reports NOT_SERVING until `set_ready`. Raises PortTaken."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
             self.port = self._bind()
@@ -134,14 +140,14 @@ class GrpcServer:
             return self._server.add_insecure_port(str(self._listen))
         return self._server.add_secure_port(str(self._listen), server_credentials(self._certificates))
 
-    async def ready(self) -> None:
-        """Tells health that calls are welcome."""
+    async def set_ready(self) -> None:
+        """Report SERVING: the server accepts calls."""
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         self.is_ready.set()
         log.info("serving", port=self.port)
 
     async def stop(self) -> None:
-        """Turns health to NOT_SERVING, lets calls in flight end for drain_seconds, cancels the rest."""
+        """Report NOT_SERVING, let open calls finish for drain_seconds, and cancel the rest."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self._drain_seconds)
         log.info("stopped")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import grpc
 from grpc import aio
 
-Issued = tuple[str, float]
+IssuedToken = tuple[str, float]
 """A token and its lifetime in seconds."""
 
 Metadata = tuple[tuple[str, str], ...]
@@ -20,7 +20,9 @@ RENEW_AT = 0.8
 class TokenSource:
     """Source of a service's current token. `issue` calls AuthService.IssueServiceToken."""
 
-    def __init__(self, *, issue: Callable[[], Awaitable[Issued]], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, issue: Callable[[], Awaitable[IssuedToken]], now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._issue = issue
         self._now = now
         self._token = ""

@@ -1,6 +1,6 @@
 """Generator of the secrets of a compose installation: one directory for each container that needs secrets.
 
-Each file has the name of the setting that it holds, as chassis.config reads it. Once all secrets exist, the program
+Each file has the name of the setting that it holds, as chassis.settings reads it. Once all secrets exist, the program
 changes nothing. It uses the standard library only, because it runs in a bare Python image.
 """
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.limiting import AddressLimiter
+from chassis.limits.rate_limit import AddressRateLimiter
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.contract import Rpc, location_prefix_of
@@ -36,7 +36,7 @@ class EndpointFactory:
     """Factory of the endpoint of each binding. It compiles once what does not depend on the request."""
 
     def __init__(
-        self, *, rpcs: Sequence[Rpc], settings: GatewaySettings, limiter: AddressLimiter, stopping: asyncio.Event
+        self, *, rpcs: Sequence[Rpc], settings: GatewaySettings, limiter: AddressRateLimiter, stopping: asyncio.Event
     ) -> None:
         self._rpcs = rpcs
         self._settings = settings

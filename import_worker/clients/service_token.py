@@ -4,7 +4,7 @@ from grpc import aio
 from taskmanager.auth.v1 import auth_service_pb2 as pb
 from taskmanager.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
-from chassis.rpc.service_token import Issued
+from chassis.rpc.service_token import IssuedToken
 
 
 class ServiceTokenIssuer:
@@ -15,7 +15,7 @@ class ServiceTokenIssuer:
         self._credential = credential
         self._timeout_seconds = timeout_seconds
 
-    async def __call__(self) -> Issued:
+    async def __call__(self) -> IssuedToken:
         request = pb.IssueServiceTokenRequest(credential=self._credential)
         response = await self._stub.IssueServiceToken(request, timeout=self._timeout_seconds)
         return response.access_token, float(response.expires_in)

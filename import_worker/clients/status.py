@@ -2,7 +2,7 @@
 
 import grpc
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from import_worker.domain.errors import ConnectionLost, LeaseLost, RequestRejected
 
 # A retry from the server's checkpoint can succeed.
@@ -27,7 +27,7 @@ _RETRYABLE = {
 
 def translate_error(error: grpc.RpcError) -> LeaseLost | ConnectionLost | RequestRejected:
     """Return the domain error for a failed call."""
-    status = details_of(error)
+    status = read_status(error)
     if status.code is grpc.StatusCode.FAILED_PRECONDITION and status.reason == "LEASE_LOST":
         return LeaseLost()
     cause = f"{status.code.name}: {status.message}"

@@ -1,6 +1,6 @@
 """Errors that end the reading of a file or the processing of a lease."""
 
-from chassis.kernel import DomainError
+from chassis.kernel.errors import DomainError
 
 
 class UnreadableFile(DomainError):

@@ -17,10 +17,10 @@ from taskmanager.auth.v1 import (
 )
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from chassis.kernel import Unavailable
-from chassis.rpc.client import aio_channel
-from chassis.rpc.service_token import Issued, TokenSource
-from chassis.tls import Certificates
+from chassis.kernel.errors import Unavailable
+from chassis.rpc.client import open_channel
+from chassis.rpc.service_token import IssuedToken, TokenSource
+from chassis.tls.reloader import CertificateReloader
 
 CALL_SECONDS = 5.0
 
@@ -89,7 +89,7 @@ class AuthClient:
                 self._token.forget()
             raise
 
-    async def _issue(self) -> Issued:
+    async def _issue(self) -> IssuedToken:
         answer = await self._auth.IssueServiceToken(
             auth_service_pb2.IssueServiceTokenRequest(credential=self._credential), timeout=CALL_SECONDS
         )
@@ -98,8 +98,8 @@ class AuthClient:
 
 @asynccontextmanager
 async def auth_client(
-    target: str, credential: str, *, certificates: Certificates | None = None
+    target: str, credential: str, *, certificates: CertificateReloader | None = None
 ) -> AsyncIterator[AuthClient]:
     """A client on a channel of its own."""
-    async with aio_channel(target, certificates=certificates) as channel:
+    async with open_channel(target, certificates=certificates) as channel:
         yield AuthClient(channel, credential)

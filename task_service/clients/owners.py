@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from grpc.aio import AioRpcError
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.clients.people import Users
 from task_service.clients.remembered import MOST_REMEMBERED, Remembered
 

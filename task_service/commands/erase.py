@@ -14,7 +14,7 @@ import psycopg
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Settings, load
+from chassis.settings import Settings, load_settings
 from task_service.history.persistence.erasure import SqlErasure
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     whose.add_argument("--owner", type=UUID, metavar="ID", help="the user whose tasks they were")
     whose.add_argument("--task", type=UUID, metavar="ID")
     arguments = parser.parse_args()
-    settings = load(EraseSettings)
+    settings = load_settings(EraseSettings)
     try:
         erased = asyncio.run(_erase(settings.owner_database_url.get_secret_value(), arguments.owner, arguments.task))
     except psycopg.OperationalError:

@@ -5,8 +5,8 @@ from pathlib import Path
 from pydantic_settings import SettingsConfigDict
 
 from chassis import logs
-from chassis.config import load
 from chassis.database.migrate import MigrationSettings, migrate
+from chassis.settings import load_settings
 from task_service import persistence
 
 SCHEMA = "tasks"
@@ -20,8 +20,8 @@ class TasksMigrationSettings(MigrationSettings):
 
 
 def main() -> None:
-    settings = load(TasksMigrationSettings)
-    logs.configure(settings.log_level, "task_service")
+    settings = load_settings(TasksMigrationSettings)
+    logs.configure_logging(settings.log_level, "task_service")
     migrate(settings, schema=SCHEMA, migrations=MIGRATIONS)
 
 

@@ -13,7 +13,7 @@ import psycopg
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Settings, load
+from chassis.settings import Settings, load_settings
 from task_service.history.domain.hash_chain import KeptHead
 from task_service.history.persistence.hash_chain import SqlSeals
 from task_service.history.usecases.hash_chain import Tampered, Verified, VerifyHistory
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m task_service.commands.verify", description=__doc__)
     parser.add_argument("--head", type=_head, metavar="NUMBER:HASH", help="a head that was kept elsewhere")
     arguments = parser.parse_args()
-    settings = load(VerifySettings)
+    settings = load_settings(VerifySettings)
     try:
         found = asyncio.run(_verify(settings.database_url.get_secret_value(), arguments.head))
     except Tampered as error:

@@ -1,7 +1,7 @@
 """The repositories of schema `tasks` around one connection."""
 
 from chassis.database.pool import Connection
-from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
+from chassis.database.unit_of_work import ReadSession, SqlUnitOfWork
 from task_service.history.persistence.event_log import SqlEventLog
 from task_service.history.persistence.events import SqlHistory
 from task_service.history.persistence.hash_chain import SqlSeals
@@ -42,7 +42,7 @@ class _Repositories:
         self.undos = SqlUndos(connection)
 
 
-class SqlTasksReading(_Repositories, SqlReading):
+class SqlTasksReading(_Repositories, ReadSession):
     """A look at the data."""
 
 

@@ -22,8 +22,10 @@ from taskmanager.trust.v1 import trust_service_pb2
 import auth_service.domain
 import auth_service.transport.status
 import task_service
+import task_service.access
 import task_service.status
-from chassis.kernel import DomainError
+from auth_service.domain.roles import Role
+from chassis.kernel.errors import DomainError
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import KERNEL_STATUS
 
@@ -63,6 +65,15 @@ def test_every_service_has_the_same_modules(service):
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
 def test_every_rpc_has_an_access_option(method):
     assert access_of(method) is not None
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
+def test_access_option_names_existing_roles(method):
+    """Every role in an access option is a role of auth_service, and task_service knows the same roles."""
+    access = access_of(method)
+    assert access is not None
+    assert access.roles <= set(Role)
+    assert set(Role) == set(task_service.access.Role)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)

@@ -6,8 +6,8 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from chassis.rpc.client import aio_channel
-from chassis.tls import Certificates
+from chassis.rpc.client import open_channel
+from chassis.tls.reloader import CertificateReloader
 from tests.support.certificates import CertificateAuthority
 from tests.support.stack import running_stack, server_options
 
@@ -15,9 +15,9 @@ PREFIXES = {"AUTH": "auth_service", "TASKS": "task_service", "IMPORT_WORKER": "i
 ROWS = 40_000
 
 
-def health(target: str, certificates: Certificates | None) -> int:
+def health(target: str, certificates: CertificateReloader | None) -> int:
     async def check() -> int:
-        async with aio_channel(target, certificates=certificates) as channel:
+        async with open_channel(target, certificates=certificates) as channel:
             answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
             return answer.status
 
@@ -61,8 +61,8 @@ def test_certificate_rotation_interrupts_nothing(tmp_path, request):
         for target in (stack.endpoints["auth_target"], stack.endpoints["tasks_target"]):
             foreign = CertificateAuthority().write(tmp_path / "foreign", "localhost")
             foreign.authority.write_bytes(authority.certificate)
-            assert health(target, Certificates(authority.write(tmp_path / "operator", "operator"))) == 1
-            for certificates in (None, Certificates(foreign)):
+            assert health(target, CertificateReloader(authority.write(tmp_path / "operator", "operator"))) == 1
+            for certificates in (None, CertificateReloader(foreign)):
                 with pytest.raises(grpc.RpcError) as refused:
                     health(target, certificates)
                 assert refused.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -20,7 +20,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from auth_service.domain.service_accounts import Scope
 from chassis.rpc.access import access_of
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.support.system import PASSWORD
 
 TABLE = Path(__file__).parents[2] / "docs" / "access.md"
@@ -68,7 +68,7 @@ def test_contract_agrees_with_access_table(name):
     assert access is not None, "an rpc without a policy"
     assert access.public == row.anonymous
     if not access.public:
-        assert {role.value for role in access.roles} == row.roles
+        assert access.roles == row.roles
         assert access.scopes == row.scopes
 
 
@@ -101,7 +101,7 @@ class RpcClient:
             else:
                 await rpc
         except grpc.aio.AioRpcError as error:
-            status = details_of(error)
+            status = read_status(error)
             return status.code.name, status.reason
         return "OK", ""
 

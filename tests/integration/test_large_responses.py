@@ -5,8 +5,8 @@ import httpx2 as httpx
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc, task_service_pb2, task_service_pb2_grpc
 
-from chassis.config import Listen
-from chassis.rpc.client import LARGEST_ANSWER
+from chassis.rpc.client import MAX_RESPONSE_BYTES
+from chassis.settings import Listen
 from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from task_service.tasks.usecases.batches import MOST_IN_BATCH
@@ -106,4 +106,4 @@ async def test_largest_batch_response_passes_the_gateway(system, sonu):
         )
         assert response.status_code == 200, response.text
         assert [task_request["id"] for task_request in response.json()["tasks"]] == ids
-        assert 2 * DEFAULT_MAX_BYTES < len(response.content) < LARGEST_ANSWER
+        assert 2 * DEFAULT_MAX_BYTES < len(response.content) < MAX_RESPONSE_BYTES

@@ -11,8 +11,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.config import Listen
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
+from chassis.settings import Listen
 from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.encoder import Encoders, to_json
@@ -88,7 +88,7 @@ class GrpcScenarioClient:
         try:
             response = await method(request, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
-            status = details_of(error)
+            status = read_status(error)
             return {"refused": [violation.reason for violation in status.violations] or [status.reason]}
         return dict(parse_json(to_json(self._encoders.get(response.DESCRIPTOR)(response))))  # type: ignore[call-overload]
 

@@ -8,9 +8,10 @@ from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_se
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_ingest_service_pb2_grpc, import_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
-from chassis.kernel import Caller, PageRequest
-from chassis.rpc.client import aio_channel
-from chassis.rpc.errors import details_of
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import PageRequest
+from chassis.rpc.client import open_channel
+from chassis.rpc.errors import read_status
 from chassis.rpc.service_token import TokenSource
 from tests.support.grpc_calls import bearer, until_refused
 from tests.support.system import PASSWORD, new_credential
@@ -32,7 +33,7 @@ async def final_status(stream):
             async for _ in stream:
                 pass
     except grpc.aio.AioRpcError as error:
-        status = details_of(error)
+        status = read_status(error)
         return status.code, status.reason
     raise AssertionError("the stream ended without an error")
 
@@ -81,7 +82,7 @@ async def test_service_renews_a_revoked_token(system, stream):
 
     async def issue():
         request = auth_service_pb2.IssueServiceTokenRequest(credential=credential)
-        async with aio_channel(system.auth_target) as channel:
+        async with open_channel(system.auth_target) as channel:
             answer = await auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
         issued.append(answer.access_token)
         return answer.access_token, float(answer.expires_in)
@@ -101,11 +102,11 @@ async def test_service_renews_a_revoked_token(system, stream):
             return error.code()
         return grpc.StatusCode.OK
 
-    async with aio_channel(system.tasks_target) as channel:
+    async with open_channel(system.tasks_target) as channel:
         stub = import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel)
         good = await code_of_a_call()
         assert good is not grpc.StatusCode.UNAUTHENTICATED
-        page = await system.use_cases.list_service_accounts(PageRequest.read(0, "", bound_to=""))
+        page = await system.use_cases.list_service_accounts(PageRequest.parse(0, "", query=""))
         for disabled in (True, False):
             await system.use_cases.set_service_account_disabled(
                 Caller(page.items[0].id), page.items[0].id, disabled=disabled

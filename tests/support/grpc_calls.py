@@ -7,7 +7,7 @@ from typing import TypeVar
 import grpc
 import pytest
 
-from chassis.rpc.errors import RichStatus, details_of
+from chassis.rpc.errors import RichStatus, read_status
 
 WAIT_SECONDS = 20
 PAUSE_SECONDS = 0.05
@@ -25,7 +25,7 @@ async def refused(call: Awaitable[object]) -> RichStatus:
     """Return the status of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    return details_of(caught.value)
+    return read_status(caught.value)
 
 
 def violations_of(status: RichStatus) -> list[tuple[str, str]]:
@@ -40,7 +40,7 @@ async def until_refused(call: Callable[[], Awaitable[object]]) -> RichStatus:
             try:
                 await call()
             except grpc.aio.AioRpcError as error:
-                return details_of(error)
+                return read_status(error)
             await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -12,9 +12,9 @@ from google.protobuf.descriptor import ServiceDescriptor
 from taskmanager.imports.v1 import import_service_pb2, import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from chassis.config import Listen
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import TrustState
+from chassis.settings import Listen
 from chassis.tokens import TokenVerifier
 from tests.support.grpc_calls import Metadata, bearer
 
@@ -79,7 +79,7 @@ def build_server(*registrations: Registration, state: TrustState | None = None, 
 async def running_server(server: GrpcServer) -> AsyncIterator[str]:
     """Run the server from ready to stopped; yield its target."""
     await server.start()
-    await server.ready()
+    await server.set_ready()
     try:
         yield f"127.0.0.1:{server.port}"
     finally:

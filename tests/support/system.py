@@ -19,7 +19,7 @@ import task_service.bootstrap
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
 from auth_service.usecases.use_cases import UseCases
-from chassis.config import Listen
+from chassis.settings import Listen
 from task_service.settings import TasksSettings
 from tests.support.database import Database
 from tests.support.grpc_calls import Metadata, bearer

@@ -11,8 +11,8 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from redis.exceptions import RedisError
 
-from chassis.rpc.itself import tls_of, to_itself
-from chassis.tls import TlsFiles
+from chassis.tls.files import TlsFiles
+from chassis.tls.loopback import load_tls_files, loopback_credentials
 
 _TIMEOUT_SECONDS = 2.0
 
@@ -42,7 +42,7 @@ async def grpc_is_serving(address: str, *, prefix: str = "") -> bool:
     The probe uses TLS if the environment has TLS settings with this prefix, for then the server uses TLS.
     """
     try:
-        async with _open_channel(address, tls_of(prefix)) as channel:
+        async with _open_channel(address, load_tls_files(prefix)) as channel:
             response = await HealthStub(channel).Check(HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
     except (grpc.aio.AioRpcError, ValueError):  # ValueError: the certificate files are being replaced
         return False
@@ -54,7 +54,7 @@ def _open_channel(address: str, tls: TlsFiles | None) -> grpc.aio.Channel:
     own_connection = ("grpc.use_local_subchannel_pool", 1)
     if tls is None:
         return grpc.aio.insecure_channel(address, options=[own_connection])
-    credentials, options = to_itself(tls)
+    credentials, options = loopback_credentials(tls)
     return grpc.aio.secure_channel(address, credentials, options=[own_connection, *options])
 
 

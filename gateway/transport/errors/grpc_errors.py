@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from grpc import StatusCode, aio
 
-from chassis.rpc.errors import DETAILS_KEY, RichStatus, details_of
+from chassis.rpc.errors import DETAILS_KEY, RichStatus, read_status
 from gateway.transcoding.violations import Violation
 from gateway.transport.errors.http_errors import HttpError
 
@@ -60,7 +60,7 @@ def http_error_from(
 
     If the etag came from If-Match, ETAG_MISMATCH is a 412 (RFC 9110 section 15.5.13), else a 409.
     """
-    rich_status = details_of(error)
+    rich_status = read_status(error)
     # Our services attach details to every status, so that a status without details comes from gRPC itself.
     has_details = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
     if rich_status.code is StatusCode.CANCELLED and not has_details:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 import uvicorn
 
-from chassis.config import Listen
+from chassis.settings import Listen
 from gateway.transport.asgi import AsgiApp
 from gateway.transport.http.protocol import limited_protocol
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller
+from chassis.kernel.identity import Caller
+from task_service.access import actor_role
 from task_service.tasks.domain.task import Task, Values
 
 
@@ -59,7 +60,7 @@ class Actor(NamedTuple):
 
     @classmethod
     def of(cls, caller: Caller) -> "Actor":
-        return cls(caller.id, caller.actor_role, caller.request_id)
+        return cls(caller.id, actor_role(caller), caller.request_id)
 
 
 NOBODY = Actor(UUID(int=0), "system", "")

@@ -26,7 +26,7 @@ from sqlalchemy.types import UserDefinedType
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel import InvalidPageToken, Page, PageRequest
+from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.history.domain.event_log import BEGINNING, EventQuery, Logged, Place
 from task_service.history.persistence.events import COLUMNS, event_of
 from task_service.persistence.tables import task_events

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from chassis.kernel import Caller, Page, PageRequest, Unavailable
+from chassis.kernel.errors import Unavailable
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page, PageRequest
+from task_service.access import sees_all
 from task_service.history.domain.event_log import EventQuery, Logged, Place
 from task_service.history.domain.events import TaskEvent
 from task_service.idempotency.transaction import visible
@@ -47,7 +50,7 @@ class WatchEvents:
         self, caller: Caller, query: EventQuery, after: Place | None
     ) -> AsyncIterator[tuple[Logged | None, Place]]:
         """Each event with the place behind it, and before them all the place where the stream begins."""
-        query = query if caller.sees_everything else replace(query, seen_by=caller.id)
+        query = query if sees_all(caller) else replace(query, seen_by=caller.id)
         if after is None:
             async with self.read() as data:
                 after = _before(await data.event_log.horizon())

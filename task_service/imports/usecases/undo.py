@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
+from chassis.kernel.clock import Clock
+from chassis.kernel.identity import Caller
+from chassis.kernel.ids import NewId
+from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor, TaskEvent, deleted, updated
 from task_service.idempotency.transaction import OneEffect
 from task_service.imports.domain.imports import Import

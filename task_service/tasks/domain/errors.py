@@ -1,6 +1,6 @@
 """What can be wrong with a request about tasks. A docstring is the message that the caller reads."""
 
-from chassis.kernel import DomainError, Invalid
+from chassis.kernel.errors import DomainError, Invalid
 
 
 class TaskNotFound(DomainError):
@@ -61,12 +61,6 @@ class DuplicateInBatch(Invalid):
 
 class IdempotencyKeyInBatchItem(Invalid):
     """In a batch the idempotency key is the batch's, not a single request's."""
-
-
-class OwnerNotYours(DomainError):
-    """Only a manager, an admin or a service may name another owner."""
-
-    field = "owner_id"
 
 
 class OwnerRequired(Invalid):

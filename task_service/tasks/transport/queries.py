@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from google.protobuf.message import Message
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
-from chassis.kernel import Caller, Invalid, refuse
+from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.identity import Caller
 from task_service.history.domain.event_log import BEGINNING, EventQuery, Place
 from task_service.history.domain.events import Action
 from task_service.tasks.domain.errors import ForbiddenCharacter, MalformedTime, UnknownAction
@@ -51,7 +52,7 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
     if "\0" in request.request_id:
         wrong.append(ForbiddenCharacter(field="request_id", character="U+0000"))
     ids = {name: user_id(getattr(request, name), name, wrong) for name in ("task_id", "owner_id", "actor_id")}
-    refuse(wrong)
+    raise_all(wrong)
     return EventQuery(
         **ids,
         actions=tuple(action for action in Action if action in words),

@@ -10,7 +10,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.kernel import parse_id, refuse
+from chassis.kernel.errors import raise_all
+from chassis.kernel.ids import parse_id
 from task_service.history.domain.events import Action, TaskEvent
 from task_service.history.domain.hash_chain import Head
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem, InvalidIdempotencyKey
@@ -95,7 +96,7 @@ def batch_requests(requests: Sequence[Request]) -> list[Request]:
     """
     check_size(requests)
     found = list(requests)
-    refuse(
+    raise_all(
         [
             IdempotencyKeyInBatchItem(field=f"requests[{place}].idempotency_key")
             for place, request in enumerate(found)

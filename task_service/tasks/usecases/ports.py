@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.event_log import EventQuery, Logged, Place
 from task_service.history.domain.events import TaskEvent
 from task_service.history.domain.hash_chain import Head, Seal, Standing

@@ -6,7 +6,9 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, Page, PageRequest
+from chassis.kernel.clock import Clock
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor, created, updated
 from task_service.idempotency.transaction import Changes, visible
 from task_service.tasks.domain.errors import UnknownAssignee

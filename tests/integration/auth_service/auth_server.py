@@ -24,7 +24,7 @@ from auth_service.bootstrap import open_use_cases, run_server
 from auth_service.domain.accounts import Registration
 from auth_service.domain.roles import Role
 from auth_service.settings import AuthSettings
-from chassis.rpc.client import aio_channel
+from chassis.rpc.client import open_channel
 from tests.support.grpc_calls import bearer, refused
 
 ENCRYPTION_KEY = bytes(range(32))
@@ -172,7 +172,7 @@ async def running_auth_server(settings: AuthSettings) -> AsyncIterator[AuthServe
     async with run_server(settings) as server:
         async with asyncio.timeout(20):
             await server.ready.wait()
-        async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+        async with open_channel(f"127.0.0.1:{server.port}") as channel:
             yield AuthServer(settings, channel)
 
 

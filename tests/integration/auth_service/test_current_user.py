@@ -7,7 +7,7 @@ import pytest
 
 from auth_service.bootstrap import open_use_cases
 from auth_service.domain.errors import AccountGone
-from chassis.kernel import Caller
+from chassis.kernel.identity import Caller
 from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, code_and_reason
 from tests.support.grpc_calls import refused, until_refused
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 from tests.support.grpc_calls import refused
 
@@ -129,7 +129,7 @@ async def test_busy_hasher_rejects_with_a_retry_delay(database):
         responses = await asyncio.gather(*(auth_server.login() for _ in range(8)), return_exceptions=True)
         busy = [response for response in responses if isinstance(response, grpc.aio.AioRpcError)]
         assert 0 < len(busy) < len(responses)
-        status = details_of(busy[0])
+        status = read_status(busy[0])
         assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "PASSWORD_CHECKS_BUSY")
         assert status.retry_after == 1.0
         assert (await auth_server.login()).access_token
@@ -150,5 +150,5 @@ async def test_calls_beyond_the_limit_are_rejected(database):
         make_settings(database.auth_url, max_concurrent_calls=1, argon2_memory_kib=65_536)
     ) as auth_server:
         logins = await asyncio.gather(*(auth_server.login() for _ in range(5)), return_exceptions=True)
-        reasons = [details_of(login).reason for login in logins if isinstance(login, grpc.aio.AioRpcError)]
+        reasons = [read_status(login).reason for login in logins if isinstance(login, grpc.aio.AioRpcError)]
         assert sorted(set(reasons)) == ["INVALID_CREDENTIALS", "OVERLOADED"]

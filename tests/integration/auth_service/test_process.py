@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from auth_service.bootstrap import run_server
 from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
-from chassis.rpc.client import aio_channel
+from chassis.rpc.client import open_channel
 from chassis.testing.database import temporary_database
 from deploy.local.host.free_ports import find_free_port
 from tests.integration.auth_service.auth_server import AuthServer, make_settings, running_auth_server
@@ -70,7 +70,7 @@ async def until_serving(channel):
 
 async def test_logs_hold_no_secrets_and_sigterm_exits_cleanly(settings):
     canary = "canary-in-a-coal-mine"
-    async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
+    async with process(settings) as (child, port), open_channel(f"127.0.0.1:{port}") as channel:
         await until_serving(channel)
         auth_server = AuthServer(settings, channel)
         credential = await auth_server.create_service("reports", "trust:read")
@@ -99,7 +99,7 @@ async def test_logs_hold_no_secrets_and_sigterm_exits_cleanly(settings):
 
 
 async def test_access_log_names_caller_and_status(settings):
-    async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
+    async with process(settings) as (child, port), open_channel(f"127.0.0.1:{port}") as channel:
         await until_serving(channel)
         auth_server = AuthServer(settings, channel)
         user = await auth_server.register()
@@ -153,7 +153,7 @@ async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
         )
         async with AsyncExitStack() as stack:
             running = await stack.enter_async_context(run_server(make_settings(database.auth_url)))
-            channel = await stack.enter_async_context(aio_channel(f"127.0.0.1:{running.port}"))
+            channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{running.port}"))
             health = health_pb2_grpc.HealthStub(channel)
             response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -166,7 +166,7 @@ async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
 async def test_sigterm_exits_while_waiting_for_the_database(settings):
     unreachable_url = f"postgresql://auth_app:x@127.0.0.1:{find_free_port()}/nothing"
     async with process(settings, AUTH_DATABASE_URL=unreachable_url) as (child, port):
-        async with aio_channel(f"127.0.0.1:{port}") as channel:
+        async with open_channel(f"127.0.0.1:{port}") as channel:
             health = health_pb2_grpc.HealthStub(channel)
             response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING

@@ -5,8 +5,8 @@ import asyncio
 import grpc
 import pytest
 
-from chassis.rpc.address_limit import address_of
-from chassis.rpc.errors import details_of
+from chassis.limits.rate_limit_interceptor import peer_address
+from chassis.rpc.errors import read_status
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 from tests.integration.auth_service.test_login import hash_count
 from tests.support.grpc_calls import refused
@@ -23,7 +23,7 @@ def settings(database):
 async def outcomes(*calls):
     responses = await asyncio.gather(*calls, return_exceptions=True)
     return [
-        (details_of(response).code, details_of(response).reason)
+        (read_status(response).code, read_status(response).reason)
         if isinstance(response, grpc.aio.AioRpcError)
         else response
         for response in responses
@@ -162,4 +162,4 @@ async def test_public_calls_are_limited_by_address(database):
     [("ipv4:127.0.0.1:5000", "127.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("unix:/run/s", "unix:/run/s")],
 )
 def test_address_is_parsed_from_the_grpc_peer(peer, address):
-    assert address_of(peer) == address
+    assert peer_address(peer) == address

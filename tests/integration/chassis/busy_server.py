@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
+from chassis.limits.load_shed import Capacity
 from chassis.rpc.errors import RichStatus
-from chassis.rpc.load_shed import Capacity
 from tests.support.grpc_calls import refused
 from tests.support.grpc_server import (
     GET_IMPORT,
@@ -23,7 +23,7 @@ from tests.support.grpc_server import (
 )
 from tests.support.waiting import until
 
-CAPACITY = Capacity(calls=3, streams=2)
+CAPACITY = Capacity(max_concurrent_calls=3, max_concurrent_streams=2)
 SECONDS = 10
 
 
@@ -73,8 +73,10 @@ class BusyServer:
 
     async def fill(self) -> list[aio.UnaryUnaryCall[Any, Any]]:
         """Start as many calls as the server accepts; return when all have reached the servicer."""
-        calls = [self.imports.GetImport(GET_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.calls)]
-        await until(lambda: self.servicer.started == CAPACITY.calls)
+        calls = [
+            self.imports.GetImport(GET_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.max_concurrent_calls)
+        ]
+        await until(lambda: self.servicer.started == CAPACITY.max_concurrent_calls)
         return calls
 
     async def refused_call(self, metadata=None) -> RichStatus:

@@ -14,7 +14,7 @@ from grpc import (
     unary_unary_rpc_method_handler,
 )
 
-from chassis.rpc.client import aio_channel
+from chassis.rpc.client import open_channel
 from chassis.rpc.request_context import enter_deadline, enter_request
 
 SECONDS_LEFT = 1000.0
@@ -56,7 +56,7 @@ async def test_every_kind_of_call_carries_request_id_and_deadline(target):
     async def call_all() -> list[bytes]:
         enter_request("request-1")
         enter_deadline(lambda: SECONDS_LEFT)
-        async with aio_channel(target) as opened:
+        async with open_channel(target) as opened:
             channel: Any = opened
             return [
                 await channel.unary_unary("/test.Test/UnaryUnary")(b""),

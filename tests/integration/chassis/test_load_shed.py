@@ -28,9 +28,9 @@ async def test_excess_call_is_refused_with_a_retry_delay(busy):
         "OVERLOADED",
         1.0,
     )
-    assert busy.servicer.started == CAPACITY.calls
+    assert busy.servicer.started == CAPACITY.max_concurrent_calls
     busy.servicer.proceed.set()
-    assert [(await call).id for call in calls] == ["answered"] * CAPACITY.calls
+    assert [(await call).id for call in calls] == ["answered"] * CAPACITY.max_concurrent_calls
     assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
 
 
@@ -40,7 +40,7 @@ async def test_cancelled_call_frees_its_slot(busy):
     busy.servicer.started -= 1
     call = busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), wait_for_ready=True)
     async with asyncio.timeout(SECONDS):
-        while busy.servicer.started < CAPACITY.calls:
+        while busy.servicer.started < CAPACITY.max_concurrent_calls:
             if call.done():  # the cancellation had not yet reached the server
                 call = busy.imports.GetImport(GET_IMPORT, metadata=user_metadata())
             await asyncio.sleep(0.01)
@@ -50,15 +50,19 @@ async def test_cancelled_call_frees_its_slot(busy):
 
 async def test_streams_and_calls_have_separate_limits(busy):
     await busy.fill()
-    watches = [busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.streams)]
-    assert [(await watch.read()).id for watch in watches] == ["started"] * CAPACITY.streams
+    watches = [
+        busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.max_concurrent_streams)
+    ]
+    assert [(await watch.read()).id for watch in watches] == ["started"] * CAPACITY.max_concurrent_streams
     excess = busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata(), timeout=SECONDS)
     assert (await refused(excess.read())).reason == "OVERLOADED"
     busy.servicer.proceed.set()
 
 
 async def test_open_streams_occupy_no_call_slot(busy):
-    watches = [busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.streams)]
+    watches = [
+        busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(CAPACITY.max_concurrent_streams)
+    ]
     for watch in watches:
         await watch.read()
     busy.servicer.proceed.set()
@@ -78,7 +82,7 @@ async def test_health_and_internal_calls_are_never_shed(busy):
 async def test_health_watches_have_their_own_limit(busy):
     """Anybody may watch health: such streams have a limit of their own and occupy no other slot."""
     request = health_pb2.HealthCheckRequest()
-    watches = [busy.health.Watch(request) for _ in range(CAPACITY.streams)]
+    watches = [busy.health.Watch(request) for _ in range(CAPACITY.max_concurrent_streams)]
     for watch in watches:
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
     assert (await refused(busy.health.Watch(request, timeout=SECONDS).read())).reason == "OVERLOADED"
@@ -104,7 +108,7 @@ async def test_grpc_limit_is_ten_times_the_shedding_limit():
     async with running_busy_server() as busy:
         busy.servicer.trust.clear()
         request, verifier = trust_service_pb2.GetTrustStateRequest(), service_metadata("trust:read")
-        most = 10 * (CAPACITY.calls + CAPACITY.streams)
+        most = 10 * (CAPACITY.max_concurrent_calls + CAPACITY.max_concurrent_streams)
         calls = [busy.trust.GetTrustState(request, metadata=verifier) for _ in range(most)]
         await until(lambda: busy.servicer.started == most)
         status = await busy.refused_call()

@@ -12,12 +12,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2 as pb
 from taskmanager.trust.v1 import trust_service_pb2_grpc
 
-from chassis.config import Listen
-from chassis.kernel import DomainError, Invalid, SeveralInvalid
-from chassis.rpc.client import aio_channel
-from chassis.rpc.errors import details_of
+from chassis.kernel.errors import DomainError, Invalid, ValidationErrors
+from chassis.rpc.client import open_channel
+from chassis.rpc.errors import read_status
 from chassis.rpc.request_context import request_id, time_remaining
 from chassis.rpc.server import GrpcServer, PortTaken, Registration
+from chassis.settings import Listen
 from tests.support.grpc_server import build_server, running_server, service_metadata, trust_service
 
 Handler = Callable[[], Awaitable[pb.TrustState]]
@@ -60,7 +60,7 @@ class Client:
 
 @asynccontextmanager
 async def connected(handler: Handler):
-    async with running_server(build(handler)) as target, aio_channel(target) as channel:
+    async with running_server(build(handler)) as target, open_channel(target) as channel:
         yield Client(channel)
 
 
@@ -76,10 +76,10 @@ async def never() -> pb.TrustState:
 
 
 async def test_call_without_token_does_not_reach_the_method():
-    async with running_server(build(never)) as target, aio_channel(target) as channel:
+    async with running_server(build(never)) as target, open_channel(target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await trust_service_pb2_grpc.TrustServiceStub(channel).GetTrustState(pb.GetTrustStateRequest())
-    assert (caught.value.code(), details_of(caught.value).reason) == (
+    assert (caught.value.code(), read_status(caught.value).reason) == (
         grpc.StatusCode.UNAUTHENTICATED,
         "UNAUTHENTICATED",
     )
@@ -100,7 +100,7 @@ async def test_method_without_access_option_is_refused():
         lambda _, server: server.add_generic_rpc_handlers((handlers,)),
         None,
     )
-    async with running_server(build(never, forgotten)) as target, aio_channel(target) as channel:
+    async with running_server(build(never, forgotten)) as target, open_channel(target) as channel:
         call: Any = channel.unary_unary("/example.v1.NobodyService/Call", empty_pb2.Empty.SerializeToString)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(empty_pb2.Empty(), metadata=service_metadata("trust:read"))
@@ -126,7 +126,7 @@ async def test_domain_error_has_status_of_its_nearest_class():
         raise MissingTask(thing="milk")
 
     error = await failed_call(missing)
-    status = details_of(error)
+    status = read_status(error)
     assert (status.code, status.reason, status.message) == (
         grpc.StatusCode.NOT_FOUND,
         "MISSING_TASK",
@@ -138,7 +138,7 @@ async def test_long_message_is_whole_in_its_violation():
     async def wrong() -> pb.TrustState:
         raise BadValue(field="names", value="x" * 400)
 
-    status = details_of(await failed_call(wrong))
+    status = read_status(await failed_call(wrong))
     assert status.violations[0].message == status.message == f"The value {'x' * 400} is bad."
 
 
@@ -146,11 +146,11 @@ async def test_violations_are_cut_to_fifty():
     """A thousand violations are cut to fifty, so that they fit into the trailers."""
 
     async def wrong() -> pb.TrustState:
-        raise SeveralInvalid([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])
+        raise ValidationErrors([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])
 
     # One call is not enough: above 8 KiB of trailers gRPC fails randomly, more often the longer they are.
     for _ in range(50):
-        status = details_of(await failed_call(wrong))
+        status = read_status(await failed_call(wrong))
         assert status.code is grpc.StatusCode.INVALID_ARGUMENT
         assert len(status.violations) == 50
         assert status.violations[0].field == "field_0"
@@ -214,8 +214,8 @@ async def test_stop_reports_not_serving_and_drains_calls():
         return pb.TrustState(next_cursor="ended well")
 
     server = await build(slow, drain_seconds=30).start()
-    await server.ready()
-    async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+    await server.set_ready()
+    async with open_channel(f"127.0.0.1:{server.port}") as channel:
         watch = aiter(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()))
         assert (await anext(watch)).status == health_pb2.HealthCheckResponse.SERVING
         call = Client(channel)()

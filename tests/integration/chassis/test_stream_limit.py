@@ -7,8 +7,8 @@ import grpc
 import pytest
 from grpc import aio
 
-from chassis.rpc.errors import details_of
-from chassis.rpc.load_shed import Capacity
+from chassis.limits.load_shed import Capacity
+from chassis.rpc.errors import read_status
 from tests.integration.chassis.busy_server import SECONDS, metric_value, running_busy_server
 from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, user_metadata
 
@@ -17,7 +17,9 @@ MAX_STREAMS = 3
 
 @pytest.fixture
 async def busy():
-    async with running_busy_server(Capacity(calls=10, streams=10, max_streams_per_caller=MAX_STREAMS)) as busy:
+    async with running_busy_server(
+        Capacity(max_concurrent_calls=10, max_concurrent_streams=10, max_streams_per_caller=MAX_STREAMS)
+    ) as busy:
         yield busy
 
 
@@ -35,7 +37,7 @@ async def open_watch(busy, user: str):
 async def refused_watch(busy, user: str):
     with pytest.raises(aio.AioRpcError) as caught:
         await busy.imports.WatchImport(WATCH_IMPORT, metadata=login_of(user), timeout=SECONDS).read()
-    return details_of(caught.value)
+    return read_status(caught.value)
 
 
 async def test_streams_are_limited_per_caller(busy):

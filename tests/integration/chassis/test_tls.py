@@ -10,11 +10,12 @@ import pytest
 from grpc import aio
 from taskmanager.imports.v1 import import_service_pb2_grpc
 
-from chassis.rpc.client import aio_channel
-from chassis.rpc.errors import details_of
+from chassis.rpc.client import open_channel
+from chassis.rpc.errors import read_status
 from chassis.rpc.health import is_serving
-from chassis.rpc.renewed_channel import RenewedAioChannel
-from chassis.tls import Certificates, TlsFiles
+from chassis.tls.files import TlsFiles
+from chassis.tls.reloader import CertificateReloader
+from chassis.tls.reloading_channel import ReloadingChannel
 from tests.integration.chassis.tls_server import always_reloading, running_tls_server, serial_of
 from tests.support.certificates import CertificateAuthority
 from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, user_metadata
@@ -50,7 +51,7 @@ def stub_on(channel) -> "import_service_pb2_grpc.ImportServiceAsyncStub":
 
 async def call(server, files: TlsFiles | None) -> str:
     """Call on a new channel; return the certificate that the server saw. Raises AioRpcError if it refuses."""
-    async with aio_channel(server.target, certificates=Certificates.of(files)) as channel:
+    async with open_channel(server.target, certificates=CertificateReloader.from_files(files)) as channel:
         return (await stub_on(channel).GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id
 
 
@@ -96,16 +97,16 @@ async def test_server_with_another_name_is_refused(client_files, tmp_path, autho
 
 
 async def test_client_certificate_replaces_no_token(server, client_files):
-    async with aio_channel(server.target, certificates=Certificates.of(client_files)) as channel:
+    async with open_channel(server.target, certificates=CertificateReloader.from_files(client_files)) as channel:
         with pytest.raises(aio.AioRpcError) as caught:
             await stub_on(channel).GetImport(GET_IMPORT, timeout=SECONDS)
-    assert details_of(caught.value).code is grpc.StatusCode.UNAUTHENTICATED
+    assert read_status(caught.value).code is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_rotation_keeps_open_streams(server, server_files, client_files, authority):
     """New connections use the new certificates, while an open stream continues on its old connection."""
     first = serial_of(client_files.certificate.read_bytes())
-    async with aio_channel(server.target, certificates=always_reloading(client_files)) as channel:
+    async with open_channel(server.target, certificates=always_reloading(client_files)) as channel:
         stub = stub_on(channel)
         watch = stub.WatchImport(WATCH_IMPORT, metadata=user_metadata())
         streamed = aiter(watch)
@@ -124,18 +125,18 @@ async def test_rotation_keeps_open_streams(server, server_files, client_files, a
 
 
 async def test_rotation_closes_old_connection_after_last_call(server, client_files, authority):
-    async with aio_channel(server.target, certificates=always_reloading(client_files)) as channel:
-        assert isinstance(channel, RenewedAioChannel)
+    async with open_channel(server.target, certificates=always_reloading(client_files)) as channel:
+        assert isinstance(channel, ReloadingChannel)
         stub = stub_on(channel)
         watch = stub.WatchImport(WATCH_IMPORT, metadata=user_metadata())
         await anext(aiter(watch))
-        earlier = channel._succession.newest
+        earlier = channel._rotation.newest
         authority.write(client_files.certificate.parent, "gateway")
         await stub.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)
         assert earlier.get_state() is grpc.ChannelConnectivity.READY
         watch.cancel()
         await until(lambda: earlier.get_state() is grpc.ChannelConnectivity.SHUTDOWN)
-        assert len(channel._succession.all()) == 1
+        assert len(channel._rotation.all()) == 1
 
 
 async def test_replaced_authority_admits_only_new_certificates(server, server_files, client_files, tmp_path):

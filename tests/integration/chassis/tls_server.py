@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from cryptography import x509
 from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 
-from chassis.tls import Certificates, TlsFiles
+from chassis.tls.files import TlsFiles
+from chassis.tls.reloader import CertificateReloader
 from tests.support.grpc_server import build_server, import_service, running_server
 
 
-def always_reloading(files: TlsFiles) -> Certificates:
+def always_reloading(files: TlsFiles) -> CertificateReloader:
     """Return certificates that are read again at every use."""
-    return Certificates(files, look_every=0)
+    return CertificateReloader(files, check_interval_seconds=0)
 
 
 def serial_of(pem: bytes) -> str:

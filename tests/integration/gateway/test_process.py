@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
-from chassis.limiting import AddressLimiter
+from chassis.limits.rate_limit import AddressRateLimiter
 from gateway.bootstrap import build_router, run_server
 from gateway.clients.upstream import Upstream
 from gateway.transcoding.contract import read_rpcs
@@ -188,7 +188,7 @@ async def test_unsupported_client_stream_stops_start(services):
     """A client-streaming rpc other than the upload stops the start."""
     rpcs = read_rpcs([build_service(HttpRule(post="/v1", body="*"), client_streaming=True)])
     upstream = Upstream(name="odd", target="127.0.0.1:1", rpcs=rpcs)
-    limiter = AddressLimiter(per_minute=1, storage_url="memory://")
+    limiter = AddressRateLimiter(per_minute=1, storage_url="memory://")
     with pytest.raises(UnsupportedContract, match=r"odd\d+\.Odd\.Do: a client stream"):
         build_router(
             upstreams=[upstream],

@@ -5,7 +5,7 @@ import pytest
 from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
-from chassis.limiting import network_of
+from chassis.limits.rate_limit import rate_limit_key
 from deploy.local.host.free_ports import find_free_port
 from gateway.bootstrap import run_server
 from tests.integration.gateway.conftest import settings
@@ -66,4 +66,4 @@ async def test_unreachable_redis_disables_the_limit(fake_services):
 )
 def test_ipv6_network_counts_as_one_address(address, network):
     """The addresses of one IPv6 /64 network, and an IPv4 address in both forms, count as one."""
-    assert network_of(address) == network
+    assert rate_limit_key(address) == network

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 
-from chassis.rpc.client import aio_channel
+from chassis.rpc.client import open_channel
 from chassis.rpc.request_context import enter_request
 from chassis.rpc.service_token import TokenSource
 from import_worker.clients.grpc_ingest import GrpcIngestClient
@@ -38,7 +38,7 @@ class Worker:
         tasks_before = asyncio.all_tasks()
         async with AsyncExitStack() as stack:
             target = stack.enter_context(serving(server))
-            channel = await stack.enter_async_context(aio_channel(target))
+            channel = await stack.enter_async_context(open_channel(target))
             issue = ServiceTokenIssuer(channel, credential=self.credential, timeout_seconds=5)
             client = GrpcIngestClient(
                 channel,

@@ -31,7 +31,7 @@ def delete_all(system, person, *requests: Delete):
     return system.tasks.BatchDeleteTasks(batch, metadata=person.metadata)
 
 
-async def test_a_batch_creates_updates_and_deletes_in_the_order_of_its_requests(system):
+async def test_batch_results_are_in_request_order(system):
     sonu = await system.new_user("sonu")
     made = (await create_all(system, sonu, *map(str, range(100)))).tasks
     assert [task.title for task in made] == list(map(str, range(100)))
@@ -45,7 +45,7 @@ async def test_a_batch_creates_updates_and_deletes_in_the_order_of_its_requests(
     assert await actions_of(system, sonu, made[7].id) == ["created", "updated", "deleted"]
 
 
-async def test_every_wrong_value_of_a_batch_names_its_request_and_nothing_is_made(system):
+async def test_batch_errors_name_their_request(system):
     sonu = await system.new_user("sonu")
     requests = [
         Create(task=task_pb2.Task(title="good")),
@@ -66,7 +66,7 @@ async def test_every_wrong_value_of_a_batch_names_its_request_and_nothing_is_mad
 
 
 @pytest.mark.parametrize("name", ["BatchCreateTasks", "BatchUpdateTasks", "BatchDeleteTasks"])
-async def test_a_batch_that_is_too_large_is_refused_before_anything_in_it_is_looked_at(system, name):
+async def test_oversized_batch_is_refused_unread(system, name):
     sonu = await system.new_user("sonu")
     batch = getattr(task_service_pb2, f"{name}Request")(idempotency_key="not an\nidempotency key")
     for _ in range(100_000):
@@ -79,7 +79,7 @@ async def test_a_batch_that_is_too_large_is_refused_before_anything_in_it_is_loo
     )
 
 
-async def test_one_refusal_undoes_the_whole_batch_and_names_its_request(system):
+async def test_one_error_rolls_back_the_whole_batch(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     first, hers = await create(system, sonu, title="x", external_id="A-1"), await create(system, mina, title="y")
     new = task_pb2.Task(title="new")
@@ -108,7 +108,7 @@ async def test_a_batch_holds_one_to_a_hundred_requests(system, count, reason):
     assert await refused(create_all(system, sonu, *["x"] * count)) == (INVALID, reason, [("requests", reason)])
 
 
-async def test_a_task_comes_once_in_a_batch_and_no_request_has_a_key_of_its_own(system):
+async def test_duplicate_ids_and_item_keys_in_a_batch_are_refused(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     assert (await refused(delete_all(system, sonu, Delete(id=task.id), Delete(id=task.id))))[2] == [

@@ -47,9 +47,7 @@ class Accounts:
         return {}
 
 
-async def test_the_next_batch_is_begun_when_the_database_has_the_rows_of_this_one_and_is_not_done(
-    system, worker, database
-):
+async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
     await upload(system, await system.new_user("sonu"), b"title\n" + f"{TITLE}\n".encode() * ROWS)
     lease = await worker.claim()
     begin, end = Checkpoint(6, 2, 0), Checkpoint(lease.size, 2 + ROWS, ROWS)

@@ -16,7 +16,7 @@ import pytest
         "SELECT * FROM auth.users",
     ],
 )
-async def test_the_app_role_can_neither_change_history_nor_the_schema_nor_see_another_one(database, statement):
+async def test_app_role_can_not_change_history_or_schema(database, statement):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await database.execute(statement, role="tasks_app")
 

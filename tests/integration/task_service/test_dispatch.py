@@ -61,7 +61,7 @@ async def waits_for(pool: Pool) -> list[float]:
     return found
 
 
-async def test_what_waits_is_published_once_it_is_written_down_and_again_only_when_it_is_due(database, pool):
+async def test_wake_up_is_published_after_commit_and_again_when_due(database, pool):
     await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
     await database.execute(NEW.format(state="running", wake_at=BEFORE, lease_until=BEFORE))
     wake_ups = WakeUps(database)
@@ -84,7 +84,7 @@ async def test_nobody_is_woken_for_what_is_being_worked_or_has_ended(database, p
     assert wake_ups.published == []
 
 
-async def test_who_waits_long_is_told_of_less_and_less_often_up_to_every_ten_seconds(database, pool):
+async def test_wake_ups_back_off_to_ten_seconds(database, pool):
     await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
     waits = []
     for _ in range(7):
@@ -93,7 +93,7 @@ async def test_who_waits_long_is_told_of_less_and_less_often_up_to_every_ten_sec
     assert waits == [1, 2, 4, 8, 10, 10, 10]
 
 
-async def test_two_dispatchers_at_once_share_what_waits_and_neither_waits_for_the_other(database, pool):
+async def test_concurrent_dispatchers_share_the_queue_without_waiting(database, pool):
     for _ in range(3):
         await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
     async with SqlTasksUnitOfWork(pool) as first, SqlTasksUnitOfWork(pool) as second:

@@ -39,7 +39,7 @@ def counts(found: import_pb2.Import) -> tuple[int, int, int, int, int]:
     return found.rows_created, found.rows_updated, found.rows_unchanged, found.rows_skipped, found.rows_failed
 
 
-async def test_a_row_that_is_to_fail_names_its_line_and_the_rows_around_it_are_imported(system, worker):
+async def test_failing_duplicate_names_its_line(system, worker):
     sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     rows = [["B", "b"], ["A", "new"], ["", "neither"], ["", ""], ["B", "again"]]
@@ -56,7 +56,7 @@ async def test_a_row_that_is_to_fail_names_its_line_and_the_rows_around_it_are_i
     assert await calls.get(system, sonu, there.id) == there
 
 
-async def test_a_row_that_is_to_be_skipped_is_counted_and_leaves_the_task_alone(system, worker):
+async def test_skipped_duplicate_is_counted_and_changes_nothing(system, worker):
     sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     rows = [["A", "new"], ["B", "b"], ["B", "again"]]
@@ -65,7 +65,7 @@ async def test_a_row_that_is_to_be_skipped_is_counted_and_leaves_the_task_alone(
     assert await calls.get(system, sonu, there.id) == there
 
 
-async def test_a_row_changes_what_the_file_has_columns_for_and_defaults_are_for_new_tasks_alone(system, worker):
+async def test_update_changes_only_the_columns_of_the_file(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     there = await create(
         system,
@@ -94,7 +94,7 @@ async def test_a_row_changes_what_the_file_has_columns_for_and_defaults_are_for_
     assert (new.status, list(new.labels), new.assignee_id) == (task_pb2.Task.STATUS_COMPLETED, ["x"], sonu.id)
 
 
-async def test_a_change_has_one_entry_in_history_by_the_uploader_and_no_change_has_none(system, worker):
+async def test_update_records_one_event_and_noop_records_none(system, worker):
     sonu, manager = await system.new_user("sonu"), await system.new_admin()
     same = await create(system, sonu, title="same", external_id="S")
     there = await create(system, sonu, title="old", external_id="A")
@@ -116,7 +116,7 @@ async def test_a_change_has_one_entry_in_history_by_the_uploader_and_no_change_h
     assert (await calls.refused(calls.update(system, sonu, there.id, title="x", etag="1")))[1] == "ETAG_MISMATCH"
 
 
-async def test_a_row_changes_what_an_earlier_row_of_the_same_batch_or_file_has_made(system, worker):
+async def test_row_updates_a_task_created_earlier_in_the_file(system, worker):
     sonu = await system.new_user("sonu")
     rows = [["A", "a"], ["A", "b"], ["A", "b"], ["B", "x"], ["A", "c"]]
     done = await imported(system, sonu, worker, rows, [["B", "x"], ["A", "d"]], on_duplicate=UPDATE)
@@ -128,7 +128,7 @@ async def test_a_row_changes_what_an_earlier_row_of_the_same_batch_or_file_has_m
     assert [change.new for event in events for change in event.changes if change.field == "title"] == list("abcd")
 
 
-async def test_a_deleted_task_is_none_and_another_owners_is_another_one(system, worker):
+async def test_deleted_tasks_and_other_owners_are_no_duplicates(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     gone = await create(system, sonu, title="old", external_id="A")
     await delete(system, sonu, gone.id)
@@ -164,7 +164,7 @@ async def test_who_only_validates_is_told_what_the_import_then_does(system, work
     assert await database.execute("SELECT count(*) FROM tasks.import_dry_run_tasks") == [(0,)]
 
 
-async def test_what_a_running_validation_has_seen_is_kept_until_it_ends(system, worker, database):
+async def test_dry_run_state_is_kept_until_the_import_ends(system, worker, database):
     sonu = await system.new_user("sonu")
     await upload(system, sonu, b"external_id,title\nxx,y\n", validate_only=True)
     lease = await worker.claim()

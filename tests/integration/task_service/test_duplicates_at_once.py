@@ -15,7 +15,7 @@ SKIP, UPDATE = import_service_pb2.UploadOptions.ON_DUPLICATE_SKIP, import_servic
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
-async def test_imports_and_batches_of_the_same_external_ids_at_once_neither_fail_nor_double(system, worker, database):
+async def test_concurrent_writers_of_an_external_id_create_one_task(system, worker, database):
     """Each in another order: whoever took locks as they come would wait in a circle."""
     sonu = await system.new_user("sonu")
     keys = [f"K{number}" for number in range(120)]
@@ -49,7 +49,7 @@ async def test_imports_and_batches_of_the_same_external_ids_at_once_neither_fail
     assert told == await database.execute("SELECT sum(revision) FROM tasks.tasks")
 
 
-async def test_batches_that_take_the_same_new_external_ids_in_another_order_wait_in_no_circle(system, worker, database):
+async def test_batches_in_opposite_order_do_not_deadlock(system, worker, database):
     sonu = await system.new_user("sonu")
     keys = [f"K{number}" for number in range(100)]
     plain = [await create(system, sonu, title="plain") for _ in keys]

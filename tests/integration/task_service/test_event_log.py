@@ -94,7 +94,7 @@ async def test_only_an_admin_reads_the_log(system, sonu):
         assert (await refused(call))[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_an_event_that_commits_late_is_not_passed_by_those_that_commit_before_it(system, sonu, admin, database):
+async def test_late_commit_is_not_skipped_by_readers(system, sonu, admin, database):
     """A reader that went by ids, or by what is visible, would read the second, go on behind it and miss the first."""
     first = await create(system, sonu, title="first")
     (begin,) = await events(system, admin)
@@ -117,7 +117,7 @@ async def test_an_event_that_commits_late_is_not_passed_by_those_that_commit_bef
     assert after[0].task_id == first.id
 
 
-async def test_a_stream_that_is_cut_and_opened_again_loses_and_repeats_nothing(system, sonu):
+async def test_resumed_watch_loses_and_repeats_nothing(system, sonu):
     """While many write at once, and with a reader that takes three events and hangs up."""
     stream = watch(system, sonu)
     start = await stream.read()
@@ -141,7 +141,7 @@ async def test_a_stream_that_is_cut_and_opened_again_loses_and_repeats_nothing(s
     assert set(seen) == {task.id for task in await writing}
 
 
-async def test_a_stream_shows_a_user_what_is_theirs_and_the_others_everything(system, sonu, admin):
+async def test_watch_shows_users_their_own_events_only(system, sonu, admin):
     mina, robot = await system.new_user("mina"), await system.new_service("tasks:read")
     await create(system, mina, title="hers")
     mine = await create(system, sonu, title="mine")

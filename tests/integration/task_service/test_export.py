@@ -70,14 +70,14 @@ async def test_nobodys_tasks_are_a_header_line(system):
     assert await text_of(system, await system.new_user("sonu")) == ",".join(COLUMNS) + "\r\n"
 
 
-async def test_what_a_spreadsheet_would_run_is_neutralised_in_every_column(system):
+async def test_formulas_are_neutralised_in_every_column(system):
     evil = await system.new_user("=cmd")
     await create(system, evil, title="=1+1", description="@x", labels=["-1"], external_id="+1", assignee_id=evil.id)
     (row,) = await rows_of(system, evil)
     assert {cell for cell in row.values() if cell[:1] == "'"} == {"'=1+1", "'@x", "'-1", "'+1", "'=cmd"}
 
 
-async def test_a_list_and_its_file_show_the_same_tasks_in_the_same_order(system, database):
+async def test_export_has_the_tasks_and_order_of_the_list(system, database):
     sonu = await system.new_user("sonu")
     await fill(database, sonu.id, 1101)
     await database.execute("""
@@ -133,12 +133,12 @@ async def test_whose_tasks_may_be_exported_is_what_a_list_says(system, database)
 
 
 @pytest.mark.parametrize("fields", [{"order_by": "size"}, {"due_before": "soon"}, {"status": [9]}, {"q": "a" * 201}])
-async def test_a_query_that_is_no_query_is_refused_before_the_first_byte(system, fields):
+async def test_invalid_export_query_is_refused_before_the_first_byte(system, fields):
     call = export(system, await system.new_user("sonu"), **fields)
     assert (await refused(call.read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_an_assignee_is_named_though_disabled_and_not_once_the_account_is_gone(system, database):
+async def test_export_names_disabled_but_not_deleted_assignees(system, database):
     sonu, mina, dora = [await system.new_user(name) for name in ("sonu", "mina", "dora")]
     for title, somebody in (("a", mina), ("b", dora)):
         await create(system, sonu, title=title, assignee_id=somebody.id)
@@ -185,7 +185,7 @@ WAITING = """
 """
 
 
-async def test_a_client_that_goes_away_ends_the_work_even_in_the_middle_of_a_query(system, database):
+async def test_client_disconnect_cancels_the_export_query(system, database):
     sonu = await system.new_user("sonu")
     await fill(database, sonu.id, 20_000, description="x" * 2_000)
     call = export(system, sonu)

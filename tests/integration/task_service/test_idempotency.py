@@ -9,7 +9,8 @@ import grpc
 import pytest
 from uuid_utils.compat import uuid7
 
-from chassis.kernel import Caller, Role
+from chassis.kernel.identity import Caller
+from task_service.access import Role
 from task_service.idempotency.transaction import Changes
 from task_service.persistence.unit_of_work import SqlTasksReading
 from task_service.tasks.domain.errors import UnknownAssignee
@@ -32,7 +33,7 @@ from tests.integration.task_service.calls import (
 from tests.integration.task_service.sealing import OWNER
 
 
-async def test_twenty_twins_at_once_make_one_task_and_one_entry_in_history(system):
+async def test_concurrent_requests_with_one_key_create_one_task(system):
     sonu = await system.new_user("sonu")
     answers = await asyncio.gather(
         *(create(system, sonu, title="x", labels=["a"], due_date="2026-03-31", key="k") for _ in range(20))
@@ -122,7 +123,7 @@ class Accounts:
         return {}
 
 
-async def test_a_repetition_is_answered_as_the_first_time_though_the_assignee_has_gone_meanwhile(log):
+async def test_replay_succeeds_after_the_assignee_was_deleted(log):
     accounts, caller = Accounts(), Caller(OWNER, Role.USER)
     changes = Changes(
         begin=log.begin, read=lambda: SqlTasksReading(log.pool), now=lambda: datetime.now(UTC), new_id=uuid7

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.task_service.calls import create, delete, get, purge, undelete, update
 
 _RUNS = itertools.count()
@@ -121,12 +121,12 @@ async def send(system, person, step: Step, key: str, ids: list[str]) -> Any:
 
 
 def reason_of(answer: Any) -> str:
-    return details_of(answer).reason if isinstance(answer, grpc.aio.AioRpcError) else ""
+    return read_status(answer).reason if isinstance(answer, grpc.aio.AioRpcError) else ""
 
 
 @_PROPERTY
 @given(program=st.lists(steps, min_size=4, max_size=14))
-async def test_each_key_has_one_effect_and_one_answer_whatever_is_called_in_between(system, database, program):
+async def test_each_key_has_one_effect_and_one_response(system, database, program):
     person, run, model = await system.new_admin(), next(_RUNS), Model()
     first = Step("create", "", "x", 0, 1)
     for step in [first, first, first, *program]:
@@ -161,7 +161,7 @@ async def test_each_key_has_one_effect_and_one_answer_whatever_is_called_in_betw
 
 @_PROPERTY
 @given(calls=st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xy")), min_size=2, max_size=40))
-async def test_of_different_requests_at_once_under_one_key_exactly_one_is_carried_out(system, database, calls):
+async def test_one_of_several_requests_under_one_key_takes_effect(system, database, calls):
     """All of them at once: whichever comes first decides what its key means."""
     person, run = await system.new_admin(), next(_RUNS)
     answers = await asyncio.gather(

@@ -93,7 +93,7 @@ async def test_what_an_export_neutralised_is_looked_up_as_it_was(system, worker)
     assert (made.labels, made.external_id, made.assignee_id) == (["-1", "b"], "=B", plus.id)
 
 
-async def test_an_external_id_that_somebody_takes_meanwhile_costs_a_row_and_not_the_batch(system, worker):
+async def test_external_id_conflict_fails_the_row_not_the_batch(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, HEADER + b"x,,,\n" * 300)
     lease = await worker.claim()

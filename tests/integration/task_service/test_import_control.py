@@ -33,7 +33,7 @@ async def test_a_queued_import_that_is_cancelled_is_never_claimed(system, worker
     assert await cancel(system, sonu, queued.id) == cancelled
 
 
-async def test_a_running_import_that_is_cancelled_keeps_what_was_done_and_takes_no_more(system, worker):
+async def test_cancelled_import_keeps_committed_rows(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
@@ -70,7 +70,7 @@ async def test_nobody_cancels_or_downloads_from_another_users_import(system):
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
 
 
-async def test_wrong_rows_come_back_as_a_file_that_can_be_mended_and_uploaded_again(system, worker):
+async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, HEADER + b"x" * 100)
     lease = await worker.claim()
@@ -111,7 +111,7 @@ async def test_beyond_the_bound_wrong_rows_are_counted_and_not_kept(system, work
     assert await database.execute("SELECT count(*) FROM tasks.import_errors") == [(2,)]
 
 
-async def test_the_pace_is_told_while_it_runs_and_the_time_left_ends_at_zero(system, worker, database):
+async def test_import_reports_rate_and_time_left(system, worker, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, FILE + b"a;;\n" * 50)
     assert (queued.rows_per_second, queued.seconds_left) == (0, 0)

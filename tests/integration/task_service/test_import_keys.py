@@ -30,7 +30,7 @@ def stored(system) -> int:
     return len(list(system.uploads.rglob("*.csv*")))
 
 
-async def test_the_same_upload_again_is_answered_with_the_import_as_it_is_by_then(system, worker, database):
+async def test_repeated_upload_returns_the_current_import(system, worker, database):
     sonu = await system.new_user("sonu")
     first = await once(system, sonu)
     assert await once(system, sonu) == first
@@ -43,7 +43,7 @@ async def test_the_same_upload_again_is_answered_with_the_import_as_it_is_by_the
     assert stored(system) == 1
 
 
-async def test_whoever_may_not_see_an_import_any_more_is_not_shown_it_for_their_old_key_either(system, database):
+async def test_replay_hides_an_import_that_became_invisible(system, database):
     mina = await system.new_user("mina")
     await system.new_user("mo")
     await database.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mo'")
@@ -57,7 +57,7 @@ async def test_whoever_may_not_see_an_import_any_more_is_not_shown_it_for_their_
     assert (await get(system, mina, first.id)).state == import_pb2.Import.STATE_QUEUED
 
 
-async def test_twenty_twins_at_once_make_one_import_and_store_nothing_more(system, database):
+async def test_concurrent_uploads_with_one_key_store_one_file(system, database):
     sonu = await system.new_user("sonu")
     answers = await asyncio.gather(*(once(system, sonu) for _ in range(20)))
     assert len({answer.id for answer in answers}) == 1
@@ -66,7 +66,7 @@ async def test_twenty_twins_at_once_make_one_import_and_store_nothing_more(syste
 
 
 @pytest.mark.parametrize("options", [{"data": FILE + b"More;;\n"}, {"max_errors": 1}, {"file_name": "other.csv"}])
-async def test_another_file_or_other_options_under_the_key_are_refused_and_nothing_is_kept(system, database, options):
+async def test_key_with_another_file_or_options_is_refused(system, database, options):
     sonu = await system.new_user("sonu")
     await once(system, sonu)
     assert (await refused(once(system, sonu, **options)))[:2] == REUSED
@@ -80,7 +80,7 @@ async def test_another_file_or_other_options_under_the_key_are_refused_and_nothi
     assert stored(system) == 2
 
 
-async def test_the_key_of_a_task_is_none_for_an_import_and_each_caller_has_their_own(system):
+async def test_keys_are_separate_for_each_caller_and_kind(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     await create(system, sonu, title="x", key="k")
     assert (await refused(once(system, sonu)))[:2] == REUSED
@@ -112,7 +112,7 @@ async def test_what_failed_leaves_no_key(system, database):
     assert (await once(system, sonu)).state == import_pb2.Import.STATE_QUEUED
 
 
-async def test_an_upload_that_broke_off_is_no_repeat_even_under_a_key_that_was_used(system):
+async def test_interrupted_upload_is_no_replay(system):
     sonu = await system.new_user("sonu")
     await once(system, sonu)
     unfinished = messages(FILE, finish=False, idempotency_key="k")
@@ -137,7 +137,7 @@ async def test_a_key_that_is_none_is_refused_before_a_byte_is_stored(system, dat
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
 
 
-async def test_cancels_and_undos_are_answered_as_the_first_time_and_their_keys_mean_one_import(system, database):
+async def test_cancel_and_undo_are_replayed_by_key(system, database):
     sonu = await system.new_user("sonu")
     first, second = await once(system, sonu, key=""), await once(system, sonu, FILE + b"More;;\n", key="")
     answers = await asyncio.gather(*(cancel(system, sonu, first.id, "c") for _ in range(10)))

@@ -28,9 +28,7 @@ async def end_account(system, admin, person, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
-async def test_an_import_ends_as_failed_soon_after_its_owners_account_and_what_was_made_stays(
-    system, worker, database, how
-):
+async def test_import_fails_when_its_owner_is_disabled_or_deleted(system, worker, database, how):
     sonu, admin = await system.new_user("sonu"), await system.new_admin()
     queued = await upload(system, sonu, b"title\n" + b"x" * 100_000)
     lease = await worker.claim()
@@ -51,7 +49,7 @@ async def test_an_import_ends_as_failed_soon_after_its_owners_account_and_what_w
     assert (await refused(worker.stream(lease, said)))[1] == "LEASE_LOST"
 
 
-async def test_an_import_whose_owner_is_disabled_is_not_handed_out_and_the_next_one_is(system, worker):
+async def test_claim_skips_imports_of_disabled_owners(system, worker):
     sonu, mina, admin = await system.new_user("sonu"), await system.new_user("mina"), await system.new_admin()
     orphans = [await upload(system, sonu) for _ in range(2)]
     waiting = await upload(system, mina)
@@ -77,7 +75,7 @@ class CancelledMeanwhile:
         return False
 
 
-async def test_an_orphan_that_somebody_ends_just_before_its_claim_does_is_passed_over_like_any_other(system, database):
+async def test_claim_skips_an_orphan_that_another_process_failed(system, database):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     orphan = await upload(system, sonu)
     waiting = await upload(system, mina)

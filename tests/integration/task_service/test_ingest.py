@@ -18,7 +18,7 @@ ALL_ROWS = (
 """How many there are of everything that a batch writes."""
 
 
-async def test_an_upload_is_stored_and_queued_and_a_worker_turns_it_into_tasks(system, worker):
+async def test_upload_is_stored_queued_and_imported(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, file_name="todo.csv")
     assert queued.state == import_pb2.Import.STATE_QUEUED
@@ -45,7 +45,7 @@ async def test_an_upload_is_stored_and_queued_and_a_worker_turns_it_into_tasks(s
     assert [event.actor_id for event in events.events] == [sonu.id]
 
 
-async def test_a_batch_without_rows_moves_the_checkpoint_over_blank_lines(system, worker):
+async def test_empty_batch_moves_the_checkpoint(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title\n" + b"\n" * 100 + b"Buy milk\n")
     lease = await worker.claim()
@@ -57,7 +57,7 @@ async def test_a_batch_without_rows_moves_the_checkpoint_over_blank_lines(system
     assert (done.state, done.rows_created, done.bytes_read) == (import_pb2.Import.STATE_SUCCEEDED, 1, 115)
 
 
-async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_imported(system, worker):
+async def test_row_errors_are_listed_and_other_rows_imported(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
@@ -90,7 +90,7 @@ async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_import
     ]
 
 
-async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(system, worker, database):
+async def test_committed_batch_is_refused_when_sent_again(system, worker, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
@@ -106,7 +106,7 @@ async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(syste
     assert await database.execute(ALL_ROWS) == [(1, 1, 0, 0)]
 
 
-async def test_a_stream_that_ends_without_finish_ends_no_import_and_the_next_one_goes_on(system, worker):
+async def test_stream_without_finish_does_not_end_the_import(system, worker):
     """A worker that died looks just like one that has said everything."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
@@ -122,7 +122,7 @@ async def test_a_stream_that_ends_without_finish_ends_no_import_and_the_next_one
     assert (done.state, done.rows_created) == (import_pb2.Import.STATE_SUCCEEDED, 2)
 
 
-async def test_a_parse_failure_fails_the_import_and_keeps_the_rows_before_it(system, worker):
+async def test_parse_failure_keeps_the_earlier_rows(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
@@ -162,9 +162,7 @@ async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
         "INSERT ON tasks.import_errors",
     ],
 )
-async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the_checkpoint(
-    system, worker, database, write
-):
+async def test_failed_batch_rolls_back_with_its_checkpoint(system, worker, database, write):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
@@ -184,7 +182,7 @@ async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the
     assert await database.execute(ALL_ROWS) == [(1, 1, 1, 1)]
 
 
-async def test_a_forged_page_token_is_refused_and_no_fault_of_the_servers(system):
+async def test_forged_page_token_is_refused(system):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     digest = hashlib.sha256(f"errors {sonu.id} {queued.id}".encode()).digest()[:8]

@@ -17,7 +17,7 @@ async def test_a_worker_whose_name_can_not_be_kept_gets_no_lease(system, worker,
     assert (await refused(call))[:2] == (INVALID, "INVALID_WORKER")
 
 
-async def test_a_file_is_not_read_from_before_its_beginning_nor_from_behind_its_end(system, worker):
+async def test_offset_outside_the_file_is_refused(system, worker):
     await upload(system, await system.new_user("sonu"))
     lease = await worker.claim()
     assert (await refused(worker.read(lease, -1)))[:2] == (INVALID, "NEGATIVE_OFFSET")
@@ -73,7 +73,7 @@ def _that_ends_before_it_begins(sent: ingest_pb2.RowBatch) -> None:
         _that_ends_before_it_begins,
     ],
 )
-async def test_a_batch_that_does_not_fit_the_contract_or_the_file_changes_nothing(system, worker, spoil):
+async def test_malformed_batch_changes_nothing(system, worker, spoil):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
@@ -86,7 +86,7 @@ async def test_a_batch_that_does_not_fit_the_contract_or_the_file_changes_nothin
 
 
 @pytest.mark.parametrize("failure", [{"code": 77, "line": 3}, {"line": 3}, {"code": 1, "line": -1}])
-async def test_a_failure_that_the_contract_does_not_name_ends_no_import(system, worker, failure):
+async def test_unknown_parse_failure_does_not_end_the_import(system, worker, failure):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()

@@ -21,7 +21,7 @@ def tasks_settings() -> dict[str, Any]:
     return {"max_stored_bytes_per_owner": TWO_FILES}
 
 
-async def test_what_is_beyond_an_owners_room_is_refused_and_not_kept_until_older_files_are_gone(system, database):
+async def test_upload_above_the_quota_is_refused(system, database):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     kept = [await upload(system, sonu) for _ in range(2)]
     code, reason, message = await refused(upload(system, sonu, b"title\n"))
@@ -35,7 +35,7 @@ async def test_what_is_beyond_an_owners_room_is_refused_and_not_kept_until_older
     assert (await refused(upload(system, sonu, b"title\n", finish=False)))[:2] == REFUSAL
 
 
-async def test_files_that_arrive_at_once_do_not_take_more_room_together(system):
+async def test_concurrent_uploads_respect_the_quota(system):
     sonu = await system.new_user("sonu")
     arrived = asyncio.Barrier(5)
 
@@ -52,7 +52,7 @@ async def test_files_that_arrive_at_once_do_not_take_more_room_together(system):
     assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in taken}
 
 
-async def test_whoever_asks_what_an_owner_keeps_waits_for_who_asked_before_and_not_for_other_owners(database):
+async def test_quota_lock_is_per_owner(database):
     owner, other = UUID(int=1), UUID(int=2)
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 

@@ -33,9 +33,7 @@ async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
 
 
 @pytest.mark.parametrize("last", [batch(BEGIN, ["a", "", ""], size=5), END, GIVE_BACK], ids=["batch", "end", "back"])
-async def test_whoever_loses_the_lease_in_mid_stream_changes_nothing_and_whoever_has_it_goes_on(
-    system, worker, database, last
-):
+async def test_lost_lease_changes_nothing(system, worker, database, last):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     old = await worker.claim()
@@ -96,7 +94,7 @@ async def test_five_claims_without_progress_end_an_import_as_failed(system, work
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "NO_PROGRESS")
 
 
-async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_same(system, worker, database):
+async def test_import_locked_by_the_dispatcher_is_still_claimed(system, worker, database):
     """The dispatcher holds the row's lock for a moment, and a claim passes over what is locked."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
@@ -115,9 +113,7 @@ async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_s
     assert lease.import_id == queued.id
 
 
-async def test_an_import_whose_owner_has_all_that_may_run_is_woken_only_when_one_of_those_ends(
-    system, worker, database
-):
+async def test_owner_at_the_limit_is_woken_when_an_import_ends(system, worker, database):
     async def wakes(import_id: str) -> int:
         ((count,),) = await database.execute(f"SELECT wakes FROM tasks.imports WHERE id = '{import_id}'")
         return count

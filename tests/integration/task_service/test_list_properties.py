@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from chassis.kernel import PageRequest
+from chassis.kernel.pagination import PageRequest
 from chassis.testing.database import temporary_database
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
@@ -121,7 +121,7 @@ def population(database):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=queries, size=st.integers(1, 7), chance=st.randoms(use_true_random=False))
-def test_pages_hold_what_a_sort_in_memory_holds_while_others_come_and_go(population, query, size, chance):
+def test_pages_match_an_in_memory_sort(population, query, size, chance):
     connection, tasks = population
     expected = sorted(filter(lambda task: shows(query, task), tasks), key=KEYS[query.order], reverse=query.descending)
     gone: set[UUID] = set()
@@ -132,7 +132,7 @@ def test_pages_hold_what_a_sort_in_memory_holds_while_others_come_and_go(populat
         assert row == (len(expected),)
         token = ""
         while True:
-            request = PageRequest.read(size, token, bound_to="test")
+            request = PageRequest.parse(size, token, query="test")
             statement, values = page_of(query, request, TODAY)
             rows = connection.execute(statement.sql, {**statement._constants, **values}).fetchall()
             page = request.page(rows, key_of)
@@ -220,7 +220,7 @@ def test_no_list_of_one_user_reads_the_whole_table(crowded, restriction):
 
 @pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize("order", [Order.CREATED_AT, Order.DUE_DATE])
-def test_the_orders_that_an_index_is_in_are_walked_and_not_sorted(crowded, order, descending):
+def test_indexed_orders_are_not_sorted(crowded, order, descending):
     """First pages and those behind a key: what is read does not grow with what the user owns."""
     query = TaskQuery(owner_id=ME, order=order, descending=descending)
     first = PageRequest(50)

@@ -102,7 +102,7 @@ async def test_what_is_deleted_is_hidden_shown_or_alone(system, sonu, three):
     assert await listed(system, sonu, only_deleted=True) == [three[1].id]
 
 
-async def test_a_list_shows_what_the_caller_owns_or_is_assigned_each_once(system, sonu):
+async def test_list_shows_owned_and_assigned_tasks_once(system, sonu):
     mina = await system.new_user("mina")
     own = await create(system, sonu, title="own")
     both = await create(system, sonu, title="both", assignee_id=sonu.id)

@@ -23,7 +23,7 @@ def before(postgres):
         yield database
 
 
-async def test_history_from_before_free_text_stood_apart_keeps_every_value(before):
+async def test_migration_keeps_every_value_of_old_events(before):
     told = [
         {"title": ["", 'Café \\ "x"\n'], "status": ["", "pending"], "labels": ["", "a,b"]},
         {"status": ["pending", "completed"]},

@@ -34,7 +34,7 @@ async def all_of(store: ObstoreUploads, key: str, offset: int, upload: StoredUpl
     return [piece async for piece in store.read(key, offset, upload)]
 
 
-async def test_a_file_of_many_parts_is_read_from_any_offset_in_pieces_that_fit_a_message(stored):
+async def test_multipart_object_is_read_from_any_offset(stored):
     store = ObstoreUploads(stored.url)
     assert len(LARGE) > 2 * PART_BYTES
     upload = await stored_upload(store, "large.csv", LARGE)

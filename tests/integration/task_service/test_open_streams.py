@@ -8,7 +8,7 @@ import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.tasks.v1 import history_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.task_service.import_calls import FILE, Worker, messages, refused, upload
 
 SECONDS = 20
@@ -27,7 +27,7 @@ async def silent(*first):
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2])
-async def test_an_upload_of_which_nothing_more_comes_is_told_so_and_leaves_nothing(system, sonu, database, sent):
+async def test_idle_upload_times_out_and_leaves_nothing(system, sonu, database, sent):
     first = [message async for message in messages(FILE, finish=False)][:sent]
     call = system.imports.UploadImport(silent(*first), metadata=sonu.metadata, timeout=SECONDS)
     code, reason, _ = await refused(call)
@@ -46,7 +46,7 @@ async def test_an_upload_that_is_slow_but_never_silent_is_taken(system, sonu):
     assert queued.bytes_total == len(FILE) + 40
 
 
-async def test_a_user_has_so_many_streams_of_all_kinds_and_sessions_together(system, sonu):
+async def test_stream_limit_counts_all_kinds_and_sessions(system, sonu):
     again = await system.login("sonu@example.com")
     request = history_service_pb2.WatchEventsRequest()
     watches = [system.history.WatchEvents(request, metadata=one.metadata) for one in (sonu, again)]
@@ -54,7 +54,7 @@ async def test_a_user_has_so_many_streams_of_all_kinds_and_sessions_together(sys
         await watch.read()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await upload(system, sonu)
-    status = details_of(caught.value)
+    status = read_status(caught.value)
     assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS")
     assert status.retry_after
     assert (await upload(system, await system.new_user("mona"))).id

@@ -7,7 +7,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
 from task_service.imports.persistence.row_encoder import copy_rows
@@ -29,7 +29,7 @@ class Away:
         raise Unavailable
 
 
-async def test_an_import_waits_for_those_whom_it_names_however_often_it_is_claimed_meanwhile(system, worker, database):
+async def test_import_waits_while_users_can_not_be_looked_up(system, worker, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,assignee\nBuy milk,sonu\n")
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})

@@ -75,7 +75,7 @@ async def test_a_user_does_everything_with_a_task_that_they_made(system, owner, 
     assert await everything_with(system, owner, task, stranger) == [grpc.StatusCode.OK] * 6
 
 
-async def test_a_user_does_everything_with_a_task_that_is_assigned_to_them(system, owner, stranger):
+async def test_assignee_has_all_rights_to_the_task(system, owner, stranger):
     task = await create(system, owner, title="x", assignee_id=stranger.id)
     assert await everything_with(system, stranger, task, stranger) == [grpc.StatusCode.OK] * 6
 
@@ -88,7 +88,7 @@ async def test_to_a_user_other_tasks_and_imports_do_not_exist(system, owner, str
     assert await listed(system, stranger) == []
 
 
-async def test_a_user_makes_no_tasks_for_others_and_purges_nothing_and_reads_no_log(system, owner, stranger):
+async def test_user_rights_end_at_own_tasks(system, owner, stranger):
     task = await create(system, owner, title="x")
     await delete(system, owner, task.id)
     for call in (
@@ -99,7 +99,7 @@ async def test_a_user_makes_no_tasks_for_others_and_purges_nothing_and_reads_no_
         assert await code_of(call) is DENIED
 
 
-async def test_a_manager_does_everything_with_every_task_and_sees_every_import(system, owner, stranger, manager):
+async def test_manager_has_all_rights_to_every_task(system, owner, stranger, manager):
     task = await create(system, manager, title="x", owner_id=owner.id)
     assert await everything_with(system, manager, task, stranger) == [grpc.StatusCode.OK] * 6
     assert await listed(system, manager, owner_id="-") == [task.id]
@@ -117,7 +117,7 @@ async def test_a_manager_purges_nothing_and_reads_no_log(system, owner, manager)
         assert await code_of(call) is DENIED
 
 
-async def test_an_admin_does_what_a_manager_does_and_purges_and_reads_the_log(system, owner, stranger):
+async def test_admin_also_purges_and_reads_the_event_log(system, owner, stranger):
     admin = await system.new_admin()
     task = await create(system, owner, title="x")
     assert await everything_with(system, admin, task, stranger) == [grpc.StatusCode.OK] * 6

@@ -29,7 +29,7 @@ class CutOffError(Exception):
     """Stands for whatever ends a process."""
 
 
-async def test_a_digest_is_of_the_columns_as_text_that_no_setting_of_a_connection_changes(log, database):
+async def test_digest_is_independent_of_connection_settings(log, database):
     """By hand, so that nobody changes what a digest is without noticing: no seal that stands would hold any more."""
     await database.execute("""
         INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
@@ -58,7 +58,7 @@ async def test_a_digest_is_of_the_columns_as_text_that_no_setting_of_a_connectio
             assert await cursor.fetchone() == (expected,)
 
 
-async def test_a_seal_holds_its_events_in_order_and_stands_on_the_one_before(log):
+async def test_block_lists_its_events_and_links_to_the_previous_one(log):
     assert (await log.head()).number == 0
     await log.write(2)
     before = datetime.now(UTC)
@@ -76,7 +76,7 @@ async def test_a_seal_holds_its_events_in_order_and_stands_on_the_one_before(log
     assert await log.head() == second.head()
 
 
-async def test_a_big_import_is_caught_up_with_in_seals_of_a_bounded_size(log):
+async def test_blocks_have_a_bounded_size(log):
     await log.fill(2 * EVENTS_AT_MOST + 1)
     rests = []
 
@@ -145,7 +145,7 @@ async def test_whoever_finds_another_one_sealing_leaves_it_to_that_one(log):
     assert await log.seal() == 2
 
 
-async def test_a_transaction_that_stays_open_holds_the_seals_back_and_is_not_held_up(log, database):
+async def test_open_transaction_delays_blocks_and_is_not_blocked(log, database):
     await log.write()
     async with await psycopg.AsyncConnection.connect(database.tasks_url) as writer:
         await writer.execute(INSERT)
@@ -165,7 +165,7 @@ async def test_a_transaction_that_stays_open_holds_the_seals_back_and_is_not_hel
     assert (found.head.events, found.not_sealed) == (8, 0)
 
 
-async def test_a_seal_costs_what_it_seals_and_not_what_was_sealed_before(log, database):
+async def test_cost_of_a_block_does_not_grow_with_the_chain(log, database):
     await log.fill(20_000)
     await log.sealer(lambda _: asyncio.sleep(0))()
     await log.fill(1000)
@@ -186,7 +186,7 @@ async def test_a_seal_costs_what_it_seals_and_not_what_was_sealed_before(log, da
             assert "Sort" not in plan
 
 
-async def test_after_a_restore_elsewhere_the_old_chain_is_verified_and_a_new_one_begins(sealed, database, command):
+async def test_chain_verifies_after_a_restore_into_another_cluster(sealed, database, command):
     """The steps that docs/history.md names. Transaction numbers of the old cluster mean nothing in the new one."""
     head = await sealed.head()
     await database.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
@@ -212,7 +212,7 @@ async def head_over(system, admin, events: int) -> history_service_pb2.AuditHead
             return head
 
 
-async def test_the_running_service_seals_what_was_committed_and_an_admin_sees_the_head(system, command):
+async def test_service_appends_blocks_and_shows_the_chain_head(system, command):
     admin, sonu = await system.new_admin(), await system.new_user("sonu")
     empty = await head_over(system, admin, 0)
     assert empty == history_service_pb2.AuditHead(number=0, hash="0" * 64)

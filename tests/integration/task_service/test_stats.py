@@ -15,7 +15,7 @@ def stats(system, person, **fields):
     return system.tasks.GetTaskStats(task_service_pb2.GetTaskStatsRequest(**fields), metadata=person.metadata)
 
 
-async def test_live_tasks_that_are_owned_or_assigned_are_counted_each_once(system):
+async def test_stats_count_owned_and_assigned_tasks_once(system):
     sonu, mina, admin = await system.new_user("sonu"), await system.new_user("mina"), await system.new_admin()
     await create(system, sonu, title="late", due_date="2020-01-01", assignee_id=sonu.id)
     await create(system, sonu, title="late but done", due_date="2020-01-01", status=Status.STATUS_COMPLETED)
@@ -39,7 +39,7 @@ async def test_live_tasks_that_are_owned_or_assigned_are_counted_each_once(syste
     assert (await refused(stats(system, sonu, owner_id=mina.id)))[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_completions_are_counted_by_day_and_days_without_any_are_there(system, database):
+async def test_completions_by_day_include_empty_days(system, database):
     sonu = await system.new_user("sonu")
     today = datetime.now(UTC).date()
     for days in (0, 0, 2, 40):

@@ -9,7 +9,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.clients import object_store
 from task_service.clients.object_store import ObstoreUploads
 from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
@@ -62,7 +62,7 @@ async def test_a_store_that_lets_nobody_in_is_as_good_as_away(server, monkeypatc
         await assert_every_call_says_that_it_is_away(ObstoreUploads(URL))
 
 
-async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, server, database):
+async def test_upload_without_a_store_is_unavailable_and_swept_later(system, server, database):
     sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu)))[:2] == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
     assert await database.execute("SELECT state FROM tasks.imports") == [("uploading",)]
@@ -81,9 +81,7 @@ async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, 
     assert await database.execute("SELECT state FROM tasks.imports") == []
 
 
-async def test_a_file_that_can_not_be_removed_now_is_not_forgotten_and_goes_when_the_store_is_back(
-    system, server, database
-):
+async def test_failed_file_removal_is_retried(system, server, database):
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         await upload(system, await system.new_user("sonu"))
@@ -108,7 +106,7 @@ async def test_a_file_that_can_not_be_removed_now_is_not_forgotten_and_goes_when
     assert await database.execute(kept) == [(False,)]
 
 
-async def test_an_import_waits_for_the_store_however_often_it_is_claimed_meanwhile(system, server):
+async def test_import_waits_for_the_object_store(system, server):
     sonu = await system.new_user("sonu")
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:

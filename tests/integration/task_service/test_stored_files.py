@@ -29,7 +29,7 @@ async def once(system, person, data: bytes = FILE, **options) -> import_pb2.Impo
     return await upload(system, person, data, allow_same_file=False, **options)
 
 
-async def test_the_same_file_again_is_refused_with_the_first_ones_id_and_nothing_is_kept(system, stored, database):
+async def test_duplicate_file_is_refused_with_the_first_import_id(system, stored, database):
     sonu = await system.new_user("sonu")
     first = await once(system, sonu)
     code, reason, message = await refused(once(system, sonu))
@@ -47,7 +47,7 @@ async def test_the_same_file_twice_at_once_is_one_import(system):
     assert sum(isinstance(answer, import_pb2.Import) for answer in answers) == 1
 
 
-async def test_another_owners_file_and_what_came_to_nothing_do_not_count(system, worker):
+async def test_only_successful_imports_of_the_owner_are_duplicates(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     await once(system, mina)
     tried = await once(system, sonu, validate_only=True)
@@ -70,7 +70,7 @@ async def test_a_stored_file_that_changed_ends_the_import_as_failed(system, stor
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "STORED_FILE_CHANGED")
 
 
-async def test_the_file_of_an_import_that_ended_expires_and_the_import_stays(system, stored, worker, database):
+async def test_file_of_an_ended_import_expires(system, stored, worker, database):
     sonu = await system.new_user("sonu")
     ended, waiting = await upload(system, sonu), await upload(system, sonu, FILE + b"More\n")
     await worker.stream(await worker.claim(), END)
@@ -91,7 +91,7 @@ async def test_the_file_of_an_import_that_ended_expires_and_the_import_stays(sys
     assert (await get(system, sonu, ended.id)).state == import_pb2.Import.STATE_SUCCEEDED
 
 
-async def test_an_owner_has_only_so_many_imports_running_and_the_next_begins_when_one_ends(system, worker):
+async def test_running_imports_of_an_owner_are_limited(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     for _ in range(AT_ONCE + 1):
         await upload(system, sonu)
@@ -105,7 +105,7 @@ async def test_an_owner_has_only_so_many_imports_running_and_the_next_begins_whe
     assert await worker.claim() is not None
 
 
-async def test_many_claims_at_once_do_not_exceed_what_an_owner_may_have_running(system, worker):
+async def test_concurrent_claims_respect_the_limit(system, worker):
     sonu = await system.new_user("sonu")
     for _ in range(AT_ONCE + 3):
         await upload(system, sonu)

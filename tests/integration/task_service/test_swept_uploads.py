@@ -57,9 +57,7 @@ async def unfinished_upload(system, database):
         yield begun[0][0], call, finish, lambda: SqlTasksUnitOfWork(pool)
 
 
-async def test_an_upload_that_finishes_while_it_is_swept_away_waits_and_is_told_that_it_is_gone(
-    system, stored, database
-):
+async def test_upload_finishing_during_the_sweep_is_refused(system, stored, database):
     store = Slow(ObstoreUploads(stored.url))
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
         sweeping = asyncio.ensure_future(forget_upload(begin, store, import_id))
@@ -74,9 +72,7 @@ async def test_an_upload_that_finishes_while_it_is_swept_away_waits_and_is_told_
     assert stored.names() == []
 
 
-async def test_an_upload_that_finishes_after_it_was_swept_away_leaves_no_file_that_nobody_knows(
-    system, stored, database
-):
+async def test_upload_finishing_after_the_sweep_leaves_no_file(system, stored, database):
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
         assert await forget_upload(begin, ObstoreUploads(stored.url), import_id)
         finish.set()

@@ -48,7 +48,7 @@ async def test_an_event_that_was_edited_is_named_whatever_was_edited(sealed, dat
     assert await told(sealed) == f"Event {event} was edited (seal 2)."
 
 
-async def test_every_column_of_an_event_is_sealed_or_has_a_reason_not_to_be():
+async def test_every_event_column_is_hashed_or_exempt():
     reasons = {"free_text": "erasable", "salt": "erasable", "xid": "only its order counts, and a restore changes it"}
     assert {*SEALED_COLUMNS, *reasons} == set(task_events.columns.keys())
 
@@ -102,7 +102,7 @@ async def test_an_event_that_was_inserted_is_named(sealed, database, place):
     assert await told(sealed) == f"Event {new} was inserted before event {before} (seal {place // 4 + 1})."
 
 
-async def test_two_events_whose_contents_were_swapped_are_found_at_the_first(sealed, database):
+async def test_swapped_events_are_detected_at_the_first(sealed, database):
     ids = await sealed.ids()
     await database.execute("ALTER TABLE tasks.task_events DROP CONSTRAINT task_events_pkey")
     columns = COPIED.split(", ")
@@ -168,7 +168,7 @@ async def test_a_seal_that_was_changed_is_named(sealed, database, change):
     assert (await told(sealed)).startswith("Seal 2 was changed")
 
 
-async def test_each_column_of_a_seal_is_among_those_that_were_changed_above():
+async def test_tampering_tests_cover_every_block_column():
     (change,) = [mark for mark in test_a_seal_that_was_changed_is_named.pytestmark if mark.name == "parametrize"]
     assert {tried.split(" = ")[0] for tried in change.args[1]} == set(seals.columns.keys())
 
@@ -192,7 +192,7 @@ async def test_an_end_that_was_cut_off_is_told_by_a_head_that_was_kept(sealed, d
     assert await told(sealed, kept) == "Seal 3 is not the one that was kept: the chain was written anew."
 
 
-async def test_whoever_writes_the_whole_chain_anew_is_told_by_a_head_that_was_kept(sealed, database):
+async def test_rewritten_chain_is_detected_by_a_stored_head(sealed, database):
     kept = await sealed.kept()
     await database.execute("UPDATE tasks.task_events SET actor_role = 'admin'")
     await database.execute("DELETE FROM tasks.history_blocks")

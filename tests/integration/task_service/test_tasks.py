@@ -9,7 +9,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 from tests.integration.task_service.calls import create, refused
 
 
-async def test_a_task_is_created_with_its_defaults_and_read_back_the_same(system):
+async def test_created_task_has_defaults_and_reads_back(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="  Buy milk  ", due_date="2026-03-31")
     assert (task.title, task.status, task.priority) == (
@@ -53,7 +53,7 @@ async def test_any_printable_title_is_stored_exactly(system, title):
 @pytest.mark.parametrize(
     ("title", "reason"), [("a" * 501, "TOO_LONG"), ("a\nb", "LINE_BREAK_IN_TITLE"), ("a\x07b", "FORBIDDEN_CHARACTER")]
 )
-async def test_a_title_that_is_too_long_or_holds_control_characters_is_refused(system, title, reason):
+async def test_long_or_unprintable_title_is_refused(system, title, reason):
     sonu = await system.new_user("sonu")
     assert await refused(create(system, sonu, title=title)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -107,7 +107,7 @@ async def test_a_service_calls_only_what_its_scopes_name(system):
     )
 
 
-async def test_a_call_without_or_with_a_spoilt_token_is_unauthenticated(system):
+async def test_missing_or_invalid_token_is_unauthenticated(system):
     sonu = await system.new_user("sonu")
     spoilt = sonu.token[:-4] + ("aaaa" if sonu.token[-4:] != "aaaa" else "bbbb")
     for metadata in ((), (("authorization", f"Bearer {spoilt}"),), (("authorization", f"Basic {sonu.token}"),)):
@@ -155,7 +155,7 @@ async def test_history_tells_who_did_what_in_which_request(system):
     }
 
 
-async def test_pages_hold_every_task_once_newest_first_while_others_come_and_go(system):
+async def test_pages_hold_every_task_once_during_changes(system):
     sonu = await system.new_user("sonu")
     made = [(await create(system, sonu, title=f"Task {number}")).id for number in range(25)]
     seen, token = [], ""

@@ -23,7 +23,7 @@ from tests.integration.task_service.calls import (
 )
 
 
-async def test_a_deleted_task_says_when_it_will_be_gone_and_comes_back_as_it_was(system):
+async def test_deleted_task_shows_purge_at_and_can_be_restored(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", labels=["a"], external_id="A-1", due_date="2026-03-31")
     deleted = await delete(system, sonu, task.id)
@@ -47,7 +47,7 @@ async def test_a_live_task_can_not_be_undeleted(system):
     )
 
 
-async def test_a_task_whose_external_id_was_taken_meanwhile_stays_in_the_trash(system):
+async def test_undelete_with_a_taken_external_id_is_refused(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", external_id="A-1")
     await delete(system, sonu, task.id)
@@ -67,7 +67,7 @@ async def test_of_two_at_once_one_undeletes(system):
     assert await actions_of(system, sonu, task.id) == ["created", "deleted", "restored"]
 
 
-async def test_an_admin_purges_what_is_in_the_trash_and_nobody_else_does(system, database):
+async def test_only_an_admin_purges_deleted_tasks(system, database):
     sonu, admin = await system.new_user("sonu"), await system.new_admin()
     task = await create(system, sonu, title="x")
     assert (await refused(purge(system, admin, task.id)))[:2] == (
@@ -83,7 +83,7 @@ async def test_an_admin_purges_what_is_in_the_trash_and_nobody_else_does(system,
     assert actions == [("created", "user"), ("deleted", "user"), ("purged", "admin")]
 
 
-async def test_the_trash_is_emptied_of_what_is_over_and_history_says_so(system, database):
+async def test_expired_tasks_are_purged_with_an_event(system, database):
     sonu = await system.new_user("sonu")
     old, new, live = [(await create(system, sonu, title=title)).id for title in ("old", "new", "live")]
     for task_id in (old, new):

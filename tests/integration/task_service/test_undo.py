@@ -63,7 +63,7 @@ async def kept(system, person, import_id: str, size: int = 0) -> dict[str, int]:
             return {one.task_id: one.reason for one in found}
 
 
-async def test_what_was_made_goes_into_the_trash_and_what_was_changed_is_as_it_was(system, worker):
+async def test_undo_deletes_created_and_reverts_changed_tasks(system, worker):
     sonu, admin = await system.new_user("sonu"), await system.new_admin()
     there = await create(
         system, sonu, title="old", external_id="A", labels=["a"], status=task_pb2.Task.STATUS_COMPLETED
@@ -134,7 +134,7 @@ async def test_a_change_between_two_changes_of_the_import_is_not_lost(system, wo
     assert (await calls.get(system, sonu, there.id)).description == "mine"
 
 
-async def test_what_the_import_has_changed_back_by_itself_has_no_entry_more(system, worker):
+async def test_undo_of_a_reverted_change_records_no_event(system, worker):
     sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     done = await imported(system, sonu, worker, [["A", "new", ""], ["A", "old", ""]], on_duplicate=UPDATE)
@@ -169,7 +169,7 @@ async def test_a_watcher_of_an_ended_import_sees_its_undo_to_the_end(system, wor
     assert (seen[-1].state, seen[-1].deleted) == (DONE, 1200)
 
 
-async def test_a_cancelled_import_can_be_undone_and_its_file_imported_again(system, worker):
+async def test_cancelled_import_can_be_undone_and_repeated(system, worker):
     sonu = await system.new_user("sonu")
     data = b"title\na\n"
     queued = await upload(system, sonu, data, allow_same_file=False)
@@ -183,7 +183,7 @@ async def test_a_cancelled_import_can_be_undone_and_its_file_imported_again(syst
     assert await undone(system, sonu, again.id) == (0, 0, 0)
 
 
-async def test_an_import_waits_until_its_owners_undo_has_taken_back_what_it_would_go_by(system, worker, database):
+async def test_import_waits_for_a_running_undo_of_its_owner(system, worker, database):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     done = await imported(system, sonu, worker, [["A-1", "a", ""]])
     async with await psycopg.AsyncConnection.connect(database.tasks_url) as holding:
@@ -205,7 +205,7 @@ async def test_an_import_waits_until_its_owners_undo_has_taken_back_what_it_woul
         ("validated", "NOTHING_TO_UNDO", "only validated"),
     ],
 )
-async def test_what_has_not_ended_or_has_written_nothing_can_not_be_undone(system, worker, prepare, reason, message):
+async def test_running_or_dry_run_import_can_not_be_undone(system, worker, prepare, reason, message):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, validate_only=prepare == "validated")
     if prepare != "queued":

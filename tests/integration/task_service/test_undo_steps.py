@@ -9,7 +9,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.imports.usecases.undo import RunUndos
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.tasks.usecases.ports import UnitOfWork
@@ -52,7 +52,7 @@ async def counted(database) -> tuple[int, int, int, int]:
 
 
 @pytest.mark.parametrize("cut_at", range(1, 6))
-async def test_an_undo_that_was_cut_at_a_commit_has_done_what_it_says_and_is_gone_on_with(database, cut_at):
+async def test_interrupted_undo_resumes_at_its_checkpoint(database, cut_at):
     await asked(database)
     commits = 0
 
@@ -81,7 +81,7 @@ async def test_an_undo_that_was_cut_at_a_commit_has_done_what_it_says_and_is_gon
     assert await database.execute("SELECT state FROM tasks.import_undos") == [("succeeded",)]
 
 
-async def test_several_processes_at_once_share_the_undos_and_double_nothing(database):
+async def test_concurrent_processes_share_undos(database):
     for _ in range(3):
         await asked(database)
     async with open_pool(database.tasks_url, name="test", size=4) as pool:

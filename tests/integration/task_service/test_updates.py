@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from taskmanager.tasks.v1 import task_pb2
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 from task_service.tasks.domain.task import TaskDraft
 from tests.integration.task_service.calls import create, delete, events_of, get, refused, update
 
@@ -39,7 +39,7 @@ async def test_without_a_mask_what_is_said_is_written(system):
     assert (changed.title, changed.description) == ("New", "Kept")
 
 
-async def test_a_masked_field_that_is_empty_goes_back_to_what_a_new_task_has(system):
+async def test_empty_masked_field_is_reset_to_its_default(system):
     sonu = await system.new_user("sonu")
     task = await create(
         system, sonu, title="x", description="d", status=Status.STATUS_COMPLETED, external_id="e", assignee_id=sonu.id
@@ -54,7 +54,7 @@ async def test_a_masked_field_that_is_empty_goes_back_to_what_a_new_task_has(sys
     )
 
 
-def test_what_is_wrong_with_an_update_is_told_in_one_order_whatever_the_mask_s():
+def test_update_errors_have_a_fixed_order():
     draft = TaskDraft(title="", description="d" * 20_001, due_date="soon")
     for mask in itertools.permutations(["title", "description", "due_date", "owner_id", "colour"]):
         with pytest.raises(Invalid) as caught:
@@ -68,7 +68,7 @@ def test_what_is_wrong_with_an_update_is_told_in_one_order_whatever_the_mask_s()
         ]
 
 
-async def test_every_wrong_field_of_an_update_is_named_and_nothing_is_written(system):
+async def test_update_lists_every_invalid_field(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     fields = ["title", "due_date", "labels", "owner_id", "created_at", "colour", "assignee_id"]
@@ -87,7 +87,7 @@ async def test_every_wrong_field_of_an_update_is_named_and_nothing_is_written(sy
     assert await get(system, sonu, task.id) == task
 
 
-async def test_history_tells_the_old_and_the_new_value_of_each_field_that_changed(system):
+async def test_event_has_old_and_new_values(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Old", labels=["a"])
     await update(system, sonu, task.id, title="New", labels=["a", "b"], description="")
@@ -167,7 +167,7 @@ async def test_labels_are_kept_in_order_each_once(system):
     assert (await create(system, sonu, title="x", labels=labels)).labels == labels[:-1]
 
 
-async def test_an_external_id_is_unique_among_the_live_tasks_of_an_owner(system):
+async def test_external_id_is_unique_among_live_tasks_of_an_owner(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     first = await create(system, sonu, title="x", external_id="A-1")
     await create(system, mina, title="x", external_id="A-1")
@@ -187,7 +187,7 @@ async def test_of_two_at_once_one_gets_the_external_id(system):
     assert sum(isinstance(answer, task_pb2.Task) for answer in answers) == 1
 
 
-async def test_an_assignee_may_do_what_the_owner_may_until_it_is_taken_away(system):
+async def test_assignee_loses_rights_when_unassigned(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     task = await create(system, sonu, title="x", assignee_id=mina.id)
     changed = await update(system, mina, task.id, status=Status.STATUS_IN_PROGRESS)

@@ -15,7 +15,7 @@ async def tasks_of(system, person, import_id: str) -> list[task_pb2.Task]:
     return list((await system.tasks.ListTasks(request, metadata=person.metadata)).tasks)
 
 
-async def test_who_only_wants_to_validate_gets_the_same_report_and_no_task(system, worker, database):
+async def test_dry_run_reports_the_same_and_creates_no_task(system, worker, database):
     sonu = await system.new_user("sonu")
     reports = []
     for validate_only in (True, False):
@@ -30,7 +30,7 @@ async def test_who_only_wants_to_validate_gets_the_same_report_and_no_task(syste
     assert await database.execute("SELECT count(*) FROM tasks.task_events") == [(2,)]
 
 
-async def test_an_import_with_more_errors_than_it_may_have_fails_after_the_batch_that_shows_it(system, worker):
+async def test_import_fails_above_max_errors(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, max_errors=1)
     lease = await worker.claim()
@@ -67,7 +67,7 @@ async def test_a_task_without_a_status_gets_the_default_that_was_given(system, w
 
 
 @pytest.mark.parametrize("header", [b"title\n", b"title,labels,assignee\n"])
-async def test_a_task_without_labels_or_assignee_gets_the_defaults_that_were_given(system, worker, header):
+async def test_default_labels_and_assignee_fill_empty_cells(system, worker, header):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     queued = await upload(
         system, sonu, header + b"x\n" * 3, default_assignee="MINA", default_labels=" home, garden,,home"
@@ -103,7 +103,7 @@ async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker)
         ({"default_labels": ",".join(map(str, range(51)))}, "TOO_MANY_LABELS"),
     ],
 )
-async def test_an_option_that_can_not_be_meant_is_refused_and_nothing_is_kept(system, database, options, reason):
+async def test_invalid_upload_option_is_refused(system, database, options, reason):
     sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu, FILE, **options)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]

@@ -8,7 +8,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from task_service.clients.object_store import ObstoreUploads
 from task_service.imports.usecases.uploads import SweepUploads, forget_upload, object_key
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
@@ -33,7 +33,7 @@ from tests.integration.task_service.import_calls import FILE, get, messages, ref
         (b"x" * 1_000_000, "HEADER_TOO_LONG"),
     ],
 )
-async def test_a_file_without_a_usable_header_line_is_refused_and_nothing_is_kept(system, database, data, reason):
+async def test_file_without_a_usable_header_is_refused(system, database, data, reason):
     sonu = await system.new_user("sonu")
     code, found, message = await refused(upload(system, sonu, data))
     assert (code, found) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
@@ -43,11 +43,11 @@ async def test_a_file_without_a_usable_header_line_is_refused_and_nothing_is_kep
 
 
 @pytest.mark.parametrize("character", ["\0", "\a", "\x1b", "\n", "\x7f", "\x85", "\u2028"])
-async def test_a_file_name_that_can_not_be_kept_or_shown_is_refused_and_nothing_is_kept(system, database, character):
+async def test_invalid_file_name_is_refused(system, database, character):
     sonu = await system.new_user("sonu")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await upload(system, sonu, file_name=f"a{character}b.csv")
-    status = details_of(caught.value)
+    status = read_status(caught.value)
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CONTROL_CHARACTER_IN_FILE_NAME")
     assert [violation.field for violation in status.violations] == ["file_name"]
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
@@ -106,7 +106,7 @@ async def test_what_was_never_finished_is_swept_away(system, database):
     assert not list(system.uploads.rglob("*.csv*"))
 
 
-async def test_an_upload_whose_commit_was_not_answered_for_keeps_its_file(system, database):
+async def test_upload_with_a_lost_commit_response_keeps_its_file(system, database):
     """The process believes that the upload failed, and the database knows that it did not."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)

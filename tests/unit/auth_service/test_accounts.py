@@ -12,7 +12,7 @@ from auth_service.domain.accounts import Registration, lookup_key, validate_emai
 from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.roles import Role
-from chassis.kernel import Invalid, MissingField
+from chassis.kernel.errors import Invalid, MissingField
 
 RULES = PasswordRules(min_characters=6, use_blocklist=False)
 

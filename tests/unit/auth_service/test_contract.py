@@ -19,7 +19,7 @@ from auth_service.domain.roles import Role, parse_requested_role
 from auth_service.domain.service_accounts import Scope
 from auth_service.transport.status import STATUS
 from auth_service.transport.translate import registration_from_proto
-from chassis.kernel import DomainError
+from chassis.kernel.errors import DomainError
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import KERNEL_STATUS, ErrorInterceptor
 

@@ -4,8 +4,8 @@ import ipaddress
 
 import pytest
 
-from chassis.limiting import AddressLimiter
-from chassis.rpc.address_limit import AddressLimitInterceptor, address_of
+from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.limits.rate_limit_interceptor import RateLimitInterceptor, peer_address
 
 TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 
@@ -23,6 +23,6 @@ TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
     ],
 )
 def test_trusted_peer_is_recognised_in_every_notation(peer, is_trusted):
-    limiter = AddressLimiter(per_minute=1, storage_url="memory://")
-    interceptor = AddressLimitInterceptor(limiter=limiter, methods=(), trusted=TRUSTED)
-    assert interceptor._is_trusted(address_of(peer)) is is_trusted
+    limiter = AddressRateLimiter(per_minute=1, storage_url="memory://")
+    interceptor = RateLimitInterceptor(limiter=limiter, methods=(), trusted=TRUSTED)
+    assert interceptor._is_trusted(peer_address(peer)) is is_trusted

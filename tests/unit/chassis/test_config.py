@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Listen, ListenAddress, Settings, load
+from chassis.settings import Listen, ListenAddress, Settings, load_settings
 
 
 class ExampleSettings(Settings):
@@ -19,7 +19,7 @@ def test_all_problems_are_reported_without_values(monkeypatch, capsys):
     monkeypatch.setenv("EXAMPLE_LISTEN", "hunter2")
     monkeypatch.setenv("EXAMPLE_SIZE", "hunter3")
     with pytest.raises(SystemExit) as exit_:
-        load(ExampleSettings)
+        load_settings(ExampleSettings)
     assert exit_.value.code == 2
     output = capsys.readouterr().err
     for name in ("EXAMPLE_LISTEN: ", "EXAMPLE_PASSWORD: ", "EXAMPLE_SIZE: "):
@@ -32,7 +32,7 @@ def test_environment_overrides_secret_files(monkeypatch, tmp_path):
     (tmp_path / "EXAMPLE_LISTEN").write_text("127.0.0.1:1")
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     monkeypatch.setenv("EXAMPLE_LISTEN", "[::1]:2")
-    settings = load(ExampleSettings)
+    settings = load_settings(ExampleSettings)
     assert settings.password.get_secret_value() == "from a file"
     assert settings.listen == Listen("::1", 2)
     assert str(settings.listen) == "[::1]:2"
@@ -41,7 +41,7 @@ def test_environment_overrides_secret_files(monkeypatch, tmp_path):
 def test_no_representation_shows_a_secret(monkeypatch):
     monkeypatch.setenv("EXAMPLE_LISTEN", "127.0.0.1:1")
     monkeypatch.setenv("EXAMPLE_PASSWORD", "hunter2")
-    settings = load(ExampleSettings)
+    settings = load_settings(ExampleSettings)
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()}"
 
 
@@ -50,4 +50,4 @@ def test_malformed_address_is_refused(monkeypatch, text):
     monkeypatch.setenv("EXAMPLE_LISTEN", text)
     monkeypatch.setenv("EXAMPLE_PASSWORD", "x")
     with pytest.raises(SystemExit):
-        load(ExampleSettings)
+        load_settings(ExampleSettings)

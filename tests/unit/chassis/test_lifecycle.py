@@ -1,4 +1,4 @@
-"""The life cycle of a service, and the end of its background loops."""
+"""The life cycle of a service, and the end of its run_in_background loops."""
 
 import asyncio
 import gc
@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.kernel import Unavailable
-from chassis.lifecycle import background, repeat, serve_until_signal
+from chassis.kernel.errors import Unavailable
+from chassis.lifecycle import run_in_background, run_periodically, serve_until_signal
 
 
 async def test_startup_objects_are_frozen_for_the_collector():
@@ -48,7 +48,7 @@ async def test_loop_that_swallows_cancellation_still_ends():
                 lost.set()
 
     async with asyncio.timeout(10):
-        async with background(loses_one()):
+        async with run_in_background(loses_one()):
             await begun.wait()
     assert lost.is_set()
 
@@ -68,7 +68,7 @@ async def test_failing_loop_ends_its_body_and_other_loops():
 
     async with asyncio.timeout(10):
         with pytest.raises(ExceptionGroup) as raised:
-            async with background(goes_on(), raises()):
+            async with run_in_background(goes_on(), raises()):
                 await asyncio.Event().wait()
     assert [type(error) for error in raised.value.exceptions] == [LookupError]
     assert others_end.is_set()
@@ -88,7 +88,7 @@ async def test_wake_up_repeats_work_also_after_an_outage():
 
     async with asyncio.timeout(10):
         with pytest.raises(LookupError):
-            await repeat(work, every=3600, or_when=asked)
+            await run_periodically(work, interval=3600, wake=asked)
     assert turns == away
 
 
@@ -103,4 +103,4 @@ async def test_work_repeats_after_its_interval():
 
     async with asyncio.timeout(10):
         with pytest.raises(LookupError):
-            await repeat(work, every=0.001)
+            await run_periodically(work, interval=0.001)

@@ -6,9 +6,9 @@ import sys
 
 PROGRAM = """
 import logging, structlog
-from chassis.logs import configure
+from chassis.logs import configure_logging
 from chassis.rpc.request_context import enter_request
-configure("info", "example")
+configure_logging("info", "example")
 log = structlog.get_logger("room")
 log.debug("unheard")
 enter_request("req-42")
@@ -25,8 +25,8 @@ except ValueError:
 
 POSTGRES = """
 import structlog
-from chassis.logs import configure
-configure("info", "example")
+from chassis.logs import configure_logging
+configure_logging("info", "example")
 def refusal():
     return ValueError('new row violates check "named"\\nDETAIL:  Failing row contains (canary, $argon2id$canary).')
 try:

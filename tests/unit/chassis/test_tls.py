@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import load
-from chassis.tls import Certificates, TlsFiles, Unusable
-from chassis.tls_settings import Target, TlsSettings
+from chassis.settings import load_settings
+from chassis.tls.files import InvalidTlsFiles, TlsFiles
+from chassis.tls.reloader import CertificateReloader
+from chassis.tls.settings import Target, TlsSettings
 from tests.support.certificates import CertificateAuthority
 
 
@@ -33,9 +34,9 @@ def files(authority, tmp_path) -> TlsFiles:
     return authority.write(tmp_path / "client", "gateway")
 
 
-def always_reloading(files: TlsFiles) -> Certificates:
+def always_reloading(files: TlsFiles) -> CertificateReloader:
     """Return certificates that are read again at every use."""
-    return Certificates(files, look_every=0)
+    return CertificateReloader(files, check_interval_seconds=0)
 
 
 def test_unchanged_files_are_not_reloaded(files):
@@ -59,7 +60,7 @@ def test_half_written_file_is_ignored(files, authority, capsys):
     assert (certificates.current().certificate, certificates.current().key) == (whole, key)
     # Logged once for each state of the files, without their content.
     output = capsys.readouterr()
-    assert (output.out + output.err).count("can't be used") == 3
+    assert (output.out + output.err).count("are unusable") == 3
     assert "BEGIN" not in output.out + output.err
 
 
@@ -91,7 +92,7 @@ def test_certificate_is_loaded_when_it_becomes_valid(files, authority, monkeypat
     authority.write(files.certificate.parent, "gateway")
     with monkeypatch.context() as earlier:
         yesterday = time.time() - 86_400
-        earlier.setattr("chassis.tls.time.time", lambda: yesterday)
+        earlier.setattr("chassis.tls.files.time.time", lambda: yesterday)
         assert certificates.current() is before
     assert certificates.current().certificate == files.certificate.read_bytes() != before.certificate
 
@@ -117,7 +118,7 @@ def start_errors(monkeypatch, capsys):
         for name, value in (given | more).items():
             monkeypatch.setenv(f"EXAMPLE_{name}", value)
         try:
-            load(ExampleSettings)
+            load_settings(ExampleSettings)
         except SystemExit:
             return [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()]
         return []
@@ -128,7 +129,7 @@ def start_errors(monkeypatch, capsys):
 def test_three_valid_files_or_none_are_accepted(files, start_errors):
     assert start_errors(None) == []
     assert start_errors(files) == []
-    assert load(ExampleSettings).tls == files
+    assert load_settings(ExampleSettings).tls == files
 
 
 @pytest.mark.parametrize("missing", ["CERTIFICATE", "KEY", "AUTHORITY"])
@@ -163,21 +164,21 @@ def test_key_of_another_certificate_is_refused(files, start_errors, authority):
 def test_key_type_that_grpc_lacks_is_refused(files, make):
     """A key that gRPC cannot use is refused at loading, instead of failing every handshake."""
     files.key.write_bytes(make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with pytest.raises(Unusable, match="gRPC can't use"):
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="gRPC can't use"):
+        CertificateReloader(files)
 
 
 def test_error_about_a_file_hides_its_content(files, authority):
     files.key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n")
-    with pytest.raises(Unusable, match="no private key") as broken:
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="no private key") as broken:
+        CertificateReloader(files)
     assert "Y2FuYXJ5" not in f"{broken.value}"
     files.key.write_bytes(authority.issue()[1])
-    with pytest.raises(Unusable, match="not the key of the certificate"):
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="not the key of the certificate"):
+        CertificateReloader(files)
     files.key.unlink()
-    with pytest.raises(Unusable, match="No such file"):
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="No such file"):
+        CertificateReloader(files)
 
 
 def test_certificate_outside_its_validity_is_refused(authority, start_errors, tmp_path):

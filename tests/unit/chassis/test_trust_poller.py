@@ -17,11 +17,11 @@ async def test_poll_continues_at_the_last_cursor():
         return STATE
 
     poller = TrustPoller(state=TrustState(), fetch=fetch)
-    assert not poller.first_answer.is_set()
+    assert not poller.first_response.is_set()
     await poller.poll()
     await poller.poll()
     assert asked == ["", "7"]
-    assert poller.first_answer.is_set()
+    assert poller.first_response.is_set()
 
 
 async def test_failed_poll_keeps_state_and_restarts():
@@ -56,8 +56,8 @@ async def test_unknown_key_advances_the_next_poll():
     try:
         async with asyncio.timeout(30):
             await polls.get()
-            state.unknown_key_met.set()
+            state.unknown_key_seen.set()
             await polls.get()
-            assert not state.unknown_key_met.is_set()
+            assert not state.unknown_key_seen.is_set()
     finally:
         running.cancel()

@@ -39,7 +39,7 @@ def test_everything_has_a_description(api):
     """Operations, parameters and schemas have the comments of the contract as descriptions."""
     assert [name for name, one in described_elements(api) if not one.get("description")] == []
     operation = api["paths"]["/api/v1/tasks/{id}"]["get"]
-    assert operation["summary"] == "Returns one task, a deleted one too"
+    assert operation["summary"] == "Returns one task, live or deleted"
     assert "NOT_FOUND when there is none that the caller may see." in operation["description"]
     assert operation["parameters"][0]["description"] == "The task's id."
 
@@ -76,7 +76,7 @@ def test_every_service_is_a_tag(api):
         "Import",
     ]
     assert {tag["name"] for tag in api["tags"]} == set(used)
-    assert api["tags"][0]["description"] == "Makes accounts and turns credentials into access tokens."
+    assert api["tags"][0]["description"] == "Creates accounts and issues access tokens for credentials."
 
 
 def test_every_example_is_a_valid_request():

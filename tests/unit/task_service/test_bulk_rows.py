@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import plain
 from task_service.history.domain.events import FREE_TEXT, Actor, created
 from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
@@ -130,7 +130,7 @@ ODD_ROWS = (
 
 
 @pytest.mark.parametrize("cells", ODD_ROWS, ids=range(len(ODD_ROWS)))
-def test_a_row_that_is_odd_in_one_thing_is_judged_like_any_other_task(cells):
+def test_fast_path_and_rules_agree_on_unusual_rows(cells):
     assert judged(cells, Defaults()) == expected_of(cells, Defaults())
 
 
@@ -185,14 +185,14 @@ def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
     return accepted[0] if accepted else found
 
 
-def test_a_row_that_the_parser_found_wrong_is_wrong_however_right_it_looks():
+def test_defective_row_is_rejected():
     batch = batch_of(row())._replace(defects={0: [Defect("TOO_MANY_CELLS", 9)]})
     assert [(wrong.code, wrong.message) for wrong in taken(batch).failed[0].errors] == [
         ("TOO_MANY_CELLS", "The row has 9 cells, the header line 8.")
     ]
 
 
-def test_of_bytes_that_are_nothing_in_a_column_without_a_field_the_place_is_told():
+def test_undecodable_bytes_in_an_unmapped_column_name_the_cell():
     context = CONTEXT._replace(fields=("title", ""))
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], ["x", "\ufffd"], {0: [Defect("UNDECODABLE", 1)]})
     [error] = taken(batch, context).failed[0].errors
@@ -258,7 +258,7 @@ def test_an_assignee_that_nobody_is_called_is_refused():
     assert [(wrong.column, wrong.code) for wrong in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
 
 
-def test_an_assignee_that_nobody_is_called_hides_nothing_else_that_is_wrong():
+def test_unknown_assignee_hides_no_other_error():
     _, failed, _ = taken(batch_of(row(status="someday", assignee="nobody")))
     assert [wrong.code for wrong in failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]
 
@@ -276,7 +276,7 @@ def test_what_is_copied_is_what_is_inserted_for_any_other_task(accepted):
 
 
 @given(st.lists(VALUES, min_size=2, max_size=3))
-def test_each_event_of_a_batch_holds_its_free_text_apart_under_a_salt_of_its_own(accepted):
+def test_each_event_has_its_own_salt(accepted):
     rows = read(copy_rows(CONTEXT, accepted).events, task_events, EVENT_COLUMNS)
     for row, given_values in zip(rows, accepted, strict=True):
         changes, text, salt = row["changes"], row["free_text"], row["salt"]

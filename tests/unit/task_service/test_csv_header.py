@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 from task_service.imports.domain import errors as import_errors
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScan
 from task_service.imports.domain.duplicates import OnDuplicate
@@ -51,17 +51,17 @@ def test_the_encoding_is_the_marks_or_the_one_that_is_named(mark, encoding, aske
     assert header.size == len(mark) + len(LINE.encode(encoding))
 
 
-def test_a_byte_order_mark_that_says_something_else_than_the_option_is_refused():
+def test_byte_order_mark_mismatch_is_refused():
     with pytest.raises(import_errors.ByteOrderMarkMismatch, match="mark of utf-8, the option encoding says cp1252"):
         scan(b"\xef\xbb\xbftitle\r\n", UploadOptions(encoding="cp1252"))
 
 
-def test_a_column_that_looks_like_a_formula_is_found_by_its_own_name_in_a_file_that_we_wrote():
+def test_neutralised_column_name_is_recognised():
     options = UploadOptions(mapping={"title": "=x"})
     assert scan(b"'=x,import_errors\r\n", options).fields == ("title", "")
 
 
-def test_an_option_for_duplicates_that_can_do_nothing_is_warned_of():
+def test_on_duplicate_without_external_id_is_a_warning():
     skip = UploadOptions(on_duplicate=OnDuplicate.SKIP)
     assert scan(b"title\r\n", skip).warnings == ("on_duplicate does nothing: the file has no external_id column.",)
     assert scan(b"title,external_id\r\n", skip).warnings == ()
@@ -129,7 +129,7 @@ def test_the_limits_of_a_header_line_are_those_that_are_set(encoding, piece):
         assert caught.value.message == message
 
 
-def test_a_header_line_over_the_limit_is_refused_before_it_has_ended():
+def test_oversized_header_is_refused_early():
     scanning = HeaderScan(UploadOptions(), HeaderLimits(line_bytes=20))
     with pytest.raises(import_errors.HeaderTooLong):
         scanning.feed(b"title," + b"x" * 20)

@@ -11,7 +11,7 @@ from task_service.csv_dialect.text import PIECE_CHARACTERS, csv_pieces, csv_text
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20 ax")))
-def test_what_is_neutralised_is_no_formula_and_comes_back_as_it_was(cell):
+def test_neutralised_text_round_trips(cell):
     shown = neutralised(cell)
     assert not shown.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
     assert plain(shown) == cell

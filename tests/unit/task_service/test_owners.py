@@ -8,7 +8,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 from taskmanager.auth.v1 import user_pb2
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.clients import owners
 from task_service.clients.owners import RememberedOwners
 
@@ -51,7 +51,7 @@ async def test_an_owner_is_asked_for_once_in_a_few_seconds():
     "trouble", [Unavailable(), AioRpcError(StatusCode.INTERNAL, Metadata(), Metadata()), "silence"]
 )
 @pytest.mark.parametrize("exists", [True, False, None])
-async def test_what_was_said_last_holds_while_nobody_can_be_asked_and_a_stranger_has_an_account(trouble, exists):
+async def test_outage_keeps_the_last_answer_about_owners(trouble, exists):
     accounts, clock = Accounts(), [0.0]
     known = RememberedOwners(accounts, now=lambda: clock[0], ask_seconds=0.01)
     if exists is not None:

@@ -31,7 +31,7 @@ class Accounts:
         return {SONU: "sonu"} if self.exists and SONU in user_ids else {}
 
 
-async def test_somebody_who_was_found_is_remembered_for_a_while_and_then_asked_for_again():
+async def test_found_user_is_cached_for_a_while():
     accounts, clock = Accounts(), [0.0]
     known = RememberedPeople(accounts, now=lambda: clock[0])
     assert [await known.is_known(SONU) for _ in range(3)] == [True] * 3
@@ -51,11 +51,11 @@ async def test_somebody_who_was_not_found_is_asked_for_each_time():
     assert await known.is_known(SONU)
 
 
-async def test_names_are_told_as_they_were_given_and_nobodys_is_left_out():
+async def test_unknown_usernames_are_left_out():
     assert await RememberedPeople(Accounts()).named({"SONU", "sonu", "nobody"}) == {"SONU": SONU, "sonu": SONU}
 
 
-async def test_the_names_of_a_batch_are_asked_for_together_a_thousand_at_a_time_and_nobodys_not_again():
+async def test_usernames_are_looked_up_in_batches():
     accounts = Accounts()
     known = RememberedPeople(accounts)
     names = ["sonu", *(f"nobody{number}" for number in range(1999))]
@@ -66,7 +66,7 @@ async def test_the_names_of_a_batch_are_asked_for_together_a_thousand_at_a_time_
     assert accounts.asked[2:] == ["Sonu"]
 
 
-async def test_a_name_that_nobody_had_is_asked_for_again_after_a_few_seconds():
+async def test_unknown_username_is_looked_up_again_soon():
     accounts, clock = Accounts(), [0.0]
     accounts.exists = False
     known = RememberedPeople(accounts, now=lambda: clock[0])
@@ -85,7 +85,7 @@ async def test_only_so_many_are_remembered():
     assert accounts.asked == ["sonu", "Sonu", "sonu"]
 
 
-async def test_what_people_are_called_is_asked_once_in_a_while_and_only_for_those_who_are_not_known():
+async def test_usernames_by_id_are_cached():
     accounts, clock, nobody = Accounts(), [0.0], UUID(int=2)
     known = RememberedPeople(accounts, now=lambda: clock[0])
     assert await known.called({SONU, nobody}) == {SONU: "sonu"}

@@ -43,7 +43,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_without_being_begun_the_items_come_one_by_one_as_they_are_asked_for():
+async def test_items_without_prefetch_come_one_by_one():
     items = Items()
     async with aclosing(OneAhead(aiter(items))) as ahead:
         await turns()
@@ -56,7 +56,7 @@ async def test_without_being_begun_the_items_come_one_by_one_as_they_are_asked_f
         assert seen == [0, 1, 2]
 
 
-async def test_the_next_item_is_made_from_the_moment_that_it_is_begun_and_comes_once():
+async def test_prefetched_item_is_produced_early_and_once():
     items = Items()
     async with asyncio.timeout(SOON), aclosing(OneAhead(aiter(items))) as ahead:
         assert await anext(ahead) == 0
@@ -67,7 +67,7 @@ async def test_the_next_item_is_made_from_the_moment_that_it_is_begun_and_comes_
         assert [number async for number in ahead] == [1, 2]
 
 
-async def test_there_is_never_more_than_one_item_ahead_however_often_the_next_one_is_begun():
+async def test_prefetch_is_at_most_one_item_ahead():
     items = Items()
     async with aclosing(OneAhead(aiter(items))) as ahead:
         for _ in range(3):
@@ -79,7 +79,7 @@ async def test_there_is_never_more_than_one_item_ahead_however_often_the_next_on
         assert items.begun == [0]
 
 
-async def test_an_item_that_is_asked_for_while_it_is_being_made_is_waited_for_and_not_made_again():
+async def test_item_in_production_is_awaited():
     items = Items()
     items.may_be_made.clear()
     async with asyncio.timeout(SOON), aclosing(OneAhead(aiter(items))) as ahead:
@@ -93,7 +93,7 @@ async def test_an_item_that_is_asked_for_while_it_is_being_made_is_waited_for_an
         assert items.begun == [0]
 
 
-async def test_what_is_wrong_with_the_next_item_is_told_to_who_asks_for_it_and_to_nobody_before():
+async def test_prefetch_error_is_raised_to_the_consumer():
     items = Items(end=1, error=LookupError())
     async with aclosing(OneAhead(aiter(items))) as ahead:
         assert await anext(ahead) == 0
@@ -113,7 +113,7 @@ async def test_the_end_is_found_ahead_as_well():
         assert [number async for number in ahead] == []
 
 
-async def test_closing_gives_up_what_is_being_made_and_returns_when_it_is_gone():
+async def test_close_cancels_the_prefetch():
     items = Items()
     items.may_be_made.clear()
     ahead = OneAhead(aiter(items))

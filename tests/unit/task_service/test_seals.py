@@ -43,7 +43,7 @@ def test_a_forged_seal_whose_own_hash_is_right_follows_nothing(fields):
     assert not forged(**fields).follows(HEAD)
 
 
-def test_a_seal_of_the_same_events_at_another_time_has_another_hash():
+def test_hash_depends_on_the_time_of_the_block():
     assert forged(sealed_at=NOON.replace(microsecond=1)).hash != forged().hash
 
 

@@ -1,4 +1,4 @@
-"""One shape for every server interceptor: an async context manager around the whole call."""
+"""Base class of the server interceptors: an async context manager around the whole call."""
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
@@ -12,25 +12,25 @@ from grpc_interceptor.server import AsyncServerInterceptor
 Context = ServicerContext[Any, Any]
 
 
-class AroundInterceptor(AsyncServerInterceptor):
-    """Wraps unary and streaming calls alike: `around` is entered before the handler, left behind the last message."""
+class ContextInterceptor(AsyncServerInterceptor):
+    """Wraps unary and streaming calls alike, from before the handler until after the last message."""
 
     @abstractmethod
-    def around(self, context: Context, method: str) -> AbstractAsyncContextManager[None]:
-        """What surrounds a call of `method` ("/package.Service/Method")."""
+    def call_context(self, context: Context, method: str) -> AbstractAsyncContextManager[None]:
+        """Return the context manager for a call of `method` ("/package.Service/Method")."""
 
     async def intercept(
         self, method: Callable[..., Any], request_or_iterator: Any, context: Any, method_name: str
     ) -> Any:
-        # Not called before `around` is entered: what it refuses must not even begin.
+        # The handler must not start before the context is entered, because the context may refuse the call.
         if isasyncgenfunction(method):
             return self._stream(method, request_or_iterator, context, method_name)
-        async with self.around(context, method_name):
+        async with self.call_context(context, method_name):
             return await method(request_or_iterator, context)
 
     async def _stream(
         self, method: Callable[..., Any], request_or_iterator: Any, context: Context, method_name: str
     ) -> AsyncIterator[Any]:
-        async with self.around(context, method_name):
+        async with self.call_context(context, method_name):
             async for message in method(request_or_iterator, context):
                 yield message

@@ -13,8 +13,8 @@ from typing import Any, Self
 import grpc
 from grpc import aio
 
-from chassis.rpc.credentials import client_credentials
-from chassis.tls import Certificates
+from chassis.tls.credentials import client_credentials
+from chassis.tls.reloader import CertificateReloader
 
 OpenChannel = Callable[[grpc.ChannelCredentials], aio.Channel]
 
@@ -29,13 +29,13 @@ class CountedChannel:
         self.calls = 0
 
 
-class Succession:
+class ChannelRotation:
     """The channel with the newest certificates, and older ones that still have open calls."""
 
-    def __init__(self, certificates: Certificates, open_channel: OpenChannel) -> None:
+    def __init__(self, certificates: CertificateReloader, open_channel: OpenChannel) -> None:
         self._certificates = certificates
         self._open_channel = open_channel
-        self._identity = certificates.current()
+        self._bundle = certificates.current()
         self._newest = self._open()
         self._older: list[CountedChannel] = []
 
@@ -44,17 +44,17 @@ class Succession:
         """The channel with the certificates that were loaded last."""
         return self._newest.channel
 
-    def take(self) -> CountedChannel:
-        """Return the channel for a new call. `give_back` must be called when the call ends."""
-        identity = self._certificates.current()
-        if identity is not self._identity:
-            self._identity = identity
+    def acquire(self) -> CountedChannel:
+        """Return the channel for a new call. Call `release` when the call ends."""
+        bundle = self._certificates.current()
+        if bundle is not self._bundle:
+            self._bundle = bundle
             self._older.append(self._newest)
             self._newest = self._open()
         self._newest.calls += 1
         return self._newest
 
-    def give_back(self, used: CountedChannel) -> None:
+    def release(self, used: CountedChannel) -> None:
         """Record that a call has ended."""
         used.calls -= 1
 
@@ -69,14 +69,14 @@ class Succession:
         return [counted.channel for counted in (*self._older, self._newest)]
 
     def _open(self) -> CountedChannel:
-        return CountedChannel(self._open_channel(client_credentials(self._identity)))
+        return CountedChannel(self._open_channel(client_credentials(self._bundle)))
 
 
-class RenewedAioChannel(aio.Channel):
+class ReloadingChannel(aio.Channel):
     """Channel that always uses the newest certificates for new calls."""
 
-    def __init__(self, certificates: Certificates, open_channel: OpenChannel) -> None:
-        self._succession = Succession(certificates, open_channel)
+    def __init__(self, certificates: CertificateReloader, open_channel: OpenChannel) -> None:
+        self._rotation = ChannelRotation(certificates, open_channel)
         self._closing: set[asyncio.Task[None]] = set()
 
     def unary_unary(self, *method: Any, **codec: Any) -> Any:
@@ -96,13 +96,13 @@ class RenewedAioChannel(aio.Channel):
 
         def start_call(*arguments: Any, **options: Any) -> Any:
             nonlocal cached
-            used = self._succession.take()
+            used = self._rotation.acquire()
             try:
                 if cached[0] is not used:
                     cached = used, getattr(used.channel, kind)(*method, **codec)
                 call = cached[1](*arguments, **options)
             except BaseException:
-                self._succession.give_back(used)
+                self._rotation.release(used)
                 raise
             call.add_done_callback(lambda _: self._end_call(used))
             return call
@@ -110,23 +110,23 @@ class RenewedAioChannel(aio.Channel):
         return start_call
 
     def _end_call(self, used: CountedChannel) -> None:
-        self._succession.give_back(used)
-        for channel in self._succession.pop_idle():
+        self._rotation.release(used)
+        for channel in self._rotation.pop_idle():
             task = asyncio.get_running_loop().create_task(channel.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: FBT001, FBT002 - gRPC's shape
-        return self._succession.newest.get_state(try_to_connect)
+        return self._rotation.newest.get_state(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
-        await self._succession.newest.wait_for_state_change(last_observed_state)
+        await self._rotation.newest.wait_for_state_change(last_observed_state)
 
     async def channel_ready(self) -> None:
-        await self._succession.newest.channel_ready()
+        await self._rotation.newest.channel_ready()
 
     async def close(self, grace: float | None = None) -> None:
-        await asyncio.gather(*(channel.close(grace) for channel in self._succession.all()), *self._closing)
+        await asyncio.gather(*(channel.close(grace) for channel in self._rotation.all()), *self._closing)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,7 @@
+"""Time as an argument."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+Clock = Callable[[], datetime]
+"""Return the current time, with a time zone."""

@@ -1,0 +1,70 @@
+"""Domain errors. They know nothing of gRPC; a table in each service's transport maps them to statuses."""
+
+import re
+from collections.abc import Sequence
+from inspect import cleandoc
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """The request can't be carried out."""
+
+    # The docstring of a subclass is its message. The keyword arguments become attributes and fill `{name}` in it.
+    # The reason is the class name in capitals: BlankTitle is BLANK_TITLE.
+
+    reason: ClassVar[str] = "DOMAIN_ERROR"
+    field: str = ""
+    retry_after: float | None = None
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        cls.reason = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
+
+    def __init__(self, **data: object) -> None:
+        for name, value in data.items():
+            setattr(self, name, value)
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """One sentence that the caller can act on."""
+        return " ".join(cleandoc(type(self).__doc__ or "").split()).format_map(vars(self))
+
+
+class Unavailable(DomainError):
+    """The service is temporarily unavailable. Try again."""
+
+    retry_after = 1.0
+
+
+class Invalid(DomainError):
+    """A value is not acceptable."""
+
+    @property
+    def violations(self) -> "tuple[Invalid, ...]":
+        """Every violation, one error each."""
+        return (self,)
+
+
+class ValidationErrors(Invalid):
+    """{summary}"""  # noqa: D400, D415 - the joined messages end in full stops
+
+    def __init__(self, errors: "Sequence[Invalid]") -> None:
+        self._errors = tuple(errors)
+        super().__init__(summary=" ".join(error.message for error in self._errors[:5]))
+
+    @property
+    def violations(self) -> tuple[Invalid, ...]:
+        return self._errors
+
+
+def raise_all(errors: "Sequence[Invalid]") -> None:
+    """Raise the collected errors: nothing for none, the error itself for one, ValidationErrors for several."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ValidationErrors(errors)
+
+
+class MissingField(Invalid):
+    """The field {field} is required."""

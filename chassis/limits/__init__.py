@@ -1,0 +1,1 @@
+"""Limits of a server: calls by address, concurrent calls, open streams of a caller."""

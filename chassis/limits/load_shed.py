@@ -1,0 +1,92 @@
+"""Load shedding: refuse calls at once when a process has more than it can answer in time.
+
+Without a limit, calls queue until their callers have given up, and the work for them is wasted. gRPC's own limit
+(maximum_concurrent_rpcs) is only a backstop: it also refuses health checks, sends no RetryInfo, and its refusals are
+neither counted nor logged.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from grpc_health.v1 import health_pb2
+from prometheus_client import Counter
+
+from chassis.kernel.errors import DomainError
+from chassis.rpc.access import Access
+from chassis.rpc.interceptor import Context, ContextInterceptor
+
+SHED = Counter("grpc_server_shed", "Calls refused by load shedding", ["kind"])
+CALL, STREAM, FOREIGN = "call", "stream", "foreign"
+_HEALTH_CHECK = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/Check"
+
+
+class Overloaded(DomainError):
+    """The service is overloaded. Try again shortly."""
+
+    retry_after = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Maximum concurrent calls and streams of a process. Streams are counted separately: they mostly wait."""
+
+    max_concurrent_calls: int
+    max_concurrent_streams: int
+    max_streams_per_caller: int = 20
+
+    @property
+    def backstop(self) -> int:
+        """GRPC's own limit."""
+        return 10 * (self.max_concurrent_calls + self.max_concurrent_streams)
+
+
+DEFAULT_CAPACITY = Capacity(max_concurrent_calls=500, max_concurrent_streams=500)
+
+
+class LoadShedInterceptor(ContextInterceptor):
+    """Refuses calls above the capacity before any work is done for them.
+
+    Health checks are exempt. So are rpcs that only our own services may call: their number is bounded by the number of
+    services, and stopping imports or revocations would make an overload worse. Streams of health and reflection, which
+    anybody may open, have a limit of their own.
+    """
+
+    def __init__(
+        self, *, capacity: Capacity, services: Iterable[ServiceDescriptor], policy: Mapping[str, Access]
+    ) -> None:
+        self._max = {
+            CALL: capacity.max_concurrent_calls,
+            STREAM: capacity.max_concurrent_streams,
+            FOREIGN: capacity.max_concurrent_streams,
+        }
+        self._in_flight = dict.fromkeys(self._max, 0)
+        self._kinds = {
+            f"/{service.full_name}/{method.name}": STREAM if is_streaming(method) else CALL
+            for service in services
+            for method in service.methods
+        }
+        self._exempt = {_HEALTH_CHECK} | {
+            method for method, access in policy.items() if not (access.public or access.roles)
+        }
+
+    @asynccontextmanager
+    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - the interface
+        if method in self._exempt:
+            yield
+            return
+        kind = self._kinds.get(method, FOREIGN)
+        if self._in_flight[kind] >= self._max[kind]:
+            SHED.labels(kind).inc()
+            raise Overloaded
+        self._in_flight[kind] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[kind] -= 1
+
+
+def is_streaming(method: MethodDescriptor) -> bool:
+    """Return whether the method streams in either direction."""
+    return bool(method.client_streaming or method.server_streaming)

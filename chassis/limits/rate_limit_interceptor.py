@@ -1,0 +1,50 @@
+"""Rate limit for calls without a token, for clients that connect without a gateway."""
+
+import ipaddress
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import unquote
+
+from chassis.kernel.errors import DomainError
+from chassis.limits.rate_limit import AddressRateLimiter, parse_address
+from chassis.rpc.interceptor import Context, ContextInterceptor
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class TooManyCalls(DomainError):
+    """Too many calls from your address. Wait before the next one; see Retry-After."""
+
+    def __init__(self, *, retry_after: float) -> None:
+        super().__init__(retry_after=retry_after)
+
+
+class RateLimitInterceptor(ContextInterceptor):
+    """Limits the calls of some methods by the peer's address. Trusted peers are exempt: they have their own limits."""
+
+    def __init__(self, *, limiter: AddressRateLimiter, methods: Collection[str], trusted: Sequence[Network]) -> None:
+        self._limiter = limiter
+        self._methods = frozenset(methods)
+        self._trusted = tuple(trusted)
+
+    @asynccontextmanager
+    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
+        if method in self._methods:
+            address = peer_address(context.peer())
+            if not self._is_trusted(address):
+                retry_after = await self._limiter.hit(address)
+                if retry_after is not None:
+                    raise TooManyCalls(retry_after=retry_after)
+        yield
+
+    def _is_trusted(self, address: str) -> bool:
+        parsed = parse_address(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
+
+
+def peer_address(peer: str) -> str:
+    """Return the address of a gRPC peer: ipv4:127.0.0.1:5000, ipv6:%5B::1%5D:5000, unix:path."""
+    kind, _, rest = peer.partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return peer
+    return unquote(rest).rpartition(":")[0].strip("[]")

@@ -1,0 +1,62 @@
+"""Limit of open streams for each caller, so that one caller can't use up the capacity of a process."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from chassis.kernel.errors import DomainError
+from chassis.limits.load_shed import SHED, is_streaming
+from chassis.rpc.access import Access
+from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.request_context import current_caller
+
+CALLERS = "caller"
+
+
+class TooManyStreams(DomainError):
+    """You have {limit} open streams (watches, downloads, uploads). Close one, or try again shortly."""
+
+    retry_after = 5.0
+
+
+class StreamLimitInterceptor(ContextInterceptor):
+    """Limits the open streams of a caller over all its sessions and connections. It runs after the JwtInterceptor.
+
+    Rpcs that only our own services may call have no limit: a service opens as many streams as it has work.
+    """
+
+    def __init__(
+        self, *, max_streams: int, services: Iterable[ServiceDescriptor], policy: Mapping[str, Access]
+    ) -> None:
+        self._max_streams = max_streams
+        self._open: Counter[UUID] = Counter()
+        self._limited = {
+            path
+            for service in services
+            for method in service.methods
+            if is_streaming(method) and (path := f"/{service.full_name}/{method.name}") in policy and policy[path].roles
+        }
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        """Wrap only the methods that have a limit, so that other calls do not pay for it."""
+        if handler_call_details.method not in self._limited:
+            return await continuation(handler_call_details)
+        return await super().intercept_service(continuation, handler_call_details)  # type: ignore[no-untyped-call]
+
+    @asynccontextmanager
+    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - one count for all methods
+        caller = current_caller().id
+        if self._open[caller] >= self._max_streams:
+            SHED.labels(CALLERS).inc()
+            raise TooManyStreams(limit=self._max_streams)
+        self._open[caller] += 1
+        try:
+            yield
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]

@@ -1,0 +1,20 @@
+"""Request id of a call."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_deadline, enter_request
+
+
+class RequestIdInterceptor(ContextInterceptor):
+    """Accepts the caller's request id or creates one, and returns it in the trailers. It also stores the deadline."""
+
+    @asynccontextmanager
+    async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - the interface
+        received = next((value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY), None)
+        request_id = accept_request_id(received if isinstance(received, str) else None)
+        enter_request(request_id)
+        enter_deadline(context.time_remaining)
+        context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
+        yield

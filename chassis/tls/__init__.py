@@ -1,0 +1,1 @@
+"""Mutual TLS between services: settings, certificate files, reloading, gRPC credentials and channels."""

@@ -1,0 +1,53 @@
+"""Roles of callers, and the rows that they may see."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.kernel.errors import DomainError
+from chassis.kernel.identity import Caller
+from chassis.kernel.ids import parse_id
+
+EVERYBODY = "-"
+"""Owner filter of a list that asks for the objects of all owners."""
+
+
+class Role(StrEnum):
+    """Role of a user, as auth_service assigns it."""
+
+    USER = "user"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+
+class OwnerNotYours(DomainError):
+    """Only a manager, an admin or a service may name another owner."""
+
+    field = "owner_id"
+
+
+def sees_all(caller: Caller) -> bool:
+    """Return whether the caller may see the objects of all owners: managers, admins, and services in their scopes."""
+    return caller.role != Role.USER
+
+
+def actor_role(caller: Caller) -> str:
+    """Return the name of the caller's role in the history; "service" for a service."""
+    return caller.role or "service"
+
+
+def owner_filter(caller: Caller, owner_id: str) -> UUID | None:
+    """Return the owner whose objects a list shows; None for all owners.
+
+    `owner_id` is the client's filter: empty for the caller's own objects (for a service: all), "-" for all.
+
+    Raises:
+        MalformedId: `owner_id` is neither empty, "-" nor an id.
+        OwnerNotYours: a user asked for more than its own objects.
+
+    """
+    if not owner_id:
+        return None if caller.is_service else caller.id
+    owner = None if owner_id == EVERYBODY else parse_id(owner_id, field="owner_id")
+    if owner != caller.id and not sees_all(caller):
+        raise OwnerNotYours
+    return owner
