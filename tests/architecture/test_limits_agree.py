@@ -1,12 +1,12 @@
 """Limits that are set in different rooms and must fit each other."""
 
+from task_service.clients.people import MOST_AT_ONCE
 from taskmanager.tasks.v1 import task_service_pb2
 
 from auth_service.usecases.users import NAMED_AT_MOST
 from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.dialect import item_limit_of
-from task_service.clients.people import MOST_AT_ONCE
 from task_service.settings import TasksSettings
 from task_service.tasks.domain.errors import TooManyInBatch
 from task_service.tasks.usecases.batches import MOST_IN_BATCH

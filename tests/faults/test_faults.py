@@ -55,7 +55,7 @@ def test_whatever_dies_every_row_of_every_file_counts_exactly_once(system: Fault
 def test_whatever_died_history_stands_under_one_chain_of_seals(system: FaultySystem):
     system.settle()
     events = (
-        "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.history_blocks"
+        "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(total_events), 0) FROM tasks.history_blocks"
     )
     until(lambda: system.stack.sql(events) == [(0,)], seconds=HEALED_SECONDS)
     local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]

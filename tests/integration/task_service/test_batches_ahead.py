@@ -37,13 +37,13 @@ class Accounts:
     async def is_active(self, _: UUID) -> bool:
         return True
 
-    async def is_known(self, _: UUID) -> bool:
+    async def exists(self, _: UUID) -> bool:
         return False
 
-    async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
         return {}
 
-    async def called(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
         return {}
 
 
@@ -71,9 +71,9 @@ async def test_the_next_batch_is_begun_when_the_database_has_the_rows_of_this_on
                 return SqlTasksUnitOfWork(pool)
 
             write_rows = WriteRows(bulk_rows=copy_rows, now=lambda: datetime.now(UTC), new_id=uuid7)
-            ingest = IngestBatch(begin=work, owners=Accounts(), write_rows=write_rows, lease_seconds=60)
+            ingest = IngestBatch(begin=work, user_directory=Accounts(), write_rows=write_rows, lease_seconds=60)
             _, context = await OpenIngest(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
-            prepare = PrepareBatch(begin=work, people=Accounts(), bulk_rows=copy_rows)
+            prepare = PrepareBatch(begin=work, user_directory=Accounts(), bulk_rows=copy_rows)
             prepared = await prepare(context, lease.fence, rows)
             progress = await ingest(context, lease.fence, prepared, begin_next)
     assert begun

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from chassis.kernel import Caller, Role
 from task_service.idempotency.transaction import Changes
-from task_service.persistence.unit_of_work import SqlTasksReading
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft
 from task_service.tasks.usecases.batches import BatchCreateTasks
@@ -112,23 +112,29 @@ class Accounts:
     def __init__(self) -> None:
         self.open = True
 
-    async def is_known(self, _: UUID) -> bool:
+    async def exists(self, _: UUID) -> bool:
         return self.open
 
-    async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
+    async def is_active(self, _: UUID) -> bool:
+        return self.open
+
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
         return {}
 
-    async def called(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
         return {}
 
 
 async def test_a_repetition_is_answered_as_the_first_time_though_the_assignee_has_gone_meanwhile(log):
     accounts, caller = Accounts(), Caller(OWNER, Role.USER)
     changes = Changes(
-        begin=log.begin, read=lambda: SqlTasksReading(log.pool), now=lambda: datetime.now(UTC), new_id=uuid7
+        begin=lambda: SqlTasksUnitOfWork(log.pool),
+        read=lambda: SqlTasksReading(log.pool),
+        now=lambda: datetime.now(UTC),
+        new_id=uuid7,
     )
-    create_task = CreateTask(changes=changes, people=accounts)
-    update_task = UpdateTask(changes=changes, people=accounts)
+    create_task = CreateTask(changes=changes, user_directory=accounts)
+    update_task = UpdateTask(changes=changes, user_directory=accounts)
     batch = BatchCreateTasks(changes=changes, create_task=create_task)
     draft = TaskDraft(title="x", assignee_id=str(uuid7()))
 

@@ -11,7 +11,7 @@ from taskmanager.imports.v1 import import_pb2
 from chassis.database.pool import open_pool
 from chassis.kernel import Unavailable
 from task_service.clients import object_store
-from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
 from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads
@@ -25,7 +25,7 @@ URL = f"s3://{BUCKET}/outage"
 @pytest.fixture
 def server(tmp_path, monkeypatch) -> EmbeddedS3:
     """A server that is not running yet, and a client's environment."""
-    monkeypatch.setattr(object_store, "TRIES", 1)
+    monkeypatch.setattr(object_store, "MAX_RETRIES", 1)
     made = EmbeddedS3(tmp_path / "s3")
     for name, value in made.server.environment.items():
         monkeypatch.setenv(name, value)
@@ -52,14 +52,14 @@ async def assert_every_call_says_that_it_is_away(store):
 
 
 async def test_every_call_says_that_the_store_is_away(server):
-    await assert_every_call_says_that_it_is_away(ObstoreUploads(URL))
+    await assert_every_call_says_that_it_is_away(ObstoreObjectStore(URL))
 
 
 async def test_a_store_that_lets_nobody_in_is_as_good_as_away(server, monkeypatch):
     """Its keys were changed, say: an operator's to mend, and no reason to end an import or the service's own loops."""
     async with server:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-        await assert_every_call_says_that_it_is_away(ObstoreUploads(URL))
+        await assert_every_call_says_that_it_is_away(ObstoreObjectStore(URL))
 
 
 async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, server, databases):
@@ -70,7 +70,7 @@ async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, 
         sweep = SweepUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
-            store=ObstoreUploads(URL),
+            store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC),
             older_than=timedelta(),
         )
@@ -95,7 +95,7 @@ async def test_a_file_that_can_not_be_removed_now_is_not_forgotten_and_goes_when
         expire = ExpireUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
-            store=ObstoreUploads(URL),
+            store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC) + timedelta(hours=1),
             keep=timedelta(),
         )

@@ -8,7 +8,7 @@ import pytest
 from taskmanager.imports.v1 import import_service_pb2
 
 from chassis.database.pool import open_pool
-from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.uploads import forget_upload
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.conftest import Stored
@@ -27,7 +27,7 @@ def tasks_settings(stored: Stored) -> dict[str, Any]:
 class Slow:
     """A store that takes its time before it deletes."""
 
-    def __init__(self, store: ObstoreUploads) -> None:
+    def __init__(self, store: ObstoreObjectStore) -> None:
         self._store = store
         self.is_asked, self.may_delete = asyncio.Event(), asyncio.Event()
         self.put, self.read = store.put, store.read
@@ -60,7 +60,7 @@ async def unfinished_upload(system, databases):
 async def test_an_upload_that_finishes_while_it_is_swept_away_waits_and_is_told_that_it_is_gone(
     system, stored, databases
 ):
-    store = Slow(ObstoreUploads(stored.url))
+    store = Slow(ObstoreObjectStore(stored.url))
     async with unfinished_upload(system, databases) as (import_id, call, finish, begin):
         sweeping = asyncio.ensure_future(forget_upload(begin, store, import_id))
         await store.is_asked.wait()
@@ -78,7 +78,7 @@ async def test_an_upload_that_finishes_after_it_was_swept_away_leaves_no_file_th
     system, stored, databases
 ):
     async with unfinished_upload(system, databases) as (import_id, call, finish, begin):
-        assert await forget_upload(begin, ObstoreUploads(stored.url), import_id)
+        assert await forget_upload(begin, ObstoreObjectStore(stored.url), import_id)
         finish.set()
         # In a folder the sweeper has taken what it was being written to.
         assert (await call)[1] in {"UPLOAD_INCOMPLETE", "UNAVAILABLE"}
