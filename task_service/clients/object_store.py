@@ -41,7 +41,7 @@ MAX_RETRIES = 4
 ABORT_TIMEOUT_SECONDS = 15.0
 """Time limit for a cancelled upload to remove the parts that it has stored."""
 
-# The store can't be reached, or refuses our credentials. The operator must fix both; neither client nor file is at fault.
+# The store can't be reached, or it refuses our credentials. Only the operator can fix this; no import fails for it.
 _OUTAGES = (GenericError, PermissionDeniedError, UnauthenticatedError, OSError)
 
 # EFBIG: the process has reached its file size limit.

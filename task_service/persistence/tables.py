@@ -78,7 +78,7 @@ history_blocks = Table(
 )
 
 answers = Table(
-    "answers",
+    "idempotency_keys",
     metadata,
     Column("caller_id", Uuid, primary_key=True),
     Column("key", Text, primary_key=True),

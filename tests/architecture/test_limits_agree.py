@@ -1,12 +1,12 @@
 """Limits that are set in different rooms and must fit each other."""
 
-from task_service.clients.people import MOST_AT_ONCE
 from taskmanager.tasks.v1 import task_service_pb2
 
 from auth_service.usecases.users import NAMED_AT_MOST
 from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.dialect import item_limit_of
+from task_service.clients.user_directory import MAX_USERNAMES_PER_CALL
 from task_service.settings import TasksSettings
 from task_service.tasks.domain.errors import TooManyInBatch
 from task_service.tasks.usecases.batches import MOST_IN_BATCH
@@ -36,4 +36,4 @@ def test_the_contract_and_task_service_take_batches_of_the_same_size_and_refuse_
 
 
 def test_task_service_asks_for_as_many_names_at_once_as_auth_service_takes():
-    assert MOST_AT_ONCE == NAMED_AT_MOST
+    assert MAX_USERNAMES_PER_CALL == NAMED_AT_MOST
