@@ -7,14 +7,14 @@ from auth_service.bootstrap import serving
 from auth_service.domain.errors import WrongEncryptionKey
 from auth_service.settings import AuthSettings
 from chassis import logs
-from chassis.config import load
+from chassis.settings import load_settings
 from chassis.lifecycle import serve_until_signal
 from chassis.rpc.server import PortTaken
 
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT; exits with 1 and one line for what only the operator can mend."""
-    settings = load(AuthSettings)
+    settings = load_settings(AuthSettings)
     logs.configure(settings.log_level, "auth_service")
     problems: list[str] = []
     try:

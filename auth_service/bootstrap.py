@@ -39,15 +39,16 @@ from auth_service.usecases.trust import GetTrustState
 from auth_service.wiring import UseCases, wire
 from chassis import metrics
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
-from chassis.lifecycle import background, repeat
-from chassis.limiting import AddressLimiter
+from chassis.kernel.errors import Unavailable
+from chassis.lifecycle import run_in_background
+from chassis.lifecycle import run_periodically
+from chassis.limits.rate_limit import AddressRateLimiter
 from chassis.rpc.access import public_methods
-from chassis.rpc.address_limit import AddressLimitInterceptor
-from chassis.rpc.load_shed import USUAL
+from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
+from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import Fetch, TrustPoller, TrustState
-from chassis.tls import Certificates
+from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 
 RETRY_SECONDS = 1.0
@@ -99,8 +100,8 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
             listen=settings.listen,
             registrations=registrations,
             interceptors=[
-                AddressLimitInterceptor(
-                    limiter=AddressLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
+                RateLimitInterceptor(
+                    limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
                     methods=public_methods(registration.descriptor for registration in registrations),
                     trusted=settings.trusted_peers,
                 )
@@ -109,8 +110,8 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
             status=STATUS,
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
-            certificates=Certificates.of(settings.tls),
-            capacity=replace(USUAL, calls=settings.max_concurrent_calls),
+            certificates=CertificateReloader.from_files(settings.tls),
+            capacity=replace(DEFAULT_CAPACITY, calls=settings.max_concurrent_calls),
         )
         ready = asyncio.Event()
         await server.start()
@@ -118,7 +119,7 @@ async def serving(settings: AuthSettings) -> AsyncIterator[Serving]:
         try:
             becoming_ready = _become_ready(use_cases.ensure_signing_key, poller, server, ready)
             sweeps = (_sweep(ready, work) for work in (use_cases.sweep_expired, use_cases.forget_old_events))
-            async with background(becoming_ready, *sweeps):
+            async with run_in_background(becoming_ready, *sweeps):
                 yield Serving(port=server.port, ready=ready)
         finally:
             await server.stop()
@@ -143,7 +144,7 @@ async def _become_ready(
 
 async def _sweep(ready: asyncio.Event, work: Callable[[], Awaitable[int]]) -> None:
     await ready.wait()
-    await repeat(work, every=SWEEP_SECONDS)
+    await run_periodically(work, every=SWEEP_SECONDS)
 
 
 def _fetch_from(get_trust_state: GetTrustState) -> Fetch:

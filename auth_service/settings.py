@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, Posi
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.domain.events import KEPT_AT_LEAST
-from chassis.config import Listen, ListenAddress
+from chassis.settings import Listen
+from chassis.settings import ListenAddress
 from chassis.logs import LogLevel
-from chassis.rpc.load_shed import USUAL
-from chassis.tls_settings import TlsSettings
-from chassis.tokens import MAXIMUM_LIFETIME
+from chassis.limits.load_shed import DEFAULT_CAPACITY
+from chassis.tls.settings import TlsSettings
+from chassis.tokens import MAX_LIFETIME_SECONDS
 
 _KEY_BYTES = 32
 
@@ -55,7 +56,7 @@ class AuthSettings(TlsSettings):
     reflection: bool = False
     drain_seconds: PositiveFloat = 10.0
     # Calls that are answered at the same time; further ones are told at once to come back.
-    max_concurrent_calls: PositiveInt = USUAL.calls
+    max_concurrent_calls: PositiveInt = DEFAULT_CAPACITY.calls
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10
@@ -65,8 +66,8 @@ class AuthSettings(TlsSettings):
 
     token_issuer: str = Field(default="taskmanager", min_length=1)
     token_audience: str = Field(default="taskmanager", min_length=1)
-    # Verifiers believe no token that lives longer than MAXIMUM_LIFETIME.
-    access_token_seconds: int = Field(default=900, ge=1, le=MAXIMUM_LIFETIME)
+    # Verifiers believe no token that lives longer than MAX_LIFETIME_SECONDS.
+    access_token_seconds: int = Field(default=900, ge=1, le=MAX_LIFETIME_SECONDS)
 
     # How long a new signing key is known to everybody before it signs: many polls of the slowest verifier.
     key_published_seconds: PositiveInt = 60

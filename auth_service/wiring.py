@@ -45,13 +45,14 @@ from auth_service.usecases.users import (
     UpdateUser,
 )
 from chassis.rpc.request_context import request_id
-from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME
+from chassis.tokens import LEEWAY_SECONDS
+from chassis.tokens import MAX_LIFETIME_SECONDS
 
 OVERALL_BURST_SECONDS = 10
 """How many seconds' worth of logins may come at once: people do come back from lunch together."""
 
 # As long as any verifier could believe a token, whatever this process's settings say: others may have had longer ones.
-REMEMBERED_FOR = timedelta(seconds=MAXIMUM_LIFETIME + LEEWAY)
+REMEMBERED_FOR = timedelta(seconds=MAX_LIFETIME_SECONDS + LEEWAY_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

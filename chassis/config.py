@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple, NoReturn, TypeVar
 from pydantic import BeforeValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chassis.secret_files import secrets_folder
+from chassis.secrets_dir import secrets_dir
 
 
 class Listen(NamedTuple):
@@ -53,7 +53,7 @@ def load(settings: type[S]) -> S:
     A secret may lie in a file named like the variable, in the folder of chassis.secret_files. The environment wins.
     """
     try:
-        return settings(_secrets_dir=secrets_folder())  # type: ignore[call-arg] # pydantic's own
+        return settings(_secrets_dir=secrets_dir())  # type: ignore[call-arg] # pydantic's own
     except ValidationError as error:
         _exit_with(settings, error)
 

@@ -61,12 +61,12 @@ class Page(Generic[Item]):
 
     items: Sequence[Item]
     next_token: str = ""
-    token_behind: Callable[[int], str] = field(default=lambda _: "", repr=False, compare=False)
+    token_after: Callable[[int], str] = field(default=lambda _: "", repr=False, compare=False)
     """The token that goes on behind the item in this place, for who can't send all of them at once."""
 
     def of(self, convert: Callable[[Item], Other]) -> "Page[Other]":
         """The same page of what its items are converted to."""
-        return Page([convert(item) for item in self.items], self.next_token, self.token_behind)
+        return Page([convert(item) for item in self.items], self.next_token, self.token_after)
 
 
 class DomainError(Exception):
@@ -109,7 +109,7 @@ class Invalid(DomainError):
         return (self,)
 
 
-class SeveralInvalid(Invalid):
+class ValidationErrors(Invalid):
     """{summary}"""  # noqa: D400, D415 - the messages that it joins end in full stops
 
     def __init__(self, errors: "Sequence[Invalid]") -> None:
@@ -126,7 +126,7 @@ def refuse(errors: "Sequence[Invalid]") -> None:
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise SeveralInvalid(errors)
+        raise ValidationErrors(errors)
 
 
 class MissingField(Invalid):
@@ -223,9 +223,9 @@ class PageRequest:
     def page(self, rows: Sequence[Item], key: Callable[[Item], bytes]) -> Page[Item]:
         """The page out of up to size + 1 rows; the one too many says that there is a next page."""
 
-        def token_behind(place: int) -> str:
+        def token_after(place: int) -> str:
             return base64.urlsafe_b64encode(self.bound_to + key(rows[place])).decode().rstrip("=")
 
         if len(rows) <= self.size:
-            return Page(rows, "", token_behind)
-        return Page(rows[: self.size], token_behind(self.size - 1), token_behind)
+            return Page(rows, "", token_after)
+        return Page(rows[: self.size], token_after(self.size - 1), token_after)

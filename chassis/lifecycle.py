@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 
 CANCEL_AGAIN_SECONDS = 0.5
 """Longer than it takes to leave a transaction in order."""

@@ -17,7 +17,7 @@ UNCOUNTED = Counter("rate_limit_backend_errors", "Calls let through because the 
 log = structlog.get_logger("limiting")
 
 
-class AddressLimiter:
+class AddressRateLimiter:
     """Counts calls by address in a sliding minute.
 
     `storage_url` is memory://, or redis://... for processes that count together. Where the counter can't be asked,

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
-from chassis.config import Listen
+from chassis.settings import Listen
 
 RPC_HANDLED = Counter("grpc_server_handled", "Calls answered", ["method", "code"])
 RPC_SECONDS = Histogram(

@@ -1,6 +1,6 @@
 """Mutual TLS between services: the certificate that this process shows, and the authority whose certificates it takes.
 
-Optional, by settings (chassis.tls_settings). The files are looked at again while the process runs, so that certificates
+Optional, by settings (chassis.tls.settings). The files are looked at again while the process runs, so that certificates
 can be short-lived: whoever renews them replaces the files, in place, by renaming, or by swapping the folder that they
 are in (as Kubernetes does with its symbolic links), and restarts nothing.
 """

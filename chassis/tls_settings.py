@@ -5,17 +5,21 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from chassis.config import Settings
-from chassis.tls import TlsFiles, check_authority, check_certificate, check_key, content_of
+from chassis.settings import Settings
+from chassis.tls.files import TlsFiles
+from chassis.tls.files import check_authority
+from chassis.tls.files import check_certificate
+from chassis.tls.files import check_key
+from chassis.tls.files import read_file
 
 
 def _is_certificate(path: Path) -> Path:
-    check_certificate(path, content_of(path))
+    check_certificate(path, read_file(path))
     return path
 
 
 def _is_authority(path: Path) -> Path:
-    check_authority(path, content_of(path))
+    check_authority(path, read_file(path))
     return path
 
 
@@ -35,8 +39,8 @@ class TlsSettings(Settings):
     def _key_fits(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         certificate = info.data.get("tls_certificate_file")
         if path:
-            leaf = check_certificate(certificate, content_of(certificate)) if certificate else None
-            check_key(path, content_of(path), leaf)
+            leaf = check_certificate(certificate, read_file(certificate)) if certificate else None
+            check_key(path, read_file(path), leaf)
         return path
 
     @field_validator("tls_authority_file")

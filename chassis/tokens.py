@@ -9,11 +9,12 @@ from uuid import UUID
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from chassis.kernel import DomainError, Role
+from chassis.kernel.errors import DomainError
+from task_service.access import Role
 
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the header's typ, RFC 9068 section 2.1
-MAXIMUM_LIFETIME = 3600
+MAX_LIFETIME_SECONDS = 3600
 """Seconds. A token that claims to live longer was not made by us, whatever its signature says."""
 LEEWAY = 5
 """Seconds by which two machines' clocks may differ."""
@@ -128,7 +129,7 @@ class TokenVerifier:
 
 def _read(payload: Mapping[str, Any]) -> Claims:
     issued, expires = payload["iat"], payload["exp"]
-    if not (isinstance(issued, int) and isinstance(expires, int) and 0 < expires - issued <= MAXIMUM_LIFETIME):
+    if not (isinstance(issued, int) and isinstance(expires, int) and 0 < expires - issued <= MAX_LIFETIME_SECONDS):
         raise Unauthenticated
     if "role" in payload:
         role, session, epoch = Role(payload["role"]), UUID(payload["sid"]), payload["epoch"]

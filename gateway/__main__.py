@@ -6,7 +6,7 @@ import sys
 import uvloop
 
 from chassis import logs, metrics
-from chassis.config import load
+from chassis.settings import load_settings
 from chassis.lifecycle import serve_until_signal
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
@@ -16,7 +16,7 @@ from gateway.transport.server import CannotListen
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT; exits with status 1 and one line when it can't begin."""
-    settings = load(GatewaySettings)
+    settings = load_settings(GatewaySettings)
     logs.configure(settings.log_level, "gateway")
     metrics.expose(settings.metrics_listen)
     try:

@@ -14,9 +14,9 @@ from taskmanager.auth.v1 import (
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
-from chassis.config import Listen
-from chassis.limiting import AddressLimiter
-from chassis.tls import Certificates
+from chassis.settings import Listen
+from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.tls.reloader import CertificateReloader
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.comments import Comments, read_comments
@@ -53,7 +53,7 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
 
     """
     stopping = asyncio.Event()
-    certificates = Certificates.of(settings.tls)
+    certificates = CertificateReloader.from_files(settings.tls)
     upstreams = tuple(
         Upstream(name=name, target=target, rpcs=read_rpcs(services), certificates=certificates)
         for name, target, services in (
@@ -61,7 +61,7 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Listen]:
             ("task_service", settings.tasks_target, TASKS_SERVICES),
         )
     )
-    limiter = AddressLimiter(
+    limiter = AddressRateLimiter(
         per_minute=settings.public_calls_per_minute, storage_url=settings.rate_limit_storage_url.get_secret_value()
     )
     try:

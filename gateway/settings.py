@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import ListenAddress
+from chassis.settings import ListenAddress
 from chassis.logs import LogLevel
-from chassis.tls_settings import Target, TlsSettings
+from chassis.tls.settings import Target, TlsSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]

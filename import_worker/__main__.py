@@ -3,12 +3,12 @@
 import sys
 import warnings
 
-from chassis.config import load
+from chassis.settings import load_settings
 from import_worker.settings import ImportWorkerSettings
 
 
 def main() -> None:
-    settings = load(ImportWorkerSettings)
+    settings = load_settings(ImportWorkerSettings)
     from import_worker.celery_app import app, use_our_logs
 
     use_our_logs()  # before Celery says anything

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chassis.rpc.client import sync_channel
 from chassis.rpc.service_token import ThreadTokenSource
-from chassis.tls import Certificates
+from chassis.tls.reloader import CertificateReloader
 from import_worker.clients.grpc_ingest import GrpcIngest
 from import_worker.clients.service_token import ServiceTokenIssuer
 from import_worker.domain.record_reader import BatchLimits
@@ -19,7 +19,7 @@ from import_worker.usecases.run_slices import RunSlices
 
 def build_run(settings: ImportWorkerSettings, *, stopping: Stopping) -> Callable[[], None]:
     """Wire the job. Its channels live as long as the process, which must not be a fork of one with channels."""
-    certificates = Certificates.of(settings.tls)
+    certificates = CertificateReloader.from_files(settings.tls)
     auth = sync_channel(settings.auth_target, certificates=certificates)
     issue = ServiceTokenIssuer(
         auth, credential=settings.auth_credential.get_secret_value(), timeout=settings.answer_seconds

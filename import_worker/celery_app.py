@@ -21,8 +21,8 @@ import structlog
 from billiard import active_children
 from celery import Celery, signals
 
-from chassis.config import load
-from chassis.logs import configure
+from chassis.settings import load_settings
+from chassis.logs import configure_logging
 from chassis.rpc.request_context import accept_request_id, enter_request
 from import_worker.bootstrap import build_run
 from import_worker.heartbeat import HeartbeatFile
@@ -99,7 +99,7 @@ def run_next() -> None:
 @signals.setup_logging.connect
 def use_our_logs(**_: Any) -> None:
     """Keeps Celery from setting up its own logs, in the worker and in its child."""
-    configure(load(ImportWorkerSettings).log_level, "import_worker")
+    configure_logging(load_settings(ImportWorkerSettings).log_level, "import_worker")
     logging.captureWarnings(True)
 
 
@@ -109,7 +109,7 @@ def wire_child(**_: Any) -> None:
     signal.signal(_STOP_CHILD, child.stop)
     # Whoever signals the whole process group means the parent, which passes it on; billiard keeps what is ignored.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    child.run = build_run(load(ImportWorkerSettings), stopping=child.stopping)
+    child.run = build_run(load_settings(ImportWorkerSettings), stopping=child.stopping)
 
 
 @signals.worker_init.connect

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.logs import LogLevel
-from chassis.tls_settings import Target, TlsSettings
+from chassis.tls.settings import Target, TlsSettings
 
 
 class ImportWorkerSettings(TlsSettings):

@@ -2,16 +2,16 @@
 
 import asyncio
 
-from chassis.config import load
+from chassis.settings import load_settings
 from chassis.lifecycle import serve_until_signal
-from chassis.logs import configure
+from chassis.logs import configure_logging
 from task_service.bootstrap import serving
 from task_service.settings import TasksSettings
 
 
 def main() -> None:
-    settings = load(TasksSettings)
-    configure(settings.log_level, "task_service")
+    settings = load_settings(TasksSettings)
+    configure_logging(settings.log_level, "task_service")
     asyncio.run(serve_until_signal(serving(settings)))
 
 

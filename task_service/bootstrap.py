@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from chassis.database.pool import open_pool
-from chassis.lifecycle import background, repeat
-from chassis.metrics import expose
-from chassis.rpc.load_shed import Capacity
+from chassis.lifecycle import run_in_background
+from chassis.lifecycle import run_periodically
+from chassis.metrics import serve_metrics
+from chassis.limits.load_shed import Capacity
 from chassis.rpc.server import GrpcServer
 from chassis.rpc.trust import TrustPoller, TrustState
-from chassis.tls import Certificates
+from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
 from task_service.clients.object_store import ObstoreObjectStore
@@ -30,9 +31,9 @@ SWEEP_SECONDS = 60.0
 @asynccontextmanager
 async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
     """The whole service, running. It says that it is ready once it knows whose tokens to trust."""
-    expose(settings.metrics_listen)
+    serve_metrics(settings.metrics_listen)
     database_url = settings.database_url.get_secret_value()
-    certificates = Certificates.of(settings.tls)
+    certificates = CertificateReloader.from_files(settings.tls)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(database_url, name="task_service", size=settings.database_pool_size)
@@ -65,25 +66,24 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
             certificates=certificates,
-            capacity=Capacity(
-                calls=settings.max_concurrent_calls,
+            capacity=Capacity(max_concurrent_calls=settings.max_concurrent_calls,
                 streams=settings.max_concurrent_streams,
                 max_streams_per_caller=settings.max_streams_per_caller,
             ),
         )
         await server.start()
         await stack.enter_async_context(
-            background(
+            run_in_background(
                 poller.run(),
                 signals.run(),
-                repeat(wiring.wake_workers, every=DISPATCH_SECONDS, or_when=wiring.something_queued),
-                repeat(wiring.run_undos, every=DISPATCH_SECONDS, or_when=wiring.undo_asked),
-                repeat(wiring.sweep_uploads, every=SWEEP_SECONDS),
-                repeat(wiring.empty_trash, every=SWEEP_SECONDS),
-                repeat(wiring.forget_answers, every=SWEEP_SECONDS),
-                repeat(wiring.forget_rehearsals, every=SWEEP_SECONDS),
-                repeat(wiring.history.append_blocks, every=settings.block_interval_seconds),
-                repeat(wiring.expire_uploads, every=SWEEP_SECONDS),
+                run_periodically(wiring.wake_workers, every=DISPATCH_SECONDS, or_when=wiring.something_queued),
+                run_periodically(wiring.run_undos, every=DISPATCH_SECONDS, or_when=wiring.undo_asked),
+                run_periodically(wiring.sweep_uploads, every=SWEEP_SECONDS),
+                run_periodically(wiring.empty_trash, every=SWEEP_SECONDS),
+                run_periodically(wiring.forget_answers, every=SWEEP_SECONDS),
+                run_periodically(wiring.forget_rehearsals, every=SWEEP_SECONDS),
+                run_periodically(wiring.history.append_blocks, every=settings.block_interval_seconds),
+                run_periodically(wiring.expire_uploads, every=SWEEP_SECONDS),
                 _ready(server, poller),
             )
         )
@@ -93,5 +93,5 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
 
 
 async def _ready(server: GrpcServer, poller: TrustPoller) -> None:
-    await poller.first_answer.wait()
-    await server.ready()
+    await poller.first_response.wait()
+    await server.set_ready()

@@ -1,6 +1,6 @@
 """Errors of single fields, which more than one context raises. A docstring is the message that the client reads."""
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 
 
 class ForbiddenCharacter(Invalid):

@@ -6,7 +6,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from chassis.kernel import parse_id
+from chassis.kernel.ids import parse_id
 from task_service.errors import MalformedTime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,10 +3,11 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Listen, ListenAddress
+from chassis.settings import Listen
+from chassis.settings import ListenAddress
 from chassis.logs import LogLevel
-from chassis.rpc.load_shed import USUAL
-from chassis.tls_settings import Target, TlsSettings
+from chassis.limits.load_shed import DEFAULT_CAPACITY
+from chassis.tls.settings import Target, TlsSettings
 
 
 class TasksSettings(TlsSettings):
@@ -28,13 +29,13 @@ class TasksSettings(TlsSettings):
     log_level: LogLevel = "info"
     drain_seconds: float = Field(default=10, gt=0, description="for calls in flight when told to stop")
     max_concurrent_calls: int = Field(
-        default=USUAL.calls, ge=1, description="further ones are told at once to come back"
+        default=DEFAULT_CAPACITY.calls, ge=1, description="further ones are told at once to come back"
     )
     max_concurrent_streams: int = Field(
-        default=USUAL.streams, ge=1, description="counted apart: watches, downloads, uploads"
+        default=DEFAULT_CAPACITY.streams, ge=1, description="counted apart: watches, downloads, uploads"
     )
     max_streams_per_caller: int = Field(
-        default=USUAL.max_streams_per_caller, ge=1, description="of these, one user's or one service's"
+        default=DEFAULT_CAPACITY.max_streams_per_caller, ge=1, description="of these, one user's or one service's"
     )
     lease_seconds: float = Field(default=15, ge=1, le=600, description="a worker silent for longer loses its import")
     trash_retention_days: float = Field(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from chassis.tls import TlsFiles
+from chassis.tls.files import TlsFiles
 
 HOUR = timedelta(hours=1)
 

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from taskmanager.imports.v1 import import_service_pb2, import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from chassis.config import Listen
+from chassis.settings import Listen
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.trust import TrustState
 from chassis.tokens import TokenVerifier

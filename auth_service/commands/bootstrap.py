@@ -15,8 +15,9 @@ from auth_service.domain.accounts import Registration
 from auth_service.domain.service_accounts import ServiceCredential
 from auth_service.settings import AuthSettings
 from auth_service.wiring import UseCases
-from chassis.config import load
-from chassis.kernel import Invalid, Role
+from chassis.settings import load_settings
+from chassis.kernel.errors import Invalid
+from task_service.access import Role
 
 log = structlog.get_logger("bootstrap")
 
@@ -90,7 +91,7 @@ async def bootstrap(settings: BootstrapSettings, use_cases: UseCases) -> None:
 
 
 def main() -> None:
-    settings = load(BootstrapSettings)
+    settings = load_settings(BootstrapSettings)
     run(settings, lambda use_cases: bootstrap(settings, use_cases))
 
 

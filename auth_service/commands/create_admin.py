@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from auth_service.commands.running import run
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
-from chassis.config import load
-from chassis.kernel import Role
+from chassis.settings import load_settings
+from task_service.access import Role
 
 log = structlog.get_logger("create_admin")
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--username", required=True)
     parser.add_argument("--email", required=True)
     arguments = parser.parse_args()
-    settings = load(CreateAdminSettings)
+    settings = load_settings(CreateAdminSettings)
     given = settings.admin_password
     registration = Registration(
         username=arguments.username,

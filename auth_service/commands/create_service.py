@@ -9,7 +9,7 @@ import sys
 from auth_service.commands.running import run
 from auth_service.domain.service_accounts import Scope
 from auth_service.settings import AuthSettings
-from chassis.config import load
+from chassis.settings import load_settings
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     issued = run(
-        load(AuthSettings), lambda use_cases: use_cases.create_service_account(arguments.name, arguments.scope)
+        load_settings(AuthSettings), lambda use_cases: use_cases.create_service_account(arguments.name, arguments.scope)
     )
     sys.stdout.write(f"{issued.credential.reveal()}\n")
 

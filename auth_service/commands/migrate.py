@@ -6,7 +6,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_service import persistence
 from chassis import logs
-from chassis.config import load
+from chassis.settings import load_settings
 from chassis.database.migrate import MigrationSettings, migrate
 
 SCHEMA = "auth"
@@ -20,7 +20,7 @@ class AuthMigrationSettings(MigrationSettings):
 
 
 def main() -> None:
-    settings = load(AuthMigrationSettings)
+    settings = load_settings(AuthMigrationSettings)
     logs.configure(settings.log_level, "auth_service")
     migrate(settings, schema=SCHEMA, migrations=MIGRATIONS)
 

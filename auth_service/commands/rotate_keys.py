@@ -11,7 +11,7 @@ import structlog
 
 from auth_service.commands.running import run
 from auth_service.settings import AuthSettings
-from chassis.config import load
+from chassis.settings import load_settings
 
 log = structlog.get_logger("rotate_keys")
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m auth_service.commands.rotate_keys", description=__doc__)
     parser.add_argument("--compromised", action="store_true", help="the old key is known to somebody else: stop it now")
     arguments = parser.parse_args()
-    key = run(load(AuthSettings), lambda use_cases: use_cases.rotate_keys(compromised=arguments.compromised))
+    key = run(load_settings(AuthSettings), lambda use_cases: use_cases.rotate_keys(compromised=arguments.compromised))
     log.info("new signing key", kid=key.kid, activates_at=key.activates_at.isoformat())
 
 

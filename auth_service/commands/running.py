@@ -12,7 +12,9 @@ from auth_service.domain.errors import WrongEncryptionKey
 from auth_service.settings import AuthSettings
 from auth_service.wiring import UseCases
 from chassis import logs
-from chassis.kernel import DomainError, Invalid, Unavailable
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import Unavailable
 
 Result = TypeVar("Result")
 

@@ -10,7 +10,10 @@ from uuid import UUID
 from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable, UnknownRole
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.text import MOST_CHARACTERS, begins_with_mark, fold, is_visible, normalise
-from chassis.kernel import Invalid, MissingField, Role, refuse
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import MissingField
+from task_service.access import Role
+from chassis.kernel.errors import raise_all
 
 LONGEST_USERNAME = 64
 LONGEST_EMAIL = 254
@@ -83,7 +86,7 @@ class Registration:
             rules.check(self.password, username=username, email=email)
         with noting(wrong):
             role = accept_role(self.role)
-        refuse(wrong)
+        raise_all(wrong)
         if role not in grantable:
             raise RoleNotGrantable
         return User(id=user_id, username=username, email=email, role=role, created_at=now)

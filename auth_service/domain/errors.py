@@ -1,6 +1,7 @@
 """Everything that this context refuses. A docstring is what the caller reads."""
 
-from chassis.kernel import DomainError, Invalid
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Invalid
 
 
 class InvalidUsername(Invalid):

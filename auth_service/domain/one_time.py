@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from auth_service.domain.errors import InvalidRefreshToken, InvalidResetCode, NotAuthenticated
-from chassis.kernel import MissingField
+from chassis.kernel.errors import MissingField
 
 SECRET_BYTES = 32
 

@@ -10,7 +10,7 @@ from auth_service.domain.errors import (
     PasswordTooShort,
 )
 from auth_service.domain.text import fold
-from chassis.kernel import MissingField
+from chassis.kernel.errors import MissingField
 
 MOST_BYTES = 1024
 """Far more than anyone types; less than costs anything to hash."""

@@ -12,7 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from auth_service.domain.errors import InvalidServiceName, UnknownScope, WeakServiceCredential
-from chassis.kernel import MissingField
+from chassis.kernel.errors import MissingField
 
 SECRET_BYTES = 32
 

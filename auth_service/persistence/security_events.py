@@ -11,7 +11,8 @@ from auth_service.domain.events import SecurityEvent
 from auth_service.persistence.tables import security_events
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 
 _COLUMNS = (
     security_events.c.id,

@@ -11,8 +11,9 @@ from auth_service.domain.service_accounts import Scope, ServiceAccount
 from auth_service.persistence.tables import service_accounts
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import constraints
-from chassis.kernel import Page, PageRequest
+from chassis.database.unit_of_work import translate_constraint_violations
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 
 _COLUMNS = (
     service_accounts.c.id,
@@ -46,7 +47,7 @@ class SqlServiceAccounts:
         self._connection = connection
 
     async def add(self, account: ServiceAccount) -> None:
-        with constraints({"service_accounts_name_unique": ServiceNameTaken}):
+        with translate_constraint_violations({"service_accounts_name_unique": ServiceNameTaken}):
             await _ADD.run(
                 self._connection,
                 id=account.id,

@@ -12,8 +12,9 @@ from auth_service.domain.sessions import Session
 from auth_service.persistence.tables import refresh_tokens, sessions
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import constraints
-from chassis.kernel import Page, PageRequest
+from chassis.database.unit_of_work import translate_constraint_violations
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 
 _COLUMNS = (
     sessions.c.id,
@@ -88,7 +89,7 @@ class SqlSessions:
         self._connection = connection
 
     async def add(self, session: Session) -> None:
-        with constraints({"sessions_user_exists": AccountGone}):
+        with translate_constraint_violations({"sessions_user_exists": AccountGone}):
             await _ADD.run(
                 self._connection,
                 id=session.id,

@@ -12,12 +12,13 @@ from auth_service.persistence.signing_keys import SqlSigningKeys
 from auth_service.persistence.users import SqlUsers
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
+from chassis.database.unit_of_work import ReadSession
+from chassis.database.unit_of_work import SqlUnitOfWork
 
 _ALONE = Statement(select(func.pg_advisory_xact_lock(func.hashtext(bindparam("purpose")))))
 
 
-class SqlAuthReading(SqlReading):
+class SqlAuthReading(ReadSession):
     """Reads, each statement by itself."""
 
     users: SqlUsers

@@ -31,8 +31,10 @@ from auth_service.domain.errors import EmailTaken, UsernameTaken
 from auth_service.persistence.tables import users
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import constraints
-from chassis.kernel import Page, PageRequest, Role
+from chassis.database.unit_of_work import translate_constraint_violations
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
+from task_service.access import Role
 
 _USER = (users.c.id, users.c.username, users.c.email, users.c.role, users.c.created_at, users.c.disabled, users.c.epoch)
 
@@ -122,7 +124,7 @@ class SqlUsers:
         self._connection = connection
 
     async def add(self, user: User, *, password_hash: str) -> None:
-        """Inserts. The unique constraints decide between two at once."""
+        """Inserts. The unique translate_constraint_violations decide between two at once."""
         with _names_are_unique():
             await self._connection.execute(
                 _ADD.sql,
@@ -211,7 +213,7 @@ def _changing(user: User) -> dict[str, Any]:
 
 
 def _names_are_unique() -> AbstractContextManager[None]:
-    return constraints({"users_username_key_unique": UsernameTaken, "users_email_key_unique": EmailTaken})
+    return translate_constraint_violations({"users_username_key_unique": UsernameTaken, "users_email_key_unique": EmailTaken})
 
 
 def _user(row: Sequence[Any]) -> User:

@@ -8,7 +8,8 @@ from taskmanager.auth.v1 import security_event_service_pb2_grpc
 
 from auth_service.transport.translate_administration import security_events_to_proto
 from auth_service.usecases.events import ListSecurityEvents
-from chassis.kernel import PageRequest, parse_id
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.ids import parse_id
 
 
 class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventServiceServicer):
@@ -21,5 +22,5 @@ class SecurityEventServicer(security_event_service_pb2_grpc.SecurityEventService
         self, request: pb.ListSecurityEventsRequest, context: ServicerContext[Any, Any]
     ) -> pb.ListSecurityEventsResponse:
         subject = parse_id(request.subject_id, field="subject_id") if request.subject_id else None
-        page = PageRequest.read(request.page_size, request.page_token, bound_to=f"security events of {subject}")
+        page = PageRequest.parse(request.page_size, request.page_token, query=f"security events of {subject}")
         return security_events_to_proto(await self._list_security_events(subject, page))

@@ -17,7 +17,8 @@ from auth_service.usecases.service_accounts import (
     RotateServiceAccount,
     SwitchServiceAccount,
 )
-from chassis.kernel import PageRequest, parse_id
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.ids import parse_id
 from chassis.rpc.request_context import current_caller
 
 Context = ServicerContext[Any, Any]
@@ -42,7 +43,7 @@ class ServiceAccountServicer(service_account_service_pb2_grpc.ServiceAccountServ
     async def ListServiceAccounts(
         self, request: pb.ListServiceAccountsRequest, context: Context
     ) -> pb.ListServiceAccountsResponse:
-        page = PageRequest.read(request.page_size, request.page_token, bound_to="service accounts")
+        page = PageRequest.parse(request.page_size, request.page_token, query="service accounts")
         return service_accounts_to_proto(await self._list_service_accounts(page))
 
     async def CreateServiceAccount(

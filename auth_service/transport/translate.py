@@ -16,8 +16,10 @@ from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, T
 from auth_service.usecases.service_accounts import ServiceToken
 from auth_service.usecases.session_keeping import LoggedIn
 from auth_service.usecases.users import IssuedResetCode
-from chassis.kernel import Caller, Page, Role
-from chassis.rpc.pages import fitting
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page
+from task_service.access import Role
+from chassis.rpc.pagination import fit_to_message_size
 from chassis.tokens import ALGORITHM
 
 TOKEN_TYPE = "Bearer"  # noqa: S105 - RFC 6750, how a token is used; no secret
@@ -70,7 +72,7 @@ def login_to_proto(login: LoggedIn) -> auth_service_pb2.LoginResponse:
 
 
 def sessions_to_proto(page: Page[Session], caller: Caller) -> user_service_pb2.ListSessionsResponse:
-    sessions, next_token = fitting(page, lambda session: _session_to_proto(session, caller))
+    sessions, next_token = fit_to_message_size(page, lambda session: _session_to_proto(session, caller))
     return user_service_pb2.ListSessionsResponse(sessions=sessions, next_page_token=next_token)
 
 
@@ -85,7 +87,7 @@ def _session_to_proto(session: Session, caller: Caller) -> user_service_pb2.Sess
 
 
 def users_to_proto(page: Page[User]) -> user_service_pb2.ListUsersResponse:
-    users, next_token = fitting(page, user_to_proto)
+    users, next_token = fit_to_message_size(page, user_to_proto)
     return user_service_pb2.ListUsersResponse(users=users, next_page_token=next_token)
 
 

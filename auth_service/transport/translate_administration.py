@@ -6,8 +6,8 @@ from auth_service.domain.events import SecurityEvent
 from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.transport.translate import timestamp
 from auth_service.usecases.service_accounts import IssuedServiceAccount
-from chassis.kernel import Page
-from chassis.rpc.pages import fitting
+from chassis.kernel.pagination import Page
+from chassis.rpc.pagination import fit_to_message_size
 
 
 def service_account_to_proto(account: ServiceAccount) -> service_account_service_pb2.ServiceAccount:
@@ -27,14 +27,14 @@ def issued_service_account_to_proto(issued: IssuedServiceAccount) -> service_acc
 
 
 def service_accounts_to_proto(page: Page[ServiceAccount]) -> service_account_service_pb2.ListServiceAccountsResponse:
-    accounts, next_token = fitting(page, service_account_to_proto)
+    accounts, next_token = fit_to_message_size(page, service_account_to_proto)
     return service_account_service_pb2.ListServiceAccountsResponse(
         service_accounts=accounts, next_page_token=next_token
     )
 
 
 def security_events_to_proto(page: Page[SecurityEvent]) -> security_event_service_pb2.ListSecurityEventsResponse:
-    events, next_token = fitting(page, _security_event_to_proto)
+    events, next_token = fit_to_message_size(page, _security_event_to_proto)
     return security_event_service_pb2.ListSecurityEventsResponse(events=events, next_page_token=next_token)
 
 

@@ -29,7 +29,8 @@ from auth_service.usecases.users import (
     LookUpUsers,
     UpdateUser,
 )
-from chassis.kernel import PageRequest, parse_id
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.ids import parse_id
 from chassis.rpc.request_context import current_caller
 
 Context = ServicerContext[Any, Any]
@@ -84,7 +85,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         self, request: user_service_pb2.ListSessionsRequest, context: Context
     ) -> user_service_pb2.ListSessionsResponse:
         caller = current_caller()
-        page = PageRequest.read(request.page_size, request.page_token, bound_to=f"sessions of {caller.id}")
+        page = PageRequest.parse(request.page_size, request.page_token, query=f"sessions of {caller.id}")
         return sessions_to_proto(await self._list_sessions(caller, page), caller)
 
     async def RevokeSession(
@@ -117,7 +118,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
     async def ListUsers(
         self, request: user_service_pb2.ListUsersRequest, context: Context
     ) -> user_service_pb2.ListUsersResponse:
-        page = PageRequest.read(request.page_size, request.page_token, bound_to=f"users with {request.q}")
+        page = PageRequest.parse(request.page_size, request.page_token, query=f"users with {request.q}")
         return users_to_proto(await self._list_users(request.q, page))
 
     async def GetUser(self, request: user_service_pb2.GetUserRequest, context: Context) -> user_pb2.User:

@@ -9,7 +9,10 @@ from auth_service.domain.events import EventKind
 from auth_service.domain.passwords import PasswordRules
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
-from chassis.kernel import Caller, Clock, NewId, Role
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
+from task_service.access import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ from uuid import UUID
 
 from auth_service.domain.events import EventKind, SecurityEvent
 from auth_service.usecases.ports import Read, UnitOfWork
-from chassis.kernel import Clock, NewId, Page, PageRequest
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from auth_service.domain.keys import SigningKey, signing_key
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Read
 from auth_service.usecases.token_ports import Signer
-from chassis.kernel import Clock
+from chassis.kernel.clock import Clock
 
 KEYS = "auth.signing_keys"
 

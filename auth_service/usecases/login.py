@@ -10,7 +10,8 @@ from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
 from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
 from auth_service.usecases.throttle import LoginThrottle
-from chassis.kernel import MissingField, refuse
+from chassis.kernel.errors import MissingField
+from chassis.kernel.errors import raise_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class LogIn:
 
         """
         missing = {"email": not email, "password": password is None}
-        refuse([MissingField(field=field) for field, absent in missing.items() if absent])
+        raise_all([MissingField(field=field) for field, absent in missing.items() if absent])
         password = password or ""
         await self.throttle.take(email)
         async with self.read() as reading:

@@ -10,7 +10,10 @@ from auth_service.usecases.ports import Begin, Read
 from auth_service.usecases.proof import PasswordProof
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.users import ADMINISTRATION, keep_an_admin
-from chassis.kernel import Caller, Clock, Invalid, refuse
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import raise_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def _wanted(login: StoredLogin, username: str | None, email: str | None) -> User
         wanted = wanted if username is None else replace(wanted, username=accept_username(username))
     with noting(wrong):
         wanted = wanted if email is None else replace(wanted, email=accept_email(email))
-    refuse(wrong)
+    raise_all(wrong)
     return wanted
 
 

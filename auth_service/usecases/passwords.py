@@ -12,7 +12,10 @@ from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, PasswordHasher, Read, UnitOfWork
 from auth_service.usecases.proof import PasswordProof
 from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
-from chassis.kernel import Caller, Clock, MissingField, refuse
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import MissingField
+from chassis.kernel.errors import raise_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class ChangePassword:
 
         """
         given = {"current_password": current, "new_password": new}
-        refuse([MissingField(field=field) for field, value in given.items() if not value])
+        raise_all([MissingField(field=field) for field, value in given.items() if not value])
         async with self.read() as reading:
             login = await reading.users.login(caller.id)
         if login is None or login.user.disabled:
@@ -86,7 +89,7 @@ class RedeemResetCode:
 
         """
         given = {"reset_code": code_text, "new_password": new}
-        refuse([MissingField(field=field) for field, value in given.items() if not value])
+        raise_all([MissingField(field=field) for field, value in given.items() if not value])
         code = ResetCode.parse(code_text)
         async with self.read() as reading:
             owner = await reading.resets.owner(code, now=self.now())

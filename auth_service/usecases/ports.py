@@ -12,7 +12,9 @@ from auth_service.domain.one_time import ResetCode
 from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.throttling import Allowance
 from auth_service.usecases.token_ports import Revocations, Sessions, SigningKeys
-from chassis.kernel import Page, PageRequest, Role
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
+from task_service.access import Role
 
 
 class Users(Protocol):

@@ -8,7 +8,8 @@ from auth_service.domain.events import EventKind
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, PasswordHasher
 from auth_service.usecases.throttle import LoginThrottle
-from chassis.kernel import Caller, MissingField
+from chassis.kernel.identity import Caller
+from chassis.kernel.errors import MissingField
 
 
 @dataclass(frozen=True, slots=True)

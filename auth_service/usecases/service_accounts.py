@@ -20,7 +20,11 @@ from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Randomness, Read
 from auth_service.usecases.session_keeping import SessionKeeper
 from auth_service.usecases.tokens import TokenIssuer
-from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 
 NOTED = Allowance(burst=10, every=timedelta(seconds=15))
 """How many refused credentials of one service the log tells of, as many as of wrong passwords."""

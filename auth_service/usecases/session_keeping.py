@@ -12,7 +12,8 @@ from auth_service.domain.tokens import AccessToken
 from auth_service.domain.trust import EpochRaised, SessionRevoked
 from auth_service.usecases.ports import Randomness, UnitOfWork
 from auth_service.usecases.tokens import TokenIssuer
-from chassis.kernel import Clock, NewId
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
 
 
 @dataclass(frozen=True, slots=True)

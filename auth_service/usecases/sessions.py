@@ -10,7 +10,10 @@ from auth_service.domain.sessions import Session
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Read, UnitOfWork
 from auth_service.usecases.session_keeping import LoggedIn, SessionKeeper
-from chassis.kernel import Caller, Clock, Page, PageRequest
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from auth_service.domain.events import KEPT_AT_LEAST
 from auth_service.usecases.ports import Begin
-from chassis.kernel import Clock
+from chassis.kernel.clock import Clock
 
 KEPT = timedelta(minutes=1)
 """How long something is kept behind its end: clocks differ, and a call may be looking at it."""

@@ -9,7 +9,8 @@ from auth_service.domain.keys import SigningKey
 from auth_service.domain.one_time import RefreshToken
 from auth_service.domain.sessions import Session
 from auth_service.domain.trust import Revocation, TrustCursor
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 
 
 class Sessions(Protocol):

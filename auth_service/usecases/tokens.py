@@ -11,7 +11,9 @@ from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.sessions import Session
 from auth_service.domain.tokens import AccessToken, TokenTerms
 from auth_service.usecases.token_ports import Signer, SigningKeys
-from chassis.kernel import Clock, NewId, Unavailable
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
+from chassis.kernel.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from auth_service.domain.errors import InvalidCursor
 from auth_service.domain.trust import TrustCursor, TrustState
 from auth_service.usecases.ports import Read
-from chassis.kernel import Clock
+from chassis.kernel.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

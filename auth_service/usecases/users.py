@@ -12,7 +12,13 @@ from auth_service.domain.one_time import SECRET_BYTES, ResetCode
 from auth_service.usecases.events import EventLog
 from auth_service.usecases.ports import Begin, Randomness, Read, UnitOfWork
 from auth_service.usecases.session_keeping import SessionKeeper
-from chassis.kernel import Caller, Clock, Invalid, MissingField, Page, PageRequest, Role
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import MissingField
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
+from task_service.access import Role
 
 ADMINISTRATION = "auth.administration"
 """What changes who administers is done one after the other: two admins can't remove each other at once."""

@@ -8,7 +8,7 @@ from alembic.config import Config
 from pydantic import Field, SecretStr
 from sqlalchemy import MetaData, create_engine, pool
 
-from chassis.config import Settings
+from chassis.settings import Settings
 from chassis.database.provision import provision
 from chassis.logs import LogLevel
 

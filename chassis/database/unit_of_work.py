@@ -9,13 +9,14 @@ import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from chassis.database.pool import Connection, Pool
-from chassis.kernel import DomainError, Unavailable
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Unavailable
 
 OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
 """What the driver raises when the database can't be reached or is too slow."""
 
 
-class SqlReading:
+class ReadSession:
     """A connection for reading, each statement by itself. A subclass's `bind` makes its repositories."""
 
     def __init__(self, pool: Pool) -> None:
@@ -53,7 +54,7 @@ class SqlReading:
         return self._connection
 
 
-class SqlUnitOfWork(SqlReading):
+class SqlUnitOfWork(ReadSession):
     """A transaction. Leaving without `commit` undoes it, whatever the reason."""
 
     async def __aenter__(self) -> Self:

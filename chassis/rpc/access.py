@@ -8,7 +8,8 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from taskmanager.options.v1 import options_pb2
 
-from chassis.kernel import Caller, Role
+from chassis.kernel.identity import Caller
+from task_service.access import Role
 
 
 @dataclass(frozen=True, slots=True)

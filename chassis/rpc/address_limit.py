@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import unquote
 
-from chassis.kernel import DomainError
-from chassis.limiting import AddressLimiter, parse_address
-from chassis.rpc.around import AroundInterceptor, Context
+from chassis.kernel.errors import DomainError
+from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.limits.rate_limit import parse_address
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.interceptor import Context
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -19,10 +21,10 @@ class TooManyCalls(DomainError):
         super().__init__(retry_after=retry_after)
 
 
-class AddressLimitInterceptor(AroundInterceptor):
+class RateLimitInterceptor(ContextInterceptor):
     """Counts calls of some methods by the address of their connection. Trusted peers limit by themselves."""
 
-    def __init__(self, *, limiter: AddressLimiter, methods: Collection[str], trusted: Sequence[Network]) -> None:
+    def __init__(self, *, limiter: AddressRateLimiter, methods: Collection[str], trusted: Sequence[Network]) -> None:
         self._limiter = limiter
         self._methods = frozenset(methods)
         self._trusted = tuple(trusted)

@@ -12,7 +12,7 @@ from grpc_interceptor.server import AsyncServerInterceptor
 Context = ServicerContext[Any, Any]
 
 
-class AroundInterceptor(AsyncServerInterceptor):
+class ContextInterceptor(AsyncServerInterceptor):
     """Wraps unary and streaming calls alike: `around` is entered before the handler, left behind the last message."""
 
     @abstractmethod

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.kernel import Caller, DomainError
+from chassis.kernel.identity import Caller
+from chassis.kernel.errors import DomainError
 from chassis.rpc.access import Access
-from chassis.rpc.around import AroundInterceptor, Context
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import enter_caller, request_id
 from chassis.tokens import TokenVerifier, Unauthenticated
 
@@ -18,7 +20,7 @@ class PermissionDenied(DomainError):
     """Your role or scopes do not allow this call."""
 
 
-class JwtInterceptor(AroundInterceptor):
+class JwtInterceptor(ContextInterceptor):
     """Verifies `authorization: Bearer ...`, holds it against the method's access, and names the caller.
 
     A method without an access option is refused to everybody. A public method ignores whatever token is sent. A

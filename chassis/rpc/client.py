@@ -8,10 +8,11 @@ import grpc
 from grpc import aio
 from grpc_interceptor import ClientCallDetails, ClientInterceptor
 
-from chassis.rpc.renewed_channel import RenewedAioChannel, RenewedChannel
+from chassis.tls.reloading_channel import ReloadingChannel
+from chassis.tls.reloading_channel import RenewedChannel
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
 from chassis.rpc.service_token import ThreadTokenSource
-from chassis.tls import Certificates
+from chassis.tls.reloader import CertificateReloader
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds for a unary call that names no deadline. A stream without one may stay open."""
@@ -19,7 +20,7 @@ DEFAULT_TIMEOUT = 30.0
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer that our own channels take, where gRPC's default is 4 MiB.
 
-Lists are cut into pages far below that (chassis.rpc.pages). The answer to a batch can't be: what it says is committed.
+Lists are cut into pages far below that (chassis.rpc.pagination). The answer to a batch can't be: what it says is committed.
 The largest is 100 tasks with a title of 500 characters, a description of 20,000, 50 labels of 64 and an external id of
 200, each character up to 4 bytes, and less than 1 KiB of the rest: 100 x (4 x 23,900 + 1,024) = 9.7 MB.
 """
@@ -94,7 +95,7 @@ class _AioStream(aio.UnaryStreamClientInterceptor):
 
 
 def aio_channel(
-    target: str, *, certificates: Certificates | None = None, idempotent: Sequence[str] = ()
+    target: str, *, certificates: CertificateReloader | None = None, idempotent: Sequence[str] = ()
 ) -> aio.Channel:
     """A channel for asyncio code. Client streams must carry their own metadata: these interceptors leave them alone."""
     return bare_aio_channel(
@@ -105,7 +106,7 @@ def aio_channel(
 def bare_aio_channel(
     target: str,
     *,
-    certificates: Certificates | None = None,
+    certificates: CertificateReloader | None = None,
     idempotent: Sequence[str] = (),
     interceptors: Sequence[aio.ClientInterceptor] = (),
 ) -> aio.Channel:
@@ -113,7 +114,7 @@ def bare_aio_channel(
     options = channel_options(idempotent)
     if certificates is None:
         return aio.insecure_channel(target, options=options, interceptors=interceptors)
-    return RenewedAioChannel(
+    return ReloadingChannel(
         certificates, lambda shown: aio.secure_channel(target, shown, options=options, interceptors=interceptors)
     )
 
@@ -164,7 +165,7 @@ def _replace(details: grpc.ClientCallDetails, **changes: Any) -> ClientCallDetai
 def sync_channel(
     target: str,
     *,
-    certificates: Certificates | None = None,
+    certificates: CertificateReloader | None = None,
     token: ThreadTokenSource | None = None,
     idempotent: Sequence[str] = (),
 ) -> grpc.Channel:

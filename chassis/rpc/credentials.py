@@ -2,15 +2,16 @@
 
 import grpc
 
-from chassis.tls import Certificates, Identity
+from chassis.tls.reloader import CertificateReloader
+from chassis.tls.files import CertificateBundle
 
 
-def client_credentials(identity: Identity) -> grpc.ChannelCredentials:
+def client_credentials(identity: CertificateBundle) -> grpc.ChannelCredentials:
     """What a client shows, and whose servers it believes. A channel keeps them for good."""
     return grpc.ssl_channel_credentials(identity.authority, identity.key, identity.certificate)
 
 
-def server_credentials(certificates: Certificates) -> grpc.ServerCredentials:
+def server_credentials(certificates: CertificateReloader) -> grpc.ServerCredentials:
     """What a server shows to each new connection, refusing those whose client shows no certificate of the authority."""
     shown = certificates.current()
 
@@ -30,7 +31,7 @@ def server_credentials(certificates: Certificates) -> grpc.ServerCredentials:
     )
 
 
-def _configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
+def _configuration(identity: CertificateBundle) -> grpc.ServerCertificateConfiguration:
     return grpc.ssl_server_certificate_configuration(
         [(identity.key, identity.certificate)], root_certificates=identity.authority
     )

@@ -12,8 +12,11 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AbortError
 
-from chassis.kernel import DomainError, Invalid, Unavailable
-from chassis.rpc.around import AroundInterceptor, Context
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import Unavailable
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 
 ERROR_DOMAIN = "taskmanager"
@@ -126,7 +129,7 @@ def details_of(error: grpc.RpcError) -> RichStatus:
     return RichStatus(code, message, reason, tuple(violations), retry_after)
 
 
-class ErrorInterceptor(AroundInterceptor):
+class ErrorInterceptor(ContextInterceptor):
     """The only place where an exception becomes a status.
 
     A domain error gets the status of its nearest class in the table. Anything else is logged whole and answered with

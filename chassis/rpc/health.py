@@ -9,7 +9,7 @@ import sys
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from chassis.secret_files import secrets_folder
+from chassis.secrets_dir import secrets_dir
 
 TIMEOUT_SECONDS = 3.0
 
@@ -27,7 +27,7 @@ def is_serving(target: str, prefix: str = "") -> bool:
 
 
 def _is_a_secret(name: str) -> bool:
-    folder = secrets_folder()
+    folder = secrets_dir()
     return folder is not None and any((folder / one).exists() for one in (name, name.lower()))
 
 
@@ -35,10 +35,11 @@ def _channel(target: str, prefix: str) -> grpc.Channel:
     name = f"{prefix}_TLS_CERTIFICATE_FILE"
     if not (os.environ.get(name) or _is_a_secret(name)):
         return grpc.insecure_channel(target)
-    from chassis.rpc.itself import tls_of, to_itself  # a third of a second, which a check every few seconds may save
+    from chassis.tls.loopback import load_tls_files
+    from chassis.tls.loopback import loopback_credentials
 
-    tls = tls_of(prefix)
-    return grpc.secure_channel(target, *to_itself(tls)) if tls else grpc.insecure_channel(target)
+    tls = load_tls_files(prefix)
+    return grpc.secure_channel(target, *loopback_credentials(tls)) if tls else grpc.insecure_channel(target)
 
 
 if __name__ == "__main__":

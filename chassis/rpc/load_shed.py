@@ -13,9 +13,10 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from prometheus_client import Counter
 
-from chassis.kernel import DomainError
+from chassis.kernel.errors import DomainError
 from chassis.rpc.access import Access
-from chassis.rpc.around import AroundInterceptor, Context
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.interceptor import Context
 
 SHED = Counter("grpc_server_shed", "Calls turned away because there were too many", ["kind"])
 CALL, STREAM, FOREIGN = "call", "stream", "foreign"
@@ -43,11 +44,11 @@ class Capacity:
         return 10 * (self.calls + self.streams)
 
 
-USUAL = Capacity(calls=500, streams=500)
+USUAL = Capacity(max_concurrent_calls=500, streams=500)
 """Where nothing else is set; services' settings begin from it."""
 
 
-class LoadShedInterceptor(AroundInterceptor):
+class LoadShedInterceptor(ContextInterceptor):
     """Refuses what is too much before anything is done for it.
 
     Health checks are exempt, and so is what only our own services may call: there is as much of that as there are

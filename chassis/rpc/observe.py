@@ -10,7 +10,8 @@ import structlog
 from grpc_health.v1 import health_pb2
 
 from chassis.metrics import RPC_HANDLED, RPC_IN_FLIGHT, RPC_SECONDS
-from chassis.rpc.around import AroundInterceptor, Context
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_deadline, enter_request
 
 log = structlog.get_logger("access")
@@ -29,7 +30,7 @@ def status_of(context: Context, error: BaseException | None) -> str:
     return (grpc.StatusCode.UNKNOWN if error else grpc.StatusCode.OK).name
 
 
-class RequestIdInterceptor(AroundInterceptor):
+class RequestIdInterceptor(ContextInterceptor):
     """Takes the caller's request id, or makes one, and sends it back in the trailers; remembers the deadline."""
 
     @asynccontextmanager
@@ -42,7 +43,7 @@ class RequestIdInterceptor(AroundInterceptor):
         yield
 
 
-class ObserveInterceptor(AroundInterceptor):
+class AccessLogInterceptor(ContextInterceptor):
     """Counts and measures each call by its method and status, and writes one line about it."""
 
     @asynccontextmanager

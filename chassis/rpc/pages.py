@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from chassis.kernel import Page
+from chassis.kernel.pagination import Page
 
 MOST_BYTES = 2 * 1024 * 1024
 """Half of the 4 MiB that a gRPC client takes where nobody told it otherwise, as in most languages nobody does."""
@@ -28,6 +28,6 @@ def fitting(page: Page[Item], convert: Callable[[Item], Sent]) -> tuple[list[Sen
         message = convert(item)
         size += message.ByteSize() + FRAME_BYTES
         if sent and size > MOST_BYTES:
-            return sent, page.token_behind(len(sent) - 1)
+            return sent, page.token_after(len(sent) - 1)
         sent.append(message)
     return sent, page.next_token

@@ -12,8 +12,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from chassis.kernel import Invalid
-from chassis.rpc.around import Context
+from chassis.kernel.errors import Invalid
+from chassis.rpc.interceptor import Context
 
 
 class UnreadableRequest(Invalid):
@@ -31,7 +31,7 @@ _HANDLERS: dict[tuple[bool, bool], Callable[..., Any]] = {
 }
 
 
-class ParseInterceptor(aio.ServerInterceptor):
+class DeserializeInterceptor(aio.ServerInterceptor):
     """Goes innermost: it parses without failing, and raises when the call has come through the chain."""
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:

@@ -14,8 +14,8 @@ from typing import Any, Generic, Self, TypeVar
 import grpc
 from grpc import aio
 
-from chassis.rpc.credentials import client_credentials
-from chassis.tls import Certificates
+from chassis.tls.credentials import client_credentials
+from chassis.tls.reloader import CertificateReloader
 
 AnyChannel = TypeVar("AnyChannel")
 
@@ -34,7 +34,7 @@ class Succession(Generic[AnyChannel]):
     """The channel of the newest certificates, and the earlier ones that still have calls. Good for many threads."""
 
     def __init__(
-        self, certificates: Certificates, open_channel: Callable[[grpc.ChannelCredentials], AnyChannel]
+        self, certificates: CertificateReloader, open_channel: Callable[[grpc.ChannelCredentials], AnyChannel]
     ) -> None:
         self._certificates = certificates
         self._open_channel = open_channel
@@ -81,11 +81,11 @@ class Succession(Generic[AnyChannel]):
         return Opened(self._open_channel(client_credentials(self._identity)))
 
 
-class RenewedAioChannel(aio.Channel):
+class ReloadingChannel(aio.Channel):
     """A succession of channels as one, for asyncio code."""
 
     def __init__(
-        self, certificates: Certificates, open_channel: Callable[[grpc.ChannelCredentials], aio.Channel]
+        self, certificates: CertificateReloader, open_channel: Callable[[grpc.ChannelCredentials], aio.Channel]
     ) -> None:
         self._succession = Succession(certificates, open_channel)
         self._closing: set[asyncio.Task[None]] = set()
@@ -152,7 +152,7 @@ class RenewedChannel(grpc.Channel):
     """A succession of channels as one, for code that runs in threads."""
 
     def __init__(
-        self, certificates: Certificates, open_channel: Callable[[grpc.ChannelCredentials], grpc.Channel]
+        self, certificates: CertificateReloader, open_channel: Callable[[grpc.ChannelCredentials], grpc.Channel]
     ) -> None:
         self._succession = Succession(certificates, open_channel)
 

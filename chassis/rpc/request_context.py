@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 
-from chassis.kernel import Caller
+from chassis.kernel.identity import Caller
 
 REQUEST_ID_KEY = "x-request-id"
 

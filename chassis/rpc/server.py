@@ -12,18 +12,23 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from chassis.config import Listen
+from chassis.settings import Listen
 from chassis.rpc.access import read_policy
-from chassis.rpc.address_limit import TooManyCalls
-from chassis.rpc.around import AroundInterceptor
+from chassis.limits.rate_limit_interceptor import TooManyCalls
+from chassis.rpc.interceptor import ContextInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
-from chassis.rpc.credentials import server_credentials
+from chassis.tls.credentials import server_credentials
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
-from chassis.rpc.load_shed import USUAL, Capacity, LoadShedInterceptor, Overloaded
-from chassis.rpc.observe import ObserveInterceptor, RequestIdInterceptor
-from chassis.rpc.parse import ParseInterceptor
-from chassis.rpc.stream_limit import StreamLimitInterceptor, TooManyStreams
-from chassis.tls import Certificates
+from chassis.limits.load_shed import DEFAULT_CAPACITY
+from chassis.limits.load_shed import Capacity
+from chassis.limits.load_shed import LoadShedInterceptor
+from chassis.limits.load_shed import Overloaded
+from chassis.rpc.access_log import AccessLogInterceptor
+from chassis.rpc.request_id import RequestIdInterceptor
+from chassis.rpc.deserialize import DeserializeInterceptor
+from chassis.limits.stream_limit import StreamLimitInterceptor
+from chassis.limits.stream_limit import TooManyStreams
+from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier, Unauthenticated
 
 log = structlog.get_logger("server")
@@ -83,9 +88,9 @@ class GrpcServer:
         status: StatusTable,
         with_reflection: bool,
         drain_seconds: float,
-        interceptors: Sequence[AroundInterceptor] = (),
-        certificates: Certificates | None = None,
-        capacity: Capacity = USUAL,
+        interceptors: Sequence[ContextInterceptor] = (),
+        certificates: CertificateReloader | None = None,
+        capacity: Capacity = DEFAULT_CAPACITY,
     ) -> None:
         self._listen = listen
         self._certificates = certificates
@@ -96,13 +101,13 @@ class GrpcServer:
         self._server = aio.server(
             interceptors=[
                 RequestIdInterceptor(),
-                ObserveInterceptor(),
+                AccessLogInterceptor(),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),
                 LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),
                 StreamLimitInterceptor(most=capacity.max_streams_per_caller, services=services, policy=policy),
-                ParseInterceptor(),
+                DeserializeInterceptor(),
             ],
             options=list(OPTIONS),
             maximum_concurrent_rpcs=capacity.backstop,

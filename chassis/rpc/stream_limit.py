@@ -1,4 +1,4 @@
-"""How many streams one caller may keep open, so that nobody takes all the places that a process has for them."""
+"""How many is_streaming one caller may keep open, so that nobody takes all the places that a process has for them."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -8,23 +8,25 @@ from uuid import UUID
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from chassis.kernel import DomainError
+from chassis.kernel.errors import DomainError
 from chassis.rpc.access import Access
-from chassis.rpc.around import AroundInterceptor, Context
-from chassis.rpc.load_shed import SHED, streams
+from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.interceptor import Context
+from chassis.limits.load_shed import SHED
+from chassis.limits.load_shed import is_streaming
 from chassis.rpc.request_context import current_caller
 
 CALLERS = "caller"
 
 
 class TooManyStreams(DomainError):
-    """You have {limit} streams open already, watches, downloads and uploads together; end one, or try again shortly."""
+    """You have {limit} is_streaming open already, watches, downloads and uploads together; end one, or try again shortly."""
 
     retry_after = 5.0
 
 
-class StreamLimitInterceptor(AroundInterceptor):
-    """Counts a caller's open streams, whatever sessions and connections they come by, once a token has said who it is.
+class StreamLimitInterceptor(ContextInterceptor):
+    """Counts a caller's open is_streaming, whatever sessions and connections they come by, once a token has said who it is.
 
     Calls that only our own services may make have no limit: one program with a credential has as many as it has work.
     """
@@ -36,7 +38,7 @@ class StreamLimitInterceptor(AroundInterceptor):
             path
             for service in services
             for method in service.methods
-            if streams(method) and (path := f"/{service.full_name}/{method.name}") in policy and policy[path].roles
+            if is_streaming(method) and (path := f"/{service.full_name}/{method.name}") in policy and policy[path].roles
         }
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:

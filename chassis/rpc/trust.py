@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from taskmanager.trust.v1 import trust_service_pb2
 
 from chassis.metrics import TRUST_FAILURES, TRUST_UPDATED
-from chassis.tokens import LEEWAY, Claims, UnknownKey
+from chassis.tokens import LEEWAY_SECONDS
+from chassis.tokens import Claims, UnknownKey
 
 Fetch = Callable[[str], Awaitable[trust_service_pb2.TrustState]]
 """Asks for what changed since a cursor; any exception means no answer this time."""
@@ -54,7 +55,7 @@ class TrustState:
         """Takes in one answer and forgets revocations that no living token can match."""
         self._keys = {key.kid: Ed25519PublicKey.from_public_bytes(key.public_key) for key in answer.keys}
         for revocation in answer.revocations:
-            until = revocation.expire_time.ToSeconds() + LEEWAY
+            until = revocation.expire_time.ToSeconds() + LEEWAY_SECONDS
             if revocation.WhichOneof("subject") == "session_id":
                 self._sessions[UUID(revocation.session_id)] = until
             else:

@@ -1,6 +1,6 @@
 """Makes the secrets of a compose installation, once: a folder for each container that needs some.
 
-Each file is named like the setting that it holds (chassis.config reads them so). What is there is left alone.
+Each file is named like the setting that it holds (chassis.settings reads them so). What is there is left alone.
 Standard library only: it runs in a bare Python image.
 """
 

@@ -11,8 +11,9 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from redis.exceptions import RedisError
 
-from chassis.rpc.itself import tls_of, to_itself
-from chassis.tls import TlsFiles
+from chassis.tls.loopback import load_tls_files
+from chassis.tls.loopback import loopback_credentials
+from chassis.tls.files import TlsFiles
 
 _SECONDS = 2.0
 
@@ -42,7 +43,7 @@ async def grpc_serves(address: str, *, prefix: str = "") -> bool:
     It speaks TLS where settings of this prefix in the environment tell the server to.
     """
     try:
-        async with _channel(address, tls_of(prefix)) as channel:
+        async with _channel(address, load_tls_files(prefix)) as channel:
             answer = await HealthStub(channel).Check(HealthCheckRequest(), timeout=_SECONDS)
     except (grpc.aio.AioRpcError, ValueError):  # ValueError: certificates that are just being replaced
         return False
@@ -54,7 +55,7 @@ def _channel(address: str, tls: TlsFiles | None) -> grpc.aio.Channel:
     alone = ("grpc.use_local_subchannel_pool", 1)
     if tls is None:
         return grpc.aio.insecure_channel(address, options=[alone])
-    credentials, options = to_itself(tls)
+    credentials, options = loopback_credentials(tls)
     return grpc.aio.secure_channel(address, credentials, options=[alone, *options])
 
 

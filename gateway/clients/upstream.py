@@ -9,8 +9,8 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from chassis.rpc.client import bare_aio_channel
-from chassis.tls import Certificates
+from chassis.rpc.client import plain_channel
+from chassis.tls.reloader import CertificateReloader
 from gateway.transcoding.contract import Rpc
 
 Metadata = tuple[tuple[str, str], ...]
@@ -21,12 +21,12 @@ class Upstream:
     """One service: its rpcs, the channel to it, and its health."""
 
     def __init__(
-        self, *, name: str, target: str, rpcs: Iterable[Rpc], certificates: Certificates | None = None
+        self, *, name: str, target: str, rpcs: Iterable[Rpc], certificates: CertificateReloader | None = None
     ) -> None:
         self.name = name
         self.rpcs = tuple(rpcs)
         idempotent = [rpc.grpc_path.removeprefix("/") for rpc in self.rpcs if rpc.is_idempotent]
-        self._channel = bare_aio_channel(target, certificates=certificates, idempotent=idempotent)
+        self._channel = plain_channel(target, certificates=certificates, idempotent=idempotent)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
     def unary(self, rpc: Rpc) -> aio.UnaryUnaryMultiCallable[Any, Any]:

@@ -2,7 +2,7 @@
 
 from starlette.types import Send
 
-from chassis.limiting import AddressLimiter
+from chassis.limits.rate_limit import AddressRateLimiter
 from gateway.transport import failure
 from gateway.transport.incoming import Endpoint, Incoming
 
@@ -13,7 +13,7 @@ class LimitedEndpoint:
     X-Forwarded-For is whatever a client says it is: behind a proxy of yours, the limit is the proxy's to set.
     """
 
-    def __init__(self, endpoint: Endpoint, limiter: AddressLimiter) -> None:
+    def __init__(self, endpoint: Endpoint, limiter: AddressRateLimiter) -> None:
         self._endpoint = endpoint
         self._limiter = limiter
 

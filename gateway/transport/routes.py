@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chassis.limiting import AddressLimiter
+from chassis.limits.rate_limit import AddressRateLimiter
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.bind import RequestBinder
@@ -40,7 +40,7 @@ class Endpoints:
     """Makes the endpoint of each binding. What does not depend on the request is compiled here, once."""
 
     def __init__(
-        self, *, rpcs: Sequence[Rpc], settings: GatewaySettings, limiter: AddressLimiter, stopping: asyncio.Event
+        self, *, rpcs: Sequence[Rpc], settings: GatewaySettings, limiter: AddressRateLimiter, stopping: asyncio.Event
     ) -> None:
         self._rpcs = rpcs
         self._settings = settings
@@ -110,7 +110,7 @@ def build_router(
     upstreams: Sequence[Upstream],
     settings: GatewaySettings,
     comments: Comments,
-    limiter: AddressLimiter,
+    limiter: AddressRateLimiter,
     stopping: asyncio.Event,
 ) -> Router[Route]:
     """All routes.

@@ -9,7 +9,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from chassis.config import Listen
+from chassis.settings import Listen
 from gateway.transport.protocol import with_header_timeout
 
 log = structlog.get_logger("server")

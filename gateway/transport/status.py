@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from grpc import StatusCode, aio
 
-from chassis.rpc.errors import DETAILS_KEY, RichStatus, details_of
+from chassis.rpc.errors import read_status
+from chassis.rpc.errors import DETAILS_KEY, RichStatus
 from gateway.transcoding.violations import Violation
 from gateway.transport.failure import Failure
 
@@ -58,7 +59,7 @@ def failure_of(error: aio.AioRpcError, spell: Spell, *, by_header: bool = False)
 
     `by_header`: the etag came as If-Match, so that another one is 412 (RFC 9110 section 15.5.13).
     """
-    rich = details_of(error)
+    rich = read_status(error)
     # A status without details was made by gRPC, not by a service of ours.
     is_ours = any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
     if rich.code is StatusCode.CANCELLED and not is_ours:

@@ -4,7 +4,7 @@ import grpc
 from taskmanager.auth.v1 import auth_service_pb2 as pb
 from taskmanager.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
-from chassis.rpc.service_token import Issued
+from chassis.rpc.service_token import IssuedToken
 
 
 class ServiceTokenIssuer:
@@ -15,7 +15,7 @@ class ServiceTokenIssuer:
         self._credential = credential
         self._timeout = timeout
 
-    def __call__(self) -> Issued:
+    def __call__(self) -> IssuedToken:
         request = pb.IssueServiceTokenRequest(credential=self._credential)
         answer = self._stub.IssueServiceToken(request, timeout=self._timeout)
         return answer.access_token, float(answer.expires_in)

@@ -2,7 +2,7 @@
 
 import grpc
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from import_worker.domain.errors import ConnectionCut, LeaseLost, Refused
 
 # What passes, or is mended by beginning again at the server's checkpoint. INVALID_ARGUMENT is a batch that does not
@@ -23,7 +23,7 @@ _PASSING = {
 
 def meaning_of(error: grpc.RpcError) -> LeaseLost | ConnectionCut | Refused:
     """Return the domain's word for a failed call."""
-    status = details_of(error)
+    status = read_status(error)
     if status.code is grpc.StatusCode.FAILED_PRECONDITION and status.reason == "LEASE_LOST":
         return LeaseLost()
     cause = f"{status.code.name}: {status.message}"

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from chassis.config import load
+from chassis.settings import load_settings
 from import_worker.heartbeat import STALE_SECONDS
 from import_worker.settings import ImportWorkerSettings
 
@@ -21,7 +21,7 @@ def problem_with(path: Path | None, *, now: float) -> str:
 
 
 def main() -> None:
-    problem = problem_with(load(ImportWorkerSettings).heartbeat_file, now=time.time())
+    problem = problem_with(load_settings(ImportWorkerSettings).heartbeat_file, now=time.time())
     if problem:
         sys.exit(problem)
 

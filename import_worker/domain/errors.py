@@ -1,6 +1,6 @@
 """What can end the reading of a file or the work on a lease."""
 
-from chassis.kernel import DomainError
+from chassis.kernel.errors import DomainError
 
 
 class UnreadableFile(DomainError):

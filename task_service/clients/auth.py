@@ -17,10 +17,11 @@ from taskmanager.auth.v1 import (
 )
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from chassis.kernel import Unavailable
-from chassis.rpc.client import aio_channel
-from chassis.rpc.service_token import Issued, TokenSource
-from chassis.tls import Certificates
+from chassis.kernel.errors import Unavailable
+from chassis.rpc.client import open_channel
+from chassis.rpc.service_token import IssuedToken
+from chassis.rpc.service_token import TokenSource
+from chassis.tls.reloader import CertificateReloader
 
 CALL_TIMEOUT_SECONDS = 5.0
 
@@ -90,7 +91,7 @@ class AuthClient:
                 self._token.forget()
             raise
 
-    async def _issue(self) -> Issued:
+    async def _issue(self) -> IssuedToken:
         response = await self._auth.IssueServiceToken(
             auth_service_pb2.IssueServiceTokenRequest(credential=self._credential), timeout=CALL_TIMEOUT_SECONDS
         )
@@ -99,8 +100,8 @@ class AuthClient:
 
 @asynccontextmanager
 async def auth_client(
-    target: str, credential: str, *, certificates: Certificates | None = None
+    target: str, credential: str, *, certificates: CertificateReloader | None = None
 ) -> AsyncIterator[AuthClient]:
     """Open a channel to auth_service and yield a client on it."""
-    async with aio_channel(target, certificates=certificates) as channel:
+    async with open_channel(target, certificates=certificates) as channel:
         yield AuthClient(channel, credential)

@@ -21,7 +21,7 @@ from obstore.exceptions import (
 )
 from obstore.store import ObjectStore, from_url
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import OffsetBehindEnd, StorageFull, StoredFileChanged
 from task_service.imports.usecases.ports import StoredUpload
 

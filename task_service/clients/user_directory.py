@@ -11,7 +11,7 @@ from cachetools import LRUCache, TTLCache
 from grpc.aio import AioRpcError
 from taskmanager.auth.v1 import user_pb2
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 
 FOUND_TTL_SECONDS = 60.0
 UNKNOWN_TTL_SECONDS = 3.0

@@ -14,7 +14,8 @@ import psycopg
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Settings, load
+from chassis.settings import Settings
+from chassis.settings import load_settings
 from task_service.history.persistence.erasure import SqlErasure
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     target.add_argument("--owner", type=UUID, metavar="ID", help="erase events of all tasks that this user owned")
     target.add_argument("--task", type=UUID, metavar="ID", help="erase events of this task")
     arguments = parser.parse_args()
-    settings = load(EraseSettings)
+    settings = load_settings(EraseSettings)
     try:
         erased = asyncio.run(_erase(settings.owner_database_url.get_secret_value(), arguments.owner, arguments.task))
     except psycopg.OperationalError:

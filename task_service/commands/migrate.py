@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic_settings import SettingsConfigDict
 
 from chassis import logs
-from chassis.config import load
+from chassis.settings import load_settings
 from chassis.database.migrate import MigrationSettings, migrate
 from task_service import persistence
 
@@ -20,7 +20,7 @@ class TasksMigrationSettings(MigrationSettings):
 
 
 def main() -> None:
-    settings = load(TasksMigrationSettings)
+    settings = load_settings(TasksMigrationSettings)
     logs.configure(settings.log_level, "task_service")
     migrate(settings, schema=SCHEMA, migrations=MIGRATIONS)
 

@@ -13,7 +13,8 @@ import psycopg
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import Settings, load
+from chassis.settings import Settings
+from chassis.settings import load_settings
 from task_service.history.domain.hash_chain import TrustedHead
 from task_service.history.persistence.hash_chain import SqlBlocks
 from task_service.history.usecases.hash_chain import HistoryTampered, VerificationResult, VerifyHashChain
@@ -34,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m task_service.commands.verify", description=__doc__)
     parser.add_argument("--head", type=_head, metavar="NUMBER:HASH", help="trusted head that the chain must contain")
     arguments = parser.parse_args()
-    settings = load(VerifySettings)
+    settings = load_settings(VerifySettings)
     try:
         result = asyncio.run(_verify(settings.database_url.get_secret_value(), arguments.head))
     except HistoryTampered as error:

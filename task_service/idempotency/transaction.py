@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from chassis.kernel import Caller, Clock, NewId
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
 from task_service.tasks.domain.errors import TaskNotFound
 from task_service.tasks.domain.task import Task
 from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork

@@ -1,7 +1,8 @@
 """The repositories of schema `tasks` around one connection."""
 
 from chassis.database.pool import Connection
-from chassis.database.unit_of_work import SqlReading, SqlUnitOfWork
+from chassis.database.unit_of_work import ReadSession
+from chassis.database.unit_of_work import SqlUnitOfWork
 from task_service.history.persistence.events import SqlEvents
 from task_service.idempotency.records import SqlAnswers
 from task_service.imports.persistence.dry_run import SqlRehearsals
@@ -36,7 +37,7 @@ class _Repositories:
         self.undos = SqlUndos(connection)
 
 
-class SqlTasksReading(_Repositories, SqlReading):
+class SqlTasksReading(_Repositories, ReadSession):
     """A look at the data."""
 
 

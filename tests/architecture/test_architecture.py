@@ -23,7 +23,7 @@ import auth_service.domain
 import auth_service.transport.status
 import task_service.domain
 import task_service.status
-from chassis.kernel import DomainError
+from chassis.kernel.errors import DomainError
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import KERNEL_STATUS
 

@@ -5,7 +5,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis.rpc.client import sync_channel
-from chassis.tls import Certificates
+from chassis.tls.reloader import CertificateReloader
 from tests.certificates import Authority
 from tests.stacks import running_stack, servers_of
 
@@ -13,7 +13,7 @@ PREFIXES = {"AUTH": "auth_service", "TASKS": "task_service", "IMPORT_WORKER": "i
 ROWS = 40_000
 
 
-def health(target: str, certificates: Certificates | None) -> int:
+def health(target: str, certificates: CertificateReloader | None) -> int:
     with sync_channel(target, certificates=certificates) as channel:
         answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
         return answer.status
@@ -55,8 +55,8 @@ def test_calls_and_an_import_go_on_while_every_service_gets_a_new_certificate(tm
         for target in (stack.endpoints["auth_target"], stack.endpoints["tasks_target"]):
             foreign = Authority().put(tmp_path / "foreign", "localhost")
             foreign.authority.write_bytes(authority.certificate)
-            assert health(target, Certificates(authority.put(tmp_path / "operator", "operator"))) == 1
-            for certificates in (None, Certificates(foreign)):
+            assert health(target, CertificateReloader(authority.put(tmp_path / "operator", "operator"))) == 1
+            for certificates in (None, CertificateReloader(foreign)):
                 with pytest.raises(grpc.RpcError) as refused:
                     health(target, certificates)
                 assert refused.value.code() is grpc.StatusCode.UNAVAILABLE

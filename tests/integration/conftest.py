@@ -21,7 +21,7 @@ import task_service.bootstrap
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
 from auth_service.wiring import UseCases
-from chassis.config import Listen
+from chassis.settings import Listen
 from task_service.settings import TasksSettings
 from tests.integration.rest import rest_of
 

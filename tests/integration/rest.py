@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx2 as httpx
 
-from chassis.config import Listen
+from chassis.settings import Listen
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
 

@@ -20,7 +20,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from auth_service.domain.service_accounts import Scope
 from chassis.rpc.access import access_of
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.conftest import PASSWORD
 
 TABLE = Path(__file__).parents[2] / "docs" / "access.md"
@@ -101,7 +101,7 @@ class Caller:
             else:
                 await call
         except grpc.aio.AioRpcError as error:
-            status = details_of(error)
+            status = read_status(error)
             return status.code.name, status.reason
         return "OK", ""
 

@@ -12,7 +12,7 @@ from taskmanager.tasks.v1 import (
 )
 
 import task_service.bootstrap
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from task_service.settings import TasksSettings
 from tests.integration.conftest import ANY_PORT, PASSWORD, auth_running, new_credential
 
@@ -48,7 +48,7 @@ async def test_a_stream_too_many_is_told_to_come_back_and_calls_are_answered_all
             await first.read()  # says where the stream begins: it is open now
             with pytest.raises(grpc.aio.AioRpcError) as refusal:
                 await history.WatchEvents(watch, metadata=person, timeout=30).read()
-            assert details_of(refusal.value).reason == "OVERLOADED"
+            assert read_status(refusal.value).reason == "OVERLOADED"
             tasks = task_service_pb2_grpc.TaskServiceStub(to_tasks)
             await tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=person, timeout=30)
             assert not first.done()

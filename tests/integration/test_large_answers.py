@@ -5,8 +5,8 @@ import httpx2 as httpx
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc, task_service_pb2, task_service_pb2_grpc
 
-from chassis.config import Listen
-from chassis.rpc.client import LARGEST_ANSWER
+from chassis.settings import Listen
+from chassis.rpc.client import MAX_RESPONSE_BYTES
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
 from task_service.tasks.usecases.batches import MOST_IN_BATCH
@@ -101,4 +101,4 @@ async def test_the_answer_to_the_largest_batch_that_is_committed_is_read_through
         answer = await rest.post("/tasks:batchDelete", json={"requests": [{"id": one} for one in ids]})
         assert answer.status_code == 200, answer.text
         assert [one["id"] for one in answer.json()["tasks"]] == ids
-        assert 2 * USUAL_LIMIT < len(answer.content) < LARGEST_ANSWER
+        assert 2 * USUAL_LIMIT < len(answer.content) < MAX_RESPONSE_BYTES

@@ -11,8 +11,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.config import Listen
-from chassis.rpc.errors import details_of
+from chassis.settings import Listen
+from chassis.rpc.errors import read_status
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
 from gateway.transcoding.encode import Encoders, to_json
@@ -88,7 +88,7 @@ class Stubs:
         try:
             answer = await method(request, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
-            status = details_of(error)
+            status = read_status(error)
             return {"refused": [violation.reason for violation in status.violations] or [status.reason]}
         return dict(parse_json(to_json(self._encoders.of(answer.DESCRIPTOR)(answer))))  # type: ignore[call-overload]
 

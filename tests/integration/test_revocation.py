@@ -8,9 +8,10 @@ from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_se
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_ingest_service_pb2_grpc, import_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
-from chassis.kernel import Caller, PageRequest
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import PageRequest
 from chassis.rpc.client import sync_channel
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from chassis.rpc.service_token import ThreadTokenSource
 from tests.integration.conftest import PASSWORD, new_credential
 
@@ -31,7 +32,7 @@ async def end_of(stream):
             async for _ in stream:
                 pass
     except grpc.aio.AioRpcError as error:
-        status = details_of(error)
+        status = read_status(error)
         return status.code, status.reason
     raise AssertionError("the stream came to a good end")
 
@@ -42,7 +43,7 @@ async def until_turned_away(system, person):
             try:
                 await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=person.metadata)
             except grpc.aio.AioRpcError as error:
-                status = details_of(error)
+                status = read_status(error)
                 return status.code, status.reason
             await asyncio.sleep(0.05)
 
@@ -105,7 +106,7 @@ async def test_a_service_whose_token_was_ended_takes_a_new_one_with_its_next_cal
         stub = import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel)
         good = await asyncio.to_thread(code_of_a_call)
         assert good is not grpc.StatusCode.UNAUTHENTICATED
-        page = await system.use_cases.list_service_accounts(PageRequest.read(0, "", bound_to=""))
+        page = await system.use_cases.list_service_accounts(PageRequest.parse(0, "", query=""))
         for disabled in (True, False):
             await system.use_cases.switch_service_account(Caller(page.items[0].id), page.items[0].id, disabled=disabled)
         async with asyncio.timeout(20):

@@ -1,6 +1,6 @@
 """Errors of requests about history. A docstring is the message that the client reads."""
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 
 
 class UnknownAction(Invalid):

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller
+from task_service.access import actor_role
+from chassis.kernel.identity import Caller
 
 
 class Action(StrEnum):
@@ -58,7 +59,7 @@ class Actor(NamedTuple):
     @classmethod
     def of(cls, caller: Caller) -> "Actor":
         """Return the actor of a request."""
-        return cls(caller.id, caller.actor_role, caller.request_id)
+        return cls(caller.id, actor_role(caller), caller.request_id)
 
 
 SYSTEM_ACTOR = Actor(UUID(int=0), "system", "")

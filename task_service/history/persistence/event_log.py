@@ -26,7 +26,9 @@ from sqlalchemy.types import UserDefinedType
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel import InvalidPageToken, Page, PageRequest
+from chassis.kernel.pagination import InvalidPageToken
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.event_log import LOG_START, EventQuery, LoggedEvent, LogPosition
 from task_service.history.persistence.events import SELECTED_COLUMNS, decode_event
 from task_service.persistence.tables import task_events

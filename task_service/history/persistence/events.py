@@ -15,7 +15,8 @@ from sqlalchemy import bindparam, insert, select
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.events import ERASABLE_FIELDS, Action, Change, TaskEvent
 from task_service.persistence.tables import task_events
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc
 
-from chassis.kernel import PageRequest, parse_id
-from chassis.rpc.around import Context
-from chassis.rpc.pages import fitting
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.ids import parse_id
+from chassis.rpc.interceptor import Context
+from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
 from task_service.history.domain.event_log import EventQuery
 from task_service.history.transport.translate import (
@@ -31,9 +32,9 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         caller = current_caller()
         task_id = parse_id(request.task_id, field="task_id")
         fingerprint = f"events {caller.id} {task_id}"
-        page_request = PageRequest.read(request.page_size, request.page_token, bound_to=fingerprint)
+        page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
         page = await self._use_cases.list_task_events(caller, task_id, page_request)
-        events, next_token = fitting(page, event_to_proto)
+        events, next_token = fit_to_message_size(page, event_to_proto)
         return history_service_pb2.ListTaskEventsResponse(events=events, next_page_token=next_token)
 
     async def ListEvents(
@@ -41,9 +42,9 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
     ) -> history_service_pb2.ListEventsResponse:
         query = event_query_from_proto(request)
         fingerprint = f"log {current_caller().id} {query}"
-        page_request = PageRequest.read(request.page_size, request.page_token, bound_to=fingerprint)
+        page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
         page = await self._use_cases.list_events(query, page_request)
-        events, next_token = fitting(page, lambda logged: event_to_proto(logged.event))
+        events, next_token = fit_to_message_size(page, lambda logged: event_to_proto(logged.event))
         return history_service_pb2.ListEventsResponse(events=events, next_page_token=next_token)
 
     async def WatchEvents(

@@ -4,7 +4,9 @@ from uuid import UUID
 
 from taskmanager.tasks.v1 import history_service_pb2
 
-from chassis.kernel import Invalid, MalformedId, refuse
+from chassis.kernel.errors import Invalid
+from chassis.kernel.ids import MalformedId
+from chassis.kernel.errors import raise_all
 from task_service.errors import ForbiddenCharacter
 from task_service.history.domain.errors import UnknownAction
 from task_service.history.domain.event_log import LOG_START, EventQuery, LogPosition
@@ -26,7 +28,7 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
     if "\0" in request.request_id:
         errors.append(ForbiddenCharacter(field="request_id", character="U+0000"))
     ids = {name: _id(getattr(request, name), name, errors) for name in ("task_id", "owner_id", "actor_id")}
-    refuse(errors)
+    raise_all(errors)
     return EventQuery(
         **ids,
         actions=tuple(action for action in Action if action in actions),

@@ -3,7 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from chassis.kernel import Caller, Page, PageRequest, Unavailable
+from task_service.access import sees_all
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.errors import Unavailable
 from task_service.history.domain.event_log import EventQuery, LoggedEvent, LogPosition
 from task_service.history.usecases.ports import HistoryReadSession
 
@@ -37,7 +41,7 @@ class WatchEvents:
 
         A caller who may not see all tasks gets events of tasks that they owned or were assigned at that time.
         """
-        query = query if caller.sees_everything else replace(query, visible_to=caller.id)
+        query = query if sees_all(caller) else replace(query, visible_to=caller.id)
         if after is None:
             async with self.read() as session:
                 after = LogPosition.before_transaction(await session.event_log.horizon())

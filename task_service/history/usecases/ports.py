@@ -5,7 +5,8 @@ from types import TracebackType
 from typing import Protocol, Self
 from uuid import UUID
 
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.event_log import EventQuery, LoggedEvent, LogPosition
 from task_service.history.domain.events import TaskEvent
 from task_service.history.domain.hash_chain import Block, ChainHead, StoredEvent

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.kernel import Caller, Page, PageRequest
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.events import TaskEvent
 from task_service.history.usecases.events import ListEvents, WatchEvents
 from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead

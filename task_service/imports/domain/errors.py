@@ -1,6 +1,7 @@
 """What can be wrong with an upload, a row or an import. A docstring is the message that the caller reads."""
 
-from chassis.kernel import DomainError, Invalid
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Invalid
 from task_service.tasks.domain.errors import InvalidTask
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import plain, split_labels
 from task_service.imports.domain.imports import Defaults
 from task_service.tasks.domain import values as rules

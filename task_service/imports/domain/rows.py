@@ -5,7 +5,8 @@ from itertools import islice, repeat
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Invalid, refuse
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import raise_all
 from task_service.csv_dialect.text import plain, split_labels
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
@@ -129,9 +130,9 @@ def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> 
     try:
         values = draft.checked()
     except Invalid as error:
-        refuse([*error.violations, *nobody])
+        raise_all([*error.violations, *nobody])
         raise
-    refuse(nobody)
+    raise_all(nobody)
     return values
 
 
@@ -179,7 +180,7 @@ class _Columns:
 
     def refuse_defects(self, batch: Batch, number: int, encoding: str) -> None:
         """Raises what the parser found wrong with a row."""
-        refuse([self._error_of(number, defect, encoding) for defect in batch.defects.get(number, ())])
+        raise_all([self._error_of(number, defect, encoding) for defect in batch.defects.get(number, ())])
 
     def _error_of(self, number: int, defect: Defect, encoding: str) -> Invalid:
         if defect.kind == TooManyCells.reason:

@@ -4,7 +4,8 @@ import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chassis.kernel import Invalid, refuse
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import raise_all
 from task_service.csv_dialect.text import split_labels
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
@@ -116,5 +117,5 @@ def read_labels(text: str) -> tuple[str, ...]:
     """Labels as a cell has them, separated by commas; blank ones are none. InvalidTask."""
     wrong: list[Invalid] = []
     found = labels(split_labels(text), wrong, field="default_labels")
-    refuse(wrong)
+    raise_all(wrong)
     return found

@@ -12,7 +12,9 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel import InvalidPageToken, Page, PageRequest
+from chassis.kernel.pagination import InvalidPageToken
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.imports.domain.failed_rows import RejectedRow, RowError
 from task_service.imports.domain.imports import Counts, Failure, Import, State
 from task_service.imports.domain.undo import Undo, UndoState
@@ -123,7 +125,7 @@ class SqlImports:
             self._connection, import_id=import_id, record=record, place=place, most=request.size + 1
         )
         page = request.page(await cursor.fetchall(), lambda row: _ERROR_KEY.pack(row[0], row[6]))
-        return page.of(lambda row: RowError._make(row[:6]))
+        return page.map(lambda row: RowError._make(row[:6]))
 
     async def cancel(self, import_id: UUID) -> None:
         cursor = await _CANCEL.run(self._connection, import_id=import_id)

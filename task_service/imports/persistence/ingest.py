@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import constraints
+from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
@@ -146,7 +146,7 @@ class SqlIngest:
     async def write(self, rows: Sequence[CopyRows], meanwhile: Callable[[], None]) -> None:
         if not any(some.tasks for some in rows):
             return
-        with constraints({"tasks_external_id_unique": ExternalIdTaken}):
+        with translate_constraint_violations({"tasks_external_id_unique": ExternalIdTaken}):
             await self._feed(_COPY_TASKS, [some.tasks for some in rows], meanwhile)
         await self._feed(_COPY_EVENTS, [some.events for some in rows], meanwhile)
 

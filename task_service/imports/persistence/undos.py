@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, select, text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import TaskChange
 from task_service.imports.domain.undo import Reason, RunningUndo, Trace, UndoConflict

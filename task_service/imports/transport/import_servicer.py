@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from google.api import httpbody_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_service_pb2_grpc
 
-from chassis.kernel import PageRequest, parse_id
-from chassis.rpc.around import Context
-from chassis.rpc.pages import fitting
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.ids import parse_id
+from chassis.rpc.interceptor import Context
+from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
 from task_service.csv_dialect.http_bodies import csv_bodies
 from task_service.imports.domain.errors import UploadIncomplete, UploadOutOfOrder
@@ -30,7 +31,7 @@ from task_service.imports.usecases.imports import (
 from task_service.imports.usecases.undo import ListUndoConflicts, UndoImport
 from task_service.imports.usecases.uploads import Finish, UploadImport, UploadRequest
 from task_service.proto_fields import optional_id
-from task_service.tasks.domain.access import owner_in_sight
+from task_service.access import owner_filter
 from task_service.tasks.transport.translate import once_from_proto
 
 Requests = AsyncIterator[import_service_pb2.UploadImportRequest]
@@ -78,10 +79,10 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self, request: import_service_pb2.ListImportsRequest, context: Context
     ) -> import_service_pb2.ListImportsResponse:
         caller = current_caller()
-        owner = owner_in_sight(caller, request.owner_id)
-        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"imports {caller.id} {owner}")
+        owner = owner_filter(caller, request.owner_id)
+        wanted = PageRequest.parse(request.page_size, request.page_token, query=f"imports {caller.id} {owner}")
         page = await self._list_imports(owner, wanted)
-        imports, next_token = fitting(page, import_to_proto)
+        imports, next_token = fit_to_message_size(page, import_to_proto)
         return import_service_pb2.ListImportsResponse(imports=imports, next_page_token=next_token)
 
     async def WatchImport(
@@ -95,9 +96,9 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
     ) -> import_service_pb2.ListImportErrorsResponse:
         caller = current_caller()
         import_id = parse_id(request.import_id, field="import_id")
-        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"errors {caller.id} {import_id}")
+        wanted = PageRequest.parse(request.page_size, request.page_token, query=f"errors {caller.id} {import_id}")
         page = await self._list_import_errors(caller, import_id, wanted)
-        errors, next_token = fitting(page, row_error_to_proto)
+        errors, next_token = fit_to_message_size(page, row_error_to_proto)
         return import_service_pb2.ListImportErrorsResponse(errors=errors, next_page_token=next_token)
 
     async def DownloadImportErrors(
@@ -128,9 +129,9 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
     ) -> import_service_pb2.ListUndoConflictsResponse:
         caller = current_caller()
         import_id = parse_id(request.import_id, field="import_id")
-        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"kept {caller.id} {import_id}")
+        wanted = PageRequest.parse(request.page_size, request.page_token, query=f"kept {caller.id} {import_id}")
         page = await self._list_kept_tasks(caller, import_id, wanted)
-        kept, next_token = fitting(page, kept_task_to_proto)
+        kept, next_token = fit_to_message_size(page, kept_task_to_proto)
         return import_service_pb2.ListUndoConflictsResponse(conflicts=kept, next_page_token=next_token)
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 from taskmanager.imports.v1 import import_ingest_service_pb2_grpc
 
-from chassis.kernel import parse_id
-from chassis.rpc.around import Context
+from chassis.kernel.ids import parse_id
+from chassis.rpc.interceptor import Context
 from task_service.imports.domain.errors import IngestOutOfOrder
 from task_service.imports.domain.imports import Failure, IngestContext, RecordLimits, parse_failure
 from task_service.imports.transport.prefetcher import OneAhead

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.kernel import Caller, Page, PageRequest, Unavailable
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.errors import Unavailable
 from task_service.csv_dialect.text import csv_pieces, csv_text, plain
 from task_service.idempotency.transaction import OneEffect
 from task_service.imports.domain.csv_header import ERRORS_COLUMN

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import InvalidWorker, LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.imports.domain.failed_rows import MOST_FAILED_ROWS
 from task_service.imports.domain.imports import (

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.imports.domain.csv_header import Header
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.failed_rows import FailedRow, RejectedRow, Room, RowError

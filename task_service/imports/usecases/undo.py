@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, NewId, Page, PageRequest
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.events import Actor, TaskEvent
 from task_service.idempotency.transaction import OneEffect
 from task_service.imports.domain.imports import Import

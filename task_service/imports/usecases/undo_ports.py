@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import TaskChange
 from task_service.imports.domain.undo import RunningUndo, Trace, UndoConflict

@@ -8,7 +8,10 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, NewId, Unavailable
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
+from chassis.kernel.errors import Unavailable
 from task_service.history.domain.events import Actor
 from task_service.idempotency.transaction import OneEffect
 from task_service.imports.domain.csv_header import Header, HeaderLimits, HeaderScan

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chassis.kernel import Clock, NewId
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Settled, settle
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Counts, IngestContext

@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from chassis.kernel import Caller, parse_id
+from task_service.access import sees_all
+from chassis.kernel.identity import Caller
+from chassis.kernel.ids import parse_id
 from task_service.tasks.domain.errors import OwnerNotYours
 
 EVERYBODY = "-"
 
 
-def owner_in_sight(caller: Caller, asked: str) -> UUID | None:
+def owner_filter(caller: Caller, asked: str) -> UUID | None:
     """Whose things to list: empty asks for the caller's own, "-" for everybody's, which is None.
 
     A service owns nothing: for it, empty is everybody's too.
@@ -21,6 +23,6 @@ def owner_in_sight(caller: Caller, asked: str) -> UUID | None:
     if not asked:
         return None if caller.is_service else caller.id
     owner = None if asked == EVERYBODY else parse_id(asked, field="owner_id")
-    if owner != caller.id and not caller.sees_everything:
+    if owner != caller.id and not sees_all(caller):
         raise OwnerNotYours
     return owner

@@ -1,6 +1,7 @@
 """What can be wrong with a request about tasks. A docstring is the message that the caller reads."""
 
-from chassis.kernel import DomainError, Invalid
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Invalid
 
 
 class TaskNotFound(DomainError):

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Invalid, refuse
+from task_service.access import sees_all, OwnerNotYours
+from chassis.kernel.identity import Caller
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import raise_all
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
     EtagMismatch,
-    OwnerNotYours,
     OwnerRequired,
     ReadOnlyField,
     TaskDeleted,
@@ -62,7 +64,7 @@ class Task(NamedTuple):
         return str(self.revision)
 
     def is_visible_to(self, caller: Caller) -> bool:
-        return caller.sees_everything or caller.id in (self.owner_id, self.assignee_id)
+        return sees_all(caller) or caller.id in (self.owner_id, self.assignee_id)
 
     def expect(self, etag: str) -> None:
         """Goes on for an empty etag and for this task's own; EtagMismatch for another."""
@@ -139,7 +141,7 @@ class TaskDraft(NamedTuple):
         if self.owner_id:
             rules.user_id(self.owner_id, "owner_id", wrong)
         if wrong:
-            refuse(wrong)
+            raise_all(wrong)
         return values
 
     def changes(self, mask: Collection[str]) -> dict[str, Any]:
@@ -161,7 +163,7 @@ class TaskDraft(NamedTuple):
         }
         others = sorted(set(mask) - _RULES.keys())
         wrong += (ReadOnlyField(field=name) if name in _READ_ONLY else UnknownField(field=name) for name in others)
-        refuse(wrong)
+        raise_all(wrong)
         return new
 
     def owner_for(self, caller: Caller) -> UUID:
@@ -184,7 +186,7 @@ def owner_for(caller: Caller, named: UUID | None) -> UUID:
         if caller.is_service:
             raise OwnerRequired
         return caller.id
-    if named != caller.id and not caller.sees_everything:
+    if named != caller.id and not sees_all(caller):
         raise OwnerNotYours
     return named
 

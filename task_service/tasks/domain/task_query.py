@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Invalid, refuse
+from chassis.kernel.identity import Caller
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import raise_all
 from task_service.tasks.domain import values as rules
-from task_service.tasks.domain.access import EVERYBODY, owner_in_sight
+from task_service.access import EVERYBODY, owner_filter
 from task_service.tasks.domain.errors import QueryTooLong, UnknownOrder, UnknownPriority, UnknownStatus
 from task_service.tasks.domain.values import Priority, Status
 
@@ -110,7 +112,7 @@ class QueryDraft:
         order, descending = _order(self.order_by, wrong)
         if self.owner_id not in {"", EVERYBODY}:
             rules.user_id(self.owner_id, "owner_id", wrong)
-        refuse(wrong)
+        raise_all(wrong)
         seen_by, owner_id = _sight(caller, self.owner_id)
         return TaskQuery(
             seen_by=seen_by,
@@ -136,7 +138,7 @@ def _sight(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None]:
     """Whose tasks: seen by whom, or owned by whom. A person who names nobody sees what they own or are assigned."""
     if not owner_id and not caller.is_service:
         return caller.id, None
-    return None, owner_in_sight(caller, owner_id)
+    return None, owner_filter(caller, owner_id)
 
 
 def _words(text: str, wrong: list[Invalid]) -> tuple[str, ...]:

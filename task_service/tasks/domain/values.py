@@ -11,7 +11,9 @@ from functools import cache
 from itertools import chain
 from uuid import UUID
 
-from chassis.kernel import Invalid, MalformedId, parse_id
+from chassis.kernel.errors import Invalid
+from chassis.kernel.ids import MalformedId
+from chassis.kernel.ids import parse_id
 from task_service.tasks.domain.errors import (
     BlankLabel,
     BlankTitle,

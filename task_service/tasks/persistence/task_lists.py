@@ -34,7 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from chassis.database.statement import Statement
-from chassis.kernel import InvalidPageToken, PageRequest
+from chassis.kernel.pagination import InvalidPageToken
+from chassis.kernel.pagination import PageRequest
 from task_service.persistence.tables import imports, tasks
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery

@@ -11,8 +11,10 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, tex
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import constraints
-from chassis.kernel import InvalidPageToken, Page, PageRequest
+from chassis.database.unit_of_work import translate_constraint_violations
+from chassis.kernel.pagination import InvalidPageToken
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.stats import Stats
@@ -77,7 +79,7 @@ class SqlTasks:
         self._connection = connection
 
     async def add(self, task: Task) -> None:
-        with constraints(_CONSTRAINTS):
+        with translate_constraint_violations(_CONSTRAINTS):
             await _ADD.run(self._connection, **_values(task))
 
     async def get(self, task_id: UUID) -> Task | None:
@@ -87,7 +89,7 @@ class SqlTasks:
         return await self._one(_LOCK, task_id)
 
     async def update(self, task: Task) -> None:
-        with constraints(_CONSTRAINTS):
+        with translate_constraint_violations(_CONSTRAINTS):
             await _UPDATE.run(self._connection, **_values(task))
 
     async def remove(self, task_id: UUID) -> None:
@@ -102,7 +104,7 @@ class SqlTasks:
         return [_task(row) for row in await cursor.fetchall()]
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
-        with constraints(_CONSTRAINTS):
+        with translate_constraint_violations(_CONSTRAINTS):
             await _UPDATE_ALL.run(self._connection, tasks=Jsonb([json_of(task) for task in tasks]))
 
     async def take_turns(self, owner_ids: Collection[UUID]) -> None:
@@ -128,7 +130,7 @@ class SqlTasks:
             if not request.after:
                 raise
             raise InvalidPageToken from None
-        return request.page(await cursor.fetchall(), key_of).of(lambda row: _task(row[:-1]))
+        return request.page(await cursor.fetchall(), key_of).map(lambda row: _task(row[:-1]))
 
     async def count(self, query: TaskQuery, today: date) -> int:
         statement, values = count_of(query, today)

@@ -2,7 +2,7 @@
 
 from taskmanager.tasks.v1 import task_service_pb2
 
-from chassis.kernel import Caller
+from chassis.kernel.identity import Caller
 from task_service.proto_fields import parse_moment
 from task_service.tasks.domain.task_query import Deleted, Moments, QueryDraft, TaskQuery
 from task_service.tasks.transport.translate import PRIORITY_WORD, STATUS_WORD

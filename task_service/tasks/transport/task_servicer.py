@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from google.api import httpbody_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
-from chassis.kernel import PageRequest, parse_id
-from chassis.rpc.around import Context
-from chassis.rpc.pages import fitting
+from chassis.kernel.pagination import PageRequest
+from chassis.kernel.ids import parse_id
+from chassis.rpc.interceptor import Context
+from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
 from task_service.csv_dialect.http_bodies import csv_bodies
 from task_service.tasks.transport.queries import query_from_proto, sight_from_proto
@@ -70,9 +71,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     ) -> task_service_pb2.ListTasksResponse:
         caller = current_caller()
         query = query_from_proto(request, caller)
-        wanted = PageRequest.read(request.page_size, request.page_token, bound_to=f"tasks {caller.id} {query}")
+        wanted = PageRequest.parse(request.page_size, request.page_token, query=f"tasks {caller.id} {query}")
         page, total = await self._list_tasks(query, wanted, with_total=request.include_total)
-        tasks, next_token = fitting(page, task_to_proto)
+        tasks, next_token = fit_to_message_size(page, task_to_proto)
         return task_service_pb2.ListTasksResponse(tasks=tasks, next_page_token=next_token, total_size=total)
 
     async def ExportTasks(

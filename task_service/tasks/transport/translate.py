@@ -8,7 +8,8 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from chassis.kernel import parse_id, refuse
+from chassis.kernel.ids import parse_id
+from chassis.kernel.errors import raise_all
 from task_service.proto_fields import timestamp
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem, InvalidIdempotencyKey
 from task_service.tasks.domain.stats import Stats
@@ -77,7 +78,7 @@ def batch_requests(requests: Sequence[Request]) -> list[Request]:
     """
     check_size(requests)
     found = list(requests)
-    refuse(
+    raise_all(
         [
             IdempotencyKeyInBatchItem(field=f"requests[{place}].idempotency_key")
             for place, request in enumerate(found)

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.kernel import Caller, DomainError, Invalid, refuse
+from chassis.kernel.identity import Caller
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import raise_all
 from task_service.idempotency.transaction import Changes
 from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, TooManyInBatch
 from task_service.tasks.domain.task import Task, TaskDraft
@@ -119,7 +122,7 @@ class Wrong:
 
     def settle(self) -> None:
         """Raises what was noted."""
-        refuse(self._found)
+        raise_all(self._found)
 
 
 @contextmanager
@@ -148,7 +151,7 @@ def check_ids(ids: Sequence[UUID]) -> None:
     """Returns where every task comes once: what two changes of one task in one moment mean, nobody can say."""
     times = Counter(ids)
     wrong = [DuplicateInBatch(field=f"requests[{place}].id") for place, task_id in enumerate(ids) if times[task_id] > 1]
-    refuse(wrong)
+    raise_all(wrong)
 
 
 async def lock_in_order(unit: UnitOfWork, ids: Sequence[UUID]) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.kernel import Caller, Page, PageRequest
+from chassis.kernel.identity import Caller
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.events import TaskEvent
 from task_service.idempotency.transaction import visible
 from task_service.tasks.usecases.ports import Reading

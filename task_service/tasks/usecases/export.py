@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from chassis.kernel import Clock, PageRequest
+from chassis.kernel.clock import Clock
+from chassis.kernel.pagination import PageRequest
 from task_service.csv_dialect.text import csv_pieces
 from task_service.imports.domain.upload_options import COLUMNS
 from task_service.tasks.domain.csv_export import csv_row
@@ -38,4 +39,4 @@ class ExportTasks:
                 yield piece
             if not page.next_token:
                 return
-            request, header = request.following(page), []
+            request, header = request.next_request(page), []

@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
-from chassis.kernel import Page, PageRequest
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.usecases.ports import TaskEvents
 from task_service.imports.usecases.ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
 from task_service.imports.usecases.undo_ports import Undos

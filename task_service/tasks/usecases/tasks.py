@@ -6,7 +6,10 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, Page, PageRequest
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.pagination import Page
+from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.events import Actor
 from task_service.idempotency.transaction import Changes, visible
 from task_service.tasks.domain.errors import UnknownAssignee

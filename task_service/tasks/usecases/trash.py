@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from chassis.kernel import Caller, Clock, NewId
+from chassis.kernel.identity import Caller
+from chassis.kernel.clock import Clock
+from chassis.kernel.ids import NewId
 from task_service.history.domain.events import SYSTEM_ACTOR, Actor
 from task_service.idempotency.transaction import Changes, visible
 from task_service.tasks.domain.errors import TaskNotFound, TaskNotInTrash

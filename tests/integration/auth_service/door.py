@@ -24,9 +24,10 @@ from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 from auth_service.bootstrap import assembled, serving
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
-from chassis.kernel import Role
-from chassis.rpc.client import aio_channel
-from chassis.rpc.errors import RichStatus, details_of
+from task_service.access import Role
+from chassis.rpc.client import open_channel
+from chassis.rpc.errors import read_status
+from chassis.rpc.errors import RichStatus
 
 ENCRYPTION_KEY = bytes(range(32))
 PASSWORD = "correct horse"
@@ -172,7 +173,7 @@ async def opened(settings: AuthSettings) -> AsyncIterator[Door]:
     async with serving(settings) as server:
         async with asyncio.timeout(20):
             await server.ready.wait()
-        async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+        async with open_channel(f"127.0.0.1:{server.port}") as channel:
             yield Door(settings, channel)
 
 
@@ -189,7 +190,7 @@ async def refused(call: Awaitable[object]) -> RichStatus:
     """The status that a call is refused with."""
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await call
-    return details_of(refusal.value)
+    return read_status(refusal.value)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -208,7 +209,7 @@ async def until_refused(call: Callable[[], Awaitable[object]]) -> RichStatus:
             try:
                 await call()
             except grpc.aio.AioRpcError as error:
-                return details_of(error)
+                return read_status(error)
             await asyncio.sleep(0.05)
 
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from auth_service.bootstrap import serving
 from auth_service.commands.migrate import MIGRATIONS, SCHEMA
 from chassis.database.migrate import MigrationSettings, migrate
-from chassis.rpc.client import aio_channel
+from chassis.rpc.client import open_channel
 from chassis.testing.databases import temporary_database
 from deploy.local.ports import free_port
 from tests.conftest import Databases
@@ -69,7 +69,7 @@ async def until_serving(channel):
 
 async def test_no_password_credential_or_token_is_ever_in_the_log_and_sigterm_ends_it_well(settings):
     canary = "canary-in-a-coal-mine"
-    async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
+    async with process(settings) as (child, port), open_channel(f"127.0.0.1:{port}") as channel:
         await until_serving(channel)
         door = Door(settings, channel)
         credential = await door.create_service("reports", "trust:read")
@@ -98,7 +98,7 @@ async def test_no_password_credential_or_token_is_ever_in_the_log_and_sigterm_en
 
 
 async def test_the_log_of_calls_says_who_called_and_who_was_refused(settings):
-    async with process(settings) as (child, port), aio_channel(f"127.0.0.1:{port}") as channel:
+    async with process(settings) as (child, port), open_channel(f"127.0.0.1:{port}") as channel:
         await until_serving(channel)
         door = Door(settings, channel)
         user = await door.register()
@@ -147,7 +147,7 @@ async def test_it_is_not_ready_before_the_database_is_migrated_and_becomes_so_by
         )
         async with AsyncExitStack() as stack:
             running = await stack.enter_async_context(serving(settings_for(databases.auth_url)))
-            channel = await stack.enter_async_context(aio_channel(f"127.0.0.1:{running.port}"))
+            channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{running.port}"))
             health = health_pb2_grpc.HealthStub(channel)
             answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -160,7 +160,7 @@ async def test_it_is_not_ready_before_the_database_is_migrated_and_becomes_so_by
 async def test_sigterm_ends_it_well_while_it_still_waits_for_a_database(settings):
     nowhere = f"postgresql://auth_app:x@127.0.0.1:{free_port()}/nothing"
     async with process(settings, AUTH_DATABASE_URL=nowhere) as (child, port):
-        async with aio_channel(f"127.0.0.1:{port}") as channel:
+        async with open_channel(f"127.0.0.1:{port}") as channel:
             health = health_pb2_grpc.HealthStub(channel)
             answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_service_pb2
 
-from tests.integration.auth_service.door import bearer, refused
+from tests.support.grpc_calls import bearer, refused
 
 
 async def reader(door) -> tuple[tuple[str, str], ...]:
@@ -18,9 +18,9 @@ async def test_an_account_is_found_by_id_and_by_username_in_any_case(door):
         assert await door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata) == sonu
 
 
-async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, databases):
+async def test_a_disabled_account_and_one_that_never_was_are_not_found(door, database):
     sonu, metadata = await door.register(), await reader(door)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true")
     for names in ({"id": sonu.id}, {"username": "sonu"}, {"username": "nobody"}):
         status = await refused(door.users.ResolveUser(user_service_pb2.ResolveUserRequest(**names), metadata=metadata))
@@ -56,10 +56,10 @@ async def names(door, metadata, *ids: str) -> dict[str, str]:
     return {user.id: user.username for user in answer.users}
 
 
-async def test_names_are_told_many_at_once_disabled_ones_too_and_nobodys_left_out(door, databases):
+async def test_names_are_told_many_at_once_disabled_ones_too_and_nobodys_left_out(door, database):
     sonu, mina, dora = [await door.register(name) for name in ("Sonu", "mina", "dora")]
     metadata = await reader(door)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     await door.delete_me((await door.login("dora@example.com")).access_token)
     nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
@@ -83,10 +83,10 @@ async def ids(door, metadata, *usernames: str) -> dict[str, str]:
     return {user.username: user.id for user in answer.users}
 
 
-async def test_ids_are_told_many_at_once_by_names_in_any_case_and_those_of_nobody_in_use_left_out(door, databases):
+async def test_ids_are_told_many_at_once_by_names_in_any_case_and_those_of_nobody_in_use_left_out(door, database):
     sonu, mina, dora = [await door.register(name) for name in ("Sonu", "mina", "dora")]
     metadata = await reader(door)
-    with psycopg.connect(databases.administrator_url) as connection:
+    with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     await door.delete_me((await door.login("dora@example.com")).access_token)
     impossible = ("", " ", "a\0b", "a" + "\u0301" * 100_000, "x" * 100_000, "Sonu ")

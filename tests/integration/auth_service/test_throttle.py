@@ -6,8 +6,8 @@ import grpc
 import psycopg
 import pytest
 
-from chassis.rpc.address_limit import address_of
-from chassis.rpc.errors import details_of
+from chassis.limits.rate_limit_interceptor import peer_address
+from chassis.rpc.errors import read_status
 from tests.integration.auth_service.door import PASSWORD, opened, refused, settings_for
 from tests.integration.auth_service.test_login import hashes
 
@@ -29,7 +29,7 @@ def rows(databases, statement, *values):
 async def outcomes(*calls):
     answers = await asyncio.gather(*calls, return_exceptions=True)
     return [
-        (details_of(answer).code, details_of(answer).reason) if isinstance(answer, grpc.aio.AioRpcError) else answer
+        (read_status(answer).code, read_status(answer).reason) if isinstance(answer, grpc.aio.AioRpcError) else answer
         for answer in answers
     ]
 
@@ -160,4 +160,4 @@ async def test_who_calls_directly_is_counted_by_address_unless_it_is_a_gateway(d
     [("ipv4:127.0.0.1:5000", "127.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("unix:/run/s", "unix:/run/s")],
 )
 def test_the_address_is_read_from_what_grpc_calls_a_peer(peer, address):
-    assert address_of(peer) == address
+    assert peer_address(peer) == address

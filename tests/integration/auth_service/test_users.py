@@ -10,7 +10,8 @@ from taskmanager.auth.v1 import user_pb2
 
 from auth_service.bootstrap import assembled
 from auth_service.domain.errors import AccountGone
-from chassis.kernel import Caller, Role
+from chassis.kernel.identity import Caller
+from task_service.access import Role
 from tests.integration.auth_service.door import PASSWORD, claims, refused, until, until_refused
 
 OTHER = "another horse"

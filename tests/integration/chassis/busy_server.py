@@ -11,12 +11,12 @@ from prometheus_client import REGISTRY
 from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from chassis.rpc.errors import details_of
-from chassis.rpc.load_shed import Capacity
+from chassis.rpc.errors import read_status
+from chassis.limits.load_shed import Capacity
 from tests.integration.auth_service.door import until
 from tests.small_server import GET, imports, listening, person, small_server, trust
 
-CAPACITY = Capacity(calls=3, streams=2)
+CAPACITY = Capacity(max_concurrent_calls=3, streams=2)
 SECONDS = 10
 
 
@@ -73,7 +73,7 @@ class Busy:
     async def refused(self, metadata=None):
         with pytest.raises(aio.AioRpcError) as caught:
             await self.imports.GetImport(GET, metadata=metadata or person(), timeout=SECONDS)
-        return details_of(caught.value)
+        return read_status(caught.value)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.auth_service.door import until
 from tests.integration.chassis.busy_server import CAPACITY, SECONDS, counted, running
 from tests.small_server import GET, WATCH, bearer, person, service
@@ -54,7 +54,7 @@ async def test_streams_are_counted_apart_from_calls(busy):
     assert [(await watch.read()).id for watch in watches] == ["begun"] * CAPACITY.streams
     with pytest.raises(aio.AioRpcError) as caught:
         await busy.imports.WatchImport(WATCH, metadata=person(), timeout=SECONDS).read()
-    assert details_of(caught.value).reason == "OVERLOADED"
+    assert read_status(caught.value).reason == "OVERLOADED"
     busy.servicer.go_on.set()
 
 
@@ -82,7 +82,7 @@ async def test_watches_of_health_which_anybody_may_open_take_nobodys_place_and_a
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
     with pytest.raises(aio.AioRpcError) as caught:
         await busy.health.Watch(request, timeout=SECONDS).read()
-    assert details_of(caught.value).reason == "OVERLOADED"
+    assert read_status(caught.value).reason == "OVERLOADED"
     assert (await busy.imports.WatchImport(WATCH, metadata=person()).read()).id == "begun"
     assert (await busy.health.Check(request, timeout=SECONDS)).status == health_pb2.HealthCheckResponse.SERVING
     busy.servicer.go_on.set()

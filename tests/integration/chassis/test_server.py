@@ -12,10 +12,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2 as pb
 from taskmanager.trust.v1 import trust_service_pb2_grpc
 
-from chassis.config import Listen
-from chassis.kernel import DomainError, Invalid, SeveralInvalid
-from chassis.rpc.client import aio_channel
-from chassis.rpc.errors import details_of
+from chassis.settings import Listen
+from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import ValidationErrors
+from chassis.rpc.client import open_channel
+from chassis.rpc.errors import read_status
 from chassis.rpc.request_context import request_id, time_remaining
 from chassis.rpc.server import GrpcServer, PortTaken, Registration
 from tests.small_server import listening, service, small_server, trust
@@ -58,7 +60,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(behaviour: Behaviour):
-    async with listening(build(behaviour)) as target, aio_channel(target) as channel:
+    async with listening(build(behaviour)) as target, open_channel(target) as channel:
         yield Client(channel)
 
 
@@ -74,10 +76,10 @@ async def never() -> pb.TrustState:
 
 
 async def test_a_call_without_a_token_does_not_reach_the_method():
-    async with listening(build(never)) as target, aio_channel(target) as channel:
+    async with listening(build(never)) as target, open_channel(target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await trust_service_pb2_grpc.TrustServiceStub(channel).GetTrustState(pb.GetTrustStateRequest())
-    assert (caught.value.code(), details_of(caught.value).reason) == (
+    assert (caught.value.code(), read_status(caught.value).reason) == (
         grpc.StatusCode.UNAUTHENTICATED,
         "UNAUTHENTICATED",
     )
@@ -98,7 +100,7 @@ async def test_a_method_without_an_access_option_is_refused_to_everybody():
         lambda _, server: server.add_generic_rpc_handlers((handlers,)),
         None,
     )
-    async with listening(build(never, forgotten)) as target, aio_channel(target) as channel:
+    async with listening(build(never, forgotten)) as target, open_channel(target) as channel:
         call: Any = channel.unary_unary("/example.v1.NobodyService/Call", empty_pb2.Empty.SerializeToString)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(empty_pb2.Empty(), metadata=service("trust:read"))
@@ -122,7 +124,7 @@ async def test_a_domain_error_has_its_nearest_classs_status_and_its_sentence():
         raise MissingTask(thing="milk")
 
     error = await failure(missing)
-    status = details_of(error)
+    status = read_status(error)
     assert (status.code, status.reason, status.message) == (
         grpc.StatusCode.NOT_FOUND,
         "MISSING_TASK",
@@ -134,17 +136,17 @@ async def test_a_long_sentence_is_told_whole_in_its_violation_too():
     async def wrong() -> pb.TrustState:
         raise BadValue(field="names", value="x" * 400)
 
-    status = details_of(await failure(wrong))
+    status = read_status(await failure(wrong))
     assert status.violations[0].message == status.message == f"The value {'x' * 400} is bad."
 
 
 async def test_a_thousand_violations_are_cut_to_fifty_so_that_the_trailers_hold_them():
     async def wrong() -> pb.TrustState:
-        raise SeveralInvalid([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])
+        raise ValidationErrors([BadValue(field=f"field_{number}", value="x" * 500) for number in range(1000)])
 
     # Not one: past 8 KiB gRPC refuses the more of them, the longer they are.
     for _ in range(50):
-        status = details_of(await failure(wrong))
+        status = read_status(await failure(wrong))
         assert status.code is grpc.StatusCode.INVALID_ARGUMENT
         assert len(status.violations) == 50
         assert status.violations[0].field == "field_0"
@@ -207,7 +209,7 @@ async def test_a_stop_turns_health_off_at_once_and_lets_the_call_in_flight_end()
 
     server = await build(slow, drain_seconds=30).start()
     await server.ready()
-    async with aio_channel(f"127.0.0.1:{server.port}") as channel:
+    async with open_channel(f"127.0.0.1:{server.port}") as channel:
         watch = aiter(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()))
         assert (await anext(watch)).status == health_pb2.HealthCheckResponse.SERVING
         call = Client(channel)()

@@ -7,8 +7,8 @@ import grpc
 import pytest
 from grpc import aio
 
-from chassis.rpc.errors import details_of
-from chassis.rpc.load_shed import Capacity
+from chassis.rpc.errors import read_status
+from chassis.limits.load_shed import Capacity
 from tests.integration.chassis.busy_server import SECONDS, counted, running
 from tests.small_server import GET, WATCH, person
 
@@ -17,7 +17,7 @@ MOST = 3
 
 @pytest.fixture
 async def busy():
-    async with running(Capacity(calls=10, streams=10, max_streams_per_caller=MOST)) as busy:
+    async with running(Capacity(max_concurrent_calls=10, streams=10, max_streams_per_caller=MOST)) as busy:
         yield busy
 
 
@@ -35,7 +35,7 @@ async def opened(busy, user: str):
 async def refused(busy, user: str):
     with pytest.raises(aio.AioRpcError) as caught:
         await busy.imports.WatchImport(WATCH, metadata=session_of(user), timeout=SECONDS).read()
-    return details_of(caught.value)
+    return read_status(caught.value)
 
 
 async def test_a_stream_too_many_of_one_caller_is_refused_and_others_are_not(busy):

@@ -12,11 +12,13 @@ import pytest
 from grpc import aio
 from taskmanager.imports.v1 import import_service_pb2_grpc
 
-from chassis.rpc.client import aio_channel, sync_channel
-from chassis.rpc.errors import details_of
+from chassis.rpc.client import open_channel
+from chassis.rpc.client import sync_channel
+from chassis.rpc.errors import read_status
 from chassis.rpc.health import is_serving
-from chassis.rpc.renewed_channel import RenewedAioChannel
-from chassis.tls import Certificates, TlsFiles
+from chassis.tls.reloading_channel import ReloadingChannel
+from chassis.tls.reloader import CertificateReloader
+from chassis.tls.files import TlsFiles
 from tests.certificates import Authority
 from tests.integration.auth_service.door import until
 from tests.integration.chassis.tls_server import always_new, serial_of, serving
@@ -52,7 +54,7 @@ def stub_on(channel) -> "import_service_pb2_grpc.ImportServiceAsyncStub":
 
 async def ask(server, files: TlsFiles | None) -> str:
     """The certificate that the server saw on a channel of its own; AioRpcError for a connection that was refused."""
-    async with aio_channel(server.target, certificates=Certificates.of(files)) as channel:
+    async with open_channel(server.target, certificates=CertificateReloader.from_files(files)) as channel:
         return (await stub_on(channel).GetImport(GET, metadata=person(), timeout=SECONDS)).id
 
 
@@ -98,17 +100,17 @@ async def test_a_server_of_another_name_than_the_targets_is_not_called(client_fi
 
 
 async def test_a_certificate_takes_the_place_of_no_token(server, client_files):
-    async with aio_channel(server.target, certificates=Certificates.of(client_files)) as channel:
+    async with open_channel(server.target, certificates=CertificateReloader.from_files(client_files)) as channel:
         with pytest.raises(aio.AioRpcError) as caught:
             await stub_on(channel).GetImport(GET, timeout=SECONDS)
-    assert details_of(caught.value).code is grpc.StatusCode.UNAUTHENTICATED
+    assert read_status(caught.value).code is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_new_connections_get_new_certificates_while_an_open_stream_goes_on(
     server, server_files, client_files, authority
 ):
     first = serial_of(client_files.certificate.read_bytes())
-    async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
+    async with open_channel(server.target, certificates=always_new(client_files)) as channel:
         stub = stub_on(channel)
         watch = stub.WatchImport(WATCH, metadata=person())
         streamed = aiter(watch)
@@ -127,8 +129,8 @@ async def test_new_connections_get_new_certificates_while_an_open_stream_goes_on
 
 
 async def test_an_earlier_connection_is_closed_when_its_last_call_has_ended(server, client_files, authority):
-    async with aio_channel(server.target, certificates=always_new(client_files)) as channel:
-        assert isinstance(channel, RenewedAioChannel)
+    async with open_channel(server.target, certificates=always_new(client_files)) as channel:
+        assert isinstance(channel, ReloadingChannel)
         stub = stub_on(channel)
         watch = stub.WatchImport(WATCH, metadata=person())
         await anext(aiter(watch))

@@ -5,7 +5,7 @@ import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.chassis.busy_server import SECONDS, counted, running
 from tests.small_server import person
 
@@ -32,7 +32,7 @@ async def refused(channel, method, shape, raw, metadata=()):
     call = getattr(channel, shape)(method)(raw, metadata=metadata, timeout=SECONDS)
     with pytest.raises(aio.AioRpcError) as caught:
         await (call if shape == "unary_unary" else call.read())
-    return details_of(caught.value)
+    return read_status(caught.value)
 
 
 @pytest.mark.parametrize(("method", "shape"), METHODS)
@@ -59,7 +59,7 @@ async def test_a_stream_of_requests_ends_at_the_first_that_can_not_be_parsed(cha
     call = channel.stream_unary(f"{IMPORTS}/UploadImport")(iter([b"", GARBAGE]), metadata=person(), timeout=SECONDS)
     with pytest.raises(aio.AioRpcError) as caught:
         await call
-    assert (caught.value.code(), details_of(caught.value).reason) == (
+    assert (caught.value.code(), read_status(caught.value).reason) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         "UNREADABLE_REQUEST",
     )

@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from cryptography import x509
 from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 
-from chassis.tls import Certificates, TlsFiles
+from chassis.tls.reloader import CertificateReloader
+from chassis.tls.files import TlsFiles
 from tests.small_server import imports, listening, small_server
 
 
-def always_new(files: TlsFiles) -> Certificates:
+def always_new(files: TlsFiles) -> CertificateReloader:
     """Certificates that are looked at whenever they are asked for."""
-    return Certificates(files, look_every=0)
+    return CertificateReloader(files, look_every=0)
 
 
 def serial_of(pem: bytes) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.config import Listen
+from chassis.settings import Listen
 from gateway.bootstrap import gateway
 from gateway.settings import GatewaySettings
 from tests.integration.gateway.services import Services, collect, serving

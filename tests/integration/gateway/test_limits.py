@@ -5,7 +5,7 @@ import pytest
 from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
-from chassis.limiting import network_of
+from chassis.limits.rate_limit import rate_limit_key
 from deploy.local.ports import free_port
 from gateway.bootstrap import gateway
 from tests.integration.gateway.conftest import settings
@@ -62,4 +62,4 @@ async def test_a_counter_that_cannot_be_asked_shuts_nobody_out(answering):
     ],
 )
 def test_a_host_is_one_whatever_address_of_its_network_it_takes(address, network):
-    assert network_of(address) == network
+    assert rate_limit_key(address) == network

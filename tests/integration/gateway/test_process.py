@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
-from chassis.limiting import AddressLimiter
+from chassis.limits.rate_limit import AddressRateLimiter
 from gateway.bootstrap import contract_comments, gateway
 from gateway.clients.upstream import Upstream
 from gateway.transcoding.contract import read_rpcs
@@ -186,7 +186,7 @@ async def test_the_log_tells_each_request_and_no_secret(services):
 async def test_a_client_stream_that_nobody_wrote_an_upload_for_stops_start_up(services):
     rpcs = read_rpcs([service(HttpRule(post="/v1", body="*"), client_streaming=True)])
     upstream = Upstream(name="odd", target="127.0.0.1:1", rpcs=rpcs)
-    limiter = AddressLimiter(per_minute=1, storage_url="memory://")
+    limiter = AddressRateLimiter(per_minute=1, storage_url="memory://")
     with pytest.raises(UnsupportedContract, match=r"odd\d+\.Odd\.Do: a client stream"):
         build_router(
             upstreams=[upstream],

@@ -7,14 +7,14 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from deploy.local.valkey import EmbeddedValkey
 from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
-from tests.deadly_rows import DEADLY, deadly_environment
-from tests.integration.conftest import Person, System, new_credential
+from tests.support.crashing_rows import CRASHING_CELL, crashing_environment
+from tests.support.system import Principal, System, new_credential
 from tests.integration.import_worker.test_worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload
 
 BATCH = 200
 BEFORE = 3_000  # more than the batches that a worker has on their way without an answer
-FILE = "title\n" + "".join(f"Task {number}\n" for number in range(BEFORE)) + f"{DEADLY}\nNever reached\n"
+FILE = "title\n" + "".join(f"Task {number}\n" for number in range(BEFORE)) + f"{CRASHING_CELL}\nNever reached\n"
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ async def worker(system: System, redis_url, tmp_path):
         IMPORT_WORKER_AUTH_TARGET=system.auth_target,
         IMPORT_WORKER_AUTH_CREDENTIAL=await new_credential(system.use_cases, "import_worker", "imports:ingest"),
         IMPORT_WORKER_BATCH_ROWS=str(BATCH),
-        **deadly_environment(),
+        **crashing_environment(),
     ) as running:
         yield running
 
 
-async def finished(system: System, person: Person, import_id: str) -> import_pb2.Import:
+async def finished(system: System, person: Principal, import_id: str) -> import_pb2.Import:
     request = import_service_pb2.WatchImportRequest(id=import_id)
     async with asyncio.timeout(120):
         *_, last = [one async for one in system.imports.WatchImport(request, metadata=person.metadata)]
@@ -50,8 +50,8 @@ def claims_of(worker: Worker, import_id: str) -> list[int]:
     return [line["offset"] for line in worker.said if line["event"] == "claimed" and line["import_id"] == import_id]
 
 
-async def test_a_file_that_kills_its_worker_every_time_fails_and_the_rows_before_it_stay(system, worker, databases):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+async def test_a_file_that_kills_its_worker_every_time_fails_and_the_rows_before_it_stay(system, worker, database):
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     deadly = await upload(system, sonu, FILE.encode())
     owners = (mina, sonu, mina)
     harmless = [await upload(system, owner, b"title\n" + b"A row\n" * 2_000) for owner in owners]
@@ -63,7 +63,7 @@ async def test_a_file_that_kills_its_worker_every_time_fails_and_the_rows_before
     assert failed.rows_failed == 0
     assert 0 < failed.rows_created <= BEFORE
     assert failed.rows_created % BATCH == 0
-    kept = await databases.execute(
+    kept = await database.execute(
         f"SELECT count(*), count(DISTINCT title), max(substring(title FROM 6)::int) FROM tasks.tasks"
         f" WHERE import_id = '{deadly.id}'"
     )

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 
 
 async def create(system, person, *, key: str = "", **fields) -> task_pb2.Task:
@@ -67,7 +67,7 @@ async def refused(call) -> tuple[grpc.StatusCode, str, list[tuple[str, str]]]:
     """The status, the reason and the violations (field, reason) of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = details_of(caught.value)
+    status = read_status(caught.value)
     return status.code, status.reason, [(violation.field, violation.reason) for violation in status.violations]
 
 

@@ -5,7 +5,7 @@ import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 
 FILE = b"Subject;description;Status\nBuy milk;2 litres;pending\nCall mum;;in-progress\n"
 
@@ -27,7 +27,7 @@ async def refused(call) -> tuple[grpc.StatusCode, str, str]:
     """The status, the reason and the message of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = details_of(caught.value)
+    status = read_status(caught.value)
     return status.code, status.reason, status.message
 
 

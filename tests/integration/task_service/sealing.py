@@ -16,7 +16,7 @@ from task_service.history.persistence.unit_of_work import SqlHistoryReadSession,
 from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead, VerificationResult, VerifyHashChain
 from task_service.tasks.domain.task import TaskDraft, new_task
 from task_service.tasks.domain.task_events import task_created, task_updated
-from tests.conftest import Databases
+from tests.support.database import Database
 
 OWNER = UUID("0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e")
 ACTOR = Actor(OWNER, "user", "request-1")
@@ -26,7 +26,7 @@ ACTOR = Actor(OWNER, "user", "request-1")
 class Log:
     """The event log of one database, through the service's own repositories."""
 
-    databases: Databases
+    database: Database
     pool: Pool
 
     def begin(self) -> SqlHistoryUnitOfWork:
@@ -48,7 +48,7 @@ class Log:
 
     async def fill(self, count: int) -> None:
         """Insert many events in one transaction."""
-        await self.databases.execute(f"""
+        await self.database.execute(f"""
             INSERT INTO tasks.task_events
                 (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
             SELECT uuidv7(), uuidv7(), '{OWNER}', 'deleted', '{OWNER}', 'user', now(), 'r', '{{}}'
@@ -74,11 +74,11 @@ class Log:
 
     async def ids(self) -> list[str]:
         """Return the ids of the events in log order."""
-        rows = await self.databases.execute("SELECT id::text FROM tasks.task_events ORDER BY xid, id")
+        rows = await self.database.execute("SELECT id::text FROM tasks.task_events ORDER BY xid, id")
         return [row[0] for row in rows]
 
 
 @asynccontextmanager
-async def opened(databases: Databases) -> AsyncIterator[Log]:
-    async with open_pool(databases.tasks_url, name="test", size=8) as pool:
-        yield Log(databases, pool)
+async def opened(database: Database) -> AsyncIterator[Log]:
+    async with open_pool(database.tasks_url, name="test", size=8) as pool:
+        yield Log(database, pool)

@@ -32,7 +32,7 @@ def delete_all(system, person, *requests: Delete):
 
 
 async def test_a_batch_creates_updates_and_deletes_in_the_order_of_its_requests(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     made = (await create_all(system, sonu, *map(str, range(100)))).tasks
     assert [task.title for task in made] == list(map(str, range(100)))
     mask = FieldMask(paths=["title"])
@@ -46,7 +46,7 @@ async def test_a_batch_creates_updates_and_deletes_in_the_order_of_its_requests(
 
 
 async def test_every_wrong_value_of_a_batch_names_its_request_and_nothing_is_made(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     requests = [
         Create(task=task_pb2.Task(title="good")),
         Create(task=task_pb2.Task(title=" ", due_date="soon")),
@@ -67,7 +67,7 @@ async def test_every_wrong_value_of_a_batch_names_its_request_and_nothing_is_mad
 
 @pytest.mark.parametrize("name", ["BatchCreateTasks", "BatchUpdateTasks", "BatchDeleteTasks"])
 async def test_a_batch_that_is_too_large_is_refused_before_anything_in_it_is_looked_at(system, name):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     batch = getattr(task_service_pb2, f"{name}Request")(idempotency_key="not an\nidempotency key")
     for _ in range(100_000):
         batch.requests.add()
@@ -80,7 +80,7 @@ async def test_a_batch_that_is_too_large_is_refused_before_anything_in_it_is_loo
 
 
 async def test_one_refusal_undoes_the_whole_batch_and_names_its_request(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     first, hers = await create(system, sonu, title="x", external_id="A-1"), await create(system, mina, title="y")
     new = task_pb2.Task(title="new")
     not_found = (grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND", [("requests[1]", "TASK_NOT_FOUND")])
@@ -104,12 +104,12 @@ async def test_one_refusal_undoes_the_whole_batch_and_names_its_request(system):
 
 @pytest.mark.parametrize(("count", "reason"), [(0, "EMPTY_BATCH"), (101, "TOO_MANY_IN_BATCH")])
 async def test_a_batch_holds_one_to_a_hundred_requests(system, count, reason):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     assert await refused(create_all(system, sonu, *["x"] * count)) == (INVALID, reason, [("requests", reason)])
 
 
 async def test_a_task_comes_once_in_a_batch_and_no_request_has_a_key_of_its_own(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     assert (await refused(delete_all(system, sonu, Delete(id=task.id), Delete(id=task.id))))[2] == [
         ("requests[0].id", "DUPLICATE_IN_BATCH"),
@@ -123,14 +123,14 @@ async def test_a_task_comes_once_in_a_batch_and_no_request_has_a_key_of_its_own(
 
 
 async def test_twin_batches_make_their_tasks_once(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     first, *others = await asyncio.gather(*(create_all(system, sonu, "a", "b", key="k") for _ in range(8)))
     assert all(other == first for other in others)
     assert len(await listed(system, sonu)) == 2
 
 
 async def test_batches_that_meet_in_opposite_order_both_end(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     made = (await create_all(system, sonu, *map(str, range(20)))).tasks
     wanted = [Update(id=task.id, task=task_pb2.Task(description="d")) for task in made]
     again = [Update(id=task.id, task=task_pb2.Task(description="e")) for task in reversed(made)]

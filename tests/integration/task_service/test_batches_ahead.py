@@ -16,7 +16,7 @@ from task_service.imports.usecases.ingest import IngestBatch, OpenIngest, Prepar
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import upload
-from tests.stacks import until
+from tests.support.waiting import until_blocking
 
 ROWS = 500
 TITLE = "A task whose title is not short"
@@ -48,24 +48,24 @@ class Accounts:
 
 
 async def test_the_next_batch_is_begun_when_the_database_has_the_rows_of_this_one_and_is_not_done(
-    system, worker, databases
+    system, worker, database
 ):
-    await upload(system, await system.person("sonu"), b"title\n" + f"{TITLE}\n".encode() * ROWS)
+    await upload(system, await system.new_user("sonu"), b"title\n" + f"{TITLE}\n".encode() * ROWS)
     lease = await worker.claim()
     begin, end = Checkpoint(6, 2, 0), Checkpoint(lease.size, 2 + ROWS, ROWS)
     rows = Batch(begin, end, range(2, 2 + ROWS), [TITLE] * ROWS, {})
     begun: list[str] = []
-    with psycopg.connect(databases.administrator_url, autocommit=True) as other:
+    with psycopg.connect(database.administrator_url, autocommit=True) as other:
         other.execute(HELD_UP)
 
         def begin_next() -> None:
             if not begun:
                 # Nothing else runs in this process meanwhile: what the database has now is what it was given before.
-                until(lambda: other.execute(IS_WAITING).fetchone() == (1,))
+                until_blocking(lambda: other.execute(IS_WAITING).fetchone() == (1,))
                 other.execute("SELECT pg_advisory_unlock(1)")
             begun.append("the next one")
 
-        async with open_pool(databases.tasks_url, name="test", size=1) as pool, asyncio.timeout(60):
+        async with open_pool(database.tasks_url, name="test", size=1) as pool, asyncio.timeout(60):
 
             def work() -> SqlTasksUnitOfWork:
                 return SqlTasksUnitOfWork(pool)
@@ -78,4 +78,4 @@ async def test_the_next_batch_is_begun_when_the_database_has_the_rows_of_this_on
             progress = await ingest(context, lease.fence, prepared, begin_next)
     assert begun
     assert progress.checkpoint == end
-    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(ROWS,)]
+    assert await database.execute("SELECT count(*) FROM tasks.tasks") == [(ROWS,)]

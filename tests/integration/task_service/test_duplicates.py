@@ -40,7 +40,7 @@ def counts(found: import_pb2.Import) -> tuple[int, int, int, int, int]:
 
 
 async def test_a_row_that_is_to_fail_names_its_line_and_the_rows_around_it_are_imported(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     rows = [["B", "b"], ["A", "new"], ["", "neither"], ["", ""], ["B", "again"]]
     done = await imported(system, sonu, worker, rows, [["B", "and again"], ["C", "c"]])
@@ -57,7 +57,7 @@ async def test_a_row_that_is_to_fail_names_its_line_and_the_rows_around_it_are_i
 
 
 async def test_a_row_that_is_to_be_skipped_is_counted_and_leaves_the_task_alone(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     rows = [["A", "new"], ["B", "b"], ["B", "again"]]
     done = await imported(system, sonu, worker, rows, [["B", "and again"]], on_duplicate=SKIP)
@@ -66,7 +66,7 @@ async def test_a_row_that_is_to_be_skipped_is_counted_and_leaves_the_task_alone(
 
 
 async def test_a_row_changes_what_the_file_has_columns_for_and_defaults_are_for_new_tasks_alone(system, worker):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     there = await create(
         system,
         sonu,
@@ -95,7 +95,7 @@ async def test_a_row_changes_what_the_file_has_columns_for_and_defaults_are_for_
 
 
 async def test_a_change_has_one_entry_in_history_by_the_uploader_and_no_change_has_none(system, worker):
-    sonu, manager = await system.person("sonu"), await system.admin()
+    sonu, manager = await system.new_user("sonu"), await system.new_admin()
     same = await create(system, sonu, title="same", external_id="S")
     there = await create(system, sonu, title="old", external_id="A")
     rows = [["A", "new", "completed"], ["S", "same", "pending"]]
@@ -117,7 +117,7 @@ async def test_a_change_has_one_entry_in_history_by_the_uploader_and_no_change_h
 
 
 async def test_a_row_changes_what_an_earlier_row_of_the_same_batch_or_file_has_made(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     rows = [["A", "a"], ["A", "b"], ["A", "b"], ["B", "x"], ["A", "c"]]
     done = await imported(system, sonu, worker, rows, [["B", "x"], ["A", "d"]], on_duplicate=UPDATE)
     assert counts(done) == (2, 3, 2, 0, 0)
@@ -129,7 +129,7 @@ async def test_a_row_changes_what_an_earlier_row_of_the_same_batch_or_file_has_m
 
 
 async def test_a_deleted_task_is_none_and_another_owners_is_another_one(system, worker):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     gone = await create(system, sonu, title="old", external_id="A")
     await delete(system, sonu, gone.id)
     theirs = await create(system, mina, title="theirs", external_id="A")
@@ -141,8 +141,8 @@ async def test_a_deleted_task_is_none_and_another_owners_is_another_one(system, 
 
 @pytest.mark.parametrize("rule", [FAIL, SKIP, UPDATE])
 @pytest.mark.parametrize("seed", range(3))
-async def test_who_only_validates_is_told_what_the_import_then_does(system, worker, databases, rule, seed):
-    sonu = await system.person("sonu")
+async def test_who_only_validates_is_told_what_the_import_then_does(system, worker, database, rule, seed):
+    sonu = await system.new_user("sonu")
     chance = random.Random(seed)  # noqa: S311 - an example, and the same each time
     for key in "ABC":
         await create(system, sonu, title=chance.choice("xy"), external_id=key, labels=[chance.choice(["l", "m"])])
@@ -153,43 +153,43 @@ async def test_who_only_validates_is_told_what_the_import_then_does(system, work
 
     batches = [[row() for _ in range(chance.randint(1, 25))] for _ in range(4)]
     options = {"header": ["external_id", "title", "status", "labels"], "on_duplicate": rule, "default_labels": "m"}
-    before = await databases.execute("SELECT * FROM tasks.tasks ORDER BY id")
+    before = await database.execute("SELECT * FROM tasks.tasks ORDER BY id")
     tried = await imported(system, sonu, worker, *batches, validate_only=True, **options)
-    assert await databases.execute("SELECT * FROM tasks.tasks ORDER BY id") == before
+    assert await database.execute("SELECT * FROM tasks.tasks ORDER BY id") == before
     done = await imported(system, sonu, worker, *batches, **options)
     assert counts(tried) == counts(done)
     assert tried.failed_rows_kept == done.failed_rows_kept
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         assert await ForgetRehearsals(begin=lambda: SqlTasksUnitOfWork(pool), at_a_time=2)() > 0
-    assert await databases.execute("SELECT count(*) FROM tasks.import_dry_run_tasks") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.import_dry_run_tasks") == [(0,)]
 
 
-async def test_what_a_running_validation_has_seen_is_kept_until_it_ends(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_what_a_running_validation_has_seen_is_kept_until_it_ends(system, worker, database):
+    sonu = await system.new_user("sonu")
     await upload(system, sonu, b"external_id,title\nxx,y\n", validate_only=True)
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, ["A", "a"], size=5))
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         forget = ForgetRehearsals(begin=lambda: SqlTasksUnitOfWork(pool))
         assert await forget() == 0
         await worker.stream(lease, END)
         assert await forget() == 1
 
 
-async def test_a_batch_that_can_not_be_written_whole_changes_no_task(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_a_batch_that_can_not_be_written_whole_changes_no_task(system, worker, database):
+    sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     queued = await upload(system, sonu, b"external_id,title\nx,y\nx,y\n", on_duplicate=UPDATE)
     lease = await worker.claim()
     rows = batch(lease.checkpoint, ["A", "new"], ["B", "b"], size=5)
-    await databases.execute("REVOKE UPDATE ON tasks.tasks FROM tasks_app")
+    await database.execute("REVOKE UPDATE ON tasks.tasks FROM tasks_app")
     assert (await refused(worker.stream(lease, rows)))[0] is grpc.StatusCode.INTERNAL
     assert counts(await get(system, sonu, queued.id)) == (0, 0, 0, 0, 0)
-    await databases.execute("GRANT UPDATE ON tasks.tasks TO tasks_app")
-    await databases.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
+    await database.execute("GRANT UPDATE ON tasks.tasks TO tasks_app")
+    await database.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
     assert (await refused(worker.stream(lease, rows)))[0] is grpc.StatusCode.INTERNAL
     assert counts(await get(system, sonu, queued.id)) == (0, 0, 0, 0, 0)
     assert await calls.get(system, sonu, there.id) == there
-    await databases.execute("GRANT INSERT ON tasks.task_events TO tasks_app")
+    await database.execute("GRANT INSERT ON tasks.task_events TO tasks_app")
     await worker.stream(lease, rows, END)
     assert counts(await get(system, sonu, queued.id)) == (1, 1, 0, 0, 0)

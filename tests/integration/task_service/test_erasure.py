@@ -36,8 +36,8 @@ async def test_events_have_text_before_erasure(system, sonu):
     assert changed["title"] == ("Café", "Bar", False)
 
 
-async def test_owners_text_is_erased_and_events_stay(system, sonu, databases, command):
-    mina = await system.person("mina")
+async def test_owners_text_is_erased_and_events_stay(system, sonu, database, command):
+    mina = await system.new_user("mina")
     mine, hers = await create_and_update(system, sonu), await create_and_update(system, mina)
     before = await changes_of(system, mina, hers)
     assert await command("erase", "--owner", sonu.id) == (0, "Erased the free text of 2 events.\n", "")
@@ -57,7 +57,7 @@ async def test_owners_text_is_erased_and_events_stay(system, sonu, databases, co
     }
     assert changed == {"title": erased, "status": ("pending", "completed", False)}
     assert await changes_of(system, mina, hers) == before
-    remaining = await databases.execute(
+    remaining = await database.execute(
         "SELECT string_agg(e::text, '') FROM tasks.task_events e WHERE owner_id = '" + sonu.id + "'"
     )
     assert "Café" not in remaining[0][0]
@@ -75,24 +75,24 @@ async def create_other(system, person) -> str:
     return (await create(system, person, title="other")).id
 
 
-async def test_erasure_works_in_several_batches(databases, command):
+async def test_erasure_works_in_several_batches(database, command):
     owner, count = uuid4(), 2 * erasure.BATCH_SIZE + 1
     for task in ("uuidv7()", "'" + str(uuid4()) + "'"):
-        await databases.execute(f"""
+        await database.execute(f"""
             INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
                 changes, free_text, salt, free_text_digest)
             SELECT uuidv7(), {task}, '{owner}', 'updated', uuidv7(), 'user', now(), '', '{{}}', '{{}}', 'x', 'y'
             FROM generate_series(1, {count})
         """)
-    (task,) = (await databases.execute("SELECT task_id FROM tasks.task_events GROUP BY 1 HAVING count(*) > 1"))[0]
+    (task,) = (await database.execute("SELECT task_id FROM tasks.task_events GROUP BY 1 HAVING count(*) > 1"))[0]
     output = f"Erased the free text of {count} events.\n"
     assert (await command("erase", "--task", str(task)))[:2] == (0, output)
     assert (await command("erase", "--owner", str(owner)))[:2] == (0, output)
-    assert await databases.execute("SELECT count(free_text), count(salt) FROM tasks.task_events") == [(0, 0)]
+    assert await database.execute("SELECT count(free_text), count(salt) FROM tasks.task_events") == [(0, 0)]
 
 
-async def test_erasure_needs_the_schemas_owner(databases, command):
-    status, _, err = await command("erase", "--owner", str(uuid4()), TASKS_OWNER_DATABASE_URL=databases.tasks_url)
+async def test_erasure_needs_the_schemas_owner(database, command):
+    status, _, err = await command("erase", "--owner", str(uuid4()), TASKS_OWNER_DATABASE_URL=database.tasks_url)
     assert (status, "Nothing was erased" in err) == (1, True)
     status, _, err = await command(
         "erase", "--owner", str(uuid4()), TASKS_OWNER_DATABASE_URL="postgresql://127.0.0.1:1/x"

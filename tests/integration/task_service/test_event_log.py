@@ -17,7 +17,7 @@ Action = history_service_pb2.TaskEvent.Action
 
 @pytest.fixture
 async def admin(system):
-    return await system.admin()
+    return await system.new_admin()
 
 
 async def events(system, admin, **fields) -> list[history_service_pb2.TaskEvent]:
@@ -38,7 +38,7 @@ def watch(system, person, cursor: str = "", **fields):
 
 
 async def test_log_has_all_events_in_commit_order(system, sonu, admin):
-    mina = await system.person("mina")
+    mina = await system.new_user("mina")
     first, second = await create(system, sonu, title="a"), await create(system, mina, title="b")
     await update(system, sonu, first.id, title="c")
     await delete(system, mina, second.id)
@@ -56,7 +56,7 @@ async def test_log_has_all_events_in_commit_order(system, sonu, admin):
 
 
 async def test_log_is_filtered_by_every_parameter(system, sonu, admin):
-    mina = await system.person("mina")
+    mina = await system.new_user("mina")
     mine = await create(system, sonu, title="a", assignee_id=mina.id)
     hers = await create(system, mina, title="b")
     changed = await update(system, mina, mine.id, title="c")
@@ -88,17 +88,17 @@ async def test_all_invalid_parameters_are_reported_together(system, admin):
 
 
 async def test_only_admins_read_the_log(system, sonu):
-    robot = await system.service("tasks:read", "tasks:write")
+    robot = await system.new_service("tasks:read", "tasks:write")
     for person in (sonu, robot):
         call = system.history.ListEvents(history_service_pb2.ListEventsRequest(), metadata=person.metadata)
         assert (await refused(call))[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_pages_do_not_skip_an_event_that_commits_late(system, sonu, admin, databases):
+async def test_pages_do_not_skip_an_event_that_commits_late(system, sonu, admin, database):
     """A reader that went by id or by visibility would read the second event, continue after it and miss the first."""
     first = await create(system, sonu, title="first")
     (first_event,) = await events(system, admin)
-    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as slow:
+    async with await psycopg.AsyncConnection.connect(database.administrator_url) as slow:
         await slow.execute("""
             INSERT INTO tasks.task_events
                 (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
@@ -142,7 +142,7 @@ async def test_reopened_stream_neither_loses_nor_repeats_events(system, sonu):
 
 
 async def test_stream_shows_users_only_their_own_events(system, sonu, admin):
-    mina, robot = await system.person("mina"), await system.service("tasks:read")
+    mina, robot = await system.new_user("mina"), await system.new_service("tasks:read")
     await create(system, mina, title="hers")
     mine = await create(system, sonu, title="mine")
     assigned = await create(system, mina, title="assigned", assignee_id=sonu.id)

@@ -35,9 +35,9 @@ async def titles_of(system, person, **fields) -> list[str]:
     return [row["title"] for row in await rows_of(system, person, **fields)]
 
 
-async def fill(databases, owner_id: str, count: int, *, description: str = "") -> None:
+async def fill(database, owner_id: str, count: int, *, description: str = "") -> None:
     """Makes tasks, all in the same moment but for their ids."""
-    await databases.execute(f"""
+    await database.execute(f"""
         INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, labels, external_id,
             created_at, updated_at, revision)
         SELECT uuidv7(make_interval(secs => -n)), '{owner_id}', 'Task ' || n, '{description}', 'pending', 'none',
@@ -47,7 +47,7 @@ async def fill(databases, owner_id: str, count: int, *, description: str = "") -
 
 
 async def test_a_task_is_a_row_under_the_columns_that_an_import_reads(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     await create(
         system,
         sonu,
@@ -67,20 +67,20 @@ async def test_a_task_is_a_row_under_the_columns_that_an_import_reads(system):
 
 
 async def test_nobodys_tasks_are_a_header_line(system):
-    assert await text_of(system, await system.person("sonu")) == ",".join(COLUMNS) + "\r\n"
+    assert await text_of(system, await system.new_user("sonu")) == ",".join(COLUMNS) + "\r\n"
 
 
 async def test_what_a_spreadsheet_would_run_is_neutralised_in_every_column(system):
-    evil = await system.person("=cmd")
+    evil = await system.new_user("=cmd")
     await create(system, evil, title="=1+1", description="@x", labels=["-1"], external_id="+1", assignee_id=evil.id)
     (row,) = await rows_of(system, evil)
     assert {cell for cell in row.values() if cell[:1] == "'"} == {"'=1+1", "'@x", "'-1", "'+1", "'=cmd"}
 
 
-async def test_a_list_and_its_file_show_the_same_tasks_in_the_same_order(system, databases):
-    sonu = await system.person("sonu")
-    await fill(databases, sonu.id, 1101)
-    await databases.execute("""
+async def test_a_list_and_its_file_show_the_same_tasks_in_the_same_order(system, database):
+    sonu = await system.new_user("sonu")
+    await fill(database, sonu.id, 1101)
+    await database.execute("""
         UPDATE tasks.tasks SET priority = (ARRAY['none', 'low', 'medium', 'high', 'urgent'])[1 + revision % 5],
             due_date = CASE WHEN substring(title FROM 6)::int % 3 = 0 THEN date '2026-01-01' END,
             status = CASE WHEN substring(title FROM 6)::int % 2 = 0 THEN 'completed' ELSE 'pending' END,
@@ -109,8 +109,8 @@ async def test_a_list_and_its_file_show_the_same_tasks_in_the_same_order(system,
         assert await titles_of(system, sonu, **fields) == listed, fields
 
 
-async def test_whose_tasks_may_be_exported_is_what_a_list_says(system, databases):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+async def test_whose_tasks_may_be_exported_is_what_a_list_says(system, database):
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     await create(system, sonu, title="Sonu's")
     await create(system, mina, title="Mina's")
     gone = await create(system, mina, title="Gone")
@@ -122,34 +122,34 @@ async def test_whose_tasks_may_be_exported_is_what_a_list_says(system, databases
             grpc.StatusCode.PERMISSION_DENIED,
             "OWNER_NOT_YOURS",
         )
-    await databases.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mina'")
-    manager, service = await system.login("mina@example.com"), await system.service("tasks:read")
-    for person in (manager, await system.admin(), service):
+    await database.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mina'")
+    manager, service = await system.login("mina@example.com"), await system.new_service("tasks:read")
+    for person in (manager, await system.new_admin(), service):
         assert await titles_of(system, person, owner_id=sonu.id) == ["Sonu's"]
         assert await titles_of(system, person, owner_id="-") == ["Mina's", "Sonu's"]
-    assert (await refused(text_of(system, await system.service("tasks:write"))))[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert (await refused(text_of(system, await system.new_service("tasks:write"))))[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize("fields", [{"order_by": "size"}, {"due_before": "soon"}, {"status": [9]}, {"q": "a" * 201}])
 async def test_a_query_that_is_no_query_is_refused_before_the_first_byte(system, fields):
-    call = export(system, await system.person("sonu"), **fields)
+    call = export(system, await system.new_user("sonu"), **fields)
     assert (await refused(call.read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_an_assignee_is_named_though_disabled_and_not_once_the_account_is_gone(system, databases):
-    sonu, mina, dora = [await system.person(name) for name in ("sonu", "mina", "dora")]
+async def test_an_assignee_is_named_though_disabled_and_not_once_the_account_is_gone(system, database):
+    sonu, mina, dora = [await system.new_user(name) for name in ("sonu", "mina", "dora")]
     for title, somebody in (("a", mina), ("b", dora)):
         await create(system, sonu, title=title, assignee_id=somebody.id)
-    await databases.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
+    await database.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     async with grpc.aio.insecure_channel(system.auth_target) as channel:
         users = user_service_pb2_grpc.UserServiceStub(channel)
         await users.DeleteCurrentUser(user_service_pb2.DeleteCurrentUserRequest(), metadata=dora.metadata)
     assert {row["title"]: row["assignee"] for row in await rows_of(system, sonu)} == {"a": "mina", "b": ""}
 
 
-async def test_long_rows_come_in_messages_that_everybody_takes(system, databases):
-    sonu = await system.person("sonu")
-    await fill(databases, sonu.id, 500, description="ж" * 20_000)
+async def test_long_rows_come_in_messages_that_everybody_takes(system, database):
+    sonu = await system.new_user("sonu")
+    await fill(database, sonu.id, 500, description="ж" * 20_000)
     pieces = [piece.data async for piece in export(system, sonu)]
     assert max(map(len, pieces)) <= 256 * 1024
     assert sum(map(len, pieces)) > 500 * 40_000
@@ -157,8 +157,8 @@ async def test_long_rows_come_in_messages_that_everybody_takes(system, databases
 
 async def test_wrong_rows_that_are_long_can_be_downloaded_too(system):
     """They are kept as they came, many to a page."""
-    sonu = await system.person("sonu")
-    worker = Worker(system, await system.service("imports:ingest"))
+    sonu = await system.new_user("sonu")
+    worker = Worker(system, await system.new_service("imports:ingest"))
     queued = await upload(system, sonu, b"title,description\n" + b",\n" * 30)
     lease = await worker.claim()
     assert lease is not None
@@ -183,29 +183,29 @@ WAITING = """
 """
 
 
-async def test_a_client_that_goes_away_ends_the_work_even_in_the_middle_of_a_query(system, databases):
-    sonu = await system.person("sonu")
-    await fill(databases, sonu.id, 20_000, description="x" * 2_000)
+async def test_a_client_that_goes_away_ends_the_work_even_in_the_middle_of_a_query(system, database):
+    sonu = await system.new_user("sonu")
+    await fill(database, sonu.id, 20_000, description="x" * 2_000)
     call = export(system, sonu)
     await call.read()
-    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as maintenance:
+    async with await psycopg.AsyncConnection.connect(database.administrator_url) as maintenance:
         await maintenance.execute("LOCK TABLE tasks.tasks IN ACCESS EXCLUSIVE MODE")
         reading = asyncio.create_task(the_rest_of(call))
         async with asyncio.timeout(30):
-            while await databases.execute(WAITING) != [(1,)]:
+            while await database.execute(WAITING) != [(1,)]:
                 pass
         call.cancel()
         async with asyncio.timeout(3):  # after five seconds the role's lock_timeout ends the query by itself
-            while await databases.execute(WAITING) != [(0,)]:
+            while await database.execute(WAITING) != [(0,)]:
                 pass
         await asyncio.gather(reading, return_exceptions=True)
 
 
-async def test_a_file_that_can_not_be_finished_ends_with_an_error(system, databases):
-    sonu = await system.person("sonu")
-    await fill(databases, sonu.id, 3000, description="x" * 20_000)
+async def test_a_file_that_can_not_be_finished_ends_with_an_error(system, database):
+    sonu = await system.new_user("sonu")
+    await fill(database, sonu.id, 3000, description="x" * 20_000)
     call = export(system, sonu)
     assert (await call.read()).data
-    await databases.execute("ALTER TABLE tasks.tasks RENAME TO elsewhere")
+    await database.execute("ALTER TABLE tasks.tasks RENAME TO elsewhere")
     with pytest.raises(grpc.aio.AioRpcError):
         await the_rest_of(call)

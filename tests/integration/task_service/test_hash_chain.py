@@ -30,9 +30,9 @@ class ProcessDied(Exception):
     """Stands for the end of a process."""
 
 
-async def test_digest_does_not_depend_on_connection_settings(log, databases):
+async def test_digest_does_not_depend_on_connection_settings(log, database):
     """The expected digest is written by hand: a change of its definition would invalidate every stored block."""
-    await databases.execute("""
+    await database.execute("""
         INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
             changes, free_text, salt, free_text_digest) VALUES
         ('00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002',
@@ -47,7 +47,7 @@ async def test_digest_does_not_depend_on_connection_settings(log, databases):
         ' {"title": null, "status": ["pending", "completed"]}, "0aff"]'
     )
     expected = hashlib.sha256(text.encode()).digest()
-    async with await psycopg.AsyncConnection.connect(databases.tasks_url) as connection:
+    async with await psycopg.AsyncConnection.connect(database.tasks_url) as connection:
         for settings in (
             "SET timezone = 'Asia/Kolkata'",
             "SET datestyle = 'German'",
@@ -150,9 +150,9 @@ async def test_sealer_gives_up_while_another_one_has_the_lock(log):
     assert await log.seal() == 2
 
 
-async def test_open_transaction_delays_sealing_and_is_not_blocked(log, databases):
+async def test_open_transaction_delays_sealing_and_is_not_blocked(log, database):
     await log.write()
-    async with await psycopg.AsyncConnection.connect(databases.tasks_url) as writer:
+    async with await psycopg.AsyncConnection.connect(database.tasks_url) as writer:
         await writer.execute(INSERT)
         await log.write()
         assert await log.seal() == 2, "later events wait for the open transaction"
@@ -170,12 +170,12 @@ async def test_open_transaction_delays_sealing_and_is_not_blocked(log, databases
     assert (found.head.total_events, found.unsealed_events) == (8, 0)
 
 
-async def test_sealing_reads_only_unsealed_events(log, databases):
+async def test_sealing_reads_only_unsealed_events(log, database):
     """The plan uses the index in commit order, so the cost does not grow with the log."""
     await log.fill(20_000)
     await log.append_blocks(lambda _: asyncio.sleep(0))()
     await log.fill(1000)
-    await databases.execute("ANALYZE tasks.task_events")
+    await database.execute("ANALYZE tasks.task_events")
     head = await log.head()
     async with log.begin() as work:
         await work.blocks.try_lock()
@@ -192,16 +192,16 @@ async def test_sealing_reads_only_unsealed_events(log, databases):
             assert "Sort" not in plan
 
 
-async def test_restore_into_another_cluster_starts_a_new_chain(sealed, databases, command):
+async def test_restore_into_another_cluster_starts_a_new_chain(sealed, database, command):
     """The steps of docs/history.md: verify the old chain, then reset transaction numbers, which belong to a cluster."""
     head = await sealed.head()
-    await databases.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
-    await databases.execute(
+    await database.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
+    await database.execute(
         "UPDATE tasks.history_blocks SET last_xid = (last_xid::text::bigint + 1000000000)::text::xid8"
     )
     assert (await command("verify", "--head", f"{head.number}:{head.hash.hex()}"))[0] == 0
     assert await sealed.seal() == 0
-    await databases.execute(
+    await database.execute(
         "BEGIN; UPDATE tasks.task_events SET xid = pg_current_xact_id(); DELETE FROM tasks.history_blocks; COMMIT",
         role="tasks_owner",
     )
@@ -220,7 +220,7 @@ async def wait_for_head(system, admin, events: int) -> history_service_pb2.Audit
 
 async def test_running_service_seals_events(system, command):
     """An admin reads the head, and `verify` accepts it."""
-    admin, sonu = await system.admin(), await system.person("sonu")
+    admin, sonu = await system.new_admin(), await system.new_user("sonu")
     empty = await wait_for_head(system, admin, 0)
     assert empty == history_service_pb2.AuditHead(number=0, hash="0" * 64)
     task = await create(system, sonu, title="x")

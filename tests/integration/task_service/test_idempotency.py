@@ -9,7 +9,8 @@ import grpc
 import pytest
 from uuid_utils.compat import uuid7
 
-from chassis.kernel import Caller, Role
+from chassis.kernel.identity import Caller
+from task_service.access import Role
 from task_service.idempotency.transaction import Changes
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.tasks.domain.errors import UnknownAssignee
@@ -33,7 +34,7 @@ from tests.integration.task_service.sealing import OWNER
 
 
 async def test_twenty_twins_at_once_make_one_task_and_one_entry_in_history(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     answers = await asyncio.gather(
         *(create(system, sonu, title="x", labels=["a"], due_date="2026-03-31", key="k") for _ in range(20))
     )
@@ -43,7 +44,7 @@ async def test_twenty_twins_at_once_make_one_task_and_one_entry_in_history(syste
 
 
 async def test_each_mutation_is_answered_as_the_first_time(system):
-    sonu, admin = await system.person("sonu"), await system.admin()
+    sonu, admin = await system.new_user("sonu"), await system.new_admin()
     task = await create(system, sonu, title="x", assignee_id=sonu.id, key="c")
     changed = await update(system, sonu, task.id, title="y", key="u")
     deleted = await delete(system, sonu, task.id, idempotency_key="d")
@@ -60,7 +61,7 @@ async def test_each_mutation_is_answered_as_the_first_time(system):
 
 
 async def test_the_same_key_with_another_request_is_refused(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", key="k")
     reused = (
         grpc.StatusCode.ALREADY_EXISTS,
@@ -73,23 +74,23 @@ async def test_the_same_key_with_another_request_is_refused(system):
 
 
 async def test_a_key_is_its_caller_s_own(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     first, second = [await create(system, person, title="x", key="k") for person in (sonu, mina)]
     assert first.id != second.id
 
 
 async def test_what_failed_may_be_tried_again_under_the_same_key(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", external_id="A-1")
     assert (await refused(create(system, sonu, title="y", external_id="A-1", key="k")))[1] == "EXTERNAL_ID_TAKEN"
     await delete(system, sonu, task.id)
     assert (await create(system, sonu, title="y", external_id="A-1", key="k")).title == "y"
 
 
-async def test_after_a_day_the_key_is_new(system, databases):
-    sonu = await system.person("sonu")
+async def test_after_a_day_the_key_is_new(system, database):
+    sonu = await system.new_user("sonu")
     first = await create(system, sonu, title="x", key="k")
-    await databases.execute("UPDATE tasks.idempotency_keys SET created_at = now() - interval '25 hours'")
+    await database.execute("UPDATE tasks.idempotency_keys SET created_at = now() - interval '25 hours'")
     second = await create(system, sonu, title="other", key="k")
     assert second.id != first.id
     assert await create(system, sonu, title="other", key="k") == second
@@ -97,7 +98,7 @@ async def test_after_a_day_the_key_is_new(system, databases):
 
 @pytest.mark.parametrize("key", ["a" * 129, "a b", "é", "a\n"])
 async def test_a_key_that_is_none_is_refused(system, key):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     reason = "INVALID_IDEMPOTENCY_KEY"
     assert await refused(create(system, sonu, title="x", key=key)) == (
         grpc.StatusCode.INVALID_ARGUMENT,

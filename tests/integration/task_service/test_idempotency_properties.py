@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.task_service.calls import create, delete, get, purge, undelete, update
 
 _RUNS = itertools.count()
@@ -121,7 +121,7 @@ async def send(system, person, step: Step, key: str, ids: list[str]) -> Any:
 
 
 def reason_of(answer: Any) -> str:
-    return details_of(answer).reason if isinstance(answer, grpc.aio.AioRpcError) else ""
+    return read_status(answer).reason if isinstance(answer, grpc.aio.AioRpcError) else ""
 
 
 @_PROPERTY

@@ -24,7 +24,7 @@ async def errors_csv(system, person, import_id: str) -> str:
 
 
 async def test_a_queued_import_that_is_cancelled_is_never_claimed(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     cancelled = await cancel(system, sonu, queued.id)
     assert cancelled.state == import_pb2.Import.STATE_CANCELLED
@@ -34,7 +34,7 @@ async def test_a_queued_import_that_is_cancelled_is_never_claimed(system, worker
 
 
 async def test_a_running_import_that_is_cancelled_keeps_what_was_done_and_takes_no_more(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], size=5)
@@ -47,7 +47,7 @@ async def test_a_running_import_that_is_cancelled_keeps_what_was_done_and_takes_
 
 
 async def test_an_import_that_has_ended_can_not_be_cancelled(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     await worker.stream(await worker.claim(), END)
     code, reason, message = await refused(cancel(system, sonu, queued.id))
@@ -55,15 +55,15 @@ async def test_an_import_that_has_ended_can_not_be_cancelled(system, worker):
     assert message == "The import has ended already: it is succeeded."
 
 
-async def test_an_import_that_is_still_uploading_can_not_be_cancelled(system, databases):
-    sonu = await system.person("sonu")
+async def test_an_import_that_is_still_uploading_can_not_be_cancelled(system, database):
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
-    await databases.execute("UPDATE tasks.imports SET state = 'uploading'")
+    await database.execute("UPDATE tasks.imports SET state = 'uploading'")
     assert (await refused(cancel(system, sonu, queued.id)))[1] == "IMPORT_STILL_UPLOADING"
 
 
 async def test_nobody_cancels_or_downloads_from_another_users_import(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     queued = await upload(system, sonu)
     assert (await refused(cancel(system, mina, queued.id)))[1] == "IMPORT_NOT_FOUND"
     assert (await refused(errors_csv(system, mina, queued.id)))[1] == "IMPORT_NOT_FOUND"
@@ -71,7 +71,7 @@ async def test_nobody_cancels_or_downloads_from_another_users_import(system):
 
 
 async def test_wrong_rows_come_back_as_a_file_that_can_be_mended_and_uploaded_again(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, HEADER + b"x" * 100)
     lease = await worker.claim()
     rows = ["1", "Good", "", ""], ["2", "", "two\nlines", "doing"], ["=3+1", "'-4", "a,b\0", "pending"]
@@ -99,24 +99,24 @@ async def test_wrong_rows_come_back_as_a_file_that_can_be_mended_and_uploaded_ag
     assert [row[:4] for row in once_more[1:]] == [row[:4] for row in failed]
 
 
-async def test_beyond_the_bound_wrong_rows_are_counted_and_not_kept(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_beyond_the_bound_wrong_rows_are_counted_and_not_kept(system, worker, database):
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
-    await databases.execute(f"UPDATE tasks.imports SET failed_rows_kept = {MOST_FAILED_ROWS.rows - 2}")
+    await database.execute(f"UPDATE tasks.imports SET failed_rows_kept = {MOST_FAILED_ROWS.rows - 2}")
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, *[["", "", ""]] * 5, size=5), END)
     done = await get(system, sonu, queued.id)
     assert (done.rows_failed, done.failed_rows_kept) == (5, MOST_FAILED_ROWS.rows)
     assert len((await errors_csv(system, sonu, queued.id)).splitlines()) == 1 + 2
-    assert await databases.execute("SELECT count(*) FROM tasks.import_errors") == [(2,)]
+    assert await database.execute("SELECT count(*) FROM tasks.import_errors") == [(2,)]
 
 
-async def test_the_pace_is_told_while_it_runs_and_the_time_left_ends_at_zero(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_the_pace_is_told_while_it_runs_and_the_time_left_ends_at_zero(system, worker, database):
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, FILE + b"a;;\n" * 50)
     assert (queued.rows_per_second, queued.seconds_left) == (0, 0)
     lease = await worker.claim()
-    await databases.execute("UPDATE tasks.imports SET started_at = now() - interval '10 s'")
+    await database.execute("UPDATE tasks.imports SET started_at = now() - interval '10 s'")
     await worker.stream(lease, batch(lease.checkpoint, *[["a", "", ""]] * 50, size=1))
     running = await get(system, sonu, queued.id)
     assert running.rows_per_second in {4, 5}  # 50 rows in ten seconds and a little

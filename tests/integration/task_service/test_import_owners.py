@@ -29,9 +29,9 @@ async def end_account(system, admin, person, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
-async def test_import_fails_soon_after_its_owners_account_ends(system, worker, databases, how):
+async def test_import_fails_soon_after_its_owners_account_ends(system, worker, database, how):
     """The tasks that it has created stay."""
-    sonu, admin = await system.person("sonu"), await system.admin()
+    sonu, admin = await system.new_user("sonu"), await system.new_admin()
     queued = await upload(system, sonu, b"title\n" + b"x" * 100_000)
     lease = await worker.claim()
     said = batch(lease.checkpoint, ["before"], size=1)
@@ -47,12 +47,12 @@ async def test_import_fails_soon_after_its_owners_account_ends(system, worker, d
     assert (found.state, found.failure.code) == (FAILED, "OWNER_DISABLED")
     assert found.failure.message == "The owner's account was disabled or deleted."
     assert found.rows_created == said.batch.begin.records
-    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(found.rows_created,)]
+    assert await database.execute("SELECT count(*) FROM tasks.tasks") == [(found.rows_created,)]
     assert (await refused(worker.stream(lease, said)))[1] == "LEASE_LOST"
 
 
 async def test_claim_skips_imports_of_disabled_owners(system, worker):
-    sonu, mina, admin = await system.person("sonu"), await system.person("mina"), await system.admin()
+    sonu, mina, admin = await system.new_user("sonu"), await system.new_user("mina"), await system.new_admin()
     orphans = [await upload(system, sonu) for _ in range(2)]
     waiting = await upload(system, mina)
     await end_account(system, admin, sonu, "disabled")
@@ -86,12 +86,12 @@ class CancellingUserDirectory:
         return False
 
 
-async def test_claim_skips_an_import_cancelled_meanwhile(system, databases):
+async def test_claim_skips_an_import_cancelled_meanwhile(system, database):
     """The owner is disabled and the import is cancelled between its claim and its end."""
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     orphan = await upload(system, sonu)
     waiting = await upload(system, mina)
-    async with open_pool(databases.tasks_url, name="test", size=1) as pool:
+    async with open_pool(database.tasks_url, name="test", size=1) as pool:
         claim = ClaimNextImport(
             begin=lambda: SqlTasksUnitOfWork(pool),
             user_directory=CancellingUserDirectory(system, sonu, orphan.id),

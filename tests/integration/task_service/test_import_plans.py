@@ -18,8 +18,8 @@ def nodes(plan: dict[str, Any]):
 
 
 @pytest.mark.parametrize("analyzed", [False, True])
-def test_external_ids_are_looked_up_in_their_index_also_in_a_table_that_has_just_grown(databases, analyzed):
-    with psycopg.connect(databases.administrator_url, autocommit=True) as connection:
+def test_external_ids_are_looked_up_in_their_index_also_in_a_table_that_has_just_grown(database, analyzed):
+    with psycopg.connect(database.administrator_url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, created_at, updated_at,"
             " revision, external_id) SELECT uuidv7(), %s, 'x', '', 'pending', 'none', now(), now(), 1, 'E' || n"

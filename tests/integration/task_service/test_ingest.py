@@ -19,7 +19,7 @@ ALL_ROWS = (
 
 
 async def test_an_upload_is_stored_and_queued_and_a_worker_turns_it_into_tasks(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, file_name="todo.csv")
     assert queued.state == import_pb2.Import.STATE_QUEUED
     assert (queued.file_name, queued.bytes_total, queued.owner_id) == ("todo.csv", len(FILE), sonu.id)
@@ -46,7 +46,7 @@ async def test_an_upload_is_stored_and_queued_and_a_worker_turns_it_into_tasks(s
 
 
 async def test_a_batch_without_rows_moves_the_checkpoint_over_blank_lines(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title\n" + b"\n" * 100 + b"Buy milk\n")
     lease = await worker.claim()
     blank = batch(lease.checkpoint, size=100)
@@ -58,7 +58,7 @@ async def test_a_batch_without_rows_moves_the_checkpoint_over_blank_lines(system
 
 
 async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_imported(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     rows = ["Good", "", ""], ["", "a\0b", "doing"], ["Cut", "", ""], ["B�d", "", ""], ["Also good", "", "completed"]
@@ -90,8 +90,8 @@ async def test_wrong_rows_are_counted_and_listed_and_the_rows_around_them_import
     ]
 
 
-async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(system, worker, database):
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], size=5)
@@ -103,12 +103,12 @@ async def test_a_batch_that_was_committed_is_refused_when_it_is_sent_again(syste
     (reopened,) = await worker.stream(lease)
     assert reopened.checkpoint.records == 1
     assert (await get(system, sonu, queued.id)).rows_created == 1
-    assert await databases.execute(ALL_ROWS) == [(1, 1, 0, 0)]
+    assert await database.execute(ALL_ROWS) == [(1, 1, 0, 0)]
 
 
 async def test_a_stream_that_ends_without_finish_ends_no_import_and_the_next_one_goes_on(system, worker):
     """A worker that died looks just like one that has said everything."""
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], size=5)
@@ -123,7 +123,7 @@ async def test_a_stream_that_ends_without_finish_ends_no_import_and_the_next_one
 
 
 async def test_a_parse_failure_fails_the_import_and_keeps_the_rows_before_it(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     failure = ingest_pb2.ParseFailure(code=ingest_pb2.ParseFailure.CODE_UNCLOSED_QUOTE, line=3)
@@ -136,7 +136,7 @@ async def test_a_parse_failure_fails_the_import_and_keeps_the_rows_before_it(sys
 
 
 async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     call = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=queued.id), metadata=sonu.metadata)
     seen = aiter(call)
@@ -163,13 +163,13 @@ async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
     ],
 )
 async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the_checkpoint(
-    system, worker, databases, write
+    system, worker, database, write
 ):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], ["", "", ""], size=5)
-    await databases.execute(f"""
+    await database.execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
         CREATE TRIGGER refuse BEFORE {write} FOR EACH ROW EXECUTE FUNCTION refuse()
     """)
@@ -177,15 +177,15 @@ async def test_a_batch_that_can_not_be_written_whole_leaves_nothing_not_even_the
     found = await get(system, sonu, queued.id)
     assert (found.rows_created, found.rows_failed, found.failed_rows_kept) == (0, 0, 0)
     assert found.bytes_read == lease.checkpoint.offset
-    assert await databases.execute(ALL_ROWS) == [(0, 0, 0, 0)]
-    await databases.execute("DROP FUNCTION refuse CASCADE")
+    assert await database.execute(ALL_ROWS) == [(0, 0, 0, 0)]
+    await database.execute("DROP FUNCTION refuse CASCADE")
     answers = await worker.stream(lease, first, END)
     assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
-    assert await databases.execute(ALL_ROWS) == [(1, 1, 1, 1)]
+    assert await database.execute(ALL_ROWS) == [(1, 1, 1, 1)]
 
 
 async def test_a_forged_page_token_is_refused_and_no_fault_of_the_servers(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     digest = hashlib.sha256(f"errors {sonu.id} {queued.id}".encode()).digest()[:8]
     forged = base64.urlsafe_b64encode(digest + b"short").decode().rstrip("=")

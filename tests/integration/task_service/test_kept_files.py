@@ -21,22 +21,22 @@ def tasks_settings() -> dict[str, Any]:
     return {"max_stored_bytes_per_owner": TWO_FILES}
 
 
-async def test_what_is_beyond_an_owners_room_is_refused_and_not_kept_until_older_files_are_gone(system, databases):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+async def test_what_is_beyond_an_owners_room_is_refused_and_not_kept_until_older_files_are_gone(system, database):
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     kept = [await upload(system, sonu) for _ in range(2)]
     code, reason, message = await refused(upload(system, sonu, b"title\n"))
     assert (code, reason) == REFUSAL
     assert f" {TWO_FILES} bytes" in message
     assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in kept}
     assert (await upload(system, mina)).state == import_pb2.Import.STATE_QUEUED
-    await databases.execute(f"UPDATE tasks.imports SET file_stored = false WHERE id = '{kept[0].id}'")
+    await database.execute(f"UPDATE tasks.imports SET file_stored = false WHERE id = '{kept[0].id}'")
     assert (await upload(system, sonu)).state == import_pb2.Import.STATE_QUEUED
     # As soon as it is known, and not only at the file's end.
     assert (await refused(upload(system, sonu, b"title\n", finish=False)))[:2] == REFUSAL
 
 
 async def test_files_that_arrive_at_once_do_not_take_more_room_together(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     arrived = asyncio.Barrier(5)
 
     async def said():
@@ -52,11 +52,11 @@ async def test_files_that_arrive_at_once_do_not_take_more_room_together(system):
     assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in taken}
 
 
-async def test_whoever_asks_what_an_owner_keeps_waits_for_who_asked_before_and_not_for_other_owners(databases):
+async def test_whoever_asks_what_an_owner_keeps_waits_for_who_asked_before_and_not_for_other_owners(database):
     owner, other = UUID(int=1), UUID(int=2)
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
-    async with open_pool(databases.tasks_url, name="test", size=3) as pool:
+    async with open_pool(database.tasks_url, name="test", size=3) as pool:
 
         async def ask(whose: UUID) -> int:
             async with SqlTasksUnitOfWork(pool) as unit:
@@ -66,6 +66,6 @@ async def test_whoever_asks_what_an_owner_keeps_waits_for_who_asked_before_and_n
             assert await first.uploads.bytes_kept(owner) == 0
             assert await ask(other) == 0
             second = asyncio.create_task(ask(owner))
-            while await databases.execute(waiting) != [(1,)]:
+            while await database.execute(waiting) != [(1,)]:
                 assert not second.done()
         assert await second == 0

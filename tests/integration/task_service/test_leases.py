@@ -17,7 +17,7 @@ BEGIN = ingest_pb2.Checkpoint(offset=27, line=2)
 
 
 async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     old = await worker.claim()
     await worker.stream(old, GIVE_BACK)
@@ -34,9 +34,9 @@ async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
 
 @pytest.mark.parametrize("last", [batch(BEGIN, ["a", "", ""], size=5), END, GIVE_BACK], ids=["batch", "end", "back"])
 async def test_whoever_loses_the_lease_in_mid_stream_changes_nothing_and_whoever_has_it_goes_on(
-    system, worker, databases, last
+    system, worker, database, last
 ):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     old = await worker.claim()
     assert old.checkpoint == BEGIN
@@ -45,30 +45,30 @@ async def test_whoever_loses_the_lease_in_mid_stream_changes_nothing_and_whoever
         ingest_pb2.IngestRowsRequest(open=ingest_pb2.IngestOpen(import_id=old.import_id, fence=old.fence))
     )
     assert (await stream.read()).checkpoint == BEGIN
-    await databases.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
+    await database.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
     new = await worker.claim()
     await stream.write(last)
     assert (await refused(stream.read()))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
     found = await get(system, sonu, queued.id)
     assert (found.state, found.rows_read, found.bytes_read) == (import_pb2.Import.STATE_RUNNING, 0, BEGIN.offset)
-    assert await databases.execute("SELECT count(*) FROM tasks.tasks") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.tasks") == [(0,)]
     await worker.stream(new, batch(BEGIN, ["b", "", ""], size=5), END)
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_SUCCEEDED
-    assert await databases.execute("SELECT title FROM tasks.tasks") == [("b",)]
+    assert await database.execute("SELECT title FROM tasks.tasks") == [("b",)]
 
 
-async def test_an_expired_lease_is_claimed_by_another_worker(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_an_expired_lease_is_claimed_by_another_worker(system, worker, database):
+    sonu = await system.new_user("sonu")
     await upload(system, sonu)
     first = await worker.claim()
     assert await worker.claim() is None
-    await databases.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
+    await database.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
     second = await worker.claim()
     assert second.fence == first.fence + 1
 
 
 async def test_two_workers_never_claim_the_same_import(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     for _ in range(3):
         await upload(system, sonu)
     leases = await asyncio.gather(*(worker.claim() for _ in range(10)))
@@ -77,7 +77,7 @@ async def test_two_workers_never_claim_the_same_import(system, worker):
 
 
 async def test_the_owner_with_the_fewest_running_imports_comes_first(system, worker):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     for _ in range(3):
         await upload(system, sonu)
     waiting = await upload(system, mina)
@@ -85,29 +85,29 @@ async def test_the_owner_with_the_fewest_running_imports_comes_first(system, wor
     assert (await worker.claim()).import_id == waiting.id
 
 
-async def test_five_claims_without_progress_end_an_import_as_failed(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_five_claims_without_progress_end_an_import_as_failed(system, worker, database):
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     for _ in range(5):
         assert await worker.claim()
-        await databases.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
+        await database.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
     assert await worker.claim() is None
     failed = await get(system, sonu, queued.id)
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "NO_PROGRESS")
 
 
-async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_same(system, worker, databases):
+async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_same(system, worker, database):
     """The dispatcher holds the row's lock for a moment, and a claim passes over what is locked."""
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
-    async with await psycopg.AsyncConnection.connect(databases.administrator_url) as dispatcher:
+    async with await psycopg.AsyncConnection.connect(database.administrator_url) as dispatcher:
         await dispatcher.execute("SELECT id FROM tasks.imports FOR UPDATE")
         claiming = asyncio.ensure_future(worker.claim())
         looked = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND (query LIKE '%WITH busy AS%' OR query LIKE '%SELECT EXISTS%')"
         )
-        while not claiming.done() and await databases.execute(looked) == [(0,)]:
+        while not claiming.done() and await database.execute(looked) == [(0,)]:
             pass
         await dispatcher.rollback()
     lease = await claiming
@@ -116,17 +116,17 @@ async def test_an_import_that_is_just_being_marked_as_woken_is_claimed_all_the_s
 
 
 async def test_an_import_whose_owner_has_all_that_may_run_is_woken_only_when_one_of_those_ends(
-    system, worker, databases
+    system, worker, database
 ):
     async def wakes(import_id: str) -> int:
-        ((count,),) = await databases.execute(f"SELECT wakes FROM tasks.imports WHERE id = '{import_id}'")
+        ((count,),) = await database.execute(f"SELECT wakes FROM tasks.imports WHERE id = '{import_id}'")
         return count
 
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     for _ in range(AT_ONCE):
         await upload(system, sonu)
     leases = [await worker.claim() for _ in range(AT_ONCE)]
-    await databases.execute("UPDATE tasks.imports SET lease_until = now() + interval '1 hour'")
+    await database.execute("UPDATE tasks.imports SET lease_until = now() + interval '1 hour'")
     waiting = await upload(system, sonu)
     # Whatever is due is woken together: when the later one is, the earlier one has been passed over.
     other = await upload(system, mina)

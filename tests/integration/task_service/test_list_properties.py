@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from chassis.kernel import PageRequest
-from chassis.testing.databases import temporary_database
+from chassis.kernel.pagination import PageRequest
+from chassis.testing.database import temporary_database
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
 from task_service.tasks.domain.values import Priority, Status
@@ -108,11 +108,11 @@ def insert(connection: psycopg.Connection, task: Task) -> None:
 
 
 @pytest.fixture
-def population(databases):
+def population(database):
     """A connection to sixty tasks that differ in everything, and the tasks."""
     chance = random.Random(7)  # noqa: S311 - an example, and the same each time
     tasks = [some_task(chance) for _ in range(60)]
-    with psycopg.connect(databases.tasks_url) as connection:
+    with psycopg.connect(database.tasks_url) as connection:
         for task in tasks:
             insert(connection, task)
         connection.commit()
@@ -132,7 +132,7 @@ def test_pages_hold_what_a_sort_in_memory_holds_while_others_come_and_go(populat
         assert row == (len(expected),)
         token = ""
         while True:
-            request = PageRequest.read(size, token, bound_to="test")
+            request = PageRequest.parse(size, token, query="test")
             statement, values = page_of(query, request, TODAY)
             rows = connection.execute(statement.sql, {**statement._constants, **values}).fetchall()
             page = request.page(rows, key_of)

@@ -109,8 +109,8 @@ async def test_a_put_that_is_cancelled_leaves_nothing_stored(stored):
     assert complaints == []
 
 
-async def test_an_upload_that_is_cut_in_the_middle_leaves_nothing(system, stored, databases):
-    sonu = await system.person("sonu")
+async def test_an_upload_that_is_cut_in_the_middle_leaves_nothing(system, stored, database):
+    sonu = await system.new_user("sonu")
     for_ever = asyncio.Event()
 
     async def said():
@@ -120,11 +120,11 @@ async def test_an_upload_that_is_cut_in_the_middle_leaves_nothing(system, stored
         await for_ever.wait()
 
     call = system.imports.UploadImport(said(), metadata=sonu.metadata)
-    while await databases.execute("SELECT count(*) FROM tasks.imports") != [(1,)]:
+    while await database.execute("SELECT count(*) FROM tasks.imports") != [(1,)]:
         pass
     await all_parts_to_arrive(stored)
     call.cancel()
-    while await databases.execute("SELECT count(*) FROM tasks.imports") != [(0,)]:
+    while await database.execute("SELECT count(*) FROM tasks.imports") != [(0,)]:
         pass
     assert (stored.names(), stored.unfinished()) == ([], [])
 

@@ -8,7 +8,7 @@ import pytest
 from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.tasks.v1 import history_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from tests.integration.task_service.import_calls import FILE, Worker, messages, refused, upload
 
 SECONDS = 20
@@ -27,12 +27,12 @@ async def silent(*first):
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2])
-async def test_an_upload_of_which_nothing_more_comes_is_told_so_and_leaves_nothing(system, sonu, databases, sent):
+async def test_an_upload_of_which_nothing_more_comes_is_told_so_and_leaves_nothing(system, sonu, database, sent):
     first = [message async for message in messages(FILE, finish=False)][:sent]
     call = system.imports.UploadImport(silent(*first), metadata=sonu.metadata, timeout=SECONDS)
     code, reason, _ = await refused(call)
     assert (code, reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "UPLOAD_IDLE")
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert [path for path in system.uploads.rglob("*") if path.is_file()] == []
 
 
@@ -54,16 +54,16 @@ async def test_a_user_has_so_many_streams_of_all_kinds_and_sessions_together(sys
         await watch.read()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await upload(system, sonu)
-    status = details_of(caught.value)
+    status = read_status(caught.value)
     assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS")
     assert status.retry_after
-    assert (await upload(system, await system.person("mona"))).id
+    assert (await upload(system, await system.new_user("mona"))).id
     for watch in watches:
         watch.cancel()
 
 
 async def test_a_worker_has_as_many_as_it_needs(system, sonu):
-    worker = Worker(system, await system.service("imports:ingest"))
+    worker = Worker(system, await system.new_service("imports:ingest"))
     await upload(system, sonu)
     lease = await worker.claim()
     assert lease is not None

@@ -9,7 +9,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.clients import object_store
 from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
@@ -17,7 +17,7 @@ from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload
-from tests.s3 import BUCKET, EmbeddedS3
+from tests.support.s3_server import BUCKET, EmbeddedS3
 
 URL = f"s3://{BUCKET}/outage"
 
@@ -62,11 +62,11 @@ async def test_a_store_that_lets_nobody_in_is_as_good_as_away(server, monkeypatc
         await assert_every_call_says_that_it_is_away(ObstoreObjectStore(URL))
 
 
-async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, server, databases):
-    sonu = await system.person("sonu")
+async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, server, database):
+    sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu)))[:2] == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
-    assert await databases.execute("SELECT state FROM tasks.imports") == [("uploading",)]
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    assert await database.execute("SELECT state FROM tasks.imports") == [("uploading",)]
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         sweep = SweepUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
@@ -78,20 +78,20 @@ async def test_an_upload_says_so_and_what_was_begun_is_swept_away_later(system, 
             await sweep()
         async with server:
             assert await sweep() == 1
-    assert await databases.execute("SELECT state FROM tasks.imports") == []
+    assert await database.execute("SELECT state FROM tasks.imports") == []
 
 
 async def test_a_file_that_can_not_be_removed_now_is_not_forgotten_and_goes_when_the_store_is_back(
-    system, server, databases
+    system, server, database
 ):
-    worker = Worker(system, await system.service("imports:ingest"))
+    worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
-        await upload(system, await system.person("sonu"))
+        await upload(system, await system.new_user("sonu"))
         lease = await worker.claim()
         assert lease is not None
         await worker.stream(lease, END)
     kept = "SELECT file_stored FROM tasks.imports"
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         expire = ExpireUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
@@ -101,16 +101,16 @@ async def test_a_file_that_can_not_be_removed_now_is_not_forgotten_and_goes_when
         )
         with pytest.raises(Unavailable):
             await expire()
-        assert await databases.execute(kept) == [(True,)]
+        assert await database.execute(kept) == [(True,)]
         async with server:
             assert await expire() == 1
             assert [found for page in server.server.store("outage").list() for found in page] == []
-    assert await databases.execute(kept) == [(False,)]
+    assert await database.execute(kept) == [(False,)]
 
 
 async def test_an_import_waits_for_the_store_however_often_it_is_claimed_meanwhile(system, server):
-    sonu = await system.person("sonu")
-    worker = Worker(system, await system.service("imports:ingest"))
+    sonu = await system.new_user("sonu")
+    worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         queued = await upload(system, sonu)
     for _ in range(MOST_FRUITLESS_CLAIMS + 2):

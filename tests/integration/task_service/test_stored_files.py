@@ -29,26 +29,26 @@ async def once(system, person, data: bytes = FILE, **options) -> import_pb2.Impo
     return await upload(system, person, data, allow_same_file=False, **options)
 
 
-async def test_the_same_file_again_is_refused_with_the_first_ones_id_and_nothing_is_kept(system, stored, databases):
-    sonu = await system.person("sonu")
+async def test_the_same_file_again_is_refused_with_the_first_ones_id_and_nothing_is_kept(system, stored, database):
+    sonu = await system.new_user("sonu")
     first = await once(system, sonu)
     code, reason, message = await refused(once(system, sonu))
     assert (code, reason) == (grpc.StatusCode.ALREADY_EXISTS, "DUPLICATE_FILE")
     assert first.id in message
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
     assert stored.names() == [object_key(UUID(first.id))]
     assert stored.unfinished() == []
     assert (await upload(system, sonu, allow_same_file=True)).id != first.id
 
 
 async def test_the_same_file_twice_at_once_is_one_import(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     answers = await asyncio.gather(*(once(system, sonu) for _ in range(4)), return_exceptions=True)
     assert sum(isinstance(answer, import_pb2.Import) for answer in answers) == 1
 
 
 async def test_another_owners_file_and_what_came_to_nothing_do_not_count(system, worker):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     await once(system, mina)
     tried = await once(system, sonu, validate_only=True)
     await once(system, sonu, validate_only=True)
@@ -60,7 +60,7 @@ async def test_another_owners_file_and_what_came_to_nothing_do_not_count(system,
 
 @pytest.mark.parametrize("content", [b"", FILE[:-1], FILE.swapcase(), None])
 async def test_a_stored_file_that_changed_ends_the_import_as_failed(system, stored, worker, content):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     assert await worker.read(lease, 0) == FILE
@@ -70,12 +70,12 @@ async def test_a_stored_file_that_changed_ends_the_import_as_failed(system, stor
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "STORED_FILE_CHANGED")
 
 
-async def test_the_file_of_an_import_that_ended_expires_and_the_import_stays(system, stored, worker, databases):
-    sonu = await system.person("sonu")
+async def test_the_file_of_an_import_that_ended_expires_and_the_import_stays(system, stored, worker, database):
+    sonu = await system.new_user("sonu")
     ended, waiting = await upload(system, sonu), await upload(system, sonu, FILE + b"More\n")
     await worker.stream(await worker.claim(), END)
     store = ObstoreObjectStore(stored.url)
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         expire = ExpireUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
@@ -84,7 +84,7 @@ async def test_the_file_of_an_import_that_ended_expires_and_the_import_stays(sys
             keep=timedelta(hours=1),
         )
         assert await expire() == 0
-        await databases.execute("UPDATE tasks.imports SET finished_at = finished_at - interval '2 hours'")
+        await database.execute("UPDATE tasks.imports SET finished_at = finished_at - interval '2 hours'")
         assert await expire() == 1
         assert await expire() == 0
     assert stored.names() == [object_key(UUID(waiting.id))]
@@ -92,7 +92,7 @@ async def test_the_file_of_an_import_that_ended_expires_and_the_import_stays(sys
 
 
 async def test_an_owner_has_only_so_many_imports_running_and_the_next_begins_when_one_ends(system, worker):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     for _ in range(AT_ONCE + 1):
         await upload(system, sonu)
     leases = [await worker.claim() for _ in range(AT_ONCE)]
@@ -106,7 +106,7 @@ async def test_an_owner_has_only_so_many_imports_running_and_the_next_begins_whe
 
 
 async def test_many_claims_at_once_do_not_exceed_what_an_owner_may_have_running(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     for _ in range(AT_ONCE + 3):
         await upload(system, sonu)
     claims = await asyncio.gather(*(worker.claim() for _ in range(12)))

@@ -39,9 +39,9 @@ class Slow:
 
 
 @asynccontextmanager
-async def unfinished_upload(system, databases):
+async def unfinished_upload(system, database):
     """The id of an import whose file is all but finished, the call, and what finishes it."""
-    person = await system.person("sonu")
+    person = await system.new_user("sonu")
     finish = asyncio.Event()
 
     async def said():
@@ -51,37 +51,37 @@ async def unfinished_upload(system, databases):
         yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
 
     call = asyncio.ensure_future(refused(system.imports.UploadImport(said(), metadata=person.metadata)))
-    while not (begun := await databases.execute("SELECT id FROM tasks.imports")):
+    while not (begun := await database.execute("SELECT id FROM tasks.imports")):
         assert not call.done()
-    async with open_pool(databases.tasks_url, name="test", size=1) as pool:
+    async with open_pool(database.tasks_url, name="test", size=1) as pool:
         yield begun[0][0], call, finish, lambda: SqlTasksUnitOfWork(pool)
 
 
 async def test_an_upload_that_finishes_while_it_is_swept_away_waits_and_is_told_that_it_is_gone(
-    system, stored, databases
+    system, stored, database
 ):
     store = Slow(ObstoreObjectStore(stored.url))
-    async with unfinished_upload(system, databases) as (import_id, call, finish, begin):
+    async with unfinished_upload(system, database) as (import_id, call, finish, begin):
         sweeping = asyncio.ensure_future(forget_upload(begin, store, import_id))
         await store.is_asked.wait()
         finish.set()
-        while await databases.execute(WAITS_FOR_A_ROW) != [(1,)]:
+        while await database.execute(WAITS_FOR_A_ROW) != [(1,)]:
             assert not call.done()
         store.may_delete.set()
         assert await sweeping
         assert (await call)[1] == "UPLOAD_INCOMPLETE"
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert stored.names() == []
 
 
 async def test_an_upload_that_finishes_after_it_was_swept_away_leaves_no_file_that_nobody_knows(
-    system, stored, databases
+    system, stored, database
 ):
-    async with unfinished_upload(system, databases) as (import_id, call, finish, begin):
+    async with unfinished_upload(system, database) as (import_id, call, finish, begin):
         assert await forget_upload(begin, ObstoreObjectStore(stored.url), import_id)
         finish.set()
         # In a folder the sweeper has taken what it was being written to.
         assert (await call)[1] in {"UPLOAD_INCOMPLETE", "UNAVAILABLE"}
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert stored.names() == []
     assert stored.unfinished() == []

@@ -42,9 +42,9 @@ async def test_empty_log_is_verified(log):
 
 
 @pytest.mark.parametrize("column", [name for name in DIGEST_COLUMNS if name != "id"])
-async def test_edited_event_is_named(sealed, databases, column):
+async def test_edited_event_is_named(sealed, database, column):
     event = (await sealed.ids())[5]
-    await databases.execute(f"UPDATE tasks.task_events SET {column} = {CHANGED_VALUES[column]} WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET {column} = {CHANGED_VALUES[column]} WHERE id = '{event}'")
     assert await error_of(sealed) == f"Event {event} was edited (block 2)."
 
 
@@ -53,30 +53,30 @@ async def test_every_event_column_is_in_the_digest_or_exempt():
     assert {*DIGEST_COLUMNS, *reasons} == set(task_events.columns.keys())
 
 
-async def test_first_of_several_edited_events_is_named(sealed, databases):
+async def test_first_of_several_edited_events_is_named(sealed, database):
     ids = await sealed.ids()
-    await databases.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id IN ('{ids[9]}', '{ids[3]}')")
+    await database.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id IN ('{ids[9]}', '{ids[3]}')")
     assert await error_of(sealed) == f"Event {ids[3]} was edited (block 1)."
 
 
 @pytest.mark.parametrize("index", [0, 5, 7, 11])
-async def test_removed_event_is_named(sealed, databases, index):
+async def test_removed_event_is_named(sealed, database, index):
     event = (await sealed.ids())[index]
-    await databases.execute(f"DELETE FROM tasks.task_events WHERE id = '{event}'")
+    await database.execute(f"DELETE FROM tasks.task_events WHERE id = '{event}'")
     assert await error_of(sealed) == f"Event {event} was removed (block {index // 4 + 1})."
 
 
-async def test_event_with_a_changed_id_counts_as_removed(sealed, databases):
+async def test_event_with_a_changed_id_counts_as_removed(sealed, database):
     event = (await sealed.ids())[5]
-    await databases.execute(f"UPDATE tasks.task_events SET id = uuidv7() WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET id = uuidv7() WHERE id = '{event}'")
     assert await error_of(sealed) == f"Event {event} was removed (block 2)."
 
 
 @pytest.mark.parametrize("first", [0, 3, 10])
-async def test_reordered_events_are_named(sealed, databases, first):
+async def test_reordered_events_are_named(sealed, database, first):
     ids = await sealed.ids()
     one, other = ids[first], ids[first + 1]
-    await databases.execute(f"""
+    await database.execute(f"""
         UPDATE tasks.task_events e SET xid = o.xid FROM tasks.task_events o
         WHERE (e.id, o.id) IN (('{one}', '{other}'), ('{other}', '{one}'))
     """)
@@ -85,16 +85,16 @@ async def test_reordered_events_are_named(sealed, databases, first):
     assert await error_of(sealed) == f"Event {one} is not at its position (block {block}): events were reordered."
 
 
-async def test_event_moved_after_the_last_block_is_named(sealed, databases):
+async def test_event_moved_after_the_last_block_is_named(sealed, database):
     event = (await sealed.ids())[11]
-    await databases.execute(f"UPDATE tasks.task_events SET xid = '1000000000' WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET xid = '1000000000' WHERE id = '{event}'")
     assert await error_of(sealed) == f"Block 3 was changed, or its last event {event} was moved."
 
 
 @pytest.mark.parametrize("index", [0, 4, 6])
-async def test_inserted_event_is_named(sealed, databases, index):
+async def test_inserted_event_is_named(sealed, database, index):
     before = (await sealed.ids())[index]
-    ((new,),) = await databases.execute(f"""
+    ((new,),) = await database.execute(f"""
         INSERT INTO tasks.task_events (id, xid, {COPIED})
         SELECT '00000000-0000-7000-8000-000000000001', xid, {COPIED} FROM tasks.task_events WHERE id = '{before}'
         RETURNING id
@@ -102,11 +102,11 @@ async def test_inserted_event_is_named(sealed, databases, index):
     assert await error_of(sealed) == f"Event {new} was inserted before event {before} (block {index // 4 + 1})."
 
 
-async def test_swapped_event_contents_are_found_at_the_first(sealed, databases):
+async def test_swapped_event_contents_are_found_at_the_first(sealed, database):
     ids = await sealed.ids()
-    await databases.execute("ALTER TABLE tasks.task_events DROP CONSTRAINT task_events_pkey")
+    await database.execute("ALTER TABLE tasks.task_events DROP CONSTRAINT task_events_pkey")
     columns = COPIED.split(", ")
-    await databases.execute(f"""
+    await database.execute(f"""
         UPDATE tasks.task_events e SET ({COPIED}) = (SELECT {", ".join("o." + name for name in columns)})
         FROM tasks.task_events o WHERE (e.id, o.id) IN (('{ids[2]}', '{ids[8]}'), ('{ids[8]}', '{ids[2]}'))
     """)
@@ -123,24 +123,24 @@ async def test_swapped_event_contents_are_found_at_the_first(sealed, databases):
         "free_text_digest = sha256(salt || 'x'), free_text = 'x'",
     ],
 )
-async def test_edited_free_text_is_named(sealed, databases, change):
+async def test_edited_free_text_is_named(sealed, database, change):
     event = (await sealed.ids())[4]
-    await databases.execute(f"UPDATE tasks.task_events SET {change} WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET {change} WHERE id = '{event}'")
     assert event in await error_of(sealed)
 
 
-async def test_swapped_free_text_is_found_at_the_first(sealed, databases):
+async def test_swapped_free_text_is_found_at_the_first(sealed, database):
     ids = await sealed.ids()
-    await databases.execute(f"""
+    await database.execute(f"""
         UPDATE tasks.task_events e SET free_text = o.free_text, salt = o.salt FROM tasks.task_events o
         WHERE (e.id, o.id) IN (('{ids[1]}', '{ids[6]}'), ('{ids[6]}', '{ids[1]}'))
     """)
     assert await error_of(sealed) == f"The free text of event {ids[1]} was edited (block 1)."
 
 
-async def test_erasure_keeps_the_chain_valid(sealed, databases, command):
+async def test_erasure_keeps_the_chain_valid(sealed, database, command):
     trusted = await sealed.trusted_head()
-    ((task,),) = await databases.execute("SELECT task_id FROM tasks.task_events ORDER BY xid, id LIMIT 1")
+    ((task,),) = await database.execute("SELECT task_id FROM tasks.task_events ORDER BY xid, id LIMIT 1")
     await command("erase", "--task", str(task))
     assert (await sealed.verify(trusted)).erased_events == 2
     await command("erase", "--owner", "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e")
@@ -163,8 +163,8 @@ async def test_erasure_keeps_the_chain_valid(sealed, databases, command):
         "sealed_at = sealed_at - interval '1 microsecond'",
     ],
 )
-async def test_changed_block_is_named(sealed, databases, change):
-    await databases.execute(f"UPDATE tasks.history_blocks SET {change} WHERE number = 2")
+async def test_changed_block_is_named(sealed, database, change):
+    await database.execute(f"UPDATE tasks.history_blocks SET {change} WHERE number = 2")
     assert (await error_of(sealed)).startswith("Block 2 was changed")
 
 
@@ -173,18 +173,18 @@ async def test_every_block_column_is_changed_by_the_test_above():
     assert {tried.split(" = ")[0] for tried in change.args[1]} == set(history_blocks.columns.keys())
 
 
-async def test_removed_block_is_named(sealed, databases):
-    await databases.execute("DELETE FROM tasks.history_blocks WHERE number = 2")
+async def test_removed_block_is_named(sealed, database):
+    await database.execute("DELETE FROM tasks.history_blocks WHERE number = 2")
     assert await error_of(sealed) == "Block 2 was changed or removed."
 
 
 @pytest.mark.parametrize("with_events", [True, False])
-async def test_trusted_head_shows_that_the_end_was_cut_off(sealed, databases, with_events):
+async def test_trusted_head_shows_that_the_end_was_cut_off(sealed, database, with_events):
     trusted = await sealed.trusted_head()
     if with_events:
         last = (await sealed.ids())[8:]
-        await databases.execute("DELETE FROM tasks.task_events WHERE id IN ('" + "','".join(last) + "')")
-    await databases.execute("DELETE FROM tasks.history_blocks WHERE number = 3")
+        await database.execute("DELETE FROM tasks.task_events WHERE id IN ('" + "','".join(last) + "')")
+    await database.execute("DELETE FROM tasks.history_blocks WHERE number = 3")
     assert await error_of(sealed, trusted) == "The end was cut off: the trusted head is block 3, the last block is 2."
     # A new block with the same number has another hash.
     await sealed.write()
@@ -192,10 +192,10 @@ async def test_trusted_head_shows_that_the_end_was_cut_off(sealed, databases, wi
     assert await error_of(sealed, trusted) == "Block 3 does not match the trusted head: the chain was rewritten."
 
 
-async def test_trusted_head_shows_that_the_chain_was_rewritten(sealed, databases):
+async def test_trusted_head_shows_that_the_chain_was_rewritten(sealed, database):
     trusted = await sealed.trusted_head()
-    await databases.execute("UPDATE tasks.task_events SET actor_role = 'admin'")
-    await databases.execute("DELETE FROM tasks.history_blocks")
+    await database.execute("UPDATE tasks.task_events SET actor_role = 'admin'")
+    await database.execute("DELETE FROM tasks.history_blocks")
     assert await sealed.seal() == 12
     await sealed.verify()  # the chain alone can't show it
     assert await error_of(sealed, trusted) == "The end was cut off: the trusted head is block 3, the last block is 1."
@@ -214,9 +214,9 @@ async def test_verify_command_prints_one_line(sealed, command):
     assert await command("verify", "--head", f"0:{'0' * 64}") == (0, output, "")
 
 
-async def test_verify_command_prints_the_first_difference(sealed, command, databases):
+async def test_verify_command_prints_the_first_difference(sealed, command, database):
     event = (await sealed.ids())[5]
-    await databases.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id = '{event}'")
+    await database.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id = '{event}'")
     assert await command("verify") == (1, "", f"Event {event} was edited (block 2).\n")
     status, out, err = await command("verify", "--head", f"0:{'1' * 64}")
     assert (status, out, err) == (1, "", "Block 0 does not match the trusted head: the chain was rewritten.\n")

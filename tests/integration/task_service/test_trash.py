@@ -24,7 +24,7 @@ from tests.integration.task_service.calls import (
 
 
 async def test_a_deleted_task_says_when_it_will_be_gone_and_comes_back_as_it_was(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", labels=["a"], external_id="A-1", due_date="2026-03-31")
     deleted = await delete(system, sonu, task.id)
     assert deleted.purge_at.ToDatetime() - deleted.deleted_at.ToDatetime() == timedelta(days=30)
@@ -39,7 +39,7 @@ async def test_a_deleted_task_says_when_it_will_be_gone_and_comes_back_as_it_was
 
 
 async def test_a_live_task_can_not_be_undeleted(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     assert (await refused(undelete(system, sonu, task.id)))[:2] == (
         grpc.StatusCode.ALREADY_EXISTS,
@@ -48,7 +48,7 @@ async def test_a_live_task_can_not_be_undeleted(system):
 
 
 async def test_a_task_whose_external_id_was_taken_meanwhile_stays_in_the_trash(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", external_id="A-1")
     await delete(system, sonu, task.id)
     await create(system, sonu, title="y", external_id="A-1")
@@ -59,7 +59,7 @@ async def test_a_task_whose_external_id_was_taken_meanwhile_stays_in_the_trash(s
 
 
 async def test_of_two_at_once_one_undeletes(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     await delete(system, sonu, task.id)
     answers = await asyncio.gather(*(undelete(system, sonu, task.id) for _ in range(8)), return_exceptions=True)
@@ -67,8 +67,8 @@ async def test_of_two_at_once_one_undeletes(system):
     assert await actions_of(system, sonu, task.id) == ["created", "deleted", "restored"]
 
 
-async def test_an_admin_purges_what_is_in_the_trash_and_nobody_else_does(system, databases):
-    sonu, admin = await system.person("sonu"), await system.admin()
+async def test_an_admin_purges_what_is_in_the_trash_and_nobody_else_does(system, database):
+    sonu, admin = await system.new_user("sonu"), await system.new_admin()
     task = await create(system, sonu, title="x")
     assert (await refused(purge(system, admin, task.id)))[:2] == (
         grpc.StatusCode.FAILED_PRECONDITION,
@@ -79,22 +79,22 @@ async def test_an_admin_purges_what_is_in_the_trash_and_nobody_else_does(system,
     assert await purge(system, admin, task.id) == task_service_pb2.PurgeTaskResponse()
     for call in (get(system, admin, task.id), purge(system, admin, task.id), events_of(system, sonu, task.id)):
         assert (await refused(call))[:2] == (grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND")
-    actions = await databases.execute("SELECT action, actor_role FROM tasks.task_events ORDER BY id")
+    actions = await database.execute("SELECT action, actor_role FROM tasks.task_events ORDER BY id")
     assert actions == [("created", "user"), ("deleted", "user"), ("purged", "admin")]
 
 
-async def test_the_trash_is_emptied_of_what_is_over_and_history_says_so(system, databases):
-    sonu = await system.person("sonu")
+async def test_the_trash_is_emptied_of_what_is_over_and_history_says_so(system, database):
+    sonu = await system.new_user("sonu")
     old, new, live = [(await create(system, sonu, title=title)).id for title in ("old", "new", "live")]
     for task_id in (old, new):
         await delete(system, sonu, task_id)
-    await databases.execute(f"UPDATE tasks.tasks SET purge_at = now() - interval '1 s' WHERE id = '{old}'")
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    await database.execute(f"UPDATE tasks.tasks SET purge_at = now() - interval '1 s' WHERE id = '{old}'")
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         empty_trash = EmptyTrash(begin=lambda: SqlTasksUnitOfWork(pool), now=lambda: datetime.now(UTC), new_id=uuid7)
         assert await empty_trash() == 1
         assert await empty_trash() == 0
     assert await listed(system, sonu, show_deleted=True) == [live, new]
-    (event,) = await databases.execute(
+    (event,) = await database.execute(
         "SELECT task_id::text, actor_role FROM tasks.task_events WHERE action = 'purged'"
     )
     assert event == (old, "system")

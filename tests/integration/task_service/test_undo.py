@@ -64,7 +64,7 @@ async def kept(system, person, import_id: str, size: int = 0) -> dict[str, int]:
 
 
 async def test_what_was_made_goes_into_the_trash_and_what_was_changed_is_as_it_was(system, worker):
-    sonu, admin = await system.person("sonu"), await system.admin()
+    sonu, admin = await system.new_user("sonu"), await system.new_admin()
     there = await create(
         system, sonu, title="old", external_id="A", labels=["a"], status=task_pb2.Task.STATUS_COMPLETED
     )
@@ -95,7 +95,7 @@ async def test_what_was_made_goes_into_the_trash_and_what_was_changed_is_as_it_w
 
 
 async def test_what_somebody_has_touched_since_stays_and_is_listed(system, worker):
-    sonu, admin = await system.person("sonu"), await system.admin()
+    sonu, admin = await system.new_user("sonu"), await system.new_admin()
     there = {key: await create(system, sonu, title="old", external_id=key) for key in ("A", "B", "C", "D")}
     rows = [[key, f"new {key}", ""] for key in "ABCDEFGHI"]
     done = await imported(system, sonu, worker, rows, on_duplicate=UPDATE)
@@ -118,7 +118,7 @@ async def test_what_somebody_has_touched_since_stays_and_is_listed(system, worke
 
 async def test_a_change_between_two_changes_of_the_import_is_not_lost(system, worker):
     """The import found the second time what somebody had written: its first "before" would undo that as well."""
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     queued = await upload(system, sonu, b"external_id,title,status\n" + b"x,y,\n" * 4, on_duplicate=UPDATE)
     lease = await worker.claim()
@@ -135,15 +135,15 @@ async def test_a_change_between_two_changes_of_the_import_is_not_lost(system, wo
 
 
 async def test_what_the_import_has_changed_back_by_itself_has_no_entry_more(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     there = await create(system, sonu, title="old", external_id="A")
     done = await imported(system, sonu, worker, [["A", "new", ""], ["A", "old", ""]], on_duplicate=UPDATE)
     assert await undone(system, sonu, done.id) == (0, 1, 0)
     assert await actions_of(system, sonu, there.id) == ["created", "updated", "updated"]
 
 
-async def test_twins_begin_one_undo_and_asking_again_answers_it(system, worker, databases):
-    sonu = await system.person("sonu")
+async def test_twins_begin_one_undo_and_asking_again_answers_it(system, worker, database):
+    sonu = await system.new_user("sonu")
     batches = [[["", f"task {turn} {number}", ""] for number in range(1000)] for turn in range(3)]
     done = await imported(system, sonu, worker, *batches)
     answers = await asyncio.gather(*(undo(system, sonu, done.id) for _ in range(8)))
@@ -153,13 +153,13 @@ async def test_twins_begin_one_undo_and_asking_again_answers_it(system, worker, 
     assert (last.undo.state, last.undo.deleted) == (DONE, 3000)
     assert await undo(system, sonu, done.id) == last
     told = "SELECT action, count(*), count(DISTINCT task_id) FROM tasks.task_events GROUP BY action ORDER BY action"
-    assert await databases.execute(told) == [("created", 3000, 3000), ("deleted", 3000, 3000)]
+    assert await database.execute(told) == [("created", 3000, 3000), ("deleted", 3000, 3000)]
     live = "SELECT count(*) FROM tasks.tasks WHERE deleted_at IS NULL"
-    assert await databases.execute(live) == [(0,)]
+    assert await database.execute(live) == [(0,)]
 
 
 async def test_a_watcher_of_an_ended_import_sees_its_undo_to_the_end(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     done = await imported(system, sonu, worker, [["", f"task {number}", ""] for number in range(1200)])
     assert await over(system, sonu, done.id) == done
     await undo(system, sonu, done.id)
@@ -170,7 +170,7 @@ async def test_a_watcher_of_an_ended_import_sees_its_undo_to_the_end(system, wor
 
 
 async def test_a_cancelled_import_can_be_undone_and_its_file_imported_again(system, worker):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     data = b"title\na\n"
     queued = await upload(system, sonu, data, allow_same_file=False)
     lease = await worker.claim()
@@ -183,10 +183,10 @@ async def test_a_cancelled_import_can_be_undone_and_its_file_imported_again(syst
     assert await undone(system, sonu, again.id) == (0, 0, 0)
 
 
-async def test_an_import_waits_until_its_owners_undo_has_taken_back_what_it_would_go_by(system, worker, databases):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+async def test_an_import_waits_until_its_owners_undo_has_taken_back_what_it_would_go_by(system, worker, database):
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     done = await imported(system, sonu, worker, [["A-1", "a", ""]])
-    async with await psycopg.AsyncConnection.connect(databases.tasks_url) as holding:
+    async with await psycopg.AsyncConnection.connect(database.tasks_url) as holding:
         await holding.execute("SELECT FROM tasks.tasks WHERE import_id = %s FOR UPDATE", [done.id])
         await undo(system, sonu, done.id)
         await upload(system, sonu)
@@ -206,7 +206,7 @@ async def test_an_import_waits_until_its_owners_undo_has_taken_back_what_it_woul
     ],
 )
 async def test_what_has_not_ended_or_has_written_nothing_can_not_be_undone(system, worker, prepare, reason, message):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, validate_only=prepare == "validated")
     if prepare != "queued":
         lease = await worker.claim()
@@ -218,10 +218,10 @@ async def test_what_has_not_ended_or_has_written_nothing_can_not_be_undone(syste
     assert not (await get(system, sonu, queued.id)).HasField("undo")
 
 
-async def test_a_purged_task_takes_what_the_import_knew_of_it_along(system, worker, databases):
-    sonu, admin = await system.person("sonu"), await system.admin()
+async def test_a_purged_task_takes_what_the_import_knew_of_it_along(system, worker, database):
+    sonu, admin = await system.new_user("sonu"), await system.new_admin()
     there = await create(system, sonu, title="secret", external_id="A")
     await imported(system, sonu, worker, [["A", "new", ""]], on_duplicate=UPDATE)
     await delete(system, sonu, there.id)
     await purge(system, admin, there.id)
-    assert await databases.execute("SELECT count(*) FROM tasks.import_updates") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.import_updates") == [(0,)]

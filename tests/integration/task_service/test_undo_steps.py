@@ -9,7 +9,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.imports.usecases.undo import RunUndos
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.tasks.usecases.ports import UnitOfWork
@@ -21,10 +21,10 @@ def runner(begin: Callable[[], UnitOfWork]) -> RunUndos:
     return RunUndos(begin=begin, now=lambda: datetime.now(UTC), new_id=uuid7, kept_for=timedelta(days=30), at_a_time=20)
 
 
-async def asked(databases) -> UUID:
+async def asked(database) -> UUID:
     """An import that has made tasks and is to be undone, as a service that died has left it."""
     import_id, owner_id = uuid7(), uuid7()
-    await databases.execute(
+    await database.execute(
         "INSERT INTO tasks.imports (id, owner_id, actor_id, actor_role, request_id, state, file_name, created_at,"
         f" finished_at, rows_created) VALUES ('{import_id}', '{owner_id}', '{owner_id}', 'user', 'r', 'succeeded', 'f',"
         f" now(), now(), {TASKS})"
@@ -32,28 +32,28 @@ async def asked(databases) -> UUID:
     rows = ",".join(
         f"('{uuid7()}', '{owner_id}', 'x', '', 'pending', 'none', '{import_id}', now(), now(), 1)" for _ in range(TASKS)
     )
-    await databases.execute(
+    await database.execute(
         "INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, import_id, created_at,"
         f" updated_at, revision) VALUES {rows}"
     )
-    await databases.execute(
+    await database.execute(
         "INSERT INTO tasks.import_undos (import_id, actor_id, actor_role, request_id)"
         f" VALUES ('{import_id}', '{owner_id}', 'user', 'r')"
     )
     return import_id
 
 
-async def counted(databases) -> tuple[int, int, int, int]:
+async def counted(database) -> tuple[int, int, int, int]:
     """Tasks that are deleted, their entries in history, and what the undos say: deleted, kept."""
-    (tasks,) = await databases.execute("SELECT count(*) FROM tasks.tasks WHERE deleted_at IS NOT NULL")
-    (events,) = await databases.execute("SELECT count(*) FROM tasks.task_events WHERE action = 'deleted'")
-    (told,) = await databases.execute("SELECT sum(deleted)::int, sum(kept)::int FROM tasks.import_undos")
+    (tasks,) = await database.execute("SELECT count(*) FROM tasks.tasks WHERE deleted_at IS NOT NULL")
+    (events,) = await database.execute("SELECT count(*) FROM tasks.task_events WHERE action = 'deleted'")
+    (told,) = await database.execute("SELECT sum(deleted)::int, sum(kept)::int FROM tasks.import_undos")
     return tasks[0], events[0], *told
 
 
 @pytest.mark.parametrize("cut_at", range(1, 6))
-async def test_an_undo_that_was_cut_at_a_commit_has_done_what_it_says_and_is_gone_on_with(databases, cut_at):
-    await asked(databases)
+async def test_an_undo_that_was_cut_at_a_commit_has_done_what_it_says_and_is_gone_on_with(database, cut_at):
+    await asked(database)
     commits = 0
 
     class Cut(SqlTasksUnitOfWork):
@@ -67,7 +67,7 @@ async def test_an_undo_that_was_cut_at_a_commit_has_done_what_it_says_and_is_gon
                 raise Unavailable
             await super().commit()
 
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         steps = 3
         if cut_at <= steps:
             with pytest.raises(Unavailable):
@@ -75,31 +75,31 @@ async def test_an_undo_that_was_cut_at_a_commit_has_done_what_it_says_and_is_gon
         else:
             assert await runner(lambda: Cut(pool))() == steps
         done = min(TASKS, 20 * (cut_at - 1))
-        assert await counted(databases) == (done, done, done, 0)
+        assert await counted(database) == (done, done, done, 0)
         await runner(lambda: SqlTasksUnitOfWork(pool))()
-    assert await counted(databases) == (TASKS, TASKS, TASKS, 0)
-    assert await databases.execute("SELECT state FROM tasks.import_undos") == [("succeeded",)]
+    assert await counted(database) == (TASKS, TASKS, TASKS, 0)
+    assert await database.execute("SELECT state FROM tasks.import_undos") == [("succeeded",)]
 
 
-async def test_several_processes_at_once_share_the_undos_and_double_nothing(databases):
+async def test_several_processes_at_once_share_the_undos_and_double_nothing(database):
     for _ in range(3):
-        await asked(databases)
-    async with open_pool(databases.tasks_url, name="test", size=4) as pool:
+        await asked(database)
+    async with open_pool(database.tasks_url, name="test", size=4) as pool:
         steps = await asyncio.gather(*(runner(lambda: SqlTasksUnitOfWork(pool))() for _ in range(4)))
         assert sum(steps) == 9
-    assert await counted(databases) == (3 * TASKS, 3 * TASKS, 3 * TASKS, 0)
+    assert await counted(database) == (3 * TASKS, 3 * TASKS, 3 * TASKS, 0)
 
 
-async def test_undos_take_turns(databases):
-    imports = [await asked(databases) for _ in range(2)]
+async def test_undos_take_turns(database):
+    imports = [await asked(database) for _ in range(2)]
     seen: list[list[tuple[UUID, int]]] = []
 
     class Looking(SqlTasksUnitOfWork):
         async def commit(self) -> None:
             await super().commit()
-            seen.append(await databases.execute("SELECT import_id, deleted FROM tasks.import_undos"))
+            seen.append(await database.execute("SELECT import_id, deleted FROM tasks.import_undos"))
 
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         await runner(lambda: Looking(pool))()
     first, second = ([dict(look)[one] for look in seen] for one in imports)
     assert [abs(mine - other) <= 20 for mine, other in zip(first, second, strict=True)] == [True] * 6

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from taskmanager.tasks.v1 import task_pb2
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 from task_service.tasks.domain.task import TaskDraft
 from tests.integration.task_service.calls import create, delete, events_of, get, refused, update
 
@@ -19,7 +19,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_only_what_the_mask_names_is_written(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Old", description="Kept", labels=["a", "b"], due_date="2026-03-31")
     changed = await update(system, sonu, task.id, ["title", "due_date"], title="New", description="Not said")
     assert (changed.title, changed.description, changed.due_date, list(changed.labels)) == (
@@ -33,14 +33,14 @@ async def test_only_what_the_mask_names_is_written(system):
 
 
 async def test_without_a_mask_what_is_said_is_written(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Old", description="Kept")
     changed = await update(system, sonu, task.id, [], title="New")
     assert (changed.title, changed.description) == ("New", "Kept")
 
 
 async def test_a_masked_field_that_is_empty_goes_back_to_what_a_new_task_has(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(
         system, sonu, title="x", description="d", status=Status.STATUS_COMPLETED, external_id="e", assignee_id=sonu.id
     )
@@ -69,7 +69,7 @@ def test_what_is_wrong_with_an_update_is_told_in_one_order_whatever_the_mask_s()
 
 
 async def test_every_wrong_field_of_an_update_is_named_and_nothing_is_written(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     fields = ["title", "due_date", "labels", "owner_id", "created_at", "colour", "assignee_id"]
     wrong: dict[str, Any] = {"title": " ", "due_date": "soon", "labels": ["a,b"], "assignee_id": "me"}
@@ -88,7 +88,7 @@ async def test_every_wrong_field_of_an_update_is_named_and_nothing_is_written(sy
 
 
 async def test_history_tells_the_old_and_the_new_value_of_each_field_that_changed(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Old", labels=["a"])
     await update(system, sonu, task.id, title="New", labels=["a", "b"], description="")
     _, event = await events_of(system, sonu, task.id)
@@ -99,14 +99,14 @@ async def test_history_tells_the_old_and_the_new_value_of_each_field_that_change
 
 
 async def test_an_update_that_changes_nothing_leaves_no_trace(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Same", labels=["a"])
     assert await update(system, sonu, task.id, title=" Same ", labels=["a", "a"]) == task
     assert len(await events_of(system, sonu, task.id)) == 1
 
 
 async def test_completing_sets_completed_at_and_reopening_clears_it(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     done = await update(system, sonu, task.id, status=Status.STATUS_COMPLETED)
     assert done.completed_at == done.updated_at
@@ -116,7 +116,7 @@ async def test_completing_sets_completed_at_and_reopening_clears_it(system):
 
 
 async def test_another_etag_writes_nothing_and_the_task_s_own_does(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     changed = await update(system, sonu, task.id, title="y", etag=task.etag)
     for call in (
@@ -128,7 +128,7 @@ async def test_another_etag_writes_nothing_and_the_task_s_own_does(system):
 
 
 async def test_of_two_at_once_with_the_same_etag_exactly_one_writes(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     answers = await asyncio.gather(
         *(update(system, sonu, task.id, title=f"y{number}", etag=task.etag) for number in range(10)),
@@ -139,7 +139,7 @@ async def test_of_two_at_once_with_the_same_etag_exactly_one_writes(system):
 
 
 async def test_a_deleted_task_is_not_changed(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     await delete(system, sonu, task.id)
     call = update(system, sonu, task.id, title="y")
@@ -157,18 +157,18 @@ async def test_a_deleted_task_is_not_changed(system):
     ],
 )
 async def test_a_wrong_label_is_refused(system, labels, reason):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     assert await refused(create(system, sonu, title="x", labels=labels)) == (INVALID, reason, [("labels", reason)])
 
 
 async def test_labels_are_kept_in_order_each_once(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     labels = [*(str(number) for number in range(49)), "ж" * 64, " 7 "]
     assert (await create(system, sonu, title="x", labels=labels)).labels == labels[:-1]
 
 
 async def test_an_external_id_is_unique_among_the_live_tasks_of_an_owner(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     first = await create(system, sonu, title="x", external_id="A-1")
     await create(system, mina, title="x", external_id="A-1")
     second = await create(system, sonu, title="y")
@@ -180,7 +180,7 @@ async def test_an_external_id_is_unique_among_the_live_tasks_of_an_owner(system)
 
 
 async def test_of_two_at_once_one_gets_the_external_id(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     answers = await asyncio.gather(
         *(create(system, sonu, title="x", external_id="A-1") for _ in range(10)), return_exceptions=True
     )
@@ -188,7 +188,7 @@ async def test_of_two_at_once_one_gets_the_external_id(system):
 
 
 async def test_an_assignee_may_do_what_the_owner_may_until_it_is_taken_away(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     task = await create(system, sonu, title="x", assignee_id=mina.id)
     changed = await update(system, mina, task.id, status=Status.STATUS_IN_PROGRESS)
     assert await get(system, sonu, task.id) == changed
@@ -198,7 +198,7 @@ async def test_an_assignee_may_do_what_the_owner_may_until_it_is_taken_away(syst
 
 
 async def test_an_assignee_whom_nobody_knows_is_refused(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
     task = await create(system, sonu, title="x")
     refusal = (INVALID, "UNKNOWN_ASSIGNEE", [("assignee_id", "UNKNOWN_ASSIGNEE")])

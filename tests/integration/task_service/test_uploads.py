@@ -8,7 +8,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.uploads import SweepUploads, forget_upload, object_key
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
@@ -33,40 +33,40 @@ from tests.integration.task_service.import_calls import FILE, get, messages, ref
         (b"x" * 1_000_000, "HEADER_TOO_LONG"),
     ],
 )
-async def test_a_file_without_a_usable_header_line_is_refused_and_nothing_is_kept(system, databases, data, reason):
-    sonu = await system.person("sonu")
+async def test_a_file_without_a_usable_header_line_is_refused_and_nothing_is_kept(system, database, data, reason):
+    sonu = await system.new_user("sonu")
     code, found, message = await refused(upload(system, sonu, data))
     assert (code, found) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
     assert message.endswith(".")
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert not list(system.uploads.rglob("*.csv*"))
 
 
 @pytest.mark.parametrize("character", ["\0", "\a", "\x1b", "\n", "\x7f", "\x85", "\u2028"])
-async def test_a_file_name_that_can_not_be_kept_or_shown_is_refused_and_nothing_is_kept(system, databases, character):
-    sonu = await system.person("sonu")
+async def test_a_file_name_that_can_not_be_kept_or_shown_is_refused_and_nothing_is_kept(system, database, character):
+    sonu = await system.new_user("sonu")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await upload(system, sonu, file_name=f"a{character}b.csv")
-    status = details_of(caught.value)
+    status = read_status(caught.value)
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CONTROL_CHARACTER_IN_FILE_NAME")
     assert [violation.field for violation in status.violations] == ["file_name"]
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
 
 
 async def test_a_file_name_of_any_language_is_kept_as_it_is(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     assert (await upload(system, sonu, file_name="Überblick 任务 👍.csv")).file_name == "Überblick 任务 👍.csv"
 
 
-async def test_without_finish_nothing_was_uploaded(system, databases):
-    sonu = await system.person("sonu")
+async def test_without_finish_nothing_was_uploaded(system, database):
+    sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu, finish=False)))[1] == "UPLOAD_INCOMPLETE"
-    assert await databases.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
+    assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert not list(system.uploads.rglob("*.csv*"))
 
 
 async def test_a_size_that_does_not_fit_is_refused(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
 
     async def said():
         async for message in messages(FILE, finish=False):
@@ -81,19 +81,19 @@ async def test_a_size_that_does_not_fit_is_refused(system):
 
 
 async def test_another_users_import_is_not_found(system):
-    sonu, mina = await system.person("sonu"), await system.person("mina")
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     queued = await upload(system, sonu)
     assert (await refused(get(system, mina, queued.id)))[:2] == (grpc.StatusCode.NOT_FOUND, "IMPORT_NOT_FOUND")
     mine = await system.imports.ListImports(import_service_pb2.ListImportsRequest(), metadata=mina.metadata)
     assert not mine.imports
 
 
-async def test_what_was_never_finished_is_swept_away(system, databases):
+async def test_what_was_never_finished_is_swept_away(system, database):
     """As when the process that took the upload was killed: a row in state uploading, and part of a file."""
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
-    await databases.execute("UPDATE tasks.imports SET state = 'uploading', created_at = now() - interval '1 day'")
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    await database.execute("UPDATE tasks.imports SET state = 'uploading', created_at = now() - interval '1 day'")
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         sweep = SweepUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
@@ -106,12 +106,12 @@ async def test_what_was_never_finished_is_swept_away(system, databases):
     assert not list(system.uploads.rglob("*.csv*"))
 
 
-async def test_an_upload_whose_commit_was_not_answered_for_keeps_its_file(system, databases):
+async def test_an_upload_whose_commit_was_not_answered_for_keeps_its_file(system, database):
     """The process believes that the upload failed, and the database knows that it did not."""
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     store = ObstoreObjectStore(system.uploads.as_uri())
-    async with open_pool(databases.tasks_url, name="test", size=2) as pool:
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
         assert not await forget_upload(lambda: SqlTasksUnitOfWork(pool), store, UUID(queued.id))
     stored = system.uploads / object_key(UUID(queued.id))
     assert stored.read_bytes() == FILE

@@ -7,7 +7,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
 from task_service.imports.persistence.row_encoder import copy_rows
@@ -32,12 +32,12 @@ class UnavailableUserDirectory:
         raise Unavailable
 
 
-async def test_import_with_assignees_waits_for_auth_service(system, worker, databases):
+async def test_import_with_assignees_waits_for_auth_service(system, worker, database):
     """It waits even when it is claimed more often than the limit for attempts without progress."""
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,assignee\nBuy milk,sonu\n")
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})
-    async with open_pool(databases.tasks_url, name="test", size=1) as pool:
+    async with open_pool(database.tasks_url, name="test", size=1) as pool:
         open_ingest = OpenIngest(begin=lambda: SqlTasksUnitOfWork(pool), lease_seconds=2)
         prepare = PrepareBatch(
             begin=lambda: SqlTasksUnitOfWork(pool), user_directory=UnavailableUserDirectory(), bulk_rows=copy_rows

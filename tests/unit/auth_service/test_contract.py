@@ -19,7 +19,8 @@ from auth_service.domain.errors import UnknownRole
 from auth_service.domain.service_accounts import Scope
 from auth_service.transport.status import STATUS
 from auth_service.transport.translate import registration_from_proto
-from chassis.kernel import DomainError, Role
+from chassis.kernel.errors import DomainError
+from task_service.access import Role
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import KERNEL_STATUS, ErrorInterceptor
 

@@ -19,7 +19,7 @@ from auth_service.domain.errors import (
 from auth_service.domain.keys import SigningKey, signing_key
 from auth_service.domain.service_accounts import Scope, ServiceAccount, ServiceCredential, accept_scopes
 from auth_service.domain.trust import TrustCursor
-from chassis.kernel import MissingField
+from chassis.kernel.errors import MissingField
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

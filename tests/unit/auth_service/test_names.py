@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from auth_service.domain.accounts import Registration, accept_email, accept_username, account_key
 from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable
 from auth_service.domain.passwords import PasswordRules
-from chassis.kernel import Invalid, MissingField, Role
+from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import MissingField
+from task_service.access import Role
 
 RULES = PasswordRules(least_characters=6, use_blocklist=False)
 

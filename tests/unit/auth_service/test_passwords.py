@@ -4,7 +4,7 @@ import pytest
 
 from auth_service.domain.errors import PasswordRepeatsAccount, PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from auth_service.domain.passwords import PasswordRules
-from chassis.kernel import MissingField
+from chassis.kernel.errors import MissingField
 
 RULES = PasswordRules(least_characters=12, use_blocklist=True)
 ACCOUNT = {"username": "grace hopper", "email": "grace.hopper@example.com"}

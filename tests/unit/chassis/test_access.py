@@ -8,7 +8,8 @@ from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2
 from taskmanager.options.v1 import options_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
-from chassis.kernel import Caller, Role
+from chassis.kernel.identity import Caller
+from task_service.access import Role
 from chassis.rpc.access import Access, ContradictoryAccess, access_of, read_policy
 
 SERVICES = [

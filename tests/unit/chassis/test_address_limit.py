@@ -4,8 +4,9 @@ import ipaddress
 
 import pytest
 
-from chassis.limiting import AddressLimiter
-from chassis.rpc.address_limit import AddressLimitInterceptor, address_of
+from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
+from chassis.limits.rate_limit_interceptor import peer_address
 
 TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 
@@ -23,6 +24,6 @@ TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
     ],
 )
 def test_a_peer_is_trusted_by_its_address_however_it_is_written(peer, is_trusted):
-    limiter = AddressLimiter(per_minute=1, storage_url="memory://")
-    interceptor = AddressLimitInterceptor(limiter=limiter, methods=(), trusted=TRUSTED)
-    assert interceptor._is_trusted(address_of(peer)) is is_trusted
+    limiter = AddressRateLimiter(per_minute=1, storage_url="memory://")
+    interceptor = RateLimitInterceptor(limiter=limiter, methods=(), trusted=TRUSTED)
+    assert interceptor._is_trusted(peer_address(peer)) is is_trusted

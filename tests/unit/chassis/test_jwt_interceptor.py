@@ -11,7 +11,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 from taskmanager.tasks.v1 import task_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
-from chassis.rpc.errors import details_of
+from chassis.rpc.errors import read_status
 from chassis.rpc.request_context import current_caller
 from tests.small_server import GET, IMPORTS, WATCH, imports, listening, service, small_server, token, told, trusting
 
@@ -68,7 +68,7 @@ async def refused(call):
     """The status that a call is refused with, a stream at its next message."""
     with pytest.raises(aio.AioRpcError) as refusal:
         await (call.read() if hasattr(call, "read") else call)
-    return details_of(refusal.value)
+    return read_status(refusal.value)
 
 
 async def test_handlers_learn_who_calls_in_both_kinds_of_calls(bench, stub):

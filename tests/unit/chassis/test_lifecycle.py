@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.kernel import Unavailable
-from chassis.lifecycle import background, repeat, serve_until_signal
+from chassis.kernel.errors import Unavailable
+from chassis.lifecycle import run_in_background
+from chassis.lifecycle import run_periodically
+from chassis.lifecycle import serve_until_signal
 
 
 async def test_what_a_service_began_with_is_not_looked_through_for_garbage_again():
@@ -48,7 +50,7 @@ async def test_a_loop_that_lost_its_cancellation_ends_all_the_same():
                 lost.set()
 
     async with asyncio.timeout(10):
-        async with background(loses_one()):
+        async with run_in_background(loses_one()):
             await begun.wait()
     assert lost.is_set()
 
@@ -67,7 +69,7 @@ async def test_a_loop_that_raises_ends_what_it_stands_beside_and_the_other_loops
 
     async with asyncio.timeout(10):
         with pytest.raises(ExceptionGroup) as raised:
-            async with background(goes_on(), raises()):
+            async with run_in_background(goes_on(), raises()):
                 await asyncio.Event().wait()
     assert [type(error) for error in raised.value.exceptions] == [LookupError]
     assert others_end.is_set()
@@ -87,7 +89,7 @@ async def test_work_is_done_again_when_it_is_asked_for_also_after_something_was_
 
     async with asyncio.timeout(10):
         with pytest.raises(LookupError):
-            await repeat(work, every=3600, or_when=asked)
+            await run_periodically(work, every=3600, or_when=asked)
     assert turns == away
 
 
@@ -102,4 +104,4 @@ async def test_work_that_nobody_asks_for_is_done_again_after_its_time():
 
     async with asyncio.timeout(10):
         with pytest.raises(LookupError):
-            await repeat(work, every=0.001)
+            await run_periodically(work, every=0.001)

@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic_settings import SettingsConfigDict
 
-from chassis.config import load
-from chassis.tls import Certificates, TlsFiles, Unusable
-from chassis.tls_settings import Target, TlsSettings
+from chassis.settings import load_settings
+from chassis.tls.reloader import CertificateReloader
+from chassis.tls.files import TlsFiles
+from chassis.tls.files import InvalidTlsFiles
+from chassis.tls.settings import Target, TlsSettings
 from tests.certificates import Authority
 
 
@@ -33,9 +35,9 @@ def files(authority, tmp_path) -> TlsFiles:
     return authority.put(tmp_path / "client", "gateway")
 
 
-def always_new(files: TlsFiles) -> Certificates:
+def always_new(files: TlsFiles) -> CertificateReloader:
     """Certificates that are looked at whenever they are asked for."""
-    return Certificates(files, look_every=0)
+    return CertificateReloader(files, look_every=0)
 
 
 def test_files_that_stay_as_they_are_stay_one_identity(files):
@@ -116,7 +118,7 @@ def told(monkeypatch, capsys):
         for name, value in (given | more).items():
             monkeypatch.setenv(f"EXAMPLE_{name}", value)
         try:
-            load(ExampleSettings)
+            load_settings(ExampleSettings)
         except SystemExit:
             return [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()]
         return []
@@ -127,7 +129,7 @@ def told(monkeypatch, capsys):
 def test_three_good_files_or_none_are_taken(files, told):
     assert told(None) == []
     assert told(files) == []
-    assert load(ExampleSettings).tls == files
+    assert load_settings(ExampleSettings).tls == files
 
 
 @pytest.mark.parametrize("missing", ["CERTIFICATE", "KEY", "AUTHORITY"])
@@ -158,21 +160,21 @@ def test_the_key_of_another_certificate_is_refused(files, told, authority):
 @pytest.mark.parametrize("make", [Ed25519PrivateKey.generate, lambda: generate_private_key(SECP521R1())])
 def test_a_key_that_grpc_can_do_nothing_with_is_refused_instead_of_failing_every_handshake(files, make):
     files.key.write_bytes(make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with pytest.raises(Unusable, match="gRPC can't use"):
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="gRPC can't use"):
+        CertificateReloader(files)
 
 
 def test_what_is_wrong_with_a_file_is_told_without_what_is_in_it(files, authority):
     files.key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n")
-    with pytest.raises(Unusable, match="no private key") as broken:
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="no private key") as broken:
+        CertificateReloader(files)
     assert "Y2FuYXJ5" not in f"{broken.value}"
     files.key.write_bytes(authority.issue()[1])
-    with pytest.raises(Unusable, match="not the key of the certificate"):
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="not the key of the certificate"):
+        CertificateReloader(files)
     files.key.unlink()
-    with pytest.raises(Unusable, match="No such file"):
-        Certificates(files)
+    with pytest.raises(InvalidTlsFiles, match="No such file"):
+        CertificateReloader(files)
 
 
 def test_a_certificate_that_is_not_valid_today_is_refused(authority, told, tmp_path):

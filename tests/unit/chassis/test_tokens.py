@@ -8,9 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from taskmanager.trust.v1 import trust_service_pb2
 
-from chassis.kernel import Role
+from task_service.access import Role
 from chassis.rpc.trust import TrustState
-from chassis.tokens import LEEWAY, MAXIMUM_LIFETIME, TokenExpired, TokenRevoked, TokenVerifier, Unauthenticated
+from chassis.tokens import LEEWAY_SECONDS
+from chassis.tokens import MAX_LIFETIME_SECONDS
+from chassis.tokens import TokenExpired, TokenRevoked, TokenVerifier, Unauthenticated
 
 SUBJECT, SESSION = uuid4(), uuid4()
 
@@ -87,7 +89,7 @@ def test_a_services_token_says_scopes_and_nothing_of_a_person(world):
 def test_a_token_lives_to_its_last_second_and_the_clocks_leeway_and_no_longer_remembered_or_not(world):
     token = world.token()
     world.verifier.verify(token)
-    world.time = int(world.time) + 900 + LEEWAY - 0.5
+    world.time = int(world.time) + 900 + LEEWAY_SECONDS - 0.5
     world.verifier.verify(token)
     world.time += 0.5
     with pytest.raises(TokenExpired):
@@ -96,7 +98,7 @@ def test_a_token_lives_to_its_last_second_and_the_clocks_leeway_and_no_longer_re
         world.verifier.verify(token)
 
 
-@pytest.mark.parametrize("lifetime", [0, -1, MAXIMUM_LIFETIME + 1, 2**50])
+@pytest.mark.parametrize("lifetime", [0, -1, MAX_LIFETIME_SECONDS + 1, 2**50])
 def test_no_token_of_ours_lives_longer_than_the_maximum_or_not_at_all(world, lifetime):
     with pytest.raises(Unauthenticated):
         world.verifier.verify(world.token(exp=int(world.time) + lifetime))
@@ -145,7 +147,7 @@ def test_a_revocation_told_twice_does_no_harm_and_is_forgotten_when_nothing_can_
     token = world.token()
     with pytest.raises(TokenRevoked):
         world.verifier.verify(token)
-    world.time += 10 + LEEWAY + 1
+    world.time += 10 + LEEWAY_SECONDS + 1
     world.tell()
     world.verifier.verify(token)
 

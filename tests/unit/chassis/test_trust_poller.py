@@ -17,11 +17,11 @@ async def test_each_poll_asks_from_where_the_last_answer_ended():
         return ANSWER
 
     poller = TrustPoller(state=TrustState(), fetch=fetch)
-    assert not poller.first_answer.is_set()
+    assert not poller.first_response.is_set()
     await poller.poll()
     await poller.poll()
     assert asked == ["", "7"]
-    assert poller.first_answer.is_set()
+    assert poller.first_response.is_set()
 
 
 async def test_a_poll_that_fails_keeps_what_is_known_and_the_next_one_asks_from_the_beginning():

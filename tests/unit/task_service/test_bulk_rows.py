@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import plain
 from task_service.history.domain.events import ERASABLE_FIELDS, Actor
 from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event

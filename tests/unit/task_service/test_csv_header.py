@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from chassis.kernel import Invalid
+from chassis.kernel.errors import Invalid
 from task_service.imports.domain import errors as import_errors
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScan
 from task_service.imports.domain.duplicates import OnDuplicate

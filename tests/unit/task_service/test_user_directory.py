@@ -9,7 +9,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 from taskmanager.auth.v1 import user_pb2
 
-from chassis.kernel import Unavailable
+from chassis.kernel.errors import Unavailable
 from task_service.clients import user_directory
 from task_service.clients.user_directory import CachedUserDirectory
 
