@@ -12,10 +12,10 @@ from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
-from task_service.clients.object_store import ObstoreUploads
-from task_service.clients.owners import RememberedOwners
-from task_service.clients.people import RememberedPeople
-from task_service.clients.worker_notifier import CeleryWakeUps
+from task_service.clients.object_store import ObstoreObjectStore
+from task_service.clients.user_directory import CachedUserDirectory
+from task_service.clients.worker_notifier import CeleryWorkerNotifier
+from task_service.history.persistence.unit_of_work import SqlHistoryReadSession, SqlHistoryUnitOfWork
 from task_service.imports.persistence.notifications import PostgresSignals
 from task_service.imports.persistence.row_encoder import copy_rows
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
@@ -40,19 +40,20 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
         auth = await stack.enter_async_context(
             auth_client(settings.auth_target, settings.auth_credential.get_secret_value(), certificates=certificates)
         )
-        wake_ups = CeleryWakeUps(settings.redis_url.get_secret_value())
+        wake_ups = CeleryWorkerNotifier(settings.redis_url.get_secret_value())
         stack.callback(wake_ups.close)
         signals = PostgresSignals(database_url)
         trust = TrustState()
-        poller = TrustPoller(state=trust, fetch=auth.trust_state)
+        poller = TrustPoller(state=trust, fetch=auth.get_trust_state)
         wiring = Wiring(
             settings=settings,
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
             bulk_rows=copy_rows,
-            people=RememberedPeople(auth),
-            owners=RememberedOwners(auth),
-            store=ObstoreUploads(settings.store_url),
+            begin_history=lambda: SqlHistoryUnitOfWork(pool),
+            read_history=lambda: SqlHistoryReadSession(pool),
+            user_directory=CachedUserDirectory(auth),
+            store=ObstoreObjectStore(settings.store_url),
             signals=signals,
             wake_ups=wake_ups,
         )
@@ -81,7 +82,7 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
                 run_periodically(wiring.empty_trash, interval=SWEEP_SECONDS),
                 run_periodically(wiring.forget_answers, interval=SWEEP_SECONDS),
                 run_periodically(wiring.forget_rehearsals, interval=SWEEP_SECONDS),
-                run_periodically(wiring.seal_history, interval=settings.block_interval_seconds),
+                run_periodically(wiring.history.append_blocks, interval=settings.block_interval_seconds),
                 run_periodically(wiring.expire_uploads, interval=SWEEP_SECONDS),
                 _ready(server, poller),
             )

@@ -20,8 +20,10 @@ from uuid_utils.compat import uuid7
 
 from chassis.rpc.server import Registration
 from task_service.history.transport.history_servicer import HistoryServicer
-from task_service.history.usecases.events import ListEvents, ListTaskEvents, WatchEvents
-from task_service.history.usecases.hash_chain import GetAuditHead, SealHistory
+from task_service.history.usecases.events import ListEvents, WatchEvents
+from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead
+from task_service.history.usecases.ports import HistoryReadSession, HistoryUnitOfWork
+from task_service.history.usecases.use_cases import HistoryUseCases
 from task_service.idempotency.transaction import KEPT_FOR, Changes, OneEffect
 from task_service.imports.domain.csv_header import HeaderLimits
 from task_service.imports.domain.imports import RecordLimits
@@ -47,15 +49,16 @@ from task_service.imports.usecases.ingest import (
     PrepareBatch,
     ReadUpload,
 )
-from task_service.imports.usecases.ports import BulkRows, ImportSignals, ObjectStore, Owners, WakeUps
+from task_service.imports.usecases.ports import BulkRows, ImportSignals, ObjectStore, WakeUps
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
 from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads, UploadImport
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.settings import TasksSettings
 from task_service.tasks.transport.task_servicer import TaskServicer
 from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
-from task_service.tasks.usecases.ports import People, Reading, UnitOfWork
+from task_service.tasks.usecases.ports import Reading, UnitOfWork, UserDirectory
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, ForgetAnswers, PurgeTask, UndeleteTask
 
@@ -74,8 +77,9 @@ class Wiring:
         begin: Callable[[], UnitOfWork],
         read: Callable[[], Reading],
         bulk_rows: BulkRows,
-        people: People,
-        owners: Owners,
+        begin_history: Callable[[], HistoryUnitOfWork],
+        read_history: Callable[[], HistoryReadSession],
+        user_directory: UserDirectory,
         store: ObjectStore,
         signals: ImportSignals,
         wake_ups: WakeUps,
@@ -87,8 +91,7 @@ class Wiring:
         self._read = read
         self._bulk_rows = bulk_rows
         self._settings = settings
-        self._people = people
-        self._owners = owners
+        self._user_directory = user_directory
         self._store = store
         self._signals = signals
         self.wake_workers = WakeWorkers(
@@ -113,8 +116,15 @@ class Wiring:
         self.run_undos = RunUndos(begin=self._begin, now=_now, new_id=uuid7, kept_for=trash_time)
         self.empty_trash = EmptyTrash(begin=self._begin, now=_now, new_id=uuid7)
         self.forget_rehearsals = ForgetRehearsals(begin=self._begin)
-        self.seal_history = SealHistory(begin=self._begin, pause=asyncio.sleep)
         self.forget_answers = ForgetAnswers(begin=self._begin, now=_now, kept_for=KEPT_FOR)
+
+        self.history = HistoryUseCases(
+            list_task_events=ListTaskEvents(read=self._read),
+            list_events=ListEvents(read=read_history),
+            watch_events=WatchEvents(read=read_history, sleep=asyncio.sleep, is_draining=self.draining.is_set),
+            get_audit_head=GetAuditHead(read=read_history),
+            append_blocks=AppendBlocks(begin=begin_history, sleep=asyncio.sleep),
+        )
 
     def registrations(self) -> list[Registration]:
         """Every servicer of this service."""
@@ -127,12 +137,7 @@ class Wiring:
             Registration(
                 history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
                 history_service_pb2_grpc.add_HistoryServiceServicer_to_server,
-                HistoryServicer(
-                    list_task_events=ListTaskEvents(read=self._read),
-                    list_events=ListEvents(read=self._read),
-                    watch_events=WatchEvents(read=self._read, pause=asyncio.sleep, draining=self.draining.is_set),
-                    get_audit_head=GetAuditHead(read=self._read),
-                ),
+                HistoryServicer(self.history),
             ),
             Registration(
                 import_service_pb2.DESCRIPTOR.services_by_name["ImportService"],
@@ -148,14 +153,14 @@ class Wiring:
 
     def _tasks(self) -> TaskServicer:
         changes = Changes(begin=self._begin, read=self._read, now=_now, new_id=uuid7)
-        create_task = CreateTask(changes=changes, people=self._people)
-        update_task = UpdateTask(changes=changes, people=self._people)
+        create_task = CreateTask(changes=changes, user_directory=self._user_directory)
+        update_task = UpdateTask(changes=changes, user_directory=self._user_directory)
         delete_task = DeleteTask(changes=changes, kept_for=timedelta(days=self._settings.trash_retention_days))
         return TaskServicer(
             create_task=create_task,
             get_task=GetTask(read=self._read),
             list_tasks=ListTasks(read=self._read, now=_now),
-            export_tasks=ExportTasks(read=self._read, people=self._people, now=_now),
+            export_tasks=ExportTasks(read=self._read, user_directory=self._user_directory, now=_now),
             update_task=update_task,
             delete_task=delete_task,
             undelete_task=UndeleteTask(changes=changes),
@@ -174,7 +179,7 @@ class Wiring:
                 effect=effect,
                 begin=self._begin,
                 read=self._read,
-                people=self._people,
+                user_directory=self._user_directory,
                 store=self._store,
                 now=_now,
                 new_id=uuid7,
@@ -200,11 +205,11 @@ class Wiring:
     def _ingest(self) -> IngestServicer:
         lease = self._settings.lease_seconds
         write_rows = WriteRows(bulk_rows=self._bulk_rows, now=_now, new_id=uuid7)
-        prepare = PrepareBatch(begin=self._begin, people=self._people, bulk_rows=self._bulk_rows)
+        prepare = PrepareBatch(begin=self._begin, user_directory=self._user_directory, bulk_rows=self._bulk_rows)
         return IngestServicer(
             claim_next_import=ClaimNextImport(
                 begin=self._begin,
-                owners=self._owners,
+                user_directory=self._user_directory,
                 lease_seconds=lease,
                 at_once=self._settings.max_concurrent_imports_per_owner,
             ),
@@ -212,7 +217,7 @@ class Wiring:
             open_ingest=OpenIngest(begin=self._begin, lease_seconds=lease),
             prepare_batch=prepare,
             ingest_batch=IngestBatch(
-                begin=self._begin, owners=self._owners, write_rows=write_rows, lease_seconds=lease
+                begin=self._begin, user_directory=self._user_directory, write_rows=write_rows, lease_seconds=lease
             ),
             finish_ingest=FinishIngest(begin=self._begin),
             give_back=GiveBack(begin=self._begin, queued=self.something_queued.set),

@@ -1,1 +1,1 @@
-"""What task_service calls: the object store, the broker, auth_service."""
+"""Clients of other systems: object store, message broker, auth_service."""

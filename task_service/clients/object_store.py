@@ -1,4 +1,4 @@
-"""Uploads in an object store: a folder, S3, GCS or Azure, by URL. Credentials come from the environment."""
+"""Object store for uploads: a folder, S3, GCS or Azure, chosen by URL. Credentials come from the environment."""
 
 import asyncio
 import errno
@@ -25,95 +25,95 @@ from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import OffsetBehindEnd, StorageFull, StoredFileChanged
 from task_service.imports.usecases.ports import StoredUpload
 
-# Said outright: by itself obstore would hold twelve parts of a stream in memory.
+# Explicit, because obstore holds twelve parts of a stream in memory by default.
 PART_BYTES = 5 * 1024 * 1024
-PARTS_AT_ONCE = 2
+MAX_CONCURRENT_PARTS = 2
 
-# A file is read in requests of so many bytes, which go on in pieces: one request for all of it would stay open for as
-# long as the import takes, and each of these says anew which object is meant.
+# A file is read in requests of REQUEST_BYTES, which are passed on in chunks. One request for the whole file would stay
+# open for as long as the import takes. Each request also checks the object's etag again.
 REQUEST_BYTES = 4 * 1024 * 1024
-PIECE_BYTES = 256 * 1024
+CHUNK_BYTES = 256 * 1024
 
-# By itself obstore tries for three minutes, while a caller waits.
-TRIED_FOR = timedelta(seconds=10)
-TRIES = 4
+# By default obstore retries for three minutes, while a client waits.
+RETRY_TIMEOUT = timedelta(seconds=10)
+MAX_RETRIES = 4
 
-UNDO_SECONDS = 15.0
-"""How long an upload that was called off may take to undo what it has stored."""
+ABORT_TIMEOUT_SECONDS = 15.0
+"""Time limit for a cancelled upload to remove the parts that it has stored."""
 
-# A store that is away, or that lets nobody in: its operator's to mend, and nothing that a caller or a file has done.
-_OUTAGE = (GenericError, PermissionDeniedError, UnauthenticatedError, OSError)
+# The store can't be reached, or it refuses our credentials. Only the operator can fix this; no import fails for it.
+_OUTAGES = (GenericError, PermissionDeniedError, UnauthenticatedError, OSError)
 
-# EFBIG is what a limit on the process says in place of a full disk.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# EFBIG: the process has reached its file size limit.
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = structlog.get_logger("object_store")
 
 
-class ObstoreUploads:
-    """An object store behind obstore."""
+class ObstoreObjectStore:
+    """Object store, accessed with obstore."""
 
     def __init__(self, url: str) -> None:
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
         self._store = _open(url)
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> str:
-        with _in_our_words():
+        with _translate_errors():
             await self._put(key, chunks)
             if self._folder:
-                # obstore leaves this to whoever needs it: an upload that was answered for survives a power cut.
-                await asyncio.to_thread(_sync, self._folder / key)
-            # Asked for and not taken from the put's answer: that one's is another in a folder.
+                # obstore does not call fsync. A confirmed upload must survive a power cut.
+                await asyncio.to_thread(_fsync, self._folder / key)
+            # Not the etag that `put` returned: in a folder that one differs from the etag of a later `head`.
             return (await obstore.head_async(self._store, key))["e_tag"] or ""
 
     async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        called_off = asyncio.Event()
+        cancelled = asyncio.Event()
         putting = asyncio.ensure_future(
             obstore.put_async(
                 self._store,
                 key,
-                _until(called_off, chunks),
+                _chunks_until(cancelled, chunks),
                 chunk_size=PART_BYTES,
-                max_concurrency=PARTS_AT_ONCE,
+                max_concurrency=MAX_CONCURRENT_PARTS,
                 use_multipart=True,
             )
         )
-        # Who is cancelled does not wait to hear how it ended, and the shield forgets it then.
-        putting.add_done_callback(_hear)
+        # After cancellation nobody awaits `putting`. Read its exception, or asyncio logs "never retrieved".
+        putting.add_done_callback(_retrieve_exception)
         try:
             await asyncio.shield(putting)
         except asyncio.CancelledError:
-            # Cancelled, obstore would leave the parts that are stored already; it removes them when the stream raises.
-            called_off.set()
-            await asyncio.wait({putting}, timeout=UNDO_SECONDS)
+            # A cancelled `put_async` would leave its stored parts. When the stream raises, obstore removes them.
+            cancelled.set()
+            await asyncio.wait({putting}, timeout=ABORT_TIMEOUT_SECONDS)
             raise
 
     async def read(self, key: str, offset: int, upload: StoredUpload) -> AsyncIterator[bytes]:
-        with _in_our_words():
-            found = await self._found(key, upload)
+        with _translate_errors():
+            etag = await self._check_unchanged(key, upload)
         if offset > upload.size:
             raise OffsetBehindEnd
         while offset < upload.size:
-            with _in_our_words():
-                data = await self._read(key, offset, min(offset + REQUEST_BYTES, upload.size), found)
-            for begin in range(0, len(data), PIECE_BYTES):
-                yield data[begin : begin + PIECE_BYTES]
+            with _translate_errors():
+                data = await self._read(key, offset, min(offset + REQUEST_BYTES, upload.size), etag)
+            for begin in range(0, len(data), CHUNK_BYTES):
+                yield data[begin : begin + CHUNK_BYTES]
             offset += len(data)
 
-    async def _found(self, key: str, upload: StoredUpload) -> str | None:
-        """The object's etag, if it is the one that was uploaded."""
+    async def _check_unchanged(self, key: str, upload: StoredUpload) -> str | None:
+        """Return the object's etag. Raises StoredFileChanged when it is gone or not the object that was uploaded."""
         try:
-            found = await obstore.head_async(self._store, key)
+            metadata = await obstore.head_async(self._store, key)
         except FileNotFoundError as error:
             raise StoredFileChanged from error
-        if found["size"] != upload.size or (upload.etag and found["e_tag"] != upload.etag):
+        if metadata["size"] != upload.size or (upload.etag and metadata["e_tag"] != upload.etag):
             raise StoredFileChanged
-        return found["e_tag"]
+        return metadata["e_tag"]
 
     async def _read(self, key: str, begin: int, end: int, etag: str | None) -> bytes:
         try:
-            answer = await obstore.get_async(self._store, key, options={"range": (begin, end), "if_match": etag})
-            data = bytes(await answer.bytes_async())
+            response = await obstore.get_async(self._store, key, options={"range": (begin, end), "if_match": etag})
+            data = bytes(await response.bytes_async())
         except (FileNotFoundError, PreconditionError) as error:
             raise StoredFileChanged from error
         if len(data) != end - begin:
@@ -121,17 +121,17 @@ class ObstoreUploads:
         return data
 
     async def delete(self, key: str) -> None:
-        with _in_our_words(), suppress(FileNotFoundError):
+        with _translate_errors(), suppress(FileNotFoundError):
             await obstore.delete_async(self._store, key)
         if self._folder:
-            # Where a process died in the middle of a put, obstore's staging file lies beside the key.
+            # A process that died during a put leaves obstore's staging file next to the key.
             path = self._folder / key
-            for staged in path.parent.glob(f"{path.name}#*"):
-                staged.unlink(missing_ok=True)
+            for staging_file in path.parent.glob(f"{path.name}#*"):
+                staging_file.unlink(missing_ok=True)
 
 
-class _CalledOff(Exception):
-    """The stream that is being stored is not wanted any more."""
+class _UploadCancelled(Exception):
+    """The upload was cancelled; raised into obstore to make it abort."""
 
 
 def _open(url: str) -> ObjectStore:
@@ -139,31 +139,31 @@ def _open(url: str) -> ObjectStore:
         return from_url(url, mkdir=True)
     if url.startswith("memory:"):
         return from_url(url)
-    return from_url(url, retry_config={"max_retries": TRIES, "retry_timeout": TRIED_FOR})
+    return from_url(url, retry_config={"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT})
 
 
-def _hear(ended: asyncio.Future[Any]) -> None:
-    if not ended.cancelled():
-        ended.exception()
+def _retrieve_exception(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
-async def _until(called_off: asyncio.Event, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    """The chunks; _CalledOff as soon as they are called off, though the next one may never come."""
-    ending = asyncio.ensure_future(called_off.wait())
+async def _chunks_until(cancelled: asyncio.Event, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield the chunks. Raises _UploadCancelled at once on cancellation, even while the next chunk is awaited."""
+    cancelling = asyncio.ensure_future(cancelled.wait())
     try:
         while True:
-            following = asyncio.ensure_future(_next(chunks))
-            await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if ending.done():
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-                raise _CalledOff
-            chunk = following.result()
+            next_chunk = asyncio.ensure_future(_next(chunks))
+            await asyncio.wait({next_chunk, cancelling}, return_when=asyncio.FIRST_COMPLETED)
+            if cancelling.done():
+                next_chunk.cancel()
+                await asyncio.gather(next_chunk, return_exceptions=True)
+                raise _UploadCancelled
+            chunk = next_chunk.result()
             if chunk is None:
                 return
             yield chunk
     finally:
-        ending.cancel()
+        cancelling.cancel()
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
@@ -171,22 +171,23 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
-    """StorageFull for a full disk, Unavailable for a store that can't be used; what is no outage passes."""
+def _translate_errors() -> Iterator[None]:
+    """Raise StorageFull for a full disk and Unavailable for an outage; other errors pass."""
     try:
         yield
     except (BaseError, OSError) as error:
         if _is_full(error):
             raise StorageFull from error
-        if isinstance(error, _OUTAGE) and not isinstance(error, FileNotFoundError):
-            log.warning("the object store can't be used", error=str(error).partition("\n")[0])
+        if isinstance(error, _OUTAGES) and not isinstance(error, FileNotFoundError):
+            log.warning("the object store is unavailable", error=str(error).partition("\n")[0])
             raise Unavailable from error
         raise
 
 
-def _sync(path: Path) -> None:
-    for place in (path, path.parent):
-        handle = os.open(place, os.O_RDONLY)
+def _fsync(path: Path) -> None:
+    """Flush a file and its directory entry to disk."""
+    for target in (path, path.parent):
+        handle = os.open(target, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
@@ -194,7 +195,7 @@ def _sync(path: Path) -> None:
 
 
 def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return True
-    # obstore wraps the system's error in text only.
-    return isinstance(error, GenericError) and any(f"os error {number})" in str(error) for number in _FULL)
+    # obstore passes the operating system's error on as text only.
+    return isinstance(error, GenericError) and any(f"os error {number})" in str(error) for number in _DISK_FULL)

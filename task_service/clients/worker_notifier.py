@@ -1,4 +1,4 @@
-"""Wake-ups for the import workers, as Celery messages."""
+"""Notifications for import workers, as Celery messages."""
 
 import asyncio
 
@@ -9,14 +9,17 @@ from redis import Redis
 TASK = "import_worker.run_next"
 QUEUE = "imports"
 
-ENOUGH_WAITING = 100
-"""Messages in the queue beyond which another one says nothing new, as when no worker has run for a day."""
+MAX_QUEUED_MESSAGES = 100
+"""Limit for the queue, which would grow without end while no worker runs. More messages would have no effect."""
 
-log = structlog.get_logger("wake_ups")
+log = structlog.get_logger("worker_notifier")
 
 
-class CeleryWakeUps:
-    """Publishes from a thread, for both clients block; with time limits, for a dead link would block for ever."""
+class CeleryWorkerNotifier:
+    """Publisher of Celery messages.
+
+    Both clients block, so it publishes from a thread. Both have timeouts, because a dead connection blocks for ever.
+    """
 
     def __init__(self, redis_url: str) -> None:
         timeouts = {"socket_timeout": 5, "socket_connect_timeout": 5}
@@ -29,16 +32,16 @@ class CeleryWakeUps:
     async def publish(self, count: int) -> None:
         try:
             await asyncio.to_thread(self.publish_now, count)
-        except Exception as error:  # noqa: BLE001 - kombu lets many kinds through; the next round sends again
-            log.warning("no wake-up sent", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the next run sends again
+            log.warning("can't notify the workers", error=type(error).__name__)
 
     def publish_now(self, count: int) -> None:
-        """Publishes from this thread. Raises what kombu and redis do."""
-        room = ENOUGH_WAITING - int(str(self._redis.llen(QUEUE)))
-        for _ in range(min(count, room)):
+        """Publish from this thread. Raises the errors of kombu and redis."""
+        free = MAX_QUEUED_MESSAGES - int(str(self._redis.llen(QUEUE)))
+        for _ in range(min(count, free)):
             self._celery.send_task(TASK, queue=QUEUE, ignore_result=True, retry=False)
 
     def close(self) -> None:
-        """Lets the connections go."""
+        """Close the connections."""
         self._celery.close()
         self._redis.close()

@@ -1,4 +1,4 @@
-"""Brings schema `tasks` to the newest revision: python -m task_service.commands.migrate. Safe to run again."""
+"""Migrate schema `tasks` to the newest revision: `python -m task_service.commands.migrate`. Safe to run again."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MIGRATIONS = Path(persistence.__path__[0]) / "migrations"
 
 
 class TasksMigrationSettings(MigrationSettings):
-    """TASKS_..."""
+    """Settings from TASKS_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 

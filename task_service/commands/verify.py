@@ -1,8 +1,8 @@
-"""Holds history against its seals: `python -m task_service.commands.verify [--head NUMBER:HASH]`.
+"""Verify history against its hash chain: `python -m task_service.commands.verify [--head NUMBER:HASH]`.
 
-Names the first event that was edited, removed, reordered or inserted, or the seal that was changed. With a head that
-was kept elsewhere (GetAuditHead), also what a chain alone can't show: that its end was cut off, or that somebody who
-could write to the database wrote all of it anew. Only reads, as the role that the service works as.
+Names the first event that was edited, removed, reordered or inserted, or the block that was changed. The chain alone
+can't show that its end was cut off, or that somebody with write access rewrote all of it. A trusted head shows both: a
+head from GetAuditHead that was stored elsewhere. The command only reads, with the role of the service.
 """
 
 import argparse
@@ -14,16 +14,16 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import Settings, load_settings
-from task_service.history.domain.hash_chain import KeptHead
-from task_service.history.persistence.hash_chain import SqlSeals
-from task_service.history.usecases.hash_chain import Tampered, Verified, VerifyHistory
+from task_service.history.domain.hash_chain import TrustedHead
+from task_service.history.persistence.hash_chain import SqlBlocks
+from task_service.history.usecases.hash_chain import HistoryTampered, VerificationResult, VerifyHashChain
 
-# A page is quick; what has to look for one event in the whole log, to say what became of it, need not be.
-OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=0"
+# No statement timeout: a page is fast, but searching the whole log for a missing event may be slow.
+CONNECTION_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=0"
 
 
 class VerifySettings(Settings):
-    """TASKS_..."""
+    """Settings from TASKS_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
@@ -32,33 +32,33 @@ class VerifySettings(Settings):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m task_service.commands.verify", description=__doc__)
-    parser.add_argument("--head", type=_head, metavar="NUMBER:HASH", help="a head that was kept elsewhere")
+    parser.add_argument("--head", type=_head, metavar="NUMBER:HASH", help="trusted head that the chain must contain")
     arguments = parser.parse_args()
     settings = load_settings(VerifySettings)
     try:
-        found = asyncio.run(_verify(settings.database_url.get_secret_value(), arguments.head))
-    except Tampered as error:
+        result = asyncio.run(_verify(settings.database_url.get_secret_value(), arguments.head))
+    except HistoryTampered as error:
         sys.exit(str(error))
     except psycopg.OperationalError:
-        sys.exit("The database of TASKS_DATABASE_URL does not answer.")
+        sys.exit("Can't connect to the database of TASKS_DATABASE_URL. Check the URL and Postgres.")
     except psycopg.errors.UndefinedTable:
-        sys.exit("The database is not migrated: run `python -m task_service.commands.migrate` first.")
-    print(  # noqa: T201 - this is what the command answers
-        f"History is whole: {found.head.number} seals, {found.head.events} events, {found.erased} of them erased,"
-        f" {found.not_sealed} not yet sealed."
+        sys.exit("The database is not migrated. Run `python -m task_service.commands.migrate` first.")
+    print(  # noqa: T201 - output of the command
+        f"History is whole: {result.head.number} blocks, {result.head.total_events} events,"
+        f" {result.erased_events} of them erased, {result.unsealed_events} not yet sealed."
     )
 
 
-def _head(text: str) -> KeptHead:
+def _head(text: str) -> TrustedHead:
     try:
-        return KeptHead.parse(text)
+        return TrustedHead.parse(text)
     except ValueError:
-        raise argparse.ArgumentTypeError("a head is NUMBER:HASH, the hash in 64 hexadecimal digits") from None
+        raise argparse.ArgumentTypeError("use NUMBER:HASH, with a hash of 64 hexadecimal digits") from None
 
 
-async def _verify(url: str, kept: KeptHead | None) -> Verified:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True, options=OPTIONS) as connection:
-        return await VerifyHistory(SqlSeals(connection))(kept)
+async def _verify(url: str, trusted: TrustedHead | None) -> VerificationResult:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True, options=CONNECTION_OPTIONS) as connection:
+        return await VerifyHashChain(SqlBlocks(connection))(trusted)
 
 
 if __name__ == "__main__":

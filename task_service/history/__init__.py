@@ -1,0 +1,1 @@
+"""Task history: an append-only log of field changes, protected by a hash chain."""

@@ -45,7 +45,7 @@ tasks = Table(
 task_events = Table(
     "task_events",
     metadata,
-    # One index serves a task's events in order, another (xid, id) those of everybody in the order of commits.
+    # The primary key serves one task's events in order; an index on (xid, id) serves the log in commit order.
     Column("id", Uuid, primary_key=True),
     Column("task_id", Uuid, primary_key=True),
     Column("owner_id", Uuid, nullable=False),
@@ -55,30 +55,30 @@ task_events = Table(
     Column("actor_role", Text, nullable=False),
     Column("occurred_at", TIME, nullable=False),
     Column("request_id", Text, nullable=False),
-    Column("changes", JSONB, nullable=False),  # {field: [old, new]}; {field: null} where the values are free text
-    # The free text can be erased, by the schema's owner: text and salt become NULL, the digest of both stays.
-    Column("free_text", Text),  # JSON, {field: [old, new]}; as text, for it is these characters that were hashed
-    Column("salt", LargeBinary),  # 16 random bytes, so that nobody finds out by guessing what an erased text was
-    Column("free_text_digest", LargeBinary),  # sha256 of the salt and the text in UTF-8; NULL where there is no text
-    Column("xid", Text, nullable=False),  # xid8, which the database fills in: the transaction that wrote the row
+    Column("changes", JSONB, nullable=False),  # {field: [old, new]}, or {field: null} for free text
+    # The schema's owner can erase free text: text and salt become NULL, their digest stays.
+    Column("free_text", Text),  # JSON {field: [old, new]}, as text: the digest is of exactly these characters
+    Column("salt", LargeBinary),  # 16 random bytes: nobody can find erased text by trying values
+    Column("free_text_digest", LargeBinary),  # SHA-256 of salt and UTF-8 text; NULL without text
+    Column("xid", Text, nullable=False),  # xid8, set by the database: the transaction that wrote the row
 )
 
-seals = Table(
-    "seals",
+history_blocks = Table(
+    "history_blocks",
     metadata,
     Column("number", BigInteger, primary_key=True),  # 1, 2, 3, ... without a gap
-    Column("events", BigInteger, nullable=False),
-    Column("events_in_all", BigInteger, nullable=False),
-    Column("last_xid", Text, nullable=False),  # xid8; with the id, the place of its last event in the log
-    Column("last_id", Uuid, nullable=False),
+    Column("event_count", BigInteger, nullable=False),
+    Column("total_events", BigInteger, nullable=False),
+    Column("last_xid", Text, nullable=False),  # xid8; with last_event_id, the log position of its last event
+    Column("last_event_id", Uuid, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
-    Column("hash_before", LargeBinary, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("sealed_at", TIME, nullable=False),
 )
 
 answers = Table(
-    "answers",
+    "idempotency_keys",
     metadata,
     Column("caller_id", Uuid, primary_key=True),
     Column("key", Text, primary_key=True),

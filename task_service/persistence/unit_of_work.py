@@ -2,9 +2,7 @@
 
 from chassis.database.pool import Connection
 from chassis.database.unit_of_work import ReadSession, SqlUnitOfWork
-from task_service.history.persistence.event_log import SqlEventLog
-from task_service.history.persistence.events import SqlHistory
-from task_service.history.persistence.hash_chain import SqlSeals
+from task_service.history.persistence.events import SqlEvents
 from task_service.idempotency.records import SqlAnswers
 from task_service.imports.persistence.dry_run import SqlRehearsals
 from task_service.imports.persistence.import_queue import SqlImportQueue
@@ -18,11 +16,9 @@ from task_service.tasks.persistence.tasks import SqlTasks
 class _Repositories:
     answers: SqlAnswers
     tasks: SqlTasks
-    history: SqlHistory
-    event_log: SqlEventLog
+    events: SqlEvents
     uploads: SqlUploads
     import_queue: SqlImportQueue
-    seals: SqlSeals
     imports: SqlImports
     ingest: SqlIngest
     rehearsals: SqlRehearsals
@@ -31,11 +27,9 @@ class _Repositories:
     def bind(self, connection: Connection) -> None:
         self.answers = SqlAnswers(connection)
         self.tasks = SqlTasks(connection)
-        self.history = SqlHistory(connection)
-        self.event_log = SqlEventLog(connection)
+        self.events = SqlEvents(connection)
         self.uploads = SqlUploads(connection)
         self.import_queue = SqlImportQueue(connection)
-        self.seals = SqlSeals(connection)
         self.imports = SqlImports(connection)
         self.ingest = SqlIngest(connection)
         self.rehearsals = SqlRehearsals(connection)

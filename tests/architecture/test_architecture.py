@@ -73,7 +73,7 @@ def test_access_option_names_existing_roles(method):
     access = access_of(method)
     assert access is not None
     assert access.roles <= set(Role)
-    assert set(Role) == set(task_service.access.Role)
+    assert {*map(str, Role)} == {*map(str, task_service.access.Role)}
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)

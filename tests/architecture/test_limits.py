@@ -6,7 +6,7 @@ from auth_service.usecases.users import MAX_BATCH_SIZE
 from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.json_mapping import item_limit_of
-from task_service.clients.people import MOST_AT_ONCE
+from task_service.clients.user_directory import MAX_USERNAMES_PER_CALL
 from task_service.settings import TasksSettings
 from task_service.tasks.domain.errors import TooManyInBatch
 from task_service.tasks.usecases.batches import MOST_IN_BATCH
@@ -40,4 +40,4 @@ def test_batch_size_limits_agree():
 
 def test_user_lookup_batch_limits_agree():
     """task_service asks for as many usernames in one call as auth_service accepts."""
-    assert MOST_AT_ONCE == MAX_BATCH_SIZE
+    assert MAX_USERNAMES_PER_CALL == MAX_BATCH_SIZE

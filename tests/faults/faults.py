@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from task_service.clients.worker_notifier import CeleryWakeUps
+from task_service.clients.worker_notifier import CeleryWorkerNotifier
 from tests.faults.proxy import Mode
 from tests.faults.system import LEASE_SECONDS, WORKERS, FaultySystem
 from tests.faults.workload import Workload
@@ -79,7 +79,7 @@ def half_open_connection(system: FaultySystem, workload: Workload) -> None:
 
 def send_twenty_wake_ups(system: FaultySystem, workload: Workload) -> None:
     system.wait_until_healthy()  # as in flush_redis_after_upload
-    wake_ups = CeleryWakeUps(system.stack.endpoints["redis_url"])
+    wake_ups = CeleryWorkerNotifier(system.stack.endpoints["redis_url"])
     try:
         wake_ups.publish_now(20)
     finally:

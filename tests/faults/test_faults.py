@@ -56,7 +56,7 @@ def test_every_row_counts_once_whatever_dies(system: FaultySystem):
 def test_history_is_one_hash_chain_after_faults(system: FaultySystem):
     system.wait_until_healthy()
     events = (
-        "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(events_in_all), 0) FROM tasks.history_blocks"
+        "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(total_events), 0) FROM tasks.history_blocks"
     )
     until_blocking(lambda: system.stack.sql(events) == [(0,)], seconds=RECOVERY_SECONDS)
     local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]

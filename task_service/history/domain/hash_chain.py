@@ -1,6 +1,7 @@
-"""Seals: the committed log in pieces, each bound by its hash to all before it (docs/history.md).
+"""Hash chain over the event log. Each block hashes its events and the hash of the block before it.
 
-Whoever has kept one seal's number and hash can tell later whether anything up to it was changed.
+A copy of one block's number and hash, stored elsewhere, later proves that nothing up to that block was changed
+(docs/history.md).
 """
 
 import hashlib
@@ -12,107 +13,108 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from task_service.history.domain.event_log import BEGINNING, Place
+from task_service.history.domain.event_log import LOG_START, LogPosition
 
-EVENTS_AT_MOST = 1000
-"""In one seal: its manifest stays below 48 KiB."""
+MAX_BLOCK_EVENTS = 1000
+"""Maximum number of events in a block: its manifest stays below 48 KiB."""
 
-NO_HASH = bytes(32)
-"""What stands before the first seal."""
+GENESIS_HASH = bytes(32)
+"""Previous hash of the first block."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENTRY = struct.Struct(">16s32s")
 _NUMBERS = struct.Struct(">qqq")
-_KEPT = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})", re.ASCII)
+_TRUSTED_HEAD = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})", re.ASCII)
 
 
-class Head(NamedTuple):
-    """The newest seal, as much of it as the next one and an outsider need."""
+class ChainHead(NamedTuple):
+    """Summary of the newest block. The defaults describe an empty chain."""
 
     number: int = 0
-    hash: bytes = NO_HASH
-    events: int = 0
-    """Sealed in all."""
-    place: Place = BEGINNING
-    """Of the newest event that is sealed."""
+    hash: bytes = GENESIS_HASH
+    total_events: int = 0
+    """Number of events in all blocks."""
+    position: LogPosition = LOG_START
+    """Position of the newest event in the chain."""
     sealed_at: datetime | None = None
 
 
-class KeptHead(NamedTuple):
-    """What an outsider has kept of a head."""
+class TrustedHead(NamedTuple):
+    """Number and hash of a block, copied to a place that the database's operator can't write."""
 
     number: int
     hash: bytes
 
     @classmethod
-    def parse(cls, text: str) -> "KeptHead":
-        """Reads NUMBER:HASH; ValueError."""
-        found = _KEPT.fullmatch(text)
-        if found is None:
+    def parse(cls, text: str) -> "TrustedHead":
+        """Parse NUMBER:HASH. Raises ValueError."""
+        match = _TRUSTED_HEAD.fullmatch(text)
+        if match is None:
             raise ValueError(text)
-        return cls(int(found[1]), bytes.fromhex(found[2]))
+        return cls(int(match[1]), bytes.fromhex(match[2]))
 
 
-class Entry(NamedTuple):
-    """One event in a seal's manifest."""
+class ManifestEntry(NamedTuple):
+    """One event in a block's manifest."""
 
     event_id: UUID
     digest: bytes
 
 
-class Seal(NamedTuple):
-    """A piece of the log, sealed."""
+class Block(NamedTuple):
+    """A section of the event log with its hash."""
 
     number: int
-    events: int
-    events_in_all: int
-    place: Place
-    """Of its last event."""
+    event_count: int
+    total_events: int
+    """Number of events in this block and all blocks before it."""
+    position: LogPosition
+    """Position of the last event."""
     manifest: bytes
-    """Id and digest of each event, in the order of the log."""
-    hash_before: bytes
+    """Id and digest of each event, 48 bytes each, in log order."""
+    previous_hash: bytes
     hash: bytes
     sealed_at: datetime
 
-    def computed_hash(self) -> bytes:
-        """What its hash has to be, by all that the seal says."""
+    def compute_hash(self) -> bytes:
+        """Return SHA-256 of the previous hash, number, event count, time in microseconds and manifest."""
         moment = (self.sealed_at - _EPOCH) // timedelta(microseconds=1)
-        numbers = _NUMBERS.pack(self.number, self.events, moment)
-        return hashlib.sha256(self.hash_before + numbers + self.manifest).digest()
+        numbers = _NUMBERS.pack(self.number, self.event_count, moment)
+        return hashlib.sha256(self.previous_hash + numbers + self.manifest).digest()
 
-    def entries(self) -> Iterator[Entry]:
-        """What the manifest lists."""
+    def entries(self) -> Iterator[ManifestEntry]:
+        """Yield the entries of the manifest in log order."""
         for event_id, digest in _ENTRY.iter_unpack(self.manifest):
-            yield Entry(UUID(bytes=event_id), digest)
+            yield ManifestEntry(UUID(bytes=event_id), digest)
 
-    def follows(self, before: Head) -> bool:
-        """Whether this is just what can stand behind a head: all of it adds up, and nothing in it was changed."""
+    def follows(self, head: ChainHead) -> bool:
+        """Return whether this is a valid next block: it extends the head, and its fields match its hash."""
         return (
-            self.number == before.number + 1
-            and self.hash_before == before.hash
-            and len(self.manifest) == self.events * _ENTRY.size
-            and self.events_in_all == before.events + self.events
-            and self.manifest[-_ENTRY.size :].startswith(self.place.event_id.bytes)
-            and self.hash == self.computed_hash()
+            self.number == head.number + 1
+            and self.previous_hash == head.hash
+            and len(self.manifest) == self.event_count * _ENTRY.size
+            and self.total_events == head.total_events + self.event_count
+            and self.manifest[-_ENTRY.size :].startswith(self.position.event_id.bytes)
+            and self.hash == self.compute_hash()
         )
 
-    def head(self) -> Head:
-        return Head(self.number, self.hash, self.events_in_all, self.place, self.sealed_at)
+    def head(self) -> ChainHead:
+        """Return the chain's head after this block."""
+        return ChainHead(self.number, self.hash, self.total_events, self.position, self.sealed_at)
 
 
-class FreeText(StrEnum):
-    """What became of an event's free text."""
+class FreeTextState(StrEnum):
+    """State of an event's free text, compared with its digest."""
 
     NONE = "none"
-    KEPT = "kept"
+    INTACT = "intact"
     ERASED = "erased"
-    CHANGED = "changed"
-    """It is not what was hashed."""
+    MODIFIED = "modified"
 
 
-class Standing(NamedTuple):
-    """An event as it stands in the log now."""
+class StoredEvent(NamedTuple):
+    """Digest of an event, computed from its row as it is now."""
 
-    place: Place
+    position: LogPosition
     digest: bytes
-    free_text: FreeText
+    free_text: FreeTextState

@@ -1,6 +1,6 @@
-"""Erasing the free text of history. Only the schema's owner may: the service's role can add events and nothing else.
+"""Erasure of free text from history. Only the schema's owner has the right; the service's role can only add events.
 
-Each call is a transaction of its own and holds the locks of a few thousand rows at the most.
+Each batch is a transaction of its own and locks at most a few thousand rows.
 """
 
 from collections.abc import AsyncIterator
@@ -10,18 +10,19 @@ from sqlalchemy import text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from task_service.history.domain.event_log import BEGINNING, Place
+from task_service.history.domain.event_log import LOG_START, LogPosition
 
-AT_A_TIME = 2000
+BATCH_SIZE = 2000
 
-# By the log's own index, page by page: a look for the owner's next events would read what is empty again each time.
-_OF_OWNER = Statement(
+# Reads page by page along the log's index. A search for the owner's next events would read all rows that it has
+# erased already, again for each batch.
+_ERASE_OWNER = Statement(
     text("""
     WITH page AS (
         SELECT xid, id, task_id, owner_id = :owner_id AND free_text IS NOT NULL AS to_erase
         FROM tasks.task_events
         WHERE (xid, id) > (CAST(:after_xid AS xid8), :after_id)
-        ORDER BY xid, id LIMIT :most
+        ORDER BY xid, id LIMIT :limit
     ), erased AS (
         UPDATE tasks.task_events e SET free_text = NULL, salt = NULL
         FROM page WHERE page.to_erase AND e.task_id = page.task_id AND e.id = page.id
@@ -31,41 +32,41 @@ _OF_OWNER = Statement(
     FROM page ORDER BY xid DESC, id DESC LIMIT 1
     """)
 )
-_OF_TASK = Statement(
+_ERASE_TASK = Statement(
     text("""
     UPDATE tasks.task_events SET free_text = NULL, salt = NULL
     WHERE task_id = :task_id AND id IN (
-        SELECT id FROM tasks.task_events WHERE task_id = :task_id AND free_text IS NOT NULL LIMIT :most
+        SELECT id FROM tasks.task_events WHERE task_id = :task_id AND free_text IS NOT NULL LIMIT :limit
     )
     """)
 )
 
 
 class SqlErasure:
-    """Erases, on a connection of the schema's owner in autocommit. Each batch answers how many events it emptied."""
+    """Erasure on an autocommit connection of the schema's owner. Both methods yield erased events per batch."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def of_owner(self, owner_id: UUID) -> AsyncIterator[int]:
-        """Empties the events of all tasks that a user owned then."""
-        place = BEGINNING
+    async def erase_owner(self, owner_id: UUID) -> AsyncIterator[int]:
+        """Erase the events of all tasks that the user owned when the events happened."""
+        position = LOG_START
         while True:
-            cursor = await _OF_OWNER.run(
+            cursor = await _ERASE_OWNER.run(
                 self._connection,
                 owner_id=owner_id,
-                after_xid=str(place.transaction),
-                after_id=place.event_id,
-                most=AT_A_TIME,
+                after_xid=str(position.transaction),
+                after_id=position.event_id,
+                limit=BATCH_SIZE,
             )
             row = await cursor.fetchone()
             if row is None:
                 return
             erased, *last = row
-            place = Place(*last)
+            position = LogPosition(*last)
             yield erased
 
-    async def of_task(self, task_id: UUID) -> AsyncIterator[int]:
-        """Empties the events of one task."""
-        while erased := (await _OF_TASK.run(self._connection, task_id=task_id, most=AT_A_TIME)).rowcount:
+    async def erase_task(self, task_id: UUID) -> AsyncIterator[int]:
+        """Erase the events of one task."""
+        while erased := (await _ERASE_TASK.run(self._connection, task_id=task_id, limit=BATCH_SIZE)).rowcount:
             yield erased

@@ -1,8 +1,8 @@
-"""The log of all events in Postgres, read in the order of commits.
+"""The event log in Postgres, read in commit order.
 
-Ids are made before their transaction commits, and transactions overlap: a reader that goes by id alone passes what
-commits late. Each row has the number of its transaction, and only rows of transactions below the oldest one that still
-runs are read: nothing can be put among those any more.
+An event's id is created before its transaction commits, and transactions overlap. A reader that goes by id alone would
+skip events that commit late. So each row has its transaction's number, and readers see only rows of transactions below
+the horizon: the oldest transaction that still runs. No row can appear below the horizon later.
 """
 
 from functools import lru_cache
@@ -27,13 +27,13 @@ from sqlalchemy.types import UserDefinedType
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
-from task_service.history.domain.event_log import BEGINNING, EventQuery, Logged, Place
-from task_service.history.persistence.events import COLUMNS, event_of
+from task_service.history.domain.event_log import LOG_START, EventQuery, LoggedEvent, LogPosition
+from task_service.history.persistence.events import SELECTED_COLUMNS, decode_event
 from task_service.persistence.tables import task_events
 
 
 class _Xid8(UserDefinedType[int]):
-    """A transaction's number in 64 bits, which never comes again."""
+    """Postgres type xid8: a 64-bit transaction number, never reused."""
 
     cache_ok = True
 
@@ -45,12 +45,14 @@ _HORIZON = Statement(text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot
 
 _XID: ColumnElement[Any] = literal_column("tasks.task_events.xid", _Xid8())
 _XID_NUMBER: ColumnElement[Any] = literal_column("CAST(CAST(tasks.task_events.xid AS text) AS bigint)")
-_HERE = tuple_(_XID, task_events.c.id)
-# As text: the driver has no type for it.
-_THERE = tuple_(cast(bindparam("after_xid", type_=Text()), _Xid8()), bindparam("after_id", type_=Uuid()))
+_POSITION = tuple_(_XID, task_events.c.id)
+# xid8 values travel as text: the driver has no type for them.
+_AFTER = tuple_(cast(bindparam("after_xid", type_=Text()), _Xid8()), bindparam("after_id", type_=Uuid()))
 
-_RESTRICTIONS: dict[str, ColumnElement[bool]] = {
-    "seen_by": or_(task_events.c.owner_id == bindparam("seen_by"), task_events.c.assignee_id == bindparam("seen_by")),
+_FILTERS: dict[str, ColumnElement[bool]] = {
+    "visible_to": or_(
+        task_events.c.owner_id == bindparam("visible_to"), task_events.c.assignee_id == bindparam("visible_to")
+    ),
     "task_id": task_events.c.task_id == bindparam("task_id"),
     "owner_id": task_events.c.owner_id == bindparam("owner_id"),
     "actor_id": task_events.c.actor_id == bindparam("actor_id"),
@@ -61,14 +63,14 @@ _RESTRICTIONS: dict[str, ColumnElement[bool]] = {
 }
 
 
-class _Shape(NamedTuple):
-    restrictions: frozenset[str]
-    after: bool
+class _QueryShape(NamedTuple):
+    filters: frozenset[str]
+    has_after: bool
     newest_first: bool
 
 
 class SqlEventLog:
-    """The log, on one connection."""
+    """The event log on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -78,45 +80,45 @@ class SqlEventLog:
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
 
-    async def page(self, query: EventQuery, request: PageRequest) -> Page[Logged]:
+    async def page(self, query: EventQuery, request: PageRequest) -> Page[LoggedEvent]:
         try:
-            after = Place.from_bytes(request.after) if request.after else None
+            after = LogPosition.from_bytes(request.after) if request.after else None
         except ValueError:
             raise InvalidPageToken from None
-        found = await self._read(query, after, await self.horizon(), request.size + 1)
-        return request.page(found, lambda logged: logged.place.to_bytes())
+        rows = await self._read(query, after, await self.horizon(), request.size + 1)
+        return request.page(rows, lambda logged: logged.position.to_bytes())
 
-    async def following(self, query: EventQuery, after: Place, before: int, most: int) -> list[Logged]:
-        return await self._read(query, after, before, most)
+    async def list_after(self, query: EventQuery, after: LogPosition, horizon: int, limit: int) -> list[LoggedEvent]:
+        return await self._read(query, after, horizon, limit)
 
-    async def _read(self, query: EventQuery, after: Place | None, before: int, most: int) -> list[Logged]:
-        values = {name: getattr(query, name) for name in _RESTRICTIONS}
+    async def _read(self, query: EventQuery, after: LogPosition | None, horizon: int, limit: int) -> list[LoggedEvent]:
+        values = {name: getattr(query, name) for name in _FILTERS}
         values["actions"] = list(query.actions)
         used = frozenset(name for name, value in values.items() if value)
-        place = after or BEGINNING
-        cursor = await _statement(_Shape(used, after is not None, query.newest_first)).run(
+        position = after or LOG_START
+        cursor = await _statement(_QueryShape(used, after is not None, query.newest_first)).run(
             self._connection,
             **values,
-            before=str(before),
-            after_xid=str(place.transaction),
-            after_id=place.event_id,
-            most=most,
+            horizon=str(horizon),
+            after_xid=str(position.transaction),
+            after_id=position.event_id,
+            limit=limit,
         )
         return [_logged(row) for row in await cursor.fetchall()]
 
 
 @lru_cache(maxsize=1000)
-def _statement(shape: _Shape) -> Statement:
-    query = select(*COLUMNS, _XID_NUMBER).where(
-        cast(bindparam("before", type_=Text()), _Xid8()) > _XID,
-        *(_RESTRICTIONS[name] for name in sorted(shape.restrictions)),
+def _statement(shape: _QueryShape) -> Statement:
+    query = select(*SELECTED_COLUMNS, _XID_NUMBER).where(
+        cast(bindparam("horizon", type_=Text()), _Xid8()) > _XID,
+        *(_FILTERS[name] for name in sorted(shape.filters)),
     )
-    if shape.after:
-        query = query.where(_HERE < _THERE if shape.newest_first else _HERE > _THERE)
+    if shape.has_after:
+        query = query.where(_POSITION < _AFTER if shape.newest_first else _POSITION > _AFTER)
     order = [column.desc() if shape.newest_first else column.asc() for column in (_XID, task_events.c.id)]
-    return Statement(query.order_by(*order).limit(bindparam("most")))
+    return Statement(query.order_by(*order).limit(bindparam("limit")))
 
 
-def _logged(row: tuple[Any, ...]) -> Logged:
-    event = event_of(row[:-1])
-    return Logged(event, Place(row[-1], event.id))
+def _logged(row: tuple[Any, ...]) -> LoggedEvent:
+    event = decode_event(row[:-1])
+    return LoggedEvent(event, LogPosition(row[-1], event.id))

@@ -1,4 +1,4 @@
-"""Seals in Postgres: it computes the digests and keeps them without a row passing through here."""
+"""Hash chain in Postgres. The database computes digests and appends blocks; no event passes through this process."""
 
 from typing import Any
 from uuid import UUID
@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from task_service.history.domain.event_log import Place
-from task_service.history.domain.hash_chain import FreeText, Head, Seal, Standing
+from task_service.history.domain.event_log import LogPosition
+from task_service.history.domain.hash_chain import Block, ChainHead, FreeTextState, StoredEvent
 
-SEALED_COLUMNS = (
+DIGEST_COLUMNS = (
     "id",
     "task_id",
     "owner_id",
@@ -23,32 +23,33 @@ SEALED_COLUMNS = (
     "changes",
     "free_text_digest",
 )
-"""What must not change, in the order of the digest. With a column more or less it is another, and no seal holds."""
+"""Columns in an event's digest, in order. Adding or removing one changes every digest and invalidates all blocks."""
 
-# As text that no setting of a connection has a say in: times in microseconds, bytes in hexadecimal.
+# Text that does not depend on connection settings: times in microseconds, bytes in hexadecimal.
 _AS_TEXT = {
     "occurred_at": "CAST(extract(epoch FROM occurred_at) * 1000000 AS bigint)",
     "free_text_digest": "encode(free_text_digest, 'hex')",
 }
-_VALUES = ", ".join(_AS_TEXT.get(name, name) for name in SEALED_COLUMNS)
+_VALUES = ", ".join(_AS_TEXT.get(name, name) for name in DIGEST_COLUMNS)
 DIGEST = f"sha256(convert_to(CAST(json_build_array({_VALUES}) AS text), 'UTF8'))"
-"""An event's digest: the only place that says what it is."""
+"""SQL expression of an event's digest; its only definition."""
 
-_FREE_TEXT = f"""
+_FREE_TEXT_STATE = f"""
     CASE
         WHEN free_text IS NULL AND salt IS NULL THEN
-            CASE WHEN free_text_digest IS NULL THEN '{FreeText.NONE}' ELSE '{FreeText.ERASED}' END
-        WHEN sha256(salt || convert_to(free_text, 'UTF8')) = free_text_digest THEN '{FreeText.KEPT}'
-        ELSE '{FreeText.CHANGED}'
+            CASE WHEN free_text_digest IS NULL THEN '{FreeTextState.NONE}' ELSE '{FreeTextState.ERASED}' END
+        WHEN sha256(salt || convert_to(free_text, 'UTF8')) = free_text_digest THEN '{FreeTextState.INTACT}'
+        ELSE '{FreeTextState.MODIFIED}'
     END
 """
 
-_BEHIND = "(xid, id) > (CAST(:after_xid AS xid8), :after_id)"
+_AFTER = "(xid, id) > (CAST(:after_xid AS xid8), :after_id)"
 _XID_NUMBER = "CAST(CAST({} AS text) AS bigint)"
 
-# Whoever comes second leaves it to the first. Asked in a statement of its own, before: the next one sees what the
-# first has committed. And whatever statistics say just then, a seal must not sort all that waits behind a big import.
-_TURN = Statement(
+# Advisory lock: a second process that appends blocks gives up. The lock needs a statement of its own, so that the next
+# statement sees all that the lock's previous holder has committed. The settings force the index: after a big import
+# the planner could otherwise choose to sort all events that are in no block yet.
+_LOCK = Statement(
     text("""
     SELECT
         pg_try_advisory_xact_lock(hashtext('tasks.history_blocks')),
@@ -57,109 +58,108 @@ _TURN = Statement(
 )
 _HEAD = Statement(
     text(f"""
-    SELECT number, hash, events_in_all, {_XID_NUMBER.format("last_xid")}, last_id, sealed_at
+    SELECT number, hash, total_events, {_XID_NUMBER.format("last_xid")}, last_event_id, sealed_at
     FROM tasks.history_blocks ORDER BY number DESC LIMIT 1
     """)  # noqa: S608 - constants
 )
-# Read like any reader's page: no lock that a writer could wait for, and nothing of a transaction that still runs or is
-# behind one that does.
-_ADD = Statement(
+# Reads below the same horizon as every reader of the log, and takes no lock that a writer could wait for.
+_APPEND = Statement(
     text(f"""
     INSERT INTO tasks.history_blocks
-        (number, events, events_in_all, last_xid, last_id, manifest, hash_before, hash, sealed_at)
+        (number, event_count, total_events, last_xid, last_event_id, manifest, previous_hash, hash, sealed_at)
     SELECT
-        :number, events, :events_before + events, last_xid,
+        :number, event_count, :total_events + event_count, last_xid,
         CAST(encode(substring(manifest FROM octet_length(manifest) - 47 FOR 16), 'hex') AS uuid), manifest,
-        :hash_before,
+        :previous_hash,
         sha256(
-            CAST(:hash_before AS bytea) || int8send(:number) || int8send(events)
+            CAST(:previous_hash AS bytea) || int8send(:number) || int8send(event_count)
             || int8send(CAST(extract(epoch FROM now()) * 1000000 AS bigint)) || manifest
         ),
         now()
     FROM (
         SELECT
-            count(*) AS events, max(xid) AS last_xid,
+            count(*) AS event_count, max(xid) AS last_xid,
             string_agg(uuid_send(id) || digest, CAST('' AS bytea) ORDER BY xid, id) AS manifest
         FROM (
             SELECT xid, id, {DIGEST} AS digest FROM tasks.task_events
-            WHERE {_BEHIND} AND xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY xid, id LIMIT :most
-        ) AS piece
-    ) AS found
-    WHERE events > 0
-    RETURNING events
+            WHERE {_AFTER} AND xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY xid, id LIMIT :limit
+        ) AS next_events
+    ) AS block
+    WHERE event_count > 0
+    RETURNING event_count
     """)  # noqa: S608 - constants
 )
-_FOLLOWING = Statement(
+_BLOCKS_AFTER = Statement(
     text(f"""
-    SELECT number, events, events_in_all, {_XID_NUMBER.format("last_xid")}, last_id, manifest, hash_before, hash,
-        sealed_at
-    FROM tasks.history_blocks WHERE number > :number ORDER BY number LIMIT :most
+    SELECT number, event_count, total_events, {_XID_NUMBER.format("last_xid")}, last_event_id, manifest,
+        previous_hash, hash, sealed_at
+    FROM tasks.history_blocks WHERE number > :number ORDER BY number LIMIT :limit
     """)  # noqa: S608 - constants
 )
-_STANDING = Statement(
+_STORED_EVENTS = Statement(
     text(f"""
-    SELECT {_XID_NUMBER.format("xid")} AS transaction, id, {DIGEST}, {_FREE_TEXT}
-    FROM tasks.task_events WHERE {_BEHIND} ORDER BY xid, id LIMIT :most
+    SELECT {_XID_NUMBER.format("xid")} AS transaction, id, {DIGEST}, {_FREE_TEXT_STATE}
+    FROM tasks.task_events WHERE {_AFTER} ORDER BY xid, id LIMIT :limit
     """)  # noqa: S608 - constants
 )
-_COUNT_BEHIND = Statement(text(f"SELECT count(*) FROM tasks.task_events WHERE {_BEHIND}"))  # noqa: S608 - constants
-_IS_THERE = Statement(text("SELECT EXISTS (SELECT FROM tasks.task_events WHERE id = :event_id)"))
+_COUNT_AFTER = Statement(text(f"SELECT count(*) FROM tasks.task_events WHERE {_AFTER}"))  # noqa: S608 - constants
+_EXISTS = Statement(text("SELECT EXISTS (SELECT FROM tasks.task_events WHERE id = :event_id)"))
 
 
-class SqlSeals:
-    """The seals, on one connection."""
+class SqlBlocks:
+    """The hash chain on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def take_turn(self) -> bool:
-        return bool(await self._one(_TURN))
+    async def try_lock(self) -> bool:
+        return bool(await self._scalar(_LOCK))
 
-    async def head(self) -> Head:
+    async def head(self) -> ChainHead:
         row = await (await _HEAD.run(self._connection)).fetchone()
         if row is None:
-            return Head()
-        number, digest, events, xid, event_id, sealed_at = row
-        return Head(number, digest, events, Place(xid, event_id), sealed_at)
+            return ChainHead()
+        number, block_hash, total_events, xid, event_id, sealed_at = row
+        return ChainHead(number, block_hash, total_events, LogPosition(xid, event_id), sealed_at)
 
-    async def add(self, head: Head, most: int) -> int:
-        cursor = await _ADD.run(
+    async def append(self, head: ChainHead, limit: int) -> int:
+        cursor = await _APPEND.run(
             self._connection,
             number=head.number + 1,
-            events_before=head.events,
-            hash_before=head.hash,
-            most=most,
-            **_behind(head.place),
+            total_events=head.total_events,
+            previous_hash=head.hash,
+            limit=limit,
+            **_after(head.position),
         )
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
 
-    async def following(self, number: int, most: int) -> list[Seal]:
-        cursor = await _FOLLOWING.run(self._connection, number=number, most=most)
+    async def list_after(self, number: int, limit: int) -> list[Block]:
+        cursor = await _BLOCKS_AFTER.run(self._connection, number=number, limit=limit)
         return [
-            Seal(number, events, in_all, Place(xid, event_id), *rest)
-            for number, events, in_all, xid, event_id, *rest in await cursor.fetchall()
+            Block(number, event_count, total_events, LogPosition(xid, event_id), *rest)
+            for number, event_count, total_events, xid, event_id, *rest in await cursor.fetchall()
         ]
 
-    async def standing(self, after: Place, most: int) -> list[Standing]:
-        cursor = await _STANDING.run(self._connection, most=most, **_behind(after))
+    async def stored_events_after(self, position: LogPosition, limit: int) -> list[StoredEvent]:
+        cursor = await _STORED_EVENTS.run(self._connection, limit=limit, **_after(position))
         return [
-            Standing(Place(xid, event_id), digest, FreeText(free_text))
+            StoredEvent(LogPosition(xid, event_id), digest, FreeTextState(free_text))
             for xid, event_id, digest, free_text in await cursor.fetchall()
         ]
 
-    async def count_behind(self, place: Place) -> int:
-        return int(await self._one(_COUNT_BEHIND, **_behind(place)))
+    async def count_events_after(self, position: LogPosition) -> int:
+        return int(await self._scalar(_COUNT_AFTER, **_after(position)))
 
-    async def is_there(self, event_id: UUID) -> bool:
-        return bool(await self._one(_IS_THERE, event_id=event_id))
+    async def event_exists(self, event_id: UUID) -> bool:
+        return bool(await self._scalar(_EXISTS, event_id=event_id))
 
-    async def _one(self, statement: Statement, **values: object) -> Any:
+    async def _scalar(self, statement: Statement, **values: object) -> Any:
         row = await (await statement.run(self._connection, **values)).fetchone()
         return row[0] if row else None
 
 
-def _behind(place: Place) -> dict[str, object]:
-    # A transaction's number as text: the driver has no type for it.
-    return {"after_xid": str(place.transaction), "after_id": place.event_id}
+def _after(position: LogPosition) -> dict[str, object]:
+    # xid8 values travel as text: the driver has no type for them.
+    return {"after_xid": str(position.transaction), "after_id": position.event_id}

@@ -1,4 +1,4 @@
-"""HistoryService on the wire."""
+"""gRPC servicer of HistoryService."""
 
 from collections.abc import AsyncIterator
 
@@ -10,35 +10,30 @@ from chassis.rpc.interceptor import Context
 from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
 from task_service.history.domain.event_log import EventQuery
-from task_service.history.usecases.events import ListEvents, ListTaskEvents, WatchEvents
-from task_service.history.usecases.hash_chain import GetAuditHead
-from task_service.tasks.transport.queries import event_query_from_proto, place_from_cursor
-from task_service.tasks.transport.translate import event_to_proto, head_to_proto, optional_id
+from task_service.history.transport.translate import (
+    event_query_from_proto,
+    event_to_proto,
+    head_to_proto,
+    position_from_cursor,
+)
+from task_service.history.usecases.use_cases import HistoryUseCases
+from task_service.proto_fields import optional_id
 
 
 class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
-    """History."""
+    """Servicer of HistoryService."""
 
-    def __init__(
-        self,
-        *,
-        list_task_events: ListTaskEvents,
-        list_events: ListEvents,
-        watch_events: WatchEvents,
-        get_audit_head: GetAuditHead,
-    ) -> None:
-        self._list_task_events = list_task_events
-        self._list_events = list_events
-        self._watch_events = watch_events
-        self._get_audit_head = get_audit_head
+    def __init__(self, use_cases: HistoryUseCases) -> None:
+        self._use_cases = use_cases
 
     async def ListTaskEvents(
         self, request: history_service_pb2.ListTaskEventsRequest, context: Context
     ) -> history_service_pb2.ListTaskEventsResponse:
         caller = current_caller()
         task_id = parse_id(request.task_id, field="task_id")
-        wanted = PageRequest.parse(request.page_size, request.page_token, query=f"events {caller.id} {task_id}")
-        page = await self._list_task_events(caller, task_id, wanted)
+        fingerprint = f"events {caller.id} {task_id}"
+        page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
+        page = await self._use_cases.list_task_events(caller, task_id, page_request)
         events, next_token = fit_to_message_size(page, event_to_proto)
         return history_service_pb2.ListTaskEventsResponse(events=events, next_page_token=next_token)
 
@@ -46,8 +41,9 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         self, request: history_service_pb2.ListEventsRequest, context: Context
     ) -> history_service_pb2.ListEventsResponse:
         query = event_query_from_proto(request)
-        bound_to = f"log {current_caller().id} {query}"
-        page = await self._list_events(query, PageRequest.parse(request.page_size, request.page_token, query=bound_to))
+        fingerprint = f"log {current_caller().id} {query}"
+        page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
+        page = await self._use_cases.list_events(query, page_request)
         events, next_token = fit_to_message_size(page, lambda logged: event_to_proto(logged.event))
         return history_service_pb2.ListEventsResponse(events=events, next_page_token=next_token)
 
@@ -55,11 +51,12 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         self, request: history_service_pb2.WatchEventsRequest, context: Context
     ) -> AsyncIterator[history_service_pb2.WatchEventsResponse]:
         query = EventQuery(task_id=optional_id(request.task_id, field="task_id"))
-        async for logged, place in self._watch_events(current_caller(), query, place_from_cursor(request.cursor)):
+        after = position_from_cursor(request.cursor)
+        async for logged, position in self._use_cases.watch_events(current_caller(), query, after):
             event = event_to_proto(logged.event) if logged else None
-            yield history_service_pb2.WatchEventsResponse(event=event, cursor=place.to_cursor())
+            yield history_service_pb2.WatchEventsResponse(event=event, cursor=position.to_cursor())
 
     async def GetAuditHead(
         self, request: history_service_pb2.GetAuditHeadRequest, context: Context
     ) -> history_service_pb2.AuditHead:
-        return head_to_proto(await self._get_audit_head())
+        return head_to_proto(await self._use_cases.get_audit_head())

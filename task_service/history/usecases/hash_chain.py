@@ -1,4 +1,4 @@
-"""Sealing history, and holding it against its seals."""
+"""Appending blocks to the hash chain, and verifying history against it."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,136 +6,147 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from task_service.history.domain.event_log import Place
-from task_service.history.domain.hash_chain import EVENTS_AT_MOST, Entry, FreeText, Head, KeptHead, Seal, Standing
-from task_service.tasks.usecases.ports import Reading, Seals, UnitOfWork
+from task_service.history.domain.event_log import LogPosition
+from task_service.history.domain.hash_chain import (
+    MAX_BLOCK_EVENTS,
+    Block,
+    ChainHead,
+    FreeTextState,
+    ManifestEntry,
+    StoredEvent,
+    TrustedHead,
+)
+from task_service.history.usecases.ports import Blocks, HistoryReadSession, HistoryUnitOfWork
 
-REST = 9
-"""How long the sealer rests after each seal, in times of what the seal took: behind a big import it catches up with a
-tenth of one core, and leaves the rest to whoever waits for an answer."""
+PAUSE_FACTOR = 9
+"""Pause after a full block, as a multiple of the time that the block took. After a big import the chain catches up
+with a tenth of one core, and requests get the rest."""
 
-SEALS_AT_A_TIME = 50
-EVENTS_AT_A_TIME = 1000
+BLOCK_PAGE_SIZE = 50
+EVENT_PAGE_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class SealHistory:
-    """Seals what was committed since the last seal, in the order of the log; answers how many events that were.
+class AppendBlocks:
+    """Append blocks for all events committed since the last block; return the number of these events.
 
-    However many processes do this, they make one chain: who finds another at it leaves it to that one.
+    Any number of processes may run this: an advisory lock keeps one chain. A process that finds the lock taken stops.
     """
 
-    begin: Callable[[], UnitOfWork]
-    pause: Callable[[float], Awaitable[None]]
+    begin: Callable[[], HistoryUnitOfWork]
+    sleep: Callable[[float], Awaitable[None]]
 
     async def __call__(self) -> int:
         sealed = 0
         while True:
-            began = time.monotonic()
-            async with self.begin() as unit:
-                if not await unit.seals.take_turn():
+            started = time.monotonic()
+            async with self.begin() as work:
+                if not await work.blocks.try_lock():
                     return sealed
-                events = await unit.seals.add(await unit.seals.head(), EVENTS_AT_MOST)
-                await unit.commit()
-            sealed += events
-            if events < EVENTS_AT_MOST:
+                event_count = await work.blocks.append(await work.blocks.head(), MAX_BLOCK_EVENTS)
+                await work.commit()
+            sealed += event_count
+            if event_count < MAX_BLOCK_EVENTS:
                 return sealed
-            await self.pause(REST * (time.monotonic() - began))
+            await self.sleep(PAUSE_FACTOR * (time.monotonic() - started))
 
 
 @dataclass(frozen=True, slots=True)
 class GetAuditHead:
-    read: Callable[[], Reading]
+    read: Callable[[], HistoryReadSession]
 
-    async def __call__(self) -> Head:
-        async with self.read() as data:
-            return await data.seals.head()
-
-
-class Tampered(Exception):
-    """History is not what was sealed; the message names the first event or seal of which that can be said."""
+    async def __call__(self) -> ChainHead:
+        async with self.read() as session:
+            return await session.blocks.head()
 
 
-class Verified(NamedTuple):
-    """What stood firm."""
+class HistoryTampered(Exception):
+    """History does not match the hash chain. The message names the first event or block that differs."""
 
-    head: Head
-    erased: int
-    """Sealed events whose free text was erased since."""
-    not_sealed: int
-    """Events behind the last seal: nothing can be said of them yet."""
+
+class VerificationResult(NamedTuple):
+    """Result for history that matches the hash chain."""
+
+    head: ChainHead
+    erased_events: int
+    """Sealed events whose free text was erased."""
+    unsealed_events: int
+    """Events after the last block. Nothing protects them yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyHistory:
-    """Walks along the log and the seals side by side, from the beginning, and stops at the first that differ.
+class VerifyHashChain:
+    """Compare the event log with the blocks from the beginning, and stop at the first difference.
 
-    Reads both a page at a time, and each page for itself: a long transaction would hold back others' cleaning up.
-    What is sealed does not change meanwhile, and what is sealed meanwhile is walked along too.
+    Each page is read in a transaction of its own, because a long transaction would hold back VACUUM. Sealed events
+    don't change meanwhile, and blocks that are appended meanwhile are verified too.
     """
 
-    seals: Seals
+    blocks: Blocks
 
-    async def __call__(self, kept: KeptHead | None) -> Verified:
-        """What was found to be whole, up to a head that somebody has kept, too. Tampered."""
-        head, erased = Head(), 0
-        _expect(head, kept)
-        while seals := await self.seals.following(head.number, SEALS_AT_A_TIME):
-            log = self._log(head.place, sum(max(seal.events, 0) for seal in seals))
-            for seal in seals:
-                erased += await self._walk(seal, head, log)
-                head = seal.head()
-                _expect(head, kept)
-        if kept is not None and kept.number > head.number:
-            raise Tampered(f"The end was cut off: seal {kept.number} was kept, the last one here is {head.number}.")
-        return Verified(head, erased, await self.seals.count_behind(head.place))
+    async def __call__(self, trusted: TrustedHead | None) -> VerificationResult:
+        """Verify the whole chain, and that it contains the trusted head. Raises HistoryTampered."""
+        head, erased_events = ChainHead(), 0
+        _check_trusted(head, trusted)
+        while blocks := await self.blocks.list_after(head.number, BLOCK_PAGE_SIZE):
+            log = self._log(head.position, sum(max(block.event_count, 0) for block in blocks))
+            for block in blocks:
+                erased_events += await self._verify_block(block, head, log)
+                head = block.head()
+                _check_trusted(head, trusted)
+        if trusted is not None and trusted.number > head.number:
+            raise HistoryTampered(
+                f"The end was cut off: the trusted head is block {trusted.number}, the last block is {head.number}."
+            )
+        return VerificationResult(head, erased_events, await self.blocks.count_events_after(head.position))
 
-    async def _walk(self, seal: Seal, before: Head, log: AsyncIterator[Standing]) -> int:
-        """How many of a seal's events have been erased."""
-        if not seal.follows(before):
-            raise Tampered(f"Seal {before.number + 1} was changed or removed.")
-        erased, found = 0, None
-        for entry in seal.entries():
-            found = await anext(log, None)
-            erased += await self._compare(entry, found, seal)
-        if found is None or found.place != seal.place:
-            last = seal.place.event_id
-            raise Tampered(f"Seal {seal.number} was changed, or its last event {last} was moved.")
-        return erased
+    async def _verify_block(self, block: Block, head: ChainHead, log: AsyncIterator[StoredEvent]) -> int:
+        """Return the number of the block's events whose free text is erased."""
+        if not block.follows(head):
+            raise HistoryTampered(f"Block {head.number + 1} was changed or removed.")
+        erased_events, stored = 0, None
+        for entry in block.entries():
+            stored = await anext(log, None)
+            erased_events += await self._is_erased(entry, stored, block)
+        if stored is None or stored.position != block.position:
+            last = block.position.event_id
+            raise HistoryTampered(f"Block {block.number} was changed, or its last event {last} was moved.")
+        return erased_events
 
-    async def _compare(self, entry: Entry, found: Standing | None, seal: Seal) -> bool:
-        """Whether the free text of an event, which is what and where it was, has been erased."""
-        where = f"(seal {seal.number})"
-        if found is None or found.place.event_id != entry.event_id:
-            if not await self.seals.is_there(entry.event_id):
-                raise Tampered(f"Event {entry.event_id} was removed {where}.")
-            if found is None or await self._is_sealed(found.place.event_id, seal.number):
-                raise Tampered(f"Event {entry.event_id} does not stand where it was {where}: events were reordered.")
-            raise Tampered(f"Event {found.place.event_id} was inserted before event {entry.event_id} {where}.")
-        if found.digest != entry.digest:
-            raise Tampered(f"Event {entry.event_id} was edited {where}.")
-        if found.free_text is FreeText.CHANGED:
-            raise Tampered(f"The free text of event {entry.event_id} was edited {where}.")
-        return found.free_text is FreeText.ERASED
+    async def _is_erased(self, entry: ManifestEntry, stored: StoredEvent | None, block: Block) -> bool:
+        """Check an event against its manifest entry; return whether its free text is erased."""
+        where = f"(block {block.number})"
+        if stored is None or stored.position.event_id != entry.event_id:
+            if not await self.blocks.event_exists(entry.event_id):
+                raise HistoryTampered(f"Event {entry.event_id} was removed {where}.")
+            if stored is None or await self._is_sealed(stored.position.event_id, block.number):
+                raise HistoryTampered(f"Event {entry.event_id} is not at its position {where}: events were reordered.")
+            inserted = stored.position.event_id
+            raise HistoryTampered(f"Event {inserted} was inserted before event {entry.event_id} {where}.")
+        if stored.digest != entry.digest:
+            raise HistoryTampered(f"Event {entry.event_id} was edited {where}.")
+        if stored.free_text is FreeTextState.MODIFIED:
+            raise HistoryTampered(f"The free text of event {entry.event_id} was edited {where}.")
+        return stored.free_text is FreeTextState.ERASED
 
-    async def _is_sealed(self, event_id: UUID, number: int) -> bool:
-        """Whether a seal from that one on lists the event."""
-        number -= 1
-        while seals := await self.seals.following(number, SEALS_AT_A_TIME):
-            if any(entry.event_id == event_id for seal in seals for entry in seal.entries()):
+    async def _is_sealed(self, event_id: UUID, first_number: int) -> bool:
+        """Return whether a block from `first_number` on lists the event."""
+        number = first_number - 1
+        while blocks := await self.blocks.list_after(number, BLOCK_PAGE_SIZE):
+            if any(entry.event_id == event_id for block in blocks for entry in block.entries()):
                 return True
-            number = seals[-1].number
+            number = blocks[-1].number
         return False
 
-    async def _log(self, place: Place, count: int) -> AsyncIterator[Standing]:
-        """So many events behind a place: what seals that were read before are about, and all of that is committed."""
-        while count > 0 and (events := await self.seals.standing(place, min(count, EVENTS_AT_A_TIME))):
+    async def _log(self, position: LogPosition, count: int) -> AsyncIterator[StoredEvent]:
+        """Yield `count` events after a position. The blocks were read before, so all their events are committed."""
+        while count > 0 and (events := await self.blocks.stored_events_after(position, min(count, EVENT_PAGE_SIZE))):
             for event in events:
                 yield event
-            place = events[-1].place
+            position = events[-1].position
             count -= len(events)
 
 
-def _expect(head: Head, kept: KeptHead | None) -> None:
-    if kept is not None and kept.number == head.number and kept.hash != head.hash:
-        raise Tampered(f"Seal {head.number} is not the one that was kept: the chain was written anew.")
+def _check_trusted(head: ChainHead, trusted: TrustedHead | None) -> None:
+    if trusted is not None and trusted.number == head.number and trusted.hash != head.hash:
+        raise HistoryTampered(f"Block {head.number} does not match the trusted head: the chain was rewritten.")

@@ -18,11 +18,11 @@ from uuid import UUID
 
 from uuid_utils import uuid7
 
-from task_service.history.domain.events import created
-from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
+from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import IngestContext
 from task_service.imports.persistence.binary_copy import JSONB, NULL, cell, cell_of, day, length, text_array, timestamp
 from task_service.tasks.domain.task import Task, Values, new_task
+from task_service.tasks.domain.task_events import task_created
 from task_service.tasks.domain.values import Priority, Status
 from task_service.tasks.persistence.tasks import row_of as task_row
 
@@ -51,7 +51,7 @@ _VARYING = (
 )
 _EVENT_VARYING = ("id", "task_id", "changes", "free_text", "salt", "free_text_digest", "occurred_at", "assignee_id")
 TASK_COLUMNS = (*_VARYING, *(name for name in Task._fields if name not in _VARYING))
-EVENT_COLUMNS = (*_EVENT_VARYING, *(name for name in STORED if name not in _EVENT_VARYING))
+EVENT_COLUMNS = (*_EVENT_VARYING, *(name for name in INSERTED_COLUMNS if name not in _EVENT_VARYING))
 
 _ID = length(16)
 _TASK_BEGINS = struct.pack("!h", len(TASK_COLUMNS)) + _ID
@@ -177,10 +177,10 @@ def _assignee(assignee_id: UUID | None) -> tuple[bytes, str]:
 def _what_is_the_same(context: IngestContext, values: Values) -> tuple[bytes, bytes, str]:
     """The last cells of each task and of each event, and the end of each event's changes."""
     task = new_task(values, task_id=UUID(int=0), owner_id=context.owner_id, import_id=context.import_id)
-    event = created(task, by=context.actor, event_id=task.id)
+    event = task_created(task, by=context.actor, event_id=task.id)
     changes = tuple(change for change in event.changes if change.field not in _VARYING)
     task_values = dict(zip(Task._fields, task_row(task), strict=True))
-    event_values = dict(zip(STORED, row_of(event._replace(changes=changes), b""), strict=True))
+    event_values = dict(zip(INSERTED_COLUMNS, encode_event(event._replace(changes=changes), b""), strict=True))
     return (
         b"".join(cell_of(task_values[name]) for name in TASK_COLUMNS[len(_VARYING) :]),
         b"".join(cell_of(event_values[name]) for name in EVENT_COLUMNS[len(_EVENT_VARYING) :]),

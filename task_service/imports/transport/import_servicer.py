@@ -31,7 +31,8 @@ from task_service.imports.usecases.imports import (
 )
 from task_service.imports.usecases.undo import ListUndoConflicts, UndoImport
 from task_service.imports.usecases.uploads import Finish, UploadImport, UploadRequest
-from task_service.tasks.transport.translate import once_from_proto, optional_id
+from task_service.proto_fields import optional_id
+from task_service.tasks.transport.translate import once_from_proto
 
 Requests = AsyncIterator[import_service_pb2.UploadImportRequest]
 

@@ -26,8 +26,9 @@ from task_service.imports.domain.upload_options import (
     read_mapping,
     read_max_errors,
 )
+from task_service.proto_fields import timestamp
 from task_service.tasks.domain.errors import UnknownStatus
-from task_service.tasks.transport.translate import STATUS_WORD, timestamp
+from task_service.tasks.transport.translate import STATUS_WORD
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}

@@ -23,12 +23,12 @@ from task_service.imports.domain.imports import (
     too_many_errors,
 )
 from task_service.imports.domain.rows import Batch, named, take
-from task_service.imports.usecases.ports import BulkRows, ObjectStore, Owners, PreparedBatch
+from task_service.imports.usecases.ports import BulkRows, ObjectStore, PreparedBatch
 from task_service.imports.usecases.uploads import object_key
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.values import control_character
-from task_service.tasks.usecases.ports import People, UnitOfWork
+from task_service.tasks.usecases.ports import UnitOfWork, UserDirectory
 
 MOST_FRUITLESS_CLAIMS = 5
 """Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
@@ -44,7 +44,7 @@ waits."""
 @dataclass(frozen=True, slots=True)
 class ClaimNextImport:
     begin: Callable[[], UnitOfWork]
-    owners: Owners
+    user_directory: UserDirectory
     lease_seconds: float
     at_once: int
     """How many imports of one owner may run at a time."""
@@ -72,7 +72,7 @@ class ClaimNextImport:
 
     async def _is_orphaned(self, lease: Lease) -> bool:
         # Asked outside of the transaction that claims: there is one claim at a time.
-        if await self.owners.is_active(lease.owner_id):
+        if await self.user_directory.is_active(lease.owner_id):
             return False
         with suppress(LeaseLost):  # somebody has ended it meanwhile
             await fail_without_owner(self.begin, lease.import_id, lease.fence)
@@ -145,14 +145,14 @@ class PrepareBatch:
     """Does with a batch all that needs no transaction, so that it is done while the batch before is being written."""
 
     begin: Callable[[], UnitOfWork]
-    people: People
+    user_directory: UserDirectory
     bulk_rows: BulkRows
 
     async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> PreparedBatch:
         """The batch, judged. Unavailable when those whom it names can't be looked up."""
         assignees = named(batch, context.fields, "assignee")
         try:
-            known = await self.people.named(assignees) if assignees else {}
+            known = await self.user_directory.ids_by_username(assignees) if assignees else {}
         except Unavailable:
             await put_off(self.begin, context.import_id, fence)
             raise
@@ -173,7 +173,7 @@ class IngestBatch:
     """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
 
     begin: Callable[[], UnitOfWork]
-    owners: Owners
+    user_directory: UserDirectory
     write_rows: WriteRows
     lease_seconds: float
 
@@ -181,7 +181,7 @@ class IngestBatch:
         self, context: IngestContext, fence: int, batch: PreparedBatch, meanwhile: Callable[[], None]
     ) -> Progress:
         """Calls `meanwhile` once the database works on the rows by itself: it is the time to prepare the next batch."""
-        if not await self.owners.is_active(context.owner_id):
+        if not await self.user_directory.is_active(context.owner_id):
             await fail_without_owner(self.begin, context.import_id, fence)
             return Progress(batch.begin, others_wait=False, finished=True)
         while True:

@@ -195,13 +195,6 @@ class Rehearsals(Protocol):
         """Forgets what imports that have ended would have made, so many tasks at the most; how many there were."""
 
 
-class Owners(Protocol):
-    """Whom imports belong to, as auth_service knows them."""
-
-    async def is_active(self, user_id: UUID) -> bool:
-        """False once the account is known to be disabled or deleted, within seconds; an outage changes nothing."""
-
-
 class ObjectStore(Protocol):
     """Where uploads are kept."""
 

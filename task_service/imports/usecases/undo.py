@@ -9,13 +9,14 @@ from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
-from task_service.history.domain.events import Actor, TaskEvent, deleted, updated
+from task_service.history.domain.events import Actor, TaskEvent
 from task_service.idempotency.transaction import OneEffect
 from task_service.imports.domain.imports import Import
 from task_service.imports.domain.undo import Reason, RunningUndo, Trace, UndoConflict, taken_back
 from task_service.imports.usecases.imports import GetImport
 from task_service.imports.usecases.undo_ports import UndoStep
 from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_events import task_deleted, task_updated
 from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork
 
 AT_A_TIME = 500
@@ -88,7 +89,7 @@ class RunUndos:
             for task in await work.tasks.lock_all(candidates):
                 taken.take(task, traces.get(task.id))
             await work.tasks.update_all(taken.written)
-            await work.history.record_all(taken.events)
+            await work.events.record_all(taken.events)
             step = UndoStep(
                 reached=candidates[-1] if candidates else undo.reached,
                 deleted=taken.deleted,
@@ -130,7 +131,7 @@ class _Taken:
         self.written.append(after)
         event_id = self._new_id()
         self.events.append(
-            updated(task, after, by=undo.actor, event_id=event_id)
+            task_updated(task, after, by=undo.actor, event_id=event_id)
             if after.deleted_at is None
-            else deleted(after, by=undo.actor, event_id=event_id)
+            else task_deleted(after, by=undo.actor, event_id=event_id)
         )

@@ -29,7 +29,7 @@ from task_service.imports.domain.upload_options import UploadOptions, check_file
 from task_service.imports.usecases.ports import ObjectStore, StoredUpload
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import owner_for
-from task_service.tasks.usecases.ports import Answer, Once, People, Reading, UnitOfWork
+from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork, UserDirectory
 
 
 class UploadRequest(NamedTuple):
@@ -64,7 +64,7 @@ class UploadImport:
     effect: OneEffect
     begin: Callable[[], UnitOfWork]
     read: Callable[[], Reading]
-    people: People
+    user_directory: UserDirectory
     store: ObjectStore
     now: Clock
     new_id: NewId
@@ -146,7 +146,7 @@ class UploadImport:
 
     async def _defaults(self, options: UploadOptions) -> Defaults:
         name = options.default_assignee
-        found = await self.people.named({name}) if name else {}
+        found = await self.user_directory.ids_by_username({name}) if name else {}
         if name not in found and name:
             raise UnknownAssignee(field="default_assignee")
         return Defaults(options.default_status, found.get(name), options.default_labels)

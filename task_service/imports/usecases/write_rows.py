@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.ids import NewId
-from task_service.history.domain.events import updated
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Settled, settle
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Counts, IngestContext
@@ -14,6 +13,7 @@ from task_service.imports.domain.rows import failed_row
 from task_service.imports.usecases.ports import BulkRows, PreparedBatch
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task, new_task
+from task_service.tasks.domain.task_events import task_updated
 from task_service.tasks.usecases.ports import UnitOfWork
 
 
@@ -94,8 +94,8 @@ class WriteRows:
             return
         await work.undos.trace(context.import_id, settled.changes)
         await work.tasks.update_all(results)
-        await work.history.record_all(
-            [updated(before, after, by=context.actor, event_id=self.new_id()) for before, after in settled.changes]
+        await work.events.record_all(
+            [task_updated(before, after, by=context.actor, event_id=self.new_id()) for before, after in settled.changes]
         )
 
 

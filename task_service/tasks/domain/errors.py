@@ -153,26 +153,10 @@ class UnknownOrder(Invalid):
     field = "order_by"
 
 
-class UnknownAction(Invalid):
-    """An action is created, updated, deleted, restored or purged."""
-
-    field = "action"
-
-
-class InvalidCursor(Invalid):
-    """The cursor is none that a message of this stream carried."""
-
-    field = "cursor"
-
-
 class DaysOutOfRange(Invalid):
     """Days are 1 to {limit}."""
 
     field = "days"
-
-
-class MalformedTime(Invalid):
-    """A time is in the years 1 to 9999."""
 
 
 class ReadOnlyField(InvalidTask):

@@ -4,16 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeVar
-from uuid import UUID
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
-from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.kernel.errors import raise_all
 from chassis.kernel.ids import parse_id
-from task_service.history.domain.events import Action, TaskEvent
-from task_service.history.domain.hash_chain import Head
+from task_service.proto_fields import timestamp
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem, InvalidIdempotencyKey
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
@@ -35,24 +32,9 @@ Request = TypeVar(
 
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
-_ACTION = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
-ACTION_OF: dict[int, Action] = {number: action for action, number in _ACTION.items()}
-_ACTOR_ROLE = history_service_pb2.TaskEvent.ActorRole
 
 STATUS_WORD: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
 PRIORITY_WORD: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
-
-
-def optional_id(text: str, *, field: str) -> UUID | None:
-    return parse_id(text, field=field) if text else None
-
-
-def timestamp(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    # FromDatetime takes three times as long, and a list of fifty tasks has a hundred and more of them.
-    since = moment - _EPOCH
-    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
@@ -159,27 +141,4 @@ def stats_to_proto(stats: Stats, days: Iterable[date]) -> task_service_pb2.TaskS
             task_service_pb2.TaskStats.CompletedDay(date=day.isoformat(), count=stats.completed_on.get(day, 0))
             for day in days
         ],
-    )
-
-
-def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
-    return history_service_pb2.TaskEvent(
-        id=str(event.id),
-        task_id=str(event.task_id),
-        action=_ACTION[event.action],
-        actor_id=str(event.actor_id),
-        actor_role=_ACTOR_ROLE.Value(f"ACTOR_ROLE_{event.actor_role.upper()}"),
-        occurred_at=timestamp(event.occurred_at),
-        request_id=event.request_id,
-        changes=[history_service_pb2.TaskEvent.Change(**change._asdict()) for change in event.changes],
-    )
-
-
-def head_to_proto(head: Head) -> history_service_pb2.AuditHead:
-    return history_service_pb2.AuditHead(
-        number=head.number,
-        hash=head.hash.hex(),
-        events=head.events,
-        newest_event_id=str(head.place.event_id) if head.number else "",
-        sealed_at=timestamp(head.sealed_at),
     )

@@ -10,7 +10,7 @@ from task_service.csv_dialect.text import csv_pieces
 from task_service.imports.domain.upload_options import COLUMNS
 from task_service.tasks.domain.csv_export import csv_row
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import People, Reading
+from task_service.tasks.usecases.ports import Reading, UserDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ExportTasks:
     """
 
     read: Callable[[], Reading]
-    people: People
+    user_directory: UserDirectory
     now: Clock
     page_rows: int = 250
     """Of tasks that are as long as tasks can be, about 40 MB."""
@@ -34,7 +34,7 @@ class ExportTasks:
             async with self.read() as data:  # for each page anew: a slow reader must not keep a connection
                 page = await data.tasks.page(query, request, today)
             assignees = {task.assignee_id for task in page.items if task.assignee_id}
-            usernames = await self.people.called(assignees) if assignees else {}
+            usernames = await self.user_directory.usernames_by_id(assignees) if assignees else {}
             for piece in csv_pieces(chain(header, (csv_row(task, usernames) for task in page.items))):
                 yield piece
             if not page.next_token:

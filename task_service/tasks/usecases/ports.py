@@ -7,9 +7,7 @@ from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
-from task_service.history.domain.event_log import EventQuery, Logged, Place
-from task_service.history.domain.events import TaskEvent
-from task_service.history.domain.hash_chain import Head, Seal, Standing
+from task_service.history.usecases.ports import TaskEvents
 from task_service.imports.usecases.ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
 from task_service.imports.usecases.undo_ports import Undos
 from task_service.tasks.domain.stats import Stats
@@ -96,68 +94,20 @@ class Answers(Protocol):
         """Forgets what is older; how many there were."""
 
 
-class History(Protocol):
-    """The history. It only grows."""
+class UserDirectory(Protocol):
+    """Look-ups of users in auth_service. All but `is_active` raise Unavailable in an outage."""
 
-    async def record(self, event: TaskEvent) -> None:
-        """Keeps an event."""
+    async def exists(self, user_id: UUID) -> bool:
+        """Return whether an active user has this id."""
 
-    async def record_all(self, events: Sequence[TaskEvent]) -> None:
-        """Keeps many events."""
+    async def is_active(self, user_id: UUID) -> bool:
+        """Return False within seconds after the account was disabled or deleted. An outage changes nothing."""
 
-    async def of_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
-        """One task's events, oldest first."""
+    async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
+        """Return the ids of active users. Unknown names are left out."""
 
-
-class EventLog(Protocol):
-    """The events of all tasks in the order of their commits."""
-
-    async def horizon(self) -> int:
-        """The transaction below which nothing can be added any more."""
-
-    async def page(self, query: EventQuery, request: PageRequest) -> Page[Logged]:
-        """A page of the log up to the horizon. InvalidPageToken."""
-
-    async def following(self, query: EventQuery, after: Place, before: int, most: int) -> list[Logged]:
-        """Events behind a place, of transactions below `before`, the oldest first."""
-
-
-class Seals(Protocol):
-    """The chain of seals over the log, and the log as it stands."""
-
-    async def take_turn(self) -> bool:
-        """Keeps others from adding seals until the unit of work is over; False when another one has the turn."""
-
-    async def head(self) -> Head:
-        """The newest seal; where there is none, what the first one will stand behind."""
-
-    async def add(self, head: Head, most: int) -> int:
-        """Seals so many of the next events below the horizon; how many there were. For none there is no seal."""
-
-    async def following(self, number: int, most: int) -> list[Seal]:
-        """Seals behind a number, in order."""
-
-    async def standing(self, after: Place, most: int) -> list[Standing]:
-        """Events behind a place, in the order of the log, sealed or not."""
-
-    async def count_behind(self, place: Place) -> int:
-        """How many events stand behind a place."""
-
-    async def is_there(self, event_id: UUID) -> bool:
-        """Whether the event is anywhere in the log. Reads all of it."""
-
-
-class People(Protocol):
-    """Who has an account, as auth_service knows it. Unavailable when it can't be asked."""
-
-    async def is_known(self, user_id: UUID) -> bool:
-        """Whether there is such a user, who may log in."""
-
-    async def named(self, usernames: Collection[str]) -> Mapping[str, UUID]:
-        """The users of these names; a name that nobody has is left out."""
-
-    async def called(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """What these users, at most 1000, are called; who has no account any more is left out."""
+    async def usernames_by_id(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """Return the usernames of at most 1,000 users. Users without an account are left out."""
 
 
 class Reading(Protocol):
@@ -168,15 +118,11 @@ class Reading(Protocol):
     @property
     def tasks(self) -> Tasks: ...
     @property
-    def history(self) -> History: ...
-    @property
-    def event_log(self) -> EventLog: ...
+    def events(self) -> TaskEvents: ...
     @property
     def uploads(self) -> Uploads: ...
     @property
     def import_queue(self) -> ImportQueue: ...
-    @property
-    def seals(self) -> Seals: ...
     @property
     def imports(self) -> Imports: ...
     @property

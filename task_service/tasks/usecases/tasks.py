@@ -9,19 +9,20 @@ from uuid import UUID
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import Page, PageRequest
-from task_service.history.domain.events import Actor, created, updated
+from task_service.history.domain.events import Actor
 from task_service.idempotency.transaction import Changes, visible
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.stats import Stats, days_from, first_day
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
+from task_service.tasks.domain.task_events import task_created, task_updated
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Once, People, Reading, UnitOfWork
+from task_service.tasks.usecases.ports import Once, Reading, UnitOfWork, UserDirectory
 
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
     changes: Changes
-    people: People
+    user_directory: UserDirectory
 
     async def __call__(self, caller: Caller, draft: TaskDraft, once: Once | None = None) -> Task:
         if (before := await self.changes.repeated(caller, once)) is not None:
@@ -38,12 +39,12 @@ class CreateTask:
         """The task that the draft makes, or all that is wrong with it. Asks who the assignee is: no transaction yet."""
         values = draft.checked()
         owner_id = draft.owner_for(caller)
-        await ensure_known(self.people, values.assignee_id, caller)
+        await ensure_known(self.user_directory, values.assignee_id, caller)
         return new_task(values, task_id=self.changes.new_id(), owner_id=owner_id)
 
     async def keep(self, unit: UnitOfWork, caller: Caller, task: Task) -> None:
         await unit.tasks.add(task)
-        await unit.history.record(created(task, by=Actor.of(caller), event_id=self.changes.new_id()))
+        await unit.events.record(task_created(task, by=Actor.of(caller), event_id=self.changes.new_id()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Update:
 @dataclass(frozen=True, slots=True)
 class UpdateTask:
     changes: Changes
-    people: People
+    user_directory: UserDirectory
 
     async def __call__(self, caller: Caller, update: Update, once: Once | None = None) -> Task:
         if (before := await self.changes.repeated(caller, once)) is not None:
@@ -74,7 +75,7 @@ class UpdateTask:
     async def accepted(self, caller: Caller, update: Update) -> dict[str, object]:
         """The new values, or all that is wrong with them. Asks who the assignee is: no transaction yet."""
         new = update.draft.changes(update.mask)
-        await ensure_known(self.people, new.get("assignee_id"), caller)
+        await ensure_known(self.user_directory, new.get("assignee_id"), caller)
         return new
 
     async def apply(self, unit: UnitOfWork, caller: Caller, update: Update, new: dict[str, object]) -> Task:
@@ -83,8 +84,8 @@ class UpdateTask:
         after = before.changed(new, self.changes.now())
         if after is not before:
             await unit.tasks.update(after)
-            event = updated(before, after, by=Actor.of(caller), event_id=self.changes.new_id())
-            await unit.history.record(event)
+            event = task_updated(before, after, by=Actor.of(caller), event_id=self.changes.new_id())
+            await unit.events.record(event)
         return after
 
 
@@ -129,9 +130,9 @@ class GetTaskStats:
             return await data.tasks.stats(query, first, today), days_from(first, today)
 
 
-async def ensure_known(people: People, assignee_id: UUID | None, caller: Caller) -> None:
+async def ensure_known(user_directory: UserDirectory, assignee_id: UUID | None, caller: Caller) -> None:
     """Returns for nobody, for the caller, who has just shown who they are, and for a user; else UnknownAssignee."""
     if assignee_id is None or (assignee_id == caller.id and not caller.is_service):
         return
-    if not await people.is_known(assignee_id):
+    if not await user_directory.exists(assignee_id):
         raise UnknownAssignee

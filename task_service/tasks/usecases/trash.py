@@ -8,10 +8,11 @@ from uuid import UUID
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
-from task_service.history.domain.events import NOBODY, Actor, deleted, purged, restored
+from task_service.history.domain.events import SYSTEM_ACTOR, Actor
 from task_service.idempotency.transaction import Changes, visible
 from task_service.tasks.domain.errors import TaskNotFound, TaskNotInTrash
 from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_events import task_deleted, task_purged, task_restored
 from task_service.tasks.usecases.ports import Once, UnitOfWork
 
 AT_A_TIME = 500
@@ -36,7 +37,7 @@ class DeleteTask:
         before.expect(etag)
         after = before.deleted(self.changes.now(), kept_for=self.kept_for)
         await unit.tasks.update(after)
-        await unit.history.record(deleted(after, by=Actor.of(caller), event_id=self.changes.new_id()))
+        await unit.events.record(task_deleted(after, by=Actor.of(caller), event_id=self.changes.new_id()))
         return after
 
 
@@ -50,8 +51,8 @@ class UndeleteTask:
             after = before.restored(self.changes.now())
             before.expect(etag)
             await unit.tasks.update(after)
-            event = restored(before, after, by=Actor.of(caller), event_id=self.changes.new_id())
-            await unit.history.record(event)
+            event = task_restored(before, after, by=Actor.of(caller), event_id=self.changes.new_id())
+            await unit.events.record(event)
             return (after,)
 
         return (await self.changes.run(caller, once, work))[0]
@@ -67,8 +68,8 @@ class PurgeTask:
             if task.deleted_at is None:
                 raise TaskNotInTrash
             await unit.tasks.remove(task_id)
-            event = purged(task, by=Actor.of(caller), event_id=self.changes.new_id(), now=self.changes.now())
-            await unit.history.record(event)
+            event = task_purged(task, by=Actor.of(caller), event_id=self.changes.new_id(), now=self.changes.now())
+            await unit.events.record(event)
             return ()  # what is gone for good is not kept in an answer either
 
         await self.changes.run(caller, once, work)
@@ -89,7 +90,7 @@ class EmptyTrash:
                 due = await unit.tasks.due_for_purge(self.now(), AT_A_TIME)
                 for task in due:
                     await unit.tasks.remove(task.id)
-                    await unit.history.record(purged(task, by=NOBODY, event_id=self.new_id(), now=self.now()))
+                    await unit.events.record(task_purged(task, by=SYSTEM_ACTOR, event_id=self.new_id(), now=self.now()))
                 await unit.commit()
             removed += len(due)
             if len(due) < AT_A_TIME:

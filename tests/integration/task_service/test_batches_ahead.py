@@ -37,17 +37,19 @@ class Accounts:
     async def is_active(self, _: UUID) -> bool:
         return True
 
-    async def is_known(self, _: UUID) -> bool:
+    async def exists(self, _: UUID) -> bool:
         return False
 
-    async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
         return {}
 
-    async def called(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
         return {}
 
 
-async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
+async def test_next_batch_is_prepared_during_the_copy(
+    system, worker, database
+):
     await upload(system, await system.new_user("sonu"), b"title\n" + f"{TITLE}\n".encode() * ROWS)
     lease = await worker.claim()
     begin, end = Checkpoint(6, 2, 0), Checkpoint(lease.size, 2 + ROWS, ROWS)
@@ -69,9 +71,9 @@ async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
                 return SqlTasksUnitOfWork(pool)
 
             write_rows = WriteRows(bulk_rows=copy_rows, now=lambda: datetime.now(UTC), new_id=uuid7)
-            ingest = IngestBatch(begin=work, owners=Accounts(), write_rows=write_rows, lease_seconds=60)
+            ingest = IngestBatch(begin=work, user_directory=Accounts(), write_rows=write_rows, lease_seconds=60)
             _, context = await OpenIngest(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
-            prepare = PrepareBatch(begin=work, people=Accounts(), bulk_rows=copy_rows)
+            prepare = PrepareBatch(begin=work, user_directory=Accounts(), bulk_rows=copy_rows)
             prepared = await prepare(context, lease.fence, rows)
             progress = await ingest(context, lease.fence, prepared, begin_next)
     assert begun

@@ -1,4 +1,4 @@
-"""The log of all events: for admins in pages, for everybody else as a stream of what they may see."""
+"""The event log: pages for admins, and a stream of the events that a caller may see."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
-from task_service.history.domain.event_log import Place
+from task_service.history.domain.event_log import LogPosition
 from tests.integration.task_service.calls import create, delete, purge, refused, update
 
 Action = history_service_pb2.TaskEvent.Action
@@ -21,7 +21,7 @@ async def admin(system):
 
 
 async def events(system, admin, **fields) -> list[history_service_pb2.TaskEvent]:
-    """All pages."""
+    """Return the events of all pages."""
     found, token = [], ""
     while True:
         request = history_service_pb2.ListEventsRequest(page_token=token, **fields)
@@ -37,7 +37,7 @@ def watch(system, person, cursor: str = "", **fields):
     return system.history.WatchEvents(request, metadata=person.metadata)
 
 
-async def test_the_log_holds_every_event_in_the_order_of_commits(system, sonu, admin):
+async def test_log_has_all_events_in_commit_order(system, sonu, admin):
     mina = await system.new_user("mina")
     first, second = await create(system, sonu, title="a"), await create(system, mina, title="b")
     await update(system, sonu, first.id, title="c")
@@ -55,26 +55,26 @@ async def test_the_log_holds_every_event_in_the_order_of_commits(system, sonu, a
     assert [(event.task_id, event.action) for event in newest] == expected[::-1]
 
 
-async def test_the_log_is_restricted_by_whatever_is_named(system, sonu, admin):
+async def test_log_is_filtered_by_every_parameter(system, sonu, admin):
     mina = await system.new_user("mina")
     mine = await create(system, sonu, title="a", assignee_id=mina.id)
     hers = await create(system, mina, title="b")
     changed = await update(system, mina, mine.id, title="c")
-    everything = await events(system, admin)
-    for fields, places in (
+    all_events = await events(system, admin)
+    for fields, indexes in (
         ({"task_id": mine.id}, [0, 2]),
         ({"owner_id": mina.id}, [1]),
         ({"actor_id": mina.id}, [1, 2]),
         ({"action": [Action.ACTION_UPDATED, Action.ACTION_PURGED]}, [2]),
         ({"occurred_before": changed.updated_at}, [0, 1]),
         ({"occurred_after": hers.created_at}, [2]),
-        ({"request_id": everything[1].request_id}, [1]),
+        ({"request_id": all_events[1].request_id}, [1]),
         ({"actor_id": mina.id, "task_id": mine.id}, [2]),
     ):
-        assert await events(system, admin, **fields) == [everything[place] for place in places], fields
+        assert await events(system, admin, **fields) == [all_events[index] for index in indexes], fields
 
 
-async def test_every_wrong_parameter_is_named_at_once(system, admin):
+async def test_all_invalid_parameters_are_reported_together(system, admin):
     request = history_service_pb2.ListEventsRequest(
         task_id="x",
         owner_id="x",
@@ -87,17 +87,17 @@ async def test_every_wrong_parameter_is_named_at_once(system, admin):
     assert [field for field, _ in violations] == ["action", "request_id", "task_id", "owner_id", "actor_id"]
 
 
-async def test_only_an_admin_reads_the_log(system, sonu):
+async def test_only_admins_read_the_log(system, sonu):
     robot = await system.new_service("tasks:read", "tasks:write")
     for person in (sonu, robot):
         call = system.history.ListEvents(history_service_pb2.ListEventsRequest(), metadata=person.metadata)
         assert (await refused(call))[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_late_commit_is_not_skipped_by_readers(system, sonu, admin, database):
-    """A reader that went by ids, or by what is visible, would read the second, go on behind it and miss the first."""
+async def test_pages_do_not_skip_an_event_that_commits_late(system, sonu, admin, database):
+    """A reader that went by id or by visibility would read the second event, continue after it and miss the first."""
     first = await create(system, sonu, title="first")
-    (begin,) = await events(system, admin)
+    (first_event,) = await events(system, admin)
     async with await psycopg.AsyncConnection.connect(database.administrator_url) as slow:
         await slow.execute("""
             INSERT INTO tasks.task_events
@@ -109,16 +109,16 @@ async def test_late_commit_is_not_skipped_by_readers(system, sonu, admin, databa
         page = await system.history.ListEvents(
             history_service_pb2.ListEventsRequest(page_size=1), metadata=admin.metadata
         )
-        assert (list(page.events), page.next_page_token) == ([begin], "")
+        assert (list(page.events), page.next_page_token) == ([first_event], "")
         await slow.commit()
     after = await events(system, admin, page_size=1)
-    assert [event.request_id for event in after[:2]] == [begin.request_id, "late"]
+    assert [event.request_id for event in after[:2]] == [first_event.request_id, "late"]
     assert len(after) == 3
     assert after[0].task_id == first.id
 
 
-async def test_resumed_watch_loses_and_repeats_nothing(system, sonu):
-    """While many write at once, and with a reader that takes three events and hangs up."""
+async def test_reopened_stream_neither_loses_nor_repeats_events(system, sonu):
+    """Forty tasks are created at once while the reader disconnects after every three events."""
     stream = watch(system, sonu)
     start = await stream.read()
     assert not start.HasField("event")
@@ -141,7 +141,7 @@ async def test_resumed_watch_loses_and_repeats_nothing(system, sonu):
     assert set(seen) == {task.id for task in await writing}
 
 
-async def test_watch_shows_users_their_own_events_only(system, sonu, admin):
+async def test_stream_shows_users_only_their_own_events(system, sonu, admin):
     mina, robot = await system.new_user("mina"), await system.new_service("tasks:read")
     await create(system, mina, title="hers")
     mine = await create(system, sonu, title="mine")
@@ -152,13 +152,13 @@ async def test_watch_shows_users_their_own_events_only(system, sonu, admin):
     for person, count in ((sonu, 4), (admin, 5), (robot, 5)):
         stream = watch(system, person, "-")
         await stream.read()
-        told = [(await stream.read()).event for _ in range(count)]
+        received = [(await stream.read()).event for _ in range(count)]
         stream.cancel()
-        assert [event.task_id for event in told][-4:] == expected
-        assert told[-1].action == Action.ACTION_PURGED
+        assert [event.task_id for event in received][-4:] == expected
+        assert received[-1].action == Action.ACTION_PURGED
 
 
-async def test_a_stream_can_be_of_one_task(system, sonu):
+async def test_stream_can_be_filtered_by_task(system, sonu):
     await create(system, sonu, title="other")
     task = await create(system, sonu, title="x")
     stream = watch(system, sonu, "-", task_id=task.id)
@@ -167,7 +167,7 @@ async def test_a_stream_can_be_of_one_task(system, sonu):
     stream.cancel()
 
 
-async def test_an_empty_cursor_means_from_now_on(system, sonu):
+async def test_empty_cursor_starts_now(system, sonu):
     await create(system, sonu, title="before")
     stream = watch(system, sonu)
     await stream.read()
@@ -176,8 +176,8 @@ async def test_an_empty_cursor_means_from_now_on(system, sonu):
     stream.cancel()
 
 
-@pytest.mark.parametrize("cursor", ["x", "é", "A" * 31, Place(1, UUID(int=1)).to_cursor()[:-4]])
-async def test_a_cursor_that_is_none_is_refused(system, sonu, cursor):
+@pytest.mark.parametrize("cursor", ["x", "é", "A" * 31, LogPosition(1, UUID(int=1)).to_cursor()[:-4]])
+async def test_invalid_cursor_is_rejected(system, sonu, cursor):
     call = watch(system, sonu, cursor).read()
     assert await refused(call) == (
         grpc.StatusCode.INVALID_ARGUMENT,

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from chassis.kernel.identity import Caller
 from task_service.access import Role
 from task_service.idempotency.transaction import Changes
-from task_service.persistence.unit_of_work import SqlTasksReading
+from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft
 from task_service.tasks.usecases.batches import BatchCreateTasks
@@ -113,23 +113,29 @@ class Accounts:
     def __init__(self) -> None:
         self.open = True
 
-    async def is_known(self, _: UUID) -> bool:
+    async def exists(self, _: UUID) -> bool:
         return self.open
 
-    async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
+    async def is_active(self, _: UUID) -> bool:
+        return self.open
+
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
         return {}
 
-    async def called(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
         return {}
 
 
 async def test_replay_succeeds_after_the_assignee_was_deleted(log):
     accounts, caller = Accounts(), Caller(OWNER, Role.USER)
     changes = Changes(
-        begin=log.begin, read=lambda: SqlTasksReading(log.pool), now=lambda: datetime.now(UTC), new_id=uuid7
+        begin=lambda: SqlTasksUnitOfWork(log.pool),
+        read=lambda: SqlTasksReading(log.pool),
+        now=lambda: datetime.now(UTC),
+        new_id=uuid7,
     )
-    create_task = CreateTask(changes=changes, people=accounts)
-    update_task = UpdateTask(changes=changes, people=accounts)
+    create_task = CreateTask(changes=changes, user_directory=accounts)
+    update_task = UpdateTask(changes=changes, user_directory=accounts)
     batch = BatchCreateTasks(changes=changes, create_task=create_task)
     draft = TaskDraft(title="x", assignee_id=str(uuid7()))
 

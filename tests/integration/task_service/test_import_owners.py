@@ -1,6 +1,7 @@
-"""Imports of those whose accounts end."""
+"""Imports of owners whose accounts are disabled or deleted."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 import grpc
@@ -17,7 +18,7 @@ FAILED = import_pb2.Import.STATE_FAILED
 
 
 async def end_account(system, admin, person, how: str) -> None:
-    """Disables or deletes an account, through auth_service's front door."""
+    """Disable or delete an account through auth_service's API."""
     async with grpc.aio.insecure_channel(system.auth_target) as channel:
         users = user_service_pb2_grpc.UserServiceStub(channel)
         if how == "deleted":
@@ -28,7 +29,8 @@ async def end_account(system, admin, person, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
-async def test_import_fails_when_its_owner_is_disabled_or_deleted(system, worker, database, how):
+async def test_import_fails_soon_after_its_owners_account_ends(system, worker, database, how):
+    """The tasks that it has created stay."""
     sonu, admin = await system.new_user("sonu"), await system.new_admin()
     queued = await upload(system, sonu, b"title\n" + b"x" * 100_000)
     lease = await worker.claim()
@@ -37,7 +39,7 @@ async def test_import_fails_when_its_owner_is_disabled_or_deleted(system, worker
     assert not answer.finished
     await end_account(system, admin, sonu, how)
     async with asyncio.timeout(60):
-        while not answer.finished:  # an owner is remembered for a few seconds
+        while not answer.finished:  # is_active is cached for a few seconds
             said = batch(answer.checkpoint, ["meanwhile"], size=1)
             *_, answer = await worker.stream(lease, said)
     assert answer.checkpoint == said.batch.begin
@@ -61,11 +63,20 @@ async def test_claim_skips_imports_of_disabled_owners(system, worker):
         assert (found.state, found.failure.code, found.rows_read) == (FAILED, "OWNER_DISABLED", 0)
 
 
-class CancelledMeanwhile:
-    """Owners, one of whom has cancelled an import before it can be told that they have no account any more."""
+class CancellingUserDirectory:
+    """User directory in which one owner is inactive; cancels an import while it is asked for that owner."""
 
     def __init__(self, system, owner, import_id: str) -> None:
         self._system, self._owner, self._import_id = system, owner, import_id
+
+    async def exists(self, _: UUID) -> bool:
+        raise NotImplementedError
+
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
+        raise NotImplementedError
+
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+        raise NotImplementedError
 
     async def is_active(self, user_id: UUID) -> bool:
         if user_id != UUID(self._owner.id):
@@ -75,14 +86,15 @@ class CancelledMeanwhile:
         return False
 
 
-async def test_claim_skips_an_orphan_that_another_process_failed(system, database):
+async def test_claim_skips_an_import_cancelled_meanwhile(system, database):
+    """The owner is disabled and the import is cancelled between its claim and its end."""
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     orphan = await upload(system, sonu)
     waiting = await upload(system, mina)
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
         claim = ClaimNextImport(
             begin=lambda: SqlTasksUnitOfWork(pool),
-            owners=CancelledMeanwhile(system, sonu, orphan.id),
+            user_directory=CancellingUserDirectory(system, sonu, orphan.id),
             lease_seconds=2,
             at_once=1,
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from taskmanager.imports.v1 import import_service_pb2
 
-from task_service.clients.object_store import PART_BYTES, PIECE_BYTES, REQUEST_BYTES, ObstoreUploads
+from task_service.clients.object_store import CHUNK_BYTES, PART_BYTES, REQUEST_BYTES, ObstoreObjectStore
 from task_service.imports.domain.errors import OffsetBehindEnd, StoredFileChanged
 from task_service.imports.usecases.ports import StoredUpload
 from tests.integration.task_service.conftest import Stored
@@ -26,28 +26,28 @@ async def pieces(data: bytes, size: int = 1_000_000):
         yield data[begin : begin + size]
 
 
-async def stored_upload(store: ObstoreUploads, key: str, data: bytes) -> StoredUpload:
+async def stored_upload(store: ObstoreObjectStore, key: str, data: bytes) -> StoredUpload:
     return StoredUpload(len(data), b"", await store.put(key, pieces(data)))
 
 
-async def all_of(store: ObstoreUploads, key: str, offset: int, upload: StoredUpload) -> list[bytes]:
+async def all_of(store: ObstoreObjectStore, key: str, offset: int, upload: StoredUpload) -> list[bytes]:
     return [piece async for piece in store.read(key, offset, upload)]
 
 
 async def test_multipart_object_is_read_from_any_offset(stored):
-    store = ObstoreUploads(stored.url)
+    store = ObstoreObjectStore(stored.url)
     assert len(LARGE) > 2 * PART_BYTES
     upload = await stored_upload(store, "large.csv", LARGE)
     for offset in (0, 1, REQUEST_BYTES - 1, REQUEST_BYTES, 2 * REQUEST_BYTES + 7, len(LARGE) - 1, len(LARGE)):
         read = await all_of(store, "large.csv", offset, upload)
         assert b"".join(read) == LARGE[offset:]
-        assert all(0 < len(piece) <= PIECE_BYTES for piece in read)
+        assert all(0 < len(piece) <= CHUNK_BYTES for piece in read)
     with pytest.raises(OffsetBehindEnd):
         await all_of(store, "large.csv", len(LARGE) + 1, upload)
 
 
 async def test_a_file_that_changes_while_it_is_read_is_noticed(stored):
-    store = ObstoreUploads(stored.url)
+    store = ObstoreObjectStore(stored.url)
     upload = await stored_upload(store, "large.csv", LARGE)
     reading = store.read("large.csv", 0, upload)
     await anext(reading)
@@ -80,7 +80,7 @@ async def cut_off(stored: Stored):
 
 async def test_a_stream_that_breaks_off_leaves_nothing_stored(stored):
     with pytest.raises(Cut):
-        await ObstoreUploads(stored.url).put("cut.csv", cut_off(stored))
+        await ObstoreObjectStore(stored.url).put("cut.csv", cut_off(stored))
     assert (stored.names(), stored.unfinished()) == ([], [])
 
 
@@ -96,7 +96,7 @@ async def test_a_put_that_is_cancelled_leaves_nothing_stored(stored):
 
     complaints: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
-    putting = asyncio.create_task(ObstoreUploads(stored.url).put("stalled.csv", stalled()))
+    putting = asyncio.create_task(ObstoreObjectStore(stored.url).put("stalled.csv", stalled()))
     await all_sent.wait()
     await all_parts_to_arrive(stored)
     putting.cancel()
@@ -130,7 +130,7 @@ async def test_an_upload_that_is_cut_in_the_middle_leaves_nothing(system, stored
 
 
 async def test_what_is_deleted_is_gone_and_may_be_deleted_again(stored):
-    store = ObstoreUploads(stored.url)
+    store = ObstoreObjectStore(stored.url)
     upload = await stored_upload(store, "a.csv", FILE)
     assert stored.names() == ["a.csv"]
     for _ in range(2):

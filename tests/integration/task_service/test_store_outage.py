@@ -11,7 +11,7 @@ from taskmanager.imports.v1 import import_pb2
 from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
 from task_service.clients import object_store
-from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
 from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads
@@ -25,7 +25,7 @@ URL = f"s3://{BUCKET}/outage"
 @pytest.fixture
 def server(tmp_path, monkeypatch) -> EmbeddedS3:
     """A server that is not running yet, and a client's environment."""
-    monkeypatch.setattr(object_store, "TRIES", 1)
+    monkeypatch.setattr(object_store, "MAX_RETRIES", 1)
     made = EmbeddedS3(tmp_path / "s3")
     for name, value in made.server.environment.items():
         monkeypatch.setenv(name, value)
@@ -52,14 +52,14 @@ async def assert_every_call_says_that_it_is_away(store):
 
 
 async def test_every_call_says_that_the_store_is_away(server):
-    await assert_every_call_says_that_it_is_away(ObstoreUploads(URL))
+    await assert_every_call_says_that_it_is_away(ObstoreObjectStore(URL))
 
 
 async def test_a_store_that_lets_nobody_in_is_as_good_as_away(server, monkeypatch):
     """Its keys were changed, say: an operator's to mend, and no reason to end an import or the service's own loops."""
     async with server:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-        await assert_every_call_says_that_it_is_away(ObstoreUploads(URL))
+        await assert_every_call_says_that_it_is_away(ObstoreObjectStore(URL))
 
 
 async def test_upload_without_a_store_is_unavailable_and_swept_later(system, server, database):
@@ -70,7 +70,7 @@ async def test_upload_without_a_store_is_unavailable_and_swept_later(system, ser
         sweep = SweepUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
-            store=ObstoreUploads(URL),
+            store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC),
             older_than=timedelta(),
         )
@@ -81,7 +81,9 @@ async def test_upload_without_a_store_is_unavailable_and_swept_later(system, ser
     assert await database.execute("SELECT state FROM tasks.imports") == []
 
 
-async def test_failed_file_removal_is_retried(system, server, database):
+async def test_failed_file_removal_is_retried(
+    system, server, database
+):
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         await upload(system, await system.new_user("sonu"))
@@ -93,7 +95,7 @@ async def test_failed_file_removal_is_retried(system, server, database):
         expire = ExpireUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
-            store=ObstoreUploads(URL),
+            store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC) + timedelta(hours=1),
             keep=timedelta(),
         )

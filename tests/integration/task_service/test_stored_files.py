@@ -10,7 +10,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
-from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.uploads import ExpireUploads, object_key
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from task_service.settings import TasksSettings
@@ -74,7 +74,7 @@ async def test_file_of_an_ended_import_expires(system, stored, worker, database)
     sonu = await system.new_user("sonu")
     ended, waiting = await upload(system, sonu), await upload(system, sonu, FILE + b"More\n")
     await worker.stream(await worker.claim(), END)
-    store = ObstoreUploads(stored.url)
+    store = ObstoreObjectStore(stored.url)
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
         expire = ExpireUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),

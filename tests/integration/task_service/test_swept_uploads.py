@@ -8,7 +8,7 @@ import pytest
 from taskmanager.imports.v1 import import_service_pb2
 
 from chassis.database.pool import open_pool
-from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.uploads import forget_upload
 from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.conftest import Stored
@@ -27,7 +27,7 @@ def tasks_settings(stored: Stored) -> dict[str, Any]:
 class Slow:
     """A store that takes its time before it deletes."""
 
-    def __init__(self, store: ObstoreUploads) -> None:
+    def __init__(self, store: ObstoreObjectStore) -> None:
         self._store = store
         self.is_asked, self.may_delete = asyncio.Event(), asyncio.Event()
         self.put, self.read = store.put, store.read
@@ -57,8 +57,10 @@ async def unfinished_upload(system, database):
         yield begun[0][0], call, finish, lambda: SqlTasksUnitOfWork(pool)
 
 
-async def test_upload_finishing_during_the_sweep_is_refused(system, stored, database):
-    store = Slow(ObstoreUploads(stored.url))
+async def test_upload_finishing_during_the_sweep_is_refused(
+    system, stored, database
+):
+    store = Slow(ObstoreObjectStore(stored.url))
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
         sweeping = asyncio.ensure_future(forget_upload(begin, store, import_id))
         await store.is_asked.wait()
@@ -72,9 +74,11 @@ async def test_upload_finishing_during_the_sweep_is_refused(system, stored, data
     assert stored.names() == []
 
 
-async def test_upload_finishing_after_the_sweep_leaves_no_file(system, stored, database):
+async def test_upload_finishing_after_the_sweep_leaves_no_file(
+    system, stored, database
+):
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
-        assert await forget_upload(begin, ObstoreUploads(stored.url), import_id)
+        assert await forget_upload(begin, ObstoreObjectStore(stored.url), import_id)
         finish.set()
         # In a folder the sweeper has taken what it was being written to.
         assert (await call)[1] in {"UPLOAD_INCOMPLETE", "UNAVAILABLE"}

@@ -9,7 +9,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from chassis.rpc.errors import read_status
-from task_service.clients.object_store import ObstoreUploads
+from task_service.clients.object_store import ObstoreObjectStore
 from task_service.imports.usecases.uploads import SweepUploads, forget_upload, object_key
 from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import FILE, get, messages, refused, upload
@@ -97,7 +97,7 @@ async def test_what_was_never_finished_is_swept_away(system, database):
         sweep = SweepUploads(
             begin=lambda: SqlTasksUnitOfWork(pool),
             read=lambda: SqlTasksReading(pool),
-            store=ObstoreUploads(system.uploads.as_uri()),
+            store=ObstoreObjectStore(system.uploads.as_uri()),
             now=lambda: datetime.now(UTC),
             older_than=timedelta(hours=1),
         )
@@ -110,7 +110,7 @@ async def test_upload_with_a_lost_commit_response_keeps_its_file(system, databas
     """The process believes that the upload failed, and the database knows that it did not."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
-    store = ObstoreUploads(system.uploads.as_uri())
+    store = ObstoreObjectStore(system.uploads.as_uri())
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
         assert not await forget_upload(lambda: SqlTasksUnitOfWork(pool), store, UUID(queued.id))
     stored = system.uploads / object_key(UUID(queued.id))

@@ -40,7 +40,7 @@ def test_everything_has_a_description(api):
     assert [name for name, one in described_elements(api) if not one.get("description")] == []
     operation = api["paths"]["/api/v1/tasks/{id}"]["get"]
     assert operation["summary"] == "Returns one task, live or deleted"
-    assert "NOT_FOUND when there is none that the caller may see." in operation["description"]
+    assert "NOT_FOUND when the caller can see no such task." in operation["description"]
     assert operation["parameters"][0]["description"] == "The task's id."
 
 

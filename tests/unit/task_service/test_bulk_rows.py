@@ -16,13 +16,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import plain
-from task_service.history.domain.events import FREE_TEXT, Actor, created
-from task_service.history.persistence.events import SALT_BYTES, STORED, row_of
+from task_service.history.domain.events import ERASABLE_FIELDS, Actor
+from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.imports.domain.rows import Batch, Defect, Outcome, take
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, copy_rows
 from task_service.persistence.tables import task_events, tasks
 from task_service.tasks.domain.task import TaskDraft, Values, new_task
+from task_service.tasks.domain.task_events import task_created
 from task_service.tasks.domain.values import Priority, Status
 
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
@@ -269,9 +270,9 @@ def test_what_is_copied_is_what_is_inserted_for_any_other_task(accepted):
     task_rows, event_rows = read(copied.tasks, tasks, TASK_COLUMNS), read(copied.events, task_events, EVENT_COLUMNS)
     for given_values, task_row, event_row in zip(accepted, task_rows, event_rows, strict=True):
         task = new_task(given_values, task_id=task_row["id"], owner_id=UUID(int=2), import_id=UUID(int=1))
-        event = created(task, by=CONTEXT.actor, event_id=event_row["id"])
+        event = task_created(task, by=CONTEXT.actor, event_id=event_row["id"])
         assert task_row | {"labels": tuple(task_row["labels"])} == task._asdict()
-        stored = dict(zip(STORED, row_of(event, event_row["salt"]), strict=True))
+        stored = dict(zip(INSERTED_COLUMNS, encode_event(event, event_row["salt"]), strict=True))
         assert event_row == stored | {"changes": json.loads(stored["changes"])}
 
 
@@ -282,6 +283,6 @@ def test_each_event_has_its_own_salt(accepted):
         changes, text, salt = row["changes"], row["free_text"], row["salt"]
         assert json.loads(text)["title"] == ["", given_values.title]
         assert set(json.loads(text)) == {field for field, pair in changes.items() if pair is None}
-        assert set(json.loads(text)) == FREE_TEXT & set(changes)
+        assert set(json.loads(text)) == ERASABLE_FIELDS & set(changes)
         assert (len(salt), hashlib.sha256(salt + text.encode()).digest()) == (SALT_BYTES, row["free_text_digest"])
     assert len({row["salt"] for row in rows}) == len(rows)

@@ -1,4 +1,4 @@
-"""The free text of history stands apart, salted and hashed, so that it can be erased; seals over history.
+"""Columns for erasable free text of history, with salt and digest; blocks of the hash chain over history.
 
 Revision ID: 0004
 """
@@ -10,7 +10,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-FREE_TEXT = "ARRAY['title', 'description', 'labels', 'external_id']"
+ERASABLE_FIELDS = "ARRAY['title', 'description', 'labels', 'external_id']"
 
 
 def upgrade() -> None:
@@ -21,25 +21,25 @@ def upgrade() -> None:
             ADD COLUMN free_text_digest bytea,
             ADD CONSTRAINT task_events_text_with_salt CHECK ((free_text IS NULL) = (salt IS NULL))
     """)
-    # The salt's sixteen random bytes come from two random UUIDs: each alone has six bits that are none.
+    # The 16 random bytes of the salt come from two random UUIDs, because each UUID has six fixed bits.
     op.execute(f"""
         WITH split AS (
             SELECT
                 task_id, id,
-                (SELECT jsonb_object_agg(key, CASE WHEN key = ANY ({FREE_TEXT}) THEN 'null' ELSE value END)
+                (SELECT jsonb_object_agg(key, CASE WHEN key = ANY ({ERASABLE_FIELDS}) THEN 'null' ELSE value END)
                     FROM jsonb_each(changes)) AS changes,
                 (SELECT jsonb_object_agg(key, value)::text
-                    FROM jsonb_each(changes) WHERE key = ANY ({FREE_TEXT})) AS text,
+                    FROM jsonb_each(changes) WHERE key = ANY ({ERASABLE_FIELDS})) AS text,
                 substring(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) FOR 16) AS salt
             FROM tasks.task_events
-            WHERE changes ?| {FREE_TEXT}
+            WHERE changes ?| {ERASABLE_FIELDS}
         )
         UPDATE tasks.task_events e SET
             changes = split.changes, free_text = split.text, salt = split.salt,
             free_text_digest = sha256(split.salt || convert_to(split.text, 'UTF8'))
         FROM split WHERE e.task_id = split.task_id AND e.id = split.id
     """)  # noqa: S608 - a constant
-    # Where a row stands in the log is the database's to say: the service may name every column but xid.
+    # The database alone sets xid, which orders the log. The service may set every other column.
     op.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
     op.execute("""
         GRANT INSERT (
@@ -50,16 +50,16 @@ def upgrade() -> None:
     op.execute("""
         CREATE TABLE tasks.history_blocks (
             number bigint PRIMARY KEY,
-            events bigint NOT NULL,
-            events_in_all bigint NOT NULL,
+            event_count bigint NOT NULL,
+            total_events bigint NOT NULL,
             last_xid xid8 NOT NULL,
-            last_id uuid NOT NULL,
+            last_event_id uuid NOT NULL,
             manifest bytea NOT NULL,
-            hash_before bytea NOT NULL,
+            previous_hash bytea NOT NULL,
             hash bytea NOT NULL,
             sealed_at timestamptz NOT NULL
         )
     """)
-    # Hashes don't compress: trying to would be all that is gained.
+    # Hashes don't compress, so Postgres must not try.
     op.execute("ALTER TABLE tasks.history_blocks ALTER COLUMN manifest SET STORAGE EXTERNAL")
     op.execute("GRANT SELECT, INSERT ON tasks.history_blocks TO tasks_app")

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class HistoryServiceStub:
-    """HistoryService reads the history of tasks. Nothing can change it.
+    """HistoryService reads the history of tasks. History is append-only.
     """
 
     def __init__(self, channel):
@@ -58,40 +58,41 @@ class HistoryServiceStub:
 
 
 class HistoryServiceServicer:
-    """HistoryService reads the history of tasks. Nothing can change it.
+    """HistoryService reads the history of tasks. History is append-only.
     """
 
     def ListTaskEvents(self, request, context):
-        """Returns a page of one task's events, oldest first, of a deleted task too. NOT_FOUND when there is no such task
-        that the caller may see.
+        """Returns a page of one task's events, oldest first. The task may be in the trash. NOT_FOUND when the task does not
+        exist or the caller may not see it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """Returns a page of the events of all tasks, also of those that are gone, in the order of their commits: the oldest
-        first unless the newest are asked for. A page never skips an event whose transaction was still running when the
-        page before was read. INVALID_ARGUMENT names every parameter that is wrong.
+        """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
+        unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
+        page was read. INVALID_ARGUMENT names every invalid parameter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchEvents(self, request, context):
-        """Sends events as they are committed, without end: to a user those of tasks that they owned or were assigned when it
-        happened, to everybody else all. The first message has no event: its cursor says where the stream begins. Whoever
-        comes back with the cursor of the last message that they have dealt with misses nothing and is told nothing twice.
-        INVALID_ARGUMENT for a cursor that is none. UNAVAILABLE when the server stops: call again.
+        """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
+        assigned when the event happened; managers, admins and services get all events. The first message has no event: its
+        cursor is the start of the stream. To resume without loss or repetition, pass the cursor of the last message that
+        you have processed. INVALID_ARGUMENT for an invalid cursor. UNAVAILABLE when the server stops: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAuditHead(self, request, context):
-        """Returns the newest seal of the chain over all events, for an outsider to keep: whoever has its number and hash can
-        tell later whether any event up to it was edited, removed, reordered or inserted. Seals follow events within
-        seconds. Before the first seal it is what that one will stand on: number 0, and a hash of zeros.
+        """Returns the head of the hash chain: the newest block. Store its number and hash where the operator of the database
+        can't write. With them the verify command can show later whether any event up to this block was edited, removed,
+        reordered or inserted. Events are in a block within seconds. Before the first block the number is 0 and the hash
+        all zeros.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,7 +130,7 @@ def add_HistoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class HistoryService:
-    """HistoryService reads the history of tasks. Nothing can change it.
+    """HistoryService reads the history of tasks. History is append-only.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""How the log comes under its seals: in order, once, by one at a time, and held up by none and holding up none."""
+"""Appending blocks: in log order, each event once, one process at a time, without blocking writers."""
 
 import asyncio
 import hashlib
@@ -10,9 +10,10 @@ import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
 from task_service.history.domain.events import Actor
-from task_service.history.domain.hash_chain import EVENTS_AT_MOST
-from task_service.history.persistence import hash_chain as seals
+from task_service.history.domain.hash_chain import MAX_BLOCK_EVENTS
+from task_service.history.persistence import hash_chain
 from task_service.imports.domain.imports import IngestContext
+from task_service.imports.persistence.ingest import SqlIngest
 from task_service.imports.persistence.row_encoder import copy_rows
 from task_service.tasks.domain.task import Values
 from task_service.tasks.domain.values import Priority, Status
@@ -25,12 +26,12 @@ INSERT = """
 """
 
 
-class CutOffError(Exception):
-    """Stands for whatever ends a process."""
+class ProcessDied(Exception):
+    """Stands for the end of a process."""
 
 
-async def test_digest_is_independent_of_connection_settings(log, database):
-    """By hand, so that nobody changes what a digest is without noticing: no seal that stands would hold any more."""
+async def test_digest_does_not_depend_on_connection_settings(log, database):
+    """The expected digest is written by hand: a change of its definition would invalidate every stored block."""
     await database.execute("""
         INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
             changes, free_text, salt, free_text_digest) VALUES
@@ -54,11 +55,11 @@ async def test_digest_is_independent_of_connection_settings(log, database):
             "SET client_encoding = 'UTF8'",
         ):
             await connection.execute(settings)
-            cursor = await connection.execute(f"SELECT {seals.DIGEST} FROM tasks.task_events")
+            cursor = await connection.execute(f"SELECT {hash_chain.DIGEST} FROM tasks.task_events")
             assert await cursor.fetchone() == (expected,)
 
 
-async def test_block_lists_its_events_and_links_to_the_previous_one(log):
+async def test_blocks_hold_events_in_order_and_chain_their_hashes(log):
     assert (await log.head()).number == 0
     await log.write(2)
     before = datetime.now(UTC)
@@ -66,64 +67,68 @@ async def test_block_lists_its_events_and_links_to_the_previous_one(log):
     assert await log.seal() == 0
     await log.write(1)
     assert await log.seal() == 2
-    async with log.begin() as unit:
-        first, second = await unit.seals.following(0, 10)
+    async with log.begin() as work:
+        first, second = await work.blocks.list_after(0, 10)
     ids = [UUID(event) for event in await log.ids()]
-    assert [entry.event_id for seal in (first, second) for entry in seal.entries()] == ids
-    assert (second.hash_before, second.number, second.events_in_all) == (first.hash, 2, 6)
-    assert first.hash == first.computed_hash()
+    assert [entry.event_id for block in (first, second) for entry in block.entries()] == ids
+    assert (second.previous_hash, second.number, second.total_events) == (first.hash, 2, 6)
+    assert first.hash == first.compute_hash()
     assert before <= first.sealed_at <= second.sealed_at
     assert await log.head() == second.head()
 
 
-async def test_blocks_have_a_bounded_size(log):
-    await log.fill(2 * EVENTS_AT_MOST + 1)
-    rests = []
+async def test_backlog_is_sealed_in_blocks_of_limited_size(log):
+    await log.fill(2 * MAX_BLOCK_EVENTS + 1)
+    pauses = []
 
-    async def pause(seconds):
-        rests.append(seconds)
+    async def sleep(seconds):
+        pauses.append(seconds)
 
-    assert await log.sealer(pause)() == 2 * EVENTS_AT_MOST + 1
-    async with log.begin() as unit:
-        assert [seal.events for seal in await unit.seals.following(0, 10)] == [EVENTS_AT_MOST, EVENTS_AT_MOST, 1]
-    assert len(rests) == 2, "between full seals it leaves the machine to others"
-    assert all(seconds > 0 for seconds in rests)
-    assert (await log.verify()).head.events == 2 * EVENTS_AT_MOST + 1
+    assert await log.append_blocks(sleep)() == 2 * MAX_BLOCK_EVENTS + 1
+    async with log.begin() as work:
+        assert [block.event_count for block in await work.blocks.list_after(0, 10)] == [
+            MAX_BLOCK_EVENTS,
+            MAX_BLOCK_EVENTS,
+            1,
+        ]
+    assert len(pauses) == 2, "a pause after each full block"
+    assert all(seconds > 0 for seconds in pauses)
+    assert (await log.verify()).head.total_events == 2 * MAX_BLOCK_EVENTS + 1
 
 
-async def test_what_an_import_copies_is_sealed_like_anything_else(log):
+async def test_events_of_an_import_are_sealed(log):
     context = IngestContext(UUID(int=1), UUID(int=2), Actor(UUID(int=3), "user", "r"), ("title",))
     rows = [
         Values(f'Task {number}\n\t\\"é', "", Status.PENDING, Priority.NONE, None, ("a",), "", None)
         for number in range(20)
     ]
-    async with log.begin() as unit:
-        await unit.ingest.write([copy_rows(context, rows)], lambda: None)
-        await unit.commit()
+    async with log.begin() as work:
+        await SqlIngest(work.connection).write([copy_rows(context, rows)], lambda: None)
+        await work.commit()
     assert await log.seal() == 20
-    assert (await log.verify()).head.events == 20
+    assert (await log.verify()).head.total_events == 20
 
 
-async def test_a_sealer_that_was_cut_off_is_gone_on_from_where_it_was(log):
-    await log.fill(2 * EVENTS_AT_MOST + 10)
+async def test_sealing_resumes_after_a_process_died(log):
+    await log.fill(2 * MAX_BLOCK_EVENTS + 10)
 
-    async def cut_off(_):
-        raise CutOffError
+    async def die(_):
+        raise ProcessDied
 
     for done in (1, 2):
-        with pytest.raises(CutOffError):
-            await log.sealer(cut_off)()
-        assert (await log.head()).events == done * EVENTS_AT_MOST
-    # In the middle of a seal: nothing of it is left, the turn neither.
-    async with log.begin() as unit:
-        assert await unit.seals.take_turn()
-        assert await unit.seals.add(await unit.seals.head(), EVENTS_AT_MOST) == 10
-    assert (await log.head()).events == 2 * EVENTS_AT_MOST
+        with pytest.raises(ProcessDied):
+            await log.append_blocks(die)()
+        assert (await log.head()).total_events == done * MAX_BLOCK_EVENTS
+    # A process that dies before its commit leaves neither a block nor the lock.
+    async with log.begin() as work:
+        assert await work.blocks.try_lock()
+        assert await work.blocks.append(await work.blocks.head(), MAX_BLOCK_EVENTS) == 10
+    assert (await log.head()).total_events == 2 * MAX_BLOCK_EVENTS
     assert await log.seal() == 10
     assert (await log.verify()).head.number == 3
 
 
-async def test_however_many_seal_at_once_there_is_one_chain(log):
+async def test_concurrent_sealers_make_one_chain(log):
     async def writing():
         for _ in range(15):
             await log.write()
@@ -134,51 +139,52 @@ async def test_however_many_seal_at_once_there_is_one_chain(log):
     *_, one, two, three = await asyncio.gather(writing(), writing(), sealing(), sealing(), sealing())
     assert one + two + three + await log.seal() == 60
     found = await log.verify()
-    assert (found.head.events, found.not_sealed) == (60, 0)
+    assert (found.head.total_events, found.unsealed_events) == (60, 0)
 
 
-async def test_whoever_finds_another_one_sealing_leaves_it_to_that_one(log):
+async def test_sealer_gives_up_while_another_one_has_the_lock(log):
     await log.write()
-    async with log.begin() as unit:
-        assert await unit.seals.take_turn()
+    async with log.begin() as work:
+        assert await work.blocks.try_lock()
         assert await log.seal() == 0
     assert await log.seal() == 2
 
 
-async def test_open_transaction_delays_blocks_and_is_not_blocked(log, database):
+async def test_open_transaction_delays_sealing_and_is_not_blocked(log, database):
     await log.write()
     async with await psycopg.AsyncConnection.connect(database.tasks_url) as writer:
         await writer.execute(INSERT)
         await log.write()
-        assert await log.seal() == 2, "what committed later stands behind what may still commit"
-        assert (await log.verify()).not_sealed == 2
+        assert await log.seal() == 2, "later events wait for the open transaction"
+        assert (await log.verify()).unsealed_events == 2
         async with log.begin() as sealing:
-            assert await sealing.seals.take_turn()
-            await sealing.seals.add(await sealing.seals.head(), EVENTS_AT_MOST)
-            # While a seal is being made: neither the open transaction nor a new one waits for it.
+            assert await sealing.blocks.try_lock()
+            await sealing.blocks.append(await sealing.blocks.head(), MAX_BLOCK_EVENTS)
+            # Neither the open transaction nor a new one waits for the uncommitted block.
             await writer.execute("SET lock_timeout = '1ms'")
             await writer.execute(INSERT)
             await log.write()
         await writer.commit()
     assert await log.seal() == 6
     found = await log.verify()
-    assert (found.head.events, found.not_sealed) == (8, 0)
+    assert (found.head.total_events, found.unsealed_events) == (8, 0)
 
 
-async def test_cost_of_a_block_does_not_grow_with_the_chain(log, database):
+async def test_sealing_reads_only_unsealed_events(log, database):
+    """The plan uses the index in commit order, so the cost does not grow with the log."""
     await log.fill(20_000)
-    await log.sealer(lambda _: asyncio.sleep(0))()
+    await log.append_blocks(lambda _: asyncio.sleep(0))()
     await log.fill(1000)
     await database.execute("ANALYZE tasks.task_events")
     head = await log.head()
-    async with log.begin() as unit:
-        await unit.seals.take_turn()
+    async with log.begin() as work:
+        await work.blocks.try_lock()
         for statement, values in (
-            (seals._ADD, {"number": 1, "events_before": 0, "hash_before": b""}),
-            (seals._STANDING, {}),
+            (hash_chain._APPEND, {"number": 1, "total_events": 0, "previous_hash": b""}),
+            (hash_chain._STORED_EVENTS, {}),
         ):
-            cursor = await unit.connection.execute(
-                f"EXPLAIN {statement.sql}", {**values, "most": 1000, **seals._behind(head.place)}
+            cursor = await work.connection.execute(
+                f"EXPLAIN {statement.sql}", {**values, "limit": 1000, **hash_chain._after(head.position)}
             )
             plan = "\n".join(line for (line,) in await cursor.fetchall())
             assert "task_events_in_commit_order" in plan
@@ -186,8 +192,8 @@ async def test_cost_of_a_block_does_not_grow_with_the_chain(log, database):
             assert "Sort" not in plan
 
 
-async def test_chain_verifies_after_a_restore_into_another_cluster(sealed, database, command):
-    """The steps that docs/history.md names. Transaction numbers of the old cluster mean nothing in the new one."""
+async def test_restore_into_another_cluster_starts_a_new_chain(sealed, database, command):
+    """The steps of docs/history.md: verify the old chain, then reset transaction numbers, which belong to a cluster."""
     head = await sealed.head()
     await database.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
     await database.execute(
@@ -203,8 +209,8 @@ async def test_chain_verifies_after_a_restore_into_another_cluster(sealed, datab
     assert (await sealed.verify()).head.number == 1
 
 
-async def head_over(system, admin, events: int) -> history_service_pb2.AuditHead:
-    """The head once so many events are sealed."""
+async def wait_for_head(system, admin, events: int) -> history_service_pb2.AuditHead:
+    """Return the head as soon as this many events are sealed."""
     while True:
         request = history_service_pb2.GetAuditHeadRequest()
         head = await system.history.GetAuditHead(request, metadata=admin.metadata)
@@ -212,12 +218,13 @@ async def head_over(system, admin, events: int) -> history_service_pb2.AuditHead
             return head
 
 
-async def test_service_appends_blocks_and_shows_the_chain_head(system, command):
+async def test_running_service_seals_events(system, command):
+    """An admin reads the head, and `verify` accepts it."""
     admin, sonu = await system.new_admin(), await system.new_user("sonu")
-    empty = await head_over(system, admin, 0)
+    empty = await wait_for_head(system, admin, 0)
     assert empty == history_service_pb2.AuditHead(number=0, hash="0" * 64)
     task = await create(system, sonu, title="x")
-    head = await head_over(system, admin, 1)
+    head = await wait_for_head(system, admin, 1)
     assert (head.number, head.events, len(head.hash)) == (1, 1, 64)
     assert head.sealed_at.ToDatetime(tzinfo=UTC) >= task.created_at.ToDatetime(tzinfo=UTC)
     events = await system.history.ListEvents(history_service_pb2.ListEventsRequest(), metadata=admin.metadata)

@@ -1,4 +1,4 @@
-"""People who can't be looked up, because auth_service is away: an import that names some waits for it."""
+"""Outage of auth_service: an import that names assignees waits for its end."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID
@@ -16,26 +16,32 @@ from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import END, batch, get, upload
 
 
-class Away:
-    """auth_service, when nobody can ask it anything."""
+class UnavailableUserDirectory:
+    """User directory during an outage of auth_service."""
 
-    async def is_known(self, _: UUID) -> bool:
+    async def exists(self, _: UUID) -> bool:
         raise Unavailable
 
-    async def named(self, _: Collection[str]) -> Mapping[str, UUID]:
+    async def is_active(self, _: UUID) -> bool:
+        return True
+
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
         raise Unavailable
 
-    async def called(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
         raise Unavailable
 
 
-async def test_import_waits_while_users_can_not_be_looked_up(system, worker, database):
+async def test_import_with_assignees_waits_for_auth_service(system, worker, database):
+    """It waits even when it is claimed more often than the limit for attempts without progress."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,assignee\nBuy milk,sonu\n")
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
         open_ingest = OpenIngest(begin=lambda: SqlTasksUnitOfWork(pool), lease_seconds=2)
-        prepare = PrepareBatch(begin=lambda: SqlTasksUnitOfWork(pool), people=Away(), bulk_rows=copy_rows)
+        prepare = PrepareBatch(
+            begin=lambda: SqlTasksUnitOfWork(pool), user_directory=UnavailableUserDirectory(), bulk_rows=copy_rows
+        )
         for _ in range(MOST_FRUITLESS_CLAIMS + 2):
             lease = await worker.claim()
             _, context = await open_ingest(UUID(lease.import_id), lease.fence)

@@ -1,0 +1,11 @@
+"""Errors of single fields, which more than one context raises. A docstring is the message that the client reads."""
+
+from chassis.kernel.errors import Invalid
+
+
+class ForbiddenCharacter(Invalid):
+    """The {field} must not contain the character {character}."""
+
+
+class MalformedTime(Invalid):
+    """A time must be in the years 1 to 9999."""

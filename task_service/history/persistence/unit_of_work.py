@@ -1,0 +1,26 @@
+"""Sessions of the history use cases."""
+
+from chassis.database.pool import Connection
+from chassis.database.unit_of_work import ReadSession, SqlUnitOfWork
+from task_service.history.persistence.event_log import SqlEventLog
+from task_service.history.persistence.events import SqlEvents
+from task_service.history.persistence.hash_chain import SqlBlocks
+
+
+class _Repositories:
+    events: SqlEvents
+    event_log: SqlEventLog
+    blocks: SqlBlocks
+
+    def bind(self, connection: Connection) -> None:
+        self.events = SqlEvents(connection)
+        self.event_log = SqlEventLog(connection)
+        self.blocks = SqlBlocks(connection)
+
+
+class SqlHistoryReadSession(_Repositories, ReadSession):
+    """Connection for reads, each statement in a transaction of its own."""
+
+
+class SqlHistoryUnitOfWork(_Repositories, SqlUnitOfWork):
+    """Transaction."""

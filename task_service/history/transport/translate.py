@@ -1,0 +1,78 @@
+"""Conversions between the messages of HistoryService and domain objects. Pure functions."""
+
+from uuid import UUID
+
+from taskmanager.tasks.v1 import history_service_pb2
+
+from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.ids import MalformedId
+from task_service.errors import ForbiddenCharacter
+from task_service.history.domain.errors import UnknownAction
+from task_service.history.domain.event_log import LOG_START, EventQuery, LogPosition
+from task_service.history.domain.events import Action, TaskEvent
+from task_service.history.domain.hash_chain import ChainHead
+from task_service.proto_fields import optional_id, parse_moment, timestamp
+
+_ACTION_NUMBER = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
+_ACTION: dict[int, Action] = {number: action for action, number in _ACTION_NUMBER.items()}
+_ACTOR_ROLE = history_service_pb2.TaskEvent.ActorRole
+
+
+def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> EventQuery:
+    """Return the filter of a ListEvents request. Raises all errors of its fields together."""
+    errors: list[Invalid] = []
+    actions = {_ACTION.get(number) for number in request.action}
+    if None in actions:
+        errors.append(UnknownAction())
+    if "\0" in request.request_id:
+        errors.append(ForbiddenCharacter(field="request_id", character="U+0000"))
+    ids = {name: _id(getattr(request, name), name, errors) for name in ("task_id", "owner_id", "actor_id")}
+    raise_all(errors)
+    return EventQuery(
+        **ids,
+        actions=tuple(action for action in Action if action in actions),
+        occurred_before=parse_moment(request, "occurred_before"),
+        occurred_after=parse_moment(request, "occurred_after"),
+        request_id=request.request_id,
+        newest_first=request.newest_first,
+    )
+
+
+def _id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
+    try:
+        return optional_id(text, field=field)
+    except MalformedId as error:
+        errors.append(error)
+        return None
+
+
+def position_from_cursor(cursor: str) -> LogPosition | None:
+    """Return a stream's start position: the log's start for "-", None (now) for "". Raises InvalidCursor."""
+    if not cursor:
+        return None
+    return LOG_START if cursor == "-" else LogPosition.from_cursor(cursor)
+
+
+def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
+    """Return the message of an event."""
+    return history_service_pb2.TaskEvent(
+        id=str(event.id),
+        task_id=str(event.task_id),
+        action=_ACTION_NUMBER[event.action],
+        actor_id=str(event.actor_id),
+        actor_role=_ACTOR_ROLE.Value(f"ACTOR_ROLE_{event.actor_role.upper()}"),
+        occurred_at=timestamp(event.occurred_at),
+        request_id=event.request_id,
+        changes=[history_service_pb2.TaskEvent.Change(**change._asdict()) for change in event.changes],
+    )
+
+
+def head_to_proto(head: ChainHead) -> history_service_pb2.AuditHead:
+    """Return the message of the chain's head."""
+    return history_service_pb2.AuditHead(
+        number=head.number,
+        hash=head.hash.hex(),
+        events=head.total_events,
+        newest_event_id=str(head.position.event_id) if head.number else "",
+        sealed_at=timestamp(head.sealed_at),
+    )

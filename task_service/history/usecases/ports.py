@@ -1,0 +1,89 @@
+"""Ports of the history use cases."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID
+
+from chassis.kernel.pagination import Page, PageRequest
+from task_service.history.domain.event_log import EventQuery, LoggedEvent, LogPosition
+from task_service.history.domain.events import TaskEvent
+from task_service.history.domain.hash_chain import Block, ChainHead, StoredEvent
+
+
+class EventRecorder(Protocol):
+    """Writer of events. Other contexts use it in their own transactions."""
+
+    async def record(self, event: TaskEvent) -> None:
+        """Insert an event."""
+
+    async def record_all(self, events: Sequence[TaskEvent]) -> None:
+        """Insert many events."""
+
+
+class TaskEvents(EventRecorder, Protocol):
+    """Events of tasks. Events are only added."""
+
+    async def list_for_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
+        """Return a page of one task's events, oldest first."""
+
+
+class EventLog(Protocol):
+    """Events of all tasks in commit order."""
+
+    async def horizon(self) -> int:
+        """Return the oldest running transaction: no event can appear below it any more."""
+
+    async def page(self, query: EventQuery, request: PageRequest) -> Page[LoggedEvent]:
+        """Return a page of the events below the horizon. Raises InvalidPageToken."""
+
+    async def list_after(self, query: EventQuery, after: LogPosition, horizon: int, limit: int) -> list[LoggedEvent]:
+        """Return events after a position, of transactions below `horizon`, oldest first."""
+
+
+class Blocks(Protocol):
+    """Hash chain over the event log, and the events as they are stored now."""
+
+    async def try_lock(self) -> bool:
+        """Take the lock for appending until the transaction ends; return False when another process has it."""
+
+    async def head(self) -> ChainHead:
+        """Return the chain's head."""
+
+    async def append(self, head: ChainHead, limit: int) -> int:
+        """Append a block of the next events below the horizon; return their number. No events: no block."""
+
+    async def list_after(self, number: int, limit: int) -> list[Block]:
+        """Return the blocks after a number, in order."""
+
+    async def stored_events_after(self, position: LogPosition, limit: int) -> list[StoredEvent]:
+        """Return the events after a position in log order, sealed or not."""
+
+    async def count_events_after(self, position: LogPosition) -> int:
+        """Return the number of events after a position."""
+
+    async def event_exists(self, event_id: UUID) -> bool:
+        """Return whether the log has the event. Reads the whole log."""
+
+
+class HistoryReadSession(Protocol):
+    """Connection for reads, without a transaction."""
+
+    @property
+    def events(self) -> TaskEvents: ...
+    @property
+    def event_log(self) -> EventLog: ...
+    @property
+    def blocks(self) -> Blocks: ...
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class HistoryUnitOfWork(HistoryReadSession, Protocol):
+    """Transaction. Leaving without `commit` rolls back."""
+
+    async def commit(self) -> None:
+        """Commit the transaction."""
