@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from taskmanager.imports.v1 import import_service_pb2
 
-from task_service.clients.object_store import CHUNK_BYTES, PART_BYTES, REQUEST_BYTES, ObstoreObjectStore
+from task_service.imports.clients.object_store import CHUNK_BYTES, PART_BYTES, REQUEST_BYTES, ObstoreObjectStore
 from task_service.imports.domain.errors import OffsetBehindEnd, StoredFileChanged
 from task_service.imports.usecases.ports import StoredUpload
 from tests.integration.task_service.conftest import Stored

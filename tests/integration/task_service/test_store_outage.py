@@ -10,12 +10,12 @@ from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
-from task_service.clients import object_store
-from task_service.clients.object_store import ObstoreObjectStore
-from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from task_service.imports.clients import object_store
+from task_service.imports.clients.object_store import ObstoreObjectStore
+from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS
 from task_service.imports.usecases.ports import StoredUpload
-from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.imports.usecases.uploads import DeleteAbandonedUploads, DeleteExpiredUploads
 from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload
 from tests.support.s3_server import BUCKET, EmbeddedS3
 
@@ -67,9 +67,9 @@ async def test_upload_without_a_store_is_unavailable_and_swept_later(system, ser
     assert (await refused(upload(system, sonu)))[:2] == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
     assert await database.execute("SELECT state FROM tasks.imports") == [("uploading",)]
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        sweep = SweepUploads(
-            begin=lambda: SqlTasksUnitOfWork(pool),
-            read=lambda: SqlTasksReading(pool),
+        sweep = DeleteAbandonedUploads(
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC),
             older_than=timedelta(),
@@ -81,9 +81,7 @@ async def test_upload_without_a_store_is_unavailable_and_swept_later(system, ser
     assert await database.execute("SELECT state FROM tasks.imports") == []
 
 
-async def test_failed_file_removal_is_retried(
-    system, server, database
-):
+async def test_failed_file_removal_is_retried(system, server, database):
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         await upload(system, await system.new_user("sonu"))
@@ -92,12 +90,12 @@ async def test_failed_file_removal_is_retried(
         await worker.stream(lease, END)
     kept = "SELECT file_stored FROM tasks.imports"
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        expire = ExpireUploads(
-            begin=lambda: SqlTasksUnitOfWork(pool),
-            read=lambda: SqlTasksReading(pool),
+        expire = DeleteExpiredUploads(
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC) + timedelta(hours=1),
-            keep=timedelta(),
+            retention=timedelta(),
         )
         with pytest.raises(Unavailable):
             await expire()
@@ -113,7 +111,7 @@ async def test_import_waits_for_the_object_store(system, server):
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         queued = await upload(system, sonu)
-    for _ in range(MOST_FRUITLESS_CLAIMS + 2):
+    for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS + 2):
         async with asyncio.timeout(20):
             lease = await worker.claim()
         assert lease is not None
