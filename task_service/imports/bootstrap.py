@@ -37,7 +37,8 @@ from task_service.imports.usecases.ingest_rows import IngestRows
 from task_service.imports.usecases.ports import ImportNotifications, ObjectStore, WorkerNotifier
 from task_service.imports.usecases.sessions import ImportTransactions
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
-from task_service.imports.usecases.uploads import DeleteAbandonedUploads, DeleteExpiredUploads, UploadImport
+from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
+from task_service.imports.usecases.uploads import UploadImport
 from task_service.imports.usecases.use_cases import ImportsUseCases
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.settings import TasksSettings

@@ -87,7 +87,7 @@ class MappedColumnMissing(InvalidUpload):
 
 
 class NegativeMaxErrors(InvalidUpload):
-    """max_errors must be 0 or more."""
+    """The option max_errors must be 0 or more."""
 
     field = "max_errors"
 

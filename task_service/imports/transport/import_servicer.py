@@ -21,7 +21,8 @@ from task_service.imports.transport.translate import (
     undo_conflict_to_proto,
     upload_options_from_proto,
 )
-from task_service.imports.usecases.uploads import Finish, UploadRequest
+from task_service.imports.usecases.incoming_file import Finish
+from task_service.imports.usecases.uploads import UploadRequest
 from task_service.imports.usecases.use_cases import ImportsUseCases
 from task_service.proto_fields import optional_id
 

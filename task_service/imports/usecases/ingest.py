@@ -25,7 +25,7 @@ from task_service.imports.domain.imports import (
 from task_service.imports.domain.rows import Batch, named, take
 from task_service.imports.usecases.ports import ObjectStore, PreparedBatch, RowEncoder
 from task_service.imports.usecases.sessions import Begin
-from task_service.imports.usecases.uploads import object_key
+from task_service.imports.usecases.upload_cleanup import object_key
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.values import find_control_character

@@ -1,10 +1,8 @@
 """Uploads: a file is stored completely and known to the database, or not at all."""
 
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,20 +12,19 @@ from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.imports.domain.csv_header import Header, HeaderLimits, HeaderScan
+from task_service.imports.domain.csv_header import HeaderLimits, HeaderScan
 from task_service.imports.domain.errors import (
     DuplicateFile,
-    EmptyFile,
-    FileTooLarge,
     ImportNotFound,
-    SizeMismatch,
     StorageQuotaExceeded,
     UploadIncomplete,
 )
 from task_service.imports.domain.imports import Defaults, Import, NewImport
 from task_service.imports.domain.upload_options import UploadOptions, check_file_name
-from task_service.imports.usecases.ports import ObjectStore, StoredUpload
+from task_service.imports.usecases.incoming_file import Finish, IncomingFile
+from task_service.imports.usecases.ports import ObjectStore
 from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
+from task_service.imports.usecases.upload_cleanup import delete_upload, object_key
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import owner_for
 from task_service.tasks.usecases.ports import UserDirectory
@@ -41,17 +38,6 @@ class UploadRequest(NamedTuple):
     options: UploadOptions
     key: IdempotencyKey | None = None
     """Its fingerprint covers these options. The file's digest is added when the file has arrived."""
-
-
-class Finish(NamedTuple):
-    """Message after the last byte: the size of the file."""
-
-    size: int
-
-
-def object_key(import_id: UUID) -> str:
-    """Return the object key of an import's file. It contains nothing from the client."""
-    return f"uploads/{import_id}.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +95,7 @@ class UploadImport:
             on_duplicate=request.options.on_duplicate,
         )
 
-    async def _insert(self, new: NewImport, incoming: "IncomingFile") -> None:
+    async def _insert(self, new: NewImport, incoming: IncomingFile) -> None:
         async with self.read() as session:
             incoming.stored_bytes = await session.uploads.stored_bytes(new.owner_id)
         async with self.begin() as work:
@@ -117,7 +103,7 @@ class UploadImport:
             await work.commit()
 
     async def _queue(
-        self, caller: Caller, request: UploadRequest, new: NewImport, incoming: "IncomingFile", etag: str
+        self, caller: Caller, request: UploadRequest, new: NewImport, incoming: IncomingFile, etag: str
     ) -> UUID:
         """Queue the import. Return its id, or that of a concurrent upload with the same key."""
         stored = incoming.stored(etag)
@@ -137,7 +123,7 @@ class UploadImport:
                 await transaction.commit(new.id)
         return transaction.response
 
-    async def _replay(self, caller: Caller, key: IdempotencyKey, incoming: "IncomingFile") -> Import:
+    async def _replay(self, caller: Caller, key: IdempotencyKey, incoming: IncomingFile) -> Import:
         """Read a repeated upload without storing it. Raises IdempotencyKeyReused for another file or other options."""
         async for _ in incoming.chunks():
             pass
@@ -164,100 +150,3 @@ class UploadImport:
         if name and name not in ids:
             raise UnknownAssignee(field="default_assignee")
         return Defaults(options.default_status, ids.get(name), options.default_labels)
-
-
-async def delete_upload(begin: Begin, store: ObjectStore, import_id: UUID) -> bool:
-    """Delete the stored file of an upload and its row. Return False if it has become an import, whose file must stay.
-
-    The row is locked first, because a commit whose response was lost may have queued it. The row is deleted last, so
-    that the cleanup can find the file as long as it exists. If the cleanup has already deleted the row, bytes that
-    arrived after it are deleted here.
-    """
-    async with begin() as work:
-        if not await work.uploads.lock(import_id):
-            return False
-        await store.delete(object_key(import_id))
-        await work.uploads.remove(import_id)
-        await work.commit()
-    return True
-
-
-@dataclass(slots=True)
-class IncomingFile:
-    """File that is being received: its bytes are counted and hashed, and the header line is checked on arrival."""
-
-    parts: AsyncIterator[bytes | Finish]
-    _scan: HeaderScan
-    max_upload_bytes: int
-    max_stored_bytes: int
-    stored_bytes: int = 0
-    """Bytes of the owner's files that are already stored."""
-    _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    _size: int = 0
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes. Raise an error as early as possible; then nothing is stored."""
-        finish: Finish | None = None
-        async for part in self.parts:
-            if isinstance(part, Finish):
-                finish = part
-                break
-            self._size += len(part)
-            if self._size > self.max_upload_bytes:
-                raise FileTooLarge(limit=self.max_upload_bytes)
-            if self.stored_bytes + self._size > self.max_stored_bytes:
-                raise StorageQuotaExceeded(limit=self.max_stored_bytes)
-            self._scan.feed(part)
-            self._hash.update(part)
-            yield part
-        # The stream of a crashed client can end exactly like a complete one.
-        if finish is None:
-            raise UploadIncomplete
-        if finish.size != self._size:
-            raise SizeMismatch(announced=finish.size, received=self._size)
-        if not self._size:
-            raise EmptyFile
-        self._scan.end()
-
-    def header(self) -> Header:
-        return self._scan.end()
-
-    def stored(self, etag: str) -> StoredUpload:
-        return StoredUpload(self._size, self._hash.digest(), etag)
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteAbandonedUploads:
-    """Delete uploads that never finished because the process that received them died."""
-
-    begin: Begin
-    read: Read
-    store: ObjectStore
-    now: Clock
-    older_than: timedelta
-
-    async def __call__(self) -> int:
-        async with self.read() as session:
-            abandoned = await session.uploads.abandoned(self.now() - self.older_than)
-        return sum([await delete_upload(self.begin, self.store, import_id) for import_id in abandoned])
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteExpiredUploads:
-    """Delete the files of ended imports after their retention. The imports and their row errors stay."""
-
-    begin: Begin
-    read: Read
-    store: ObjectStore
-    now: Clock
-    retention: timedelta
-
-    async def __call__(self) -> int:
-        async with self.read() as session:
-            expired = await session.uploads.expired(self.now() - self.retention)
-        for import_id in expired:
-            await self.store.delete(object_key(import_id))
-            async with self.begin() as work:
-                await work.uploads.mark_file_deleted(import_id)
-                await work.commit()
-        return len(expired)

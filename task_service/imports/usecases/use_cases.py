@@ -15,7 +15,8 @@ from task_service.imports.usecases.imports import (
 from task_service.imports.usecases.ingest import ClaimNextImport, DeleteDryRunState, ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
-from task_service.imports.usecases.uploads import DeleteAbandonedUploads, DeleteExpiredUploads, UploadImport
+from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
+from task_service.imports.usecases.uploads import UploadImport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

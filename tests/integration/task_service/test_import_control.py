@@ -85,7 +85,7 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
             "",
             "two\nlines",
             "doing",
-            "line 3: A task needs a title. A status is pending, in_progress, completed or cancelled.",
+            "line 3: A task needs a title. Unknown status. Use pending, in_progress, completed or cancelled.",
         ],
         ["'=3+1", "'-4", "a,b�", "pending", "line 4: The description can't hold the character U+0000."],
     ]

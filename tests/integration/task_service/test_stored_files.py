@@ -12,7 +12,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from chassis.database.pool import open_pool
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
-from task_service.imports.usecases.uploads import DeleteExpiredUploads, object_key
+from task_service.imports.usecases.upload_cleanup import DeleteExpiredUploads, object_key
 from task_service.settings import TasksSettings
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload

@@ -10,7 +10,7 @@ from taskmanager.imports.v1 import import_service_pb2
 from chassis.database.pool import open_pool
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.uploads import delete_upload
+from task_service.imports.usecases.upload_cleanup import delete_upload
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE, refused
 

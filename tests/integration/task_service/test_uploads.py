@@ -11,7 +11,7 @@ from chassis.database.pool import open_pool
 from chassis.rpc.errors import read_status
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
-from task_service.imports.usecases.uploads import DeleteAbandonedUploads, delete_upload, object_key
+from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, delete_upload, object_key
 from tests.integration.task_service.import_calls import FILE, get, messages, refused, upload
 
 

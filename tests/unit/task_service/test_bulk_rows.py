@@ -189,7 +189,7 @@ def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
 def test_defective_row_is_rejected():
     batch = batch_of(row())._replace(defects={0: [Defect("TOO_MANY_CELLS", 9)]})
     assert [(wrong.code, wrong.message) for wrong in taken(batch).failed[0].errors] == [
-        ("TOO_MANY_CELLS", "The row has 9 cells, the header line 8.")
+        ("TOO_MANY_CELLS", "The row has 9 cells, but the header line has 8.")
     ]
 
 
@@ -197,7 +197,10 @@ def test_undecodable_bytes_in_an_unmapped_column_name_the_cell():
     context = CONTEXT._replace(fields=("title", ""))
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], ["x", "\ufffd"], {0: [Defect("UNDECODABLE", 1)]})
     [error] = taken(batch, context).failed[0].errors
-    assert (error.column, error.message.split(":")[0]) == ("", "Cell 2 holds bytes that are nothing in utf-8")
+    assert (error.column, error.message) == (
+        "",
+        "Cell 2 has bytes that are not utf-8. Set the option encoding to the encoding of the file.",
+    )
 
 
 PRINTABLE = st.text(
