@@ -23,6 +23,7 @@ from task_service.history.usecases.events import ListEvents, WatchEvents
 from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead
 from task_service.history.usecases.use_cases import HistoryUseCases
 from task_service.idempotency.cleanup import DeleteExpiredIdempotencyRecords
+from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.bootstrap import Notifications, imports_use_cases
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
@@ -127,7 +128,9 @@ def tasks_use_cases(settings: TasksSettings, pool: Pool, users: UserDirectory) -
     """Build the use cases about tasks."""
     begin, read = partial(SqlTasksUnitOfWork, pool), partial(SqlTasksReadSession, pool)
     retention = timedelta(days=settings.trash_retention_days)
-    transactions = TaskTransactions(begin=begin, read=read, now=now, encode=tasks_to_json, decode=tasks_from_json)
+    transactions: TaskTransactions = IdempotentTransactions(
+        begin=begin, read=read, now=now, encode=tasks_to_json, decode=tasks_from_json
+    )
     return TasksUseCases(
         create_task=CreateTask(transactions, users, uuid7),
         get_task=GetTask(read),

@@ -10,6 +10,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import Pool
+from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.csv_header import HeaderLimits
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
@@ -70,7 +71,7 @@ def imports_use_cases(
 ) -> ImportsUseCases:
     """Build the use cases about imports."""
     begin, read = partial(SqlImportsUnitOfWork, pool), partial(SqlImportsReadSession, pool)
-    transactions = ImportTransactions(begin=begin, read=read, now=_now, encode=str, decode=UUID)
+    transactions: ImportTransactions = IdempotentTransactions(begin=begin, read=read, now=_now, encode=str, decode=UUID)
     lease_seconds, max_running = settings.lease_seconds, settings.max_concurrent_imports_per_owner
     header_limits = HeaderLimits(line_bytes=settings.max_header_bytes, columns=settings.max_columns)
     write_rows = WriteRows(encode_rows=encode_rows, now=_now, new_id=uuid7)

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from chassis.kernel.identity import Caller
 from task_service.access import Role
 from task_service.idempotency.key import IdempotencyKey
+from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft
 from task_service.tasks.persistence.task_json import tasks_from_json, tasks_to_json
@@ -129,7 +130,7 @@ class Accounts:
 
 async def test_replay_succeeds_after_the_assignee_was_deleted(log):
     accounts, caller = Accounts(), Caller(OWNER, Role.USER)
-    transactions = TaskTransactions(
+    transactions: TaskTransactions = IdempotentTransactions(
         begin=lambda: SqlTasksUnitOfWork(log.pool),
         read=lambda: SqlTasksReadSession(log.pool),
         now=lambda: datetime.now(UTC),

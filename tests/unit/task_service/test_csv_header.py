@@ -122,7 +122,7 @@ def test_the_limits_of_a_header_line_are_those_that_are_set(encoding, piece):
     one_less, two_names = HeaderLimits(line_bytes=fits.line_bytes - 1), HeaderLimits(columns=2)
     for limits, message in (
         (one_less, f"The header line is longer than {one_less.line_bytes} bytes."),
-        (two_names, "The header line names 3 columns, more than 2."),
+        (two_names, "The header line has 3 columns. The maximum is 2."),
     ):
         with pytest.raises(Invalid) as caught:
             scan(f"{line}\nrow".encode(encoding), UploadOptions(), piece=piece, limits=limits)
