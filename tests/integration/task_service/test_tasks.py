@@ -7,23 +7,15 @@ import pytest
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.rpc.errors import read_status
+from tests.integration.task_service.calls import create, refused
 
 
-async def create(system, person, **fields) -> task_pb2.Task:
-    request = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(**fields))
-    return await system.tasks.CreateTask(request, metadata=person.metadata)
 
 
-async def refused(call) -> tuple[grpc.StatusCode, str, list[tuple[str, str]]]:
-    """The status, the reason and the violations (field, reason) of a call that must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    status = read_status(caught.value)
-    return status.code, status.reason, [(violation.field, violation.reason) for violation in status.violations]
 
 
 async def test_created_task_has_defaults_and_reads_back(system):
-    sonu = await system.person("sonu")
+    sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="  Buy milk  ", due_date="2026-03-31")
     assert (task.title, task.status, task.priority) == (
         "Buy milk",
