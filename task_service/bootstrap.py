@@ -1,9 +1,14 @@
-"""Where the service is put together: the only module that names the concrete classes of all rooms."""
+"""Wiring of the service: the only module that names the concrete classes of every context."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from chassis.database.pool import open_pool
+from uuid_utils.compat import uuid7
+
+from chassis.database.pool import Pool, open_pool
 from chassis.lifecycle import run_in_background, run_periodically
 from chassis.limits.load_shed import Capacity
 from chassis.metrics import serve_metrics
@@ -12,27 +17,40 @@ from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
-from task_service.clients.object_store import ObstoreObjectStore
 from task_service.clients.user_directory import CachedUserDirectory
-from task_service.clients.worker_notifier import CeleryWorkerNotifier
 from task_service.history.persistence.unit_of_work import SqlHistoryReadSession, SqlHistoryUnitOfWork
-from task_service.imports.persistence.notifications import PostgresSignals
-from task_service.imports.persistence.row_encoder import copy_rows
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.history.usecases.events import ListEvents, WatchEvents
+from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead
+from task_service.history.usecases.use_cases import HistoryUseCases
+from task_service.idempotency.cleanup import DeleteExpiredIdempotencyRecords
+from task_service.imports.bootstrap import Notifications, imports_use_cases
+from task_service.imports.clients.object_store import ObstoreObjectStore
+from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
+from task_service.imports.persistence.notifications import PostgresNotifications
+from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
-from task_service.status import STATUS
-from task_service.wiring import Wiring
+from task_service.tasks.persistence.task_json import tasks_from_json, tasks_to_json
+from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksUnitOfWork
+from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.tasks.usecases.events import ListTaskEvents
+from task_service.tasks.usecases.export import ExportTasks
+from task_service.tasks.usecases.ports import TaskTransactions, UserDirectory
+from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
+from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, PurgeTask, UndeleteTask
+from task_service.tasks.usecases.use_cases import TasksUseCases
 
-DISPATCH_SECONDS = 1.0
-SWEEP_SECONDS = 60.0
+POLL_INTERVAL_SECONDS = 1.0
+"""Interval of the loops that requests wake: dispatch and undo."""
+CLEANUP_INTERVAL_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
-    """The whole service, running. It says that it is ready once it knows whose tokens to trust."""
+async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
+    """Run the service. It becomes ready when it has its first trust state."""
     serve_metrics(settings.metrics_listen)
     database_url = settings.database_url.get_secret_value()
     certificates = CertificateReloader.from_files(settings.tls)
+    draining = asyncio.Event()
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(database_url, name="task_service", size=settings.database_pool_size)
@@ -40,26 +58,28 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
         auth = await stack.enter_async_context(
             auth_client(settings.auth_target, settings.auth_credential.get_secret_value(), certificates=certificates)
         )
-        wake_ups = CeleryWorkerNotifier(settings.redis_url.get_secret_value())
-        stack.callback(wake_ups.close)
-        signals = PostgresSignals(database_url)
+        notifier = CeleryWorkerNotifier(settings.redis_url.get_secret_value())
+        stack.callback(notifier.close)
+        notifications = PostgresNotifications(database_url)
         trust = TrustState()
         poller = TrustPoller(state=trust, fetch=auth.get_trust_state)
-        wiring = Wiring(
-            settings=settings,
-            begin=lambda: SqlTasksUnitOfWork(pool),
-            read=lambda: SqlTasksReading(pool),
-            bulk_rows=copy_rows,
-            begin_history=lambda: SqlHistoryUnitOfWork(pool),
-            read_history=lambda: SqlHistoryReadSession(pool),
-            user_directory=CachedUserDirectory(auth),
+        users = CachedUserDirectory(auth)
+        wake = Notifications(queued=asyncio.Event(), undo_requested=asyncio.Event())
+        tasks = tasks_use_cases(settings, pool, users)
+        history = history_use_cases(pool, tasks.list_task_events, draining)
+        imports = imports_use_cases(
+            settings,
+            pool,
+            users=users,
             store=ObstoreObjectStore(settings.store_url),
-            signals=signals,
-            wake_ups=wake_ups,
+            notifications=notifications,
+            notifier=notifier,
+            wake=wake,
+            is_draining=draining.is_set,
         )
         server = GrpcServer(
             listen=settings.listen,
-            registrations=wiring.registrations(),
+            registrations=create_registrations(settings, tasks=tasks, history=history, imports=imports),
             verifier=TokenVerifier(trust=trust, issuer=settings.token_issuer, audience=settings.token_audience),
             status=STATUS,
             with_reflection=settings.reflection,
@@ -72,26 +92,68 @@ async def serving(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             ),
         )
         await server.start()
+        every_minute = partial(run_periodically, interval=CLEANUP_INTERVAL_SECONDS)
         await stack.enter_async_context(
             run_in_background(
                 poller.run(),
-                signals.run(),
-                run_periodically(wiring.wake_workers, interval=DISPATCH_SECONDS, wake=wiring.something_queued),
-                run_periodically(wiring.run_undos, interval=DISPATCH_SECONDS, wake=wiring.undo_asked),
-                run_periodically(wiring.sweep_uploads, interval=SWEEP_SECONDS),
-                run_periodically(wiring.empty_trash, interval=SWEEP_SECONDS),
-                run_periodically(wiring.forget_answers, interval=SWEEP_SECONDS),
-                run_periodically(wiring.forget_rehearsals, interval=SWEEP_SECONDS),
-                run_periodically(wiring.history.append_blocks, interval=settings.block_interval_seconds),
-                run_periodically(wiring.expire_uploads, interval=SWEEP_SECONDS),
-                _ready(server, poller),
+                notifications.run(),
+                run_periodically(imports.notify_workers, interval=POLL_INTERVAL_SECONDS, wake=wake.queued),
+                run_periodically(imports.run_undos, interval=POLL_INTERVAL_SECONDS, wake=wake.undo_requested),
+                run_periodically(history.append_blocks, interval=settings.block_interval_seconds),
+                every_minute(imports.delete_abandoned_uploads),
+                every_minute(imports.delete_expired_uploads),
+                every_minute(imports.delete_dry_run_state),
+                every_minute(tasks.empty_trash),
+                every_minute(tasks.delete_expired_idempotency_records),
+                _become_ready(server, poller),
             )
         )
         stack.push_async_callback(server.stop)
-        stack.callback(wiring.draining.set)
+        stack.callback(draining.set)
         yield server
 
 
-async def _ready(server: GrpcServer, poller: TrustPoller) -> None:
+async def _become_ready(server: GrpcServer, poller: TrustPoller) -> None:
     await poller.first_response.wait()
     await server.set_ready()
+
+
+def now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+def tasks_use_cases(settings: TasksSettings, pool: Pool, users: UserDirectory) -> TasksUseCases:
+    """Build the use cases about tasks."""
+    begin, read = partial(SqlTasksUnitOfWork, pool), partial(SqlTasksReadSession, pool)
+    retention = timedelta(days=settings.trash_retention_days)
+    transactions = TaskTransactions(begin=begin, read=read, now=now, encode=tasks_to_json, decode=tasks_from_json)
+    return TasksUseCases(
+        create_task=CreateTask(transactions, users, uuid7),
+        get_task=GetTask(read),
+        list_tasks=ListTasks(read, now),
+        export_tasks=ExportTasks(read, users, now),
+        get_task_stats=GetTaskStats(read, now),
+        update_task=UpdateTask(transactions, users, now, uuid7),
+        delete_task=DeleteTask(transactions, now, uuid7, retention),
+        undelete_task=UndeleteTask(transactions, now, uuid7),
+        purge_task=PurgeTask(transactions, now, uuid7),
+        batch_create_tasks=BatchCreateTasks(transactions, users, uuid7),
+        batch_update_tasks=BatchUpdateTasks(transactions, users, now, uuid7),
+        batch_delete_tasks=BatchDeleteTasks(transactions, now, uuid7, retention),
+        list_task_events=ListTaskEvents(read),
+        empty_trash=EmptyTrash(begin, now, uuid7),
+        delete_expired_idempotency_records=DeleteExpiredIdempotencyRecords(begin, now),
+    )
+
+
+def history_use_cases(pool: Pool, list_task_events: ListTaskEvents, draining: asyncio.Event) -> HistoryUseCases:
+    """Build the use cases of history."""
+    begin, read = partial(SqlHistoryUnitOfWork, pool), partial(SqlHistoryReadSession, pool)
+    return HistoryUseCases(
+        list_task_events=list_task_events,
+        list_events=ListEvents(read=read),
+        watch_events=WatchEvents(read=read, sleep=asyncio.sleep, is_draining=draining.is_set),
+        get_audit_head=GetAuditHead(read=read),
+        append_blocks=AppendBlocks(begin=begin, sleep=asyncio.sleep),
+    )

@@ -36,7 +36,7 @@ def lease_from_proto(lease: pb.Lease) -> Lease:
 def progress_from_proto(response: pb.IngestRowsResponse) -> Progress:
     return Progress(
         checkpoint=_checkpoint_from_proto(response.checkpoint),
-        has_pending=response.others_wait,
+        has_pending=response.has_pending,
         is_finished=response.finished,
     )
 
@@ -66,7 +66,7 @@ def finish_to_proto(reason: FinishReason | UnreadableFile) -> pb.IngestRowsReque
         code = pb.ParseFailure.Code.Value(f"CODE_{reason.reason}")
         finish = pb.IngestFinish(failure=pb.ParseFailure(code=code, line=reason.line))
     elif reason is FinishReason.LEASE_RELEASED:
-        finish = pb.IngestFinish(give_back=pb.GiveBack())
+        finish = pb.IngestFinish(release_lease=pb.ReleaseLease())
     else:
         finish = pb.IngestFinish(end_of_file=pb.EndOfFile())
     return pb.IngestRowsRequest(finish=finish)

@@ -1,90 +1,117 @@
-"""One transaction around a change, and one effect for one idempotency key."""
+"""Idempotent transactions: one effect and one stored response for each idempotency key."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 from chassis.kernel.clock import Clock
+from chassis.kernel.errors import Unavailable
 from chassis.kernel.identity import Caller
-from chassis.kernel.ids import NewId
-from task_service.tasks.domain.errors import TaskNotFound
-from task_service.tasks.domain.task import Task
-from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork
+from task_service.idempotency.key import IdempotencyKey
+from task_service.idempotency.records import IdempotencyReadSession, IdempotentUnitOfWork
 
-KEPT_FOR = timedelta(hours=24)
-"""How long the same key is answered as the first time."""
+Work = TypeVar("Work", bound=IdempotentUnitOfWork)
+Response = TypeVar("Response")
 
-Work = Callable[[UnitOfWork], Awaitable[tuple[Task, ...]]]
-"""What is done inside, and the tasks that are answered."""
+
+class _KeyUsedMeanwhile(Exception):
+    """Another request used the key between the lookup and the claim."""
 
 
 @dataclass(frozen=True, slots=True)
-class OneEffect:
-    """Runs what must happen once under one key, however often and by however many it is asked for."""
+class IdempotentTransactions(Generic[Work, Response]):
+    """Factory of idempotent transactions whose responses are encoded as JSON.
 
-    begin: Callable[[], UnitOfWork]
-    read: Callable[[], Reading]
+    A use case that writes looks like this:
+
+        async with self.transactions.open(caller, key) as transaction:
+            if not transaction.is_replay:
+                ...                                     # checks that need no transaction
+                work = await transaction.begin()        # leaves the block if another request used the key meanwhile
+                ...
+                await transaction.commit(response)      # stores the response and commits
+        return transaction.response
+    """
+
+    begin: Callable[[], Work]
+    read: Callable[[], IdempotencyReadSession]
     now: Clock
+    encode: Callable[[Response], Any]
+    decode: Callable[[Any], Response]
 
-    async def has_key(self, caller: Caller, once: Once) -> bool:
-        """Whether the key was used, for whatever."""
-        async with self.read() as data:
-            return await data.answers.has(caller.id, once.key, self.now(), KEPT_FOR)
+    def open(self, caller: Caller, key: IdempotencyKey | None) -> "IdempotentTransaction[Work, Response]":
+        """Return a transaction for one request. Without a key it is an ordinary transaction."""
+        return IdempotentTransaction(self, caller, key)
 
-    async def earlier(self, caller: Caller, once: Once | None) -> Answer | None:
-        """The first answer, when this is not the first time.
-
-        Raises:
-            IdempotencyKeyReused: the key came with another request.
-
-        """
-        if once is None:
-            return None
-        async with self.read() as data:
-            return await data.answers.find(caller.id, once, self.now(), KEPT_FOR)
-
-    async def once(self, caller: Caller, once: Once | None, work: Callable[[UnitOfWork], Awaitable[Answer]]) -> Answer:
-        """Does the work and commits it with its answer; or, for a twin of what was done meanwhile, answers the same.
-
-        What fails leaves nothing behind, the key neither: it may be tried again.
-        """
-        async with self.begin() as unit:
-            if once is not None and not await unit.answers.claim(caller.id, once, self.now(), KEPT_FOR):
-                return await unit.answers.find(caller.id, once, self.now(), KEPT_FOR) or Answer()
-            answer = await work(unit)
-            if once is not None:
-                await unit.answers.keep(caller.id, once, answer)
-            await unit.commit()
-        return answer
+    async def is_key_used(self, caller: Caller, key: str) -> bool:
+        """Return whether the caller used the key before, with any request."""
+        async with self.read() as session:
+            return await session.idempotency.exists(caller.id, key, self.now())
 
 
-@dataclass(frozen=True, slots=True)
-class Changes(OneEffect):
-    """Runs changes of tasks. What every one of them needs comes with it: the time, new ids, the transaction."""
+class IdempotentTransaction(Generic[Work, Response]):
+    """Transaction of one request. Leaving it without `commit` rolls back, and the key can be used again.
 
-    new_id: NewId
+    `is_replay` is True when the response is the stored response of an earlier request.
+    """
 
-    async def repeated(self, caller: Caller, once: Once | None) -> tuple[Task, ...] | None:
-        """The first answer, when this is not the first time. Asked before anything else is looked at.
+    def __init__(
+        self, factory: IdempotentTransactions[Work, Response], caller: Caller, key: IdempotencyKey | None
+    ) -> None:
+        self._factory = factory
+        self._caller = caller
+        self._key = key
+        self._work: Work | None = None
+        self._response: Response | None = None
+        self._has_response = False
+        self.is_replay = False
 
-        Raises:
-            IdempotencyKeyReused: the key came with another request.
+    async def __aenter__(self) -> Self:
+        """Look for a stored response. Raises IdempotencyKeyReused if the key was used with another request."""
+        if self._key is not None:
+            async with self._factory.read() as session:
+                await self._replay(session)
+        return self
 
-        """
-        answer = await self.earlier(caller, once)
-        return answer.tasks if answer else None
+    async def begin(self) -> Work:
+        """Begin the transaction and claim the key."""
+        work = self._factory.begin()
+        await work.__aenter__()
+        self._work = work
+        if self._key is not None and not await work.idempotency.claim(self._caller.id, self._key, self._factory.now()):
+            await self._replay(work)
+            raise _KeyUsedMeanwhile
+        return work
 
-    async def run(self, caller: Caller, once: Once | None, work: Work) -> tuple[Task, ...]:
-        """Does the work once, and answers its tasks."""
+    async def commit(self, response: Response) -> None:
+        """Store the response under the key and commit, in one transaction."""
+        if self._work is None:
+            raise RuntimeError("commit before begin")
+        if self._key is not None:
+            await self._work.idempotency.store(self._caller.id, self._key, self._factory.encode(response))
+        await self._work.commit()
+        self._response, self._has_response = response, True
 
-        async def answered(unit: UnitOfWork) -> Answer:
-            return Answer(tasks=await work(unit))
+    @property
+    def response(self) -> Response:
+        """The committed or the stored response."""
+        if not self._has_response:
+            # The stored response expired between the claim and the lookup: a retry is a first request again.
+            raise Unavailable
+        return self._response  # type: ignore[return-value] # None is a response where Response allows it
 
-        return (await self.once(caller, once, answered)).tasks
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if self._work is not None:
+            await self._work.__aexit__(kind, error, trace)
+        return isinstance(error, _KeyUsedMeanwhile)
 
-
-def visible(task: Task | None, caller: Caller) -> Task:
-    """The task, if there is one that the caller may see; else TaskNotFound, the same for both."""
-    if task is None or not task.is_visible_to(caller):
-        raise TaskNotFound
-    return task
+    async def _replay(self, session: IdempotencyReadSession) -> None:
+        if self._key is None:
+            return
+        stored = await session.idempotency.find(self._caller.id, self._key, self._factory.now())
+        if stored is not None:
+            self.is_replay = True
+            self._response, self._has_response = self._factory.decode(stored.body), True

@@ -77,15 +77,13 @@ history_blocks = Table(
     Column("sealed_at", TIME, nullable=False),
 )
 
-answers = Table(
+idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("caller_id", Uuid, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("digest", LargeBinary, nullable=False),
-    # The one or the other.
-    Column("tasks", JSONB, nullable=False),
-    Column("import_id", Uuid),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("response", JSONB, nullable=False),
     Column("created_at", TIME, nullable=False),
 )
 
@@ -134,7 +132,7 @@ imports = Table(
     Column("fence", BigInteger, nullable=False),
     Column("lease_until", TIME),
     Column("worker", Text, nullable=False),
-    Column("fruitless_claims", Integer, nullable=False),
+    Column("attempts_without_progress", Integer, nullable=False),
     # The queue.
     Column("queued_at", TIME),
     Column("wake_at", TIME),

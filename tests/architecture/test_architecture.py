@@ -23,7 +23,7 @@ import auth_service.domain
 import auth_service.transport.status
 import task_service
 import task_service.access
-import task_service.status
+import task_service.registrations
 from auth_service.domain.roles import Role
 from chassis.kernel.errors import DomainError
 from chassis.rpc.access import access_of
@@ -99,7 +99,7 @@ def errors_of(package) -> list[type[DomainError]]:
     ("package", "table"),
     [
         (auth_service.domain, auth_service.transport.status.STATUS),
-        (task_service, task_service.status.STATUS),
+        (task_service, task_service.registrations.STATUS),
     ],
     ids=["auth_service", "task_service"],
 )

@@ -2,14 +2,14 @@
 
 from taskmanager.tasks.v1 import task_service_pb2
 
-from auth_service.usecases.users import MAX_BATCH_SIZE
+from auth_service.usecases.users import MAX_BATCH_SIZE as MAX_USERNAMES_IN_AUTH_SERVICE
 from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.json_mapping import item_limit_of
 from task_service.clients.user_directory import MAX_USERNAMES_PER_CALL
 from task_service.settings import TasksSettings
 from task_service.tasks.domain.errors import TooManyInBatch
-from task_service.tasks.usecases.batches import MOST_IN_BATCH
+from task_service.tasks.usecases.batches import MAX_BATCH_SIZE
 
 
 def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float:
@@ -35,9 +35,9 @@ def test_batch_size_limits_agree():
     limits = {field.full_name.rsplit(".", 2)[1]: limit for field in fields if (limit := item_limit_of(field))}
     assert limits.keys() == {"BatchCreateTasksRequest", "BatchUpdateTasksRequest", "BatchDeleteTasksRequest"}
     from_contract = {(limit.max_items, limit.reason) for limit in limits.values()}
-    assert from_contract == {(MOST_IN_BATCH, TooManyInBatch.reason)}
+    assert from_contract == {(MAX_BATCH_SIZE, TooManyInBatch.reason)}
 
 
 def test_user_lookup_batch_limits_agree():
     """task_service asks for as many usernames in one call as auth_service accepts."""
-    assert MAX_USERNAMES_PER_CALL == MAX_BATCH_SIZE
+    assert MAX_USERNAMES_PER_CALL == MAX_USERNAMES_IN_AUTH_SERVICE

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from task_service.clients.worker_notifier import CeleryWorkerNotifier
+from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from tests.faults.proxy import Mode
 from tests.faults.system import LEASE_SECONDS, WORKERS, FaultySystem
 from tests.faults.workload import Workload

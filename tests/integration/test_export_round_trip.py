@@ -27,7 +27,7 @@ TEXT = st.text(CHARACTERS, max_size=12)
 def is_valid(fields: dict[str, Any]) -> bool:
     """Check the task rules: an export holds only valid tasks."""
     try:
-        TaskDraft(fields["title"], fields["description"], labels=tuple(fields["labels"])).checked()
+        TaskDraft(fields["title"], fields["description"], labels=tuple(fields["labels"])).validate()
     except Exception:  # noqa: BLE001 - any error means invalid
         return False
     return True

@@ -9,7 +9,7 @@ from chassis.rpc.client import MAX_RESPONSE_BYTES
 from chassis.settings import Listen
 from gateway.bootstrap import run_server as run_gateway
 from gateway.settings import GatewaySettings
-from task_service.tasks.usecases.batches import MOST_IN_BATCH
+from task_service.tasks.usecases.batches import MAX_BATCH_SIZE
 from tests.integration.task_service.calls import batch_create, create, update
 
 DEFAULT_MAX_BYTES = 4 * 1024 * 1024
@@ -85,7 +85,7 @@ async def test_largest_events_are_listed_in_small_pages(system, sonu, default_ch
 
 async def test_largest_batch_response_passes_the_gateway(system, sonu):
     """The gateway reads the response to the largest batch that can be committed."""
-    for begin in range(0, MOST_IN_BATCH, 25):
+    for begin in range(0, MAX_BATCH_SIZE, 25):
         await batch_create(system, sonu, [task(number) for number in range(begin, begin + 25)])
     targets = {"auth_target": system.auth_target, "tasks_target": system.tasks_target}
     settings = GatewaySettings.model_validate({"listen": Listen("127.0.0.1", 0), "drain_seconds": 1, **targets})
@@ -100,7 +100,7 @@ async def test_largest_batch_response_passes_the_gateway(system, sonu):
             page = (await rest.get("/tasks", params=query)).json()
             ids += [task_request["id"] for task_request in page["tasks"]]
             query = page["next_page_token"] and {"page_size": "200", "page_token": page["next_page_token"]}
-        assert len(set(ids)) == MOST_IN_BATCH
+        assert len(set(ids)) == MAX_BATCH_SIZE
         response = await rest.post(
             "/tasks:batchDelete", json={"requests": [{"id": task_request} for task_request in ids]}
         )

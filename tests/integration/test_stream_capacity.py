@@ -29,7 +29,7 @@ async def test_excess_stream_is_refused_and_calls_are_answered(database, redis_u
             max_concurrent_streams=1,
         )
         async with (
-            task_service.bootstrap.serving(settings) as server,
+            task_service.bootstrap.run_server(settings) as server,
             grpc.aio.insecure_channel(auth_target) as to_auth,
             grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as to_tasks,
         ):

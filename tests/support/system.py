@@ -125,7 +125,7 @@ async def running_system(
             lease_seconds=2,
             block_interval_seconds=0.2,
         ).model_copy(update=dict(tasks_settings))
-        server = await stack.enter_async_context(task_service.bootstrap.serving(settings))
+        server = await stack.enter_async_context(task_service.bootstrap.run_server(settings))
         await server.is_ready.wait()
         tasks_target = f"127.0.0.1:{server.port}"
         auth_channel = await stack.enter_async_context(grpc.aio.insecure_channel(auth_target))

@@ -35,7 +35,7 @@ class TaskChange(NamedTuple):
     after: Task
 
 
-class Settled(NamedTuple):
+class Resolution(NamedTuple):
     """What becomes of rows; each is in exactly one of these."""
 
     made: list[KeyedRow]
@@ -46,7 +46,7 @@ class Settled(NamedTuple):
     skipped: list[KeyedRow]
     refused: list[KeyedRow]
     later: list[KeyedRow]
-    """They change tasks that `made` makes, and are to be settled when those are there."""
+    """They change tasks that `made` makes, and are to be resolution when those are there."""
 
     @property
     def results(self) -> dict[str, Task]:
@@ -54,25 +54,27 @@ class Settled(NamedTuple):
         return {change.after.external_id: change.after for change in self.changes}
 
 
-def settle(rule: OnDuplicate, rows: Sequence[KeyedRow], existing: Mapping[str, Task], now: datetime) -> Settled:
+def resolve_duplicates(
+    rule: OnDuplicate, rows: Sequence[KeyedRow], existing: Mapping[str, Task], now: datetime
+) -> Resolution:
     """Settles rows, in their order, against the owner's live tasks by external_id."""
     tasks = dict(existing)
     new: set[str] = set()
-    settled = Settled([], [], [], [], [], [])
+    resolution = Resolution([], [], [], [], [], [])
     for row in rows:
         key = row.values.external_id
         if key not in tasks and key not in new:
             new.add(key)
-            settled.made.append(row)
+            resolution.made.append(row)
         elif rule is OnDuplicate.FAIL:
-            settled.refused.append(row)
+            resolution.refused.append(row)
         elif rule is OnDuplicate.SKIP:
-            settled.skipped.append(row)
+            resolution.skipped.append(row)
         elif key in new:
-            settled.later.append(row)
+            resolution.later.append(row)
         elif (after := tasks[key].changed(row.changes, now)) is tasks[key]:
-            settled.unchanged.append(row)
+            resolution.unchanged.append(row)
         else:
-            settled.changes.append(TaskChange(tasks[key], after))
+            resolution.changes.append(TaskChange(tasks[key], after))
             tasks[key] = after
-    return settled
+    return resolution

@@ -1,19 +1,19 @@
-"""What can be wrong with an upload, a row or an import. A docstring is the message that the caller reads."""
+"""Errors of uploads, rows and imports. A docstring is the message that the client reads."""
 
 from chassis.kernel.errors import DomainError, Invalid
 from task_service.tasks.domain.errors import InvalidTask
 
 
 class ImportNotFound(DomainError):
-    """There is no such import."""
+    """No such import."""
 
 
 class TooManyCells(InvalidTask):
-    """The row has {count} cells, the header line {columns}."""
+    """The row has {count} cells, but the header line has {columns}."""
 
 
 class UndecodableBytes(InvalidTask):
-    """Cell {cell} holds bytes that are nothing in {encoding}: the option encoding says how a file is to be read."""
+    """Cell {cell} has bytes that are not {encoding}. Set the option encoding to the encoding of the file."""
 
 
 class CellTooLong(InvalidTask):
@@ -21,177 +21,177 @@ class CellTooLong(InvalidTask):
 
 
 class InvalidUpload(Invalid):
-    """The upload is not acceptable."""
+    """The upload is invalid."""
 
     field = "file"
 
 
 class EmptyFile(InvalidUpload):
-    """The file or its first line is empty: line 1 must be a header line that names a title column."""
+    """The file or its first line is empty. Line 1 must be a header line with a title column."""
 
 
 class CompressedFile(InvalidUpload):
-    """The file is compressed: send it as a raw body with Content-Encoding: gzip, or unpack it before."""
+    """The file is compressed. Send it as a raw body with Content-Encoding: gzip, or unpack it first."""
 
 
 class ByteOrderMarkMismatch(InvalidUpload):
-    """The file begins with the byte order mark of {marked}, the option encoding says {asked}: leave it out."""
+    """The file has the byte order mark of {marked}, but the option encoding is {asked}. Leave the option out."""
 
     field = "encoding"
 
 
 class UnsupportedFormat(InvalidUpload):
-    """The file is {kind}, not CSV: save it as CSV."""
+    """The file is {kind}, not CSV. Save it as CSV."""
 
 
 class NotCsv(InvalidUpload):
-    """The file is not CSV: its first line holds the control character {character}."""
+    """The file is not CSV: its first line contains the control character {character}."""
 
 
 class HeaderNotUtf8(InvalidUpload):
-    """The header line is not UTF-8: byte {position} of the file can't be read. The option encoding names another."""
+    """The header line is not UTF-8: byte {position} of the file can't be decoded. Set the option encoding."""
 
 
 class HeaderUnreadable(InvalidUpload):
-    """The header line is not {encoding}: byte {position} of the file can't be read."""
+    """The header line is not {encoding}: byte {position} of the file can't be decoded. Change the option encoding."""
 
 
 class UnknownEncoding(InvalidUpload):
-    """An encoding is utf-8, utf-16, windows-1252, iso-8859-1 or another that is in use for CSV files."""
+    """Unknown encoding. Use utf-8, utf-16, windows-1252, iso-8859-1 or another encoding of CSV files."""
 
     field = "encoding"
 
 
 class UnknownDelimiter(InvalidUpload):
-    """A delimiter is a comma, a semicolon, a bar or "tab"."""
+    """Unknown delimiter. Use a comma, a semicolon, a bar or "tab"."""
 
     field = "delimiter"
 
 
 class MalformedMapping(InvalidUpload):
-    """A mapping is written like title:Subject,due_date:Due, each field and each column once."""
+    """Malformed mapping. Write it like title:Subject,due_date:Due, with each field and each column once."""
 
     field = "mapping"
 
 
 class UnknownMappedField(InvalidUpload):
-    """The mapping names {name}, which is no field of a task that a column could fill."""
+    """The mapping names {name}, which is not a field that a column can fill."""
 
     field = "mapping"
 
 
 class MappedColumnMissing(InvalidUpload):
-    """The mapping names the column {column}, which the header line does not hold."""
+    """The mapping names the column {column}, which the header line does not have."""
 
     field = "mapping"
 
 
 class NegativeMaxErrors(InvalidUpload):
-    """A number of errors is not negative."""
+    """The option max_errors must be 0 or more."""
 
     field = "max_errors"
 
 
 class UnknownOnDuplicate(InvalidUpload):
-    """What becomes of a duplicate is fail, skip or update."""
+    """Unknown on_duplicate. Use fail, skip or update."""
 
     field = "on_duplicate"
 
 
 class HeaderTooLong(InvalidUpload):
-    """The header line has more than {limit} bytes."""
+    """The header line is longer than {limit} bytes."""
 
 
 class TooManyColumns(InvalidUpload):
-    """The header line names {count} columns, more than {limit}."""
+    """The header line has {count} columns. The maximum is {limit}."""
 
 
 class UnclosedHeaderQuote(InvalidUpload):
-    """The header line has a quote that is not closed on it."""
+    """The header line has an unclosed quote."""
 
 
 class MissingTitleColumn(InvalidUpload):
-    """The header line names no title column: line 1 must hold "title" or "subject", it holds {columns}."""
+    """The header line has no title column. Use "title" or "subject", or set the option mapping. Found: {columns}."""
 
 
 class DuplicateColumn(InvalidUpload):
-    """Two columns fill {column}: {names}. The option mapping says which one is meant."""
+    """Two columns fill {column}: {names}. Choose one with the option mapping."""
 
 
 class SizeMismatch(InvalidUpload):
-    """The upload was announced as {announced} bytes, {received} arrived."""
+    """The upload announced {announced} bytes, but {received} arrived."""
 
 
 class UploadOutOfOrder(InvalidUpload):
-    """An upload is options first, then chunks, then finish."""
+    """Messages out of order. Send options first, then chunks, then finish."""
 
 
 class UploadIncomplete(InvalidUpload):
-    """The upload ended without finish: nothing was kept."""
+    """The upload ended without finish. Nothing was stored."""
 
 
 class UploadIdle(DomainError):
-    """Nothing of the upload came for {seconds:g} seconds, and nothing was kept; send it again."""
+    """The upload was idle for {seconds:g} seconds and was ended. Nothing was stored. Send it again."""
 
 
 class FileNameTooLong(InvalidUpload):
-    """A file name has at most {limit} characters."""
+    """The file name is longer than {limit} characters."""
 
     field = "file_name"
 
 
 class ControlCharacterInFileName(InvalidUpload):
-    """A file name can't hold the character {character}."""
+    """A file name must not contain the character {character}."""
 
     field = "file_name"
 
 
 class DuplicateFile(DomainError):
-    """The same file is import {import_id} already: the option allow_same_file imports it once more."""
+    """The same file was imported as {import_id}. Set allow_same_file to import it again."""
 
     field = "file"
 
 
 class FileTooLarge(DomainError):
-    """The file has more than {limit} bytes."""
+    """The file is larger than {limit} bytes."""
 
     field = "file"
 
 
 class StorageQuotaExceeded(DomainError):
-    """The owner's files would take more than {limit} bytes; those of imports that ended are removed after a while."""
+    """The owner's stored files would exceed {limit} bytes. Files of ended imports are deleted after their retention."""
 
     field = "file"
 
 
 class StorageFull(DomainError):
-    """There is no room to store the file; try again later."""
+    """The storage is full. Try again later."""
 
     field = "file"
 
 
 class ImportEnded(DomainError):
-    """The import has ended already: it is {state}."""
+    """The import has already ended: it is {state}."""
 
 
 class ImportNotEnded(DomainError):
-    """The import has not ended, it is {state}: cancel it, or wait for its end, before it is undone."""
+    """The import is {state}. Cancel it or wait for its end before you undo it."""
 
 
 class NothingToUndo(DomainError):
-    """The import only validated its file: there is nothing to undo."""
+    """The import was a dry run (validate_only). There is nothing to undo."""
 
 
 class ImportStillUploading(DomainError):
-    """The import's file is still arriving: end the upload instead."""
+    """The file is still being uploaded. Stop the upload instead."""
 
 
 class LeaseLost(DomainError):
-    """The import is no longer leased under this fence."""
+    """The lease with this fence has ended."""
 
 
 class InvalidWorker(Invalid):
-    """A worker's name has at most {limit} characters, and none of them is a control character."""
+    """A worker name must have at most {limit} characters and no control characters."""
 
     field = "worker"
 
@@ -203,32 +203,32 @@ class BatchNotAtCheckpoint(Invalid):
 
 
 class MalformedBatch(Invalid):
-    """The batch is not as the contract says: {problem}."""
+    """Malformed batch: {problem}."""
 
     field = "batch"
 
 
 class IngestOutOfOrder(Invalid):
-    """An ingest is open first, then batches, then finish."""
+    """Messages out of order. Send open first, then batches, then finish."""
 
 
 class UnknownParseFailure(Invalid):
-    """A file's failure is one of those that the contract names, at a line of the file."""
+    """Unknown parse failure. Use a code of the contract and a line of the file."""
 
     field = "finish.failure"
 
 
 class NegativeOffset(Invalid):
-    """An offset is not negative."""
+    """The offset must be 0 or more."""
 
     field = "offset"
 
 
 class OffsetBehindEnd(DomainError):
-    """The file ends before this offset."""
+    """The offset is behind the end of the file."""
 
     field = "offset"
 
 
 class StoredFileChanged(DomainError):
-    """The stored file is not the one that was uploaded."""
+    """The stored file differs from the uploaded one."""

@@ -38,15 +38,15 @@ class RejectedRow(NamedTuple):
     messages: Sequence[str]
 
 
-class Room(NamedTuple):
+class Quota(NamedTuple):
     """How many wrong rows of an import are still kept. Those beyond it are only counted."""
 
     rows: int
     size: int
 
-    def beyond(self, kept: "Room") -> "Room":
+    def beyond(self, kept: "Quota") -> "Quota":
         """What is left when so much is taken."""
-        return Room(max(0, self.rows - kept.rows), max(0, self.size - kept.size))
+        return Quota(max(0, self.rows - kept.rows), max(0, self.size - kept.size))
 
     def for_some_of(self, failed: Sequence[FailedRow]) -> Sequence[FailedRow]:
         """The first of these rows, as far as they fit."""
@@ -58,5 +58,5 @@ class Room(NamedTuple):
         return failed[: self.rows]
 
 
-MOST_FAILED_ROWS = Room(rows=10_000, size=32 * 1024 * 1024)
+MAX_KEPT_FAILED_ROWS = Quota(rows=10_000, size=32 * 1024 * 1024)
 """What is kept of one import, whatever its file holds."""

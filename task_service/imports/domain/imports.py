@@ -134,8 +134,8 @@ class Import:
         """Whether nothing happens to it any more by itself."""
         return self.state.is_final and (self.undo is None or self.undo.finished_at is not None)
 
-    def expect_to_be_undone(self) -> None:
-        """Returns for an import that can be undone. ImportNotEnded, NothingToUndo."""
+    def ensure_undoable(self) -> None:
+        """Raise ImportNotEnded or NothingToUndo unless the import can be undone."""
         if not self.state.is_final:
             raise ImportNotEnded(state=self.state)
         if self.validate_only:
@@ -187,7 +187,7 @@ class Lease:
     columns: int
     checkpoint: Checkpoint
     size: int
-    fruitless_claims: int
+    attempts_without_progress: int
     """Claims in a row, this one included, since the checkpoint last moved."""
 
 

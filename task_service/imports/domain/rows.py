@@ -10,16 +10,16 @@ from task_service.csv_dialect.text import plain, split_labels
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.imports.domain.failed_rows import FailedRow, RowError
-from task_service.imports.domain.fast_path import QuickWay
+from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft, Values
-from task_service.tasks.domain.values import LOST
+from task_service.tasks.domain.values import REPLACEMENT_CHARACTER
 
-LONGEST_VALUE = 200
+MAX_VALUE_CHARACTERS = 200
 """Characters of a rejected cell that are kept."""
 
-ROWS_AT_A_TIME = 50
+ROWS_PER_STEP = 50
 """A fraction of a millisecond's work."""
 
 
@@ -75,18 +75,18 @@ def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
 
 
 def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[Outcome]:
-    """Judges every row, ROWS_AT_A_TIME by ROWS_AT_A_TIME, so that others can have their turn in between.
+    """Judges every row, ROWS_PER_STEP by ROWS_PER_STEP, so that others can have their turn in between.
 
     `assignees` are the users whom the rows name, by the name that they give.
     """
     columns = _Columns(context.fields, batch.cells)
-    quick_way = QuickWay(context.defaults, assignees)
+    fast_parser = FastRowParser(context.defaults, assignees)
     rows = enumerate(columns.rows())
     place = 0
-    while some := list(islice(rows, ROWS_AT_A_TIME)):
+    while some := list(islice(rows, ROWS_PER_STEP)):
         outcome = Outcome([], [], [])
         for number, raw in some:
-            values = None if number in batch.defects else quick_way.values(*raw)
+            values = None if number in batch.defects else fast_parser.values(*raw)
             if values is None:
                 try:
                     columns.refuse_defects(batch, number, context.encoding)
@@ -127,7 +127,7 @@ def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> 
         split_labels(cells.labels) or tuple(defaults.labels),
     )
     try:
-        values = draft.checked()
+        values = draft.validate()
     except Invalid as error:
         raise_all([*error.violations, *nobody])
         raise
@@ -170,7 +170,7 @@ class _Columns:
         row = list(self._cells[number * self._width : (number + 1) * self._width])
         row += [defect.surplus for defect in batch.defects.get(number, ()) if defect.surplus]
         # Postgres can't hold NUL. What stands for it is refused as well, should the row come back as it is.
-        cells = tuple(cell.replace("\0", LOST) for cell in row)
+        cells = tuple(cell.replace("\0", REPLACEMENT_CHARACTER) for cell in row)
         errors = (
             RowError(record, line, wrong.field, self._value(cells, wrong.field), wrong.reason, wrong.message)
             for wrong in error.violations
@@ -194,4 +194,4 @@ class _Columns:
 
     def _value(self, cells: Sequence[str], field: str) -> str:
         place = self._at.get(field)
-        return "" if place is None else cells[place][:LONGEST_VALUE]
+        return "" if place is None else cells[place][:MAX_VALUE_CHARACTERS]

@@ -53,7 +53,7 @@ class RunningUndo(NamedTuple):
         return _id_at(self.finished_at + CLOCKS_APART)
 
 
-class Trace(NamedTuple):
+class ChangeSnapshot(NamedTuple):
     """What an import has left behind where it changed a task."""
 
     before: Task
@@ -76,8 +76,8 @@ class UndoConflict(NamedTuple):
     reason: Reason
 
 
-def taken_back(
-    import_id: UUID, task: Task, trace: Trace | None, now: datetime, *, kept_for: timedelta
+def revert_import_effect(
+    import_id: UUID, task: Task, trace: ChangeSnapshot | None, now: datetime, *, retention: timedelta
 ) -> Task | Reason:
     """The task without the import, or why it is kept."""
     if task.deleted_at is not None:
@@ -89,7 +89,7 @@ def taken_back(
     found = trace.before.revision if trace else FIRST_REVISION
     if found != FIRST_REVISION or task.revision != (trace.revision if trace else FIRST_REVISION):
         return Reason.CHANGED
-    return task.deleted(now, kept_for=kept_for)
+    return task.deleted(now, retention=retention)
 
 
 def _id_at(moment: datetime) -> UUID:

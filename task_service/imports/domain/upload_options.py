@@ -16,13 +16,13 @@ from task_service.imports.domain.errors import (
     UnknownEncoding,
     UnknownMappedField,
 )
-from task_service.tasks.domain.task import Values
-from task_service.tasks.domain.values import control_character, fold, labels
+from task_service.tasks.domain.csv_export import COLUMNS
+from task_service.tasks.domain.values import find_control_character, fold, validate_labels
 
 DELIMITERS = ",;\t|"
 TAB = "tab"
 
-LONGEST_FILE_NAME = 255
+MAX_FILE_NAME_CHARACTERS = 255
 
 # In all of these a byte 0x0A or 0x0D is a line's end and nothing else, except UTF-16, whose units say so. What is left
 # out has states or shifts, or is no text at all (Python also calls base64 an encoding).
@@ -33,9 +33,6 @@ _ENCODINGS = frozenset(
     | {"shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "big5", "gbk", "gb2312"}
 )
 _MARKED = {"utf_16": "utf-16", "utf-16": "utf-16", "utf-8-sig": "utf-8"}
-
-COLUMNS = (*(name for name in Values._fields if name != "assignee_id"), "assignee")
-"""What a column of a file can fill; people are named by their username there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +55,9 @@ class UploadOptions:
 
 def check_file_name(name: str) -> None:
     """Returns for a name that can be kept and shown. FileNameTooLong, ControlCharacterInFileName."""
-    if len(name) > LONGEST_FILE_NAME:
-        raise FileNameTooLong(limit=LONGEST_FILE_NAME)
-    if found := control_character(name):
+    if len(name) > MAX_FILE_NAME_CHARACTERS:
+        raise FileNameTooLong(limit=MAX_FILE_NAME_CHARACTERS)
+    if found := find_control_character(name):
         raise ControlCharacterInFileName(character=found)
 
 
@@ -115,6 +112,6 @@ def read_max_errors(number: int) -> int:
 def read_labels(text: str) -> tuple[str, ...]:
     """Labels as a cell has them, separated by commas; blank ones are none. InvalidTask."""
     wrong: list[Invalid] = []
-    found = labels(split_labels(text), wrong, field="default_labels")
+    found = validate_labels(split_labels(text), wrong, field="default_labels")
     raise_all(wrong)
     return found

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.tasks.domain.task import Task
-from task_service.tasks.persistence.task_json import json_of, task_of
+from task_service.tasks.persistence.task_json import task_from_json, task_to_json
 
 _SEEN = Statement(
     text("SELECT task FROM tasks.import_dry_run_tasks WHERE import_id = :import_id AND external_id = ANY(:among)")
@@ -31,7 +31,7 @@ _FORGET = Statement(
 )
 
 
-class SqlRehearsals:
+class SqlDryRunState:
     """Tasks that are none, on one connection."""
 
     def __init__(self, connection: Connection) -> None:
@@ -39,10 +39,10 @@ class SqlRehearsals:
 
     async def seen(self, import_id: UUID, among: Collection[str]) -> Sequence[Task]:
         cursor = await _SEEN.run(self._connection, import_id=import_id, among=list(among))
-        return [task_of(row[0]) for row in await cursor.fetchall()]
+        return [task_from_json(row[0]) for row in await cursor.fetchall()]
 
     async def remember(self, import_id: UUID, tasks: Sequence[Task]) -> None:
-        values = Jsonb([json_of(task) for task in tasks])
+        values = Jsonb([task_to_json(task) for task in tasks])
         await _REMEMBER.run(self._connection, import_id=import_id, tasks=values)
 
     async def forget(self, most: int) -> int:

@@ -16,7 +16,7 @@ _WAITING = f"""
         WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
     ), waiting AS (
         SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
-        WHERE {_WAITS} AND coalesce(busy.running, 0) < :at_once AND NOT EXISTS (
+        WHERE {_WAITS} AND coalesce(busy.running, 0) < :max_running AND NOT EXISTS (
             SELECT FROM tasks.import_undos u JOIN tasks.imports undone ON undone.id = u.import_id
             WHERE u.state = 'running' AND undone.owner_id = i.owner_id
         )
@@ -33,11 +33,12 @@ _CLAIM = Statement(
         LIMIT 1 FOR UPDATE OF i SKIP LOCKED
     )
     UPDATE tasks.imports i SET
-        state = 'running', fence = fence + 1, worker = :worker, fruitless_claims = fruitless_claims + 1,
+        state = 'running', fence = fence + 1, worker = :worker,
+        attempts_without_progress = attempts_without_progress + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
     RETURNING i.id, owner_id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_read,
-        bytes_total, fruitless_claims
+        bytes_total, attempts_without_progress
     """)  # noqa: S608 - as above
 )
 # Two claims at once would both find an owner one import below the limit. Claims are few: one a slice.
@@ -64,8 +65,8 @@ class SqlImportQueue:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
-        values = {"worker": worker, "seconds": lease_seconds, "at_once": at_once}
+    async def claim(self, worker: str, lease_seconds: float, max_running: int) -> Lease | None:
+        values = {"worker": worker, "seconds": lease_seconds, "max_running": max_running}
         await _ONE_CLAIM_AT_A_TIME.run(self._connection)
         cursor = await _CLAIM.run(self._connection, **values)
         row = await cursor.fetchone()
@@ -82,13 +83,13 @@ class SqlImportQueue:
             columns=columns,
             checkpoint=Checkpoint(offset, line, records),
             size=size,
-            fruitless_claims=fruitless,
+            attempts_without_progress=fruitless,
         )
 
-    async def something_waits(self, at_once: int) -> bool:
-        row = await (await _SOMETHING_WAITS.run(self._connection, at_once=at_once)).fetchone()
+    async def has_waiting(self, max_running: int) -> bool:
+        row = await (await _SOMETHING_WAITS.run(self._connection, max_running=max_running)).fetchone()
         return row is not None and bool(row[0])
 
-    async def mark_woken(self, at_once: int) -> int:
-        cursor = await _MARK_WOKEN.run(self._connection, at_once=at_once)
+    async def mark_notified(self, max_running: int) -> int:
+        cursor = await _MARK_WOKEN.run(self._connection, max_running=max_running)
         return cursor.rowcount

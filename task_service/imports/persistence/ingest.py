@@ -13,7 +13,7 @@ from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
-from task_service.imports.domain.failed_rows import FailedRow, Room
+from task_service.imports.domain.failed_rows import FailedRow, Quota
 from task_service.imports.domain.imports import Checkpoint, Counts, Defaults, Failure, IngestContext, State
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER
 from task_service.imports.persistence.notifications import NOTIFY
@@ -37,7 +37,8 @@ _ADVANCE = Statement(
     UPDATE tasks.imports SET
         bytes_read = :offset, next_line = :line,
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
-        lease_until = now() + make_interval(secs => :seconds), fruitless_claims = 0, wakes = 0, progressed_at = now()
+        lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
+        progressed_at = now()
     WHERE {_HELD}
     RETURNING rows_read - :created - :failed,
         EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
@@ -72,7 +73,8 @@ _FINISH = Statement(
 _GIVE_BACK = Statement(
     text(f"""
     UPDATE tasks.imports SET
-        state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0, fruitless_claims = 0
+        state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0,
+        attempts_without_progress = 0
     WHERE {_HELD}
     """)  # noqa: S608 - the condition is a constant
 )
@@ -125,7 +127,7 @@ class SqlIngest:
         )
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
-        records, others_wait, rows_failed, kept_rows, kept_size = await self._held(
+        records, has_pending, rows_failed, kept_rows, kept_size = await self._held(
             _ADVANCE,
             import_id,
             fence,
@@ -138,7 +140,7 @@ class SqlIngest:
         if records != batch.begin.records:
             raise BatchNotAtCheckpoint
         await self._notify(import_id)
-        return Advanced(others_wait=others_wait, rows_failed=rows_failed, kept=Room(kept_rows, kept_size))
+        return Advanced(has_pending=has_pending, rows_failed=rows_failed, kept=Quota(kept_rows, kept_size))
 
     async def count(self, import_id: UUID, counts: Counts) -> None:
         await _COUNT.run(self._connection, import_id=import_id, **counts._asdict())
@@ -162,7 +164,7 @@ class SqlIngest:
         await self._held(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
         await self._notify(import_id)
 
-    async def give_back(self, import_id: UUID, fence: int) -> None:
+    async def release_lease(self, import_id: UUID, fence: int) -> None:
         await self._held(_GIVE_BACK, import_id, fence)
         await self._notify(import_id)
 

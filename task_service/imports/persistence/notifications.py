@@ -17,7 +17,7 @@ NOTIFY = Statement(text(f"SELECT pg_notify('{CHANNEL}', CAST(:import_id AS text)
 
 RECONNECT_SECONDS = 1.0
 
-log = structlog.get_logger("signals")
+log = structlog.get_logger("notifications")
 
 
 class _Event:
@@ -33,7 +33,7 @@ class _Event:
         self._set.clear()
 
 
-class PostgresSignals:
+class PostgresNotifications:
     """Passes the database's notifications on to whoever waits in this process."""
 
     def __init__(self, url: str) -> None:
@@ -63,7 +63,7 @@ class PostgresSignals:
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, application_name="task_service signals"
+            self._url, autocommit=True, application_name="task_service notifications"
         ) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             for events in self._waiting.values():

@@ -61,7 +61,7 @@ _DIGEST = length(sha256().digest_size)
 _NOTHING_RARER = cell(text_array(())) + cell(b"") + NULL
 
 
-def copy_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
+def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
     """The tasks that these values become, and their events, in the order of the columns above."""
     if not accepted:
         return CopyRows(b"", b"")

@@ -1,4 +1,4 @@
-"""Undos of imports in Postgres, and what imports leave behind for them."""
+"""Undos of imports in Postgres, and the snapshots of changed tasks that they need."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -12,15 +12,15 @@ from chassis.database.statement import Statement
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import TaskChange
-from task_service.imports.domain.undo import Reason, RunningUndo, Trace, UndoConflict
+from task_service.imports.domain.undo import ChangeSnapshot, Reason, RunningUndo, UndoConflict
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.usecases.undo_ports import UndoStep
 from task_service.persistence.tables import import_undo_conflicts
-from task_service.tasks.persistence.task_json import json_of, task_of
+from task_service.tasks.persistence.task_json import task_from_json, task_to_json
 
-# How the import found a task stays what it was the first time. The revision follows the import's own changes only: once
-# somebody else has changed the task in between, it says so for ever.
-_TRACE = Statement(
+# `before` stays the state of the first change. The revision follows only the import's own changes: after a change by
+# somebody else it no longer matches.
+_SAVE_SNAPSHOTS = Statement(
     text("""
     INSERT INTO tasks.import_updates AS kept (import_id, task_id, before, revision)
     SELECT :import_id, CAST(change -> 'before' ->> 'id' AS uuid), change -> 'before',
@@ -30,20 +30,20 @@ _TRACE = Statement(
     WHERE kept.revision = CAST(excluded.before ->> 'revision' AS bigint)
     """)
 )
-_ASK = Statement(
+_START = Statement(
     text("""
     INSERT INTO tasks.import_undos (import_id, actor_id, actor_role, request_id)
     VALUES (:import_id, :actor_id, :actor_role, :request_id) ON CONFLICT DO NOTHING
     """)
 )
-_NEXT = Statement(
+_LOCK_NEXT = Statement(
     text("""
     SELECT u.import_id, i.owner_id, u.actor_id, u.actor_role, u.request_id, u.reached, i.created_at, i.finished_at
     FROM tasks.import_undos u JOIN tasks.imports i ON i.id = u.import_id
     WHERE u.state = 'running' ORDER BY u.turn_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
     """)
 )
-# An import's tasks are its owner's, and their ids are from its time: the index by owner serves this.
+# The tasks belong to the owner, and their ids are from the time of the import: the index by owner serves this.
 _CANDIDATES = Statement(
     text("""
     SELECT id FROM (
@@ -60,7 +60,7 @@ _CANDIDATES = Statement(
     ) AS touched ORDER BY id LIMIT :most
     """)
 )
-_TRACES = Statement(
+_SNAPSHOTS = Statement(
     text("""
     SELECT task_id, before, revision FROM tasks.import_updates
     WHERE import_id = :import_id AND task_id = ANY(:task_ids)
@@ -75,9 +75,11 @@ _ADVANCE = Statement(
     WHERE import_id = :import_id
     """)
 )
-# What was needed up to here is not needed again, and holds the text of tasks.
-_FORGET = Statement(text("DELETE FROM tasks.import_updates WHERE import_id = :import_id AND task_id <= :reached"))
-_KEEP = Statement(
+# Snapshots up to the checkpoint are not needed any more, and contain text of tasks.
+_DELETE_SNAPSHOTS = Statement(
+    text("DELETE FROM tasks.import_updates WHERE import_id = :import_id AND task_id <= :reached")
+)
+_INSERT_CONFLICTS = Statement(
     text("""
     INSERT INTO tasks.import_undo_conflicts (import_id, task_id, reason)
     SELECT :import_id, * FROM unnest(CAST(:task_ids AS uuid[]), CAST(:reasons AS text[]))
@@ -86,7 +88,7 @@ _KEEP = Statement(
 
 
 @cache
-def _kept(*, after: bool) -> Statement:
+def _list_conflicts(*, after: bool) -> Statement:
     query = select(import_undo_conflicts.c.task_id, import_undo_conflicts.c.reason).where(
         import_undo_conflicts.c.import_id == bindparam("import_id")
     )
@@ -96,21 +98,21 @@ def _kept(*, after: bool) -> Statement:
 
 
 class SqlUndos:
-    """The undos, on one connection."""
+    """Undos on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def trace(self, import_id: UUID, changes: Sequence[TaskChange]) -> None:
+    async def save_snapshots(self, import_id: UUID, changes: Sequence[TaskChange]) -> None:
         first: dict[UUID, TaskChange] = {}
         for change in changes:
             before = first.get(change.after.id, change).before
             first[change.after.id] = TaskChange(before, change.after)
-        values = [{"before": json_of(before), "revision": after.revision} for before, after in first.values()]
-        await _TRACE.run(self._connection, import_id=import_id, changes=Jsonb(values))
+        values = [{"before": task_to_json(before), "revision": after.revision} for before, after in first.values()]
+        await _SAVE_SNAPSHOTS.run(self._connection, import_id=import_id, changes=Jsonb(values))
 
-    async def ask(self, import_id: UUID, actor: Actor) -> None:
-        await _ASK.run(
+    async def start(self, import_id: UUID, actor: Actor) -> None:
+        await _START.run(
             self._connection,
             import_id=import_id,
             actor_id=actor.id,
@@ -119,14 +121,14 @@ class SqlUndos:
         )
         await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def next(self) -> RunningUndo | None:
-        row = await (await _NEXT.run(self._connection)).fetchone()
+    async def lock_next(self) -> RunningUndo | None:
+        row = await (await _LOCK_NEXT.run(self._connection)).fetchone()
         if row is None:
             return None
         import_id, owner_id, actor_id, role, request_id, *rest = row
         return RunningUndo(import_id, owner_id, Actor(actor_id, role, request_id), *rest)
 
-    async def candidates(self, undo: RunningUndo, most: int) -> Sequence[UUID]:
+    async def candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
         cursor = await _CANDIDATES.run(
             self._connection,
             import_id=undo.import_id,
@@ -134,35 +136,38 @@ class SqlUndos:
             reached=undo.reached,
             first_id=undo.first_id,
             last_id=undo.last_id,
-            most=most,
+            most=limit,
         )
         return [row[0] for row in await cursor.fetchall()]
 
-    async def traces(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, Trace]:
-        cursor = await _TRACES.run(self._connection, import_id=import_id, task_ids=list(task_ids))
-        return {task_id: Trace(task_of(before), revision) for task_id, before, revision in await cursor.fetchall()}
+    async def snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
+        cursor = await _SNAPSHOTS.run(self._connection, import_id=import_id, task_ids=list(task_ids))
+        return {
+            task_id: ChangeSnapshot(task_from_json(before), revision)
+            for task_id, before, revision in await cursor.fetchall()
+        }
 
     async def advance(self, import_id: UUID, step: UndoStep) -> None:
-        if step.kept:
-            task_ids, reasons = zip(*step.kept, strict=True)
-            await _KEEP.run(
+        if step.conflicts:
+            task_ids, reasons = zip(*step.conflicts, strict=True)
+            await _INSERT_CONFLICTS.run(
                 self._connection, import_id=import_id, task_ids=list(task_ids), reasons=[str(one) for one in reasons]
             )
-        await _FORGET.run(self._connection, import_id=import_id, reached=step.reached)
+        await _DELETE_SNAPSHOTS.run(self._connection, import_id=import_id, reached=step.reached)
         await _ADVANCE.run(
             self._connection,
             import_id=import_id,
             reached=step.reached,
             deleted=step.deleted,
             restored=step.restored,
-            kept=len(step.kept),
+            kept=len(step.conflicts),
             is_last=step.is_last,
         )
         await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def kept(self, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
+    async def list_conflicts(self, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
         after = request.after_id
-        cursor = await _kept(after=after is not None).run(
+        cursor = await _list_conflicts(after=after is not None).run(
             self._connection, import_id=import_id, after=after, most=request.size + 1
         )
         rows = [UndoConflict(task_id, Reason(reason)) for task_id, reason in await cursor.fetchall()]

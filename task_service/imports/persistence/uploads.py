@@ -114,12 +114,12 @@ class SqlUploads:
         await NOTIFY.run(self._connection, import_id=import_id)
         return cursor.rowcount == 1
 
-    async def same_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
+    async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
         await _LOCK_BYTES.run(self._connection, import_id=import_id, sha256=sha256)
         row = await (await _SAME_FILE.run(self._connection, import_id=import_id, sha256=sha256)).fetchone()
         return row[0] if row else None
 
-    async def bytes_kept(self, owner_id: UUID) -> int:
+    async def stored_bytes(self, owner_id: UUID) -> int:
         await _LOCK_OWNER.run(self._connection, owner_id=str(owner_id))
         row = await (await _BYTES_KEPT.run(self._connection, owner_id=owner_id)).fetchone()
         return row[0] if row else 0
@@ -128,7 +128,7 @@ class SqlUploads:
         cursor = await _EXPIRED.run(self._connection, before=before)
         return [row[0] for row in await cursor.fetchall()]
 
-    async def forget_file(self, import_id: UUID) -> None:
+    async def mark_file_deleted(self, import_id: UUID) -> None:
         await _FORGET_FILE.run(self._connection, import_id=import_id)
 
     async def lock(self, import_id: UUID) -> bool:

@@ -1,4 +1,4 @@
-"""An end to streams of which nothing comes: they hold a place, and a connection that broke may never say so."""
+"""Idle timeout of client streams."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,15 +9,18 @@ from task_service.imports.domain.errors import UploadIdle
 Request = TypeVar("Request")
 
 
-async def while_they_come(requests: AsyncIterator[Request], *, idle_seconds: float) -> AsyncIterator[Request]:
-    """The requests as they come; UploadIdle once none has come for so long."""
-    waiting = aiter(requests)
+async def with_idle_timeout(requests: AsyncIterator[Request], *, timeout_seconds: float) -> AsyncIterator[Request]:
+    """Yield the requests. Raise UploadIdle when none arrives within the timeout.
+
+    A broken connection may never be reported, and an idle stream occupies a slot.
+    """
+    iterator = aiter(requests)
     while True:
         try:
-            async with asyncio.timeout(idle_seconds):
-                request = await anext(waiting)
+            async with asyncio.timeout(timeout_seconds):
+                request = await anext(iterator)
         except TimeoutError:
-            raise UploadIdle(seconds=idle_seconds) from None
+            raise UploadIdle(seconds=timeout_seconds) from None
         except StopAsyncIteration:
             return
         yield request

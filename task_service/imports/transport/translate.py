@@ -1,11 +1,17 @@
-"""Between the messages about uploads and imports and the domain's words. Pure."""
+"""Conversions between messages about imports and domain values. Pure functions."""
 
 from collections import defaultdict
 
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
 
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.errors import CellTooLong, MalformedBatch, TooManyCells, UnknownOnDuplicate
+from task_service.imports.domain.errors import (
+    CellTooLong,
+    IngestOutOfOrder,
+    MalformedBatch,
+    TooManyCells,
+    UnknownOnDuplicate,
+)
 from task_service.imports.domain.failed_rows import RowError
 from task_service.imports.domain.imports import (
     PARSE_FAILURES,
@@ -15,6 +21,7 @@ from task_service.imports.domain.imports import (
     Lease,
     RecordLimits,
     State,
+    parse_failure,
 )
 from task_service.imports.domain.rows import Batch, Defect
 from task_service.imports.domain.undo import Reason, Undo, UndoConflict, UndoState
@@ -26,6 +33,8 @@ from task_service.imports.domain.upload_options import (
     read_mapping,
     read_max_errors,
 )
+from task_service.imports.usecases.ingest import Progress
+from task_service.imports.usecases.ingest_rows import Finish, FinishReason
 from task_service.proto_fields import timestamp
 from task_service.tasks.domain.errors import UnknownStatus
 from task_service.tasks.transport.translate import STATUS_WORD
@@ -41,13 +50,13 @@ _DEFECT: dict[int, str] = {
     import_ingest_service_pb2.RowDefect.Kind.Value(f"KIND_{kind}"): kind
     for kind in (TooManyCells.reason, "UNDECODABLE", CellTooLong.reason)
 }
-FAILURE_OF: dict[int, str] = {
+_PARSE_FAILURE: dict[int, str] = {
     import_ingest_service_pb2.ParseFailure.Code.Value(f"CODE_{code}"): code for code in PARSE_FAILURES
 }
 
 
 def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:
-    """What the upload says about its file. InvalidUpload, UnknownStatus."""
+    """Return the options of an upload. Raises InvalidUpload, UnknownStatus."""
     status = STATUS_WORD.get(options.default_status)
     if status is None:
         raise UnknownStatus(field="default_status")
@@ -109,8 +118,8 @@ def _undo_to_proto(undo: Undo) -> import_pb2.Import.Undo:
     )
 
 
-def kept_task_to_proto(kept: UndoConflict) -> import_pb2.UndoConflict:
-    return import_pb2.UndoConflict(task_id=str(kept.task_id), reason=_REASON[kept.reason])
+def undo_conflict_to_proto(conflict: UndoConflict) -> import_pb2.UndoConflict:
+    return import_pb2.UndoConflict(task_id=str(conflict.task_id), reason=_REASON[conflict.reason])
 
 
 def row_error_to_proto(error: RowError) -> import_pb2.ImportError:
@@ -141,6 +150,39 @@ def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_
         size=lease.size,
         limits=import_ingest_service_pb2.RecordLimits(**limits._asdict()),
     )
+
+
+def progress_to_proto(progress: Progress) -> import_ingest_service_pb2.IngestRowsResponse:
+    return import_ingest_service_pb2.IngestRowsResponse(
+        checkpoint=checkpoint_to_proto(progress.checkpoint),
+        has_pending=progress.has_pending,
+        finished=progress.finished,
+    )
+
+
+def ingest_message_from_proto(
+    request: import_ingest_service_pb2.IngestRowsRequest, context: IngestContext
+) -> Batch | Finish:
+    """Return the batch or the finish in a message after open. Raises MalformedBatch, IngestOutOfOrder."""
+    match request.WhichOneof("message"):
+        case "batch":
+            return batch_from_proto(request.batch, context)
+        case "finish":
+            return _finish_from_proto(request.finish)
+        case _:
+            raise IngestOutOfOrder
+
+
+def _finish_from_proto(finish: import_ingest_service_pb2.IngestFinish) -> Finish:
+    match finish.WhichOneof("reason"):
+        case "end_of_file":
+            return FinishReason.END_OF_FILE
+        case "release_lease":
+            return FinishReason.LEASE_RELEASED
+        case "failure":
+            return parse_failure(_PARSE_FAILURE.get(finish.failure.code, ""), finish.failure.line)
+        case _:
+            raise IngestOutOfOrder
 
 
 def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestContext) -> Batch:

@@ -1,4 +1,4 @@
-"""Looking at imports, and stopping them."""
+"""Reading, watching and cancelling imports."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -8,114 +8,118 @@ from chassis.kernel.errors import Unavailable
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.csv_dialect.text import csv_pieces, csv_text, plain
-from task_service.idempotency.transaction import OneEffect
+from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.csv_header import ERRORS_COLUMN
 from task_service.imports.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
 from task_service.imports.domain.failed_rows import RejectedRow, RowError
 from task_service.imports.domain.imports import Import, State
-from task_service.imports.usecases.ports import ImportSignals
+from task_service.imports.usecases.ports import ImportNotifications
+from task_service.imports.usecases.sessions import ImportTransactions, Read
 from task_service.tasks.domain.csv_export import csv_template
-from task_service.tasks.usecases.ports import Answer, Once, Reading, UnitOfWork
 
-LOOK_AGAIN_SECONDS = 5.0
-"""A watcher looks by itself this often: the connection that signals come by may just have been lost."""
+POLL_INTERVAL_SECONDS = 5.0
+"""Interval at which a watcher also polls: a notification can be lost with the connection that carries it."""
+
+
+async def get_visible_import(read: Read, caller: Caller, import_id: UUID) -> Import:
+    """Return the import if the caller may see it. Otherwise raise ImportNotFound, as for one that does not exist."""
+    async with read() as session:
+        found = await session.imports.get(import_id)
+    if found is None or not found.is_visible_to(caller):
+        raise ImportNotFound
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class GetImport:
-    read: Callable[[], Reading]
+    """Return one import."""
+
+    read: Read
 
     async def __call__(self, caller: Caller, import_id: UUID) -> Import:
-        async with self.read() as data:
-            found = await data.imports.get(import_id)
-        if found is None or not found.is_visible_to(caller):
-            raise ImportNotFound
-        return found
+        return await get_visible_import(self.read, caller, import_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ListImports:
-    read: Callable[[], Reading]
+    read: Read
 
     async def __call__(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
-        async with self.read() as data:
-            return await data.imports.page(owner_id, request)
+        async with self.read() as session:
+            return await session.imports.page(owner_id, request)
 
 
 @dataclass(frozen=True, slots=True)
 class ListImportErrors:
-    read: Callable[[], Reading]
-    get_import: GetImport
+    read: Read
 
     async def __call__(self, caller: Caller, import_id: UUID, request: PageRequest) -> Page[RowError]:
-        await self.get_import(caller, import_id)
-        async with self.read() as data:
-            return await data.imports.errors(import_id, request)
+        await get_visible_import(self.read, caller, import_id)
+        async with self.read() as session:
+            return await session.imports.errors(import_id, request)
 
 
 @dataclass(frozen=True, slots=True)
 class CancelImport:
-    """Stops an import. Whatever worker is at it loses its lease: its next batch is refused as a whole."""
+    """Cancel an import. Its worker loses the lease: the next batch is refused as a whole."""
 
-    effect: OneEffect
-    get_import: GetImport
+    transactions: ImportTransactions
+    read: Read
 
-    async def __call__(self, caller: Caller, import_id: UUID, once: Once | None = None) -> Import:
-        """The import with the counts that it ended with. ImportEnded, ImportStillUploading, ImportNotFound."""
-        await self.get_import(caller, import_id)
-
-        async def work(unit: UnitOfWork) -> Answer:
-            # Waits for a batch that is being written: its rows are in the counts, or it comes too late.
-            await unit.imports.cancel(import_id)
-            found = await unit.imports.get(import_id)
-            if found is None:
-                raise ImportNotFound
-            if found.state is State.UPLOADING:
-                raise ImportStillUploading
-            if found.state is not State.CANCELLED:
-                raise ImportEnded(state=found.state)
-            return Answer(import_id=import_id)
-
-        await self.effect.once(caller, once, work)
-        return await self.get_import(caller, import_id)
+    async def __call__(self, caller: Caller, import_id: UUID, key: IdempotencyKey | None = None) -> Import:
+        """Return the import with its final counts. Raises ImportEnded, ImportStillUploading, ImportNotFound."""
+        await get_visible_import(self.read, caller, import_id)
+        async with self.transactions.open(caller, key) as transaction:
+            if not transaction.is_replay:
+                work = await transaction.begin()
+                # Waits for a batch that is being committed: its rows are in the counts, or it comes too late.
+                await work.imports.cancel(import_id)
+                found = await work.imports.get(import_id)
+                if found is None:
+                    raise ImportNotFound
+                if found.state is State.UPLOADING:
+                    raise ImportStillUploading
+                if found.state is not State.CANCELLED:
+                    raise ImportEnded(state=found.state)
+                await transaction.commit(import_id)
+        return await get_visible_import(self.read, caller, import_id)
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadImportErrors:
-    """The rows that were wrong as CSV text, piece by piece."""
+    """Yield the rejected rows as CSV text."""
 
-    read: Callable[[], Reading]
-    get_import: GetImport
+    read: Read
     page_rows: int = 200
 
     async def __call__(self, caller: Caller, import_id: UUID) -> AsyncIterator[str]:
-        await self.get_import(caller, import_id)
-        async with self.read() as data:
-            names = await data.imports.column_names(import_id)
-        # A file that was mended once has the column already.
+        await get_visible_import(self.read, caller, import_id)
+        async with self.read() as session:
+            names = await session.imports.column_names(import_id)
+        # A file that was downloaded as errors.csv before already has the column.
         width = len(names) - (bool(names) and names[-1].strip() == ERRORS_COLUMN)
         yield csv_text([[*names[:width], ERRORS_COLUMN]])
         after = 0
         while True:
-            async with self.read() as data:  # for each page anew: a slow reader must not keep a connection
-                rows = await data.imports.failed_rows(import_id, after, self.page_rows)
+            async with self.read() as session:  # a session for each page: a slow client must not hold a connection
+                rows = await session.imports.failed_rows(import_id, after, self.page_rows)
             if not rows:
                 return
-            for piece in csv_pieces(_handed_back(row, names, width) for row in rows):
+            for piece in csv_pieces(_rejected_row(row, names, width) for row in rows):
                 yield piece
             after = rows[-1].record
 
 
-def _handed_back(row: RejectedRow, names: Sequence[str], width: int) -> Sequence[str]:
-    # Without marks of ours, which the file may have from an errors.csv before this one: it gets them anew. Cells that
-    # were too many stand behind everything: the row stays one with too many until it is mended.
+def _rejected_row(row: RejectedRow, names: Sequence[str], width: int) -> Sequence[str]:
+    # Neutralising apostrophes of an earlier errors.csv are removed, because this download adds them again. Surplus
+    # cells go to the end, so that the row keeps its error until it is corrected.
     cells = [plain(cell) for cell in row.cells]
     return [*cells[:width], f"line {row.line}: {' '.join(row.messages)}", *cells[len(names) :]]
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadImportTemplate:
-    """A CSV file to begin with."""
+    """Yield a CSV template."""
 
     async def __call__(self) -> AsyncIterator[str]:
         yield csv_template()
@@ -123,24 +127,24 @@ class DownloadImportTemplate:
 
 @dataclass(frozen=True, slots=True)
 class WatchImport:
-    """The import now and after each change, up to its final state or the end of its undo.
+    """Yield the import now and after each change, until its final state or the end of its undo.
 
-    Unavailable when this process is about to stop: whoever asks again is answered by another one.
+    Raises Unavailable when this process is draining: the client reconnects to another one.
     """
 
-    get_import: GetImport
-    signals: ImportSignals
+    read: Read
+    notifications: ImportNotifications
     draining: Callable[[], bool]
 
     async def __call__(self, caller: Caller, import_id: UUID) -> AsyncIterator[Import]:
-        told: Import | None = None
-        with self.signals.subscribe(import_id) as changed:
-            while told is None or not told.is_over:
+        last: Import | None = None
+        with self.notifications.subscribe(import_id) as changed:
+            while last is None or not last.is_over:
                 if self.draining():
                     raise Unavailable
-                found = await self.get_import(caller, import_id)
-                if found != told:
-                    told = found
+                found = await get_visible_import(self.read, caller, import_id)
+                if found != last:
+                    last = found
                     yield found
                 if not found.is_over:
-                    await changed.wait(LOOK_AGAIN_SECONDS)
+                    await changed.wait(POLL_INTERVAL_SECONDS)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import InvalidWorker, LeaseLost, NegativeOffset, StoredFileChanged
-from task_service.imports.domain.failed_rows import MOST_FAILED_ROWS
+from task_service.imports.domain.failed_rows import MAX_KEPT_FAILED_ROWS
 from task_service.imports.domain.imports import (
     FILE_CHANGED,
     NO_PROGRESS,
@@ -23,17 +23,18 @@ from task_service.imports.domain.imports import (
     too_many_errors,
 )
 from task_service.imports.domain.rows import Batch, named, take
-from task_service.imports.usecases.ports import BulkRows, ObjectStore, PreparedBatch
-from task_service.imports.usecases.uploads import object_key
+from task_service.imports.usecases.ports import ObjectStore, PreparedBatch, RowEncoder
+from task_service.imports.usecases.sessions import Begin
+from task_service.imports.usecases.upload_cleanup import object_key
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.tasks.domain.errors import ExternalIdTaken
-from task_service.tasks.domain.values import control_character
-from task_service.tasks.usecases.ports import UnitOfWork, UserDirectory
+from task_service.tasks.domain.values import find_control_character
+from task_service.tasks.usecases.ports import UserDirectory
 
-MOST_FRUITLESS_CLAIMS = 5
+MAX_ATTEMPTS_WITHOUT_PROGRESS = 5
 """Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
 
-LONGEST_WORKER = 255
+MAX_WORKER_CHARACTERS = 255
 
 LOCKED_SECONDS = 0.02
 LOCKED_TRIES = 25
@@ -43,24 +44,24 @@ waits."""
 
 @dataclass(frozen=True, slots=True)
 class ClaimNextImport:
-    begin: Callable[[], UnitOfWork]
+    begin: Begin
     user_directory: UserDirectory
     lease_seconds: float
-    at_once: int
+    max_running: int
     """How many imports of one owner may run at a time."""
 
     async def __call__(self, worker: str) -> Lease | None:
         """The next import's lease, None when nothing waits. InvalidWorker for a name that can't be kept."""
-        if len(worker) > LONGEST_WORKER or control_character(worker):
-            raise InvalidWorker(limit=LONGEST_WORKER)
+        if len(worker) > MAX_WORKER_CHARACTERS or find_control_character(worker):
+            raise InvalidWorker(limit=MAX_WORKER_CHARACTERS)
         tries = LOCKED_TRIES
         while True:
             async with self.begin() as work:
-                lease = await work.import_queue.claim(worker, self.lease_seconds, self.at_once)
-                hopeless = lease is not None and lease.fruitless_claims > MOST_FRUITLESS_CLAIMS
+                lease = await work.import_queue.claim(worker, self.lease_seconds, self.max_running)
+                hopeless = lease is not None and lease.attempts_without_progress > MAX_ATTEMPTS_WITHOUT_PROGRESS
                 if lease is not None and hopeless:
                     await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
-                locked = lease is None and await work.import_queue.something_waits(self.at_once)
+                locked = lease is None and await work.import_queue.has_waiting(self.max_running)
                 await work.commit()
             if locked and tries:
                 tries -= 1
@@ -79,23 +80,23 @@ class ClaimNextImport:
         return True
 
 
-async def fail_without_owner(begin: Callable[[], UnitOfWork], import_id: UUID, fence: int) -> None:
+async def fail_without_owner(begin: Begin, import_id: UUID, fence: int) -> None:
     """Ends an import whose owner is not to have any more tasks. LeaseLost under another fence."""
     async with begin() as work:
         await work.ingest.finish(import_id, fence, State.FAILED, OWNER_DISABLED)
         await work.commit()
 
 
-async def put_off(begin: Callable[[], UnitOfWork], import_id: UUID, fence: int) -> None:
+async def requeue(begin: Begin, import_id: UUID, fence: int) -> None:
     """Queues an import again for which something is away: not held against its file, as fruitless claims are."""
     async with begin() as work:
-        await work.ingest.give_back(import_id, fence)
+        await work.ingest.release_lease(import_id, fence)
         await work.commit()
 
 
 @dataclass(frozen=True, slots=True)
 class ReadUpload:
-    begin: Callable[[], UnitOfWork]
+    begin: Begin
     store: ObjectStore
     lease_seconds: float
 
@@ -116,7 +117,7 @@ class ReadUpload:
                 await work.commit()
             raise LeaseLost from None
         except Unavailable:
-            await put_off(self.begin, import_id, fence)
+            await requeue(self.begin, import_id, fence)
             raise
 
 
@@ -124,13 +125,13 @@ class Progress(NamedTuple):
     """What is committed, whether other imports wait for a worker, and whether this one has ended by it."""
 
     checkpoint: Checkpoint
-    others_wait: bool
+    has_pending: bool
     finished: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OpenIngest:
-    begin: Callable[[], UnitOfWork]
+    begin: Begin
     lease_seconds: float
 
     async def __call__(self, import_id: UUID, fence: int) -> tuple[Checkpoint, IngestContext]:
@@ -144,9 +145,9 @@ class OpenIngest:
 class PrepareBatch:
     """Does with a batch all that needs no transaction, so that it is done while the batch before is being written."""
 
-    begin: Callable[[], UnitOfWork]
+    begin: Begin
     user_directory: UserDirectory
-    bulk_rows: BulkRows
+    encode_rows: RowEncoder
 
     async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> PreparedBatch:
         """The batch, judged. Unavailable when those whom it names can't be looked up."""
@@ -154,7 +155,7 @@ class PrepareBatch:
         try:
             known = await self.user_directory.ids_by_username(assignees) if assignees else {}
         except Unavailable:
-            await put_off(self.begin, context.import_id, fence)
+            await requeue(self.begin, context.import_id, fence)
             raise
         prepared = PreparedBatch(batch, [], [], [], [])
         for accepted, failed, keyed in take(batch, context, known):
@@ -163,7 +164,7 @@ class PrepareBatch:
             prepared.keyed.extend(keyed)
             # Who only wants to know gets the same counts and errors, and no task.
             if not context.validate_only:
-                prepared.rows.append(self.bulk_rows(context, accepted))
+                prepared.rows.append(self.encode_rows(context, accepted))
             await asyncio.sleep(0)  # whoever waits for an answer does not wait for the whole batch
         return prepared
 
@@ -172,7 +173,7 @@ class PrepareBatch:
 class IngestBatch:
     """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
 
-    begin: Callable[[], UnitOfWork]
+    begin: Begin
     user_directory: UserDirectory
     write_rows: WriteRows
     lease_seconds: float
@@ -183,7 +184,7 @@ class IngestBatch:
         """Calls `meanwhile` once the database works on the rows by itself: it is the time to prepare the next batch."""
         if not await self.user_directory.is_active(context.owner_id):
             await fail_without_owner(self.begin, context.import_id, fence)
-            return Progress(batch.begin, others_wait=False, finished=True)
+            return Progress(batch.begin, has_pending=False, finished=True)
         while True:
             # Somebody may take an external_id between the look and the write. The next look sees it, and each time
             # there are fewer left to take.
@@ -201,17 +202,17 @@ class IngestBatch:
             if batch.keyed:
                 await work.ingest.count(import_id, counts)
             failed = sorted((*batch.failed, *refused), key=attrgetter("record"))
-            if kept := MOST_FAILED_ROWS.beyond(before.kept).for_some_of(failed):
+            if kept := MAX_KEPT_FAILED_ROWS.beyond(before.kept).for_some_of(failed):
                 await work.ingest.keep(import_id, kept)
             if too_many := bool(limit) and before.rows_failed + len(failed) > limit:
                 await work.ingest.finish(import_id, fence, State.FAILED, too_many_errors(limit))
             await work.commit()
-        return Progress(batch.end, before.others_wait, too_many)
+        return Progress(batch.end, before.has_pending, too_many)
 
 
 @dataclass(frozen=True, slots=True)
 class FinishIngest:
-    begin: Callable[[], UnitOfWork]
+    begin: Begin
 
     async def __call__(self, import_id: UUID, fence: int, failure: Failure | None) -> None:
         """The file was read to its end, or to what the parser could not go on from."""
@@ -222,30 +223,30 @@ class FinishIngest:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveBack:
-    begin: Callable[[], UnitOfWork]
+class ReleaseLease:
+    begin: Begin
     queued: Callable[[], None]
 
     async def __call__(self, import_id: UUID, fence: int) -> None:
         async with self.begin() as work:
-            await work.ingest.give_back(import_id, fence)
+            await work.ingest.release_lease(import_id, fence)
             await work.commit()
         self.queued()
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetRehearsals:
+class DeleteDryRunState:
     """Drops what imports that only validated had to remember until their end."""
 
-    begin: Callable[[], UnitOfWork]
-    at_a_time: int = 10_000
+    begin: Begin
+    step_size: int = 10_000
 
     async def __call__(self) -> int:
         forgotten = 0
         while True:
             async with self.begin() as work:
-                some = await work.rehearsals.forget(self.at_a_time)
+                some = await work.dry_run.forget(self.step_size)
                 await work.commit()
             forgotten += some
-            if some < self.at_a_time:
+            if some < self.step_size:
                 return forgotten

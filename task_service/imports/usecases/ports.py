@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.imports.domain.csv_header import Header
 from task_service.imports.domain.duplicates import KeyedRow
-from task_service.imports.domain.failed_rows import FailedRow, RejectedRow, Room, RowError
+from task_service.imports.domain.failed_rows import FailedRow, Quota, RejectedRow, RowError
 from task_service.imports.domain.imports import (
     Checkpoint,
     Counts,
@@ -42,13 +42,13 @@ class Uploads(Protocol):
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         """Makes an uploading import queued; False when the sweeper took it meanwhile."""
 
-    async def same_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
+    async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
         """The owner's first import of the same bytes, unless it failed, was cancelled, was undone or only validated.
 
         Until the unit of work is over nobody else can ask this about the same bytes of the same owner.
         """
 
-    async def bytes_kept(self, owner_id: UUID) -> int:
+    async def stored_bytes(self, owner_id: UUID) -> int:
         """How much the stored files of an owner's imports take; those that still arrive don't count.
 
         Until the unit of work is over nobody else can ask this about the same owner.
@@ -57,7 +57,7 @@ class Uploads(Protocol):
     async def expired(self, before: datetime) -> Sequence[UUID]:
         """Imports that ended before then and whose file is still stored."""
 
-    async def forget_file(self, import_id: UUID) -> None:
+    async def mark_file_deleted(self, import_id: UUID) -> None:
         """Notes that an import's file is no longer stored."""
 
     async def lock(self, import_id: UUID) -> bool:
@@ -98,13 +98,13 @@ class Imports(Protocol):
 class Advanced(NamedTuple):
     """What the import was like before a batch that was let in."""
 
-    others_wait: bool
+    has_pending: bool
     rows_failed: int
-    kept: Room
+    kept: Quota
     """What is kept already of its wrong rows."""
 
 
-class BulkRows(Protocol):
+class RowEncoder(Protocol):
     """Turns the values of new tasks into what `Ingest.write` takes some of; needs no database, and so no waiting."""
 
     def __call__(self, context: IngestContext, accepted: Sequence[Values]) -> Any: ...
@@ -116,7 +116,7 @@ class PreparedBatch(NamedTuple):
     source: Batch
     accepted: list[Values]
     rows: list[Any]
-    """All accepted ones as `BulkRows` made them, some at a time; none where nothing is to be written."""
+    """All accepted ones as `RowEncoder` made them, some at a time; none where nothing is to be written."""
     failed: list[FailedRow]
     keyed: list[KeyedRow]
     """Those of the accepted whose fate is open."""
@@ -138,13 +138,13 @@ class PreparedBatch(NamedTuple):
 class ImportQueue(Protocol):
     """The imports that wait for a worker. Time is the database's throughout."""
 
-    async def claim(self, worker: str, lease_seconds: float, at_once: int) -> Lease | None:
-        """Leases the import whose turn it is, under a new fence; of no owner who has `at_once` running."""
+    async def claim(self, worker: str, lease_seconds: float, max_running: int) -> Lease | None:
+        """Leases the import whose turn it is, under a new fence; of no owner who has `max_running` running."""
 
-    async def something_waits(self, at_once: int) -> bool:
+    async def has_waiting(self, max_running: int) -> bool:
         """Whether there is an import to claim, locked or not."""
 
-    async def mark_woken(self, at_once: int) -> int:
+    async def mark_notified(self, max_running: int) -> int:
         """Counts the imports that could be claimed and are due for a wake-up, and puts off their next one."""
 
 
@@ -167,7 +167,7 @@ class Ingest(Protocol):
         """Counts what came of the batch's other rows."""
 
     async def write(self, rows: Sequence[Any], meanwhile: Callable[[], None]) -> None:
-        """Keeps tasks and their history, as `BulkRows` made them.
+        """Keeps tasks and their history, as `RowEncoder` made them.
 
         Calls `meanwhile` once the database has rows to work on for a while.
         """
@@ -178,11 +178,11 @@ class Ingest(Protocol):
     async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
         """Puts the import into a final state. LeaseLost under another fence."""
 
-    async def give_back(self, import_id: UUID, fence: int) -> None:
+    async def release_lease(self, import_id: UUID, fence: int) -> None:
         """Queues the import again, behind those that wait. LeaseLost under another fence."""
 
 
-class Rehearsals(Protocol):
+class DryRunState(Protocol):
     """What imports that only validate would have made so far: the tasks that have external_ids."""
 
     async def seen(self, import_id: UUID, among: Collection[str]) -> Sequence[Task]:
@@ -214,21 +214,21 @@ class ObjectStore(Protocol):
         """Forgets an object; nothing happens when there is none. Unavailable."""
 
 
-class ImportSignals(Protocol):
+class ImportNotifications(Protocol):
     """Tells watchers that an import changed."""
 
-    def subscribe(self, import_id: UUID) -> AbstractContextManager["Signal"]:
+    def subscribe(self, import_id: UUID) -> AbstractContextManager["Notification"]:
         """A signal that is set by each committed change of the import from now on."""
 
 
-class Signal(Protocol):
+class Notification(Protocol):
     """Something to wait for, again and again."""
 
     async def wait(self, seconds: float) -> None:
         """Returns when a change was committed since the last wait, or after so many seconds."""
 
 
-class WakeUps(Protocol):
+class WorkerNotifier(Protocol):
     """Tells workers that there is work. A lost or doubled wake-up does no harm."""
 
     async def publish(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""What undoing an import needs of the outside."""
+"""Ports of undoing an import."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -7,39 +7,39 @@ from uuid import UUID
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import TaskChange
-from task_service.imports.domain.undo import RunningUndo, Trace, UndoConflict
+from task_service.imports.domain.undo import ChangeSnapshot, RunningUndo, UndoConflict
 
 
 class UndoStep(NamedTuple):
-    """What one transaction of an undo has done."""
+    """Result of one transaction of an undo."""
 
     reached: UUID
     deleted: int
     restored: int
-    kept: Sequence[UndoConflict]
+    conflicts: Sequence[UndoConflict]
     is_last: bool
 
 
 class Undos(Protocol):
-    """The undos of imports, and what they go by."""
+    """Undos of imports, and the snapshots that they need."""
 
-    async def trace(self, import_id: UUID, changes: Sequence[TaskChange]) -> None:
-        """Keeps how the import found tasks that it changed, and which revision it gave them."""
+    async def save_snapshots(self, import_id: UUID, changes: Sequence[TaskChange]) -> None:
+        """Store the tasks as they were before the import changed them, and the revision that it gave them."""
 
-    async def ask(self, import_id: UUID, actor: Actor) -> None:
-        """Begins an undo; nothing happens when it was begun already."""
+    async def start(self, import_id: UUID, actor: Actor) -> None:
+        """Start an undo. Do nothing if it was started before."""
 
-    async def next(self) -> RunningUndo | None:
-        """The running undo that has waited longest for its turn, locked; None when nobody needs to work on one."""
+    async def lock_next(self) -> RunningUndo | None:
+        """Return and lock the running undo that waited longest; None if there is none that is not locked."""
 
-    async def candidates(self, undo: RunningUndo, most: int) -> Sequence[UUID]:
-        """The next tasks that the import made or changed, in the order of their ids."""
+    async def candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
+        """Return the ids of the next tasks that the import created or changed, in id order."""
 
-    async def traces(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, Trace]:
-        """What the import left behind of these tasks, if it changed them."""
+    async def snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
+        """Return the snapshots of those tasks that the import changed."""
 
     async def advance(self, import_id: UUID, step: UndoStep) -> None:
-        """Moves the undo on, counts the step, and lets others have their turn."""
+        """Move the checkpoint, count the step, and move the undo to the end of the turn order."""
 
-    async def kept(self, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
-        """The tasks that the undo has left alone so far, in the order of their ids."""
+    async def list_conflicts(self, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
+        """Return a page of the tasks that the undo has left alone so far, in id order."""

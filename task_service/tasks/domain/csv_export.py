@@ -1,17 +1,19 @@
-"""Tasks as the rows of a CSV file that an import reads."""
+"""Tasks as rows of a CSV file that an import reads."""
 
 from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
 from task_service.csv_dialect.text import csv_text
-from task_service.imports.domain.upload_options import COLUMNS
 from task_service.tasks.domain.task import Task, Values
 from task_service.tasks.domain.values import Priority, Status
 
+COLUMNS = (*(name for name in Values._fields if name != "assignee_id"), "assignee")
+"""Columns of exports and imports. Assignees are written as usernames."""
+
 
 def csv_row(task: Task | Values, usernames: Mapping[UUID, str]) -> tuple[str, ...]:
-    """The cells of a task, in the order of `COLUMNS`. An assignee who has no name any more is left out."""
+    """Return the cells of a task in the order of COLUMNS. The cell of an assignee without a username is empty."""
     return (
         task.title,
         task.description,
@@ -24,7 +26,7 @@ def csv_row(task: Task | Values, usernames: Mapping[UUID, str]) -> tuple[str, ..
     )
 
 
-# Nobody's username is known here, and an external id can be given only once.
+# Without a username, which may not exist here, and without an external_id, which may be used only once.
 _EXAMPLE = Values(
     title="Buy milk",
     description="Two bottles, the fresh kind",
@@ -38,5 +40,5 @@ _EXAMPLE = Values(
 
 
 def csv_template() -> str:
-    """A file to begin with: the columns, and a row that shows how they are filled."""
+    """Return a CSV file with the columns and one example row."""
     return csv_text([COLUMNS, csv_row(_EXAMPLE, {})])

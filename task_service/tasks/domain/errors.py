@@ -1,76 +1,64 @@
-"""What can be wrong with a request about tasks. A docstring is the message that the caller reads."""
+"""Errors of requests about tasks. A docstring is the message that the client reads."""
 
 from chassis.kernel.errors import DomainError, Invalid
 
 
 class TaskNotFound(DomainError):
-    """There is no such task."""
+    """No such task."""
 
 
 class EtagMismatch(DomainError):
-    """The task has changed meanwhile: its etag is {etag} now. Read it again before you change it."""
+    """The task has changed: its etag is now {etag}. Read the task again, then retry with the new etag."""
 
     field = "etag"
 
 
 class TaskDeleted(DomainError):
-    """The task is in the trash: undelete it before you change it."""
+    """The task is deleted. Undelete it before you change it."""
 
 
 class TaskNotDeleted(DomainError):
-    """The task is not deleted."""
+    """The task is not deleted. Only a deleted task can be undeleted."""
 
 
 class TaskNotInTrash(DomainError):
-    """Only a deleted task can be purged."""
+    """Only a deleted task can be purged. Delete the task first."""
 
 
 class ExternalIdTaken(Invalid):
-    """Another of the owner's tasks has this external_id."""
+    """Another live task of the owner has this external_id."""
 
     field = "external_id"
 
 
-class InvalidIdempotencyKey(Invalid):
-    """An idempotency key is 1 to {limit} visible ASCII characters."""
-
-    field = "idempotency_key"
-
-
-class IdempotencyKeyReused(DomainError):
-    """Another request has come with the same idempotency key."""
-
-    field = "idempotency_key"
-
-
 class EmptyBatch(Invalid):
-    """A batch holds at least one request."""
+    """A batch must have at least one request."""
 
     field = "requests"
 
 
 class TooManyInBatch(Invalid):
-    """The batch holds {count} requests, more than {limit}."""
+    """The batch has {count} requests. Send at most {limit}."""
 
     field = "requests"
 
 
 class DuplicateInBatch(Invalid):
-    """Another request of the batch is about the same task."""
+    """Another request of the batch has the same id."""
 
 
 class IdempotencyKeyInBatchItem(Invalid):
-    """In a batch the idempotency key is the batch's, not a single request's."""
+    """A request in a batch must not have an idempotency key. Set the key of the batch."""
 
 
 class OwnerRequired(Invalid):
-    """A service must name the owner of what it creates."""
+    """A service must set owner_id."""
 
     field = "owner_id"
 
 
 class InvalidTask(Invalid):
-    """The task is not acceptable."""
+    """The task is invalid."""
 
 
 class BlankTitle(InvalidTask):
@@ -80,88 +68,88 @@ class BlankTitle(InvalidTask):
 
 
 class TooLong(InvalidTask):
-    """The {field} has {length} characters, more than {limit}."""
+    """The {field} has {length} characters. The maximum is {limit}."""
 
 
 class LineBreakInTitle(InvalidTask):
-    """A title stands on one line."""
+    """A title must be one line."""
 
     field = "title"
 
 
 class ForbiddenCharacter(InvalidTask):
-    """The {field} can't hold the character {character}."""
+    """The {field} must not contain the character {character}."""
 
 
 class UnknownStatus(InvalidTask):
-    """A status is pending, in_progress, completed or cancelled."""
+    """Unknown status. Use pending, in_progress, completed or cancelled."""
 
     field = "status"
 
 
 class UnknownPriority(InvalidTask):
-    """A priority is none, low, medium, high or urgent."""
+    """Unknown priority. Use none, low, medium, high or urgent."""
 
     field = "priority"
 
 
 class MalformedDate(InvalidTask):
-    """A due date is a calendar date such as 2026-03-31."""
+    """A date must be a calendar date such as 2026-03-31."""
 
     field = "due_date"
 
 
 class BlankLabel(InvalidTask):
-    """A label is not blank."""
+    """A label must not be blank."""
 
     field = "labels"
 
 
 class LabelTooLong(InvalidTask):
-    """A label has at most {limit} characters, this one has {length}."""
+    """A label has {length} characters. The maximum is {limit}."""
 
     field = "labels"
 
 
 class CommaInLabel(InvalidTask):
-    """A label holds no comma."""
+    """A label must not contain a comma."""
 
     field = "labels"
 
 
 class TooManyLabels(InvalidTask):
-    """There are {count} labels, more than {limit}."""
+    """The task has {count} labels. The maximum is {limit}."""
 
     field = "labels"
 
 
 class UnknownAssignee(InvalidTask):
-    """There is no such user to assign the task to."""
+    """No such user. Assign the task to an existing user."""
 
     field = "assignee_id"
 
 
 class QueryTooLong(Invalid):
-    """The free text has {length} characters, more than {limit}."""
+    """The search text has {length} characters. The maximum is {limit}."""
 
     field = "q"
 
 
 class UnknownOrder(Invalid):
-    """An order is created_at, updated_at, due_date, priority or title, alone or with asc or desc behind it."""
+    """Unknown order. Use created_at, updated_at, due_date, priority or title, optionally followed by asc or desc."""
 
     field = "order_by"
 
 
 class DaysOutOfRange(Invalid):
-    """Days are 1 to {limit}."""
+    """The number of days must be 1 to {limit}."""
 
     field = "days"
 
 
 class ReadOnlyField(InvalidTask):
-    """Only the server writes this field."""
+    """Read-only: only the server sets this field."""
 
 
 class UnknownField(InvalidTask):
-    """There is no such field."""
+    """Unknown field. See /docs."""

@@ -8,7 +8,7 @@ from task_service.tasks.domain.errors import DaysOutOfRange
 from task_service.tasks.domain.values import Status
 
 DEFAULT_DAYS = 30
-MOST_DAYS = 366
+MAX_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Stats:
 
 def first_day(days: int, today: date) -> date:
     """The first of the last so many days, today included; 0 is the default. DaysOutOfRange."""
-    if not 0 <= days <= MOST_DAYS:
-        raise DaysOutOfRange(limit=MOST_DAYS)
+    if not 0 <= days <= MAX_DAYS:
+        raise DaysOutOfRange(limit=MAX_DAYS)
     return today - timedelta(days=(days or DEFAULT_DAYS) - 1)
 
 

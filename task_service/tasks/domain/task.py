@@ -65,7 +65,7 @@ class Task(NamedTuple):
     def is_visible_to(self, caller: Caller) -> bool:
         return sees_all(caller) or caller.id in (self.owner_id, self.assignee_id)
 
-    def expect(self, etag: str) -> None:
+    def check_etag(self, etag: str) -> None:
         """Goes on for an empty etag and for this task's own; EtagMismatch for another."""
         if etag and etag != self.etag:
             raise EtagMismatch(etag=self.etag)
@@ -81,8 +81,8 @@ class Task(NamedTuple):
             after = after._replace(completed_at=now if after.status is Status.COMPLETED else None)
         return after._replace(updated_at=now, revision=self.revision + 1)
 
-    def deleted(self, now: datetime, *, kept_for: timedelta) -> "Task":
-        return self._replace(deleted_at=now, purge_at=now + kept_for, updated_at=now, revision=self.revision + 1)
+    def deleted(self, now: datetime, *, retention: timedelta) -> "Task":
+        return self._replace(deleted_at=now, purge_at=now + retention, updated_at=now, revision=self.revision + 1)
 
     def reverted(self, before: "Task", now: datetime) -> "Task":
         """The task with the values that it had before; itself where they are its own."""
@@ -99,14 +99,14 @@ class Task(NamedTuple):
 
 # The rule for each field that an update may write.
 _RULES: Mapping[str, Callable[[Any, list[Invalid]], Any]] = {
-    "title": rules.title,
-    "description": rules.description,
-    "status": rules.status,
-    "priority": rules.priority,
-    "due_date": rules.due_date,
-    "labels": rules.labels,
-    "external_id": rules.external_id,
-    "assignee_id": rules.assignee_id,
+    "title": rules.validate_title,
+    "description": rules.validate_description,
+    "status": rules.validate_status,
+    "priority": rules.validate_priority,
+    "due_date": rules.validate_due_date,
+    "labels": rules.validate_labels,
+    "external_id": rules.validate_external_id,
+    "assignee_id": rules.validate_assignee_id,
 }
 
 
@@ -123,22 +123,22 @@ class TaskDraft(NamedTuple):
     labels: tuple[str, ...] = ()
     owner_id: str = ""
 
-    def checked(self) -> Values:
+    def validate(self) -> Values:
         """The values, or every one that is wrong (InvalidTask, several at once)."""
         # Spelt out field by field: this runs once for every row of every import.
         wrong: list[Invalid] = []
         values = Values(
-            rules.title(self.title, wrong),
-            rules.description(self.description, wrong),
-            rules.status(self.status, wrong),
-            rules.priority(self.priority, wrong),
-            rules.due_date(self.due_date, wrong),
-            rules.labels(self.labels, wrong) if self.labels else (),
-            rules.external_id(self.external_id, wrong) if self.external_id else "",
-            rules.assignee_id(self.assignee_id, wrong) if self.assignee_id else None,
+            rules.validate_title(self.title, wrong),
+            rules.validate_description(self.description, wrong),
+            rules.validate_status(self.status, wrong),
+            rules.validate_priority(self.priority, wrong),
+            rules.validate_due_date(self.due_date, wrong),
+            rules.validate_labels(self.labels, wrong) if self.labels else (),
+            rules.validate_external_id(self.external_id, wrong) if self.external_id else "",
+            rules.validate_assignee_id(self.assignee_id, wrong) if self.assignee_id else None,
         )
         if self.owner_id:
-            rules.user_id(self.owner_id, "owner_id", wrong)
+            rules.validate_user_id(self.owner_id, "owner_id", wrong)
         if wrong:
             raise_all(wrong)
         return values

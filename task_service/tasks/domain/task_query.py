@@ -14,11 +14,11 @@ from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import QueryTooLong, UnknownOrder, UnknownPriority, UnknownStatus
 from task_service.tasks.domain.values import Priority, Status
 
-LONGEST_QUERY = 200
+MAX_QUERY_CHARACTERS = 200
 
 
 class Order(StrEnum):
-    """What a list can be in the order of. Ties are settled by id, in the same direction."""
+    """What a list can be in the order of. Ties are resolution by id, in the same direction."""
 
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
@@ -92,7 +92,7 @@ class QueryDraft:
     deleted: Deleted = Deleted.HIDDEN
     order_by: str = ""
 
-    def checked(self, caller: Caller) -> TaskQuery:
+    def validate(self, caller: Caller) -> TaskQuery:
         """The query within the caller's sight, or all that is wrong with it; OwnerNotYours for more than that."""
         wrong: list[Invalid] = []
         statuses = {Status(word) if word in set(Status) else None for word in self.statuses}
@@ -101,16 +101,16 @@ class QueryDraft:
         priorities = {Priority(word) if word in set(Priority) else None for word in self.priorities}
         if None in priorities:
             wrong.append(UnknownPriority())
-        labels_any = rules.labels(self.labels_any, wrong, field="labels_any")
-        labels_all = rules.labels(self.labels_all, wrong, field="labels_all")
-        assignee_id = rules.user_id(self.assignee_id, "assignee_id", wrong)
-        import_id = rules.user_id(self.import_id, "import_id", wrong)
-        due_before = rules.calendar_date(self.due_before, "due_before", wrong)
-        due_after = rules.calendar_date(self.due_after, "due_after", wrong)
+        labels_any = rules.validate_labels(self.labels_any, wrong, field="labels_any")
+        labels_all = rules.validate_labels(self.labels_all, wrong, field="labels_all")
+        assignee_id = rules.validate_user_id(self.assignee_id, "assignee_id", wrong)
+        import_id = rules.validate_user_id(self.import_id, "import_id", wrong)
+        due_before = rules.validate_date(self.due_before, "due_before", wrong)
+        due_after = rules.validate_date(self.due_after, "due_after", wrong)
         words = _words(self.q, wrong)
         order, descending = _order(self.order_by, wrong)
         if self.owner_id not in {"", EVERYBODY}:
-            rules.user_id(self.owner_id, "owner_id", wrong)
+            rules.validate_user_id(self.owner_id, "owner_id", wrong)
         raise_all(wrong)
         seen_by, owner_id = _sight(caller, self.owner_id)
         return TaskQuery(
@@ -141,11 +141,11 @@ def _sight(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None]:
 
 
 def _words(text: str, wrong: list[Invalid]) -> tuple[str, ...]:
-    if len(text) > LONGEST_QUERY:
-        wrong.append(QueryTooLong(limit=LONGEST_QUERY, length=len(text)))
+    if len(text) > MAX_QUERY_CHARACTERS:
+        wrong.append(QueryTooLong(limit=MAX_QUERY_CHARACTERS, length=len(text)))
         return ()
     words = tuple(text.split())
-    rules.no_forbidden_characters("".join(words), "q", "", wrong)
+    rules.validate_characters("".join(words), "q", "", wrong)
     return words
 
 

@@ -27,13 +27,13 @@ from task_service.tasks.domain.errors import (
     UnknownStatus,
 )
 
-LONGEST_TITLE = 500
-LONGEST_DESCRIPTION = 20_000
-LONGEST_EXTERNAL_ID = 200
-LONGEST_LABEL = 64
-MOST_LABELS = 50
+MAX_TITLE_CHARACTERS = 500
+MAX_DESCRIPTION_CHARACTERS = 20_000
+MAX_EXTERNAL_ID_CHARACTERS = 200
+MAX_LABEL_CHARACTERS = 64
+MAX_LABELS = 50
 
-LOST = "\N{REPLACEMENT CHARACTER}"
+REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 """Stands where bytes could not be read: whoever sends it has lost what was there before."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -49,7 +49,7 @@ _UNSEEN = (
     *(range(0x1BCA0, 0x1BCA4), range(0x1D173, 0x1D17B), range(0xE0000, 0xE1000)),
     (0xAD, 0x034F, 0x061C, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
 )
-UNSEEN = frozenset(map(chr, chain.from_iterable(_UNSEEN)))
+INVISIBLE_CHARACTERS = frozenset(map(chr, chain.from_iterable(_UNSEEN)))
 
 
 class Status(StrEnum):
@@ -79,71 +79,75 @@ _STATUSES = {"": Status.PENDING, **{status.value: status for status in Status}}
 _PRIORITIES = {"": Priority.NONE, **{priority.value: priority for priority in Priority}}
 
 
-def title(text: str, wrong: list[Invalid]) -> str:
-    kept = text.strip()
-    if len(kept) > LONGEST_TITLE:
-        wrong.append(TooLong(field="title", limit=LONGEST_TITLE, length=len(kept)))
-    elif not kept or (kept[0] in UNSEEN and not is_visible(kept)):
-        wrong.append(BlankTitle())
-    elif not is_plain(kept):
+def validate_title(text: str, errors: list[Invalid]) -> str:
+    value = text.strip()
+    if len(value) > MAX_TITLE_CHARACTERS:
+        errors.append(TooLong(field="title", limit=MAX_TITLE_CHARACTERS, length=len(value)))
+    elif not value or (value[0] in INVISIBLE_CHARACTERS and not is_visible(value)):
+        errors.append(BlankTitle())
+    elif not is_plain(value):
         # Only now the slow look: nearly every title is plain.
-        if any(character in LINE_BREAKS for character in kept):
-            wrong.append(LineBreakInTitle())
-        no_forbidden_characters(kept, "title", LINE_BREAKS, wrong)
-    return kept
+        if any(character in LINE_BREAKS for character in value):
+            errors.append(LineBreakInTitle())
+        validate_characters(value, "title", LINE_BREAKS, errors)
+    return value
 
 
-def description(text: str, wrong: list[Invalid]) -> str:
-    if len(text) > LONGEST_DESCRIPTION:
-        wrong.append(TooLong(field="description", limit=LONGEST_DESCRIPTION, length=len(text)))
+def validate_description(text: str, errors: list[Invalid]) -> str:
+    if len(text) > MAX_DESCRIPTION_CHARACTERS:
+        errors.append(TooLong(field="description", limit=MAX_DESCRIPTION_CHARACTERS, length=len(text)))
     elif not is_plain(text):
-        no_forbidden_characters(text, "description", "\n\r\t", wrong)
+        validate_characters(text, "description", "\n\r\t", errors)
     return text
 
 
 def is_plain(text: str) -> bool:
-    """Whether there is nothing in the text that could be refused; False asks for `no_forbidden_characters`."""
-    return text.isprintable() and LOST not in text
+    """Whether there is nothing in the text that could be refused; False asks for `validate_characters`."""
+    return text.isprintable() and REPLACEMENT_CHARACTER not in text
 
 
 def is_visible(text: str) -> bool:
     """Whether anybody could see something of the text."""
-    return any(character not in UNSEEN and not character.isspace() for character in text)
+    return any(character not in INVISIBLE_CHARACTERS and not character.isspace() for character in text)
 
 
-def no_forbidden_characters(text: str, field: str, allowed: str, wrong: list[Invalid]) -> None:
-    """Refuses what Postgres can't hold (NUL), what would garble a terminal or a spreadsheet (C0, DEL), what is LOST."""
-    if found := _forbidden_but(allowed).search(text):
-        wrong.append(ForbiddenCharacter(field=field, character=_named(found[0])))
+def validate_characters(text: str, field: str, allowed: str, errors: list[Invalid]) -> None:
+    """Refuse NUL (Postgres can't store it), C0 and DEL (they garble terminals and spreadsheets), and U+FFFD."""
+    if found := _forbidden_except(allowed).search(text):
+        errors.append(ForbiddenCharacter(field=field, character=_named(found[0])))
 
 
-def control_character(text: str) -> str:
+def find_control_character(text: str) -> str:
     """The first character of a name that would end its line or run in a terminal, such as U+0007; "" for none."""
     found = _CONTROLS.search(text)
     return _named(found[0]) if found else ""
 
 
 @cache
-def _forbidden_but(allowed: str) -> re.Pattern[str]:
-    return re.compile(f"(?![{allowed}])[\x00-\x1f\x7f{LOST}]" if allowed else f"[\x00-\x1f\x7f{LOST}]")
+def _forbidden_except(allowed: str) -> re.Pattern[str]:
+    return re.compile(
+        f"(?![{allowed}])[\x00-\x1f\x7f{REPLACEMENT_CHARACTER}]"
+        if allowed
+        else f"[\x00-\x1f\x7f{REPLACEMENT_CHARACTER}]"
+    )
 
 
 def _named(character: str) -> str:
     return f"U+{ord(character):04X}"
 
 
-def status(word: str, wrong: list[Invalid]) -> Status:
+def validate_status(word: str, errors: list[Invalid]) -> Status:
     found = _STATUSES.get(word) or _STATUSES.get(fold(word))
     if found is None:
-        wrong.append(UnknownStatus())
+        errors.append(UnknownStatus())
         return Status.PENDING
     return found
 
 
-def priority(word: str, wrong: list[Invalid]) -> Priority:
+def validate_priority(word: str, errors: list[Invalid]) -> Priority:
     found = _PRIORITIES.get(word) or _PRIORITIES.get(fold(word))
     if found is None:
-        wrong.append(UnknownPriority())
+        errors.append(UnknownPriority())
         return Priority.NONE
     return found
 
@@ -153,21 +157,21 @@ def fold(word: str) -> str:
     return word.strip().lower().replace("-", "_").replace(" ", "_")
 
 
-def due_date(text: str, wrong: list[Invalid]) -> date | None:
-    return calendar_date(text, "due_date", wrong)
+def validate_due_date(text: str, errors: list[Invalid]) -> date | None:
+    return validate_date(text, "due_date", errors)
 
 
-def calendar_date(text: str, field: str, wrong: list[Invalid]) -> date | None:
+def validate_date(text: str, field: str, errors: list[Invalid]) -> date | None:
     text = text.strip()
     if not text:
         return None
-    found = read_date(text)
+    found = parse_date(text)
     if found is None:
-        wrong.append(MalformedDate(field=field))
+        errors.append(MalformedDate(field=field))
     return found
 
 
-def read_date(text: str) -> date | None:
+def parse_date(text: str) -> date | None:
     """The day of a text such as 2026-03-31; None for any other."""
     # fromisoformat alone also takes 20260331 and weeks, as 2026-W14-2.
     if len(text) != len("YYYY-MM-DD") or text[4] != "-" or text[7] != "-":
@@ -178,49 +182,49 @@ def read_date(text: str) -> date | None:
         return None
 
 
-def external_id(text: str, wrong: list[Invalid]) -> str:
-    kept = text.strip()
-    if len(kept) > LONGEST_EXTERNAL_ID:
-        wrong.append(TooLong(field="external_id", limit=LONGEST_EXTERNAL_ID, length=len(kept)))
-    elif not is_plain(kept):
-        no_forbidden_characters(kept, "external_id", "", wrong)
-    return kept
+def validate_external_id(text: str, errors: list[Invalid]) -> str:
+    value = text.strip()
+    if len(value) > MAX_EXTERNAL_ID_CHARACTERS:
+        errors.append(TooLong(field="external_id", limit=MAX_EXTERNAL_ID_CHARACTERS, length=len(value)))
+    elif not is_plain(value):
+        validate_characters(value, "external_id", "", errors)
+    return value
 
 
-def labels(words: Iterable[str], wrong: list[Invalid], *, field: str = "labels") -> tuple[str, ...]:
+def validate_labels(words: Iterable[str], errors: list[Invalid], *, field: str = "labels") -> tuple[str, ...]:
     """Labels as they were given, each once. One wrong label is told, not fifty: they are one field."""
-    kept = tuple(dict.fromkeys(word.strip() for word in words))
-    if len(kept) > MOST_LABELS:
-        wrong.append(TooManyLabels(field=field, limit=MOST_LABELS, count=len(kept)))
-        return kept
-    for label in kept:
+    value = tuple(dict.fromkeys(word.strip() for word in words))
+    if len(value) > MAX_LABELS:
+        errors.append(TooManyLabels(field=field, limit=MAX_LABELS, count=len(value)))
+        return value
+    for label in value:
         if not label:
-            wrong.append(BlankLabel(field=field))
-        elif len(label) > LONGEST_LABEL:
-            wrong.append(LabelTooLong(field=field, limit=LONGEST_LABEL, length=len(label)))
+            errors.append(BlankLabel(field=field))
+        elif len(label) > MAX_LABEL_CHARACTERS:
+            errors.append(LabelTooLong(field=field, limit=MAX_LABEL_CHARACTERS, length=len(label)))
         elif "," in label:
-            wrong.append(CommaInLabel(field=field))
+            errors.append(CommaInLabel(field=field))
         elif not is_plain(label):
-            seen = len(wrong)
-            no_forbidden_characters(label, field, "", wrong)
-            if len(wrong) == seen:
+            seen = len(errors)
+            validate_characters(label, field, "", errors)
+            if len(errors) == seen:
                 continue
         else:
             continue
         break
-    return kept
+    return value
 
 
-def user_id(text: str, field: str, wrong: list[Invalid]) -> UUID | None:
+def validate_user_id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
     """Who is named; nobody for an empty text."""
     if not text:
         return None
     try:
         return parse_id(text, field=field)
     except MalformedId as error:
-        wrong.append(error)
+        errors.append(error)
         return None
 
 
-def assignee_id(text: str, wrong: list[Invalid]) -> UUID | None:
-    return user_id(text, "assignee_id", wrong)
+def validate_assignee_id(text: str, errors: list[Invalid]) -> UUID | None:
+    return validate_user_id(text, "assignee_id", errors)

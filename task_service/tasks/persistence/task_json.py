@@ -1,5 +1,6 @@
-"""A task as JSON, for what keeps whole tasks beside the table of tasks."""
+"""Tasks as JSON, for tables that store whole tasks: stored responses, dry runs and undo snapshots."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -7,19 +8,19 @@ from uuid import UUID
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.values import Priority, Status
 
-_MOMENTS = ("created_at", "updated_at", "completed_at", "deleted_at", "purge_at")
+_TIME_FIELDS = ("created_at", "updated_at", "completed_at", "deleted_at", "purge_at")
 
 
-def json_of(task: Task) -> dict[str, Any]:
+def task_to_json(task: Task) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID) else value
         for name, value in task._asdict().items()
     }
 
 
-def task_of(stored: dict[str, Any]) -> Task:
+def task_from_json(stored: dict[str, Any]) -> Task:
     values = dict(stored)
-    for name in _MOMENTS:
+    for name in _TIME_FIELDS:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     for name in ("id", "owner_id", "assignee_id", "import_id"):
         values[name] = UUID(values[name]) if values[name] else None
@@ -27,3 +28,11 @@ def task_of(stored: dict[str, Any]) -> Task:
     values["labels"] = tuple(values["labels"])
     values |= {"status": Status(values["status"]), "priority": Priority(values["priority"])}
     return Task(**values)
+
+
+def tasks_to_json(tasks: Iterable[Task]) -> list[dict[str, Any]]:
+    return [task_to_json(task) for task in tasks]
+
+
+def tasks_from_json(stored: Iterable[dict[str, Any]]) -> tuple[Task, ...]:
+    return tuple(map(task_from_json, stored))

@@ -19,7 +19,7 @@ from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.persistence.task_json import json_of
+from task_service.tasks.persistence.task_json import task_to_json
 from task_service.tasks.persistence.task_lists import COLUMNS, count_of, key_of, page_of
 from task_service.tasks.persistence.task_stats import stats_of
 
@@ -93,7 +93,7 @@ class SqlTasks:
     async def remove(self, task_id: UUID) -> None:
         await _REMOVE.run(self._connection, id=task_id)
 
-    async def due_for_purge(self, now: datetime, most: int) -> Sequence[Task]:
+    async def lock_expired(self, now: datetime, most: int) -> Sequence[Task]:
         cursor = await _DUE.run(self._connection, now=now, most=most)
         return [_task(row) for row in await cursor.fetchall()]
 
@@ -103,13 +103,13 @@ class SqlTasks:
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _UPDATE_ALL.run(self._connection, tasks=Jsonb([json_of(task) for task in tasks]))
+            await _UPDATE_ALL.run(self._connection, tasks=Jsonb([task_to_json(task) for task in tasks]))
 
-    async def take_turns(self, owner_ids: Collection[UUID]) -> None:
+    async def lock_external_ids(self, owner_ids: Collection[UUID]) -> None:
         for owner_id in sorted(owner_ids):
             await _TAKE_TURNS.run(self._connection, owner_id=owner_id)
 
-    async def with_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
+    async def find_by_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
         cursor = await WITH_EXTERNAL_IDS.run(self._connection, owner_id=owner_id, among=list(among))
         task_ids = [row[0] for row in await cursor.fetchall()]
         if not task_ids:

@@ -1,4 +1,4 @@
-"""What a client asks to see, from the contract's messages to the domain's words. Pure."""
+"""Conversion of list requests to queries. Pure functions."""
 
 from taskmanager.tasks.v1 import task_service_pb2
 
@@ -11,8 +11,8 @@ from task_service.tasks.transport.translate import PRIORITY_WORD, STATUS_WORD
 def query_from_proto(
     request: task_service_pb2.ListTasksRequest | task_service_pb2.ExportTasksRequest, caller: Caller
 ) -> TaskQuery:
-    """Which tasks to show, within the caller's sight. Invalid names all that is wrong; OwnerNotYours."""
-    shown = Deleted.SHOWN if request.show_deleted else Deleted.HIDDEN
+    """Return the query of a list, limited to what the caller may see. Raises every invalid filter, or OwnerNotYours."""
+    visible = Deleted.SHOWN if request.show_deleted else Deleted.HIDDEN
     return QueryDraft(
         owner_id=request.owner_id,
         statuses=[STATUS_WORD.get(number, "") for number in request.status],
@@ -26,11 +26,11 @@ def query_from_proto(
         moments=Moments(**{name: parse_moment(request, name) for name in Moments._fields}),
         overdue=request.overdue,
         q=request.q,
-        deleted=Deleted.ALONE if request.only_deleted else shown,
+        deleted=Deleted.ALONE if request.only_deleted else visible,
         order_by=request.order_by,
-    ).checked(caller)
+    ).validate(caller)
 
 
-def sight_from_proto(owner_id: str, caller: Caller) -> TaskQuery:
-    """All live tasks of whom the caller names, within the caller's sight. MalformedId, OwnerNotYours."""
-    return QueryDraft(owner_id=owner_id, moments=Moments()).checked(caller)
+def stats_query_from_proto(owner_id: str, caller: Caller) -> TaskQuery:
+    """Return the query for all live tasks of an owner. Raises MalformedId, OwnerNotYours."""
+    return QueryDraft(owner_id=owner_id, moments=Moments()).validate(caller)

@@ -1,27 +1,21 @@
-"""Between the messages about tasks and history and the domain's words. Pure."""
+"""Conversions between messages about tasks and domain values. Pure functions."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TypeVar
 
-from google.protobuf.message import Message
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.kernel.errors import raise_all
 from chassis.kernel.ids import parse_id
 from task_service.proto_fields import timestamp
-from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem, InvalidIdempotencyKey
+from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.usecases.batches import Deletion, check_size, placed
-from task_service.tasks.usecases.ports import Once
+from task_service.tasks.usecases.batches import Deletion, ensure_batch_size, with_index
 from task_service.tasks.usecases.tasks import Update
 
-LONGEST_IDEMPOTENCY_KEY = 128
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Converted = TypeVar("Converted")
 Request = TypeVar(
     "Request",
@@ -38,7 +32,7 @@ PRIORITY_WORD: dict[int, str] = {0: "", **{number: priority.value for priority, 
 
 
 def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
-    """What the client says of a task; an enum number that nobody knows stays a word that nobody knows."""
+    """Return the draft of a task. An unknown enum number becomes an unknown word, which validation refuses."""
     return TaskDraft(
         task.title,
         task.description,
@@ -52,47 +46,28 @@ def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
     )
 
 
-def once_from_proto(request: Message) -> Once | None:
-    """The request's idempotency key with a digest of all else that it says; None where it has no key.
-
-    Raises:
-        InvalidIdempotencyKey: the key is too long, or holds something else than visible ASCII.
-
-    """
-    key: str = getattr(request, "idempotency_key")  # noqa: B009 - every mutation has the field, Message has not
-    if not key:
-        return None
-    if len(key) > LONGEST_IDEMPOTENCY_KEY or not key.isascii() or not key.isprintable() or " " in key:
-        raise InvalidIdempotencyKey(limit=LONGEST_IDEMPOTENCY_KEY)
-    asked = type(request)()
-    asked.CopyFrom(request)
-    asked.ClearField("idempotency_key")
-    content = asked.DESCRIPTOR.full_name.encode() + b" " + asked.SerializeToString(deterministic=True)
-    return Once(key, hashlib.sha256(content).digest())
-
-
 def batch_requests(requests: Sequence[Request]) -> list[Request]:
-    """The requests of a batch. IdempotencyKeyInBatchItem where one has a key of its own, which would mean nothing.
+    """Return the requests of a batch. Raises IdempotencyKeyInBatchItem for a request with a key of its own.
 
-    EmptyBatch and TooManyInBatch come first: four megabytes of empty requests would take seconds to look at.
+    EmptyBatch and TooManyInBatch are checked first: four megabytes of empty requests would take seconds to scan.
     """
-    check_size(requests)
-    found = list(requests)
+    ensure_batch_size(requests)
+    items = list(requests)
     raise_all(
         [
-            IdempotencyKeyInBatchItem(field=f"requests[{place}].idempotency_key")
-            for place, request in enumerate(found)
+            IdempotencyKeyInBatchItem(field=f"requests[{index}].idempotency_key")
+            for index, request in enumerate(items)
             if request.idempotency_key
         ]
     )
-    return found
+    return items
 
 
-def placed_all(requests: Sequence[Request], convert: Callable[[Request], Converted]) -> list[Converted]:
-    """Every request converted; what is wrong with one names its place."""
+def convert_all(requests: Sequence[Request], convert: Callable[[Request], Converted]) -> list[Converted]:
+    """Convert every request of a batch. Errors name the request."""
     converted = []
-    for place, request in enumerate(batch_requests(requests)):
-        with placed(place):
+    for index, request in enumerate(batch_requests(requests)):
+        with with_index(index):
             converted.append(convert(request))
     return converted
 

@@ -1,26 +1,30 @@
-"""Many changes in one transaction: all of them or none, and whatever is wrong names its place in the batch."""
+"""Batches: many changes in one transaction, all or none. Errors name the request, such as requests[3].task.title."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+from chassis.kernel.clock import Clock
 from chassis.kernel.errors import DomainError, Invalid, raise_all
 from chassis.kernel.identity import Caller
-from task_service.idempotency.transaction import Changes
+from chassis.kernel.ids import NewId
+from task_service.history.domain.events import Actor
+from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, TooManyInBatch
 from task_service.tasks.domain.task import Task, TaskDraft
-from task_service.tasks.usecases.ports import Once, UnitOfWork
-from task_service.tasks.usecases.tasks import CreateTask, Update, UpdateTask
-from task_service.tasks.usecases.trash import DeleteTask
+from task_service.tasks.usecases.ports import TasksUnitOfWork, TaskTransactions, UserDirectory
+from task_service.tasks.usecases.task_changes import create_task, delete_task, update_task
+from task_service.tasks.usecases.tasks import Update, accept_draft, accept_update
 
-MOST_IN_BATCH = 100
+MAX_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One task to be deleted."""
+    """Requested deletion of one task."""
 
     task_id: UUID
     etag: str
@@ -28,141 +32,173 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class BatchCreateTasks:
-    changes: Changes
-    create_task: CreateTask
+    """Create up to 100 tasks."""
 
-    async def __call__(self, caller: Caller, drafts: Sequence[TaskDraft], once: Once | None) -> tuple[Task, ...]:
-        if (before := await self.changes.repeated(caller, once)) is not None:
-            return before
-        wrong = Wrong("task.")
-        tasks: list[Task] = []
-        for place, draft in enumerate(drafts):
-            with wrong.at(place):
-                tasks.append(await self.create_task.accepted(caller, draft))
-        wrong.settle()
+    transactions: TaskTransactions
+    users: UserDirectory
+    new_id: NewId
 
-        async def work(unit: UnitOfWork) -> tuple[Task, ...]:
-            await unit.tasks.take_turns({task.owner_id for task in tasks if task.external_id})
-            for place, task in enumerate(tasks):
-                with placed(place, "task."):
-                    await self.create_task.keep(unit, caller, task)
-            return tuple(tasks)
-
-        return await self.changes.run(caller, once, work)
+    async def __call__(
+        self, caller: Caller, drafts: Sequence[TaskDraft], key: IdempotencyKey | None
+    ) -> tuple[Task, ...]:
+        async with self.transactions.open(caller, key) as transaction:
+            if not transaction.is_replay:
+                errors = ErrorCollector("task.")
+                tasks: list[Task] = []
+                for index, draft in enumerate(drafts):
+                    with errors.collect(index):
+                        tasks.append(await accept_draft(self.users, caller, draft, self.new_id))
+                errors.raise_collected()
+                work = await transaction.begin()
+                await work.tasks.lock_external_ids({task.owner_id for task in tasks if task.external_id})
+                for index, task in enumerate(tasks):
+                    with with_index(index, "task."):
+                        await create_task(work, task, actor=Actor.of(caller), new_id=self.new_id)
+                await transaction.commit(tuple(tasks))
+        return transaction.response
 
 
 @dataclass(frozen=True, slots=True)
 class BatchUpdateTasks:
-    changes: Changes
-    update_task: UpdateTask
+    """Change up to 100 tasks."""
 
-    async def __call__(self, caller: Caller, updates: Sequence[Update], once: Once | None) -> tuple[Task, ...]:
-        if (before := await self.changes.repeated(caller, once)) is not None:
-            return before
-        check_ids([update.task_id for update in updates])
-        wrong = Wrong("task.")
-        values = []
-        for place, update in enumerate(updates):
-            with wrong.at(place):
-                values.append(await self.update_task.accepted(caller, update))
-        wrong.settle()
+    transactions: TaskTransactions
+    users: UserDirectory
+    now: Clock
+    new_id: NewId
 
-        async def work(unit: UnitOfWork) -> tuple[Task, ...]:
-            await _take_turns(
-                unit, [update.task_id for update, new in zip(updates, values, strict=True) if "external_id" in new]
-            )
-            await lock_in_order(unit, [update.task_id for update in updates])
-            done = []
-            for place, (update, new) in enumerate(zip(updates, values, strict=True)):
-                with placed(place, "task."):
-                    done.append(await self.update_task.apply(unit, caller, update, new))
-            return tuple(done)
-
-        return await self.changes.run(caller, once, work)
+    async def __call__(self, caller: Caller, updates: Sequence[Update], key: IdempotencyKey | None) -> tuple[Task, ...]:
+        async with self.transactions.open(caller, key) as transaction:
+            if not transaction.is_replay:
+                ensure_unique_ids([update.task_id for update in updates])
+                errors = ErrorCollector("task.")
+                values: list[dict[str, object]] = []
+                for index, update in enumerate(updates):
+                    with errors.collect(index):
+                        values.append(await accept_update(self.users, caller, update))
+                errors.raise_collected()
+                work = await transaction.begin()
+                await _lock_external_ids(
+                    work, [update.task_id for update, new in zip(updates, values, strict=True) if "external_id" in new]
+                )
+                await lock_in_order(work, [update.task_id for update in updates])
+                tasks = []
+                for index, (update, new) in enumerate(zip(updates, values, strict=True)):
+                    with with_index(index, "task."):
+                        tasks.append(
+                            await update_task(
+                                work,
+                                update.task_id,
+                                new,
+                                etag=update.etag,
+                                caller=caller,
+                                now=self.now(),
+                                new_id=self.new_id,
+                            )
+                        )
+                await transaction.commit(tuple(tasks))
+        return transaction.response
 
 
 @dataclass(frozen=True, slots=True)
 class BatchDeleteTasks:
-    changes: Changes
-    delete_task: DeleteTask
+    """Soft-delete up to 100 tasks."""
 
-    async def __call__(self, caller: Caller, deletions: Sequence[Deletion], once: Once | None) -> tuple[Task, ...]:
-        check_ids([deletion.task_id for deletion in deletions])
+    transactions: TaskTransactions
+    now: Clock
+    new_id: NewId
+    retention: timedelta
 
-        async def work(unit: UnitOfWork) -> tuple[Task, ...]:
-            await lock_in_order(unit, [deletion.task_id for deletion in deletions])
-            done = []
-            for place, deletion in enumerate(deletions):
-                with placed(place):
-                    done.append(await self.delete_task.apply(unit, caller, deletion.task_id, deletion.etag))
-            return tuple(done)
+    async def __call__(
+        self, caller: Caller, deletions: Sequence[Deletion], key: IdempotencyKey | None
+    ) -> tuple[Task, ...]:
+        ensure_unique_ids([deletion.task_id for deletion in deletions])
+        async with self.transactions.open(caller, key) as transaction:
+            if not transaction.is_replay:
+                work = await transaction.begin()
+                await lock_in_order(work, [deletion.task_id for deletion in deletions])
+                tasks = []
+                for index, deletion in enumerate(deletions):
+                    with with_index(index):
+                        tasks.append(
+                            await delete_task(
+                                work,
+                                deletion.task_id,
+                                etag=deletion.etag,
+                                caller=caller,
+                                now=self.now(),
+                                retention=self.retention,
+                                new_id=self.new_id,
+                            )
+                        )
+                await transaction.commit(tuple(tasks))
+        return transaction.response
 
-        return await self.changes.run(caller, once, work)
 
+class ErrorCollector:
+    """Collects the validation errors of all requests of a batch, so that the client gets them in one response."""
 
-class Wrong:
-    """Collects what is wrong at each place of a batch, so that everything is told at once."""
-
-    def __init__(self, inside: str) -> None:
-        self._inside = inside
-        self._found: list[Invalid] = []
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._errors: list[Invalid] = []
 
     @contextmanager
-    def at(self, place: int) -> Iterator[None]:
-        """Notes what is wrong inside; an error that is not about values goes on its way, its place named."""
-        with placed(place, self._inside):
+    def collect(self, index: int) -> Iterator[None]:
+        """Collect a validation error of the request at this index. Other errors propagate with the index."""
+        with with_index(index, self._prefix):
             try:
                 yield
             except Invalid as error:
                 for violation in error.violations:
-                    _place(violation, place, self._inside)
-                self._found.extend(error.violations)
+                    _add_index(violation, index, self._prefix)
+                self._errors.extend(error.violations)
 
-    def settle(self) -> None:
-        """Raises what was noted."""
-        raise_all(self._found)
+    def raise_collected(self) -> None:
+        """Raise the collected errors, if any."""
+        raise_all(self._errors)
 
 
 @contextmanager
-def placed(place: int, inside: str = "") -> Iterator[None]:
-    """Names the place of whatever is raised inside."""
+def with_index(index: int, prefix: str = "") -> Iterator[None]:
+    """Add the index of the request to the field of every error that is raised inside."""
     try:
         yield
     except Invalid as error:
         for violation in error.violations:
-            _place(violation, place, inside)
+            _add_index(violation, index, prefix)
         raise
     except DomainError as error:
-        _place(error, place, inside if error.field != "etag" else "")
+        _add_index(error, index, prefix if error.field != "etag" else "")
         raise
 
 
-def check_size(batch: Sized) -> None:
-    """Returns for 1 to 100; EmptyBatch, TooManyInBatch. To be asked before anything is done to each of them."""
+def ensure_batch_size(batch: Sized) -> None:
+    """Raise EmptyBatch or TooManyInBatch unless the batch has 1 to 100 requests. Call it before any other work."""
     if not len(batch):
         raise EmptyBatch
-    if len(batch) > MOST_IN_BATCH:
-        raise TooManyInBatch(limit=MOST_IN_BATCH, count=len(batch))
+    if len(batch) > MAX_BATCH_SIZE:
+        raise TooManyInBatch(limit=MAX_BATCH_SIZE, count=len(batch))
 
 
-def check_ids(ids: Sequence[UUID]) -> None:
-    """Returns where every task comes once: what two changes of one task in one moment mean, nobody can say."""
-    times = Counter(ids)
-    wrong = [DuplicateInBatch(field=f"requests[{place}].id") for place, task_id in enumerate(ids) if times[task_id] > 1]
-    raise_all(wrong)
+def ensure_unique_ids(ids: Sequence[UUID]) -> None:
+    """Raise DuplicateInBatch for ids that occur twice: the order of two changes of one task would be undefined."""
+    counts = Counter(ids)
+    raise_all(
+        [DuplicateInBatch(field=f"requests[{index}].id") for index, task_id in enumerate(ids) if counts[task_id] > 1]
+    )
 
 
-async def lock_in_order(unit: UnitOfWork, ids: Sequence[UUID]) -> None:
-    """Locks the tasks in the same order as every other batch does, so that two batches never wait for one another."""
+async def lock_in_order(work: TasksUnitOfWork, ids: Sequence[UUID]) -> None:
+    """Lock the tasks in id order. Every batch uses the same order, so two batches can't deadlock."""
     for task_id in sorted(ids):
-        await unit.tasks.lock(task_id)
+        await work.tasks.lock(task_id)
 
 
-async def _take_turns(unit: UnitOfWork, ids: Sequence[UUID]) -> None:
-    """Takes turns with whoever else takes several external_ids of the owners of these tasks."""
-    found = [await unit.tasks.get(task_id) for task_id in ids]
-    await unit.tasks.take_turns({task.owner_id for task in found if task})
+async def _lock_external_ids(work: TasksUnitOfWork, ids: Sequence[UUID]) -> None:
+    """Lock the external_ids of the owners of these tasks."""
+    tasks = [await work.tasks.get(task_id) for task_id in ids]
+    await work.tasks.lock_external_ids({task.owner_id for task in tasks if task})
 
 
-def _place(error: DomainError, place: int, inside: str) -> None:
-    error.field = f"requests[{place}].{inside}{error.field}" if error.field else f"requests[{place}]"
+def _add_index(error: DomainError, index: int, prefix: str) -> None:
+    error.field = f"requests[{index}].{prefix}{error.field}" if error.field else f"requests[{index}]"

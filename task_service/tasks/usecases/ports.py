@@ -1,101 +1,70 @@
-"""What the use cases need of the outside."""
+"""Ports of the use cases about tasks."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.usecases.ports import TaskEvents
-from task_service.imports.usecases.ports import ImportQueue, Imports, Ingest, Rehearsals, Uploads
-from task_service.imports.usecases.undo_ports import Undos
+from task_service.idempotency.records import IdempotencyRecords
+from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import TaskQuery
 
 
 class Tasks(Protocol):
-    """The tasks."""
+    """Repository of tasks."""
 
     async def add(self, task: Task) -> None:
-        """Keeps a new task. ExternalIdTaken."""
+        """Insert a task. Raises ExternalIdTaken."""
 
     async def get(self, task_id: UUID) -> Task | None:
-        """The task, a deleted one too."""
+        """Return the task, live or deleted; None if there is none."""
 
     async def lock(self, task_id: UUID) -> Task | None:
-        """The task, which nobody else can change until the unit of work is over."""
+        """Return the task and lock it until the transaction ends; None if there is none."""
 
     async def update(self, task: Task) -> None:
-        """Keeps a task's new values. ExternalIdTaken."""
+        """Write the new values of a task. Raises ExternalIdTaken."""
 
     async def remove(self, task_id: UUID) -> None:
-        """Forgets a task for good."""
+        """Delete the row of a task."""
 
-    async def due_for_purge(self, now: datetime, most: int) -> Sequence[Task]:
-        """Deleted tasks whose time is over, locked; those that somebody else has locked are left out."""
+    async def lock_expired(self, now: datetime, limit: int) -> Sequence[Task]:
+        """Return and lock deleted tasks whose purge_at has passed; skip tasks that another transaction has locked."""
 
     async def lock_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
-        """Those of the tasks that there are, locked in the order of their ids."""
+        """Return the existing tasks of these ids, locked in id order."""
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
-        """Keeps the new values of many tasks. ExternalIdTaken."""
+        """Write the new values of many tasks. Raises ExternalIdTaken."""
 
-    async def take_turns(self, owner_ids: Collection[UUID]) -> None:
-        """Waits until nobody else is at taking several external_ids of one of these owners, and keeps others waiting.
+    async def lock_external_ids(self, owner_ids: Collection[UUID]) -> None:
+        """Wait until no other transaction writes several external_ids of one of these owners, and lock them.
 
-        To be called before any task is locked: two that wait for one another's external_ids would wait for ever.
+        Call it before any task is locked: two transactions that wait for each other's external_ids would deadlock.
         """
 
-    async def with_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
-        """The owner's live tasks that have these external_ids; locked in the order of their ids, if at all."""
+    async def find_by_external_ids(
+        self, owner_id: UUID, external_ids: Collection[str], *, lock: bool
+    ) -> Sequence[Task]:
+        """Return the owner's live tasks with these external_ids. With `lock` they are locked in id order."""
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
-        """A page of a list; `today` is what overdue is against."""
+        """Return a page of a list. Tasks are overdue relative to `today`."""
 
-    async def stats(self, query: TaskQuery, first: date, today: date) -> Stats:
-        """Counts of the live tasks in a query's sight; completions from the first day on."""
+    async def stats(self, query: TaskQuery, first_day: date, today: date) -> Stats:
+        """Return counts of the live tasks that match the query; completions from `first_day` on."""
 
     async def count(self, query: TaskQuery, today: date) -> int:
-        """How many tasks all pages of a list hold together."""
-
-
-class Once(NamedTuple):
-    """What makes a call safe to repeat: the caller's key, and a digest of all that was asked under it."""
-
-    key: str
-    digest: bytes
-
-
-class Answer(NamedTuple):
-    """What was answered under a key: tasks as they were then, or an import, which is told as it is now."""
-
-    tasks: tuple[Task, ...] = ()
-    import_id: UUID | None = None
-
-
-class Answers(Protocol):
-    """What was answered under each caller's idempotency keys."""
-
-    async def claim(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> bool:
-        """Takes the key for this unit of work; False when another one has it, whose end this waits for."""
-
-    async def has(self, caller_id: UUID, key: str, now: datetime, kept_for: timedelta) -> bool:
-        """Whether something was answered under a key, whatever was asked."""
-
-    async def find(self, caller_id: UUID, once: Once, now: datetime, kept_for: timedelta) -> Answer | None:
-        """What was answered; None when nothing was. IdempotencyKeyReused when something else was asked."""
-
-    async def keep(self, caller_id: UUID, once: Once, answer: Answer) -> None:
-        """Keeps the answer under a key that was claimed."""
-
-    async def forget(self, before: datetime) -> int:
-        """Forgets what is older; how many there were."""
+        """Return the number of tasks on all pages of a list."""
 
 
 class UserDirectory(Protocol):
-    """Look-ups of users in auth_service. All but `is_active` raise Unavailable in an outage."""
+    """Lookups of users in auth_service. All but `is_active` raise Unavailable in an outage."""
 
     async def exists(self, user_id: UUID) -> bool:
         """Return whether an active user has this id."""
@@ -110,27 +79,15 @@ class UserDirectory(Protocol):
         """Return the usernames of at most 1,000 users. Users without an account are left out."""
 
 
-class Reading(Protocol):
-    """A look at the data, without a transaction."""
+class TasksReadSession(Protocol):
+    """Connection for reads, without a transaction."""
 
-    @property
-    def answers(self) -> Answers: ...
     @property
     def tasks(self) -> Tasks: ...
     @property
     def events(self) -> TaskEvents: ...
     @property
-    def uploads(self) -> Uploads: ...
-    @property
-    def import_queue(self) -> ImportQueue: ...
-    @property
-    def imports(self) -> Imports: ...
-    @property
-    def ingest(self) -> Ingest: ...
-    @property
-    def rehearsals(self) -> Rehearsals: ...
-    @property
-    def undos(self) -> Undos: ...
+    def idempotency(self) -> IdempotencyRecords: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
@@ -138,8 +95,14 @@ class Reading(Protocol):
     ) -> None: ...
 
 
-class UnitOfWork(Reading, Protocol):
-    """A transaction: leaving without `commit` undoes it."""
+class TasksUnitOfWork(TasksReadSession, Protocol):
+    """Transaction. Leaving it without `commit` rolls it back."""
 
     async def commit(self) -> None:
-        """Makes the work last."""
+        """Commit the transaction."""
+
+
+Begin = Callable[[], TasksUnitOfWork]
+Read = Callable[[], TasksReadSession]
+TaskTransactions = IdempotentTransactions[TasksUnitOfWork, tuple[Task, ...]]
+"""Idempotent transactions whose response is a list of tasks, as they were when the first request committed."""

@@ -52,7 +52,7 @@ class StoredImport:
 
     def finish(self, finish: pb.IngestFinish) -> None:
         reason = finish.WhichOneof("reason")
-        self.state = {"end_of_file": "succeeded", "give_back": "queued", "failure": "failed"}[str(reason)]
+        self.state = {"end_of_file": "succeeded", "release_lease": "queued", "failure": "failed"}[str(reason)]
         if reason == "failure":
             self.failure = finish.failure
         self.is_finished.set()
@@ -167,7 +167,7 @@ class IngestServer(ImportIngestServiceServicer):
             if self.reject_open_with:
                 self._end_stream(context, self.reject_open_with.pop())
                 return
-            yield pb.IngestRowsResponse(checkpoint=stored.checkpoint, others_wait=self.has_pending)
+            yield pb.IngestRowsResponse(checkpoint=stored.checkpoint, has_pending=self.has_pending)
             for number, request in enumerate(request_iterator, start=1):
                 if number == faults["lose"]:
                     stored.fence += 1
@@ -189,7 +189,7 @@ class IngestServer(ImportIngestServiceServicer):
                 if number == faults["after"]:
                     self._cut(context)
                     return
-                yield pb.IngestRowsResponse(checkpoint=stored.checkpoint, others_wait=self.has_pending)
+                yield pb.IngestRowsResponse(checkpoint=stored.checkpoint, has_pending=self.has_pending)
 
     def wait_until_idle(self) -> bool:
         """Wait until no call is open."""

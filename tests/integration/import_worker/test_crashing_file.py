@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS
 from tests.integration.import_worker.worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload
 from tests.support.crashing_rows import CRASHING_CELL, crashing_environment
@@ -66,8 +66,8 @@ async def test_file_that_crashes_its_workers_fails(system, worker, database):
     assert imported == [(failed.rows_created, failed.rows_created, failed.rows_created - 1)]
     # The last workers died without progress.
     claims = claims_of(worker, crashing.id)
-    assert claims[-MOST_FRUITLESS_CLAIMS:] == [failed.bytes_read] * MOST_FRUITLESS_CLAIMS
-    assert claims.count(failed.bytes_read) == MOST_FRUITLESS_CLAIMS
+    assert claims[-MAX_ATTEMPTS_WITHOUT_PROGRESS:] == [failed.bytes_read] * MAX_ATTEMPTS_WITHOUT_PROGRESS
+    assert claims.count(failed.bytes_read) == MAX_ATTEMPTS_WITHOUT_PROGRESS
     # The pool still works.
     last = await upload(system, mina, b"title\nLast row\n")
     assert (await finished(system, mina, last.id)).state == import_pb2.Import.STATE_SUCCEEDED

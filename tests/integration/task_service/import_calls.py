@@ -82,4 +82,4 @@ def batch(begin: ingest_pb2.Checkpoint, *rows: list[str], size: int, defects=())
 
 
 END = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(end_of_file=ingest_pb2.EndOfFile()))
-GIVE_BACK = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(give_back=ingest_pb2.GiveBack()))
+GIVE_BACK = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(release_lease=ingest_pb2.ReleaseLease()))

@@ -35,7 +35,7 @@ class Log:
     async def write(self, tasks: int = 1) -> None:
         """Write two events for each task, created and updated, each in a transaction of its own."""
         for number in range(tasks):
-            values = TaskDraft(title=f"Task {number}", labels=("private",)).checked()
+            values = TaskDraft(title=f"Task {number}", labels=("private",)).validate()
             before = new_task(values, task_id=uuid7(), owner_id=OWNER, import_id=None)
             after = before.changed({"title": f"Changed {number}"}, datetime.now(UTC))
             for event in (

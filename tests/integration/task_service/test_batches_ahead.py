@@ -11,10 +11,10 @@ from uuid_utils.compat import uuid7
 from chassis.database.pool import open_pool
 from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
-from task_service.imports.persistence.row_encoder import copy_rows
+from task_service.imports.persistence.row_encoder import encode_rows
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import IngestBatch, OpenIngest, PrepareBatch
 from task_service.imports.usecases.write_rows import WriteRows
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import upload
 from tests.support.waiting import until_blocking
 
@@ -47,9 +47,7 @@ class Accounts:
         return {}
 
 
-async def test_next_batch_is_prepared_during_the_copy(
-    system, worker, database
-):
+async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
     await upload(system, await system.new_user("sonu"), b"title\n" + f"{TITLE}\n".encode() * ROWS)
     lease = await worker.claim()
     begin, end = Checkpoint(6, 2, 0), Checkpoint(lease.size, 2 + ROWS, ROWS)
@@ -58,7 +56,7 @@ async def test_next_batch_is_prepared_during_the_copy(
     with psycopg.connect(database.administrator_url, autocommit=True) as other:
         other.execute(HELD_UP)
 
-        def begin_next() -> None:
+        def start_next() -> None:
             if not begun:
                 # Nothing else runs in this process meanwhile: what the database has now is what it was given before.
                 until_blocking(lambda: other.execute(IS_WAITING).fetchone() == (1,))
@@ -67,15 +65,15 @@ async def test_next_batch_is_prepared_during_the_copy(
 
         async with open_pool(database.tasks_url, name="test", size=1) as pool, asyncio.timeout(60):
 
-            def work() -> SqlTasksUnitOfWork:
-                return SqlTasksUnitOfWork(pool)
+            def work() -> SqlImportsUnitOfWork:
+                return SqlImportsUnitOfWork(pool)
 
-            write_rows = WriteRows(bulk_rows=copy_rows, now=lambda: datetime.now(UTC), new_id=uuid7)
+            write_rows = WriteRows(encode_rows=encode_rows, now=lambda: datetime.now(UTC), new_id=uuid7)
             ingest = IngestBatch(begin=work, user_directory=Accounts(), write_rows=write_rows, lease_seconds=60)
             _, context = await OpenIngest(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
-            prepare = PrepareBatch(begin=work, user_directory=Accounts(), bulk_rows=copy_rows)
+            prepare = PrepareBatch(begin=work, user_directory=Accounts(), encode_rows=encode_rows)
             prepared = await prepare(context, lease.fence, rows)
-            progress = await ingest(context, lease.fence, prepared, begin_next)
+            progress = await ingest(context, lease.fence, prepared, start_next)
     assert begun
     assert progress.checkpoint == end
     assert await database.execute("SELECT count(*) FROM tasks.tasks") == [(ROWS,)]

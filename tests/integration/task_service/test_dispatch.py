@@ -8,8 +8,8 @@ import redis.asyncio
 
 from chassis.database.pool import Pool, open_pool
 from deploy.local.servers.valkey import EmbeddedValkey
-from task_service.imports.usecases.dispatch import WakeWorkers
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
+from task_service.imports.usecases.dispatch import NotifyWorkers
 from tests.integration.task_service.import_calls import upload
 
 NEW = """
@@ -35,7 +35,7 @@ async def pool(database):
         yield opened
 
 
-class WakeUps:
+class WorkerNotifier:
     """Those that were published, and how many imports everybody else knew to be woken by then."""
 
     def __init__(self, database) -> None:
@@ -51,8 +51,8 @@ class WakeUps:
 
 async def waits_for(pool: Pool) -> list[float]:
     """Wakes what is due; after how many seconds each import is due again."""
-    async with SqlTasksUnitOfWork(pool) as work:
-        await work.import_queue.mark_woken(AT_ONCE)
+    async with SqlImportsUnitOfWork(pool) as work:
+        await work.import_queue.mark_notified(AT_ONCE)
         cursor = await work.connection.execute(
             "SELECT extract(epoch FROM wake_at - now())::float FROM tasks.imports ORDER BY id"
         )
@@ -64,13 +64,13 @@ async def waits_for(pool: Pool) -> list[float]:
 async def test_wake_up_is_published_after_commit_and_again_when_due(database, pool):
     await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
     await database.execute(NEW.format(state="running", wake_at=BEFORE, lease_until=BEFORE))
-    wake_ups = WakeUps(database)
-    wake = WakeWorkers(begin=lambda: SqlTasksUnitOfWork(pool), wake_ups=wake_ups, at_once=AT_ONCE)
-    assert [await wake(), wake_ups.published, wake_ups.written_down] == [2, [2], [2]]
+    worker_notifier = WorkerNotifier(database)
+    wake = NotifyWorkers(begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=AT_ONCE)
+    assert [await wake(), worker_notifier.published, worker_notifier.written_down] == [2, [2], [2]]
     await database.execute(f"UPDATE tasks.imports SET wake_at = {LATER}")
-    assert [await wake(), wake_ups.published] == [0, [2]]
+    assert [await wake(), worker_notifier.published] == [0, [2]]
     await database.execute(f"UPDATE tasks.imports SET wake_at = {BEFORE}")
-    assert [await wake(), wake_ups.published] == [2, [2, 2]]
+    assert [await wake(), worker_notifier.published] == [2, [2, 2]]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,14 @@ async def test_wake_up_is_published_after_commit_and_again_when_due(database, po
 )
 async def test_nobody_is_woken_for_what_is_being_worked_or_has_ended(database, pool, state, lease_until):
     await database.execute(NEW.format(state=state, wake_at=BEFORE, lease_until=lease_until))
-    wake_ups = WakeUps(database)
-    assert await WakeWorkers(begin=lambda: SqlTasksUnitOfWork(pool), wake_ups=wake_ups, at_once=AT_ONCE)() == 0
-    assert wake_ups.published == []
+    worker_notifier = WorkerNotifier(database)
+    assert (
+        await NotifyWorkers(
+            begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=AT_ONCE
+        )()
+        == 0
+    )
+    assert worker_notifier.published == []
 
 
 async def test_wake_ups_back_off_to_ten_seconds(database, pool):
@@ -96,10 +101,10 @@ async def test_wake_ups_back_off_to_ten_seconds(database, pool):
 async def test_concurrent_dispatchers_share_the_queue_without_waiting(database, pool):
     for _ in range(3):
         await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
-    async with SqlTasksUnitOfWork(pool) as first, SqlTasksUnitOfWork(pool) as second:
-        assert await first.import_queue.mark_woken(AT_ONCE) == 3
+    async with SqlImportsUnitOfWork(pool) as first, SqlImportsUnitOfWork(pool) as second:
+        assert await first.import_queue.mark_notified(AT_ONCE) == 3
         async with asyncio.timeout(20):
-            assert await second.import_queue.mark_woken(AT_ONCE) == 0
+            assert await second.import_queue.mark_notified(AT_ONCE) == 0
         await first.commit()
 
 

@@ -8,8 +8,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.database.pool import open_pool
-from task_service.imports.usecases.ingest import ForgetRehearsals
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
+from task_service.imports.usecases.ingest import DeleteDryRunState
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of
 from tests.integration.task_service.import_calls import END, batch, get, refused, upload
@@ -160,7 +160,7 @@ async def test_who_only_validates_is_told_what_the_import_then_does(system, work
     assert counts(tried) == counts(done)
     assert tried.failed_rows_kept == done.failed_rows_kept
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        assert await ForgetRehearsals(begin=lambda: SqlTasksUnitOfWork(pool), at_a_time=2)() > 0
+        assert await DeleteDryRunState(begin=lambda: SqlImportsUnitOfWork(pool), step_size=2)() > 0
     assert await database.execute("SELECT count(*) FROM tasks.import_dry_run_tasks") == [(0,)]
 
 
@@ -170,7 +170,7 @@ async def test_dry_run_state_is_kept_until_the_import_ends(system, worker, datab
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, ["A", "a"], size=5))
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        forget = ForgetRehearsals(begin=lambda: SqlTasksUnitOfWork(pool))
+        forget = DeleteDryRunState(begin=lambda: SqlImportsUnitOfWork(pool))
         assert await forget() == 0
         await worker.stream(lease, END)
         assert await forget() == 1

@@ -12,7 +12,7 @@ from taskmanager.auth.v1 import user_service_pb2, user_service_pb2_grpc
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from task_service.imports.domain.upload_options import COLUMNS
+from task_service.tasks.domain.csv_export import COLUMNS
 from tests.integration.task_service.calls import create, delete, refused
 from tests.integration.task_service.import_calls import Worker, batch, upload
 

@@ -14,7 +14,7 @@ from task_service.history.domain.hash_chain import MAX_BLOCK_EVENTS
 from task_service.history.persistence import hash_chain
 from task_service.imports.domain.imports import IngestContext
 from task_service.imports.persistence.ingest import SqlIngest
-from task_service.imports.persistence.row_encoder import copy_rows
+from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.tasks.domain.task import Values
 from task_service.tasks.domain.values import Priority, Status
 from tests.integration.task_service.calls import create
@@ -103,7 +103,7 @@ async def test_events_of_an_import_are_sealed(log):
         for number in range(20)
     ]
     async with log.begin() as work:
-        await SqlIngest(work.connection).write([copy_rows(context, rows)], lambda: None)
+        await SqlIngest(work.connection).write([encode_rows(context, rows)], lambda: None)
         await work.commit()
     assert await log.seal() == 20
     assert (await log.verify()).head.total_events == 20

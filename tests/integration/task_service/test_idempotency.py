@@ -11,12 +11,13 @@ from uuid_utils.compat import uuid7
 
 from chassis.kernel.identity import Caller
 from task_service.access import Role
-from task_service.idempotency.transaction import Changes
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft
+from task_service.tasks.persistence.task_json import tasks_from_json, tasks_to_json
+from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksUnitOfWork
 from task_service.tasks.usecases.batches import BatchCreateTasks
-from task_service.tasks.usecases.ports import Once
+from task_service.tasks.usecases.ports import TaskTransactions
 from task_service.tasks.usecases.tasks import CreateTask, Update, UpdateTask
 from tests.integration.task_service.calls import (
     actions_of,
@@ -128,27 +129,28 @@ class Accounts:
 
 async def test_replay_succeeds_after_the_assignee_was_deleted(log):
     accounts, caller = Accounts(), Caller(OWNER, Role.USER)
-    changes = Changes(
+    transactions = TaskTransactions(
         begin=lambda: SqlTasksUnitOfWork(log.pool),
-        read=lambda: SqlTasksReading(log.pool),
+        read=lambda: SqlTasksReadSession(log.pool),
         now=lambda: datetime.now(UTC),
-        new_id=uuid7,
+        encode=tasks_to_json,
+        decode=tasks_from_json,
     )
-    create_task = CreateTask(changes=changes, user_directory=accounts)
-    update_task = UpdateTask(changes=changes, user_directory=accounts)
-    batch = BatchCreateTasks(changes=changes, create_task=create_task)
+    create_task = CreateTask(transactions, accounts, uuid7)
+    update_task = UpdateTask(transactions, accounts, lambda: datetime.now(UTC), uuid7)
+    batch = BatchCreateTasks(transactions, accounts, uuid7)
     draft = TaskDraft(title="x", assignee_id=str(uuid7()))
 
     async def everything() -> list[object]:
-        made = await create_task(caller, draft, Once("a", b"1"))
+        made = await create_task(caller, draft, IdempotencyKey("a", b"1"))
         return [
             made,
-            await update_task(caller, Update(made.id, draft, {"assignee_id"}, ""), Once("b", b"2")),
-            await batch(caller, [draft], Once("c", b"3")),
+            await update_task(caller, Update(made.id, draft, {"assignee_id"}, ""), IdempotencyKey("b", b"2")),
+            await batch(caller, [draft], IdempotencyKey("c", b"3")),
         ]
 
     first = await everything()
     accounts.open = False
     assert await everything() == first
     with pytest.raises(UnknownAssignee):
-        await create_task(caller, draft, Once("d", b"4"))
+        await create_task(caller, draft, IdempotencyKey("d", b"4"))

@@ -10,8 +10,8 @@ from taskmanager.auth.v1 import user_service_pb2, user_service_pb2_grpc
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import ClaimNextImport
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.import_calls import batch, get, refused, upload
 
 FAILED = import_pb2.Import.STATE_FAILED
@@ -93,10 +93,10 @@ async def test_claim_skips_an_import_cancelled_meanwhile(system, database):
     waiting = await upload(system, mina)
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
         claim = ClaimNextImport(
-            begin=lambda: SqlTasksUnitOfWork(pool),
+            begin=lambda: SqlImportsUnitOfWork(pool),
             user_directory=CancellingUserDirectory(system, sonu, orphan.id),
             lease_seconds=2,
-            at_once=1,
+            max_running=1,
         )
         lease = await claim("test")
     assert lease is not None

@@ -162,9 +162,7 @@ async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
         "INSERT ON tasks.import_errors",
     ],
 )
-async def test_failed_batch_rolls_back_with_its_checkpoint(
-    system, worker, database, write
-):
+async def test_failed_batch_rolls_back_with_its_checkpoint(system, worker, database, write):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()

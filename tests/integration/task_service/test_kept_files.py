@@ -9,7 +9,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from tests.integration.task_service.import_calls import FILE, refused, upload
 
 TWO_FILES = 2 * len(FILE)
@@ -59,11 +59,11 @@ async def test_quota_lock_is_per_owner(database):
     async with open_pool(database.tasks_url, name="test", size=3) as pool:
 
         async def ask(whose: UUID) -> int:
-            async with SqlTasksUnitOfWork(pool) as unit:
-                return await unit.uploads.bytes_kept(whose)
+            async with SqlImportsUnitOfWork(pool) as unit:
+                return await unit.uploads.stored_bytes(whose)
 
-        async with SqlTasksUnitOfWork(pool) as first:
-            assert await first.uploads.bytes_kept(owner) == 0
+        async with SqlImportsUnitOfWork(pool) as first:
+            assert await first.uploads.stored_bytes(owner) == 0
             assert await ask(other) == 0
             second = asyncio.create_task(ask(owner))
             while await database.execute(waiting) != [(1,)]:

@@ -33,9 +33,7 @@ async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
 
 
 @pytest.mark.parametrize("last", [batch(BEGIN, ["a", "", ""], size=5), END, GIVE_BACK], ids=["batch", "end", "back"])
-async def test_lost_lease_changes_nothing(
-    system, worker, database, last
-):
+async def test_lost_lease_changes_nothing(system, worker, database, last):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     old = await worker.claim()
@@ -115,9 +113,7 @@ async def test_import_locked_by_the_dispatcher_is_still_claimed(system, worker, 
     assert lease.import_id == queued.id
 
 
-async def test_owner_at_the_limit_is_woken_when_an_import_ends(
-    system, worker, database
-):
+async def test_owner_at_the_limit_is_woken_when_an_import_ends(system, worker, database):
     async def wakes(import_id: str) -> int:
         ((count,),) = await database.execute(f"SELECT wakes FROM tasks.imports WHERE id = '{import_id}'")
         return count

@@ -39,10 +39,10 @@ def some_task(chance: random.Random) -> Task:
         labels=tuple(chance.sample(LABELS, chance.randrange(3))),
         assignee_id=chance.choice(["", str(ME), str(HER)]),
     )
-    task = new_task(draft.checked(), task_id=uuid7(), owner_id=chance.choice([ME, HER]))
+    task = new_task(draft.validate(), task_id=uuid7(), owner_id=chance.choice([ME, HER]))
     if chance.random() < 0.5:
         task = task._replace(updated_at=task.created_at + timedelta(seconds=chance.randrange(3)))
-    return task.deleted(task.updated_at, kept_for=timedelta(days=30)) if chance.random() < 0.2 else task
+    return task.deleted(task.updated_at, retention=timedelta(days=30)) if chance.random() < 0.2 else task
 
 
 def shows(query: TaskQuery, task: Task) -> bool:

@@ -1,4 +1,4 @@
-"""An object store that is away is nobody's fault: callers are told to try again, and no import ends by it."""
+"""Outage of the object store: calls are UNAVAILABLE, and no import fails."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -10,12 +10,12 @@ from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
-from task_service.clients import object_store
-from task_service.clients.object_store import ObstoreObjectStore
-from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS
+from task_service.imports.clients import object_store
+from task_service.imports.clients.object_store import ObstoreObjectStore
+from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS
 from task_service.imports.usecases.ports import StoredUpload
-from task_service.imports.usecases.uploads import ExpireUploads, SweepUploads
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
 from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload
 from tests.support.s3_server import BUCKET, EmbeddedS3
 
@@ -24,7 +24,7 @@ URL = f"s3://{BUCKET}/outage"
 
 @pytest.fixture
 def server(tmp_path, monkeypatch) -> EmbeddedS3:
-    """A server that is not running yet, and a client's environment."""
+    """Return an S3 server that is not running yet, and set the client's environment."""
     monkeypatch.setattr(object_store, "MAX_RETRIES", 1)
     made = EmbeddedS3(tmp_path / "s3")
     for name, value in made.server.environment.items():
@@ -37,13 +37,13 @@ def tasks_settings(server: EmbeddedS3) -> dict[str, Any]:
     return {"store_url": URL}
 
 
-async def one_piece():
+async def one_chunk():
     yield FILE
 
 
-async def assert_every_call_says_that_it_is_away(store):
+async def assert_every_call_is_unavailable(store):
     for call in (
-        store.put("a.csv", one_piece()),
+        store.put("a.csv", one_chunk()),
         anext(aiter(store.read("a.csv", 0, StoredUpload(1, b"", "")))),
         store.delete("a.csv"),
     ):
@@ -51,25 +51,25 @@ async def assert_every_call_says_that_it_is_away(store):
             await call
 
 
-async def test_every_call_says_that_the_store_is_away(server):
-    await assert_every_call_says_that_it_is_away(ObstoreObjectStore(URL))
+async def test_calls_are_unavailable_during_an_outage(server):
+    await assert_every_call_is_unavailable(ObstoreObjectStore(URL))
 
 
-async def test_a_store_that_lets_nobody_in_is_as_good_as_away(server, monkeypatch):
-    """Its keys were changed, say: an operator's to mend, and no reason to end an import or the service's own loops."""
+async def test_rejected_credentials_count_as_an_outage(server, monkeypatch):
+    """Only an operator can fix the credentials. Neither imports nor background tasks may end for it."""
     async with server:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-        await assert_every_call_says_that_it_is_away(ObstoreObjectStore(URL))
+        await assert_every_call_is_unavailable(ObstoreObjectStore(URL))
 
 
-async def test_upload_without_a_store_is_unavailable_and_swept_later(system, server, database):
+async def test_upload_fails_in_an_outage_and_is_swept_later(system, server, database):
     sonu = await system.new_user("sonu")
     assert (await refused(upload(system, sonu)))[:2] == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
     assert await database.execute("SELECT state FROM tasks.imports") == [("uploading",)]
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        sweep = SweepUploads(
-            begin=lambda: SqlTasksUnitOfWork(pool),
-            read=lambda: SqlTasksReading(pool),
+        sweep = DeleteAbandonedUploads(
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC),
             older_than=timedelta(),
@@ -81,39 +81,39 @@ async def test_upload_without_a_store_is_unavailable_and_swept_later(system, ser
     assert await database.execute("SELECT state FROM tasks.imports") == []
 
 
-async def test_failed_file_removal_is_retried(
-    system, server, database
-):
+async def test_expired_file_is_deleted_after_the_outage(system, server, database):
+    """The import remembers its file until the store has deleted it."""
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         await upload(system, await system.new_user("sonu"))
         lease = await worker.claim()
         assert lease is not None
         await worker.stream(lease, END)
-    kept = "SELECT file_stored FROM tasks.imports"
+    file_stored = "SELECT file_stored FROM tasks.imports"
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        expire = ExpireUploads(
-            begin=lambda: SqlTasksUnitOfWork(pool),
-            read=lambda: SqlTasksReading(pool),
+        expire = DeleteExpiredUploads(
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(URL),
             now=lambda: datetime.now(UTC) + timedelta(hours=1),
-            keep=timedelta(),
+            retention=timedelta(),
         )
         with pytest.raises(Unavailable):
             await expire()
-        assert await database.execute(kept) == [(True,)]
+        assert await database.execute(file_stored) == [(True,)]
         async with server:
             assert await expire() == 1
             assert [found for page in server.server.store("outage").list() for found in page] == []
-    assert await database.execute(kept) == [(False,)]
+    assert await database.execute(file_stored) == [(False,)]
 
 
 async def test_import_waits_for_the_object_store(system, server):
+    """It waits even when it is claimed more often than the limit for attempts without progress."""
     sonu = await system.new_user("sonu")
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         queued = await upload(system, sonu)
-    for _ in range(MOST_FRUITLESS_CLAIMS + 2):
+    for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS + 2):
         async with asyncio.timeout(20):
             lease = await worker.claim()
         assert lease is not None

@@ -10,9 +10,9 @@ import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
-from task_service.clients.object_store import ObstoreObjectStore
-from task_service.imports.usecases.uploads import ExpireUploads, object_key
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.imports.clients.object_store import ObstoreObjectStore
+from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.usecases.upload_cleanup import DeleteExpiredUploads, object_key
 from task_service.settings import TasksSettings
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
@@ -76,12 +76,12 @@ async def test_file_of_an_ended_import_expires(system, stored, worker, database)
     await worker.stream(await worker.claim(), END)
     store = ObstoreObjectStore(stored.url)
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        expire = ExpireUploads(
-            begin=lambda: SqlTasksUnitOfWork(pool),
-            read=lambda: SqlTasksReading(pool),
+        expire = DeleteExpiredUploads(
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            read=lambda: SqlImportsReadSession(pool),
             store=store,
             now=lambda: datetime.now(UTC),
-            keep=timedelta(hours=1),
+            retention=timedelta(hours=1),
         )
         assert await expire() == 0
         await database.execute("UPDATE tasks.imports SET finished_at = finished_at - interval '2 hours'")

@@ -8,9 +8,9 @@ import pytest
 from taskmanager.imports.v1 import import_service_pb2
 
 from chassis.database.pool import open_pool
-from task_service.clients.object_store import ObstoreObjectStore
-from task_service.imports.usecases.uploads import forget_upload
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.imports.clients.object_store import ObstoreObjectStore
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
+from task_service.imports.usecases.upload_cleanup import delete_upload
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE, refused
 
@@ -54,15 +54,13 @@ async def unfinished_upload(system, database):
     while not (begun := await database.execute("SELECT id FROM tasks.imports")):
         assert not call.done()
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
-        yield begun[0][0], call, finish, lambda: SqlTasksUnitOfWork(pool)
+        yield begun[0][0], call, finish, lambda: SqlImportsUnitOfWork(pool)
 
 
-async def test_upload_finishing_during_the_sweep_is_refused(
-    system, stored, database
-):
+async def test_upload_finishing_during_the_sweep_is_refused(system, stored, database):
     store = Slow(ObstoreObjectStore(stored.url))
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
-        sweeping = asyncio.ensure_future(forget_upload(begin, store, import_id))
+        sweeping = asyncio.ensure_future(delete_upload(begin, store, import_id))
         await store.is_asked.wait()
         finish.set()
         while await database.execute(WAITS_FOR_A_ROW) != [(1,)]:
@@ -74,11 +72,9 @@ async def test_upload_finishing_during_the_sweep_is_refused(
     assert stored.names() == []
 
 
-async def test_upload_finishing_after_the_sweep_leaves_no_file(
-    system, stored, database
-):
+async def test_upload_finishing_after_the_sweep_leaves_no_file(system, stored, database):
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
-        assert await forget_upload(begin, ObstoreObjectStore(stored.url), import_id)
+        assert await delete_upload(begin, ObstoreObjectStore(stored.url), import_id)
         finish.set()
         # In a folder the sweeper has taken what it was being written to.
         assert (await call)[1] in {"UPLOAD_INCOMPLETE", "UNAVAILABLE"}

@@ -8,7 +8,7 @@ from taskmanager.tasks.v1 import task_service_pb2
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.tasks.persistence.unit_of_work import SqlTasksUnitOfWork
 from task_service.tasks.usecases.trash import EmptyTrash
 from tests.integration.task_service.calls import (
     actions_of,

@@ -10,15 +10,17 @@ from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
+from task_service.imports.usecases.sessions import ImportsUnitOfWork
 from task_service.imports.usecases.undo import RunUndos
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
-from task_service.tasks.usecases.ports import UnitOfWork
 
 TASKS = 50
 
 
-def runner(begin: Callable[[], UnitOfWork]) -> RunUndos:
-    return RunUndos(begin=begin, now=lambda: datetime.now(UTC), new_id=uuid7, kept_for=timedelta(days=30), at_a_time=20)
+def runner(begin: Callable[[], ImportsUnitOfWork]) -> RunUndos:
+    return RunUndos(
+        begin=begin, now=lambda: datetime.now(UTC), new_id=uuid7, retention=timedelta(days=30), step_size=20
+    )
 
 
 async def asked(database) -> UUID:
@@ -56,7 +58,7 @@ async def test_interrupted_undo_resumes_at_its_checkpoint(database, cut_at):
     await asked(database)
     commits = 0
 
-    class Cut(SqlTasksUnitOfWork):
+    class Cut(SqlImportsUnitOfWork):
         """Loses its connection at one of the commits."""
 
         async def commit(self) -> None:
@@ -76,7 +78,7 @@ async def test_interrupted_undo_resumes_at_its_checkpoint(database, cut_at):
             assert await runner(lambda: Cut(pool))() == steps
         done = min(TASKS, 20 * (cut_at - 1))
         assert await counted(database) == (done, done, done, 0)
-        await runner(lambda: SqlTasksUnitOfWork(pool))()
+        await runner(lambda: SqlImportsUnitOfWork(pool))()
     assert await counted(database) == (TASKS, TASKS, TASKS, 0)
     assert await database.execute("SELECT state FROM tasks.import_undos") == [("succeeded",)]
 
@@ -85,7 +87,7 @@ async def test_concurrent_processes_share_undos(database):
     for _ in range(3):
         await asked(database)
     async with open_pool(database.tasks_url, name="test", size=4) as pool:
-        steps = await asyncio.gather(*(runner(lambda: SqlTasksUnitOfWork(pool))() for _ in range(4)))
+        steps = await asyncio.gather(*(runner(lambda: SqlImportsUnitOfWork(pool))() for _ in range(4)))
         assert sum(steps) == 9
     assert await counted(database) == (3 * TASKS, 3 * TASKS, 3 * TASKS, 0)
 
@@ -94,7 +96,7 @@ async def test_undos_take_turns(database):
     imports = [await asked(database) for _ in range(2)]
     seen: list[list[tuple[UUID, int]]] = []
 
-    class Looking(SqlTasksUnitOfWork):
+    class Looking(SqlImportsUnitOfWork):
         async def commit(self) -> None:
             await super().commit()
             seen.append(await database.execute("SELECT import_id, deleted FROM tasks.import_undos"))

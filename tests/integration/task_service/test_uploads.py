@@ -9,9 +9,9 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from chassis.rpc.errors import read_status
-from task_service.clients.object_store import ObstoreObjectStore
-from task_service.imports.usecases.uploads import SweepUploads, forget_upload, object_key
-from task_service.persistence.unit_of_work import SqlTasksReading, SqlTasksUnitOfWork
+from task_service.imports.clients.object_store import ObstoreObjectStore
+from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, delete_upload, object_key
 from tests.integration.task_service.import_calls import FILE, get, messages, refused, upload
 
 
@@ -94,9 +94,9 @@ async def test_what_was_never_finished_is_swept_away(system, database):
     queued = await upload(system, sonu)
     await database.execute("UPDATE tasks.imports SET state = 'uploading', created_at = now() - interval '1 day'")
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        sweep = SweepUploads(
-            begin=lambda: SqlTasksUnitOfWork(pool),
-            read=lambda: SqlTasksReading(pool),
+        sweep = DeleteAbandonedUploads(
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(system.uploads.as_uri()),
             now=lambda: datetime.now(UTC),
             older_than=timedelta(hours=1),
@@ -112,7 +112,7 @@ async def test_upload_with_a_lost_commit_response_keeps_its_file(system, databas
     queued = await upload(system, sonu)
     store = ObstoreObjectStore(system.uploads.as_uri())
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        assert not await forget_upload(lambda: SqlTasksUnitOfWork(pool), store, UUID(queued.id))
+        assert not await delete_upload(lambda: SqlImportsUnitOfWork(pool), store, UUID(queued.id))
     stored = system.uploads / object_key(UUID(queued.id))
     assert stored.read_bytes() == FILE
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED

@@ -10,9 +10,9 @@ from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
-from task_service.imports.persistence.row_encoder import copy_rows
-from task_service.imports.usecases.ingest import MOST_FRUITLESS_CLAIMS, OpenIngest, PrepareBatch
-from task_service.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.imports.persistence.row_encoder import encode_rows
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
+from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS, OpenIngest, PrepareBatch
 from tests.integration.task_service.import_calls import END, batch, get, upload
 
 
@@ -38,11 +38,11 @@ async def test_import_with_assignees_waits_for_auth_service(system, worker, data
     queued = await upload(system, sonu, b"title,assignee\nBuy milk,sonu\n")
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
-        open_ingest = OpenIngest(begin=lambda: SqlTasksUnitOfWork(pool), lease_seconds=2)
+        open_ingest = OpenIngest(begin=lambda: SqlImportsUnitOfWork(pool), lease_seconds=2)
         prepare = PrepareBatch(
-            begin=lambda: SqlTasksUnitOfWork(pool), user_directory=UnavailableUserDirectory(), bulk_rows=copy_rows
+            begin=lambda: SqlImportsUnitOfWork(pool), user_directory=UnavailableUserDirectory(), encode_rows=encode_rows
         )
-        for _ in range(MOST_FRUITLESS_CLAIMS + 2):
+        for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS + 2):
             lease = await worker.claim()
             _, context = await open_ingest(UUID(lease.import_id), lease.fence)
             with pytest.raises(Unavailable):

@@ -20,7 +20,7 @@ from task_service.history.domain.events import ERASABLE_FIELDS, Actor
 from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.imports.domain.rows import Batch, Defect, Outcome, take
-from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, copy_rows
+from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, encode_rows
 from task_service.persistence.tables import task_events, tasks
 from task_service.tasks.domain.task import TaskDraft, Values, new_task
 from task_service.tasks.domain.task_events import task_created
@@ -173,7 +173,7 @@ def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
             plain(external_id),
             assignee_id,
             given_labels,
-        ).checked()
+        ).validate()
     except Invalid as error:
         return [(wrong.field, wrong.reason, wrong.message) for wrong in error.violations]
 
@@ -189,7 +189,7 @@ def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
 def test_defective_row_is_rejected():
     batch = batch_of(row())._replace(defects={0: [Defect("TOO_MANY_CELLS", 9)]})
     assert [(wrong.code, wrong.message) for wrong in taken(batch).failed[0].errors] == [
-        ("TOO_MANY_CELLS", "The row has 9 cells, the header line 8.")
+        ("TOO_MANY_CELLS", "The row has 9 cells, but the header line has 8.")
     ]
 
 
@@ -197,7 +197,10 @@ def test_undecodable_bytes_in_an_unmapped_column_name_the_cell():
     context = CONTEXT._replace(fields=("title", ""))
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], ["x", "\ufffd"], {0: [Defect("UNDECODABLE", 1)]})
     [error] = taken(batch, context).failed[0].errors
-    assert (error.column, error.message.split(":")[0]) == ("", "Cell 2 holds bytes that are nothing in utf-8")
+    assert (error.column, error.message) == (
+        "",
+        "Cell 2 has bytes that are not utf-8. Set the option encoding to the encoding of the file.",
+    )
 
 
 PRINTABLE = st.text(
@@ -266,7 +269,7 @@ def test_unknown_assignee_hides_no_other_error():
 
 @given(st.lists(VALUES, min_size=1, max_size=3))
 def test_what_is_copied_is_what_is_inserted_for_any_other_task(accepted):
-    copied = copy_rows(CONTEXT, accepted)
+    copied = encode_rows(CONTEXT, accepted)
     task_rows, event_rows = read(copied.tasks, tasks, TASK_COLUMNS), read(copied.events, task_events, EVENT_COLUMNS)
     for given_values, task_row, event_row in zip(accepted, task_rows, event_rows, strict=True):
         task = new_task(given_values, task_id=task_row["id"], owner_id=UUID(int=2), import_id=UUID(int=1))
@@ -278,7 +281,7 @@ def test_what_is_copied_is_what_is_inserted_for_any_other_task(accepted):
 
 @given(st.lists(VALUES, min_size=2, max_size=3))
 def test_each_event_has_its_own_salt(accepted):
-    rows = read(copy_rows(CONTEXT, accepted).events, task_events, EVENT_COLUMNS)
+    rows = read(encode_rows(CONTEXT, accepted).events, task_events, EVENT_COLUMNS)
     for row, given_values in zip(rows, accepted, strict=True):
         changes, text, salt = row["changes"], row["free_text"], row["salt"]
         assert json.loads(text)["title"] == ["", given_values.title]

@@ -52,7 +52,7 @@ def test_the_encoding_is_the_marks_or_the_one_that_is_named(mark, encoding, aske
 
 
 def test_byte_order_mark_mismatch_is_refused():
-    with pytest.raises(import_errors.ByteOrderMarkMismatch, match="mark of utf-8, the option encoding says cp1252"):
+    with pytest.raises(import_errors.ByteOrderMarkMismatch, match="mark of utf-8, but the option encoding is cp1252"):
         scan(b"\xef\xbb\xbftitle\r\n", UploadOptions(encoding="cp1252"))
 
 
@@ -121,7 +121,7 @@ def test_the_limits_of_a_header_line_are_those_that_are_set(encoding, piece):
         assert scan(f"{line}\nrow".encode(encoding), UploadOptions(), piece=piece, limits=limits).columns[0] == "title"
     one_less, two_names = HeaderLimits(line_bytes=fits.line_bytes - 1), HeaderLimits(columns=2)
     for limits, message in (
-        (one_less, f"The header line has more than {one_less.line_bytes} bytes."),
+        (one_less, f"The header line is longer than {one_less.line_bytes} bytes."),
         (two_names, "The header line names 3 columns, more than 2."),
     ):
         with pytest.raises(Invalid) as caught:

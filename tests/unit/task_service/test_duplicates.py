@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, settle
+from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, resolve_duplicates
 from task_service.tasks.domain.task import Task, TaskDraft, Values, new_task
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
@@ -15,7 +15,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("xyz")), max_s
 
 
 def values_of(key: str, title: str) -> Values:
-    return TaskDraft(title=title, external_id=key).checked()
+    return TaskDraft(title=title, external_id=key).validate()
 
 
 def tasks_of(titles: Mapping[str, str]) -> dict[str, Task]:
@@ -31,7 +31,7 @@ def rows_of(said: list[tuple[str, str]]) -> list[KeyedRow]:
 
 @given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")), st.sampled_from(OnDuplicate))
 def test_every_row_is_resolved_once(said, there, rule):
-    settled = settle(rule, rows_of(said), tasks_of(there), NOW)
+    settled = resolve_duplicates(rule, rows_of(said), tasks_of(there), NOW)
     made, changes, *others = settled
     assert len(made) + len(changes) + sum(map(len, others)) == len(said)
     assert sorted(row.values.external_id for row in made) == sorted({key for key, _ in said} - set(there))
@@ -45,9 +45,9 @@ def test_every_row_is_resolved_once(said, there, rule):
 
 @given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")))
 def test_last_row_of_a_task_wins(said, there):
-    first = settle(OnDuplicate.UPDATE, rows_of(said), tasks_of(there), NOW)
+    first = resolve_duplicates(OnDuplicate.UPDATE, rows_of(said), tasks_of(there), NOW)
     made = {row.values.external_id: row.values.title for row in first.made}
-    later = settle(OnDuplicate.UPDATE, first.later, tasks_of(made), NOW)
+    later = resolve_duplicates(OnDuplicate.UPDATE, first.later, tasks_of(made), NOW)
     assert (later.made, later.later) == ([], [])
     titles = {**there, **made}
     for results in (first.results, later.results):

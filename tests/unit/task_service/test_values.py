@@ -4,16 +4,16 @@ from datetime import date
 
 import pytest
 
-from task_service.tasks.domain.values import read_date
+from task_service.tasks.domain.values import parse_date
 
 
 def test_a_date_is_a_year_a_month_and_a_day():
-    assert read_date("2026-03-31") == date(2026, 3, 31)
-    assert read_date("0001-01-01") == date.min
+    assert parse_date("2026-03-31") == date(2026, 3, 31)
+    assert parse_date("0001-01-01") == date.min
 
 
 @pytest.mark.parametrize(
     "text", ["", "20260331", "2026-W14-2", "2026W142  ", "2026-02-30", "2026-3-31 ", "26-03-31", "2026-03-31T00:00"]
 )
 def test_what_else_iso_8601_calls_a_date_is_none(text):
-    assert read_date(text) is None
+    assert parse_date(text) is None

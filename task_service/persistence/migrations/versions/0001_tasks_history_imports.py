@@ -69,7 +69,7 @@ def upgrade() -> None:
             fence bigint NOT NULL DEFAULT 0,
             lease_until timestamptz,
             worker text NOT NULL DEFAULT '',
-            fruitless_claims integer NOT NULL DEFAULT 0,
+            attempts_without_progress integer NOT NULL DEFAULT 0,
             queued_at timestamptz,
             wake_at timestamptz,
             wakes integer NOT NULL DEFAULT 0,

@@ -46,11 +46,11 @@ def upgrade() -> None:
         CREATE TABLE tasks.idempotency_keys (
             caller_id uuid NOT NULL,
             key text NOT NULL,
-            digest bytea NOT NULL,
-            tasks jsonb NOT NULL,
+            fingerprint bytea NOT NULL,
+            response jsonb NOT NULL,
             created_at timestamptz NOT NULL,
             PRIMARY KEY (caller_id, key)
         )
     """)
-    op.execute("CREATE INDEX answers_by_age ON tasks.idempotency_keys (created_at)")
+    op.execute("CREATE INDEX idempotency_keys_by_age ON tasks.idempotency_keys (created_at)")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.idempotency_keys TO tasks_app")

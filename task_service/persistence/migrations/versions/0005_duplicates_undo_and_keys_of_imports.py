@@ -74,4 +74,3 @@ def upgrade() -> None:
     op.execute("GRANT SELECT, INSERT, UPDATE ON tasks.import_undos TO tasks_app")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_updates TO tasks_app")
     op.execute("GRANT SELECT, INSERT ON tasks.import_undo_conflicts TO tasks_app")
-    op.execute("ALTER TABLE tasks.idempotency_keys ADD COLUMN import_id uuid")

@@ -435,14 +435,14 @@ class IngestFinish(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     END_OF_FILE_FIELD_NUMBER: _builtins.int
-    GIVE_BACK_FIELD_NUMBER: _builtins.int
+    RELEASE_LEASE_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def end_of_file(self) -> Global___EndOfFile:
         """The file was read to its end: the import has succeeded."""
 
     @_builtins.property
-    def give_back(self) -> Global___GiveBack:
+    def release_lease(self) -> Global___ReleaseLease:
         """The worker gives the lease back and leaves the rest to whoever claims next."""
 
     @_builtins.property
@@ -453,14 +453,14 @@ class IngestFinish(_message.Message):
         self,
         *,
         end_of_file: Global___EndOfFile | None = ...,
-        give_back: Global___GiveBack | None = ...,
+        release_lease: Global___ReleaseLease | None = ...,
         failure: Global___ParseFailure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_of_file", b"end_of_file", "failure", b"failure", "give_back", b"give_back", "reason", b"reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_of_file", b"end_of_file", "failure", b"failure", "reason", b"reason", "release_lease", b"release_lease"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_of_file", b"end_of_file", "failure", b"failure", "give_back", b"give_back", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_of_file", b"end_of_file", "failure", b"failure", "reason", b"reason", "release_lease", b"release_lease"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_reason: _TypeAlias = _typing.Literal["end_of_file", "give_back", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_reason: _TypeAlias = _typing.Literal["end_of_file", "release_lease", "failure"]  # noqa: Y015
     _WhichOneofArgType_reason: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_reason) -> _WhichOneofReturnType_reason | None: ...
 
@@ -484,8 +484,8 @@ class EndOfFile(_message.Message):
 Global___EndOfFile: _TypeAlias = EndOfFile  # noqa: Y015
 
 @_typing.final
-class GiveBack(_message.Message):
-    """GiveBack has nothing more to say."""
+class ReleaseLease(_message.Message):
+    """ReleaseLease has nothing more to say."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -498,7 +498,7 @@ class GiveBack(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GiveBack: _TypeAlias = GiveBack  # noqa: Y015
+Global___ReleaseLease: _TypeAlias = ReleaseLease  # noqa: Y015
 
 @_typing.final
 class ParseFailure(_message.Message):
@@ -564,9 +564,9 @@ class IngestRowsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CHECKPOINT_FIELD_NUMBER: _builtins.int
-    OTHERS_WAIT_FIELD_NUMBER: _builtins.int
+    HAS_PENDING_FIELD_NUMBER: _builtins.int
     FINISHED_FIELD_NUMBER: _builtins.int
-    others_wait: _builtins.bool
+    has_pending: _builtins.bool
     """Other imports wait for a worker."""
     finished: _builtins.bool
     """The import has reached a final state, or its lease was given back: the answer to finish."""
@@ -578,12 +578,12 @@ class IngestRowsResponse(_message.Message):
         self,
         *,
         checkpoint: Global___Checkpoint | None = ...,
-        others_wait: _builtins.bool = ...,
+        has_pending: _builtins.bool = ...,
         finished: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "finished", b"finished", "others_wait", b"others_wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "finished", b"finished", "has_pending", b"has_pending"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from task_service.imports.transport.prefetcher import OneAhead
+from task_service.imports.usecases.prefetcher import Prefetcher
 
 SOON = 20
 """Seconds in which what is waited for comes, if it ever does."""
@@ -45,7 +45,7 @@ async def turns() -> None:
 
 async def test_items_without_prefetch_come_one_by_one():
     items = Items()
-    async with aclosing(OneAhead(aiter(items))) as ahead:
+    async with aclosing(Prefetcher(aiter(items))) as ahead:
         await turns()
         assert items.begun == []
         seen = []
@@ -58,9 +58,9 @@ async def test_items_without_prefetch_come_one_by_one():
 
 async def test_prefetched_item_is_produced_early_and_once():
     items = Items()
-    async with asyncio.timeout(SOON), aclosing(OneAhead(aiter(items))) as ahead:
+    async with asyncio.timeout(SOON), aclosing(Prefetcher(aiter(items))) as ahead:
         assert await anext(ahead) == 0
-        ahead.begin_next()
+        ahead.start_next()
         await items.has_begun.acquire()
         await items.has_begun.acquire()
         assert items.begun == [0, 1]
@@ -69,9 +69,9 @@ async def test_prefetched_item_is_produced_early_and_once():
 
 async def test_prefetch_is_at_most_one_item_ahead():
     items = Items()
-    async with aclosing(OneAhead(aiter(items))) as ahead:
+    async with aclosing(Prefetcher(aiter(items))) as ahead:
         for _ in range(3):
-            ahead.begin_next()
+            ahead.start_next()
             await turns()
         assert items.begun == [0]
         assert await anext(ahead) == 0
@@ -82,8 +82,8 @@ async def test_prefetch_is_at_most_one_item_ahead():
 async def test_item_in_production_is_awaited():
     items = Items()
     items.may_be_made.clear()
-    async with asyncio.timeout(SOON), aclosing(OneAhead(aiter(items))) as ahead:
-        ahead.begin_next()
+    async with asyncio.timeout(SOON), aclosing(Prefetcher(aiter(items))) as ahead:
+        ahead.start_next()
         await items.has_begun.acquire()
         asking = asyncio.ensure_future(anext(ahead))
         await turns()
@@ -95,20 +95,20 @@ async def test_item_in_production_is_awaited():
 
 async def test_prefetch_error_is_raised_to_the_consumer():
     items = Items(end=1, error=LookupError())
-    async with aclosing(OneAhead(aiter(items))) as ahead:
+    async with aclosing(Prefetcher(aiter(items))) as ahead:
         assert await anext(ahead) == 0
-        ahead.begin_next()
+        ahead.start_next()
         await turns()
-        ahead.begin_next()
+        ahead.start_next()
         with pytest.raises(LookupError):
             await anext(ahead)
 
 
 async def test_the_end_is_found_ahead_as_well():
     items = Items(end=1)
-    async with aclosing(OneAhead(aiter(items))) as ahead:
+    async with aclosing(Prefetcher(aiter(items))) as ahead:
         assert await anext(ahead) == 0
-        ahead.begin_next()
+        ahead.start_next()
         await turns()
         assert [number async for number in ahead] == []
 
@@ -116,8 +116,8 @@ async def test_the_end_is_found_ahead_as_well():
 async def test_close_cancels_the_prefetch():
     items = Items()
     items.may_be_made.clear()
-    ahead = OneAhead(aiter(items))
-    ahead.begin_next()
+    ahead = Prefetcher(aiter(items))
+    ahead.start_next()
     async with asyncio.timeout(SOON):
         await items.has_begun.acquire()
         await ahead.aclose()
@@ -125,7 +125,7 @@ async def test_close_cancels_the_prefetch():
 
 
 async def test_closing_is_none_the_worse_for_what_went_wrong_ahead():
-    ahead = OneAhead(aiter(Items(end=0, error=LookupError())))
-    ahead.begin_next()
+    ahead = Prefetcher(aiter(Items(end=0, error=LookupError())))
+    ahead.start_next()
     await turns()
     await ahead.aclose()

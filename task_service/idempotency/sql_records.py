@@ -1,0 +1,79 @@
+"""Idempotency records in Postgres."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, delete, select, text, update
+
+from chassis.database.pool import Connection
+from chassis.database.statement import Statement
+from task_service.idempotency.errors import IdempotencyKeyReused
+from task_service.idempotency.key import IdempotencyKey
+from task_service.idempotency.records import RETENTION, StoredResponse
+from task_service.persistence.tables import idempotency_keys
+
+# A concurrent request with the same key waits here for the first one's commit, and then finds its row. An expired row
+# is overwritten.
+_CLAIM = Statement(
+    text("""
+    INSERT INTO tasks.idempotency_keys AS existing (caller_id, key, fingerprint, response, created_at)
+    VALUES (:caller_id, :key, :fingerprint, 'null', :now)
+    ON CONFLICT (caller_id, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, response = 'null', created_at = excluded.created_at
+    WHERE existing.created_at <= :expired_before
+    RETURNING 1
+    """)
+)
+_OF_KEY = (idempotency_keys.c.caller_id == bindparam("of_caller"), idempotency_keys.c.key == bindparam("of_key"))
+_FIND = Statement(
+    select(idempotency_keys.c.fingerprint, idempotency_keys.c.response).where(
+        *_OF_KEY, idempotency_keys.c.created_at > bindparam("expired_before")
+    )
+)
+_STORE = Statement(update(idempotency_keys).where(*_OF_KEY).values(response=bindparam("response")))
+_DELETE_EXPIRED = Statement(
+    delete(idempotency_keys).where(idempotency_keys.c.created_at <= bindparam("expired_before"))
+)
+
+
+class SqlIdempotencyRecords:
+    """Records on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> bool:
+        cursor = await _CLAIM.run(
+            self._connection,
+            caller_id=caller_id,
+            key=key.key,
+            fingerprint=key.fingerprint,
+            now=now,
+            expired_before=now - RETENTION,
+        )
+        return await cursor.fetchone() is not None
+
+    async def exists(self, caller_id: UUID, key: str, now: datetime) -> bool:
+        return await self._find(caller_id, key, now) is not None
+
+    async def find(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> StoredResponse | None:
+        row = await self._find(caller_id, key.key, now)
+        if row is None:
+            return None
+        fingerprint, response = row
+        if fingerprint != key.fingerprint:
+            raise IdempotencyKeyReused
+        return StoredResponse(response)
+
+    async def store(self, caller_id: UUID, key: IdempotencyKey, body: Any) -> None:
+        await _STORE.run(self._connection, of_caller=caller_id, of_key=key.key, response=Jsonb(body))
+
+    async def delete_expired(self, now: datetime) -> int:
+        return (await _DELETE_EXPIRED.run(self._connection, expired_before=now - RETENTION)).rowcount
+
+    async def _find(self, caller_id: UUID, key: str, now: datetime) -> tuple[bytes, Any] | None:
+        cursor = await _FIND.run(self._connection, of_caller=caller_id, of_key=key, expired_before=now - RETENTION)
+        row = await cursor.fetchone()
+        return None if row is None else (row[0], row[1])

@@ -1,0 +1,128 @@
+"""Wiring of the use cases about imports. bootstrap.py of the service calls it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from chassis.database.pool import Pool
+from task_service.imports.domain.csv_header import HeaderLimits
+from task_service.imports.persistence.row_encoder import encode_rows
+from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.usecases.dispatch import NotifyWorkers
+from task_service.imports.usecases.imports import (
+    CancelImport,
+    DownloadImportErrors,
+    DownloadImportTemplate,
+    GetImport,
+    ListImportErrors,
+    ListImports,
+    WatchImport,
+)
+from task_service.imports.usecases.ingest import (
+    ClaimNextImport,
+    DeleteDryRunState,
+    FinishIngest,
+    IngestBatch,
+    OpenIngest,
+    PrepareBatch,
+    ReadUpload,
+    ReleaseLease,
+)
+from task_service.imports.usecases.ingest_rows import IngestRows
+from task_service.imports.usecases.ports import ImportNotifications, ObjectStore, WorkerNotifier
+from task_service.imports.usecases.sessions import ImportTransactions
+from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
+from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
+from task_service.imports.usecases.uploads import UploadImport
+from task_service.imports.usecases.use_cases import ImportsUseCases
+from task_service.imports.usecases.write_rows import WriteRows
+from task_service.settings import TasksSettings
+from task_service.tasks.usecases.ports import UserDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """Events that wake the background loops of this process before their next interval."""
+
+    queued: asyncio.Event
+    undo_requested: asyncio.Event
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def imports_use_cases(
+    settings: TasksSettings,
+    pool: Pool,
+    *,
+    users: UserDirectory,
+    store: ObjectStore,
+    notifications: ImportNotifications,
+    notifier: WorkerNotifier,
+    wake: Notifications,
+    is_draining: Callable[[], bool],
+) -> ImportsUseCases:
+    """Build the use cases about imports."""
+    begin, read = partial(SqlImportsUnitOfWork, pool), partial(SqlImportsReadSession, pool)
+    transactions = ImportTransactions(begin=begin, read=read, now=_now, encode=str, decode=UUID)
+    lease_seconds, max_running = settings.lease_seconds, settings.max_concurrent_imports_per_owner
+    header_limits = HeaderLimits(line_bytes=settings.max_header_bytes, columns=settings.max_columns)
+    write_rows = WriteRows(encode_rows=encode_rows, now=_now, new_id=uuid7)
+    retention = timedelta(days=settings.trash_retention_days)
+    return ImportsUseCases(
+        upload_import=UploadImport(
+            transactions=transactions,
+            begin=begin,
+            read=read,
+            user_directory=users,
+            store=store,
+            now=_now,
+            new_id=uuid7,
+            max_upload_bytes=settings.max_upload_bytes,
+            max_stored_bytes=settings.max_stored_bytes_per_owner,
+            header_limits=header_limits,
+            notify_queued=wake.queued.set,
+        ),
+        get_import=GetImport(read),
+        list_imports=ListImports(read),
+        watch_import=WatchImport(read=read, notifications=notifications, draining=is_draining),
+        list_import_errors=ListImportErrors(read),
+        download_import_errors=DownloadImportErrors(read),
+        download_import_template=DownloadImportTemplate(),
+        cancel_import=CancelImport(transactions, read),
+        undo_import=UndoImport(transactions, read, wake.undo_requested.set),
+        list_undo_conflicts=ListUndoConflicts(read),
+        claim_next_import=ClaimNextImport(
+            begin=begin, user_directory=users, lease_seconds=lease_seconds, max_running=max_running
+        ),
+        read_upload=ReadUpload(begin=begin, store=store, lease_seconds=lease_seconds),
+        ingest_rows=IngestRows(
+            open_ingest=OpenIngest(begin=begin, lease_seconds=lease_seconds),
+            prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows),
+            ingest_batch=IngestBatch(
+                begin=begin, user_directory=users, write_rows=write_rows, lease_seconds=lease_seconds
+            ),
+            finish_ingest=FinishIngest(begin=begin),
+            release_lease=ReleaseLease(begin=begin, queued=wake.queued.set),
+            is_draining=is_draining,
+        ),
+        notify_workers=NotifyWorkers(begin=begin, worker_notifier=notifier, max_running=max_running),
+        run_undos=RunUndos(begin=begin, now=_now, new_id=uuid7, retention=retention),
+        delete_abandoned_uploads=DeleteAbandonedUploads(
+            begin=begin, read=read, store=store, now=_now, older_than=timedelta(seconds=settings.max_upload_seconds)
+        ),
+        delete_expired_uploads=DeleteExpiredUploads(
+            begin=begin,
+            read=read,
+            store=store,
+            now=_now,
+            retention=timedelta(seconds=settings.upload_retention_seconds),
+        ),
+        delete_dry_run_state=DeleteDryRunState(begin=begin),
+    )

@@ -1,0 +1,1 @@
+"""Clients of the imports context: the object store and the workers' broker."""

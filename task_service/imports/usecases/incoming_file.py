@@ -1,0 +1,66 @@
+"""File of an upload while its bytes arrive."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from task_service.imports.domain.csv_header import Header, HeaderScan
+from task_service.imports.domain.errors import (
+    EmptyFile,
+    FileTooLarge,
+    SizeMismatch,
+    StorageQuotaExceeded,
+    UploadIncomplete,
+)
+from task_service.imports.usecases.ports import StoredUpload
+
+
+class Finish(NamedTuple):
+    """Message after the last byte: the size of the file."""
+
+    size: int
+
+
+@dataclass(slots=True)
+class IncomingFile:
+    """File that is being received: its bytes are counted and hashed, and the header line is checked on arrival."""
+
+    parts: AsyncIterator[bytes | Finish]
+    _scan: HeaderScan
+    max_upload_bytes: int
+    max_stored_bytes: int
+    stored_bytes: int = 0
+    """Bytes of the owner's files that are already stored."""
+    _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _size: int = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes. Raise an error as early as possible; then nothing is stored."""
+        finish: Finish | None = None
+        async for part in self.parts:
+            if isinstance(part, Finish):
+                finish = part
+                break
+            self._size += len(part)
+            if self._size > self.max_upload_bytes:
+                raise FileTooLarge(limit=self.max_upload_bytes)
+            if self.stored_bytes + self._size > self.max_stored_bytes:
+                raise StorageQuotaExceeded(limit=self.max_stored_bytes)
+            self._scan.feed(part)
+            self._hash.update(part)
+            yield part
+        # The stream of a crashed client can end exactly like a complete one.
+        if finish is None:
+            raise UploadIncomplete
+        if finish.size != self._size:
+            raise SizeMismatch(announced=finish.size, received=self._size)
+        if not self._size:
+            raise EmptyFile
+        self._scan.end()
+
+    def header(self) -> Header:
+        return self._scan.end()
+
+    def stored(self, etag: str) -> StoredUpload:
+        return StoredUpload(self._size, self._hash.digest(), etag)

@@ -1,0 +1,96 @@
+"""The ingest stream: batches of rows from a worker, committed one by one under its lease."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+from uuid import UUID
+
+from task_service.imports.domain.imports import Failure, IngestContext
+from task_service.imports.domain.rows import Batch
+from task_service.imports.usecases.ingest import (
+    FinishIngest,
+    IngestBatch,
+    OpenIngest,
+    PrepareBatch,
+    Progress,
+    ReleaseLease,
+)
+from task_service.imports.usecases.ports import PreparedBatch
+from task_service.imports.usecases.prefetcher import Prefetcher
+
+Message = TypeVar("Message")
+
+
+class FinishReason(Enum):
+    """Reason for the last message of a stream. A parse failure is a Failure instead."""
+
+    END_OF_FILE = "end of file"
+    LEASE_RELEASED = "lease released"
+
+
+Finish = FinishReason | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRows:
+    """Commit the batches of one stream. The next batch is prepared while the database writes the current one."""
+
+    open_ingest: OpenIngest
+    prepare_batch: PrepareBatch
+    ingest_batch: IngestBatch
+    finish_ingest: FinishIngest
+    release_lease: ReleaseLease
+    is_draining: Callable[[], bool]
+
+    async def __call__(
+        self,
+        import_id: UUID,
+        fence: int,
+        messages: AsyncIterator[Message],
+        decode: Callable[[Message, IngestContext], Batch | Finish],
+    ) -> AsyncIterator[Progress]:
+        """Yield the checkpoint, and then the progress after each batch and after finish.
+
+        The stream ends after finish, or after a batch when this process is draining: the worker then opens a stream to
+        another process. A stream that ends without finish does not end the import.
+
+        Raises:
+            LeaseLost: another worker has the lease.
+
+        """
+        checkpoint, context = await self.open_ingest(import_id, fence)
+        yield Progress(checkpoint, has_pending=False, finished=False)
+        async with aclosing(Prefetcher(self._prepare_all(messages, decode, context, fence))) as steps:
+            async for step in steps:
+                if not isinstance(step, PreparedBatch):
+                    await self._finish(import_id, fence, step)
+                    yield Progress(checkpoint, has_pending=False, finished=True)
+                    return
+                progress = await self.ingest_batch(context, fence, step, steps.start_next)
+                checkpoint = progress.checkpoint
+                yield progress
+                if progress.finished or self.is_draining():
+                    return
+
+    async def _prepare_all(
+        self,
+        messages: AsyncIterator[Message],
+        decode: Callable[[Message, IngestContext], Batch | Finish],
+        context: IngestContext,
+        fence: int,
+    ) -> AsyncGenerator[PreparedBatch | Finish]:
+        """Yield the prepared batches up to finish. Nothing is read after finish."""
+        async for message in messages:
+            item = decode(message, context)
+            if not isinstance(item, Batch):
+                yield item
+                return
+            yield await self.prepare_batch(context, fence, item)
+
+    async def _finish(self, import_id: UUID, fence: int, finish: Finish) -> None:
+        if finish is FinishReason.LEASE_RELEASED:
+            await self.release_lease(import_id, fence)
+        else:
+            await self.finish_ingest(import_id, fence, finish if isinstance(finish, Failure) else None)

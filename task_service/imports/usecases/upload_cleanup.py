@@ -1,0 +1,67 @@
+"""Deletion of stored files: unfinished uploads, and files of ended imports."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from chassis.kernel.clock import Clock
+from task_service.imports.usecases.ports import ObjectStore
+from task_service.imports.usecases.sessions import Begin, Read
+
+
+def object_key(import_id: UUID) -> str:
+    """Return the object key of an import's file. It contains nothing from the client."""
+    return f"uploads/{import_id}.csv"
+
+
+async def delete_upload(begin: Begin, store: ObjectStore, import_id: UUID) -> bool:
+    """Delete the stored file of an upload and its row. Return False if it has become an import, whose file must stay.
+
+    The row is locked first, because a commit whose response was lost may have queued it. The row is deleted last, so
+    that the cleanup can find the file as long as it exists. If the cleanup has already deleted the row, bytes that
+    arrived after it are deleted here.
+    """
+    async with begin() as work:
+        if not await work.uploads.lock(import_id):
+            return False
+        await store.delete(object_key(import_id))
+        await work.uploads.remove(import_id)
+        await work.commit()
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAbandonedUploads:
+    """Delete uploads that never finished because the process that received them died."""
+
+    begin: Begin
+    read: Read
+    store: ObjectStore
+    now: Clock
+    older_than: timedelta
+
+    async def __call__(self) -> int:
+        async with self.read() as session:
+            abandoned = await session.uploads.abandoned(self.now() - self.older_than)
+        return sum([await delete_upload(self.begin, self.store, import_id) for import_id in abandoned])
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteExpiredUploads:
+    """Delete the files of ended imports after their retention. The imports and their row errors stay."""
+
+    begin: Begin
+    read: Read
+    store: ObjectStore
+    now: Clock
+    retention: timedelta
+
+    async def __call__(self) -> int:
+        async with self.read() as session:
+            expired = await session.uploads.expired(self.now() - self.retention)
+        for import_id in expired:
+            await self.store.delete(object_key(import_id))
+            async with self.begin() as work:
+                await work.uploads.mark_file_deleted(import_id)
+                await work.commit()
+        return len(expired)

@@ -1,0 +1,103 @@
+"""Changes of one task inside a transaction. Single requests, batches and background work call the same functions."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from chassis.kernel.identity import Caller
+from chassis.kernel.ids import NewId
+from task_service.history.domain.events import Actor
+from task_service.tasks.domain.errors import TaskNotFound, TaskNotInTrash, UnknownAssignee
+from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_events import (
+    task_created,
+    task_deleted,
+    task_purged,
+    task_restored,
+    task_updated,
+)
+from task_service.tasks.usecases.ports import TasksUnitOfWork, UserDirectory
+
+
+def ensure_visible(task: Task | None, caller: Caller) -> Task:
+    """Return the task if the caller may see it. Otherwise raise TaskNotFound, as for a task that does not exist."""
+    if task is None or not task.is_visible_to(caller):
+        raise TaskNotFound
+    return task
+
+
+async def ensure_assignee_exists(users: UserDirectory, assignee_id: UUID | None, caller: Caller) -> None:
+    """Raise UnknownAssignee unless the assignee is empty, the calling user, or an existing user."""
+    if assignee_id is None or (assignee_id == caller.id and not caller.is_service):
+        return
+    if not await users.exists(assignee_id):
+        raise UnknownAssignee
+
+
+async def create_task(work: TasksUnitOfWork, task: Task, *, actor: Actor, new_id: NewId) -> None:
+    """Insert a task and record its event."""
+    await work.tasks.add(task)
+    await work.events.record(task_created(task, by=actor, event_id=new_id()))
+
+
+async def update_task(
+    work: TasksUnitOfWork,
+    task_id: UUID,
+    values: Mapping[str, Any],
+    *,
+    etag: str,
+    caller: Caller,
+    now: datetime,
+    new_id: NewId,
+) -> Task:
+    """Write new values and record the event. An update without an effect writes nothing."""
+    before = ensure_visible(await work.tasks.lock(task_id), caller)
+    before.check_etag(etag)
+    after = before.changed(values, now)
+    if after is not before:
+        await work.tasks.update(after)
+        await work.events.record(task_updated(before, after, by=Actor.of(caller), event_id=new_id()))
+    return after
+
+
+async def delete_task(
+    work: TasksUnitOfWork,
+    task_id: UUID,
+    *,
+    etag: str,
+    caller: Caller,
+    now: datetime,
+    retention: timedelta,
+    new_id: NewId,
+) -> Task:
+    """Soft-delete a task and record the event."""
+    before = ensure_visible(await work.tasks.lock(task_id), caller)
+    if before.deleted_at is not None:
+        raise TaskNotFound
+    before.check_etag(etag)
+    after = before.deleted(now, retention=retention)
+    await work.tasks.update(after)
+    await work.events.record(task_deleted(after, by=Actor.of(caller), event_id=new_id()))
+    return after
+
+
+async def restore_task(
+    work: TasksUnitOfWork, task_id: UUID, *, etag: str, caller: Caller, now: datetime, new_id: NewId
+) -> Task:
+    """Restore a deleted task and record the event."""
+    before = ensure_visible(await work.tasks.lock(task_id), caller)
+    after = before.restored(now)
+    before.check_etag(etag)
+    await work.tasks.update(after)
+    await work.events.record(task_restored(before, after, by=Actor.of(caller), event_id=new_id()))
+    return after
+
+
+async def purge_task(work: TasksUnitOfWork, task_id: UUID, *, caller: Caller, now: datetime, new_id: NewId) -> None:
+    """Remove a deleted task permanently and record the event."""
+    task = ensure_visible(await work.tasks.lock(task_id), caller)
+    if task.deleted_at is None:
+        raise TaskNotInTrash
+    await work.tasks.remove(task_id)
+    await work.events.record(task_purged(task, by=Actor.of(caller), event_id=new_id(), now=now))
