@@ -27,7 +27,7 @@ class OwnerNotYours(DomainError):
 
 def sees_all(caller: Caller) -> bool:
     """Return whether the caller may see the objects of all owners: managers, admins, and services in their scopes."""
-    return caller.role != Role.USER
+    return caller.is_service or caller.role in (Role.MANAGER, Role.ADMIN)
 
 
 def actor_role(caller: Caller) -> str:

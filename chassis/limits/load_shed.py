@@ -17,8 +17,10 @@ from chassis.kernel.errors import DomainError
 from chassis.rpc.access import Access
 from chassis.rpc.interceptor import Context, ContextInterceptor
 
-SHED = Counter("grpc_server_shed", "Calls refused by load shedding", ["kind"])
+SHED_CALLS = Counter("grpc_server_shed", "Calls refused by load shedding", ["kind"])
 CALL, STREAM, FOREIGN = "call", "stream", "foreign"
+"""Kinds of calls, counted separately. "foreign" calls are those of health and reflection, not of the contract."""
+
 _HEALTH_CHECK = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/Check"
 
 
@@ -35,10 +37,11 @@ class Capacity:
     max_concurrent_calls: int
     max_concurrent_streams: int
     max_streams_per_caller: int = 20
+    """Part of `max_concurrent_streams` that one caller may use."""
 
     @property
-    def backstop(self) -> int:
-        """GRPC's own limit."""
+    def max_concurrent_rpcs(self) -> int:
+        """Limit of gRPC itself, above all others."""
         return 10 * (self.max_concurrent_calls + self.max_concurrent_streams)
 
 
@@ -56,12 +59,12 @@ class LoadShedInterceptor(ContextInterceptor):
     def __init__(
         self, *, capacity: Capacity, services: Iterable[ServiceDescriptor], policy: Mapping[str, Access]
     ) -> None:
-        self._max = {
+        self._max_in_flight = {
             CALL: capacity.max_concurrent_calls,
             STREAM: capacity.max_concurrent_streams,
             FOREIGN: capacity.max_concurrent_streams,
         }
-        self._in_flight = dict.fromkeys(self._max, 0)
+        self._in_flight = dict.fromkeys(self._max_in_flight, 0)
         self._kinds = {
             f"/{service.full_name}/{method.name}": STREAM if is_streaming(method) else CALL
             for service in services
@@ -77,8 +80,8 @@ class LoadShedInterceptor(ContextInterceptor):
             yield
             return
         kind = self._kinds.get(method, FOREIGN)
-        if self._in_flight[kind] >= self._max[kind]:
-            SHED.labels(kind).inc()
+        if self._in_flight[kind] >= self._max_in_flight[kind]:
+            SHED_CALLS.labels(kind).inc()
             raise Overloaded
         self._in_flight[kind] += 1
         try:

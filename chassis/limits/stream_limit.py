@@ -9,12 +9,13 @@ from uuid import UUID
 from google.protobuf.descriptor import ServiceDescriptor
 
 from chassis.kernel.errors import DomainError
-from chassis.limits.load_shed import SHED, is_streaming
+from chassis.limits.load_shed import SHED_CALLS, is_streaming
 from chassis.rpc.access import Access
 from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import current_caller
 
-CALLERS = "caller"
+CALLER = "caller"
+"""Kind of these refusals in the metric of load shedding."""
 
 
 class TooManyStreams(DomainError):
@@ -51,7 +52,7 @@ class StreamLimitInterceptor(ContextInterceptor):
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - one count for all methods
         caller = current_caller().id
         if self._open[caller] >= self._max_streams:
-            SHED.labels(CALLERS).inc()
+            SHED_CALLS.labels(CALLER).inc()
             raise TooManyStreams(limit=self._max_streams)
         self._open[caller] += 1
         try:

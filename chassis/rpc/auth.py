@@ -29,6 +29,7 @@ class JwtInterceptor(ContextInterceptor):
     def __init__(self, *, verifier: TokenVerifier, policy: Mapping[str, Access]) -> None:
         self._verifier = verifier
         self._policy = policy
+        self._roles: frozenset[str] = frozenset().union(*(access.roles for access in policy.values()))
 
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
@@ -40,6 +41,9 @@ class JwtInterceptor(ContextInterceptor):
             return
         token = _bearer(context)
         claims = self._verifier.verify(token)
+        # A role that no access option names does not exist, so the token is not one of this system.
+        if claims.role is not None and claims.role not in self._roles:
+            raise Unauthenticated
         caller = Caller(claims.subject, claims.role, claims.scopes, claims.session_id, request_id())
         enter_caller(caller)  # before the access check, so that the log names a refused caller
         if not access.admits(caller):

@@ -11,36 +11,36 @@ from chassis.tls.reloader import CertificateReloader
 from chassis.tls.reloading_channel import ReloadingChannel
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
-"""Seconds for a unary call without a deadline. A stream without a deadline may stay open."""
+"""Timeout of a unary call without a deadline. A stream without a deadline may stay open."""
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Maximum bytes of a response on our own channels. gRPC's default is 4 MiB.
 
 Pages of lists are far smaller (chassis.rpc.pagination). The response to a batch can't be split: its changes are
-committed.
-The largest has 100 tasks, each with a title of 500 characters, a description of 20,000, 50 labels of 64 and an external
-id of 200, at up to 4 bytes a character, and less than 1 KiB of other fields: 100 x (4 x 23,900 + 1,024) = 9.7 MB.
+committed. The largest has 100 tasks, each with a title of 500 characters, a description of 20,000, 50 labels of 64 and
+an external id of 200, at up to 4 bytes a character, and less than 1 KiB of other fields: 100 x (4 x 23,900 + 1,024) =
+9.7 MB.
 """
 
 
-def timeout_for(asked: float | None, *, streams: bool) -> float | None:
+def timeout_for(requested: float | None, *, is_streaming: bool) -> float | None:
     """Return the timeout of a call in seconds.
 
     It is the shorter of the timeout that the call asks for and the time that is left for the request being served.
     Without either it is the default for a unary call; a stream then has none.
     """
-    timeouts = [timeout for timeout in (asked, time_remaining()) if timeout is not None]
+    timeouts = [timeout for timeout in (requested, time_remaining()) if timeout is not None]
     if not timeouts:
-        return None if streams else DEFAULT_TIMEOUT_SECONDS
+        return None if is_streaming else DEFAULT_TIMEOUT_SECONDS
     return max(min(timeouts), 0.0)
 
 
 def with_request_id(metadata: Any) -> list[tuple[str, str | bytes]]:
     """Return the metadata with the id of the request being served, if there is one."""
     pairs = list(metadata or ())
-    current = request_id()
-    if current and not any(key == REQUEST_ID_KEY for key, _ in pairs):
-        pairs.append((REQUEST_ID_KEY, current))
+    current_id = request_id()
+    if current_id and not any(key == REQUEST_ID_KEY for key, _ in pairs):
+        pairs.append((REQUEST_ID_KEY, current_id))
     return pairs
 
 
@@ -77,28 +77,28 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
 
 class _PropagateUnaryUnary(aio.UnaryUnaryClientInterceptor):  # grpc-interceptor has no client side for asyncio
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_propagate(client_call_details, streams=False), request)
+        return await continuation(_propagate(client_call_details, is_streaming=False), request)
 
 
 class _PropagateUnaryStream(aio.UnaryStreamClientInterceptor):
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_propagate(client_call_details, streams=True), request)
+        return await continuation(_propagate(client_call_details, is_streaming=True), request)
 
 
 class _PropagateStreamUnary(aio.StreamUnaryClientInterceptor):
     async def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return await continuation(_propagate(client_call_details, streams=True), request_iterator)
+        return await continuation(_propagate(client_call_details, is_streaming=True), request_iterator)
 
 
 class _PropagateStreamStream(aio.StreamStreamClientInterceptor):
     async def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return await continuation(_propagate(client_call_details, streams=True), request_iterator)
+        return await continuation(_propagate(client_call_details, is_streaming=True), request_iterator)
 
 
-def _propagate(details: Any, *, streams: bool) -> Any:
+def _propagate(details: Any, *, is_streaming: bool) -> Any:
     """Return the details of a call with the request id and the deadline of the request being served."""
     return details._replace(
-        timeout=timeout_for(details.timeout, streams=streams),
+        timeout=timeout_for(details.timeout, is_streaming=is_streaming),
         metadata=aio.Metadata(*with_request_id(details.metadata)),
     )
 

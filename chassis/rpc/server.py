@@ -111,7 +111,7 @@ class GrpcServer:
                 DeserializeInterceptor(),
             ],
             options=list(OPTIONS),
-            maximum_concurrent_rpcs=capacity.backstop,
+            maximum_concurrent_rpcs=capacity.max_concurrent_rpcs,
         )
         for registration in registrations:
             registration.add_to_server(registration.servicer, self._server)

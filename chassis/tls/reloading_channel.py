@@ -1,7 +1,7 @@
 """Channels under mutual TLS whose certificates are replaced while they are in use.
 
-gRPC reads a channel's certificates once, when it is created. One channel here therefore stands for several: a call
-uses the newest, and an older one is closed when its last call has ended, even a long stream. Callers notice nothing.
+gRPC reads a channel's certificates once, when it is created. ReloadingChannel therefore uses several channels: a new
+call uses the newest, and an older one is closed when its last call has ended, even a long stream.
 (docs/adr/0005-mutual-tls.md)
 """
 

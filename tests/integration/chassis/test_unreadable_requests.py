@@ -41,7 +41,7 @@ async def test_unreadable_request_is_invalid_argument(channel, method, shape, ra
     before = metric_value("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT")
     status = await refused_bytes(channel, method, shape, raw, user_metadata())
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNREADABLE_REQUEST")
-    assert status.message == "The request can't be read: it is no message of the kind that this call takes."
+    assert status.message == "The request is not a message of the type that this method takes."
     # The server counts a call after it has sent the status.
     await until(lambda: metric_value("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT") == before + 1)
     output = "".join([*capfd.readouterr(), caplog.text])
