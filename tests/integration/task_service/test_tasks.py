@@ -6,12 +6,7 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from chassis.rpc.errors import read_status
 from tests.integration.task_service.calls import create, refused
-
-
-
-
 
 
 async def test_created_task_has_defaults_and_reads_back(system):
