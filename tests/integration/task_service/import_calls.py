@@ -42,14 +42,10 @@ class Worker:
         self.system, self.metadata = system, person.metadata
 
     async def claim(self) -> ingest_pb2.Lease | None:
-        """The next lease. A row that is just being marked as woken is passed over: a worker would be woken again."""
-        for _ in range(20):
-            answer = await self.system.ingest.ClaimNextImport(
-                ingest_pb2.ClaimNextImportRequest(worker="test"), metadata=self.metadata
-            )
-            if answer.HasField("lease"):
-                return answer.lease
-        return None
+        """Return the next lease; None when no import waits."""
+        request = ingest_pb2.ClaimNextImportRequest(worker="test")
+        response = await self.system.ingest.ClaimNextImport(request, metadata=self.metadata)
+        return response.lease if response.HasField("lease") else None
 
     async def read(self, lease: ingest_pb2.Lease, offset: int) -> bytes:
         request = ingest_pb2.ReadUploadRequest(import_id=lease.import_id, fence=lease.fence, offset=offset)

@@ -52,7 +52,7 @@ async def test_an_import_that_has_ended_can_not_be_cancelled(system, worker):
     await worker.stream(await worker.claim(), END)
     code, reason, message = await refused(cancel(system, sonu, queued.id))
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "IMPORT_ENDED")
-    assert message == "The import has ended already: it is succeeded."
+    assert message == "The import has already ended: it is succeeded."
 
 
 async def test_an_import_that_is_still_uploading_can_not_be_cancelled(system, database):
@@ -87,7 +87,7 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
             "doing",
             "line 3: A task needs a title. Unknown status. Use pending, in_progress, completed or cancelled.",
         ],
-        ["'=3+1", "'-4", "a,b�", "pending", "line 4: The description can't hold the character U+0000."],
+        ["'=3+1", "'-4", "a,b�", "pending", "line 4: The description must not contain the character U+0000."],
     ]
     again = await upload(system, sonu, text.encode())
     assert list(again.warnings) == ["The column 'Titel' is not used."]
