@@ -1,12 +1,12 @@
-"""Rows as the text of a CSV file that a spreadsheet opens without running what is in it."""
+"""CSV text that a spreadsheet opens without running formulas in it."""
 
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection"), behind any number of our own marks. In
-# some languages they take the signs in full width for it as well, and behind a line end they look at what follows.
+# Characters that start a formula in a spreadsheet (OWASP, "CSV Injection"), after any number of our apostrophes. Some
+# locales also accept full-width characters, and a formula can follow a line end.
 _SIGNS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 _FORMULA = re.compile(f"'*{_SIGNS}")
 _MARKED = re.compile(f"'+{_SIGNS}")
@@ -15,12 +15,12 @@ PIECE_CHARACTERS = 64 * 1024
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """The rows, comma-separated, each ended by CRLF (RFC 4180), formulas neutralised."""
+    """Return the rows as CSV text with commas and CRLF (RFC 4180). Formulas are neutralised."""
     return "".join(csv_pieces(rows))
 
 
 def csv_pieces(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The same, in pieces of about 64 Ki characters and whole rows: the text of many long rows is not held as one."""
+    """Yield the same text in pieces of about 64 Ki characters and whole rows, to bound the memory."""
     text = io.StringIO()
     writer = csv.writer(text)
     for row in rows:
@@ -34,15 +34,15 @@ def csv_pieces(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def neutralised(cell: str) -> str:
-    """The cell, with an apostrophe before what would be a formula. `plain` takes it away again."""
+    """Return the cell, with an apostrophe before a formula. `plain` removes it."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def split_labels(cell: str) -> tuple[str, ...]:
-    """The labels of a cell, which commas separate. Blank ones are none."""
+    """Return the comma-separated labels of a cell without blank ones."""
     return tuple(label for label in cell.split(",") if label and not label.isspace())
 
 
 def plain(cell: str) -> str:
-    """What was neutralised as it was before."""
+    """Return the cell without a neutralising apostrophe."""
     return cell[1:] if cell.startswith("'") and _MARKED.match(cell) else cell

@@ -1,4 +1,4 @@
-"""The header line of a CSV file: its dialect, and which column is which field."""
+"""Header line of a CSV file: the dialect, and the field of each column."""
 
 import csv
 import re
@@ -28,9 +28,9 @@ from task_service.tasks.domain.values import fold
 _LINES = re.compile(r"^[^\r\n]*(?:\r\n|\r|\n)")
 
 ERRORS_COLUMN = "import_errors"
-"""What stands behind the columns of a file in its errors.csv. Uploaded again, it is passed over without a word."""
+"""Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
 
-# What a column may be called, folded, and the field that it fills.
+# Normalized column names, and the fields that they fill.
 _FIELDS = {
     "title": "title",
     "subject": "title",
@@ -49,7 +49,7 @@ _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-
 
 @dataclass(frozen=True, slots=True)
 class HeaderLimits:
-    """How long a header line may be, in bytes of UTF-8, and how many columns it may name."""
+    """Maximum length of a header line in bytes of UTF-8, and maximum number of columns."""
 
     line_bytes: int = 2048
     columns: int = 50
@@ -57,21 +57,21 @@ class HeaderLimits:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header line says. `fields` has a field's name for each column that is used, "" for the others."""
+    """Parsed header line. `fields` has the field of each used column, "" for the others."""
 
     encoding: str
     delimiter: str
     columns: tuple[str, ...]
-    """The names as they stand there."""
+    """Column names as in the file."""
     fields: tuple[str, ...]
     warnings: tuple[str, ...]
     size: int
-    """Bytes up to the first byte behind the line's end."""
+    """Bytes up to the end of the line, including it."""
 
 
 _GZIP = b"\x1f\x8b"
 
-# What people upload by mistake, by its first bytes.
+# Files that people upload by mistake, by their first bytes.
 _KINDS = {
     b"PK\x03\x04": "an Excel workbook or another ZIP archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
@@ -83,7 +83,7 @@ _KINDS = {
 
 
 class HeaderScan:
-    """Looks for the header line in the first bytes of a file as they arrive."""
+    """Search for the header line in the first bytes of a file while they arrive."""
 
     def __init__(self, options: UploadOptions, limits: HeaderLimits) -> None:
         self._options = options
@@ -92,9 +92,9 @@ class HeaderScan:
         self.header: Header | None = None
 
     def feed(self, chunk: bytes) -> None:
-        """Takes the next bytes; `header` is set once the line is whole.
+        """Add the next bytes. `header` is set when the line is complete.
 
-        Raises CompressedFile and UnsupportedFormat, and what read_header does.
+        Raises CompressedFile, UnsupportedFormat, and the errors of read_header.
         """
         if self.header is not None:
             return
@@ -109,7 +109,7 @@ class HeaderScan:
         wide = encoding.startswith("utf-16")
         text = body[: len(body) // 2 * 2].decode(encoding, "replace") if wide else body.decode("latin-1")
         line = next(iter(_LINES.findall(text)), "")
-        # A \r at the very end may be half of a \r\n.
+        # A \r at the end may be half of a \r\n.
         if line and not (line == text and line.endswith("\r")):
             size = len(line.encode(encoding, "surrogatepass")) if wide else len(line)
             self.header = read_header(self._seen[: mark + size], self._options, self._limits)
@@ -118,21 +118,21 @@ class HeaderScan:
             raise HeaderTooLong(limit=self._limits.line_bytes)
 
     def end(self) -> Header:
-        """The header of a file that ends here, though its first line may not."""
+        """Return the header of a file that ends here, even without a line end."""
         if self.header is None:
             self.header = read_header(self._seen, self._options, self._limits)
         return self.header
 
 
 def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> Header:
-    """Reads a header line, its line end included.
+    """Parse a header line, including its line end.
 
     Raises:
-        EmptyFile: there is nothing in it.
-        NotCsv: it holds control characters, as binary files do.
-        HeaderNotUtf8, HeaderUnreadable, HeaderTooLong, TooManyColumns, UnclosedHeaderQuote: as they say.
-        MissingTitleColumn, DuplicateColumn: no column, or two, for one field.
-        MappedColumnMissing: the mapping names a column that is not there.
+        EmptyFile: the line is empty.
+        NotCsv: the line has control characters, as binary files do.
+        HeaderNotUtf8, HeaderUnreadable, HeaderTooLong, TooManyColumns, UnclosedHeaderQuote: see their messages.
+        MissingTitleColumn, DuplicateColumn: no column, or two columns, for one field.
+        MappedColumnMissing: the mapping names a missing column.
 
     """
     mark, encoding = _encoding(line, options.encoding)
@@ -162,7 +162,7 @@ def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> He
 
 
 def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
-    """The field that each column fills: as the mapping has it, and where it is silent, as the column is called."""
+    """Return the field of each column: from the mapping, otherwise from the column's name."""
     for column in mapping.values():
         if column not in columns:
             raise MappedColumnMissing(column=repr(column[:40]))
@@ -172,9 +172,9 @@ def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str,
 
 
 def _encoding(data: bytes, asked: str) -> tuple[int, str]:
-    """How long the byte order mark is, and the encoding: what was asked for, else what the mark says, else UTF-8.
+    """Return the length of the byte order mark and the encoding: the option's, else the mark's, else UTF-8.
 
-    ByteOrderMarkMismatch when the two contradict each other: read in either way, some files would be garbled.
+    Raises ByteOrderMarkMismatch when they contradict each other: either choice would garble some files.
     """
     for mark, marked in _MARKS.items():
         if data.startswith(mark):
@@ -202,7 +202,7 @@ def _refuse_control_characters(text: str) -> None:
 
 
 def _split(text: str, delimiters: str) -> tuple[str, Sequence[str]]:
-    """The delimiter that finds the most columns, the comma where none finds more than one, and the names."""
+    """Return the delimiter with the most columns (the comma if none has more than one) and the column names."""
     best: tuple[str, list[str]] = (delimiters[0], [])
     unreadable = 0
     for delimiter in delimiters:
@@ -213,7 +213,7 @@ def _split(text: str, delimiters: str) -> tuple[str, Sequence[str]]:
             continue
         if len(names) > len(best[1]):
             best = (delimiter, names)
-    # Read with another delimiter, a line with an open quote is one strange name: say what is really wrong.
+    # With another delimiter, a line with an unclosed quote parses as one strange name. Report the real cause.
     if not best[1] or unreadable >= len(best[1]):
         raise UnclosedHeaderQuote
     return best

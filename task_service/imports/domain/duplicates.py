@@ -1,4 +1,4 @@
-"""Rows whose external_id a task has already: they are refused, passed over, or change that task."""
+"""Rows whose external_id an existing task has: they fail, are skipped, or update that task."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from task_service.tasks.domain.task import Task, Values
 
 
 class OnDuplicate(StrEnum):
-    """What becomes of a row whose external_id is taken."""
+    """Treatment of a row whose external_id exists."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -17,47 +17,47 @@ class OnDuplicate(StrEnum):
 
 
 class KeyedRow(NamedTuple):
-    """A row that is right so far and has an external_id."""
+    """A valid row with an external_id."""
 
     place: int
-    """Among the rows of its batch that are right so far, from 0."""
+    """Index among the valid rows of its batch."""
     number: int
-    """Among all rows of its batch, from 0."""
+    """Index among all rows of its batch."""
     values: Values
     changes: Mapping[str, Any]
-    """What it says of a task that is there already."""
+    """New values for an existing task."""
 
 
 class TaskChange(NamedTuple):
-    """One row's effect on a task."""
+    """Effect of one row on an existing task."""
 
     before: Task
     after: Task
 
 
 class Resolution(NamedTuple):
-    """What becomes of rows; each is in exactly one of these."""
+    """Result for each row; every row is in exactly one list."""
 
     made: list[KeyedRow]
-    """They become tasks."""
+    """Rows that create tasks."""
     changes: list[TaskChange]
-    """In the order of the rows; several of one task follow one another."""
+    """In row order. A task can have several changes."""
     unchanged: list[KeyedRow]
     skipped: list[KeyedRow]
     refused: list[KeyedRow]
     later: list[KeyedRow]
-    """They change tasks that `made` makes, and are to be resolution when those are there."""
+    """Rows that update tasks which rows in `made` create. Resolve them after those exist."""
 
     @property
     def results(self) -> dict[str, Task]:
-        """The last state of each task that changes, by its external_id."""
+        """Last state of each changed task, by external_id."""
         return {change.after.external_id: change.after for change in self.changes}
 
 
 def resolve_duplicates(
     rule: OnDuplicate, rows: Sequence[KeyedRow], existing: Mapping[str, Task], now: datetime
 ) -> Resolution:
-    """Settles rows, in their order, against the owner's live tasks by external_id."""
+    """Resolve rows in their order against the owner's live tasks by external_id."""
     tasks = dict(existing)
     new: set[str] = set()
     resolution = Resolution([], [], [], [], [], [])

@@ -1,11 +1,11 @@
-"""Rows of a file that were wrong, and how many of them are kept."""
+"""Rejected rows, and the quota for storing them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class RowError(NamedTuple):
-    """One thing wrong with one row. The order of the fields is the order of the table's columns behind the id."""
+    """One error of one row. The fields have the order of the table's columns after the id."""
 
     record: int
     line: int
@@ -16,7 +16,7 @@ class RowError(NamedTuple):
 
 
 class FailedRow(NamedTuple):
-    """A row that was wrong: its cells as they came, and all that is wrong with it."""
+    """A rejected row: its cells as received, and its errors."""
 
     record: int
     line: int
@@ -25,12 +25,12 @@ class FailedRow(NamedTuple):
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes to keep."""
+        """Approximate size of the stored row in bytes."""
         return sum(map(len, self.cells)) + 100 * (1 + len(self.errors))
 
 
 class RejectedRow(NamedTuple):
-    """A row that was wrong, as it is handed back."""
+    """A rejected row as errors.csv returns it."""
 
     record: int
     line: int
@@ -39,17 +39,17 @@ class RejectedRow(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """How many wrong rows of an import are still kept. Those beyond it are only counted."""
+    """Number and total size of rejected rows that may be stored. Further rows are only counted."""
 
     rows: int
     size: int
 
     def beyond(self, kept: "Quota") -> "Quota":
-        """What is left when so much is taken."""
+        """Return the quota that is left."""
         return Quota(max(0, self.rows - kept.rows), max(0, self.size - kept.size))
 
     def for_some_of(self, failed: Sequence[FailedRow]) -> Sequence[FailedRow]:
-        """The first of these rows, as far as they fit."""
+        """Return the first rows that fit."""
         left = self.size
         for number, row in enumerate(failed[: self.rows]):
             left -= row.size
@@ -59,4 +59,4 @@ class Quota(NamedTuple):
 
 
 MAX_KEPT_FAILED_ROWS = Quota(rows=10_000, size=32 * 1024 * 1024)
-"""What is kept of one import, whatever its file holds."""
+"""Maximum for one import."""

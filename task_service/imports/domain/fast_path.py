@@ -1,7 +1,7 @@
-"""Judging at once what is right in a row of a file.
+"""Fast path: parsing of rows that are certainly valid.
 
-It runs once for every row of every import and takes a fraction of the time that the rules take, which collect all that
-is wrong. What is accepted here they accept, with the same values; a test holds the two together.
+It runs for every row of every import, in a fraction of the time of the full validation, which collects all errors. A
+row that passes here also passes the full validation with the same values; a test checks this.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,14 +21,14 @@ from task_service.tasks.domain.values import (
     REPLACEMENT_CHARACTER,
 )
 
-# Of a title: it may be a mark of ours, or nothing that can be seen.
+# First characters of a title that need the full validation: a neutralising apostrophe, or an invisible character.
 _ODD_BEGINNINGS = INVISIBLE_CHARACTERS | {"'"}
 
 Read = TypeVar("Read")
 
 
 class FastRowParser:
-    """The quick way for the rows of one batch."""
+    """Parser for the rows of one batch."""
 
     def __init__(self, defaults: Defaults, assignees: Mapping[str, UUID]) -> None:
         self._defaults = defaults
@@ -50,7 +50,7 @@ class FastRowParser:
         external_id: str,
         assignee: str,
     ) -> Values | None:
-        """The values of a row; None for one that takes the whole rules to judge."""
+        """Return the values of a row; None if it needs the full validation."""
         title = title.strip()
         if (
             title
@@ -90,9 +90,9 @@ class FastRowParser:
 
 
 class _Readings(dict[str, Read]):
-    """What a rule makes of a column's cells, each different one read once: a batch has few of them.
+    """Cache of a column's parsed cells: a batch has few distinct ones.
 
-    Looking up a cell that the rule refuses raises KeyError.
+    A lookup of an invalid cell raises KeyError.
     """
 
     def __init__(self, rule: Callable[[str, list[Invalid]], Read]) -> None:

@@ -1,4 +1,4 @@
-"""An import: a file on its way to becoming tasks, and the row errors it leaves."""
+"""Imports: states, failures, counts, leases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from task_service.imports.domain.undo import Undo
 
 
 class State(StrEnum):
-    """Where an import stands."""
+    """State of an import."""
 
     UPLOADING = "uploading"
     QUEUED = "queued"
@@ -35,7 +35,7 @@ _FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
 class Failure(NamedTuple):
-    """Why a file could not be read to its end. `line` is 0 when no line is to blame."""
+    """Reason of a failed import. `line` is 0 if no line is the cause."""
 
     code: str
     message: str
@@ -48,7 +48,7 @@ FILE_CHANGED = Failure("STORED_FILE_CHANGED", "The stored file is not the one th
 
 
 def too_many_errors(limit: int) -> Failure:
-    """More rows were wrong than the uploader wanted to bear."""
+    """Return the failure of an import with more errors than max_errors."""
     return Failure("TOO_MANY_ERRORS", f"More than {limit} rows were wrong.", 0)
 
 
@@ -61,14 +61,14 @@ PARSE_FAILURES = {
 
 
 def parse_failure(code: str, line: int) -> Failure:
-    """What the parser could not go on from. UnknownParseFailure."""
+    """Return the failure for a parse error. Raises UnknownParseFailure."""
     if code not in PARSE_FAILURES or line < 0:
         raise UnknownParseFailure
     return Failure(code, PARSE_FAILURES[code].format(line=line), line)
 
 
 class Checkpoint(NamedTuple):
-    """A place between two records: bytes, physical line (the header is line 1), records done."""
+    """Position between two records: byte offset, physical line (the header is line 1), number of records before it."""
 
     offset: int
     line: int
@@ -76,7 +76,7 @@ class Checkpoint(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Rows by what came of them."""
+    """Numbers of rows by result."""
 
     created: int = 0
     updated: int = 0
@@ -87,7 +87,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """One uploaded file and how far it has come."""
+    """An uploaded file and the progress of its import."""
 
     id: UUID
     owner_id: UUID
@@ -105,7 +105,7 @@ class Import:
     validate_only: bool
     undo: Undo | None
     progressed_at: datetime | None
-    """When the last batch was committed."""
+    """Time of the last committed batch."""
 
     @property
     def rows_read(self) -> int:
@@ -113,12 +113,12 @@ class Import:
 
     @property
     def rows_per_second(self) -> int:
-        """The pace since the first claim, pauses included; 0 before the first batch."""
+        """Rate since the first claim, including pauses; 0 before the first batch."""
         return round(self.rows_read / self._seconds) if self._seconds else 0
 
     @property
     def seconds_left(self) -> int:
-        """How long the rest takes at this pace; 0 when that is not known."""
+        """Estimated time left at this rate; 0 if unknown."""
         if self.state.is_final or not self._seconds or not self.bytes_read:
             return 0
         return ceil((self.bytes_total - self.bytes_read) * self._seconds / self.bytes_read)
@@ -131,7 +131,7 @@ class Import:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing happens to it any more by itself."""
+        """Whether the import and its undo have ended."""
         return self.state.is_final and (self.undo is None or self.undo.finished_at is not None)
 
     def ensure_undoable(self) -> None:
@@ -146,7 +146,7 @@ class Import:
 
 
 class Defaults(NamedTuple):
-    """What a new task has whose cell is empty, or missing."""
+    """Values of new tasks whose cell is empty or missing."""
 
     status: str = ""
     assignee_id: UUID | None = None
@@ -155,7 +155,7 @@ class Defaults(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewImport:
-    """An upload that begins."""
+    """An import at the start of its upload."""
 
     id: UUID
     owner_id: UUID
@@ -169,7 +169,7 @@ class NewImport:
 
 
 class RecordLimits(NamedTuple):
-    """How long a record of a file may be, in bytes, and a cell, in characters."""
+    """Maximum size of a record in bytes, and of a cell in characters."""
 
     record_bytes: int
     cell_characters: int
@@ -177,7 +177,7 @@ class RecordLimits(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to work on one import, and all that reading it takes."""
+    """Right of one worker to process an import, and all that it needs to read the file."""
 
     import_id: UUID
     owner_id: UUID
@@ -188,11 +188,11 @@ class Lease:
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int
-    """Claims in a row, this one included, since the checkpoint last moved."""
+    """Claims in a row since the last move of the checkpoint, including this one."""
 
 
 class IngestContext(NamedTuple):
-    """What the rows of one import have in common. Read from the import's row, never from a message."""
+    """Common data of all rows of an import. It is read from the import's row, never from a message."""
 
     import_id: UUID
     owner_id: UUID
@@ -204,4 +204,4 @@ class IngestContext(NamedTuple):
     defaults: Defaults = Defaults()
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
     size: int = 0
-    """The file's bytes."""
+    """Size of the file in bytes."""

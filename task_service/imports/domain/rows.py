@@ -1,4 +1,4 @@
-"""Rows of an import become the values of tasks, or row errors, by the same rules as any other task's."""
+"""Conversion of rows to task values or row errors, with the validation of every other task."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
@@ -17,14 +17,14 @@ from task_service.tasks.domain.task import TaskDraft, Values
 from task_service.tasks.domain.values import REPLACEMENT_CHARACTER
 
 MAX_VALUE_CHARACTERS = 200
-"""Characters of a rejected cell that are kept."""
+"""Maximum stored characters of a rejected cell."""
 
 ROWS_PER_STEP = 50
-"""A fraction of a millisecond's work."""
+"""Less than a millisecond of work."""
 
 
 class Cells(NamedTuple):
-    """What a row says, without marks of ours. A column that the file lacks is empty."""
+    """Cells of a row, without neutralising apostrophes. A missing column is empty."""
 
     title: str
     description: str
@@ -37,47 +37,47 @@ class Cells(NamedTuple):
 
 
 class Defect(NamedTuple):
-    """A record that the parser could not hand over as it stands in the file."""
+    """A defect that the parser found in a record."""
 
     kind: str
     """TOO_MANY_CELLS, UNDECODABLE or CELL_TOO_LONG."""
     cell: int
-    """How many cells there are, or which one can't be decoded or was cut, from 0."""
+    """Number of cells, or the index of the cell that can't be decoded or was truncated."""
     surplus: str = ""
-    """The cells that are too many, as one."""
+    """The surplus cells, joined."""
 
 
 class Batch(NamedTuple):
-    """Consecutive records: cells record after record, and the line each record begins at."""
+    """Consecutive records: their cells in order, and the first line of each record."""
 
     begin: Checkpoint
     end: Checkpoint
     lines: Sequence[int]
     cells: Sequence[str]
     defects: Mapping[int, Sequence[Defect]]
-    """By the row's place in the batch, from 0."""
+    """By index of the row in the batch."""
 
 
 class Outcome(NamedTuple):
-    """What became of rows of a batch: the values of tasks to be, and the rows that were wrong."""
+    """Result of some rows of a batch: values of new tasks, and rejected rows."""
 
     accepted: list[Values]
     failed: list[FailedRow]
     keyed: list[KeyedRow]
-    """Those of the accepted that have an external_id: only a look at what is there says whether they become tasks."""
+    """Accepted rows with an external_id. A lookup of existing tasks decides whether they create tasks."""
 
 
 def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
-    """What the rows say in a column, each value once; nothing where the file has no such column."""
+    """Return the distinct values of a column; empty if the file has no such column."""
     if field not in fields:
         return set()
     return {plain(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
 
 
 def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[Outcome]:
-    """Judges every row, ROWS_PER_STEP by ROWS_PER_STEP, so that others can have their turn in between.
+    """Convert every row, in steps of ROWS_PER_STEP so that the caller can yield to other calls in between.
 
-    `assignees` are the users whom the rows name, by the name that they give.
+    `assignees` maps the usernames in the rows to ids.
     """
     columns = _Columns(context.fields, batch.cells)
     fast_parser = FastRowParser(context.defaults, assignees)
@@ -103,7 +103,7 @@ def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) ->
 
 
 def failed_row(batch: Batch, context: IngestContext, number: int, error: Invalid) -> FailedRow:
-    """A row of the batch with what was found to be wrong with it."""
+    """Return the rejected row with its errors."""
     return _Columns(context.fields, batch.cells).failed(batch, number, error)
 
 
@@ -112,7 +112,7 @@ def _plain(raw: Iterable[str]) -> Cells:
 
 
 def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
-    """The values of a row, or all that is wrong with it."""
+    """Return the values of a row, or raise all errors."""
     name = cells.assignee.strip()
     assignee_id = assignees.get(name) if name else defaults.assignee_id
     nobody = [UnknownAssignee(field="assignee")] if name and assignee_id is None else []
@@ -136,20 +136,20 @@ def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> 
 
 
 def _said(values: Values, cells: Cells, context: IngestContext) -> dict[str, Any]:
-    """What a row says of a task that is there already: something of each field for which the file has a column.
+    """Return the new values that a row has for an existing task: one for each column of the file.
 
-    An empty cell empties the field. A task always has a status and a priority: an empty cell leaves them as they are.
+    An empty cell clears the field. Status and priority can't be empty, so an empty cell leaves them unchanged.
     """
     said = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
     said -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
-    # The values have the defaults there, which are for new tasks alone.
+    # The values contain the defaults, which are for new tasks only.
     empty: dict[str, Any] = {} if split_labels(cells.labels) else {"labels": ()}
     empty |= {} if cells.assignee.strip() else {"assignee_id": None}
     return {name: empty.get(name, getattr(values, name)) for name in said}
 
 
 class _Columns:
-    """The cells of a batch by column. One that the file lacks is empty in every row."""
+    """Cells of a batch by column. A missing column is empty in every row."""
 
     def __init__(self, fields: tuple[str, ...], cells: Sequence[str]) -> None:
         self._fields = fields
@@ -158,7 +158,7 @@ class _Columns:
         self._cells = cells
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """What each row says, in the order of Cells."""
+        """Yield each row's cells in the order of Cells."""
         return zip(*map(self._column, Cells._fields), strict=False)
 
     def _column(self, field: str) -> Iterable[str]:
@@ -169,7 +169,7 @@ class _Columns:
         record, line = batch.begin.records + number + 1, batch.lines[number]
         row = list(self._cells[number * self._width : (number + 1) * self._width])
         row += [defect.surplus for defect in batch.defects.get(number, ()) if defect.surplus]
-        # Postgres can't hold NUL. What stands for it is refused as well, should the row come back as it is.
+        # Postgres can't store NUL. Its substitute is refused too if the row is uploaded again unchanged.
         cells = tuple(cell.replace("\0", REPLACEMENT_CHARACTER) for cell in row)
         errors = (
             RowError(record, line, wrong.field, self._value(cells, wrong.field), wrong.reason, wrong.message)
@@ -178,7 +178,7 @@ class _Columns:
         return FailedRow(record, line, cells, tuple(errors))
 
     def refuse_defects(self, batch: Batch, number: int, encoding: str) -> None:
-        """Raises what the parser found wrong with a row."""
+        """Raise the defects that the parser found in a row."""
         raise_all([self._error_of(number, defect, encoding) for defect in batch.defects.get(number, ())])
 
     def _error_of(self, number: int, defect: Defect, encoding: str) -> Invalid:
@@ -188,7 +188,7 @@ class _Columns:
             return UndecodableBytes(field="", encoding=encoding, cell=defect.cell + 1)
         field = self._fields[defect.cell]
         if defect.kind == CellTooLong.reason:
-            # Cut to the limit, it is as long as the limit.
+            # The cell was truncated to the limit, so its length is the limit.
             return CellTooLong(field=field, limit=len(self._cells[number * self._width + defect.cell]))
         return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
 

@@ -1,4 +1,4 @@
-"""Taking an import back: what it made is deleted, what it changed becomes as it was, what was touched stays."""
+"""Undo of an import: created tasks are deleted, changed tasks get their old values, later changes are conflicts."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -9,18 +9,18 @@ from task_service.history.domain.events import Actor
 from task_service.tasks.domain.task import FIRST_REVISION, Task
 
 CLOCKS_APART = timedelta(days=1)
-"""More than the clocks of two processes differ: an import's tasks have ids from between its upload and its end."""
+"""More than the clocks of two processes can differ. The tasks have ids from between the upload and the end."""
 
 
 class UndoState(StrEnum):
-    """Where an undo stands."""
+    """State of an undo."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
 
 
 class Undo(NamedTuple):
-    """How far an undo has come, in tasks."""
+    """Progress of an undo, in tasks."""
 
     state: UndoState
     deleted: int
@@ -31,46 +31,46 @@ class Undo(NamedTuple):
 
 
 class RunningUndo(NamedTuple):
-    """An undo that has a turn."""
+    """An undo that a process works on."""
 
     import_id: UUID
     owner_id: UUID
     actor: Actor
     reached: UUID
-    """The last task that was looked at; the tasks are taken in the order of their ids."""
+    """Checkpoint: the last processed task. Tasks are processed in id order."""
     created_at: datetime
     finished_at: datetime
-    """The import's."""
+    """End of the import."""
 
     @property
     def first_id(self) -> UUID:
-        """Below the ids of all tasks that the import made."""
+        """Id below all tasks that the import created."""
         return max(self.reached, _id_at(self.created_at - CLOCKS_APART))
 
     @property
     def last_id(self) -> UUID:
-        """Above them."""
+        """Id above all tasks that the import created."""
         return _id_at(self.finished_at + CLOCKS_APART)
 
 
 class ChangeSnapshot(NamedTuple):
-    """What an import has left behind where it changed a task."""
+    """Record of a task that an import changed."""
 
     before: Task
-    """As the import found it, the first time."""
+    """The task before the import's first change."""
     revision: int
-    """That the import gave it, the last time before anybody else touched it."""
+    """Revision after the import's last change, unless somebody else changed the task in between."""
 
 
 class Reason(StrEnum):
-    """Why a task is kept as it is."""
+    """Reason of an undo conflict."""
 
     CHANGED = "changed"
     DELETED = "deleted"
 
 
 class UndoConflict(NamedTuple):
-    """A task that an undo left alone."""
+    """A task that an undo leaves alone."""
 
     task_id: UUID
     reason: Reason
@@ -79,7 +79,7 @@ class UndoConflict(NamedTuple):
 def revert_import_effect(
     import_id: UUID, task: Task, trace: ChangeSnapshot | None, now: datetime, *, retention: timedelta
 ) -> Task | Reason:
-    """The task without the import, or why it is kept."""
+    """Return the task without the effect of the import, or the reason of a conflict."""
     if task.deleted_at is not None:
         return Reason.DELETED
     if task.import_id != import_id:
@@ -93,6 +93,6 @@ def revert_import_effect(
 
 
 def _id_at(moment: datetime) -> UUID:
-    """The least UUIDv7 of a moment (RFC 9562 section 5.7: the milliseconds stand in its first 48 bits)."""
+    """Return the smallest UUIDv7 of a time (RFC 9562 section 5.7: the first 48 bits are milliseconds)."""
     milliseconds = int(moment.astimezone(UTC).timestamp() * 1000)
     return UUID(int=milliseconds << 80)

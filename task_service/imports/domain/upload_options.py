@@ -1,4 +1,4 @@
-"""What an upload says about its file before the first byte, checked."""
+"""Options of an upload, parsed and validated."""
 
 import codecs
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ TAB = "tab"
 
 MAX_FILE_NAME_CHARACTERS = 255
 
-# In all of these a byte 0x0A or 0x0D is a line's end and nothing else, except UTF-16, whose units say so. What is left
-# out has states or shifts, or is no text at all (Python also calls base64 an encoding).
+# In all of these, a byte 0x0A or 0x0D is a line end and nothing else, except in UTF-16, where a code unit is. Encodings
+# with shift states are left out, and so is what Python also calls an encoding, such as base64.
 _ENCODINGS = frozenset(
     {"utf-8", "utf-16-le", "utf-16-be", "ascii", "koi8-r", "koi8-u", "mac-roman", "cp437", "cp850", "cp852", "cp866"}
     | {f"cp{number}" for number in range(1250, 1259)}
@@ -37,12 +37,12 @@ _MARKED = {"utf_16": "utf-16", "utf-16": "utf-16", "utf-8-sig": "utf-8"}
 
 @dataclass(frozen=True, slots=True)
 class UploadOptions:
-    """How to read the file, and what to do with its rows. Empty and 0 are not said."""
+    """Options for parsing the file and for its rows. Empty values and 0 mean not set."""
 
     encoding: str = ""
     delimiter: str = ""
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """A column's folded name by the field that it fills."""
+    """Normalized column name by field."""
     validate_only: bool = False
     max_errors: int = 0
     default_status: str = ""
@@ -54,7 +54,7 @@ class UploadOptions:
 
 
 def check_file_name(name: str) -> None:
-    """Returns for a name that can be kept and shown. FileNameTooLong, ControlCharacterInFileName."""
+    """Raise FileNameTooLong or ControlCharacterInFileName for an invalid file name."""
     if len(name) > MAX_FILE_NAME_CHARACTERS:
         raise FileNameTooLong(limit=MAX_FILE_NAME_CHARACTERS)
     if found := find_control_character(name):
@@ -62,7 +62,7 @@ def check_file_name(name: str) -> None:
 
 
 def read_encoding(name: str) -> str:
-    """The name that Python and every worker know the encoding by. UnknownEncoding."""
+    """Return Python's name of the encoding. Raises UnknownEncoding."""
     if not name:
         return ""
     try:
@@ -76,18 +76,18 @@ def read_encoding(name: str) -> str:
 
 
 def read_delimiter(text: str) -> str:
-    """The character between cells. UnknownDelimiter."""
+    """Return the delimiter character. Raises UnknownDelimiter."""
     if text and text != TAB and text not in tuple(DELIMITERS):
         raise UnknownDelimiter
     return "\t" if text == TAB else text
 
 
 def read_mapping(text: str) -> Mapping[str, str]:
-    """Reads `title:Subject,due_date:Due`.
+    """Parse a mapping such as `title:Subject,due_date:Due`.
 
     Raises:
-        MalformedMapping: it is not written like that, or names a field or a column twice.
-        UnknownMappedField: there is no such field.
+        MalformedMapping: the text is malformed, or names a field or a column twice.
+        UnknownMappedField: the field does not exist.
 
     """
     mapping: dict[str, str] = {}
@@ -103,14 +103,14 @@ def read_mapping(text: str) -> Mapping[str, str]:
 
 
 def read_max_errors(number: int) -> int:
-    """How many rows may be wrong. NegativeMaxErrors."""
+    """Return the maximum number of row errors. Raises NegativeMaxErrors."""
     if number < 0:
         raise NegativeMaxErrors
     return number
 
 
 def read_labels(text: str) -> tuple[str, ...]:
-    """Labels as a cell has them, separated by commas; blank ones are none. InvalidTask."""
+    """Return the comma-separated labels without blank ones. Raises InvalidTask."""
     wrong: list[Invalid] = []
     found = validate_labels(split_labels(text), wrong, field="default_labels")
     raise_all(wrong)

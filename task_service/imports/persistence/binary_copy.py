@@ -1,7 +1,7 @@
-"""COPY's binary format, which Postgres reads in two thirds of the time that it takes to read text.
+"""Binary COPY format. Postgres reads it in two thirds of the time of the text format.
 
-PostgreSQL's documentation, "COPY", File Formats, says what frames the rows; how a value is written is what the type's
-receive function reads (its source: *_recv). All numbers are big-endian.
+PostgreSQL's documentation of COPY, section File Formats, defines the frame of the rows. The receive function of each
+type (*_recv in the source) defines the format of a value. All numbers are big-endian.
 """
 
 import struct
@@ -12,14 +12,14 @@ from uuid import UUID
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
-"""A cell that holds nothing."""
+"""A NULL cell."""
 
 JSONB = b"\x01"
-"""What stands before the text of a jsonb value: the format's version."""
+"""Prefix of a jsonb value: the version of the format."""
 
 _int32 = struct.Struct("!i").pack
 length = _int32
-"""What stands before a value: how many bytes it has."""
+"""Prefix of a value: its length in bytes."""
 
 _TEXT_OID = 25
 _FIRST_DAY = date(2000, 1, 1).toordinal()
@@ -29,22 +29,22 @@ _DIMENSION = struct.Struct("!ii")
 
 
 def cell(value: bytes) -> bytes:
-    """A value with its length."""
+    """Return a value with its length."""
     return length(len(value)) + value
 
 
 def timestamp(milliseconds: int) -> bytes:
-    """A timestamptz; milliseconds since 1970."""
+    """Encode a timestamptz; milliseconds since 1970."""
     return struct.pack("!q", (milliseconds - _FIRST_MILLISECOND) * 1000)
 
 
 def day(value: date) -> bytes:
-    """A date."""
+    """Encode a date."""
     return _int32(value.toordinal() - _FIRST_DAY)
 
 
 def text_array(elements: Sequence[str]) -> bytes:
-    """A text[] of one dimension; of none when it is empty."""
+    """Encode a text[] of one dimension; an empty one has none."""
     if not elements:
         return _ARRAY.pack(0, 0, _TEXT_OID)
     return (
@@ -55,7 +55,7 @@ def text_array(elements: Sequence[str]) -> bytes:
 
 
 def cell_of(value: UUID | str | int | None) -> bytes:
-    """The cell of a uuid, text or bigint column."""
+    """Return the cell of a uuid, text or bigint column."""
     match value:
         case None:
             return NULL

@@ -1,4 +1,4 @@
-"""What imports that only validate would have made so far, in Postgres."""
+"""State of dry runs in Postgres, in table tasks.import_dry_run_tasks."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -32,7 +32,7 @@ _FORGET = Statement(
 
 
 class SqlDryRunState:
-    """Tasks that are none, on one connection."""
+    """Tasks that a dry run would have created, on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Imports in Postgres as a queue: which one is next, and who is to be woken. All times are the database's."""
+"""Queue of imports in Postgres: claims and wake-ups. All times are the database's."""
 
 from sqlalchemy import text
 
@@ -7,8 +7,8 @@ from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
 from task_service.imports.persistence.notifications import NOTIFY
 
-# An expired lease waits like any other. Who has as many running as one owner may have waits for one of them; and while
-# an undo takes tasks back, no import may go by what is there.
+# An import with an expired lease waits too. Imports of an owner at the limit wait, and so do imports of an owner with a
+# running undo, because the undo is changing the tasks that they would look up.
 _WAITS = "(i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))"
 _WAITING = f"""
     busy AS (
@@ -22,7 +22,7 @@ _WAITING = f"""
         )
     )
 """  # noqa: S608 - the condition is a constant
-# Whose turn it is: the owner with the fewest imports running, then whoever has waited longest.
+# Order: the owner with the fewest running imports, then the longest wait.
 _CLAIM = Statement(
     text(f"""
     WITH {_WAITING}, next AS (
@@ -41,10 +41,10 @@ _CLAIM = Statement(
         bytes_total, attempts_without_progress
     """)  # noqa: S608 - as above
 )
-# Two claims at once would both find an owner one import below the limit. Claims are few: one a slice.
+# Two concurrent claims could both find an owner one import below the limit. Claims are rare: one for each turn.
 _ONE_CLAIM_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
 _SOMETHING_WAITS = Statement(text(f"WITH {_WAITING} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
-# Again after 1, 2, 4, 8 and then each 10 seconds.
+# Next wake-up after 1, 2, 4, 8 and then every 10 seconds.
 _MARK_WOKEN = Statement(
     text(f"""
     WITH {_WAITING}
@@ -60,7 +60,7 @@ _MARK_WOKEN = Statement(
 
 
 class SqlImportQueue:
-    """The imports that wait, on one connection."""
+    """Queue on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Who watches an import is told by the commit itself: NOTIFY in the transaction, one LISTEN a process."""
+"""Notifications of changed imports: NOTIFY in the transaction, and one LISTEN connection for each process."""
 
 import asyncio
 from collections import defaultdict
@@ -34,10 +34,10 @@ class _Event:
 
 
 class PostgresNotifications:
-    """Passes the database's notifications on to whoever waits in this process."""
+    """Passes the database's notifications to the watchers in this process."""
 
     def __init__(self, url: str) -> None:
-        # LISTEN belongs to a session, so it has a connection of its own and not one of the pool.
+        # LISTEN belongs to a database session, so it needs its own connection outside the pool.
         self._url = url
         self._waiting: defaultdict[str, set[_Event]] = defaultdict(set)
 
@@ -53,7 +53,7 @@ class PostgresNotifications:
                 del self._waiting[str(import_id)]
 
     async def run(self) -> None:
-        """Listens until cancelled. After an outage everybody is told to look: something may have been missed."""
+        """Listen until cancelled. After an outage every watcher is notified, because notifications may be lost."""
         while True:
             try:
                 await self._listen()

@@ -1,9 +1,8 @@
-"""The rows of a batch as COPY takes them in its binary format, tasks and their first events.
+"""Encoder of a batch's rows to binary COPY data: tasks and their first events.
 
-Both are written out here and not made as objects first: at tens of thousands of rows a second that is most of what
-the service does for an import. What is the same in every row of a batch, and which columns there are, comes from one
-task and one event made as for any other task, so that those stay the only place that says what a new task is; a test
-compares the two ways row by row.
+It writes bytes directly instead of creating objects first: at tens of thousands of rows a second this is most of the
+service's work for an import. The columns, and the values that all rows of a batch share, come from one ordinary task
+and event, so the definition of a new task stays in one place. A test compares both ways row by row.
 """
 
 import os
@@ -28,13 +27,13 @@ from task_service.tasks.persistence.tasks import row_of as task_row
 
 
 class CopyRows(NamedTuple):
-    """What COPY is fed with, between its header and its trailer."""
+    """COPY data between header and trailer."""
 
     tasks: bytes
     events: bytes
 
 
-# What differs from row to row, in the order that it is written below.
+# Columns that differ from row to row, in the order in which they are written.
 _VARYING = (
     "id",
     "title",
@@ -62,16 +61,16 @@ _NOTHING_RARER = cell(text_array(())) + cell(b"") + NULL
 
 
 def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
-    """The tasks that these values become, and their events, in the order of the columns above."""
+    """Encode new tasks and their events, in the order of the columns above."""
     if not accepted:
         return CopyRows(b"", b"")
     same_task, same_event, same_changes = _what_is_the_same(context, accepted[0])
     tasks: list[bytes] = []
     events: list[bytes] = []
-    # All salts of the batch are one look at the system's chance.
+    # One call for all salts of the batch.
     salts, at = os.urandom(SALT_BYTES * len(accepted)), 0
     for title, description, status, priority, due_date, labels, external_id, assignee_id in accepted:
-        # The native kind: it costs an eighth of what a UUID of the standard library does.
+        # The native UUID costs an eighth of the standard library's.
         new_id = uuid7()
         task_id, moment = new_id.bytes, _moment(new_id.timestamp)
         words, changes = _words(status, priority)
@@ -128,30 +127,30 @@ def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
     return CopyRows(b"".join(tasks), b"".join(events))
 
 
-# Whatever stands in many rows is written out once.
+# Values that occur in many rows are encoded once.
 
 
 @lru_cache(maxsize=64)
 def _moment(milliseconds: int) -> bytes:
-    """The cell of a time; milliseconds since 1970."""
+    """Return the cell of a time; milliseconds since 1970."""
     return cell(timestamp(milliseconds))
 
 
 @cache
 def _words(status: Status, priority: Priority) -> tuple[bytes, str]:
-    """The cells of a task, and the beginning of the event's changes."""
+    """Return the task's cells, and the start of the event's changes."""
     cells = cell_of(status) + cell_of(priority)
     return cells, f'{{"title":null,"status":["","{status}"],"priority":["","{priority}"]'
 
 
 @lru_cache(maxsize=4096)
 def _due(due_date: date) -> tuple[bytes, str]:
-    """The cell of a task, and what the event's changes say of it."""
+    """Return the task's cell, and its part of the event's changes."""
     return cell(day(due_date)), f',"due_date":["","{due_date}"]'
 
 
 def _rarer(labels: tuple[str, ...], external_id: str, assignee_id: UUID | None) -> tuple[bytes, bytes, str, str]:
-    """The cells of a task, the assignee's cell, and the ends of the event's changes and of its free text."""
+    """Return the task's cells, the assignee's cell, and the ends of the event's changes and of its free text."""
     label_cell, told, text = _labels(labels)
     assignee, told_of_assignee = _assignee(assignee_id)
     if external_id:
@@ -162,7 +161,7 @@ def _rarer(labels: tuple[str, ...], external_id: str, assignee_id: UUID | None) 
 
 @lru_cache(maxsize=256)
 def _labels(labels: tuple[str, ...]) -> tuple[bytes, str, str]:
-    """The cell of a task, and what the event's changes and its free text say of it."""
+    """Return the task's cell, and its parts of the event's changes and free text."""
     if not labels:
         return cell(text_array(())), "", ""
     return cell(text_array(labels)), ',"labels":null', f',"labels":["",{encode_basestring(",".join(labels))}]'
@@ -170,12 +169,12 @@ def _labels(labels: tuple[str, ...]) -> tuple[bytes, str, str]:
 
 @lru_cache(maxsize=1024)
 def _assignee(assignee_id: UUID | None) -> tuple[bytes, str]:
-    """The cell of a task, and what the event's changes say of it."""
+    """Return the task's cell, and its part of the event's changes."""
     return cell_of(assignee_id), f',"assignee_id":["","{assignee_id}"]' if assignee_id else ""
 
 
 def _what_is_the_same(context: IngestContext, values: Values) -> tuple[bytes, bytes, str]:
-    """The last cells of each task and of each event, and the end of each event's changes."""
+    """Return the shared last cells of tasks and of events, and the shared end of the events' changes."""
     task = new_task(values, task_id=UUID(int=0), owner_id=context.owner_id, import_id=context.import_id)
     event = task_created(task, by=context.actor, event_id=task.id)
     changes = tuple(change for change in event.changes if change.field not in _VARYING)

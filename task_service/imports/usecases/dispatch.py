@@ -1,4 +1,4 @@
-"""Waking workers: first publish, retry and recovery in one mechanism."""
+"""Dispatcher: it wakes workers. First publish, retry and recovery are one mechanism."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from task_service.imports.usecases.sessions import Begin
 
 @dataclass(frozen=True, slots=True)
 class NotifyWorkers:
-    """Publishes a wake-up for each import that waits and is due for one.
+    """Publish a wake-up for each waiting import that is due for one.
 
-    What is marked is committed before anything is published: a wake-up that is lost is sent again when it is due, and
-    Redis being away never holds up the database or an upload.
+    The mark is committed before anything is published. A lost wake-up is published again when it is due, and an outage
+    of Redis never blocks the database or an upload.
     """
 
     begin: Begin
     worker_notifier: WorkerNotifier
     max_running: int
-    """How many imports of one owner may run at a time: a further one would be woken in vain."""
+    """Maximum running imports of one owner: a wake-up for another one would be useless."""
 
     async def __call__(self) -> int:
         async with self.begin() as work:

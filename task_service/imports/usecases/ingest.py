@@ -1,4 +1,4 @@
-"""What a worker does to an import, each step under a lease."""
+"""Steps of processing an import, each under a lease. ClaimNextImport takes the lease, and IngestBatch renews it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -32,14 +32,13 @@ from task_service.tasks.domain.values import find_control_character
 from task_service.tasks.usecases.ports import UserDirectory
 
 MAX_ATTEMPTS_WITHOUT_PROGRESS = 5
-"""Claims in a row without the checkpoint moving, after which the file itself is held to be at fault."""
+"""Claims in a row without a move of the checkpoint. After that the file itself is assumed to be the cause."""
 
 MAX_WORKER_CHARACTERS = 255
 
 LOCKED_SECONDS = 0.02
 LOCKED_TRIES = 25
-"""An import that is just being marked as woken is passed over by a claim: it looks again before it says that nothing
-waits."""
+"""A claim skips a row that the dispatcher has locked, so it retries before it reports that nothing waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ class ClaimNextImport:
     user_directory: UserDirectory
     lease_seconds: float
     max_running: int
-    """How many imports of one owner may run at a time."""
+    """Maximum running imports of one owner."""
 
     async def __call__(self, worker: str) -> Lease | None:
-        """The next import's lease, None when nothing waits. InvalidWorker for a name that can't be kept."""
+        """Return the lease of the next import; None when none waits. Raises InvalidWorker."""
         if len(worker) > MAX_WORKER_CHARACTERS or find_control_character(worker):
             raise InvalidWorker(limit=MAX_WORKER_CHARACTERS)
         tries = LOCKED_TRIES
@@ -72,23 +71,23 @@ class ClaimNextImport:
                 return lease
 
     async def _is_orphaned(self, lease: Lease) -> bool:
-        # Asked outside of the transaction that claims: there is one claim at a time.
+        # Outside the claim's transaction, because claims run one at a time.
         if await self.user_directory.is_active(lease.owner_id):
             return False
-        with suppress(LeaseLost):  # somebody has ended it meanwhile
+        with suppress(LeaseLost):  # another process has ended it
             await fail_without_owner(self.begin, lease.import_id, lease.fence)
         return True
 
 
 async def fail_without_owner(begin: Begin, import_id: UUID, fence: int) -> None:
-    """Ends an import whose owner is not to have any more tasks. LeaseLost under another fence."""
+    """Fail an import whose owner was disabled or deleted. Raises LeaseLost under another fence."""
     async with begin() as work:
         await work.ingest.finish(import_id, fence, State.FAILED, OWNER_DISABLED)
         await work.commit()
 
 
 async def requeue(begin: Begin, import_id: UUID, fence: int) -> None:
-    """Queues an import again for which something is away: not held against its file, as fruitless claims are."""
+    """Queue an import again because a dependency is unavailable. It does not count as an attempt without progress."""
     async with begin() as work:
         await work.ingest.release_lease(import_id, fence)
         await work.commit()
@@ -101,7 +100,7 @@ class ReadUpload:
     lease_seconds: float
 
     async def __call__(self, import_id: UUID, fence: int, offset: int) -> AsyncIterator[bytes]:
-        """The file's bytes from the offset on. A file that is gone or another one ends the import as failed."""
+        """Yield the file's bytes from the offset. A missing or changed file fails the import."""
         if offset < 0:
             raise NegativeOffset
         async with self.begin() as work:
@@ -122,7 +121,7 @@ class ReadUpload:
 
 
 class Progress(NamedTuple):
-    """What is committed, whether other imports wait for a worker, and whether this one has ended by it."""
+    """Committed checkpoint, whether other imports wait for a worker, and whether this import has ended."""
 
     checkpoint: Checkpoint
     has_pending: bool
@@ -143,14 +142,14 @@ class OpenIngest:
 
 @dataclass(frozen=True, slots=True)
 class PrepareBatch:
-    """Does with a batch all that needs no transaction, so that it is done while the batch before is being written."""
+    """Do all work on a batch that needs no transaction, so that it overlaps the write of the previous batch."""
 
     begin: Begin
     user_directory: UserDirectory
     encode_rows: RowEncoder
 
     async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> PreparedBatch:
-        """The batch, judged. Unavailable when those whom it names can't be looked up."""
+        """Return the validated and encoded batch. Raises Unavailable when its assignees can't be looked up."""
         assignees = named(batch, context.fields, "assignee")
         try:
             known = await self.user_directory.ids_by_username(assignees) if assignees else {}
@@ -162,16 +161,16 @@ class PrepareBatch:
             prepared.accepted.extend(accepted)
             prepared.failed.extend(failed)
             prepared.keyed.extend(keyed)
-            # Who only wants to know gets the same counts and errors, and no task.
+            # A dry run has the same counts and errors, but no tasks.
             if not context.validate_only:
                 prepared.rows.append(self.encode_rows(context, accepted))
-            await asyncio.sleep(0)  # whoever waits for an answer does not wait for the whole batch
+            await asyncio.sleep(0)  # yield to other calls between two steps
         return prepared
 
 
 @dataclass(frozen=True, slots=True)
 class IngestBatch:
-    """Commits one batch: fence, tasks, history, row errors, counters, checkpoint and lease, all or none."""
+    """Commit one batch: fence check, tasks, events, row errors, counters, checkpoint and lease, all or nothing."""
 
     begin: Begin
     user_directory: UserDirectory
@@ -181,13 +180,13 @@ class IngestBatch:
     async def __call__(
         self, context: IngestContext, fence: int, batch: PreparedBatch, meanwhile: Callable[[], None]
     ) -> Progress:
-        """Calls `meanwhile` once the database works on the rows by itself: it is the time to prepare the next batch."""
+        """Call `meanwhile` when the database is busy with the rows, which is the time to prepare the next batch."""
         if not await self.user_directory.is_active(context.owner_id):
             await fail_without_owner(self.begin, context.import_id, fence)
             return Progress(batch.begin, has_pending=False, finished=True)
         while True:
-            # Somebody may take an external_id between the look and the write. The next look sees it, and each time
-            # there are fewer left to take.
+            # Another request may use an external_id between the lookup and the write. The retry finds it, and each
+            # retry has fewer rows left.
             with suppress(ExternalIdTaken):
                 return await self._write(context, fence, batch, meanwhile)
 
@@ -196,7 +195,7 @@ class IngestBatch:
     ) -> Progress:
         import_id, limit = context.import_id, context.max_errors
         async with self.begin() as work:
-            # First of all: it locks the import's row and refuses an old fence before anything is written.
+            # First, because it locks the import's row and refuses an old fence before anything is written.
             before = await work.ingest.advance(import_id, fence, batch, self.lease_seconds)
             counts, refused = await self.write_rows(work, context, batch, meanwhile)
             if batch.keyed:
@@ -215,7 +214,7 @@ class FinishIngest:
     begin: Begin
 
     async def __call__(self, import_id: UUID, fence: int, failure: Failure | None) -> None:
-        """The file was read to its end, or to what the parser could not go on from."""
+        """Finish an import: the file was read to its end, or the parser failed."""
         state = State.FAILED if failure else State.SUCCEEDED
         async with self.begin() as work:
             await work.ingest.finish(import_id, fence, state, failure)
@@ -236,7 +235,7 @@ class ReleaseLease:
 
 @dataclass(frozen=True, slots=True)
 class DeleteDryRunState:
-    """Drops what imports that only validated had to remember until their end."""
+    """Delete the state of dry runs that have ended, in bounded steps."""
 
     begin: Begin
     step_size: int = 10_000

@@ -1,4 +1,4 @@
-"""What the use cases of uploads and imports need of the outside."""
+"""Ports of the use cases about imports."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -25,105 +25,105 @@ from task_service.tasks.domain.task import Task, Values
 
 
 class StoredUpload(NamedTuple):
-    """What arrived."""
+    """Stored file of an upload."""
 
     size: int
     sha256: bytes
     etag: str
-    """The store's word for exactly these bytes; empty where it has none."""
+    """The store's etag of exactly these bytes; empty if the store has none."""
 
 
 class Uploads(Protocol):
-    """Imports while their files arrive, and the files that are stored."""
+    """Imports in state uploading, and the stored files."""
 
     async def add(self, new: NewImport) -> None:
-        """Keeps an import in state uploading."""
+        """Insert an import in state uploading."""
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
-        """Makes an uploading import queued; False when the sweeper took it meanwhile."""
+        """Change an uploading import to queued; return False if the cleanup has deleted it."""
 
     async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
-        """The owner's first import of the same bytes, unless it failed, was cancelled, was undone or only validated.
+        """Return the owner's first import of the same bytes, without failed, cancelled and undone ones and dry runs.
 
-        Until the unit of work is over nobody else can ask this about the same bytes of the same owner.
+        The call locks these bytes of this owner until the transaction ends.
         """
 
     async def stored_bytes(self, owner_id: UUID) -> int:
-        """How much the stored files of an owner's imports take; those that still arrive don't count.
+        """Return the size of all stored files of an owner, without unfinished uploads.
 
-        Until the unit of work is over nobody else can ask this about the same owner.
+        The call locks the owner's quota until the transaction ends.
         """
 
     async def expired(self, before: datetime) -> Sequence[UUID]:
-        """Imports that ended before then and whose file is still stored."""
+        """Return the imports that ended before this time and whose file is still stored."""
 
     async def mark_file_deleted(self, import_id: UUID) -> None:
-        """Notes that an import's file is no longer stored."""
+        """Record that an import's file was deleted."""
 
     async def lock(self, import_id: UUID) -> bool:
-        """Keeps an uploading import from becoming queued until the unit of work is over; False when it was queued.
+        """Lock an uploading import so that it can't be queued in this transaction. Return False if it was queued.
 
-        One that is gone never will be.
+        Return True if the import does not exist.
         """
 
     async def remove(self, import_id: UUID) -> None:
-        """Forgets an import that is still uploading."""
+        """Delete an import that is still uploading."""
 
     async def abandoned(self, before: datetime) -> Sequence[UUID]:
-        """Imports that began to upload before then and never finished."""
+        """Return the imports whose upload began before this time and never finished."""
 
 
 class Imports(Protocol):
-    """The imports as their owners see them."""
+    """Imports as their owners see them."""
 
     async def get(self, import_id: UUID) -> Import | None:
-        """The import."""
+        """Return the import; None if there is none."""
 
     async def page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
-        """Imports, newest first; everybody's for None."""
+        """Return a page of imports, newest first. Without an owner: of all owners."""
 
     async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
-        """An import's row errors, in the order of the file."""
+        """Return a page of an import's row errors, in file order."""
 
     async def cancel(self, import_id: UUID) -> None:
-        """Ends an import that waits or runs as cancelled, and leaves any other as it is."""
+        """Cancel a queued or running import; leave any other import as it is."""
 
     async def column_names(self, import_id: UUID) -> Sequence[str]:
-        """What the file's header line calls its columns."""
+        """Return the column names of the file's header line."""
 
     async def failed_rows(self, import_id: UUID, after: int, most: int) -> Sequence[RejectedRow]:
-        """Rows that were wrong, in the order of the file, behind a record."""
+        """Return rejected rows after a record, in file order."""
 
 
 class Advanced(NamedTuple):
-    """What the import was like before a batch that was let in."""
+    """State of an import before an accepted batch."""
 
     has_pending: bool
     rows_failed: int
     kept: Quota
-    """What is kept already of its wrong rows."""
+    """Rejected rows that are already stored."""
 
 
 class RowEncoder(Protocol):
-    """Turns the values of new tasks into what `Ingest.write` takes some of; needs no database, and so no waiting."""
+    """Encodes the values of new tasks for `Ingest.write`. It needs no database."""
 
     def __call__(self, context: IngestContext, accepted: Sequence[Values]) -> Any: ...
 
 
 class PreparedBatch(NamedTuple):
-    """A batch with everything done that needs no database."""
+    """A batch after all work that needs no database."""
 
     source: Batch
     accepted: list[Values]
     rows: list[Any]
-    """All accepted ones as `RowEncoder` made them, some at a time; none where nothing is to be written."""
+    """Encoded accepted rows, in several pieces; empty in a dry run."""
     failed: list[FailedRow]
     keyed: list[KeyedRow]
-    """Those of the accepted whose fate is open."""
+    """Accepted rows with an external_id, which may be duplicates."""
 
     @property
     def counts(self) -> Counts:
-        """What is certain already."""
+        """Counts of the rows that can't be duplicates."""
         return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
 
     @property
@@ -136,100 +136,100 @@ class PreparedBatch(NamedTuple):
 
 
 class ImportQueue(Protocol):
-    """The imports that wait for a worker. Time is the database's throughout."""
+    """Queue of imports that wait for a worker. All times are the database's."""
 
     async def claim(self, worker: str, lease_seconds: float, max_running: int) -> Lease | None:
-        """Leases the import whose turn it is, under a new fence; of no owner who has `max_running` running."""
+        """Lease the next import under a new fence. Owners with `max_running` running imports are skipped."""
 
     async def has_waiting(self, max_running: int) -> bool:
-        """Whether there is an import to claim, locked or not."""
+        """Return whether there is an import to claim, locked or not."""
 
     async def mark_notified(self, max_running: int) -> int:
-        """Counts the imports that could be claimed and are due for a wake-up, and puts off their next one."""
+        """Return the number of imports that are due for a wake-up, and schedule their next one."""
 
 
 class Ingest(Protocol):
-    """The imports as workers work on them. Time is the database's throughout."""
+    """Imports as workers process them. All times are the database's."""
 
     async def stored(self, import_id: UUID) -> StoredUpload:
-        """What was uploaded."""
+        """Return the stored file."""
 
     async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
-        """Renews the lease and says where to go on. LeaseLost under another fence."""
+        """Renew the lease and return the checkpoint. Raises LeaseLost under another fence."""
 
     async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
-        """Moves the checkpoint, counts what is certain of the batch, and renews the lease.
+        """Move the checkpoint, add the batch's certain counts, and renew the lease.
 
-        LeaseLost under another fence, BatchNotAtCheckpoint when the checkpoint is not where the batch begins.
+        Raises LeaseLost under another fence, BatchNotAtCheckpoint if the batch does not begin at the checkpoint.
         """
 
     async def count(self, import_id: UUID, counts: Counts) -> None:
-        """Counts what came of the batch's other rows."""
+        """Add the counts of the batch's other rows."""
 
     async def write(self, rows: Sequence[Any], meanwhile: Callable[[], None]) -> None:
-        """Keeps tasks and their history, as `RowEncoder` made them.
+        """Insert encoded tasks and events.
 
-        Calls `meanwhile` once the database has rows to work on for a while.
+        Call `meanwhile` when the database has received the rows and is busy with them.
         """
 
     async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
-        """Keeps wrong rows and what is wrong with them."""
+        """Store rejected rows and their errors."""
 
     async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
-        """Puts the import into a final state. LeaseLost under another fence."""
+        """Change the import to a final state. Raises LeaseLost under another fence."""
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
-        """Queues the import again, behind those that wait. LeaseLost under another fence."""
+        """Queue the import again, behind the waiting ones. Raises LeaseLost under another fence."""
 
 
 class DryRunState(Protocol):
-    """What imports that only validate would have made so far: the tasks that have external_ids."""
+    """State of dry runs: the tasks with external_ids that they would have created or changed so far."""
 
     async def seen(self, import_id: UUID, among: Collection[str]) -> Sequence[Task]:
-        """The tasks with these external_ids, as they would be."""
+        """Return the tasks with these external_ids, as they would be."""
 
     async def remember(self, import_id: UUID, tasks: Sequence[Task]) -> None:
-        """Keeps tasks as they would be now, instead of what they would have been before."""
+        """Store the new state of tasks."""
 
     async def forget(self, most: int) -> int:
-        """Forgets what imports that have ended would have made, so many tasks at the most; how many there were."""
+        """Delete up to `most` tasks of ended imports; return their number."""
 
 
 class ObjectStore(Protocol):
-    """Where uploads are kept."""
+    """Store of uploaded files."""
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> str:
-        """Stores a stream so that it survives a power cut, and answers its etag.
+        """Store a stream durably (it survives a power failure) and return its etag.
 
-        Nothing is kept when the stream raises, or the caller is cancelled. StorageFull, Unavailable.
+        If the stream raises or the caller is cancelled, nothing is stored. Raises StorageFull, Unavailable.
         """
 
     def read(self, key: str, offset: int, upload: StoredUpload) -> AsyncIterator[bytes]:
-        """The object's bytes from an offset on.
+        """Yield the object's bytes from an offset.
 
-        StoredFileChanged when they are gone or not those of the upload, Unavailable when the store is away.
+        Raises StoredFileChanged if the object is missing or is not the upload, Unavailable if the store is down.
         """
 
     async def delete(self, key: str) -> None:
-        """Forgets an object; nothing happens when there is none. Unavailable."""
+        """Delete an object if it exists. Raises Unavailable."""
 
 
 class ImportNotifications(Protocol):
-    """Tells watchers that an import changed."""
+    """Notifications about changes of imports."""
 
     def subscribe(self, import_id: UUID) -> AbstractContextManager["Notification"]:
-        """A signal that is set by each committed change of the import from now on."""
+        """Return a notification that is set by each committed change of the import from now on."""
 
 
 class Notification(Protocol):
-    """Something to wait for, again and again."""
+    """Reusable event."""
 
     async def wait(self, seconds: float) -> None:
-        """Returns when a change was committed since the last wait, or after so many seconds."""
+        """Return when a change was committed since the last wait, or after the timeout."""
 
 
 class WorkerNotifier(Protocol):
-    """Tells workers that there is work. A lost or doubled wake-up does no harm."""
+    """Publisher of wake-ups for workers. A lost or duplicate wake-up does no harm."""
 
     async def publish(self, count: int) -> None:
-        """Sends up to `count` wake-ups; never raises, for the next round sends again."""
+        """Publish up to `count` wake-ups. Never raises: the next round publishes again."""

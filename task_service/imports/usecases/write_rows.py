@@ -1,4 +1,4 @@
-"""What the rows of a batch do to tasks, within the batch's transaction."""
+"""Effect of a batch's rows on tasks, inside the batch's transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from task_service.tasks.domain.task_events import task_updated
 
 
 class Written(NamedTuple):
-    """What came of the rows whose fate was open."""
+    """Result for rows that have an external_id."""
 
     counts: Counts
     failed: Sequence[FailedRow]
@@ -26,11 +26,10 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WriteRows:
-    """Makes and changes tasks as a batch says.
+    """Create and update the tasks of a batch.
 
-    Only rows with an external_id cost a look at what is there. Who writes such rows takes turns with whoever else
-    takes several external_ids of the same owner, and locks the tasks in the order of their ids: nobody ever waits in a
-    circle.
+    Only rows with an external_id need a lookup of existing tasks. Their external_ids are locked for the owner first,
+    and the tasks are locked in id order, so that concurrent writers can't deadlock.
     """
 
     encode_rows: RowEncoder
@@ -40,7 +39,7 @@ class WriteRows:
     async def __call__(
         self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, meanwhile: Callable[[], None]
     ) -> Written:
-        """Raises ExternalIdTaken when somebody takes an external_id between the look and the write."""
+        """Raises ExternalIdTaken when another request uses an external_id between the lookup and the write."""
         if not batch.keyed:
             await work.ingest.write(batch.rows, meanwhile)
             return Written(Counts(), ())
@@ -50,7 +49,7 @@ class WriteRows:
             context.on_duplicate, batch.keyed, await _look(work, context, batch.keyed), self.now()
         )
         await self._make(work, context, batch, resolution, meanwhile)
-        # A task may be made and changed by rows of one batch: each has its entry in history.
+        # One batch can create a task and update it: each change has its own event.
         found = await _look(work, context, resolution.later) if resolution.later else {}
         later = resolve_duplicates(context.on_duplicate, resolution.later, found, self.now())
         await self._change(work, context, resolution)
@@ -105,9 +104,9 @@ class WriteRows:
 
 
 async def _look(work: ImportsUnitOfWork, context: IngestContext, rows: Sequence[KeyedRow]) -> Mapping[str, Task]:
-    """The owner's live tasks that have the rows' external_ids; for who only validates, as they would be.
+    """Return the owner's live tasks with the rows' external_ids; in a dry run, as they would be.
 
-    What may be changed is locked. That there is such a task is enough for all else.
+    Tasks that may be updated are locked. Otherwise their existence is enough.
     """
     among = {row.values.external_id for row in rows}
     lock = context.on_duplicate is OnDuplicate.UPDATE and not context.validate_only

@@ -1,4 +1,4 @@
-"""Counts of tasks for a front end."""
+"""Counts of tasks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MAX_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts of live tasks; a status or a day that has none may be absent."""
+    """Counts of live tasks. A status or a day without tasks may be absent."""
 
     by_status: Mapping[Status, int]
     overdue: int
@@ -21,7 +21,7 @@ class Stats:
 
 
 def first_day(days: int, today: date) -> date:
-    """The first of the last so many days, today included; 0 is the default. DaysOutOfRange."""
+    """Return the first of the last `days` days, including today; 0 is the default. Raises DaysOutOfRange."""
     if not 0 <= days <= MAX_DAYS:
         raise DaysOutOfRange(limit=MAX_DAYS)
     return today - timedelta(days=(days or DEFAULT_DAYS) - 1)

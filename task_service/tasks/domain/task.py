@@ -1,4 +1,4 @@
-"""The task, what a client may say of one, and how it changes."""
+"""The task, its draft, and its changes."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -20,11 +20,11 @@ from task_service.tasks.domain.errors import (
 from task_service.tasks.domain.values import Priority, Status
 
 FIRST_REVISION = 1
-"""Of a task that nobody has changed yet."""
+"""Revision of a new task."""
 
 
 class Values(NamedTuple):
-    """What a client may say of a task, checked."""
+    """Validated values that a client can set."""
 
     title: str
     description: str
@@ -37,11 +37,11 @@ class Values(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A piece of work. The order of the fields is the order of the table's columns."""
+    """A task. The fields have the order of the table's columns."""
 
     id: UUID
     owner_id: UUID
-    # What follows is Values, in its order.
+    # These are the fields of Values, in the same order.
     title: str
     description: str
     status: Status
@@ -66,12 +66,12 @@ class Task(NamedTuple):
         return sees_all(caller) or caller.id in (self.owner_id, self.assignee_id)
 
     def check_etag(self, etag: str) -> None:
-        """Goes on for an empty etag and for this task's own; EtagMismatch for another."""
+        """Raise EtagMismatch unless the etag is empty or the task's current one."""
         if etag and etag != self.etag:
             raise EtagMismatch(etag=self.etag)
 
     def changed(self, new: Mapping[str, Any], now: datetime) -> "Task":
-        """The task with new values; itself where nothing is different. TaskDeleted for one in the trash."""
+        """Return the task with new values; the same object if nothing differs. Raises TaskDeleted."""
         if self.deleted_at is not None:
             raise TaskDeleted
         after = self._replace(**new)
@@ -85,19 +85,19 @@ class Task(NamedTuple):
         return self._replace(deleted_at=now, purge_at=now + retention, updated_at=now, revision=self.revision + 1)
 
     def reverted(self, before: "Task", now: datetime) -> "Task":
-        """The task with the values that it had before; itself where they are its own."""
+        """Return the task with its earlier values; the same object if nothing differs."""
         values = {name: getattr(before, name) for name in (*Values._fields, "completed_at")}
         after = self._replace(**values)
         return self if after == self else after._replace(updated_at=now, revision=self.revision + 1)
 
     def restored(self, now: datetime) -> "Task":
-        """The task as it was. TaskNotDeleted for a live one."""
+        """Return the live task. Raises TaskNotDeleted."""
         if self.deleted_at is None:
             raise TaskNotDeleted
         return self._replace(deleted_at=None, purge_at=None, updated_at=now, revision=self.revision + 1)
 
 
-# The rule for each field that an update may write.
+# Validation of each field that an update may write.
 _RULES: Mapping[str, Callable[[Any, list[Invalid]], Any]] = {
     "title": rules.validate_title,
     "description": rules.validate_description,
@@ -111,7 +111,7 @@ _RULES: Mapping[str, Callable[[Any, list[Invalid]], Any]] = {
 
 
 class TaskDraft(NamedTuple):
-    """What a client says of a task, as text and unchecked. Empty is not said."""
+    """Unvalidated values of a client, as text. Empty means not set."""
 
     title: str = ""
     description: str = ""
@@ -124,8 +124,8 @@ class TaskDraft(NamedTuple):
     owner_id: str = ""
 
     def validate(self) -> Values:
-        """The values, or every one that is wrong (InvalidTask, several at once)."""
-        # Spelt out field by field: this runs once for every row of every import.
+        """Return the validated values, or raise all errors together."""
+        # Written out field by field: this runs for every row of every import.
         wrong: list[Invalid] = []
         values = Values(
             rules.validate_title(self.title, wrong),
@@ -144,17 +144,17 @@ class TaskDraft(NamedTuple):
         return values
 
     def changes(self, mask: Collection[str]) -> dict[str, Any]:
-        """The checked values of the fields in the mask; without a mask, of those that are said (AIP-134).
+        """Return the validated values of the fields in the mask; without a mask, of the fields that are set (AIP-134).
 
-        A field that is in the mask and not said goes back to what a new task has.
+        A field that is in the mask but not set gets the default of a new task.
 
         Raises:
-            ReadOnlyField, UnknownField: the mask names what an update can't write.
-            InvalidTask: a value is wrong.
+            ReadOnlyField, UnknownField: the mask names a field that an update can't write.
+            InvalidTask: a value is invalid.
 
         """
         wrong: list[Invalid] = []
-        # In the order of the rules, and then of names: a mask is a set, and what is wrong is told in one order.
+        # In the order of the rules, then by name: a mask is a set, but errors must have a fixed order.
         new = {
             name: rule(getattr(self, name), wrong)
             for name, rule in _RULES.items()
@@ -166,7 +166,7 @@ class TaskDraft(NamedTuple):
         return new
 
     def owner_for(self, caller: Caller) -> UUID:
-        """Whose task it becomes: the caller's, or whom a manager, an admin or a service names."""
+        """Return the owner of the new task: the caller, or the user that a manager, an admin or a service names."""
         return owner_for(caller, UUID(self.owner_id) if self.owner_id else None)
 
 
@@ -174,11 +174,11 @@ _READ_ONLY = {*Task._fields, "etag"} - {*_RULES, "revision"}
 
 
 def owner_for(caller: Caller, named: UUID | None) -> UUID:
-    """Whose a new thing is.
+    """Return the owner of a new object.
 
     Raises:
-        OwnerRequired: a service named nobody.
-        OwnerNotYours: a user named somebody else.
+        OwnerRequired: a service named no owner.
+        OwnerNotYours: a user named another owner.
 
     """
     if named is None:
@@ -191,10 +191,10 @@ def owner_for(caller: Caller, named: UUID | None) -> UUID:
 
 
 def new_task(values: Values, *, task_id: UUID, owner_id: UUID, import_id: UUID | None = None) -> Task:
-    """A task as it begins.
+    """Return a new task.
 
-    It was made at the moment that is in its id (UUIDv7), so that the order of ids is the order of creation, in lists
-    and in indexes, whichever process made them.
+    Its creation time is the timestamp in its id (UUIDv7). Id order is therefore creation order, in lists and indexes,
+    whichever process created the tasks.
     """
     now = datetime.fromtimestamp((task_id.int >> 80) / 1000, UTC)
     completed_at = now if values.status is Status.COMPLETED else None

@@ -1,4 +1,4 @@
-"""Which tasks a list shows, and in which order."""
+"""Query of a list of tasks: filters and order."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ MAX_QUERY_CHARACTERS = 200
 
 
 class Order(StrEnum):
-    """What a list can be in the order of. Ties are resolution by id, in the same direction."""
+    """Sort key of a list. Ties are broken by id, in the same direction."""
 
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
     DUE_DATE = "due_date"
-    """No due date comes after every date."""
+    """Tasks without a due date come last."""
     PRIORITY = "priority"
     TITLE = "title"
-    """Regardless of case."""
+    """Case is ignored."""
 
 
 class Deleted(StrEnum):
-    """Which side of the trash a list shows."""
+    """Treatment of deleted tasks."""
 
     HIDDEN = "hidden"
     SHOWN = "shown"
@@ -39,10 +39,10 @@ class Deleted(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery:
-    """Which tasks. None, False and empty are no restriction. Equal queries have the same text: page tokens need it."""
+    """Validated filters; None, False and empty values do not filter. Equal queries have equal text, for page tokens."""
 
     seen_by: UUID | None = None
-    """Tasks that this user owns or is assigned."""
+    """Tasks that this user owns or is assigned to."""
     owner_id: UUID | None = None
     statuses: tuple[Status, ...] = ()
     priorities: tuple[Priority, ...] = ()
@@ -58,14 +58,14 @@ class TaskQuery:
     updated_after: datetime | None = None
     overdue: bool = False
     words: tuple[str, ...] = ()
-    """Each occurs in the title or the description, regardless of case."""
+    """Words that must all occur in the title or the description. Case is ignored."""
     deleted: Deleted = Deleted.HIDDEN
     order: Order = Order.CREATED_AT
     descending: bool = True
 
 
 class Moments(NamedTuple):
-    """Times that a query names; None for those that it does not."""
+    """Time filters of a query; None for those that are not set."""
 
     created_before: datetime | None = None
     created_after: datetime | None = None
@@ -75,7 +75,7 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryDraft:
-    """A query as a client puts it, unchecked. Empty is not said."""
+    """Unvalidated query of a client. Empty means not set."""
 
     moments: Moments
     owner_id: str = ""
@@ -93,7 +93,7 @@ class QueryDraft:
     order_by: str = ""
 
     def validate(self, caller: Caller) -> TaskQuery:
-        """The query within the caller's sight, or all that is wrong with it; OwnerNotYours for more than that."""
+        """Return the query, limited to what the caller may see. Raises all validation errors, or OwnerNotYours."""
         wrong: list[Invalid] = []
         statuses = {Status(word) if word in set(Status) else None for word in self.statuses}
         if None in statuses:
@@ -134,7 +134,7 @@ class QueryDraft:
 
 
 def _sight(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None]:
-    """Whose tasks: seen by whom, or owned by whom. A person who names nobody sees what they own or are assigned."""
+    """Return the filters `seen_by` and `owner_id`. A user without an owner filter gets owned and assigned tasks."""
     if not owner_id and not caller.is_service:
         return caller.id, None
     return None, owner_filter(caller, owner_id)
@@ -150,7 +150,7 @@ def _words(text: str, wrong: list[Invalid]) -> tuple[str, ...]:
 
 
 def _order(text: str, wrong: list[Invalid]) -> tuple[Order, bool]:
-    """The field and whether it descends; newest first where nothing is said."""
+    """Return the sort key and whether it descends. Default: newest first."""
     if not text.strip():
         return Order.CREATED_AT, True
     field, _, direction = text.strip().partition(" ")

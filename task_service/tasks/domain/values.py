@@ -1,6 +1,6 @@
-"""The rules for each value of a task, the same for every way in: gRPC, REST and CSV.
+"""Validation of each value of a task, the same for gRPC, REST and CSV.
 
-Each rule takes what the client says and a list that it adds to when that is not acceptable.
+Each function takes the client's value and a list to which it adds errors. It returns the normalized value.
 """
 
 import re
@@ -34,15 +34,15 @@ MAX_LABEL_CHARACTERS = 64
 MAX_LABELS = 50
 
 REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
-"""Stands where bytes could not be read: whoever sends it has lost what was there before."""
+"""A decoder's substitute for undecodable bytes. Text that contains it has lost data, so it is refused."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 LINE_BREAKS = "\n\v\f\r\x85\u2028\u2029"
-"""What ends a line wherever it stands (Unicode Standard Annex 14, mandatory breaks)."""
+"""Mandatory line breaks (Unicode Standard Annex 14)."""
 
-# What leaves no mark on a screen: C1 controls, Default_Ignorable_Code_Point (Unicode's DerivedCoreProperties.txt), the
-# marks of annotations and the empty Braille cell.
+# Invisible characters: C1 controls, Default_Ignorable_Code_Point (Unicode's DerivedCoreProperties.txt), annotation
+# marks and the empty Braille cell.
 _UNSEEN = (
     *(range(0x80, 0xA0), range(0x115F, 0x1161), range(0x17B4, 0x17B6), range(0x180B, 0x1810), range(0x200B, 0x2010)),
     *(range(0x202A, 0x202F), range(0x2060, 0x2070), range(0xFE00, 0xFE10), range(0xFFF0, 0xFFFC)),
@@ -53,7 +53,7 @@ INVISIBLE_CHARACTERS = frozenset(map(chr, chain.from_iterable(_UNSEEN)))
 
 
 class Status(StrEnum):
-    """How far the work has come."""
+    """Progress of the work."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -62,11 +62,11 @@ class Status(StrEnum):
 
 
 UNFINISHED = (Status.PENDING, Status.IN_PROGRESS)
-"""Where a task is overdue once its day has passed."""
+"""Statuses in which a task becomes overdue after its due date."""
 
 
 class Priority(StrEnum):
-    """How much the work presses, the least first."""
+    """Urgency of the work, lowest first."""
 
     NONE = "none"
     LOW = "low"
@@ -86,7 +86,7 @@ def validate_title(text: str, errors: list[Invalid]) -> str:
     elif not value or (value[0] in INVISIBLE_CHARACTERS and not is_visible(value)):
         errors.append(BlankTitle())
     elif not is_plain(value):
-        # Only now the slow look: nearly every title is plain.
+        # The slow check runs only here, because nearly every title is plain.
         if any(character in LINE_BREAKS for character in value):
             errors.append(LineBreakInTitle())
         validate_characters(value, "title", LINE_BREAKS, errors)
@@ -102,12 +102,12 @@ def validate_description(text: str, errors: list[Invalid]) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether there is nothing in the text that could be refused; False asks for `validate_characters`."""
+    """Return True if the text can't contain a forbidden character. Otherwise call `validate_characters`."""
     return text.isprintable() and REPLACEMENT_CHARACTER not in text
 
 
 def is_visible(text: str) -> bool:
-    """Whether anybody could see something of the text."""
+    """Return whether the text has a visible character."""
     return any(character not in INVISIBLE_CHARACTERS and not character.isspace() for character in text)
 
 
@@ -118,7 +118,7 @@ def validate_characters(text: str, field: str, allowed: str, errors: list[Invali
 
 
 def find_control_character(text: str) -> str:
-    """The first character of a name that would end its line or run in a terminal, such as U+0007; "" for none."""
+    """Return the first control character or line separator of a name, as U+0007; "" if there is none."""
     found = _CONTROLS.search(text)
     return _named(found[0]) if found else ""
 
@@ -153,7 +153,7 @@ def validate_priority(word: str, errors: list[Invalid]) -> Priority:
 
 
 def fold(word: str) -> str:
-    """A word as it is compared: "In-Progress" and "in progress" are in_progress."""
+    """Normalize a word for comparison: "In-Progress" and "in progress" become in_progress."""
     return word.strip().lower().replace("-", "_").replace(" ", "_")
 
 
@@ -172,8 +172,8 @@ def validate_date(text: str, field: str, errors: list[Invalid]) -> date | None:
 
 
 def parse_date(text: str) -> date | None:
-    """The day of a text such as 2026-03-31; None for any other."""
-    # fromisoformat alone also takes 20260331 and weeks, as 2026-W14-2.
+    """Parse a date such as 2026-03-31; return None for any other text."""
+    # fromisoformat alone also accepts 20260331 and week dates such as 2026-W14-2.
     if len(text) != len("YYYY-MM-DD") or text[4] != "-" or text[7] != "-":
         return None
     try:
@@ -192,7 +192,7 @@ def validate_external_id(text: str, errors: list[Invalid]) -> str:
 
 
 def validate_labels(words: Iterable[str], errors: list[Invalid], *, field: str = "labels") -> tuple[str, ...]:
-    """Labels as they were given, each once. One wrong label is told, not fifty: they are one field."""
+    """Validate labels and remove duplicates. Only the first invalid label is reported, because labels are one field."""
     value = tuple(dict.fromkeys(word.strip() for word in words))
     if len(value) > MAX_LABELS:
         errors.append(TooManyLabels(field=field, limit=MAX_LABELS, count=len(value)))
@@ -216,7 +216,7 @@ def validate_labels(words: Iterable[str], errors: list[Invalid], *, field: str =
 
 
 def validate_user_id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
-    """Who is named; nobody for an empty text."""
+    """Parse a user id; return None for an empty text."""
     if not text:
         return None
     try:

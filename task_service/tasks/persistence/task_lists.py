@@ -48,7 +48,7 @@ _TEXTS = ARRAY(Text)
 
 
 class _Key(NamedTuple):
-    """What a list is in the order of, besides the id. Columns are named as in the index that serves it."""
+    """Sort key of a list before the id. Expressions are written as in the index that serves them."""
 
     expression: ColumnElement[Any]
     type: TypeEngine[Any]
@@ -61,7 +61,7 @@ _KEYS = {
         literal_column(f"array_position(ARRAY[{_LEAST_FIRST}], tasks.tasks.priority)"),
         Integer(),
     ),
-    # The collation folds and orders the same on every server, whatever locale its database was made with.
+    # This collation folds case and sorts alike on every server, whatever the locale of the database.
     Order.TITLE: _Key(literal_column('lower(tasks.tasks.title COLLATE "pg_c_utf8")'), Text()),
 }
 
@@ -72,13 +72,13 @@ SEEN = or_(_OWNED, _ASSIGNED)
 
 OVERDUE = and_(tasks.c.due_date < bindparam("today"), or_(*(tasks.c.status == status.value for status in UNFINISHED)))
 
-# An import's tasks are its owner's: with that the index by owner serves this list as well.
+# The tasks of an import belong to its owner, so the index by owner serves this list too.
 _OF_IMPORT = and_(
     tasks.c.import_id == bindparam("import_id"),
     tasks.c.owner_id == select(imports.c.owner_id).where(imports.c.id == bindparam("import_id")).scalar_subquery(),
 )
 
-# By the name of the parameter that the restriction takes.
+# By the name of the filter's parameter.
 _RESTRICTIONS: dict[str, ColumnElement[bool]] = {
     "owner_id": tasks.c.owner_id == bindparam("owner_id"),
     "statuses": tasks.c.status == any_(bindparam("statuses", type_=_TEXTS)),
@@ -106,7 +106,7 @@ _DELETED = {
 
 
 class _Shape(NamedTuple):
-    """What makes two lists the same statement."""
+    """Shape of a list: lists with equal shapes use the same statement."""
 
     restrictions: frozenset[str]
     seen_by: bool
@@ -117,26 +117,26 @@ class _Shape(NamedTuple):
 
 
 def page_of(query: TaskQuery, request: PageRequest, today: date) -> tuple[Statement, dict[str, Any]]:
-    """The statement of a page and its parameters. A row is a task's columns and, last, the text of its key."""
+    """Return the statement of a page and its parameters. A row is a task's columns and the text of its key."""
     shape, values = _shape(query, today, after=bool(request.after))
     values["most"] = request.size + 1
     if request.after:
         try:
             values["after_id"] = UUID(bytes=request.after[:16])
             values["after_key"] = request.after[16:].decode()
-        except ValueError:  # UnicodeDecodeError is one
+        except ValueError:  # UnicodeDecodeError is a ValueError
             raise InvalidPageToken from None
     return _page(shape), values
 
 
 def key_of(row: tuple[Any, ...]) -> bytes:
-    """What the next page goes on behind."""
+    """Return the key after which the next page continues."""
     task_id: UUID = row[0]
     return task_id.bytes + str(row[-1] or "").encode()
 
 
 def count_of(query: TaskQuery, today: date) -> tuple[Statement, dict[str, Any]]:
-    """The statement that counts a list, and its parameters."""
+    """Return the statement that counts a list, and its parameters."""
     shape, values = _shape(query, today, after=False)
     return _count(shape._replace(order=Order.CREATED_AT, descending=True)), values
 
@@ -165,7 +165,7 @@ def _shape(query: TaskQuery, today: date, *, after: bool) -> tuple[_Shape, dict[
 
 
 def _escaped(word: str) -> str:
-    """A word that ILIKE takes as it stands."""
+    """Return the word with ILIKE's special characters escaped."""
     return word.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
 
 
@@ -179,7 +179,7 @@ def _restrictions(shape: _Shape) -> list[ColumnElement[bool]]:
 def _page(shape: _Shape) -> Statement:
     if not shape.seen_by:
         return Statement(_ordered(shape))
-    # Two walks along two indexes, each already in order, instead of a sort of all that a user sees.
+    # Two index scans, both already sorted, are merged. The alternative would sort all tasks that the user may see.
     owned, assigned = _ordered(shape, _OWNED).subquery(), _ordered(shape, _ASSIGNED, _NOT_OWNED).subquery()
     both = union_all(select(owned), select(assigned)).subquery()
     key = _KEYS.get(shape.order)

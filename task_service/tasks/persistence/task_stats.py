@@ -1,4 +1,4 @@
-"""Counts of tasks in Postgres. Who sees what, and what is overdue, is as in a list."""
+"""Counts of tasks in Postgres, with the same visibility and the same meaning of overdue as lists."""
 
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -38,7 +38,7 @@ def _statements(*, seen: bool, owned: bool) -> tuple[Statement, Statement]:
 async def stats_of(
     connection: Connection, *, seen_by: UUID | None, owner_id: UUID | None, first: date, today: date
 ) -> Stats:
-    """Counts within a sight; completions from the first day on."""
+    """Return the counts of tasks that match the query; completions from the first day on."""
     by_status, per_day = _statements(seen=seen_by is not None, owned=owner_id is not None)
     values: dict[str, Any] = {"seen_by": seen_by, "owner_id": owner_id, "today": today}
     rows = await (await by_status.run(connection, **values)).fetchall()

@@ -36,7 +36,7 @@ _UPDATE = Statement(
 _SEVERAL = select(*COLUMNS).where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid)))).order_by(tasks.c.id)
 _GET_ALL = Statement(_SEVERAL)
 _LOCK_ALL = Statement(_SEVERAL.with_for_update())
-# One statement, whose rows have the types of the table's columns.
+# One statement; its rows have the types of the table's columns.
 _UPDATE_ALL = Statement(
     text(f"""
     UPDATE tasks.tasks AS task SET {", ".join(f"{name} = new.{name}" for name in Task._fields if name != "id")}
@@ -44,7 +44,7 @@ _UPDATE_ALL = Statement(
     """)  # noqa: S608 - the names are constants
 )
 _REMOVE = Statement(delete(tasks).where(tasks.c.id == bindparam("id")))
-# Whoever undeletes or purges one of them just now is not waited for.
+# Rows that another transaction undeletes or purges are skipped.
 _DUE = Statement(
     select(*COLUMNS)
     .where(tasks.c.purge_at <= bindparam("now"))
@@ -52,8 +52,8 @@ _DUE = Statement(
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-# Each by itself in the unique index. Of a table that has grown quickly the planner knows too little: asked for all at
-# once, it reads everything that the owner has, in each batch of an import anew.
+# One index lookup for each external_id. After fast growth the planner has no statistics: a single condition over all
+# external_ids would read all tasks of the owner, for each batch of an import.
 WITH_EXTERNAL_IDS = Statement(
     text("""
     SELECT found.id FROM unnest(CAST(:among AS text[])) AS wanted (external_id) CROSS JOIN LATERAL (
@@ -71,7 +71,7 @@ _CONSTRAINTS = {"tasks_external_id_unique": ExternalIdTaken}
 
 
 class SqlTasks:
-    """The tasks, on one connection."""
+    """Tasks on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -116,7 +116,7 @@ class SqlTasks:
             return []
         cursor = await (_LOCK_ALL if lock else _GET_ALL).run(self._connection, task_ids=task_ids)
         found = map(_task, await cursor.fetchall())
-        # Somebody may have changed one since.
+        # A task may have been changed since.
         return [task for task in found if task.external_id in among and task.deleted_at is None]
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
@@ -124,7 +124,7 @@ class SqlTasks:
         try:
             cursor = await statement.run(self._connection, **values)
         except psycopg.DataError:
-            # All other values are of their type; the key in a forged token may be anything.
+            # All other values have their type; only the key of a forged token can be anything.
             if not request.after:
                 raise
             raise InvalidPageToken from None
@@ -148,7 +148,7 @@ class SqlTasks:
 
 
 def row_of(task: Task) -> tuple[Any, ...]:
-    """A task as the table holds it, in the order of its columns: to psycopg a tuple is a record, a list an array."""
+    """Return a task's row in column order. psycopg encodes a tuple as a record and a list as an array."""
     return (*task[:_LABELS], list(task.labels), *task[_LABELS + 1 :])
 
 
@@ -157,7 +157,7 @@ def _values(task: Task) -> dict[str, Any]:
 
 
 def _task(row: tuple[Any, ...]) -> Task:
-    # One tuple and no second one out of it: a list makes fifty and more.
+    # Only one tuple: a page creates fifty and more.
     values = list(row)
     values[_STATUS] = Status(values[_STATUS])
     values[_PRIORITY] = Priority(values[_PRIORITY])
