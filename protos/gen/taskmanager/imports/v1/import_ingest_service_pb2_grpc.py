@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ImportIngestServiceStub:
-    """ImportIngestService leases imports to workers. A lease carries a fence; a call under an older fence is
-    FAILED_PRECONDITION with the reason LEASE_LOST, and whoever gets that drops the work.
+    """ImportIngestService leases imports to workers. A lease has a fence. A call under an older fence is
+    FAILED_PRECONDITION with the reason LEASE_LOST; the worker must then stop its work on the import.
     """
 
     def __init__(self, channel):
@@ -54,20 +54,20 @@ class ImportIngestServiceStub:
 
 
 class ImportIngestServiceServicer:
-    """ImportIngestService leases imports to workers. A lease carries a fence; a call under an older fence is
-    FAILED_PRECONDITION with the reason LEASE_LOST, and whoever gets that drops the work.
+    """ImportIngestService leases imports to workers. A lease has a fence. A call under an older fence is
+    FAILED_PRECONDITION with the reason LEASE_LOST; the worker must then stop its work on the import.
     """
 
     def ClaimNextImport(self, request, context):
-        """Leases the import whose turn it is: of the owner with the fewest running, the oldest. The answer has no lease when
-        nothing waits. INVALID_ARGUMENT for a name of the worker that can't be kept.
+        """Leases the next import: the longest-waiting one of the owner with the fewest running imports. The response has no
+        lease when none waits. INVALID_ARGUMENT for an invalid worker name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadUpload(self, request, context):
-        """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset behind the end,
+        """Returns the uploaded file from a byte offset to its end. OUT_OF_RANGE for an offset after the end,
         INVALID_ARGUMENT for a negative one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -75,10 +75,10 @@ class ImportIngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def IngestRows(self, request_iterator, context):
-        """Takes rows and answers checkpoints: open first, then batches, then finish. The first answer is the checkpoint to
-        go on from, then one follows each batch that was committed, whole or not at all. A stream that ends without the
-        answer to finish may be opened again under the same fence. INVALID_ARGUMENT for a batch that does not begin at
-        the checkpoint, is not as described here, or does not fit the file.
+        """Takes rows and returns checkpoints. Send open first, then batches, then finish. The first response is the
+        checkpoint to start from; one response follows each committed batch. A batch is committed as a whole or not at all.
+        A stream that ends without the response to finish may be opened again under the same fence. INVALID_ARGUMENT for a
+        batch that does not begin at the checkpoint, is malformed, or does not fit the file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,8 +111,8 @@ def add_ImportIngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ImportIngestService:
-    """ImportIngestService leases imports to workers. A lease carries a fence; a call under an older fence is
-    FAILED_PRECONDITION with the reason LEASE_LOST, and whoever gets that drops the work.
+    """ImportIngestService leases imports to workers. A lease has a fence. A call under an older fence is
+    FAILED_PRECONDITION with the reason LEASE_LOST; the worker must then stop its work on the import.
     """
 
     @staticmethod

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class ImportServiceStub:
-    """ImportService takes CSV files and tells how far they have come. An import that the caller may not see is NOT_FOUND.
+    """ImportService imports CSV files. An import that the caller may not see is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -90,93 +90,90 @@ class ImportServiceStub:
 
 
 class ImportServiceServicer:
-    """ImportService takes CSV files and tells how far they have come. An import that the caller may not see is NOT_FOUND.
+    """ImportService imports CSV files. An import that the caller may not see is NOT_FOUND.
     """
 
     def UploadImport(self, request_iterator, context):
-        """Stores a CSV file and returns its import, queued: options first, then chunks, then finish. Without finish nothing
-        was uploaded. INVALID_ARGUMENT when an option is not acceptable, the file is empty, its header line names no title
-        column or can't be read in the file's encoding, or finish names another size than arrived; ALREADY_EXISTS when the
-        idempotency key came with another file or other options; ALREADY_EXISTS, naming
-        the first import, when the same bytes were imported for the same owner before and allow_same_file is not said (an
-        import that failed, was cancelled, was undone or only validated does not count); RESOURCE_EXHAUSTED when the file is
-        over the limit, or all files that are kept of the owner would be, or the caller has too many streams open;
-        DEADLINE_EXCEEDED when nothing of the stream came for a minute; PERMISSION_DENIED when a user names another owner;
-        UNAVAILABLE when the object store or the accounts can't be reached. A stream ends when its token does.
+        """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
+        nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
+        in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
+        or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
+        runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
+        stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
+        idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
+        auth_service is down. The stream ends when its token expires.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetImport(self, request, context):
-        """Returns one import. NOT_FOUND when there is none that the caller may see.
+        """Returns one import. NOT_FOUND when the caller can see no such import.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListImports(self, request, context):
-        """Returns a page of the caller's imports, newest first; a service, a manager or an admin may ask for another
-        owner's or everybody's.
+        """Returns a page of the caller's imports, newest first. A service, a manager or an admin may ask for another owner's
+        imports or for all imports.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchImport(self, request, context):
-        """Returns the import at once and again after each change, and ends after a final state, or after the end of an undo
-        that is running. NOT_FOUND as GetImport.
+        """Returns the import now and after each change. Ends after a final state, or after the end of a running undo.
+        NOT_FOUND as GetImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListImportErrors(self, request, context):
-        """Returns a page of what was wrong with an import's rows, in the order of the file. NOT_FOUND as GetImport.
+        """Returns a page of an import's row errors, in file order. NOT_FOUND as GetImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DownloadImportErrors(self, request, context):
-        """Returns the rows that were wrong as a CSV file: the columns of the uploaded file, with the cells as they came, and
-        behind them each row's line and what is wrong with it. Mended, it can be uploaded as it is. Cells that a
-        spreadsheet would run as a formula have a ' before them, which an upload takes away again. NOT_FOUND as GetImport.
+        """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
+        errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
+        import removes. NOT_FOUND as GetImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DownloadImportTemplate(self, request, context):
-        """Returns a CSV file to begin with: the header line with every column that an import reads, and a row that shows how
-        they are filled, which imports as it is.
+        """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelImport(self, request, context):
-        """Stops an import and returns it: no row is imported any more, and those that were stay, as its counts say. Returns
-        an import that is cancelled already as it is. NOT_FOUND as GetImport; FAILED_PRECONDITION when it has ended
-        otherwise, or its file is still arriving.
+        """Cancels an import and returns it with its final counts. Imported rows stay; no further row is imported. Returns a
+        cancelled import unchanged. NOT_FOUND as GetImport. FAILED_PRECONDITION when the import succeeded or failed, or its
+        file is still being uploaded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UndoImport(self, request, context):
-        """Takes an import back, and returns it with its undo, which goes on behind the answer: tasks that the import made go
-        into the trash, those that it changed become as they were before, and those that somebody has changed or deleted
-        since stay as they are. Returns an import whose undo was begun already as it is. NOT_FOUND as GetImport;
-        FAILED_PRECONDITION when the import has not ended, or only validated.
+        """Starts to revert an import and returns it with its undo, which continues in the background. Tasks that the import
+        created are deleted, tasks that it changed get their old values, and tasks that somebody changed or deleted since
+        stay as they are. Returns an import with an undo unchanged. NOT_FOUND as GetImport. FAILED_PRECONDITION when the
+        import has not ended, or was a dry run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUndoConflicts(self, request, context):
-        """Returns a page of the tasks that an undo has left as they are, in the order of their ids. What was purged is gone
-        and not among them. NOT_FOUND as GetImport.
+        """Returns a page of the tasks that an undo left alone, in id order, without purged ones. NOT_FOUND as GetImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -244,7 +241,7 @@ def add_ImportServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ImportService:
-    """ImportService takes CSV files and tells how far they have come. An import that the caller may not see is NOT_FOUND.
+    """ImportService imports CSV files. An import that the caller may not see is NOT_FOUND.
     """
 
     @staticmethod
