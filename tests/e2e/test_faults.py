@@ -70,7 +70,8 @@ def test_service_killed_during_undo_deletes_tasks_once(stack, user):
     )
     assert output == [("created", UNDONE, UNDONE), ("deleted", UNDONE, UNDONE)]
     assert user.http.get("/api/tasks").json()["tasks"] == []
-    assert user.http.get(f"/api/v1/imports/{done['id']}/kept").json() == {"kept": [], "next_page_token": ""}
+    conflicts = user.http.get(f"/api/v1/imports/{done['id']}/undo-conflicts").json()
+    assert conflicts == {"conflicts": [], "next_page_token": ""}
 
 
 def test_gateway_killed_during_upload_leaves_no_import(stack, user):
