@@ -56,7 +56,7 @@ async def kept(system, person, import_id: str, size: int = 0) -> dict[str, int]:
     while True:
         request = import_service_pb2.ListUndoConflictsRequest(import_id=import_id, page_size=size, page_token=token)
         page = await system.imports.ListUndoConflicts(request, metadata=person.metadata)
-        found += page.kept
+        found += page.conflicts
         token = page.next_page_token
         if not token:
             assert [one.task_id for one in found] == sorted(one.task_id for one in found)
@@ -200,9 +200,9 @@ async def test_import_waits_for_a_running_undo_of_its_owner(system, worker, data
 @pytest.mark.parametrize(
     ("prepare", "reason", "message"),
     [
-        ("queued", "IMPORT_NOT_ENDED", "is queued: cancel it"),
-        ("running", "IMPORT_NOT_ENDED", "is running: cancel it"),
-        ("validated", "NOTHING_TO_UNDO", "only validated"),
+        ("queued", "IMPORT_NOT_ENDED", "is queued. Cancel it"),
+        ("running", "IMPORT_NOT_ENDED", "is running. Cancel it"),
+        ("validated", "NOTHING_TO_UNDO", "dry run"),
     ],
 )
 async def test_running_or_dry_run_import_can_not_be_undone(system, worker, prepare, reason, message):

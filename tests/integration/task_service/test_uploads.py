@@ -76,7 +76,7 @@ async def test_a_size_that_does_not_fit_is_refused(system):
     call = system.imports.UploadImport(said(), metadata=sonu.metadata)
     assert (await refused(call))[1:] == (
         "SIZE_MISMATCH",
-        f"The upload was announced as 3 bytes, {len(FILE)} arrived.",
+        f"The upload announced 3 bytes, but {len(FILE)} arrived.",
     )
 
 
