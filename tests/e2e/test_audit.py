@@ -47,7 +47,7 @@ def test_stored_head_verifies_history_after_erasure(user, admin, command):
     assert {"field": "title", "old": "", "new": "Private", "erased": False} in event["changes"]
     head = wait_for_head(admin, event["id"])
     assert list(head) == ["number", "hash", "events", "newest_event_id", "sealed_at"]
-    assert command("erase", "--owner", user.id) == (0, "The free text of 1 events was erased.\n")
+    assert command("erase", "--owner", user.id) == (0, "Erased the free text of 1 events.\n")
     (event,) = user.http.get(events).json()["events"]
     assert {"field": "title", "old": "", "new": "", "erased": True} in event["changes"]
     status, output = command("verify", "--head", f"{head['number']}:{head['hash']}")

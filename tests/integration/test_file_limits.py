@@ -38,6 +38,19 @@ async def work(system):
         yield process_queue
 
 
+@pytest.fixture
+async def run_worker(system):
+    """Function that imports until no import waits, as a notified worker does."""
+    settings = ImportWorkerSettings(
+        redis_url=SecretStr("redis://unused"),
+        tasks_target=system.tasks_target,
+        auth_target=system.auth_target,
+        auth_credential=SecretStr(await new_credential(system.use_cases, "import_worker", "imports:ingest")),
+    )
+    async with open_worker(settings, is_stopping=lambda: False) as process_queue:
+        yield process_queue
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
