@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import argon2
@@ -44,6 +44,7 @@ from auth_service.usecases.token_issuer import TokenIssuer
 from auth_service.usecases.use_cases import UseCases
 from chassis import metrics
 from chassis.database.pool import open_pool
+from chassis.kernel.clock import utc_now
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.limits.rate_limit import AddressRateLimiter
@@ -147,13 +148,13 @@ def _create_use_cases(
     settings: AuthSettings, *, read: Read, begin: Begin, signer: Signer, hasher: PasswordHasher
 ) -> UseCases:
     rules = settings.password_rules
-    events = security_events.SecurityEventRecorder(now=_now, new_id=uuid7, request_id=request_id)
-    tokens = TokenIssuer(policy=settings.access_token_policy, signer=signer, now=_now, new_id=uuid7)
+    events = security_events.SecurityEventRecorder(now=utc_now, new_id=uuid7, request_id=request_id)
+    tokens = TokenIssuer(policy=settings.access_token_policy, signer=signer, now=utc_now, new_id=uuid7)
     issuer = SessionIssuer(
         tokens=tokens,
         policy=settings.session_policy,
         revocation_lifetime=MAX_TOKEN_LIFETIME,
-        now=_now,
+        now=utc_now,
         new_id=uuid7,
         randomness=os.urandom,
     )
@@ -162,17 +163,19 @@ def _create_use_cases(
     )
     reauthenticate = Reauthenticate(begin=begin, hasher=hasher, throttle=throttle, events=events)
     return UseCases(
-        register=registration.Register(begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7),
+        register=registration.Register(
+            begin=begin, hasher=hasher, rules=rules, events=events, now=utc_now, new_id=uuid7
+        ),
         create_admin=registration.CreateAdmin(
-            begin=begin, hasher=hasher, rules=rules, events=events, now=_now, new_id=uuid7
+            begin=begin, hasher=hasher, rules=rules, events=events, now=utc_now, new_id=uuid7
         ),
         log_in=login.LogIn(
             read=read, begin=begin, hasher=hasher, throttle=throttle, session_issuer=issuer, events=events
         ),
-        refresh_session=sessions.RefreshSession(begin=begin, session_issuer=issuer, events=events, now=_now),
+        refresh_session=sessions.RefreshSession(begin=begin, session_issuer=issuer, events=events, now=utc_now),
         log_out=sessions.LogOut(begin=begin, session_issuer=issuer, events=events),
-        list_sessions=sessions.ListSessions(read=read, now=_now),
-        revoke_session=sessions.RevokeSession(begin=begin, session_issuer=issuer, events=events, now=_now),
+        list_sessions=sessions.ListSessions(read=read, now=utc_now),
+        revoke_session=sessions.RevokeSession(begin=begin, session_issuer=issuer, events=events, now=utc_now),
         change_password=passwords.ChangePassword(
             read=read,
             begin=begin,
@@ -181,29 +184,31 @@ def _create_use_cases(
             reauthenticate=reauthenticate,
             session_issuer=issuer,
             events=events,
-            now=_now,
+            now=utc_now,
         ),
         issue_reset_code=password_reset.IssueResetCode(
-            begin=begin, events=events, lifetime=settings.reset_code_lifetime, now=_now, randomness=os.urandom
+            begin=begin, events=events, lifetime=settings.reset_code_lifetime, now=utc_now, randomness=os.urandom
         ),
         redeem_reset_code=password_reset.RedeemResetCode(
-            read=read, begin=begin, hasher=hasher, rules=rules, session_issuer=issuer, events=events, now=_now
+            read=read, begin=begin, hasher=hasher, rules=rules, session_issuer=issuer, events=events, now=utc_now
         ),
         get_current_user=current_user.GetCurrentUser(read=read),
         update_current_user=current_user.UpdateCurrentUser(
             read=read, begin=begin, reauthenticate=reauthenticate, events=events
         ),
-        delete_current_user=current_user.DeleteCurrentUser(begin=begin, session_issuer=issuer, events=events, now=_now),
+        delete_current_user=current_user.DeleteCurrentUser(
+            begin=begin, session_issuer=issuer, events=events, now=utc_now
+        ),
         list_users=users.ListUsers(read=read),
         get_user=users.GetUser(read=read),
         resolve_user=users.ResolveUser(read=read),
         lookup_users=users.LookupUsers(read=read),
         batch_get_user_names=users.BatchGetUserNames(read=read),
         batch_get_user_ids=users.BatchGetUserIds(read=read),
-        update_user=user_administration.UpdateUser(begin=begin, session_issuer=issuer, events=events, now=_now),
+        update_user=user_administration.UpdateUser(begin=begin, session_issuer=issuer, events=events, now=utc_now),
         list_service_accounts=service_accounts.ListServiceAccounts(read=read),
         create_service_account=service_accounts.CreateServiceAccount(
-            begin=begin, events=events, now=_now, new_id=uuid7, randomness=os.urandom
+            begin=begin, events=events, now=utc_now, new_id=uuid7, randomness=os.urandom
         ),
         rotate_service_account=service_accounts.RotateServiceAccount(
             begin=begin, session_issuer=issuer, events=events, randomness=os.urandom
@@ -212,27 +217,23 @@ def _create_use_cases(
             begin=begin, session_issuer=issuer, events=events
         ),
         ensure_service_account=service_accounts.EnsureServiceAccount(
-            begin=begin, session_issuer=issuer, events=events, now=_now, new_id=uuid7
+            begin=begin, session_issuer=issuer, events=events, now=utc_now, new_id=uuid7
         ),
         issue_service_token=service_tokens.IssueServiceToken(read=read, begin=begin, tokens=tokens, events=events),
-        ensure_signing_key=signing_keys.EnsureSigningKey(begin=begin, signer=signer, now=_now),
+        ensure_signing_key=signing_keys.EnsureSigningKey(begin=begin, signer=signer, now=utc_now),
         rotate_signing_key=signing_keys.RotateSigningKey(
             begin=begin,
             signer=signer,
             events=events,
             publication_time=settings.key_publication_time,
             max_token_lifetime=MAX_TOKEN_LIFETIME,
-            now=_now,
+            now=utc_now,
         ),
-        get_public_keys=signing_keys.GetPublicKeys(read=read, now=_now),
-        get_trust_state=trust.GetTrustState(read=read, now=_now),
+        get_public_keys=signing_keys.GetPublicKeys(read=read, now=utc_now),
+        get_trust_state=trust.GetTrustState(read=read, now=utc_now),
         list_security_events=security_events.ListSecurityEvents(read=read),
-        delete_expired_records=cleanup.DeleteExpiredRecords(begin=begin, now=_now),
+        delete_expired_records=cleanup.DeleteExpiredRecords(begin=begin, now=utc_now),
         delete_expired_events=cleanup.DeleteExpiredEvents(
-            begin=begin, retention=settings.security_event_retention, now=_now
+            begin=begin, retention=settings.security_event_retention, now=utc_now
         ),
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

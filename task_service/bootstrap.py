@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import Pool, open_pool
+from chassis.kernel.clock import utc_now
 from chassis.lifecycle import run_in_background, run_periodically
 from chassis.limits.load_shed import Capacity
 from chassis.metrics import serve_metrics
@@ -119,34 +120,29 @@ async def _become_ready(server: GrpcServer, poller: TrustPoller) -> None:
     await server.set_ready()
 
 
-def now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
 def tasks_use_cases(settings: TasksSettings, pool: Pool, users: UserDirectory) -> TasksUseCases:
     """Build the use cases about tasks."""
     begin, read = partial(SqlTasksUnitOfWork, pool), partial(SqlTasksReadSession, pool)
     retention = timedelta(days=settings.trash_retention_days)
     transactions: TaskTransactions = IdempotentTransactions(
-        begin=begin, read=read, now=now, encode=tasks_to_json, decode=tasks_from_json
+        begin=begin, read=read, now=utc_now, encode=tasks_to_json, decode=tasks_from_json
     )
     return TasksUseCases(
         create_task=CreateTask(transactions, users, uuid7),
         get_task=GetTask(read),
-        list_tasks=ListTasks(read, now),
-        export_tasks=ExportTasks(read, users, now),
-        get_task_stats=GetTaskStats(read, now),
-        update_task=UpdateTask(transactions, users, now, uuid7),
-        delete_task=DeleteTask(transactions, now, uuid7, retention),
-        undelete_task=UndeleteTask(transactions, now, uuid7),
-        purge_task=PurgeTask(transactions, now, uuid7),
+        list_tasks=ListTasks(read, utc_now),
+        export_tasks=ExportTasks(read, users, utc_now),
+        get_task_stats=GetTaskStats(read, utc_now),
+        update_task=UpdateTask(transactions, users, utc_now, uuid7),
+        delete_task=DeleteTask(transactions, utc_now, uuid7, retention),
+        undelete_task=UndeleteTask(transactions, utc_now, uuid7),
+        purge_task=PurgeTask(transactions, utc_now, uuid7),
         batch_create_tasks=BatchCreateTasks(transactions, users, uuid7),
-        batch_update_tasks=BatchUpdateTasks(transactions, users, now, uuid7),
-        batch_delete_tasks=BatchDeleteTasks(transactions, now, uuid7, retention),
+        batch_update_tasks=BatchUpdateTasks(transactions, users, utc_now, uuid7),
+        batch_delete_tasks=BatchDeleteTasks(transactions, utc_now, uuid7, retention),
         list_task_events=ListTaskEvents(read),
-        empty_trash=EmptyTrash(begin, now, uuid7),
-        delete_expired_idempotency_records=DeleteExpiredIdempotencyRecords(begin, now),
+        empty_trash=EmptyTrash(begin, utc_now, uuid7),
+        delete_expired_idempotency_records=DeleteExpiredIdempotencyRecords(begin, utc_now),
     )
 
 

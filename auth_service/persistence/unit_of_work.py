@@ -12,12 +12,12 @@ from auth_service.persistence.signing_keys import SqlSigningKeys
 from auth_service.persistence.users import SqlUsers
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.database.unit_of_work import ReadSession, SqlUnitOfWork
+from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 
 _ADVISORY_LOCK = Statement(select(func.pg_advisory_xact_lock(func.hashtext(bindparam("lock_name")))))
 
 
-class SqlAuthReadSession(ReadSession):
+class SqlAuthReadSession(SqlReadSession):
     """Repositories for reading. Each statement is its own transaction."""
 
     users: SqlUsers

@@ -7,7 +7,7 @@ from auth_service.domain.errors import AccountGone
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
-from auth_service.usecases.ports import Begin, PasswordHasher, Read, UnitOfWork
+from auth_service.usecases.ports import AuthUnitOfWork, Begin, PasswordHasher, Read
 from auth_service.usecases.reauthentication import Reauthenticate
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
@@ -65,7 +65,7 @@ class ChangePassword:
         return tokens
 
 
-async def replace_password(work: UnitOfWork, user: User, password_hash: str, session_issuer: SessionIssuer) -> User:
+async def replace_password(work: AuthUnitOfWork, user: User, password_hash: str, session_issuer: SessionIssuer) -> User:
     """Store a new password. Void the reset code and the counted attempts, and revoke older access tokens."""
     user = replace(user, epoch=user.epoch + 1)
     await work.users.update_password(user, password_hash=password_hash)

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from auth_service.domain.signing_keys import SigningKey
 from auth_service.usecases.repositories import (
@@ -16,15 +15,11 @@ from auth_service.usecases.repositories import (
     SigningKeys,
     Users,
 )
+from chassis.kernel.sessions import ReadSession, UnitOfWork
 
 
-class ReadSession(Protocol):
-    """Repositories on one connection, for reading inside `async with`. Each statement is its own transaction."""
-
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+class AuthReadSession(ReadSession, Protocol):
+    """Repositories for reads."""
 
     @property
     def users(self) -> Users: ...
@@ -42,8 +37,8 @@ class ReadSession(Protocol):
     def security_events(self) -> SecurityEvents: ...
 
 
-class UnitOfWork(ReadSession, Protocol):
-    """One transaction, inside `async with`. Leaving without commit rolls it back."""
+class AuthUnitOfWork(AuthReadSession, UnitOfWork, Protocol):
+    """Repositories in one transaction."""
 
     @property
     def login_attempts(self) -> LoginAttempts: ...
@@ -51,11 +46,9 @@ class UnitOfWork(ReadSession, Protocol):
     async def serialize(self, lock_name: str) -> None:
         """Take the lock of this name, and hold it until the transaction ends. Waits for other transactions."""
 
-    async def commit(self) -> None: ...
 
-
-Read = Callable[[], ReadSession]
-Begin = Callable[[], UnitOfWork]
+Read = Callable[[], AuthReadSession]
+Begin = Callable[[], AuthUnitOfWork]
 
 
 class PasswordHasher(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from auth_service.domain.security_events import SecurityEvent, SecurityEventKind
-from auth_service.usecases.ports import Read, UnitOfWork
+from auth_service.usecases.ports import AuthUnitOfWork, Read
 from chassis.kernel.clock import Clock
 from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
@@ -20,7 +20,7 @@ class SecurityEventRecorder:
     request_id: Callable[[], str]
 
     async def record(
-        self, work: UnitOfWork, kind: SecurityEventKind, *, actor: UUID | None, subject: UUID | None, **details: str
+        self, work: AuthUnitOfWork, kind: SecurityEventKind, *, actor: UUID | None, subject: UUID | None, **details: str
     ) -> None:
         """Append an event: the account `actor` did this to the account `subject`."""
         event = SecurityEvent(self.new_id(), self.now(), kind, actor, subject, self.request_id(), details)

@@ -10,7 +10,7 @@ from auth_service.domain.one_time_secrets import SECRET_BYTES, RefreshToken
 from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.sessions import Session, SessionPolicy
 from auth_service.domain.trust import EpochRaised, SessionRevoked
-from auth_service.usecases.ports import Randomness, UnitOfWork
+from auth_service.usecases.ports import AuthUnitOfWork, Randomness
 from auth_service.usecases.token_issuer import TokenIssuer
 from chassis.kernel.clock import Clock
 from chassis.kernel.ids import NewId
@@ -39,29 +39,29 @@ class SessionIssuer:
     new_id: NewId
     randomness: Randomness
 
-    async def start(self, work: UnitOfWork, user: User) -> SessionTokens:
+    async def start(self, work: AuthUnitOfWork, user: User) -> SessionTokens:
         """Start a session and return its first tokens."""
         session = self.policy.new_session(user.id, session_id=self.new_id(), now=self.now())
         await work.sessions.add(session)
         return await self._issue_tokens(work, user, session)
 
-    async def renew(self, work: UnitOfWork, user: User, session: Session) -> SessionTokens:
+    async def renew(self, work: AuthUnitOfWork, user: User, session: Session) -> SessionTokens:
         """Return new tokens of an active session."""
         await work.sessions.update_used_at(session.id, now=self.now())
         return await self._issue_tokens(work, user, session)
 
-    async def end(self, work: UnitOfWork, session_id: UUID) -> None:
+    async def end(self, work: AuthUnitOfWork, session_id: UUID) -> None:
         """End a session and revoke its access tokens."""
         now = self.now()
         await work.sessions.end(session_id, now=now)
         await work.revocations.add(SessionRevoked(session_id, expires_at=now + self.revocation_lifetime))
 
-    async def revoke_older_epochs(self, work: UnitOfWork, account: User | ServiceAccount) -> None:
+    async def revoke_older_epochs(self, work: AuthUnitOfWork, account: User | ServiceAccount) -> None:
         """Revoke every access token whose epoch is below the account's. Sessions and refresh tokens stay valid."""
         expires_at = self.now() + self.revocation_lifetime
         await work.revocations.add(EpochRaised(account.id, account.epoch, expires_at=expires_at))
 
-    async def _issue_tokens(self, work: UnitOfWork, user: User, session: Session) -> SessionTokens:
+    async def _issue_tokens(self, work: AuthUnitOfWork, user: User, session: Session) -> SessionTokens:
         refresh_token = RefreshToken.generate(randomness=self.randomness(SECRET_BYTES))
         expires_at = self.policy.refresh_token_expiry(session, self.now())
         await work.sessions.add_refresh_token(refresh_token, session.id, expires_at=expires_at)

@@ -7,7 +7,7 @@ from auth_service.domain.errors import InvalidRefreshToken, SessionNotFound
 from auth_service.domain.one_time_secrets import RefreshToken
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.domain.sessions import Session
-from auth_service.usecases.ports import Begin, Read, UnitOfWork
+from auth_service.usecases.ports import AuthUnitOfWork, Begin, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
 from chassis.kernel.clock import Clock
@@ -51,7 +51,7 @@ class RefreshSession:
             await work.commit()
         return tokens
 
-    async def _end_reused(self, work: UnitOfWork, session: Session) -> None:
+    async def _end_reused(self, work: AuthUnitOfWork, session: Session) -> None:
         await self.session_issuer.end(work, session.id)
         await self.events.record(
             work,

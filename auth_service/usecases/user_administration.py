@@ -7,7 +7,7 @@ from auth_service.domain.accounts import User
 from auth_service.domain.errors import LastAdmin, UserNotFound
 from auth_service.domain.roles import Role, parse_role
 from auth_service.domain.security_events import SecurityEventKind
-from auth_service.usecases.ports import Begin, UnitOfWork
+from auth_service.usecases.ports import AuthUnitOfWork, Begin
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
 from chassis.kernel.clock import Clock
@@ -60,7 +60,7 @@ class UpdateUser:
             await work.commit()
         return after
 
-    async def _record(self, work: UnitOfWork, caller: Caller, before: User, after: User) -> None:
+    async def _record(self, work: AuthUnitOfWork, caller: Caller, before: User, after: User) -> None:
         if after.role != before.role:
             roles = {"old": before.role.value, "new": after.role.value}
             await self.events.record(work, SecurityEventKind.ROLE_CHANGED, actor=caller.id, subject=after.id, **roles)
@@ -69,7 +69,7 @@ class UpdateUser:
             await self.events.record(work, kind, actor=caller.id, subject=after.id)
 
 
-async def ensure_another_admin(work: UnitOfWork, user: User) -> None:
+async def ensure_another_admin(work: AuthUnitOfWork, user: User) -> None:
     """Raise LastAdmin if this account is the only active admin. The caller holds ADMINISTRATION_LOCK."""
     if user.is_active_admin and not await work.users.has_active(Role.ADMIN, excluding=user.id):
         raise LastAdmin

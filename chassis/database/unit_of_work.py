@@ -15,7 +15,7 @@ OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolCl
 """Exceptions of the driver when the database can't be reached or is too slow."""
 
 
-class ReadSession:
+class SqlReadSession:
     """Connection for reading, without a transaction. `bind` of a subclass creates its repositories."""
 
     def __init__(self, pool: Pool) -> None:
@@ -53,7 +53,7 @@ class ReadSession:
         return self._connection
 
 
-class SqlUnitOfWork(ReadSession):
+class SqlUnitOfWork(SqlReadSession):
     """Transaction. Leaving it without `commit` rolls it back, whatever the reason."""
 
     async def __aenter__(self) -> Self:

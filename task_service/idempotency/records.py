@@ -1,20 +1,14 @@
 """Ports: the stored responses, and the unit of work that stores them."""
 
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol
 from uuid import UUID
 
+from chassis.kernel.sessions import ReadSession, UnitOfWork
 from task_service.idempotency.key import IdempotencyKey
 
 RETENTION = timedelta(hours=24)
 """Time for which a stored response is returned."""
-
-
-class StoredResponse(NamedTuple):
-    """Response that was stored under a key: JSON that its use case can decode."""
-
-    body: Any
 
 
 class IdempotencyRecords(Protocol):
@@ -26,8 +20,11 @@ class IdempotencyRecords(Protocol):
     async def exists(self, caller_id: UUID, key: str, now: datetime) -> bool:
         """Return whether a response is stored under the key, for any request."""
 
-    async def find(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> StoredResponse | None:
-        """Return the stored response. Raises IdempotencyKeyReused if the key was used with another request."""
+    async def find(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> Any | None:
+        """Return the stored response as JSON; None if there is none.
+
+        Raises IdempotencyKeyReused if the key was used with another request.
+        """
 
     async def store(self, caller_id: UUID, key: IdempotencyKey, body: Any) -> None:
         """Store the response under a claimed key."""
@@ -36,19 +33,12 @@ class IdempotencyRecords(Protocol):
         """Delete the expired records and return their number."""
 
 
-class IdempotencyReadSession(Protocol):
-    """Connection for reads."""
+class IdempotencyReadSession(ReadSession, Protocol):
+    """Session that can look up stored responses."""
 
     @property
     def idempotency(self) -> IdempotencyRecords: ...
 
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
-
-class IdempotentUnitOfWork(IdempotencyReadSession, Protocol):
-    """Transaction. Leaving it without `commit` rolls it back."""
-
-    async def commit(self) -> None: ...
+class IdempotentUnitOfWork(IdempotencyReadSession, UnitOfWork, Protocol):
+    """Transaction that can store a response."""

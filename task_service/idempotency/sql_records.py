@@ -11,7 +11,7 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.idempotency.errors import IdempotencyKeyReused
 from task_service.idempotency.key import IdempotencyKey
-from task_service.idempotency.records import RETENTION, StoredResponse
+from task_service.idempotency.records import RETENTION
 from task_service.persistence.tables import idempotency_keys
 
 # A concurrent request with the same key waits here for the first one's commit, and then finds its row. An expired row
@@ -58,14 +58,14 @@ class SqlIdempotencyRecords:
     async def exists(self, caller_id: UUID, key: str, now: datetime) -> bool:
         return await self._find(caller_id, key, now) is not None
 
-    async def find(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> StoredResponse | None:
+    async def find(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> Any | None:
         row = await self._find(caller_id, key.key, now)
         if row is None:
             return None
         fingerprint, response = row
         if fingerprint != key.fingerprint:
             raise IdempotencyKeyReused
-        return StoredResponse(response)
+        return response
 
     async def store(self, caller_id: UUID, key: IdempotencyKey, body: Any) -> None:
         await _STORE.run(self._connection, of_caller=caller_id, of_key=key.key, response=Jsonb(body))

@@ -114,4 +114,4 @@ class IdempotentTransaction(Generic[Work, Response]):
         stored = await session.idempotency.find(self._caller.id, self._key, self._factory.now())
         if stored is not None:
             self.is_replay = True
-            self._response, self._has_response = self._factory.decode(stored.body), True
+            self._response, self._has_response = self._factory.decode(stored), True

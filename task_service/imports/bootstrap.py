@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import Pool
+from chassis.kernel.clock import utc_now
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.csv_header import HeaderLimits
 from task_service.imports.persistence.row_encoder import encode_rows
@@ -54,10 +55,6 @@ class Notifications:
     undo_requested: asyncio.Event
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def imports_use_cases(
     settings: TasksSettings,
     pool: Pool,
@@ -71,10 +68,12 @@ def imports_use_cases(
 ) -> ImportsUseCases:
     """Build the use cases about imports."""
     begin, read = partial(SqlImportsUnitOfWork, pool), partial(SqlImportsReadSession, pool)
-    transactions: ImportTransactions = IdempotentTransactions(begin=begin, read=read, now=_now, encode=str, decode=UUID)
+    transactions: ImportTransactions = IdempotentTransactions(
+        begin=begin, read=read, now=utc_now, encode=str, decode=UUID
+    )
     lease_seconds, max_running = settings.lease_seconds, settings.max_concurrent_imports_per_owner
     header_limits = HeaderLimits(line_bytes=settings.max_header_bytes, columns=settings.max_columns)
-    write_rows = WriteRows(encode_rows=encode_rows, now=_now, new_id=uuid7)
+    write_rows = WriteRows(encode_rows=encode_rows, now=utc_now, new_id=uuid7)
     retention = timedelta(days=settings.trash_retention_days)
     return ImportsUseCases(
         upload_import=UploadImport(
@@ -83,7 +82,7 @@ def imports_use_cases(
             read=read,
             user_directory=users,
             store=store,
-            now=_now,
+            now=utc_now,
             new_id=uuid7,
             max_upload_bytes=settings.max_upload_bytes,
             max_stored_bytes=settings.max_stored_bytes_per_owner,
@@ -114,15 +113,15 @@ def imports_use_cases(
             is_draining=is_draining,
         ),
         notify_workers=NotifyWorkers(begin=begin, worker_notifier=notifier, max_running=max_running),
-        run_undos=RunUndos(begin=begin, now=_now, new_id=uuid7, retention=retention),
+        run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention),
         delete_abandoned_uploads=DeleteAbandonedUploads(
-            begin=begin, read=read, store=store, now=_now, older_than=timedelta(seconds=settings.max_upload_seconds)
+            begin=begin, read=read, store=store, now=utc_now, older_than=timedelta(seconds=settings.max_upload_seconds)
         ),
         delete_expired_uploads=DeleteExpiredUploads(
             begin=begin,
             read=read,
             store=store,
-            now=_now,
+            now=utc_now,
             retention=timedelta(seconds=settings.upload_retention_seconds),
         ),
         delete_dry_run_state=DeleteDryRunState(begin=begin),

@@ -1,7 +1,7 @@
 """Sessions of the history use cases."""
 
 from chassis.database.pool import Connection
-from chassis.database.unit_of_work import ReadSession, SqlUnitOfWork
+from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.event_log import SqlEventLog
 from task_service.history.persistence.events import SqlEvents
 from task_service.history.persistence.hash_chain import SqlBlocks
@@ -18,7 +18,7 @@ class _Repositories:
         self.blocks = SqlBlocks(connection)
 
 
-class SqlHistoryReadSession(_Repositories, ReadSession):
+class SqlHistoryReadSession(_Repositories, SqlReadSession):
     """Connection for reads, each statement in a transaction of its own."""
 
 

@@ -1,11 +1,11 @@
 """Ports of the history use cases."""
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
+from chassis.kernel.sessions import ReadSession, UnitOfWork
 from task_service.history.domain.event_log import EventQuery, LoggedEvent, LogPosition
 from task_service.history.domain.events import TaskEvent
 from task_service.history.domain.hash_chain import Block, ChainHead, StoredEvent
@@ -66,8 +66,8 @@ class Blocks(Protocol):
         """Return whether the log has the event. Reads the whole log."""
 
 
-class HistoryReadSession(Protocol):
-    """Connection for reads, without a transaction."""
+class HistoryReadSession(ReadSession, Protocol):
+    """Repositories for reads."""
 
     @property
     def events(self) -> TaskEvents: ...
@@ -76,14 +76,6 @@ class HistoryReadSession(Protocol):
     @property
     def blocks(self) -> Blocks: ...
 
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
-
-class HistoryUnitOfWork(HistoryReadSession, Protocol):
-    """Transaction. Leaving without `commit` rolls back."""
-
-    async def commit(self) -> None:
-        """Commit the transaction."""
+class HistoryUnitOfWork(HistoryReadSession, UnitOfWork, Protocol):
+    """Repositories in one transaction."""

@@ -5,7 +5,7 @@ to the repositories of the other two.
 """
 
 from chassis.database.pool import Connection
-from chassis.database.unit_of_work import ReadSession, SqlUnitOfWork
+from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.events import SqlEvents
 from task_service.idempotency.sql_records import SqlIdempotencyRecords
 from task_service.imports.persistence.dry_run import SqlDryRunState
@@ -40,7 +40,7 @@ class _Repositories:
         self.idempotency = SqlIdempotencyRecords(connection)
 
 
-class SqlImportsReadSession(_Repositories, ReadSession):
+class SqlImportsReadSession(_Repositories, SqlReadSession):
     """Connection for reads, each statement in a transaction of its own."""
 
 

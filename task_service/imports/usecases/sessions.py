@@ -1,10 +1,10 @@
 """Sessions of the use cases about imports, as ports."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 from uuid import UUID
 
+from chassis.kernel.sessions import ReadSession, UnitOfWork
 from task_service.history.usecases.ports import EventRecorder
 from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
@@ -13,8 +13,8 @@ from task_service.imports.usecases.undo_ports import Undos
 from task_service.tasks.usecases.ports import Tasks
 
 
-class ImportsReadSession(Protocol):
-    """Connection for reads, without a transaction."""
+class ImportsReadSession(ReadSession, Protocol):
+    """Repositories for reads."""
 
     @property
     def uploads(self) -> Uploads: ...
@@ -35,17 +35,9 @@ class ImportsReadSession(Protocol):
     @property
     def idempotency(self) -> IdempotencyRecords: ...
 
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
-
-class ImportsUnitOfWork(ImportsReadSession, Protocol):
-    """Transaction over imports, tasks and history. Leaving it without `commit` rolls it back."""
-
-    async def commit(self) -> None:
-        """Commit the transaction."""
+class ImportsUnitOfWork(ImportsReadSession, UnitOfWork, Protocol):
+    """Repositories of imports, tasks and history in one transaction."""
 
 
 Begin = Callable[[], ImportsUnitOfWork]

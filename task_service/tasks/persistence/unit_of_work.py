@@ -1,7 +1,7 @@
 """Sessions of the use cases about tasks."""
 
 from chassis.database.pool import Connection
-from chassis.database.unit_of_work import ReadSession, SqlUnitOfWork
+from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.events import SqlEvents
 from task_service.idempotency.sql_records import SqlIdempotencyRecords
 from task_service.tasks.persistence.tasks import SqlTasks
@@ -18,7 +18,7 @@ class _Repositories:
         self.idempotency = SqlIdempotencyRecords(connection)
 
 
-class SqlTasksReadSession(_Repositories, ReadSession):
+class SqlTasksReadSession(_Repositories, SqlReadSession):
     """Connection for reads, each statement in a transaction of its own."""
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
+from chassis.kernel.sessions import ReadSession, UnitOfWork
 from task_service.history.usecases.ports import TaskEvents
 from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
@@ -79,8 +79,8 @@ class UserDirectory(Protocol):
         """Return the usernames of at most 1,000 users. Users without an account are left out."""
 
 
-class TasksReadSession(Protocol):
-    """Connection for reads, without a transaction."""
+class TasksReadSession(ReadSession, Protocol):
+    """Repositories for reads."""
 
     @property
     def tasks(self) -> Tasks: ...
@@ -89,17 +89,9 @@ class TasksReadSession(Protocol):
     @property
     def idempotency(self) -> IdempotencyRecords: ...
 
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
-
-class TasksUnitOfWork(TasksReadSession, Protocol):
-    """Transaction. Leaving it without `commit` rolls it back."""
-
-    async def commit(self) -> None:
-        """Commit the transaction."""
+class TasksUnitOfWork(TasksReadSession, UnitOfWork, Protocol):
+    """Repositories in one transaction."""
 
 
 Begin = Callable[[], TasksUnitOfWork]
