@@ -1,4 +1,4 @@
-"""Ports: the stored responses, and the unit of work that stores them."""
+"""Ports of idempotency: the repository of stored responses, and the unit of work that stores them."""
 
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -8,7 +8,7 @@ from uuid import UUID
 from task_service.idempotency.key import IdempotencyKey
 
 RETENTION = timedelta(hours=24)
-"""Time for which a stored response is returned."""
+"""Lifetime of a stored response."""
 
 
 class StoredResponse(NamedTuple):
@@ -18,7 +18,7 @@ class StoredResponse(NamedTuple):
 
 
 class IdempotencyRecords(Protocol):
-    """Responses by caller and key. A record older than RETENTION counts as absent."""
+    """Repository of stored responses by caller and key. A record older than RETENTION counts as absent."""
 
     async def claim(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> bool:
         """Reserve the key in this transaction. Wait for a concurrent request; return False if it used the key."""
