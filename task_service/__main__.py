@@ -1,4 +1,4 @@
-"""Runs the service: python -m task_service."""
+"""Entry point of the service: python -m task_service."""
 
 import asyncio
 

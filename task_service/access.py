@@ -1,4 +1,4 @@
-"""Roles of callers, and the rows that they may see."""
+"""Roles of callers, and the objects that they may see."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -7,8 +7,8 @@ from chassis.kernel.errors import DomainError
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import parse_id
 
-EVERYBODY = "-"
-"""Owner filter of a list that asks for the objects of all owners."""
+ALL_OWNERS = "-"
+"""Value of the owner filter for the objects of all owners."""
 
 
 class Role(StrEnum):
@@ -38,16 +38,17 @@ def actor_role(caller: Caller) -> str:
 def owner_filter(caller: Caller, owner_id: str) -> UUID | None:
     """Return the owner whose objects a list shows; None for all owners.
 
-    `owner_id` is the client's filter: empty for the caller's own objects (for a service: all), "-" for all.
+    `owner_id` is the client's filter: "-" for all objects, empty for the caller's own ones. A service gets all objects
+    for an empty filter.
 
     Raises:
         MalformedId: `owner_id` is neither empty, "-" nor an id.
-        OwnerNotYours: a user asked for more than its own objects.
+        OwnerNotYours: a user requested objects of other owners.
 
     """
     if not owner_id:
         return None if caller.is_service else caller.id
-    owner = None if owner_id == EVERYBODY else parse_id(owner_id, field="owner_id")
+    owner = None if owner_id == ALL_OWNERS else parse_id(owner_id, field="owner_id")
     if owner != caller.id and not sees_all(caller):
         raise OwnerNotYours
     return owner

@@ -1,4 +1,4 @@
-"""Wiring of the service: the only module that names the concrete classes of every context."""
+"""Wiring of the service: the only module that names concrete classes of every context."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, PurgeTask,
 from task_service.tasks.usecases.use_cases import TasksUseCases
 
 POLL_INTERVAL_SECONDS = 1.0
-"""Interval of the loops that requests wake: dispatch and undo."""
+"""Interval of dispatch and undo. A notification starts them earlier."""
 CLEANUP_INTERVAL_SECONDS = 60.0
 
 

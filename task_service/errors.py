@@ -1,4 +1,4 @@
-"""Errors of single fields, which more than one context raises. A docstring is the message that the client reads."""
+"""Errors of single fields that more than one context raises. A docstring is the message that the client reads."""
 
 from chassis.kernel.errors import Invalid
 

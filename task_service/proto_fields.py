@@ -17,21 +17,21 @@ def optional_id(text: str, *, field: str) -> UUID | None:
     return parse_id(text, field=field) if text else None
 
 
-def timestamp(moment: datetime | None) -> Timestamp | None:
+def timestamp_to_proto(time: datetime | None) -> Timestamp | None:
     """Return a time as a protobuf Timestamp, None for None."""
-    if moment is None:
+    if time is None:
         return None
     # FromDatetime takes three times as long, and a list of fifty tasks has more than a hundred timestamps.
-    since_epoch = moment - _EPOCH
+    since_epoch = time - _EPOCH
     return Timestamp(seconds=since_epoch.days * 86_400 + since_epoch.seconds, nanos=since_epoch.microseconds * 1000)
 
 
-def parse_moment(message: Message, field: str) -> datetime | None:
+def timestamp_from_proto(message: Message, field: str) -> datetime | None:
     """Return the time in a Timestamp field, None when it is unset. Raises MalformedTime outside the years 1 to 9999."""
     if not message.HasField(field):
         return None
     try:
-        moment: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+        time: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise MalformedTime(field=field) from None
-    return moment
+    return time

@@ -1,4 +1,4 @@
-"""The gRPC services of this process, each with its servicer, and the statuses of their errors."""
+"""gRPC services of this process with their servicers, and the statuses of their errors."""
 
 from taskmanager.imports.v1 import (
     import_ingest_service_pb2,

@@ -1,4 +1,4 @@
-"""task_service's settings, from the environment with the prefix TASKS_."""
+"""Settings of task_service, from environment variables with the prefix TASKS_."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -10,7 +10,7 @@ from chassis.tls.settings import Target, TlsSettings
 
 
 class TasksSettings(TlsSettings):
-    """What the service needs to run."""
+    """Settings of the service."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
@@ -28,7 +28,7 @@ class TasksSettings(TlsSettings):
     log_level: LogLevel = "info"
     drain_seconds: float = Field(default=10, gt=0, description="time for open calls to finish at shutdown")
     max_concurrent_calls: int = Field(
-        default=DEFAULT_CAPACITY.max_concurrent_calls, ge=1, description="further calls are refused at once"
+        default=DEFAULT_CAPACITY.max_concurrent_calls, ge=1, description="further calls are rejected immediately"
     )
     max_concurrent_streams: int = Field(
         default=DEFAULT_CAPACITY.max_concurrent_streams,
@@ -39,7 +39,10 @@ class TasksSettings(TlsSettings):
         default=DEFAULT_CAPACITY.max_streams_per_caller, ge=1, description="open streams of one user or service"
     )
     lease_seconds: float = Field(
-        default=15, ge=1, le=600, description="lease without a batch; then the import is claimed again"
+        default=15,
+        ge=1,
+        le=600,
+        description="lifetime of a lease without a batch; afterwards others can claim it",
     )
     trash_retention_days: float = Field(
         default=30, gt=0, le=3650, description="time for which a deleted task can be restored"

@@ -1,1 +1,1 @@
-"""Clients of other systems: object store, message broker, auth_service."""
+"""Client of auth_service, and a cache of its users."""

@@ -26,8 +26,8 @@ MAX_USERNAMES_PER_CALL = 1000
 log = structlog.get_logger("user_directory")
 
 
-class Users(Protocol):
-    """Look-ups in auth_service. All raise Unavailable in an outage."""
+class UserLookup(Protocol):
+    """Look-ups of users in auth_service. All raise Unavailable in an outage."""
 
     async def find_user(self, user_id: str) -> user_pb2.User | None:
         """Return the active user with this id, None for an unknown or disabled one."""
@@ -44,7 +44,7 @@ class CachedUserDirectory:
 
     def __init__(
         self,
-        users: Users,
+        users: UserLookup,
         *,
         now: Callable[[], float] = time.monotonic,
         active_timeout_seconds: float = ACTIVE_TIMEOUT_SECONDS,
@@ -70,18 +70,18 @@ class CachedUserDirectory:
         return True
 
     async def is_active(self, user_id: UUID) -> bool:
-        """Return whether the user can log in, a few seconds old at most.
+        """Return whether the user can log in. The result can be a few seconds old.
 
         Never raises: an import must not end, nor wait for long, because of an outage of auth_service. In an outage the
-        last known answer holds, and a user without one counts as active.
+        last known result holds, and a user without one counts as active.
         """
         active = self._active.get(user_id)
         if active is None:
-            active = await self._ask_is_active(user_id)
+            active = await self._look_up_active(user_id)
             self._active[user_id] = self._last_active[user_id] = active
         return active
 
-    async def _ask_is_active(self, user_id: UUID) -> bool:
+    async def _look_up_active(self, user_id: UUID) -> bool:
         try:
             async with asyncio.timeout(self._active_timeout_seconds):
                 return await self._users.find_user(str(user_id)) is not None
@@ -90,7 +90,7 @@ class CachedUserDirectory:
             return self._last_active.get(user_id, True)
 
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
-        """Return the ids of active users by the names as given. Unknown names are left out. Raises Unavailable."""
+        """Return the ids of active users by the requested names. Unknown names are left out. Raises Unavailable."""
         found = {name: user_id for name in usernames if (user_id := self._ids.get(name)) is not None}
         missing = [name for name in usernames if name not in found and name not in self._unknown_names]
         for start in range(0, len(missing), MAX_USERNAMES_PER_CALL):

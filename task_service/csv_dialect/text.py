@@ -7,25 +7,25 @@ from collections.abc import Iterable, Iterator, Sequence
 
 # Characters that start a formula in a spreadsheet (OWASP, "CSV Injection"), after any number of our apostrophes. Some
 # locales also accept full-width characters, and a formula can follow a line end.
-_SIGNS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
-_FORMULA = re.compile(f"'*{_SIGNS}")
-_MARKED = re.compile(f"'+{_SIGNS}")
+_FORMULA_STARTS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(f"'*{_FORMULA_STARTS}")
+_ESCAPED_FORMULA = re.compile(f"'+{_FORMULA_STARTS}")
 
-PIECE_CHARACTERS = 64 * 1024
+CHUNK_CHARACTERS = 64 * 1024
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Return the rows as CSV text with commas and CRLF (RFC 4180). Formulas are neutralised."""
-    return "".join(csv_pieces(rows))
+    """Return the rows as CSV text with commas and CRLF (RFC 4180). Formulas are escaped."""
+    return "".join(csv_chunks(rows))
 
 
-def csv_pieces(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the same text in pieces of about 64 Ki characters and whole rows, to bound the memory."""
+def csv_chunks(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the text of `csv_text` in chunks of whole rows. A chunk has about CHUNK_CHARACTERS, to bound the memory."""
     text = io.StringIO()
     writer = csv.writer(text)
     for row in rows:
-        writer.writerow([neutralised(cell) for cell in row])
-        if text.tell() >= PIECE_CHARACTERS:
+        writer.writerow([escape_formula(cell) for cell in row])
+        if text.tell() >= CHUNK_CHARACTERS:
             yield text.getvalue()
             text.seek(0)
             text.truncate()
@@ -33,8 +33,8 @@ def csv_pieces(rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield text.getvalue()
 
 
-def neutralised(cell: str) -> str:
-    """Return the cell, with an apostrophe before a formula. `plain` removes it."""
+def escape_formula(cell: str) -> str:
+    """Return the cell, with an apostrophe before a formula."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
@@ -43,6 +43,6 @@ def split_labels(cell: str) -> tuple[str, ...]:
     return tuple(label for label in cell.split(",") if label and not label.isspace())
 
 
-def plain(cell: str) -> str:
-    """Return the cell without a neutralising apostrophe."""
-    return cell[1:] if cell.startswith("'") and _MARKED.match(cell) else cell
+def unescape_formula(cell: str) -> str:
+    """Return the cell without the apostrophe that `escape_formula` adds."""
+    return cell[1:] if cell.startswith("'") and _ESCAPED_FORMULA.match(cell) else cell

@@ -9,7 +9,7 @@ from task_service.idempotency.records import IdempotentUnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class DeleteExpiredIdempotencyRecords:
-    """Delete the records that can't be replayed any more."""
+    """Delete the idempotency records that have expired."""
 
     begin: Callable[[], IdempotentUnitOfWork]
     now: Clock

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class IdempotencyKey(NamedTuple):
-    """Key of the client, and a fingerprint of the request that it came with."""
+    """Key from the client, and a fingerprint of its request."""
 
     key: str
     fingerprint: bytes

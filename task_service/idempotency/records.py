@@ -1,4 +1,4 @@
-"""Ports: the stored responses, and the unit of work that stores them."""
+"""Ports of idempotency: the repository of stored responses, and the unit of work that stores them."""
 
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -8,11 +8,11 @@ from chassis.kernel.sessions import ReadSession, UnitOfWork
 from task_service.idempotency.key import IdempotencyKey
 
 RETENTION = timedelta(hours=24)
-"""Time for which a stored response is returned."""
+"""Lifetime of a stored response."""
 
 
 class IdempotencyRecords(Protocol):
-    """Responses by caller and key. A record older than RETENTION counts as absent."""
+    """Repository of stored responses by caller and key. A record older than RETENTION counts as absent."""
 
     async def claim(self, caller_id: UUID, key: IdempotencyKey, now: datetime) -> bool:
         """Reserve the key in this transaction. Wait for a concurrent request; return False if it used the key."""

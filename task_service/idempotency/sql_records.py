@@ -26,20 +26,23 @@ _CLAIM = Statement(
     RETURNING 1
     """)
 )
-_OF_KEY = (idempotency_keys.c.caller_id == bindparam("of_caller"), idempotency_keys.c.key == bindparam("of_key"))
+_HAS_KEY = (
+    idempotency_keys.c.caller_id == bindparam("where_caller_id"),
+    idempotency_keys.c.key == bindparam("where_key"),
+)
 _FIND = Statement(
     select(idempotency_keys.c.fingerprint, idempotency_keys.c.response).where(
-        *_OF_KEY, idempotency_keys.c.created_at > bindparam("expired_before")
+        *_HAS_KEY, idempotency_keys.c.created_at > bindparam("expired_before")
     )
 )
-_STORE = Statement(update(idempotency_keys).where(*_OF_KEY).values(response=bindparam("response")))
+_STORE = Statement(update(idempotency_keys).where(*_HAS_KEY).values(response=bindparam("response")))
 _DELETE_EXPIRED = Statement(
     delete(idempotency_keys).where(idempotency_keys.c.created_at <= bindparam("expired_before"))
 )
 
 
 class SqlIdempotencyRecords:
-    """Records on one connection."""
+    """Repository of idempotency records on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -68,12 +71,14 @@ class SqlIdempotencyRecords:
         return response
 
     async def store(self, caller_id: UUID, key: IdempotencyKey, body: Any) -> None:
-        await _STORE.run(self._connection, of_caller=caller_id, of_key=key.key, response=Jsonb(body))
+        await _STORE.run(self._connection, where_caller_id=caller_id, where_key=key.key, response=Jsonb(body))
 
     async def delete_expired(self, now: datetime) -> int:
         return (await _DELETE_EXPIRED.run(self._connection, expired_before=now - RETENTION)).rowcount
 
     async def _find(self, caller_id: UUID, key: str, now: datetime) -> tuple[bytes, Any] | None:
-        cursor = await _FIND.run(self._connection, of_caller=caller_id, of_key=key, expired_before=now - RETENTION)
+        cursor = await _FIND.run(
+            self._connection, where_caller_id=caller_id, where_key=key, expired_before=now - RETENTION
+        )
         row = await cursor.fetchone()
         return None if row is None else (row[0], row[1])

@@ -95,7 +95,7 @@ class IdempotentTransaction(Generic[Work, Response]):
 
     @property
     def response(self) -> Response:
-        """The committed or the stored response."""
+        """Response of this request, or the stored response of an earlier one."""
         if not self._has_response:
             # The stored response expired between the claim and the lookup: a retry is a first request again.
             raise Unavailable

@@ -10,6 +10,6 @@ class UnknownAction(Invalid):
 
 
 class InvalidCursor(Invalid):
-    """The cursor is not one that this stream sent. Use the cursor of an earlier message, "-" or nothing."""
+    """The cursor is invalid. Use the cursor of an earlier message of this stream, "-" or no cursor."""
 
     field = "cursor"

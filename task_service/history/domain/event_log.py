@@ -1,4 +1,4 @@
-"""The event log: all events in commit order, and positions in it."""
+"""Event log: all events in commit order, and positions in it."""
 
 import base64
 import binascii
@@ -57,7 +57,7 @@ LOG_START = LogPosition.before_transaction(0)
 
 
 class LoggedEvent(NamedTuple):
-    """An event and the position after it."""
+    """Event with the position after it."""
 
     event: TaskEvent
     position: LogPosition

@@ -1,4 +1,4 @@
-"""Events: one committed change of one task, with actor, time, request and the old and new value of each field."""
+"""Event: one committed change of one task, with actor, time, request and the old and new value of each field."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -50,15 +50,15 @@ class TaskEvent(NamedTuple):
 
 
 class Actor(NamedTuple):
-    """User or service that makes a change, and the request that it comes with."""
+    """User or service that makes a change, with the id of its request."""
 
     id: UUID
     role: str
     request_id: str
 
     @classmethod
-    def of(cls, caller: Caller) -> "Actor":
-        """Return the actor of a request."""
+    def from_caller(cls, caller: Caller) -> "Actor":
+        """Return the actor of the caller's request."""
         return cls(caller.id, actor_role(caller), caller.request_id)
 
 

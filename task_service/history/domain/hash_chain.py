@@ -1,6 +1,6 @@
 """Hash chain over the event log. Each block hashes its events and the hash of the block before it.
 
-A copy of one block's number and hash, stored elsewhere, later proves that nothing up to that block was changed
+A copy of a block's number and hash outside the database later proves that nothing up to that block was changed
 (docs/history.md).
 """
 
@@ -40,7 +40,7 @@ class ChainHead(NamedTuple):
 
 
 class TrustedHead(NamedTuple):
-    """Number and hash of a block, copied to a place that the database's operator can't write."""
+    """Number and hash of a block, copied to storage that the database's operator can't write."""
 
     number: int
     hash: bytes
@@ -55,14 +55,14 @@ class TrustedHead(NamedTuple):
 
 
 class ManifestEntry(NamedTuple):
-    """One event in a block's manifest."""
+    """Entry of one event in a block's manifest."""
 
     event_id: UUID
     digest: bytes
 
 
 class Block(NamedTuple):
-    """A section of the event log with its hash."""
+    """Section of the event log with its hash."""
 
     number: int
     event_count: int
@@ -78,8 +78,8 @@ class Block(NamedTuple):
 
     def compute_hash(self) -> bytes:
         """Return SHA-256 of the previous hash, number, event count, time in microseconds and manifest."""
-        moment = (self.sealed_at - _EPOCH) // timedelta(microseconds=1)
-        numbers = _NUMBERS.pack(self.number, self.event_count, moment)
+        sealed_microseconds = (self.sealed_at - _EPOCH) // timedelta(microseconds=1)
+        numbers = _NUMBERS.pack(self.number, self.event_count, sealed_microseconds)
         return hashlib.sha256(self.previous_hash + numbers + self.manifest).digest()
 
     def entries(self) -> Iterator[ManifestEntry]:

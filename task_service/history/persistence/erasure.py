@@ -1,6 +1,6 @@
-"""Erasure of free text from history. Only the schema's owner has the right; the service's role can only add events.
+"""Erasure of free text from history, as the schema's owner. The service's own role can only add events.
 
-Each batch is a transaction of its own and locks at most a few thousand rows.
+Each batch is a separate transaction and locks at most a few thousand rows.
 """
 
 from collections.abc import AsyncIterator
@@ -14,8 +14,8 @@ from task_service.history.domain.event_log import LOG_START, LogPosition
 
 BATCH_SIZE = 2000
 
-# Reads page by page along the log's index. A search for the owner's next events would read all rows that it has
-# erased already, again for each batch.
+# Reads page by page along the log's index. A search for the owner's next events would, in every batch, read all rows
+# that are already erased.
 _ERASE_OWNER = Statement(
     text("""
     WITH page AS (
@@ -43,7 +43,7 @@ _ERASE_TASK = Statement(
 
 
 class SqlErasure:
-    """Erasure on an autocommit connection of the schema's owner. Both methods yield erased events per batch."""
+    """Erasure on an autocommit connection of the schema's owner. Yields the number of events of each batch."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

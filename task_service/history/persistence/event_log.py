@@ -1,8 +1,8 @@
-"""The event log in Postgres, read in commit order.
+"""Event log in Postgres, read in commit order.
 
-An event's id is created before its transaction commits, and transactions overlap. A reader that goes by id alone would
-skip events that commit late. So each row has its transaction's number, and readers see only rows of transactions below
-the horizon: the oldest transaction that still runs. No row can appear below the horizon later.
+An event's id is created before its transaction commits, and transactions overlap. A reader that pages by id alone would
+skip events that commit late. So each row has its transaction's number. Readers see only rows below the horizon, which
+is the oldest running transaction. No row can appear below the horizon later.
 """
 
 from functools import lru_cache
@@ -64,13 +64,15 @@ _FILTERS: dict[str, ColumnElement[bool]] = {
 
 
 class _QueryShape(NamedTuple):
+    """Shape of a query. Queries with equal shapes use the same statement."""
+
     filters: frozenset[str]
     has_after: bool
     newest_first: bool
 
 
 class SqlEventLog:
-    """The event log on one connection."""
+    """Event log on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -96,7 +98,7 @@ class SqlEventLog:
         values["actions"] = list(query.actions)
         used = frozenset(name for name, value in values.items() if value)
         position = after or LOG_START
-        cursor = await _statement(_QueryShape(used, after is not None, query.newest_first)).run(
+        cursor = await _compile_page(_QueryShape(used, after is not None, query.newest_first)).run(
             self._connection,
             **values,
             horizon=str(horizon),
@@ -104,11 +106,11 @@ class SqlEventLog:
             after_id=position.event_id,
             limit=limit,
         )
-        return [_logged(row) for row in await cursor.fetchall()]
+        return [_decode_row(row) for row in await cursor.fetchall()]
 
 
 @lru_cache(maxsize=1000)
-def _statement(shape: _QueryShape) -> Statement:
+def _compile_page(shape: _QueryShape) -> Statement:
     query = select(*SELECTED_COLUMNS, _XID_NUMBER).where(
         cast(bindparam("horizon", type_=Text()), _Xid8()) > _XID,
         *(_FILTERS[name] for name in sorted(shape.filters)),
@@ -119,6 +121,6 @@ def _statement(shape: _QueryShape) -> Statement:
     return Statement(query.order_by(*order).limit(bindparam("limit")))
 
 
-def _logged(row: tuple[Any, ...]) -> LoggedEvent:
+def _decode_row(row: tuple[Any, ...]) -> LoggedEvent:
     event = decode_event(row[:-1])
     return LoggedEvent(event, LogPosition(row[-1], event.id))

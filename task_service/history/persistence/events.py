@@ -1,6 +1,6 @@
-"""Events in Postgres.
+"""Repository of events in Postgres.
 
-An event's free text has columns of its own, with a salt, and can be erased. The event keeps the digest of both.
+An event's free text and its salt have separate columns, which can be erased. The digest of both stays.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ def _parameters(event: TaskEvent) -> dict[str, Any]:
 
 
 class SqlEvents:
-    """Events on one connection."""
+    """Repository of events on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

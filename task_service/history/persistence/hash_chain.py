@@ -26,13 +26,13 @@ DIGEST_COLUMNS = (
 """Columns in an event's digest, in order. Adding or removing one changes every digest and invalidates all blocks."""
 
 # Text that does not depend on connection settings: times in microseconds, bytes in hexadecimal.
-_AS_TEXT = {
+_TEXT_EXPRESSIONS = {
     "occurred_at": "CAST(extract(epoch FROM occurred_at) * 1000000 AS bigint)",
     "free_text_digest": "encode(free_text_digest, 'hex')",
 }
-_VALUES = ", ".join(_AS_TEXT.get(name, name) for name in DIGEST_COLUMNS)
-DIGEST = f"sha256(convert_to(CAST(json_build_array({_VALUES}) AS text), 'UTF8'))"
-"""SQL expression of an event's digest; its only definition."""
+_DIGEST_VALUES = ", ".join(_TEXT_EXPRESSIONS.get(name, name) for name in DIGEST_COLUMNS)
+DIGEST = f"sha256(convert_to(CAST(json_build_array({_DIGEST_VALUES}) AS text), 'UTF8'))"
+"""SQL expression of an event's digest. This is its only definition."""
 
 _FREE_TEXT_STATE = f"""
     CASE
@@ -108,7 +108,7 @@ _EXISTS = Statement(text("SELECT EXISTS (SELECT FROM tasks.task_events WHERE id 
 
 
 class SqlBlocks:
-    """The hash chain on one connection."""
+    """Hash chain on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Sessions of the history use cases."""
+"""Read session and unit of work of the history use cases, in Postgres."""
 
 from chassis.database.pool import Connection
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
@@ -19,8 +19,8 @@ class _Repositories:
 
 
 class SqlHistoryReadSession(_Repositories, SqlReadSession):
-    """Connection for reads, each statement in a transaction of its own."""
+    """Read session. Each statement is a transaction of its own."""
 
 
 class SqlHistoryUnitOfWork(_Repositories, SqlUnitOfWork):
-    """Transaction."""
+    """Unit of work with the repositories of events, event log and blocks."""

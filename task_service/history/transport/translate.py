@@ -11,7 +11,7 @@ from task_service.history.domain.errors import UnknownAction
 from task_service.history.domain.event_log import LOG_START, EventQuery, LogPosition
 from task_service.history.domain.events import Action, TaskEvent
 from task_service.history.domain.hash_chain import ChainHead
-from task_service.proto_fields import optional_id, parse_moment, timestamp
+from task_service.proto_fields import optional_id, timestamp_from_proto, timestamp_to_proto
 
 _ACTION_NUMBER = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
 _ACTION: dict[int, Action] = {number: action for action, number in _ACTION_NUMBER.items()}
@@ -31,8 +31,8 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
     return EventQuery(
         **ids,
         actions=tuple(action for action in Action if action in actions),
-        occurred_before=parse_moment(request, "occurred_before"),
-        occurred_after=parse_moment(request, "occurred_after"),
+        occurred_before=timestamp_from_proto(request, "occurred_before"),
+        occurred_after=timestamp_from_proto(request, "occurred_after"),
         request_id=request.request_id,
         newest_first=request.newest_first,
     )
@@ -61,7 +61,7 @@ def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
         action=_ACTION_NUMBER[event.action],
         actor_id=str(event.actor_id),
         actor_role=_ACTOR_ROLE.Value(f"ACTOR_ROLE_{event.actor_role.upper()}"),
-        occurred_at=timestamp(event.occurred_at),
+        occurred_at=timestamp_to_proto(event.occurred_at),
         request_id=event.request_id,
         changes=[history_service_pb2.TaskEvent.Change(**change._asdict()) for change in event.changes],
     )
@@ -74,5 +74,5 @@ def head_to_proto(head: ChainHead) -> history_service_pb2.AuditHead:
         hash=head.hash.hex(),
         events=head.total_events,
         newest_event_id=str(head.position.event_id) if head.number else "",
-        sealed_at=timestamp(head.sealed_at),
+        sealed_at=timestamp_to_proto(head.sealed_at),
     )

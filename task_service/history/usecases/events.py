@@ -1,4 +1,4 @@
-"""Reading the event log."""
+"""Pages and a stream of the event log."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -11,13 +11,15 @@ from task_service.history.domain.event_log import EventQuery, LoggedEvent, LogPo
 from task_service.history.usecases.ports import HistoryReadSession
 
 POLL_SECONDS = 1.0
-"""Poll interval of a stream. LISTEN/NOTIFY is no option: every commit with a NOTIFY takes one cluster-wide lock."""
+"""Poll interval of a stream. LISTEN/NOTIFY is not an option: every commit with a NOTIFY takes one cluster-wide lock."""
 
 BATCH_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ListEvents:
+    """List a page of the event log."""
+
     read: Callable[[], HistoryReadSession]
 
     async def __call__(self, query: EventQuery, request: PageRequest) -> Page[LoggedEvent]:
@@ -27,7 +29,7 @@ class ListEvents:
 
 @dataclass(frozen=True, slots=True)
 class WatchEvents:
-    """Endless stream of committed events. Raises Unavailable when the server drains; the client then reconnects."""
+    """Stream committed events without end. Raises Unavailable when the server drains; the client then reconnects."""
 
     read: Callable[[], HistoryReadSession]
     sleep: Callable[[float], Awaitable[None]]
@@ -38,7 +40,7 @@ class WatchEvents:
     ) -> AsyncIterator[tuple[LoggedEvent | None, LogPosition]]:
         """Yield the start position without an event, then each event with the position after it.
 
-        A caller who may not see all tasks gets events of tasks that they owned or were assigned at that time.
+        A caller who may not see all tasks gets the events of tasks that they owned or were assigned to then.
         """
         query = query if sees_all(caller) else replace(query, visible_to=caller.id)
         if after is None:

@@ -1,4 +1,4 @@
-"""Appending blocks to the hash chain, and verifying history against it."""
+"""Hash chain: appending blocks, and verification of history."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,8 +19,8 @@ from task_service.history.domain.hash_chain import (
 from task_service.history.usecases.ports import Blocks, HistoryReadSession, HistoryUnitOfWork
 
 PAUSE_FACTOR = 9
-"""Pause after a full block, as a multiple of the time that the block took. After a big import the chain catches up
-with a tenth of one core, and requests get the rest."""
+"""Pause after a full block, as a multiple of the time for the block. The chain therefore uses at most a tenth of one
+core after a big import."""
 
 BLOCK_PAGE_SIZE = 50
 EVENT_PAGE_SIZE = 1000
@@ -30,29 +30,32 @@ EVENT_PAGE_SIZE = 1000
 class AppendBlocks:
     """Append blocks for all events committed since the last block; return the number of these events.
 
-    Any number of processes may run this: an advisory lock keeps one chain. A process that finds the lock taken stops.
+    Any number of processes may run this, because an advisory lock keeps one chain. A process that does not get the
+    lock stops.
     """
 
     begin: Callable[[], HistoryUnitOfWork]
     sleep: Callable[[float], Awaitable[None]]
 
     async def __call__(self) -> int:
-        sealed = 0
+        appended = 0
         while True:
             started = time.monotonic()
             async with self.begin() as work:
                 if not await work.blocks.try_lock():
-                    return sealed
+                    return appended
                 event_count = await work.blocks.append(await work.blocks.head(), MAX_BLOCK_EVENTS)
                 await work.commit()
-            sealed += event_count
+            appended += event_count
             if event_count < MAX_BLOCK_EVENTS:
-                return sealed
+                return appended
             await self.sleep(PAUSE_FACTOR * (time.monotonic() - started))
 
 
 @dataclass(frozen=True, slots=True)
 class GetAuditHead:
+    """Get the head of the hash chain."""
+
     read: Callable[[], HistoryReadSession]
 
     async def __call__(self) -> ChainHead:
@@ -89,9 +92,9 @@ class VerifyHashChain:
         head, erased_events = ChainHead(), 0
         _check_trusted(head, trusted)
         while blocks := await self.blocks.list_after(head.number, BLOCK_PAGE_SIZE):
-            log = self._log(head.position, sum(max(block.event_count, 0) for block in blocks))
+            stored_events = self._stored_events(head.position, sum(max(block.event_count, 0) for block in blocks))
             for block in blocks:
-                erased_events += await self._verify_block(block, head, log)
+                erased_events += await self._verify_block(block, head, stored_events)
                 head = block.head()
                 _check_trusted(head, trusted)
         if trusted is not None and trusted.number > head.number:
@@ -100,13 +103,13 @@ class VerifyHashChain:
             )
         return VerificationResult(head, erased_events, await self.blocks.count_events_after(head.position))
 
-    async def _verify_block(self, block: Block, head: ChainHead, log: AsyncIterator[StoredEvent]) -> int:
+    async def _verify_block(self, block: Block, head: ChainHead, stored_events: AsyncIterator[StoredEvent]) -> int:
         """Return the number of the block's events whose free text is erased."""
         if not block.follows(head):
             raise HistoryTampered(f"Block {head.number + 1} was changed or removed.")
         erased_events, stored = 0, None
         for entry in block.entries():
-            stored = await anext(log, None)
+            stored = await anext(stored_events, None)
             erased_events += await self._is_erased(entry, stored, block)
         if stored is None or stored.position != block.position:
             last = block.position.event_id
@@ -115,18 +118,18 @@ class VerifyHashChain:
 
     async def _is_erased(self, entry: ManifestEntry, stored: StoredEvent | None, block: Block) -> bool:
         """Check an event against its manifest entry; return whether its free text is erased."""
-        where = f"(block {block.number})"
+        suffix = f"(block {block.number})"
         if stored is None or stored.position.event_id != entry.event_id:
             if not await self.blocks.event_exists(entry.event_id):
-                raise HistoryTampered(f"Event {entry.event_id} was removed {where}.")
+                raise HistoryTampered(f"Event {entry.event_id} was removed {suffix}.")
             if stored is None or await self._is_sealed(stored.position.event_id, block.number):
-                raise HistoryTampered(f"Event {entry.event_id} is not at its position {where}: events were reordered.")
+                raise HistoryTampered(f"Event {entry.event_id} is not at its position {suffix}: events were reordered.")
             inserted = stored.position.event_id
-            raise HistoryTampered(f"Event {inserted} was inserted before event {entry.event_id} {where}.")
+            raise HistoryTampered(f"Event {inserted} was inserted before event {entry.event_id} {suffix}.")
         if stored.digest != entry.digest:
-            raise HistoryTampered(f"Event {entry.event_id} was edited {where}.")
+            raise HistoryTampered(f"Event {entry.event_id} was edited {suffix}.")
         if stored.free_text is FreeTextState.MODIFIED:
-            raise HistoryTampered(f"The free text of event {entry.event_id} was edited {where}.")
+            raise HistoryTampered(f"The free text of event {entry.event_id} was edited {suffix}.")
         return stored.free_text is FreeTextState.ERASED
 
     async def _is_sealed(self, event_id: UUID, first_number: int) -> bool:
@@ -138,7 +141,7 @@ class VerifyHashChain:
             number = blocks[-1].number
         return False
 
-    async def _log(self, position: LogPosition, count: int) -> AsyncIterator[StoredEvent]:
+    async def _stored_events(self, position: LogPosition, count: int) -> AsyncIterator[StoredEvent]:
         """Yield `count` events after a position. The blocks were read before, so all their events are committed."""
         while count > 0 and (events := await self.blocks.stored_events_after(position, min(count, EVENT_PAGE_SIZE))):
             for event in events:

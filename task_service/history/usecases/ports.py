@@ -32,7 +32,7 @@ class EventLog(Protocol):
     """Events of all tasks in commit order."""
 
     async def horizon(self) -> int:
-        """Return the oldest running transaction: no event can appear below it any more."""
+        """Return the number of the oldest running transaction. No new event can appear below it."""
 
     async def page(self, query: EventQuery, request: PageRequest) -> Page[LoggedEvent]:
         """Return a page of the events below the horizon. Raises InvalidPageToken."""
@@ -45,13 +45,13 @@ class Blocks(Protocol):
     """Hash chain over the event log, and the events as they are stored now."""
 
     async def try_lock(self) -> bool:
-        """Take the lock for appending until the transaction ends; return False when another process has it."""
+        """Acquire the lock for appending until the transaction ends. Return False if another process has it."""
 
     async def head(self) -> ChainHead:
         """Return the chain's head."""
 
     async def append(self, head: ChainHead, limit: int) -> int:
-        """Append a block of the next events below the horizon; return their number. No events: no block."""
+        """Append a block of the next events below the horizon, if any. Return the number of these events."""
 
     async def list_after(self, number: int, limit: int) -> list[Block]:
         """Return the blocks after a number, in order."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from task_service.csv_dialect.text import plain
+from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     ByteOrderMarkMismatch,
@@ -23,7 +23,7 @@ from task_service.imports.domain.errors import (
     UnsupportedFormat,
 )
 from task_service.imports.domain.upload_options import DELIMITERS, UploadOptions
-from task_service.tasks.domain.values import fold
+from task_service.tasks.domain.values import normalize_word
 
 _LINES = re.compile(r"^[^\r\n]*(?:\r\n|\r|\n)")
 
@@ -143,11 +143,11 @@ def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> He
         raise EmptyFile
     _refuse_control_characters(text)
     delimiter, raw_names = _split(text, options.delimiter or DELIMITERS)
-    names = [plain(name) for name in raw_names]
+    names = [unescape_formula(name) for name in raw_names]
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
-    fields = _fields_of([fold(name) for name in names], options.mapping)
+    fields = _fields_of([normalize_word(name) for name in names], options.mapping)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
             twins = [repr(name.strip()[:40]) for name, filled in zip(names, fields, strict=False) if filled == field]

@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import plain, split_labels
+from task_service.csv_dialect.text import split_labels, unescape_formula
 from task_service.imports.domain.imports import Defaults
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.task import Values
@@ -82,10 +82,10 @@ class FastRowParser:
         return None
 
     def _read_labels(self, cell: str, wrong: list[Invalid]) -> tuple[str, ...]:
-        return rules.validate_labels(split_labels(plain(cell)) or self._defaults.labels, wrong)
+        return rules.validate_labels(split_labels(unescape_formula(cell)) or self._defaults.labels, wrong)
 
     def _read_assignee(self, cell: str, _wrong: list[Invalid]) -> UUID | None:
-        name = plain(cell).strip()
+        name = unescape_formula(cell).strip()
         return self._named[name] if name else self._defaults.assignee_id
 
 

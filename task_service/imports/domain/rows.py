@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
-from task_service.csv_dialect.text import plain, split_labels
+from task_service.csv_dialect.text import split_labels, unescape_formula
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.imports.domain.failed_rows import FailedRow, RowError
@@ -71,7 +71,7 @@ def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
     """Return the distinct values of a column; empty if the file has no such column."""
     if field not in fields:
         return set()
-    return {plain(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
+    return {unescape_formula(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
 
 
 def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[Outcome]:
@@ -108,7 +108,7 @@ def failed_row(batch: Batch, context: IngestContext, number: int, error: Invalid
 
 
 def _plain(raw: Iterable[str]) -> Cells:
-    return Cells(*map(plain, raw))
+    return Cells(*map(unescape_formula, raw))
 
 
 def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:

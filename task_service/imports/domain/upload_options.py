@@ -17,7 +17,7 @@ from task_service.imports.domain.errors import (
     UnknownMappedField,
 )
 from task_service.tasks.domain.csv_export import COLUMNS
-from task_service.tasks.domain.values import find_control_character, fold, validate_labels
+from task_service.tasks.domain.values import find_control_character, normalize_word, validate_labels
 
 DELIMITERS = ",;\t|"
 TAB = "tab"
@@ -93,7 +93,7 @@ def read_mapping(text: str) -> Mapping[str, str]:
     mapping: dict[str, str] = {}
     for pair in filter(None, text.split(",")):
         name, colon, column = pair.partition(":")
-        name, column = fold(name), fold(column)
+        name, column = normalize_word(name), normalize_word(column)
         if not colon or not column or name in mapping or column in mapping.values():
             raise MalformedMapping
         if name not in COLUMNS:

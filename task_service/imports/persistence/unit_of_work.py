@@ -41,7 +41,7 @@ class _Repositories:
 
 
 class SqlImportsReadSession(_Repositories, SqlReadSession):
-    """Connection for reads, each statement in a transaction of its own."""
+    """Read session. Each statement is a transaction of its own."""
 
 
 class SqlImportsUnitOfWork(_Repositories, SqlUnitOfWork):

@@ -35,9 +35,9 @@ from task_service.imports.domain.upload_options import (
 )
 from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.ingest_rows import Finish, FinishReason
-from task_service.proto_fields import timestamp
+from task_service.proto_fields import timestamp_to_proto
 from task_service.tasks.domain.errors import UnknownStatus
-from task_service.tasks.transport.translate import STATUS_WORD
+from task_service.tasks.transport.translate import STATUS_VALUES
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}
@@ -57,7 +57,7 @@ _PARSE_FAILURE: dict[int, str] = {
 
 def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:
     """Return the options of an upload. Raises InvalidUpload, UnknownStatus."""
-    status = STATUS_WORD.get(options.default_status)
+    status = STATUS_VALUES.get(options.default_status)
     if status is None:
         raise UnknownStatus(field="default_status")
     on_duplicate = _ON_DUPLICATE.get(options.on_duplicate)
@@ -93,9 +93,9 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         rows_skipped=found.rows.skipped,
         rows_failed=found.rows.failed,
         warnings=found.warnings,
-        created_at=timestamp(found.created_at),
-        started_at=timestamp(found.started_at),
-        finished_at=timestamp(found.finished_at),
+        created_at=timestamp_to_proto(found.created_at),
+        started_at=timestamp_to_proto(found.started_at),
+        finished_at=timestamp_to_proto(found.finished_at),
         failure=import_pb2.Import.Failure(code=failure.code, message=failure.message, line=failure.line)
         if failure
         else None,
@@ -113,8 +113,8 @@ def _undo_to_proto(undo: Undo) -> import_pb2.Import.Undo:
         deleted=undo.deleted,
         restored=undo.restored,
         kept=undo.kept,
-        started_at=timestamp(undo.started_at),
-        finished_at=timestamp(undo.finished_at),
+        started_at=timestamp_to_proto(undo.started_at),
+        finished_at=timestamp_to_proto(undo.finished_at),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from chassis.kernel.errors import Unavailable
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import Page, PageRequest
-from task_service.csv_dialect.text import csv_pieces, csv_text, plain
+from task_service.csv_dialect.text import csv_chunks, csv_text, unescape_formula
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.csv_header import ERRORS_COLUMN
 from task_service.imports.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
@@ -105,7 +105,7 @@ class DownloadImportErrors:
                 rows = await session.imports.failed_rows(import_id, after, self.page_rows)
             if not rows:
                 return
-            for piece in csv_pieces(_rejected_row(row, names, width) for row in rows):
+            for piece in csv_chunks(_rejected_row(row, names, width) for row in rows):
                 yield piece
             after = rows[-1].record
 
@@ -113,7 +113,7 @@ class DownloadImportErrors:
 def _rejected_row(row: RejectedRow, names: Sequence[str], width: int) -> Sequence[str]:
     # Neutralising apostrophes of an earlier errors.csv are removed, because this download adds them again. Surplus
     # cells go to the end, so that the row keeps its error until it is corrected.
-    cells = [plain(cell) for cell in row.cells]
+    cells = [unescape_formula(cell) for cell in row.cells]
     return [*cells[:width], f"line {row.line}: {' '.join(row.messages)}", *cells[len(names) :]]
 
 

@@ -38,7 +38,7 @@ class UndoImport:
             if not transaction.is_replay:
                 work = await transaction.begin()
                 found.ensure_undoable()  # a final state never changes
-                await work.undos.start(import_id, Actor.of(caller))
+                await work.undos.start(import_id, Actor.from_caller(caller))
                 await transaction.commit(import_id)
         self.notify_requested()
         return await get_visible_import(self.read, caller, import_id)

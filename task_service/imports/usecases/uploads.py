@@ -86,7 +86,7 @@ class UploadImport:
         return NewImport(
             id=self.new_id(),
             owner_id=owner_for(caller, request.owner_id),
-            actor=Actor.of(caller),
+            actor=Actor.from_caller(caller),
             file_name=request.file_name,
             created_at=self.now(),
             validate_only=request.options.validate_only,

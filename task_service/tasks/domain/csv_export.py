@@ -26,7 +26,7 @@ def csv_row(task: Task | Values, usernames: Mapping[UUID, str]) -> tuple[str, ..
     )
 
 
-# Without a username, which may not exist here, and without an external_id, which may be used only once.
+# Has no username, which may not exist here, and no external_id, which can be used only once.
 _EXAMPLE = Values(
     title="Buy milk",
     description="Two bottles, the fresh kind",

@@ -17,7 +17,7 @@ class Stats:
 
     by_status: Mapping[Status, int]
     overdue: int
-    completed_on: Mapping[date, int]
+    completed_per_day: Mapping[date, int]
 
 
 def first_day(days: int, today: date) -> date:
@@ -27,5 +27,5 @@ def first_day(days: int, today: date) -> date:
     return today - timedelta(days=(days or DEFAULT_DAYS) - 1)
 
 
-def days_from(first: date, today: date) -> list[date]:
+def days_between(first: date, today: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((today - first).days + 1)]

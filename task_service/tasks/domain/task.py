@@ -1,4 +1,4 @@
-"""The task, its draft, and its changes."""
+"""Task, its draft, and its changes."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +24,7 @@ FIRST_REVISION = 1
 
 
 class Values(NamedTuple):
-    """Validated values that a client can set."""
+    """Validated values of the fields that a client can set."""
 
     title: str
     description: str
@@ -126,75 +126,75 @@ class TaskDraft(NamedTuple):
     def validate(self) -> Values:
         """Return the validated values, or raise all errors together."""
         # Written out field by field: this runs for every row of every import.
-        wrong: list[Invalid] = []
+        errors: list[Invalid] = []
         values = Values(
-            rules.validate_title(self.title, wrong),
-            rules.validate_description(self.description, wrong),
-            rules.validate_status(self.status, wrong),
-            rules.validate_priority(self.priority, wrong),
-            rules.validate_due_date(self.due_date, wrong),
-            rules.validate_labels(self.labels, wrong) if self.labels else (),
-            rules.validate_external_id(self.external_id, wrong) if self.external_id else "",
-            rules.validate_assignee_id(self.assignee_id, wrong) if self.assignee_id else None,
+            rules.validate_title(self.title, errors),
+            rules.validate_description(self.description, errors),
+            rules.validate_status(self.status, errors),
+            rules.validate_priority(self.priority, errors),
+            rules.validate_due_date(self.due_date, errors),
+            rules.validate_labels(self.labels, errors) if self.labels else (),
+            rules.validate_external_id(self.external_id, errors) if self.external_id else "",
+            rules.validate_assignee_id(self.assignee_id, errors) if self.assignee_id else None,
         )
         if self.owner_id:
-            rules.validate_user_id(self.owner_id, "owner_id", wrong)
-        if wrong:
-            raise_all(wrong)
+            rules.validate_id(self.owner_id, "owner_id", errors)
+        if errors:
+            raise_all(errors)
         return values
 
-    def changes(self, mask: Collection[str]) -> dict[str, Any]:
+    def validate_changes(self, mask: Collection[str]) -> dict[str, Any]:
         """Return the validated values of the fields in the mask; without a mask, of the fields that are set (AIP-134).
 
-        A field that is in the mask but not set gets the default of a new task.
+        A field in the mask that is not set gets the default of a new task.
 
         Raises:
             ReadOnlyField, UnknownField: the mask names a field that an update can't write.
             InvalidTask: a value is invalid.
 
         """
-        wrong: list[Invalid] = []
+        errors: list[Invalid] = []
         # In the order of the rules, then by name: a mask is a set, but errors must have a fixed order.
         new = {
-            name: rule(getattr(self, name), wrong)
+            name: rule(getattr(self, name), errors)
             for name, rule in _RULES.items()
             if (name in mask if mask else getattr(self, name))
         }
         others = sorted(set(mask) - _RULES.keys())
-        wrong += (ReadOnlyField(field=name) if name in _READ_ONLY else UnknownField(field=name) for name in others)
-        raise_all(wrong)
+        errors += (ReadOnlyField(field=name) if name in _READ_ONLY else UnknownField(field=name) for name in others)
+        raise_all(errors)
         return new
 
     def owner_for(self, caller: Caller) -> UUID:
-        """Return the owner of the new task: the caller, or the user that a manager, an admin or a service names."""
+        """Return the owner of the new task. Raises OwnerRequired, OwnerNotYours."""
         return owner_for(caller, UUID(self.owner_id) if self.owner_id else None)
 
 
 _READ_ONLY = {*Task._fields, "etag"} - {*_RULES, "revision"}
 
 
-def owner_for(caller: Caller, named: UUID | None) -> UUID:
-    """Return the owner of a new object.
+def owner_for(caller: Caller, requested_id: UUID | None) -> UUID:
+    """Return the owner of a new object: the requested one, or else the caller.
 
     Raises:
-        OwnerRequired: a service named no owner.
-        OwnerNotYours: a user named another owner.
+        OwnerRequired: a service did not set an owner.
+        OwnerNotYours: a user requested another owner.
 
     """
-    if named is None:
+    if requested_id is None:
         if caller.is_service:
             raise OwnerRequired
         return caller.id
-    if named != caller.id and not sees_all(caller):
+    if requested_id != caller.id and not sees_all(caller):
         raise OwnerNotYours
-    return named
+    return requested_id
 
 
 def new_task(values: Values, *, task_id: UUID, owner_id: UUID, import_id: UUID | None = None) -> Task:
     """Return a new task.
 
     Its creation time is the timestamp in its id (UUIDv7). Id order is therefore creation order, in lists and indexes,
-    whichever process created the tasks.
+    no matter which process created the tasks.
     """
     now = datetime.fromtimestamp((task_id.int >> 80) / 1000, UTC)
     completed_at = now if values.status is Status.COMPLETED else None

@@ -56,7 +56,7 @@ def task_purged(task: Task, *, by: Actor, event_id: UUID, now: datetime) -> Task
 
 
 def _event(
-    task: Task, action: Action, by: Actor, event_id: UUID, moment: datetime, changes: Iterable[Change]
+    task: Task, action: Action, by: Actor, event_id: UUID, occurred_at: datetime, changes: Iterable[Change]
 ) -> TaskEvent:
     return TaskEvent(
         event_id,
@@ -66,7 +66,7 @@ def _event(
         action,
         by.id,
         by.role,
-        moment,
+        occurred_at,
         by.request_id,
         tuple(changes),
     )

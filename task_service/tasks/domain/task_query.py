@@ -9,7 +9,7 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.identity import Caller
-from task_service.access import EVERYBODY, owner_filter
+from task_service.access import ALL_OWNERS, owner_filter
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import QueryTooLong, UnknownOrder, UnknownPriority, UnknownStatus
 from task_service.tasks.domain.values import Priority, Status
@@ -29,20 +29,23 @@ class Order(StrEnum):
     """Case is ignored."""
 
 
-class Deleted(StrEnum):
-    """Treatment of deleted tasks."""
+class DeletedFilter(StrEnum):
+    """Treatment of deleted tasks in a list."""
 
-    HIDDEN = "hidden"
-    SHOWN = "shown"
-    ALONE = "alone"
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+    ONLY = "only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery:
-    """Validated filters; None, False and empty values do not filter. Equal queries have equal text, for page tokens."""
+    """Validated filters and order. None, False and empty values do not filter.
 
-    seen_by: UUID | None = None
-    """Tasks that this user owns or is assigned to."""
+    Equal queries have equal text, because page tokens contain a fingerprint of that text.
+    """
+
+    visible_to: UUID | None = None
+    """Only tasks that this user owns or is assigned to."""
     owner_id: UUID | None = None
     statuses: tuple[Status, ...] = ()
     priorities: tuple[Priority, ...] = ()
@@ -59,13 +62,13 @@ class TaskQuery:
     overdue: bool = False
     words: tuple[str, ...] = ()
     """Words that must all occur in the title or the description. Case is ignored."""
-    deleted: Deleted = Deleted.HIDDEN
+    deleted: DeletedFilter = DeletedFilter.EXCLUDE
     order: Order = Order.CREATED_AT
     descending: bool = True
 
 
-class Moments(NamedTuple):
-    """Time filters of a query; None for those that are not set."""
+class TimeFilters(NamedTuple):
+    """Time filters of a query. None does not filter."""
 
     created_before: datetime | None = None
     created_after: datetime | None = None
@@ -77,7 +80,7 @@ class Moments(NamedTuple):
 class QueryDraft:
     """Unvalidated query of a client. Empty means not set."""
 
-    moments: Moments
+    time_filters: TimeFilters
     owner_id: str = ""
     statuses: Iterable[str] = ()
     priorities: Iterable[str] = ()
@@ -89,32 +92,32 @@ class QueryDraft:
     due_after: str = ""
     overdue: bool = False
     q: str = ""
-    deleted: Deleted = Deleted.HIDDEN
+    deleted: DeletedFilter = DeletedFilter.EXCLUDE
     order_by: str = ""
 
     def validate(self, caller: Caller) -> TaskQuery:
         """Return the query, limited to what the caller may see. Raises all validation errors, or OwnerNotYours."""
-        wrong: list[Invalid] = []
+        errors: list[Invalid] = []
         statuses = {Status(word) if word in set(Status) else None for word in self.statuses}
         if None in statuses:
-            wrong.append(UnknownStatus())
+            errors.append(UnknownStatus())
         priorities = {Priority(word) if word in set(Priority) else None for word in self.priorities}
         if None in priorities:
-            wrong.append(UnknownPriority())
-        labels_any = rules.validate_labels(self.labels_any, wrong, field="labels_any")
-        labels_all = rules.validate_labels(self.labels_all, wrong, field="labels_all")
-        assignee_id = rules.validate_user_id(self.assignee_id, "assignee_id", wrong)
-        import_id = rules.validate_user_id(self.import_id, "import_id", wrong)
-        due_before = rules.validate_date(self.due_before, "due_before", wrong)
-        due_after = rules.validate_date(self.due_after, "due_after", wrong)
-        words = _words(self.q, wrong)
-        order, descending = _order(self.order_by, wrong)
-        if self.owner_id not in {"", EVERYBODY}:
-            rules.validate_user_id(self.owner_id, "owner_id", wrong)
-        raise_all(wrong)
-        seen_by, owner_id = _sight(caller, self.owner_id)
+            errors.append(UnknownPriority())
+        labels_any = rules.validate_labels(self.labels_any, errors, field="labels_any")
+        labels_all = rules.validate_labels(self.labels_all, errors, field="labels_all")
+        assignee_id = rules.validate_id(self.assignee_id, "assignee_id", errors)
+        import_id = rules.validate_id(self.import_id, "import_id", errors)
+        due_before = rules.validate_date(self.due_before, "due_before", errors)
+        due_after = rules.validate_date(self.due_after, "due_after", errors)
+        words = _parse_words(self.q, errors)
+        order, descending = _parse_order(self.order_by, errors)
+        if self.owner_id not in {"", ALL_OWNERS}:
+            rules.validate_id(self.owner_id, "owner_id", errors)
+        raise_all(errors)
+        visible_to, owner_id = _visibility(caller, self.owner_id)
         return TaskQuery(
-            seen_by=seen_by,
+            visible_to=visible_to,
             owner_id=owner_id,
             statuses=tuple(status for status in Status if status in statuses),
             priorities=tuple(priority for priority in Priority if priority in priorities),
@@ -124,7 +127,7 @@ class QueryDraft:
             import_id=import_id,
             due_before=due_before,
             due_after=due_after,
-            **self.moments._asdict(),
+            **self.time_filters._asdict(),
             overdue=self.overdue,
             words=words,
             deleted=self.deleted,
@@ -133,29 +136,29 @@ class QueryDraft:
         )
 
 
-def _sight(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None]:
-    """Return the filters `seen_by` and `owner_id`. A user without an owner filter gets owned and assigned tasks."""
+def _visibility(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None]:
+    """Return the filters `visible_to` and `owner_id`. A user without an owner filter gets owned and assigned tasks."""
     if not owner_id and not caller.is_service:
         return caller.id, None
     return None, owner_filter(caller, owner_id)
 
 
-def _words(text: str, wrong: list[Invalid]) -> tuple[str, ...]:
+def _parse_words(text: str, errors: list[Invalid]) -> tuple[str, ...]:
     if len(text) > MAX_QUERY_CHARACTERS:
-        wrong.append(QueryTooLong(limit=MAX_QUERY_CHARACTERS, length=len(text)))
+        errors.append(QueryTooLong(limit=MAX_QUERY_CHARACTERS, length=len(text)))
         return ()
     words = tuple(text.split())
-    rules.validate_characters("".join(words), "q", "", wrong)
+    rules.validate_characters("".join(words), "q", "", errors)
     return words
 
 
-def _order(text: str, wrong: list[Invalid]) -> tuple[Order, bool]:
-    """Return the sort key and whether it descends. Default: newest first."""
+def _parse_order(text: str, errors: list[Invalid]) -> tuple[Order, bool]:
+    """Return the sort key, and True for descending order. Default: newest first."""
     if not text.strip():
         return Order.CREATED_AT, True
     field, _, direction = text.strip().partition(" ")
     direction = direction.strip().lower()
     if field not in set(Order) or direction not in {"", "asc", "desc"}:
-        wrong.append(UnknownOrder())
+        errors.append(UnknownOrder())
         return Order.CREATED_AT, True
     return Order(field), direction == "desc"

@@ -34,26 +34,26 @@ MAX_LABEL_CHARACTERS = 64
 MAX_LABELS = 50
 
 REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
-"""A decoder's substitute for undecodable bytes. Text that contains it has lost data, so it is refused."""
+"""A decoder's substitute for undecodable bytes. Text that contains it has lost data, so it is rejected."""
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 LINE_BREAKS = "\n\v\f\r\x85\u2028\u2029"
 """Mandatory line breaks (Unicode Standard Annex 14)."""
 
 # Invisible characters: C1 controls, Default_Ignorable_Code_Point (Unicode's DerivedCoreProperties.txt), annotation
 # marks and the empty Braille cell.
-_UNSEEN = (
+_INVISIBLE_RANGES = (
     *(range(0x80, 0xA0), range(0x115F, 0x1161), range(0x17B4, 0x17B6), range(0x180B, 0x1810), range(0x200B, 0x2010)),
     *(range(0x202A, 0x202F), range(0x2060, 0x2070), range(0xFE00, 0xFE10), range(0xFFF0, 0xFFFC)),
     *(range(0x1BCA0, 0x1BCA4), range(0x1D173, 0x1D17B), range(0xE0000, 0xE1000)),
     (0xAD, 0x034F, 0x061C, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
 )
-INVISIBLE_CHARACTERS = frozenset(map(chr, chain.from_iterable(_UNSEEN)))
+INVISIBLE_CHARACTERS = frozenset(map(chr, chain.from_iterable(_INVISIBLE_RANGES)))
 
 
 class Status(StrEnum):
-    """Progress of the work."""
+    """Status of a task."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -61,12 +61,12 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-UNFINISHED = (Status.PENDING, Status.IN_PROGRESS)
+OPEN_STATUSES = (Status.PENDING, Status.IN_PROGRESS)
 """Statuses in which a task becomes overdue after its due date."""
 
 
 class Priority(StrEnum):
-    """Urgency of the work, lowest first."""
+    """Priority of a task, lowest first."""
 
     NONE = "none"
     LOW = "low"
@@ -112,15 +112,15 @@ def is_visible(text: str) -> bool:
 
 
 def validate_characters(text: str, field: str, allowed: str, errors: list[Invalid]) -> None:
-    """Refuse NUL (Postgres can't store it), C0 and DEL (they garble terminals and spreadsheets), and U+FFFD."""
+    """Report NUL, which Postgres can't store, C0 and DEL, which garble terminals and spreadsheets, and U+FFFD."""
     if found := _forbidden_except(allowed).search(text):
-        errors.append(ForbiddenCharacter(field=field, character=_named(found[0])))
+        errors.append(ForbiddenCharacter(field=field, character=_code_point(found[0])))
 
 
 def find_control_character(text: str) -> str:
-    """Return the first control character or line separator of a name, as U+0007; "" if there is none."""
-    found = _CONTROLS.search(text)
-    return _named(found[0]) if found else ""
+    """Return the first control character or line separator, such as U+0007. Return "" if there is none."""
+    found = _CONTROL_CHARACTERS.search(text)
+    return _code_point(found[0]) if found else ""
 
 
 @cache
@@ -132,12 +132,12 @@ def _forbidden_except(allowed: str) -> re.Pattern[str]:
     )
 
 
-def _named(character: str) -> str:
+def _code_point(character: str) -> str:
     return f"U+{ord(character):04X}"
 
 
 def validate_status(word: str, errors: list[Invalid]) -> Status:
-    found = _STATUSES.get(word) or _STATUSES.get(fold(word))
+    found = _STATUSES.get(word) or _STATUSES.get(normalize_word(word))
     if found is None:
         errors.append(UnknownStatus())
         return Status.PENDING
@@ -145,14 +145,14 @@ def validate_status(word: str, errors: list[Invalid]) -> Status:
 
 
 def validate_priority(word: str, errors: list[Invalid]) -> Priority:
-    found = _PRIORITIES.get(word) or _PRIORITIES.get(fold(word))
+    found = _PRIORITIES.get(word) or _PRIORITIES.get(normalize_word(word))
     if found is None:
         errors.append(UnknownPriority())
         return Priority.NONE
     return found
 
 
-def fold(word: str) -> str:
+def normalize_word(word: str) -> str:
     """Normalize a word for comparison: "In-Progress" and "in progress" become in_progress."""
     return word.strip().lower().replace("-", "_").replace(" ", "_")
 
@@ -205,9 +205,9 @@ def validate_labels(words: Iterable[str], errors: list[Invalid], *, field: str =
         elif "," in label:
             errors.append(CommaInLabel(field=field))
         elif not is_plain(label):
-            seen = len(errors)
+            error_count = len(errors)
             validate_characters(label, field, "", errors)
-            if len(errors) == seen:
+            if len(errors) == error_count:
                 continue
         else:
             continue
@@ -215,8 +215,8 @@ def validate_labels(words: Iterable[str], errors: list[Invalid], *, field: str =
     return value
 
 
-def validate_user_id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
-    """Parse a user id; return None for an empty text."""
+def validate_id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
+    """Parse an id; return None for an empty text."""
     if not text:
         return None
     try:
@@ -227,4 +227,4 @@ def validate_user_id(text: str, field: str, errors: list[Invalid]) -> UUID | Non
 
 
 def validate_assignee_id(text: str, errors: list[Invalid]) -> UUID | None:
-    return validate_user_id(text, "assignee_id", errors)
+    return validate_id(text, "assignee_id", errors)

@@ -12,6 +12,7 @@ _TIME_FIELDS = ("created_at", "updated_at", "completed_at", "deleted_at", "purge
 
 
 def task_to_json(task: Task) -> dict[str, Any]:
+    """Return the task as a JSON object."""
     return {
         name: value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID) else value
         for name, value in task._asdict().items()
@@ -19,6 +20,7 @@ def task_to_json(task: Task) -> dict[str, Any]:
 
 
 def task_from_json(stored: dict[str, Any]) -> Task:
+    """Return the task of a JSON object from `task_to_json`."""
     values = dict(stored)
     for name in _TIME_FIELDS:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None

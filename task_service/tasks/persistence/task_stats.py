@@ -1,4 +1,4 @@
-"""Counts of tasks in Postgres, with the same visibility and the same meaning of overdue as lists."""
+"""Counts of tasks in Postgres. Visibility and overdue are defined as in lists."""
 
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -13,36 +13,36 @@ from chassis.database.statement import Statement
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.values import Status
-from task_service.tasks.persistence.task_lists import OVERDUE, SEEN
+from task_service.tasks.persistence.task_lists import IS_OVERDUE, VISIBLE
 
-_OWNED = tasks.c.owner_id == bindparam("owner_id")
-_LIVE = tasks.c.deleted_at.is_(None)
+_IS_OF_OWNER = tasks.c.owner_id == bindparam("owner_id")
+_IS_LIVE = tasks.c.deleted_at.is_(None)
 
 
 @lru_cache(maxsize=4)
-def _statements(*, seen: bool, owned: bool) -> tuple[Statement, Statement]:
-    sight: list[ColumnElement[bool]] = [_LIVE]
-    sight += [SEEN] if seen else []
-    sight += [_OWNED] if owned else []
-    overdue = func.count().filter(OVERDUE)
-    by_status = select(tasks.c.status, func.count(), overdue).where(*sight).group_by(tasks.c.status)
+def _statements(*, has_visible_to: bool, has_owner_id: bool) -> tuple[Statement, Statement]:
+    conditions: list[ColumnElement[bool]] = [_IS_LIVE]
+    conditions += [VISIBLE] if has_visible_to else []
+    conditions += [_IS_OF_OWNER] if has_owner_id else []
+    overdue = func.count().filter(IS_OVERDUE)
+    by_status = select(tasks.c.status, func.count(), overdue).where(*conditions).group_by(tasks.c.status)
     day = cast(func.timezone("UTC", tasks.c.completed_at), Date)
     per_day = (
         select(day, func.count())
-        .where(*sight, tasks.c.completed_at >= bindparam("since", type_=DateTime(timezone=True)))
+        .where(*conditions, tasks.c.completed_at >= bindparam("since", type_=DateTime(timezone=True)))
         .group_by(day)
     )
     return Statement(by_status), Statement(per_day)
 
 
-async def stats_of(
-    connection: Connection, *, seen_by: UUID | None, owner_id: UUID | None, first: date, today: date
+async def read_stats(
+    connection: Connection, *, visible_to: UUID | None, owner_id: UUID | None, first_day: date, today: date
 ) -> Stats:
-    """Return the counts of tasks that match the query; completions from the first day on."""
-    by_status, per_day = _statements(seen=seen_by is not None, owned=owner_id is not None)
-    values: dict[str, Any] = {"seen_by": seen_by, "owner_id": owner_id, "today": today}
+    """Return the counts of tasks that match the query; completions from `first_day` on."""
+    by_status, per_day = _statements(has_visible_to=visible_to is not None, has_owner_id=owner_id is not None)
+    values: dict[str, Any] = {"visible_to": visible_to, "owner_id": owner_id, "today": today}
     rows = await (await by_status.run(connection, **values)).fetchall()
-    since = datetime.combine(first, time(), UTC)
+    since = datetime.combine(first_day, time(), UTC)
     days = await (await per_day.run(connection, **values, since=since)).fetchall()
     return Stats(
         {Status(status): count for status, count, _ in rows},

@@ -1,4 +1,4 @@
-"""Tasks in Postgres."""
+"""Repository of tasks in Postgres."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -20,8 +20,8 @@ from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.values import Priority, Status
 from task_service.tasks.persistence.task_json import task_to_json
-from task_service.tasks.persistence.task_lists import COLUMNS, count_of, key_of, page_of
-from task_service.tasks.persistence.task_stats import stats_of
+from task_service.tasks.persistence.task_lists import COLUMNS, count_statement, page_key, page_statement
+from task_service.tasks.persistence.task_stats import read_stats
 
 _STATUS, _PRIORITY, _LABELS = map(Task._fields.index, ("status", "priority", "labels"))
 
@@ -33,10 +33,10 @@ _UPDATE = Statement(
     .where(tasks.c.id == bindparam("id"))
     .values({name: bindparam(name) for name in Task._fields if name != "id"})
 )
-_SEVERAL = select(*COLUMNS).where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid)))).order_by(tasks.c.id)
-_GET_ALL = Statement(_SEVERAL)
-_LOCK_ALL = Statement(_SEVERAL.with_for_update())
-# One statement; its rows have the types of the table's columns.
+_BY_IDS = select(*COLUMNS).where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid)))).order_by(tasks.c.id)
+_GET_ALL = Statement(_BY_IDS)
+_LOCK_ALL = Statement(_BY_IDS.with_for_update())
+# One statement for all tasks. jsonb_populate_recordset gives the values the types of the table's columns.
 _UPDATE_ALL = Statement(
     text(f"""
     UPDATE tasks.tasks AS task SET {", ".join(f"{name} = new.{name}" for name in Task._fields if name != "id")}
@@ -44,26 +44,26 @@ _UPDATE_ALL = Statement(
     """)  # noqa: S608 - the names are constants
 )
 _REMOVE = Statement(delete(tasks).where(tasks.c.id == bindparam("id")))
-# Rows that another transaction undeletes or purges are skipped.
-_DUE = Statement(
+# Skips rows that another transaction is restoring or purging.
+_LOCK_EXPIRED = Statement(
     select(*COLUMNS)
     .where(tasks.c.purge_at <= bindparam("now"))
     .order_by(tasks.c.purge_at)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
 # One index lookup for each external_id. After fast growth the planner has no statistics: a single condition over all
 # external_ids would read all tasks of the owner, for each batch of an import.
-WITH_EXTERNAL_IDS = Statement(
+FIND_BY_EXTERNAL_IDS = Statement(
     text("""
-    SELECT found.id FROM unnest(CAST(:among AS text[])) AS wanted (external_id) CROSS JOIN LATERAL (
+    SELECT existing.id FROM unnest(CAST(:external_ids AS text[])) AS requested (external_id) CROSS JOIN LATERAL (
         SELECT id FROM tasks.tasks
-        WHERE owner_id = :owner_id AND external_id = wanted.external_id AND external_id <> '' AND deleted_at IS NULL
+        WHERE owner_id = :owner_id AND external_id = requested.external_id AND external_id <> '' AND deleted_at IS NULL
         LIMIT 1
-    ) AS found
+    ) AS existing
     """)
 )
-_TAKE_TURNS = Statement(
+_LOCK_EXTERNAL_IDS = Statement(
     text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.external_ids ' || CAST(:owner_id AS text), 0))")
 )
 
@@ -71,35 +71,35 @@ _CONSTRAINTS = {"tasks_external_id_unique": ExternalIdTaken}
 
 
 class SqlTasks:
-    """Tasks on one connection."""
+    """Repository of tasks on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, task: Task) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _ADD.run(self._connection, **_values(task))
+            await _ADD.run(self._connection, **_parameters(task))
 
     async def get(self, task_id: UUID) -> Task | None:
-        return await self._one(_GET, task_id)
+        return await self._fetch_one(_GET, task_id)
 
     async def lock(self, task_id: UUID) -> Task | None:
-        return await self._one(_LOCK, task_id)
+        return await self._fetch_one(_LOCK, task_id)
 
     async def update(self, task: Task) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _UPDATE.run(self._connection, **_values(task))
+            await _UPDATE.run(self._connection, **_parameters(task))
 
     async def remove(self, task_id: UUID) -> None:
         await _REMOVE.run(self._connection, id=task_id)
 
-    async def lock_expired(self, now: datetime, most: int) -> Sequence[Task]:
-        cursor = await _DUE.run(self._connection, now=now, most=most)
-        return [_task(row) for row in await cursor.fetchall()]
+    async def lock_expired(self, now: datetime, limit: int) -> Sequence[Task]:
+        cursor = await _LOCK_EXPIRED.run(self._connection, now=now, limit=limit)
+        return [_decode_task(row) for row in await cursor.fetchall()]
 
     async def lock_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
         cursor = await _LOCK_ALL.run(self._connection, task_ids=list(task_ids))
-        return [_task(row) for row in await cursor.fetchall()]
+        return [_decode_task(row) for row in await cursor.fetchall()]
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
@@ -107,57 +107,59 @@ class SqlTasks:
 
     async def lock_external_ids(self, owner_ids: Collection[UUID]) -> None:
         for owner_id in sorted(owner_ids):
-            await _TAKE_TURNS.run(self._connection, owner_id=owner_id)
+            await _LOCK_EXTERNAL_IDS.run(self._connection, owner_id=owner_id)
 
-    async def find_by_external_ids(self, owner_id: UUID, among: Collection[str], *, lock: bool) -> Sequence[Task]:
-        cursor = await WITH_EXTERNAL_IDS.run(self._connection, owner_id=owner_id, among=list(among))
+    async def find_by_external_ids(
+        self, owner_id: UUID, external_ids: Collection[str], *, lock: bool
+    ) -> Sequence[Task]:
+        cursor = await FIND_BY_EXTERNAL_IDS.run(self._connection, owner_id=owner_id, external_ids=list(external_ids))
         task_ids = [row[0] for row in await cursor.fetchall()]
         if not task_ids:
             return []
         cursor = await (_LOCK_ALL if lock else _GET_ALL).run(self._connection, task_ids=task_ids)
-        found = map(_task, await cursor.fetchall())
-        # A task may have been changed since.
-        return [task for task in found if task.external_id in among and task.deleted_at is None]
+        found = map(_decode_task, await cursor.fetchall())
+        # Another transaction may have changed a task between the two statements.
+        return [task for task in found if task.external_id in external_ids and task.deleted_at is None]
 
     async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
-        statement, values = page_of(query, request, today)
+        statement, values = page_statement(query, request, today)
         try:
             cursor = await statement.run(self._connection, **values)
         except psycopg.DataError:
-            # All other values have their type; only the key of a forged token can be anything.
+            # All other values are typed. Only a forged token can contain a key that Postgres can't read.
             if not request.after:
                 raise
             raise InvalidPageToken from None
-        return request.page(await cursor.fetchall(), key_of).map(lambda row: _task(row[:-1]))
+        return request.page(await cursor.fetchall(), page_key).map(lambda row: _decode_task(row[:-1]))
 
     async def count(self, query: TaskQuery, today: date) -> int:
-        statement, values = count_of(query, today)
+        statement, values = count_statement(query, today)
         cursor = await statement.run(self._connection, **values)
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
 
-    async def stats(self, query: TaskQuery, first: date, today: date) -> Stats:
-        return await stats_of(
-            self._connection, seen_by=query.seen_by, owner_id=query.owner_id, first=first, today=today
+    async def stats(self, query: TaskQuery, first_day: date, today: date) -> Stats:
+        return await read_stats(
+            self._connection, visible_to=query.visible_to, owner_id=query.owner_id, first_day=first_day, today=today
         )
 
-    async def _one(self, statement: Statement, task_id: UUID) -> Task | None:
+    async def _fetch_one(self, statement: Statement, task_id: UUID) -> Task | None:
         cursor = await statement.run(self._connection, id=task_id)
         row = await cursor.fetchone()
-        return _task(row) if row else None
+        return _decode_task(row) if row else None
 
 
-def row_of(task: Task) -> tuple[Any, ...]:
-    """Return a task's row in column order. psycopg encodes a tuple as a record and a list as an array."""
+def encode_task(task: Task) -> tuple[Any, ...]:
+    """Return a task's row in column order, with its labels as a list. psycopg encodes a list as an array."""
     return (*task[:_LABELS], list(task.labels), *task[_LABELS + 1 :])
 
 
-def _values(task: Task) -> dict[str, Any]:
-    return dict(zip(Task._fields, row_of(task), strict=True))
+def _parameters(task: Task) -> dict[str, Any]:
+    return dict(zip(Task._fields, encode_task(task), strict=True))
 
 
-def _task(row: tuple[Any, ...]) -> Task:
-    # Only one tuple: a page creates fifty and more.
+def _decode_task(row: tuple[Any, ...]) -> Task:
+    # Creates only one tuple, because a page has fifty rows and more.
     values = list(row)
     values[_STATUS] = Status(values[_STATUS])
     values[_PRIORITY] = Priority(values[_PRIORITY])

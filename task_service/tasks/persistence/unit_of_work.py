@@ -1,4 +1,4 @@
-"""Sessions of the use cases about tasks."""
+"""Read session and unit of work of the use cases about tasks, in Postgres."""
 
 from chassis.database.pool import Connection
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
@@ -19,8 +19,8 @@ class _Repositories:
 
 
 class SqlTasksReadSession(_Repositories, SqlReadSession):
-    """Connection for reads, each statement in a transaction of its own."""
+    """Read session. Each statement is a transaction of its own."""
 
 
 class SqlTasksUnitOfWork(_Repositories, SqlUnitOfWork):
-    """Transaction."""
+    """Unit of work with the repositories of tasks, events and idempotency records."""

@@ -1,4 +1,4 @@
-"""Servicer of taskmanager.tasks.v1.TaskService."""
+"""gRPC servicer of TaskService."""
 
 from collections.abc import AsyncIterator
 
@@ -25,6 +25,8 @@ from task_service.tasks.usecases.use_cases import TasksUseCases
 
 
 class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
+    """Servicer of TaskService."""
+
     def __init__(self, use_cases: TasksUseCases) -> None:
         self._use_cases = use_cases
 

@@ -8,13 +8,13 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.kernel.errors import raise_all
 from chassis.kernel.ids import parse_id
-from task_service.proto_fields import timestamp
+from task_service.proto_fields import timestamp_to_proto
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.usecases.batches import Deletion, ensure_batch_size, with_index
-from task_service.tasks.usecases.tasks import Update
+from task_service.tasks.usecases.batches import TaskDeletion, ensure_batch_size, with_index
+from task_service.tasks.usecases.tasks import TaskUpdate
 
 Converted = TypeVar("Converted")
 Request = TypeVar(
@@ -27,17 +27,17 @@ Request = TypeVar(
 _STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 
-STATUS_WORD: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
-PRIORITY_WORD: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
+STATUS_VALUES: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
+PRIORITY_VALUES: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
 
 
 def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
-    """Return the draft of a task. An unknown enum number becomes an unknown word, which validation refuses."""
+    """Return the draft of a task. An unknown enum number becomes its digits, which validation rejects."""
     return TaskDraft(
         task.title,
         task.description,
-        STATUS_WORD.get(task.status, str(task.status)),
-        PRIORITY_WORD.get(task.priority, str(task.priority)),
+        STATUS_VALUES.get(task.status, str(task.status)),
+        PRIORITY_VALUES.get(task.priority, str(task.priority)),
         task.due_date,
         task.external_id,
         task.assignee_id,
@@ -46,8 +46,8 @@ def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
     )
 
 
-def batch_requests(requests: Sequence[Request]) -> list[Request]:
-    """Return the requests of a batch. Raises IdempotencyKeyInBatchItem for a request with a key of its own.
+def validate_batch(requests: Sequence[Request]) -> list[Request]:
+    """Return the requests of a batch. Raises IdempotencyKeyInBatchItem for a request that has its own key.
 
     EmptyBatch and TooManyInBatch are checked first: four megabytes of empty requests would take seconds to scan.
     """
@@ -64,20 +64,20 @@ def batch_requests(requests: Sequence[Request]) -> list[Request]:
 
 
 def convert_all(requests: Sequence[Request], convert: Callable[[Request], Converted]) -> list[Converted]:
-    """Convert every request of a batch. Errors name the request."""
+    """Return the converted requests of a batch. Errors name the request."""
     converted = []
-    for index, request in enumerate(batch_requests(requests)):
+    for index, request in enumerate(validate_batch(requests)):
         with with_index(index):
             converted.append(convert(request))
     return converted
 
 
-def deletion_from_proto(request: task_service_pb2.DeleteTaskRequest) -> Deletion:
-    return Deletion(parse_id(request.id, field="id"), request.etag)
+def deletion_from_proto(request: task_service_pb2.DeleteTaskRequest) -> TaskDeletion:
+    return TaskDeletion(parse_id(request.id, field="id"), request.etag)
 
 
-def update_from_proto(request: task_service_pb2.UpdateTaskRequest) -> Update:
-    return Update(
+def update_from_proto(request: task_service_pb2.UpdateTaskRequest) -> TaskUpdate:
+    return TaskUpdate(
         parse_id(request.id, field="id"),
         draft_from_proto(request.task),
         frozenset(request.update_mask.paths) - {"etag"},
@@ -98,11 +98,11 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         owner_id=str(task.owner_id),
         assignee_id=str(task.assignee_id) if task.assignee_id else "",
         import_id=str(task.import_id) if task.import_id else "",
-        created_at=timestamp(task.created_at),
-        updated_at=timestamp(task.updated_at),
-        completed_at=timestamp(task.completed_at),
-        deleted_at=timestamp(task.deleted_at),
-        purge_at=timestamp(task.purge_at),
+        created_at=timestamp_to_proto(task.created_at),
+        updated_at=timestamp_to_proto(task.updated_at),
+        completed_at=timestamp_to_proto(task.completed_at),
+        deleted_at=timestamp_to_proto(task.deleted_at),
+        purge_at=timestamp_to_proto(task.purge_at),
         etag=task.etag,
     )
 
@@ -113,7 +113,7 @@ def stats_to_proto(stats: Stats, days: Iterable[date]) -> task_service_pb2.TaskS
         **{status.value: count for status, count in stats.by_status.items()},
         overdue=stats.overdue,
         completed_per_day=[
-            task_service_pb2.TaskStats.CompletedDay(date=day.isoformat(), count=stats.completed_on.get(day, 0))
+            task_service_pb2.TaskStats.CompletedDay(date=day.isoformat(), count=stats.completed_per_day.get(day, 0))
             for day in days
         ],
     )

@@ -1,4 +1,7 @@
-"""Batches: many changes in one transaction, all or none. Errors name the request, such as requests[3].task.title."""
+"""Batches: many changes in one transaction, all or none.
+
+Errors name the field with the index of its request, such as requests[3].task.title.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence, Sized
@@ -17,13 +20,13 @@ from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, TooMa
 from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.usecases.ports import TasksUnitOfWork, TaskTransactions, UserDirectory
 from task_service.tasks.usecases.task_changes import create_task, delete_task, update_task
-from task_service.tasks.usecases.tasks import Update, accept_draft, accept_update
+from task_service.tasks.usecases.tasks import TaskUpdate, accept_draft, accept_update
 
 MAX_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
+class TaskDeletion:
     """Requested deletion of one task."""
 
     task_id: UUID
@@ -35,7 +38,7 @@ class BatchCreateTasks:
     """Create up to 100 tasks."""
 
     transactions: TaskTransactions
-    users: UserDirectory
+    user_directory: UserDirectory
     new_id: NewId
 
     async def __call__(
@@ -47,13 +50,13 @@ class BatchCreateTasks:
                 tasks: list[Task] = []
                 for index, draft in enumerate(drafts):
                     with errors.collect(index):
-                        tasks.append(await accept_draft(self.users, caller, draft, self.new_id))
+                        tasks.append(await accept_draft(self.user_directory, caller, draft, self.new_id))
                 errors.raise_collected()
                 work = await transaction.begin()
                 await work.tasks.lock_external_ids({task.owner_id for task in tasks if task.external_id})
                 for index, task in enumerate(tasks):
                     with with_index(index, "task."):
-                        await create_task(work, task, actor=Actor.of(caller), new_id=self.new_id)
+                        await create_task(work, task, actor=Actor.from_caller(caller), new_id=self.new_id)
                 await transaction.commit(tuple(tasks))
         return transaction.response
 
@@ -63,11 +66,13 @@ class BatchUpdateTasks:
     """Change up to 100 tasks."""
 
     transactions: TaskTransactions
-    users: UserDirectory
+    user_directory: UserDirectory
     now: Clock
     new_id: NewId
 
-    async def __call__(self, caller: Caller, updates: Sequence[Update], key: IdempotencyKey | None) -> tuple[Task, ...]:
+    async def __call__(
+        self, caller: Caller, updates: Sequence[TaskUpdate], key: IdempotencyKey | None
+    ) -> tuple[Task, ...]:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 ensure_unique_ids([update.task_id for update in updates])
@@ -75,7 +80,7 @@ class BatchUpdateTasks:
                 values: list[dict[str, object]] = []
                 for index, update in enumerate(updates):
                     with errors.collect(index):
-                        values.append(await accept_update(self.users, caller, update))
+                        values.append(await accept_update(self.user_directory, caller, update))
                 errors.raise_collected()
                 work = await transaction.begin()
                 await _lock_external_ids(
@@ -110,7 +115,7 @@ class BatchDeleteTasks:
     retention: timedelta
 
     async def __call__(
-        self, caller: Caller, deletions: Sequence[Deletion], key: IdempotencyKey | None
+        self, caller: Caller, deletions: Sequence[TaskDeletion], key: IdempotencyKey | None
     ) -> tuple[Task, ...]:
         ensure_unique_ids([deletion.task_id for deletion in deletions])
         async with self.transactions.open(caller, key) as transaction:
@@ -136,7 +141,7 @@ class BatchDeleteTasks:
 
 
 class ErrorCollector:
-    """Collects the validation errors of all requests of a batch, so that the client gets them in one response."""
+    """Collector of the validation errors of a batch. The client gets all of them in one response."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -181,7 +186,7 @@ def ensure_batch_size(batch: Sized) -> None:
 
 
 def ensure_unique_ids(ids: Sequence[UUID]) -> None:
-    """Raise DuplicateInBatch for ids that occur twice: the order of two changes of one task would be undefined."""
+    """Raise DuplicateInBatch for an id that occurs twice, because the order of its changes would be undefined."""
     counts = Counter(ids)
     raise_all(
         [DuplicateInBatch(field=f"requests[{index}].id") for index, task_id in enumerate(ids) if counts[task_id] > 1]

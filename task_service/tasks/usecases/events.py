@@ -1,4 +1,4 @@
-"""Reading a task's history."""
+"""Access to the history of one task."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -6,7 +6,7 @@ from itertools import chain
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.pagination import PageRequest
-from task_service.csv_dialect.text import csv_pieces
+from task_service.csv_dialect.text import csv_chunks
 from task_service.tasks.domain.csv_export import COLUMNS, csv_row
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Read, UserDirectory
@@ -14,9 +14,9 @@ from task_service.tasks.usecases.ports import Read, UserDirectory
 
 @dataclass(frozen=True, slots=True)
 class ExportTasks:
-    """Yield the tasks of all pages of ListTasks as CSV text, the header line first.
+    """Export the tasks of all pages of ListTasks as chunks of CSV text, the header line first.
 
-    The first piece also holds the first tasks, so that an error at the start is raised before anything is sent.
+    The first chunk also has the first tasks, so that an error at the start is raised before anything is sent.
     """
 
     read: Read
@@ -30,12 +30,12 @@ class ExportTasks:
         request = PageRequest(self.page_rows)
         header: list[Sequence[str]] = [COLUMNS]
         while True:
-            async with self.read() as session:  # a session for each page: a slow client must not hold a connection
+            async with self.read() as session:  # per page: a slow client must not hold a connection
                 page = await session.tasks.page(query, request, today)
             assignees = {task.assignee_id for task in page.items if task.assignee_id}
             usernames = await self.user_directory.usernames_by_id(assignees) if assignees else {}
-            for piece in csv_pieces(chain(header, (csv_row(task, usernames) for task in page.items))):
-                yield piece
+            for chunk in csv_chunks(chain(header, (csv_row(task, usernames) for task in page.items))):
+                yield chunk
             if not page.next_token:
                 return
             request, header = request.next_request(page), []

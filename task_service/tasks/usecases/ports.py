@@ -22,10 +22,10 @@ class Tasks(Protocol):
         """Insert a task. Raises ExternalIdTaken."""
 
     async def get(self, task_id: UUID) -> Task | None:
-        """Return the task, live or deleted; None if there is none."""
+        """Return the task, live or deleted. Return None for an unknown id."""
 
     async def lock(self, task_id: UUID) -> Task | None:
-        """Return the task and lock it until the transaction ends; None if there is none."""
+        """Return the task and lock it until the transaction ends. Return None for an unknown id."""
 
     async def update(self, task: Task) -> None:
         """Write the new values of a task. Raises ExternalIdTaken."""
@@ -64,13 +64,13 @@ class Tasks(Protocol):
 
 
 class UserDirectory(Protocol):
-    """Lookups of users in auth_service. All but `is_active` raise Unavailable in an outage."""
+    """Look-ups of users in auth_service. All except `is_active` raise Unavailable in an outage."""
 
     async def exists(self, user_id: UUID) -> bool:
         """Return whether an active user has this id."""
 
     async def is_active(self, user_id: UUID) -> bool:
-        """Return False within seconds after the account was disabled or deleted. An outage changes nothing."""
+        """Return False within seconds after the account was disabled or deleted. Never raises."""
 
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
         """Return the ids of active users. Unknown names are left out."""

@@ -1,4 +1,4 @@
-"""Changes of one task inside a transaction. Single requests, batches and background work call the same functions."""
+"""Changes of one task inside a transaction, for single requests, batches and background work."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -27,11 +27,11 @@ def ensure_visible(task: Task | None, caller: Caller) -> Task:
     return task
 
 
-async def ensure_assignee_exists(users: UserDirectory, assignee_id: UUID | None, caller: Caller) -> None:
+async def ensure_assignee_exists(user_directory: UserDirectory, assignee_id: UUID | None, caller: Caller) -> None:
     """Raise UnknownAssignee unless the assignee is empty, the calling user, or an existing user."""
     if assignee_id is None or (assignee_id == caller.id and not caller.is_service):
         return
-    if not await users.exists(assignee_id):
+    if not await user_directory.exists(assignee_id):
         raise UnknownAssignee
 
 
@@ -57,7 +57,7 @@ async def update_task(
     after = before.changed(values, now)
     if after is not before:
         await work.tasks.update(after)
-        await work.events.record(task_updated(before, after, by=Actor.of(caller), event_id=new_id()))
+        await work.events.record(task_updated(before, after, by=Actor.from_caller(caller), event_id=new_id()))
     return after
 
 
@@ -78,7 +78,7 @@ async def delete_task(
     before.check_etag(etag)
     after = before.deleted(now, retention=retention)
     await work.tasks.update(after)
-    await work.events.record(task_deleted(after, by=Actor.of(caller), event_id=new_id()))
+    await work.events.record(task_deleted(after, by=Actor.from_caller(caller), event_id=new_id()))
     return after
 
 
@@ -90,7 +90,7 @@ async def restore_task(
     after = before.restored(now)
     before.check_etag(etag)
     await work.tasks.update(after)
-    await work.events.record(task_restored(before, after, by=Actor.of(caller), event_id=new_id()))
+    await work.events.record(task_restored(before, after, by=Actor.from_caller(caller), event_id=new_id()))
     return after
 
 
@@ -100,4 +100,4 @@ async def purge_task(work: TasksUnitOfWork, task_id: UUID, *, caller: Caller, no
     if task.deleted_at is None:
         raise TaskNotInTrash
     await work.tasks.remove(task_id)
-    await work.events.record(task_purged(task, by=Actor.of(caller), event_id=new_id(), now=now))
+    await work.events.record(task_purged(task, by=Actor.from_caller(caller), event_id=new_id(), now=now))

@@ -1,4 +1,4 @@
-"""Creating, reading, changing and listing tasks."""
+"""Creation, reading, update and lists of tasks."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.tasks.domain.stats import Stats, days_from, first_day
+from task_service.tasks.domain.stats import Stats, days_between, first_day
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Read, TaskTransactions, UserDirectory
@@ -24,29 +24,32 @@ class CreateTask:
     """Create a task."""
 
     transactions: TaskTransactions
-    users: UserDirectory
+    user_directory: UserDirectory
     new_id: NewId
 
     async def __call__(self, caller: Caller, draft: TaskDraft, key: IdempotencyKey | None = None) -> Task:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
-                task = await accept_draft(self.users, caller, draft, self.new_id)
+                task = await accept_draft(self.user_directory, caller, draft, self.new_id)
                 work = await transaction.begin()
-                await create_task(work, task, actor=Actor.of(caller), new_id=self.new_id)
+                await create_task(work, task, actor=Actor.from_caller(caller), new_id=self.new_id)
                 await transaction.commit((task,))
         return transaction.response[0]
 
 
-async def accept_draft(users: UserDirectory, caller: Caller, draft: TaskDraft, new_id: NewId) -> Task:
-    """Return the task of a draft, or raise all that is invalid. It may call auth_service, so no transaction is open."""
+async def accept_draft(user_directory: UserDirectory, caller: Caller, draft: TaskDraft, new_id: NewId) -> Task:
+    """Return the task of a draft. Raises all validation errors together.
+
+    Call it before the transaction begins, because it may wait for auth_service.
+    """
     values = draft.validate()
     owner_id = draft.owner_for(caller)
-    await ensure_assignee_exists(users, values.assignee_id, caller)
+    await ensure_assignee_exists(user_directory, values.assignee_id, caller)
     return new_task(values, task_id=new_id(), owner_id=owner_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class TaskUpdate:
     """Requested change of one task."""
 
     task_id: UUID
@@ -60,14 +63,14 @@ class UpdateTask:
     """Change the fields of a task that the mask names."""
 
     transactions: TaskTransactions
-    users: UserDirectory
+    user_directory: UserDirectory
     now: Clock
     new_id: NewId
 
-    async def __call__(self, caller: Caller, update: Update, key: IdempotencyKey | None = None) -> Task:
+    async def __call__(self, caller: Caller, update: TaskUpdate, key: IdempotencyKey | None = None) -> Task:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
-                values = await accept_update(self.users, caller, update)
+                values = await accept_update(self.user_directory, caller, update)
                 work = await transaction.begin()
                 task = await update_task(
                     work, update.task_id, values, etag=update.etag, caller=caller, now=self.now(), new_id=self.new_id
@@ -76,16 +79,19 @@ class UpdateTask:
         return transaction.response[0]
 
 
-async def accept_update(users: UserDirectory, caller: Caller, update: Update) -> dict[str, object]:
-    """Return the new values, or raise all that is invalid. It may call auth_service, so no transaction is open."""
-    values = update.draft.changes(update.mask)
-    await ensure_assignee_exists(users, values.get("assignee_id"), caller)
+async def accept_update(user_directory: UserDirectory, caller: Caller, update: TaskUpdate) -> dict[str, object]:
+    """Return the new values of an update. Raises all validation errors together.
+
+    Call it before the transaction begins, because it may wait for auth_service.
+    """
+    values = update.draft.validate_changes(update.mask)
+    await ensure_assignee_exists(user_directory, values.get("assignee_id"), caller)
     return values
 
 
 @dataclass(frozen=True, slots=True)
 class GetTask:
-    """Return one task, live or deleted."""
+    """Get one task, live or deleted."""
 
     read: Read
 
@@ -103,7 +109,7 @@ class TaskList(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ListTasks:
-    """Return a page of tasks."""
+    """List a page of tasks, with the total if it is requested."""
 
     read: Read
     now: Clock
@@ -117,7 +123,7 @@ class ListTasks:
 
 @dataclass(frozen=True, slots=True)
 class GetTaskStats:
-    """Return counts of live tasks."""
+    """Count the live tasks that match a query."""
 
     read: Read
     now: Clock
@@ -127,4 +133,4 @@ class GetTaskStats:
         today = self.now().date()
         first = first_day(days, today)
         async with self.read() as session:
-            return await session.tasks.stats(query, first, today), days_from(first, today)
+            return await session.tasks.stats(query, first, today), days_between(first, today)

@@ -1,4 +1,4 @@
-"""Deleting, restoring and purging tasks."""
+"""Deletion, restoration and purge of tasks."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from task_service.tasks.usecases.ports import Begin, TaskTransactions
 from task_service.tasks.usecases.task_changes import delete_task, purge_task, restore_task
 
 PURGE_BATCH_SIZE = 500
-"""Tasks that one transaction of the automatic purge removes. It bounds how long others wait for its locks."""
+"""Maximum number of tasks that one transaction purges. It bounds the time for which others wait for its locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class UndeleteTask:
 
 @dataclass(frozen=True, slots=True)
 class PurgeTask:
-    """Remove a deleted task permanently. The stored response holds no task, because the task must be gone."""
+    """Remove a deleted task permanently. The stored response has no task, because a purge must leave no copy."""
 
     transactions: TaskTransactions
     now: Clock

@@ -1,4 +1,4 @@
-"""The use cases about tasks, as one object for the servicer and the background tasks."""
+"""Use cases about tasks, as one object for the servicer and the background tasks."""
 
 from dataclasses import dataclass
 

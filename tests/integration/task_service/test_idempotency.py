@@ -19,7 +19,7 @@ from task_service.tasks.persistence.task_json import tasks_from_json, tasks_to_j
 from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksUnitOfWork
 from task_service.tasks.usecases.batches import BatchCreateTasks
 from task_service.tasks.usecases.ports import TaskTransactions
-from task_service.tasks.usecases.tasks import CreateTask, Update, UpdateTask
+from task_service.tasks.usecases.tasks import CreateTask, TaskUpdate, UpdateTask
 from tests.integration.task_service.calls import (
     actions_of,
     create,
@@ -146,7 +146,7 @@ async def test_replay_succeeds_after_the_assignee_was_deleted(log):
         made = await create_task(caller, draft, IdempotencyKey("a", b"1"))
         return [
             made,
-            await update_task(caller, Update(made.id, draft, {"assignee_id"}, ""), IdempotencyKey("b", b"2")),
+            await update_task(caller, TaskUpdate(made.id, draft, {"assignee_id"}, ""), IdempotencyKey("b", b"2")),
             await batch(caller, [draft], IdempotencyKey("c", b"3")),
         ]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from task_service.tasks.persistence.tasks import WITH_EXTERNAL_IDS
+from task_service.tasks.persistence.tasks import FIND_BY_EXTERNAL_IDS
 
 OWNER = UUID(int=1)
 
@@ -28,9 +28,9 @@ def test_external_id_lookup_uses_the_index_after_growth(database, analyzed):
         )
         if analyzed:
             connection.execute("ANALYZE tasks.tasks")
-        values = {"owner_id": OWNER, "among": [f"E{number}" for number in range(1000)]}
-        explained = connection.execute("EXPLAIN (FORMAT JSON) " + WITH_EXTERNAL_IDS.sql, values).fetchone()
+        values = {"owner_id": OWNER, "external_ids": [f"E{number}" for number in range(1000)]}
+        explained = connection.execute("EXPLAIN (FORMAT JSON) " + FIND_BY_EXTERNAL_IDS.sql, values).fetchone()
     assert explained is not None
     touched = [node for node in nodes(explained[0][0]["Plan"]) if node.get("Relation Name") == "tasks"]
     assert [node["Index Name"] for node in touched] == ["tasks_external_id_unique"]
-    assert "external_id = wanted.external_id" in touched[0]["Index Cond"]
+    assert "external_id = requested.external_id" in touched[0]["Index Cond"]

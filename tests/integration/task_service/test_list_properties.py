@@ -18,10 +18,10 @@ from uuid_utils.compat import uuid7
 from chassis.kernel.pagination import PageRequest
 from chassis.testing.database import temporary_database
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_query import Deleted, Order, TaskQuery
+from task_service.tasks.domain.task_query import DeletedFilter, Order, TaskQuery
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.persistence.task_lists import count_of, key_of, page_of
-from task_service.tasks.persistence.tasks import row_of
+from task_service.tasks.persistence.task_lists import count_statement, page_key, page_statement
+from task_service.tasks.persistence.tasks import encode_task
 
 ME, HER = UUID(int=1), UUID(int=2)
 TODAY = date(2026, 6, 15)
@@ -51,7 +51,7 @@ def shows(query: TaskQuery, task: Task) -> bool:
     due = task.due_date
     return all(
         (
-            query.seen_by is None or query.seen_by in {task.owner_id, task.assignee_id},
+            query.visible_to is None or query.visible_to in {task.owner_id, task.assignee_id},
             query.owner_id in {None, task.owner_id},
             not query.statuses or task.status in query.statuses,
             not query.priorities or task.priority in query.priorities,
@@ -62,7 +62,8 @@ def shows(query: TaskQuery, task: Task) -> bool:
             query.due_after is None or (due is not None and due > query.due_after),
             not query.overdue or (due is not None and due < TODAY and unfinished),
             all(word.lower() in words for word in query.words),
-            query.deleted is Deleted.SHOWN or (task.deleted_at is None) == (query.deleted is Deleted.HIDDEN),
+            query.deleted is DeletedFilter.INCLUDE
+            or (task.deleted_at is None) == (query.deleted is DeletedFilter.EXCLUDE),
         )
     )
 
@@ -79,7 +80,7 @@ few = st.lists(st.sampled_from(LABELS), max_size=2, unique=True).map(tuple)
 days = st.none() | st.sampled_from([date(2026, 6, 15), date(2026, 6, 16)])
 queries = st.builds(
     TaskQuery,
-    seen_by=st.sampled_from([ME, ME, None]),
+    visible_to=st.sampled_from([ME, ME, None]),
     owner_id=st.sampled_from([None, None, HER]),
     statuses=st.lists(st.sampled_from(Status), max_size=3, unique=True).map(tuple),
     priorities=st.lists(st.sampled_from(Priority), max_size=3, unique=True).map(tuple),
@@ -95,7 +96,7 @@ queries = st.builds(
     updated_after=st.none(),
     overdue=st.booleans(),
     words=st.sampled_from([(), (), ("ÄPF",), ("b",), ("%",), ("äpfel", "call")]),
-    deleted=st.sampled_from(Deleted),
+    deleted=st.sampled_from(DeletedFilter),
     order=st.sampled_from(Order),
     descending=st.booleans(),
 )
@@ -104,7 +105,7 @@ queries = st.builds(
 def insert(connection: psycopg.Connection, task: Task) -> None:
     names = ", ".join(Task._fields)
     places = ", ".join(["%s"] * len(Task._fields))
-    connection.execute(f"INSERT INTO tasks.tasks ({names}) VALUES ({places})", row_of(task))
+    connection.execute(f"INSERT INTO tasks.tasks ({names}) VALUES ({places})", encode_task(task))
 
 
 @pytest.fixture
@@ -127,15 +128,15 @@ def test_pages_match_an_in_memory_sort(population, query, size, chance):
     gone: set[UUID] = set()
     seen: list[UUID] = []
     with connection.transaction(force_rollback=True):
-        statement, values = count_of(query, TODAY)
+        statement, values = count_statement(query, TODAY)
         row = connection.execute(statement.sql, {**statement._constants, **values}).fetchone()
         assert row == (len(expected),)
         token = ""
         while True:
             request = PageRequest.parse(size, token, query="test")
-            statement, values = page_of(query, request, TODAY)
+            statement, values = page_statement(query, request, TODAY)
             rows = connection.execute(statement.sql, {**statement._constants, **values}).fetchall()
-            page = request.page(rows, key_of)
+            page = request.page(rows, page_key)
             seen += [row[0] for row in page.items]
             token = page.next_token
             if not token:
@@ -200,22 +201,24 @@ RESTRICTIONS: list[dict[str, Any]] = [
     {"updated_after": datetime(2026, 1, 1, tzinfo=UTC)},
     {"overdue": True},
     {"words": ("task",)},
-    {"deleted": Deleted.SHOWN},
-    {"deleted": Deleted.ALONE},
+    {"deleted": DeletedFilter.INCLUDE},
+    {"deleted": DeletedFilter.ONLY},
 ]
 
 
 @pytest.mark.parametrize("restriction", RESTRICTIONS, ids=lambda restriction: next(iter(restriction), "none"))
 def test_no_list_of_one_user_reads_the_whole_table(crowded, restriction):
-    sights: list[dict[str, Any]] = [{"seen_by": ME}, {"owner_id": ME}]
+    sights: list[dict[str, Any]] = [{"visible_to": ME}, {"owner_id": ME}]
     for sight in sights:
         query = TaskQuery(**sight, **restriction)
         for order in Order:
             for descending in (True, False):
                 ordered = replace(query, order=order, descending=descending)
-                plan = plan_of(crowded, *page_of(ordered, PageRequest(50), TODAY))
+                plan = plan_of(crowded, *page_statement(ordered, PageRequest(50), TODAY))
                 assert not [node for node in plan if node["Node Type"] == "Seq Scan"], (sight, order, descending)
-        assert not [node for node in plan_of(crowded, *count_of(query, TODAY)) if node["Node Type"] == "Seq Scan"]
+        assert not [
+            node for node in plan_of(crowded, *count_statement(query, TODAY)) if node["Node Type"] == "Seq Scan"
+        ]
 
 
 @pytest.mark.parametrize("descending", [True, False])
@@ -224,9 +227,9 @@ def test_indexed_orders_are_not_sorted(crowded, order, descending):
     """First pages and those behind a key: what is read does not grow with what the user owns."""
     query = TaskQuery(owner_id=ME, order=order, descending=descending)
     first = PageRequest(50)
-    statement, values = page_of(query, first, TODAY)
+    statement, values = page_statement(query, first, TODAY)
     rows = crowded.execute(statement.sql, {**statement._constants, **values}).fetchall()
-    for request in (first, PageRequest(50, key_of(rows[49]))):
-        plan = plan_of(crowded, *page_of(query, request, TODAY))
+    for request in (first, PageRequest(50, page_key(rows[49]))):
+        plan = plan_of(crowded, *page_statement(query, request, TODAY))
         assert {node["Node Type"] for node in plan} <= {"Limit", "Result", "Index Scan"}
         assert [node["Plan Rows"] for node in plan if node["Node Type"] == "Limit"] == [51]

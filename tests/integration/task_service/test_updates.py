@@ -58,7 +58,7 @@ def test_update_errors_have_a_fixed_order():
     draft = TaskDraft(title="", description="d" * 20_001, due_date="soon")
     for mask in itertools.permutations(["title", "description", "due_date", "owner_id", "colour"]):
         with pytest.raises(Invalid) as caught:
-            draft.changes(mask)
+            draft.validate_changes(mask)
         assert [wrong.field for wrong in caught.value.violations] == [
             "title",
             "description",
@@ -228,4 +228,4 @@ MASKS = st.sets(st.sampled_from(sorted(set(TaskDraft._fields) - {"owner_id"})), 
 @given(before=drafts, wanted=drafts, mask=MASKS)
 def test_any_mask_takes_exactly_its_fields_from_the_new_values(before, wanted, mask):
     old, new = before.validate()._asdict(), wanted.validate()._asdict()
-    assert {**old, **wanted.changes(mask)} == {name: (new if name in mask else old)[name] for name in old}
+    assert {**old, **wanted.validate_changes(mask)} == {name: (new if name in mask else old)[name] for name in old}

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Table, T
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import plain
+from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import ERASABLE_FIELDS, Actor
 from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
@@ -160,17 +160,19 @@ def test_a_row_of_a_file_is_judged_like_any_other_task(cells, defaults):
 def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """The values that the rules for any task make of it, or all that is wrong with it."""
     title, description, status, priority, due_date, labels, external_id, assignee = cells
-    given_labels = tuple(label for label in plain(labels).split(",") if label.strip()) or tuple(defaults.labels)
-    assignee_id = str(UUID(int=4)) if plain(assignee).strip() else str(defaults.assignee_id or "")
-    status = plain(status).strip() or defaults.status
+    given_labels = tuple(label for label in unescape_formula(labels).split(",") if label.strip()) or tuple(
+        defaults.labels
+    )
+    assignee_id = str(UUID(int=4)) if unescape_formula(assignee).strip() else str(defaults.assignee_id or "")
+    status = unescape_formula(status).strip() or defaults.status
     try:
         return TaskDraft(
-            plain(title),
-            plain(description),
+            unescape_formula(title),
+            unescape_formula(description),
             status,
-            plain(priority),
-            plain(due_date),
-            plain(external_id),
+            unescape_formula(priority),
+            unescape_formula(due_date),
+            unescape_formula(external_id),
             assignee_id,
             given_labels,
         ).validate()

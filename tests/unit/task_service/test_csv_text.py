@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_service.csv_dialect.text import PIECE_CHARACTERS, csv_pieces, csv_text, neutralised, plain
+from task_service.csv_dialect.text import CHUNK_CHARACTERS, csv_chunks, csv_text, escape_formula, unescape_formula
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20 ax")))
 def test_neutralised_text_round_trips(cell):
-    shown = neutralised(cell)
+    shown = escape_formula(cell)
     assert not shown.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
-    assert plain(shown) == cell
+    assert unescape_formula(shown) == cell
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_a_cell_that_begins_like_a_formula_gets_a_mark(cell):
 
 def test_long_text_comes_in_pieces_of_whole_rows():
     rows = [[str(number), "x" * (number % 3000)] for number in range(2000)]
-    pieces = list(csv_pieces(rows))
+    pieces = list(csv_chunks(rows))
     assert len(pieces) > 2
-    assert all(piece.endswith("\r\n") and len(piece) < PIECE_CHARACTERS + 3100 for piece in pieces)
+    assert all(piece.endswith("\r\n") and len(piece) < CHUNK_CHARACTERS + 3100 for piece in pieces)
     assert list(csv.reader(io.StringIO("".join(pieces), newline=""))) == rows
-    assert list(csv_pieces([])) == []
+    assert list(csv_chunks([])) == []
