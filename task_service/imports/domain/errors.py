@@ -35,7 +35,7 @@ class CompressedFile(InvalidUpload):
 
 
 class ByteOrderMarkMismatch(InvalidUpload):
-    """The file has the byte order mark of {marked}, but the option encoding is {asked}. Leave the option out."""
+    """The file has the byte order mark of {mark}, but the option encoding is {option}. Leave the option out."""
 
     field = "encoding"
 

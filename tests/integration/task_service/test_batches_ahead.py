@@ -13,7 +13,8 @@ from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.ingest import IngestBatch, OpenIngest, PrepareBatch
+from task_service.imports.usecases.ingest import IngestBatch, PrepareBatch
+from task_service.imports.usecases.leases import RenewLease
 from task_service.imports.usecases.write_rows import WriteRows
 from tests.integration.task_service.import_calls import upload
 from tests.support.waiting import until_blocking
@@ -70,7 +71,7 @@ async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
 
             write_rows = WriteRows(encode_rows=encode_rows, now=lambda: datetime.now(UTC), new_id=uuid7)
             ingest = IngestBatch(begin=work, user_directory=Accounts(), write_rows=write_rows, lease_seconds=60)
-            _, context = await OpenIngest(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
+            _, context = await RenewLease(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
             prepare = PrepareBatch(begin=work, user_directory=Accounts(), encode_rows=encode_rows)
             prepared = await prepare(context, lease.fence, rows)
             progress = await ingest(context, lease.fence, prepared, start_next)

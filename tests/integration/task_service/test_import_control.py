@@ -6,7 +6,7 @@ import io
 import grpc
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from task_service.imports.domain.failed_rows import MAX_KEPT_FAILED_ROWS
+from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
 from tests.integration.task_service.import_calls import END, FILE, GIVE_BACK, batch, get, refused, upload
 
 HEADER = b"Titel,subject,description,Status\n"
@@ -102,11 +102,11 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
 async def test_beyond_the_bound_wrong_rows_are_counted_and_not_kept(system, worker, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
-    await database.execute(f"UPDATE tasks.imports SET failed_rows_kept = {MAX_KEPT_FAILED_ROWS.rows - 2}")
+    await database.execute(f"UPDATE tasks.imports SET failed_rows_kept = {MAX_STORED_FAILED_ROWS.rows - 2}")
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, *[["", "", ""]] * 5, size=5), END)
     done = await get(system, sonu, queued.id)
-    assert (done.rows_failed, done.failed_rows_kept) == (5, MAX_KEPT_FAILED_ROWS.rows)
+    assert (done.rows_failed, done.failed_rows_kept) == (5, MAX_STORED_FAILED_ROWS.rows)
     assert len((await errors_csv(system, sonu, queued.id)).splitlines()) == 1 + 2
     assert await database.execute("SELECT count(*) FROM tasks.import_errors") == [(2,)]
 

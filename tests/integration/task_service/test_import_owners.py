@@ -11,7 +11,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.ingest import ClaimNextImport
+from task_service.imports.usecases.leases import ClaimNextImport
 from tests.integration.task_service.import_calls import batch, get, refused, upload
 
 FAILED = import_pb2.Import.STATE_FAILED

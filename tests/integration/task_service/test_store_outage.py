@@ -13,7 +13,7 @@ from chassis.kernel.errors import Unavailable
 from task_service.imports.clients import object_store
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
-from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS
+from task_service.imports.usecases.leases import MAX_ATTEMPTS_WITHOUT_PROGRESS
 from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
 from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload

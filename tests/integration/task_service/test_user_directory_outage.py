@@ -12,7 +12,8 @@ from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.domain.rows import Batch
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS, OpenIngest, PrepareBatch
+from task_service.imports.usecases.ingest import PrepareBatch
+from task_service.imports.usecases.leases import MAX_ATTEMPTS_WITHOUT_PROGRESS, RenewLease
 from tests.integration.task_service.import_calls import END, batch, get, upload
 
 
@@ -38,13 +39,13 @@ async def test_import_with_assignees_waits_for_auth_service(system, worker, data
     queued = await upload(system, sonu, b"title,assignee\nBuy milk,sonu\n")
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
-        open_ingest = OpenIngest(begin=lambda: SqlImportsUnitOfWork(pool), lease_seconds=2)
+        renew_lease = RenewLease(begin=lambda: SqlImportsUnitOfWork(pool), lease_seconds=2)
         prepare = PrepareBatch(
             begin=lambda: SqlImportsUnitOfWork(pool), user_directory=UnavailableUserDirectory(), encode_rows=encode_rows
         )
         for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS + 2):
             lease = await worker.claim()
-            _, context = await open_ingest(UUID(lease.import_id), lease.fence)
+            _, context = await renew_lease(UUID(lease.import_id), lease.fence)
             with pytest.raises(Unavailable):
                 await prepare(context, lease.fence, rows)
             assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED

@@ -1,4 +1,4 @@
-"""The quick way that an import's rows take makes exactly what the way of every other task makes."""
+"""The quick way that an import's rows convert_rows makes exactly what the way of every other task makes."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ from task_service.csv_dialect.text import plain
 from task_service.history.domain.events import ERASABLE_FIELDS, Actor
 from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.imports.domain.rows import Batch, Defect, Outcome, take
+from task_service.imports.domain.rows import Batch, ConvertedRows, Defect, convert_rows
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, encode_rows
 from task_service.persistence.tables import task_events, tasks
 from task_service.tasks.domain.task import TaskDraft, Values, new_task
@@ -58,10 +58,10 @@ def batch_of(*rows: tuple[str, ...]) -> Batch:
     return Batch(begin, Checkpoint(1, 2 + len(rows), len(rows)), range(2, 2 + len(rows)), cells, {})
 
 
-def taken(batch: Batch, context: IngestContext = CONTEXT) -> Outcome:
+def taken(batch: Batch, context: IngestContext = CONTEXT) -> ConvertedRows:
     """What became of a batch as a whole."""
-    pieces = list(take(batch, context, KNOWN))
-    return Outcome(*(list(chain.from_iterable(of_one_kind)) for of_one_kind in zip(*pieces, strict=True)))
+    pieces = list(convert_rows(batch, context, KNOWN))
+    return ConvertedRows(*(list(chain.from_iterable(of_one_kind)) for of_one_kind in zip(*pieces, strict=True)))
 
 
 def row(**cells: str) -> tuple[str, ...]:
@@ -145,8 +145,10 @@ def test_rows_of_one_batch_are_judged_as_each_is_alone():
         for record, found in enumerate(alone, 1)
         if not isinstance(found, Values)
     ]
-    assert [row.place for row in keyed] == [place for place, values in enumerate(accepted) if values.external_id]
-    assert [row.number for row in keyed] == [
+    assert [row.accepted_index for row in keyed] == [
+        index for index, values in enumerate(accepted) if values.external_id
+    ]
+    assert [row.row_index for row in keyed] == [
         number for number, found in enumerate(alone) if isinstance(found, Values) and found.external_id
     ]
 
@@ -181,7 +183,7 @@ def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
 def judged(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """What an import makes of it, in the same words."""
     accepted, failed, keyed = taken(batch_of(cells), CONTEXT._replace(defaults=defaults))
-    assert [(row.place, row.values) for row in keyed] == [(0, one) for one in accepted if one.external_id]
+    assert [(row.accepted_index, row.values) for row in keyed] == [(0, one) for one in accepted if one.external_id]
     found = [(wrong.column, wrong.code, wrong.message) for row in failed for wrong in row.errors]
     return accepted[0] if accepted else found
 

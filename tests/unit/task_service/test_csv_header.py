@@ -6,14 +6,14 @@ import pytest
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain import errors as import_errors
-from task_service.imports.domain.csv_header import HeaderLimits, HeaderScan
+from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.upload_options import (
     UploadOptions,
-    read_delimiter,
-    read_encoding,
-    read_mapping,
-    read_max_errors,
+    parse_delimiter,
+    parse_encoding,
+    parse_mapping,
+    parse_max_errors,
 )
 
 USUAL = HeaderLimits()
@@ -21,7 +21,7 @@ LINE = "Titel;title;Fällig;Status\r\n"
 
 
 def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderLimits = USUAL):
-    scanning = HeaderScan(options, limits)
+    scanning = HeaderScanner(options, limits)
     for at in range(0, len(data), piece):
         scanning.feed(data[at : at + piece])
     return scanning.end()
@@ -43,7 +43,7 @@ def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderL
     ],
 )
 def test_the_encoding_is_the_marks_or_the_one_that_is_named(mark, encoding, asked, found, piece):
-    options = UploadOptions(encoding=read_encoding(asked))
+    options = UploadOptions(encoding=parse_encoding(asked))
     header = scan(mark + LINE.encode(encoding) + "a;b;;\r\n".encode(encoding), options, piece=piece)
     assert (header.encoding, header.delimiter) == (found, ";")
     assert header.columns == ("Titel", "title", "Fällig", "Status")
@@ -73,32 +73,32 @@ def test_two_columns_for_one_field_are_both_named():
 
 
 def test_a_mapping_says_which_column_fills_which_field():
-    options = UploadOptions(mapping=read_mapping("title: TITEL ,due_date:Fällig"))
+    options = UploadOptions(mapping=parse_mapping("title: TITEL ,due_date:Fällig"))
     header = scan(LINE.encode(), options)
     assert header.fields == ("title", "", "due_date", "status")
     assert header.warnings == ("The column 'title' is not used.",)
 
 
 def test_a_delimiter_that_is_named_is_not_guessed():
-    header = scan(b"title,a;b,c\n", UploadOptions(delimiter=read_delimiter(",")))
+    header = scan(b"title,a;b,c\n", UploadOptions(delimiter=parse_delimiter(",")))
     assert header.columns == ("title", "a;b", "c")
-    assert scan(b"title\ta,b,c,d\n", UploadOptions(delimiter=read_delimiter("tab"))).columns == ("title", "a,b,c,d")
+    assert scan(b"title\ta,b,c,d\n", UploadOptions(delimiter=parse_delimiter("tab"))).columns == ("title", "a,b,c,d")
 
 
 @pytest.mark.parametrize(
     ("refused", "reason"),
     [
-        (lambda: read_encoding("base64"), import_errors.UnknownEncoding),
-        (lambda: read_encoding("utf-7"), import_errors.UnknownEncoding),
-        (lambda: read_encoding("no\0name"), import_errors.UnknownEncoding),
-        (lambda: read_delimiter("x"), import_errors.UnknownDelimiter),
-        (lambda: read_delimiter(",;"), import_errors.UnknownDelimiter),
-        (lambda: read_mapping("title"), import_errors.MalformedMapping),
-        (lambda: read_mapping("title:"), import_errors.MalformedMapping),
-        (lambda: read_mapping("title:a,title:b"), import_errors.MalformedMapping),
-        (lambda: read_mapping("title:a,description:A"), import_errors.MalformedMapping),
-        (lambda: read_mapping("colour:a"), import_errors.UnknownMappedField),
-        (lambda: read_max_errors(-1), import_errors.NegativeMaxErrors),
+        (lambda: parse_encoding("base64"), import_errors.UnknownEncoding),
+        (lambda: parse_encoding("utf-7"), import_errors.UnknownEncoding),
+        (lambda: parse_encoding("no\0name"), import_errors.UnknownEncoding),
+        (lambda: parse_delimiter("x"), import_errors.UnknownDelimiter),
+        (lambda: parse_delimiter(",;"), import_errors.UnknownDelimiter),
+        (lambda: parse_mapping("title"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("title:"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("title:a,title:b"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("title:a,description:A"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("colour:a"), import_errors.UnknownMappedField),
+        (lambda: parse_max_errors(-1), import_errors.NegativeMaxErrors),
         (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), import_errors.MappedColumnMissing),
         (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
         (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.NotCsv),
@@ -130,6 +130,6 @@ def test_the_limits_of_a_header_line_are_those_that_are_set(encoding, piece):
 
 
 def test_oversized_header_is_refused_early():
-    scanning = HeaderScan(UploadOptions(), HeaderLimits(line_bytes=20))
+    scanning = HeaderScanner(UploadOptions(), HeaderLimits(line_bytes=20))
     with pytest.raises(import_errors.HeaderTooLong):
         scanning.feed(b"title," + b"x" * 20)

@@ -36,9 +36,9 @@ def test_every_row_is_resolved_once(said, there, rule):
     assert len(made) + len(changes) + sum(map(len, others)) == len(said)
     assert sorted(row.values.external_id for row in made) == sorted({key for key, _ in said} - set(there))
     fates = {
-        OnDuplicate.FAIL: [settled.refused],
+        OnDuplicate.FAIL: [settled.rejected],
         OnDuplicate.SKIP: [settled.skipped],
-        OnDuplicate.UPDATE: [settled.unchanged, settled.later],
+        OnDuplicate.UPDATE: [settled.unchanged, settled.deferred],
     }
     assert sum(map(len, others)) == sum(map(len, fates[rule]))
 
@@ -46,9 +46,9 @@ def test_every_row_is_resolved_once(said, there, rule):
 @given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")))
 def test_last_row_of_a_task_wins(said, there):
     first = resolve_duplicates(OnDuplicate.UPDATE, rows_of(said), tasks_of(there), NOW)
-    made = {row.values.external_id: row.values.title for row in first.made}
-    later = resolve_duplicates(OnDuplicate.UPDATE, first.later, tasks_of(made), NOW)
-    assert (later.made, later.later) == ([], [])
+    made = {row.values.external_id: row.values.title for row in first.created}
+    later = resolve_duplicates(OnDuplicate.UPDATE, first.deferred, tasks_of(made), NOW)
+    assert (later.created, later.deferred) == ([], [])
     titles = {**there, **made}
     for results in (first.results, later.results):
         titles |= {key: task.title for key, task in results.items()}
