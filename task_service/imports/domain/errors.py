@@ -225,7 +225,7 @@ class NegativeOffset(Invalid):
 
 
 class OffsetBehindEnd(DomainError):
-    """The offset is behind the end of the file."""
+    """The offset is after the end of the file."""
 
     field = "offset"
 

@@ -1,7 +1,7 @@
 """Fast path: parsing of rows that are certainly valid.
 
-It runs for every row of every import, in a fraction of the time of the full validation, which collects all errors. A
-row that passes here also passes the full validation with the same values; a test checks this.
+It runs for every row of every import and takes a fraction of the time of the full validation. Only the full validation
+collects errors. A row that passes here also passes the full validation with the same values; a test checks this.
 """
 
 from collections.abc import Callable, Mapping

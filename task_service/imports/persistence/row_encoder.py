@@ -1,8 +1,8 @@
 """Encoder of a batch's rows to binary COPY data: tasks and their first events.
 
 It writes bytes directly instead of creating objects first: at tens of thousands of rows a second this is most of the
-service's work for an import. The columns, and the values that all rows of a batch share, come from one ordinary task
-and event, so the definition of a new task stays in one place. A test compares both row by row.
+service's work for an import. The columns and the shared values of all rows come from one ordinary task and event.
+So the definition of a new task stays in one place. A test compares both row by row.
 """
 
 import os

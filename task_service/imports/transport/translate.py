@@ -191,18 +191,18 @@ def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestC
     begin = Checkpoint(batch.begin.offset, batch.begin.line, batch.begin.records)
     end = Checkpoint(batch.end.offset, batch.end.line, batch.end.records)
     if len(cells) != len(lines) * len(context.fields):
-        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)}")
+        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)} columns")
     if end.records - begin.records != len(lines) or end.offset < begin.offset:
-        raise MalformedBatch(problem="its end does not fit its rows")
+        raise MalformedBatch(problem="the end does not match the number of rows")
     if end.offset > context.size:
-        raise MalformedBatch(problem="its end is behind the file's")
+        raise MalformedBatch(problem="the end is after the end of the file")
     # Each line has at least one byte, its line end.
     if not begin.line <= min(lines, default=begin.line) <= max(lines, default=end.line) <= end.line <= context.size + 1:
-        raise MalformedBatch(problem="its lines are not those from its begin to its end")
+        raise MalformedBatch(problem="a line number is outside the range from begin to end")
     defects: defaultdict[int, list[Defect]] = defaultdict(list)
     for defect in batch.defects:
         kind = _DEFECT.get(defect.kind)
         if kind is None or not 0 <= defect.row < len(lines):
-            raise MalformedBatch(problem="a defect is none that there is, or of no row")
+            raise MalformedBatch(problem="a defect has an unknown kind or row")
         defects[defect.row].append(Defect(kind, defect.cell, defect.surplus))
     return Batch(begin, end, lines, cells, defects)

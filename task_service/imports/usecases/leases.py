@@ -23,7 +23,7 @@ from task_service.tasks.domain.values import find_control_character
 from task_service.tasks.usecases.ports import UserDirectory
 
 MAX_ATTEMPTS_WITHOUT_PROGRESS = 5
-"""Maximum claims in a row without progress of the checkpoint. After that the file itself is assumed to be the cause."""
+"""Maximum consecutive claims without progress of the checkpoint. After that the file is assumed to be the cause."""
 
 MAX_WORKER_CHARACTERS = 255
 
@@ -83,9 +83,9 @@ class RenewLease:
     async def __call__(self, import_id: UUID, fence: int) -> tuple[Checkpoint, IngestContext]:
         """Return the checkpoint and the data of the import. Raises LeaseLost under another fence."""
         async with self.begin() as work:
-            found = await work.ingest.renew_lease(import_id, fence, self.lease_seconds)
+            checkpoint_and_context = await work.ingest.renew_lease(import_id, fence, self.lease_seconds)
             await work.commit()
-        return found
+        return checkpoint_and_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class ReleaseLease:
 
 
 async def requeue(begin: Begin, import_id: UUID, fence: int) -> None:
-    """Release the lease and queue the import again, behind the waiting ones. Raises LeaseLost under another fence.
+    """Release the lease and queue the import again, after the waiting ones. Raises LeaseLost under another fence.
 
     This is not an attempt without progress.
     """

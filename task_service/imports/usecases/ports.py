@@ -125,7 +125,7 @@ class PreparedBatch(NamedTuple):
 
     @property
     def counts(self) -> Counts:
-        """Counts of the rows that can't be duplicates."""
+        """Counts of the rows without an external_id, which can't be duplicates."""
         return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
 
     @property
@@ -183,7 +183,10 @@ class Ingest(Protocol):
         """Change the import to a final state. Raises LeaseLost under another fence."""
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
-        """Queue the import again, behind the waiting ones. Raises LeaseLost under another fence."""
+        """Release the lease and queue the import again, after the waiting ones.
+
+        Raises LeaseLost under another fence.
+        """
 
 
 class DryRunState(Protocol):

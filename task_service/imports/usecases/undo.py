@@ -132,7 +132,7 @@ class _StepResult:
             self.restored += 1
         else:
             self.deleted += 1
-        if after is task:  # the import itself reverted its change
+        if after is task:  # a later row of the import has already reverted the change
             return
         self.written.append(after)
         event_id = self._new_id()

@@ -70,7 +70,7 @@ class UploadImport:
             return await self._replay(caller, request.key, incoming)
         new = await self._new_import(caller, request)
         try:
-            # Inside `try`: a call that is cancelled during the commit would otherwise leave the row behind.
+            # Inside `try`: a call that is cancelled during the commit would otherwise leave the row in the table.
             await self._insert(new, incoming)
             etag = await self.store.put(object_key(new.id), incoming.chunks())
             import_id = await self._queue(caller, request, new, incoming, etag)

@@ -28,8 +28,8 @@ class WriteResult(NamedTuple):
 class WriteRows:
     """Create and update the tasks of a batch.
 
-    Only rows with an external_id need a lookup of existing tasks. Their external_ids are locked for the owner first,
-    and the tasks are locked in id order, so that concurrent writers can't deadlock.
+    Only rows with an external_id need a lookup of existing tasks. First the owner's external_ids are locked, then the
+    tasks in id order. So concurrent writers can't deadlock.
     """
 
     encode_rows: RowEncoder
