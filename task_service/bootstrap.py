@@ -25,7 +25,7 @@ from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead
 from task_service.history.usecases.use_cases import HistoryUseCases
 from task_service.idempotency.cleanup import DeleteExpiredIdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
-from task_service.imports.bootstrap import Notifications, imports_use_cases
+from task_service.imports.bootstrap import WakeEvents, imports_use_cases
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from task_service.imports.persistence.notifications import PostgresNotifications
@@ -66,7 +66,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
         trust = TrustState()
         poller = TrustPoller(state=trust, fetch=auth.get_trust_state)
         users = CachedUserDirectory(auth)
-        wake = Notifications(queued=asyncio.Event(), undo_requested=asyncio.Event())
+        wake = WakeEvents(queued=asyncio.Event(), undo_requested=asyncio.Event())
         tasks = tasks_use_cases(settings, pool, users)
         history = history_use_cases(pool, tasks.list_task_events, draining)
         imports = imports_use_cases(

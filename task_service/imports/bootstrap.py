@@ -25,17 +25,9 @@ from task_service.imports.usecases.imports import (
     ListImports,
     WatchImport,
 )
-from task_service.imports.usecases.ingest import (
-    ClaimNextImport,
-    DeleteDryRunState,
-    FinishIngest,
-    IngestBatch,
-    OpenIngest,
-    PrepareBatch,
-    ReadUpload,
-    ReleaseLease,
-)
+from task_service.imports.usecases.ingest import DeleteDryRunState, FinishIngest, IngestBatch, PrepareBatch, ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
+from task_service.imports.usecases.leases import ClaimNextImport, ReleaseLease, RenewLease
 from task_service.imports.usecases.ports import ImportNotifications, ObjectStore, WorkerNotifier
 from task_service.imports.usecases.sessions import ImportTransactions
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
@@ -48,7 +40,7 @@ from task_service.tasks.usecases.ports import UserDirectory
 
 
 @dataclass(frozen=True, slots=True)
-class Notifications:
+class WakeEvents:
     """Events that wake the background loops of this process before their next interval."""
 
     queued: asyncio.Event
@@ -63,7 +55,7 @@ def imports_use_cases(
     store: ObjectStore,
     notifications: ImportNotifications,
     notifier: WorkerNotifier,
-    wake: Notifications,
+    wake: WakeEvents,
     is_draining: Callable[[], bool],
 ) -> ImportsUseCases:
     """Build the use cases about imports."""
@@ -91,7 +83,7 @@ def imports_use_cases(
         ),
         get_import=GetImport(read),
         list_imports=ListImports(read),
-        watch_import=WatchImport(read=read, notifications=notifications, draining=is_draining),
+        watch_import=WatchImport(read=read, notifications=notifications, is_draining=is_draining),
         list_import_errors=ListImportErrors(read),
         download_import_errors=DownloadImportErrors(read),
         download_import_template=DownloadImportTemplate(),
@@ -103,13 +95,13 @@ def imports_use_cases(
         ),
         read_upload=ReadUpload(begin=begin, store=store, lease_seconds=lease_seconds),
         ingest_rows=IngestRows(
-            open_ingest=OpenIngest(begin=begin, lease_seconds=lease_seconds),
+            renew_lease=RenewLease(begin=begin, lease_seconds=lease_seconds),
             prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows),
             ingest_batch=IngestBatch(
                 begin=begin, user_directory=users, write_rows=write_rows, lease_seconds=lease_seconds
             ),
             finish_ingest=FinishIngest(begin=begin),
-            release_lease=ReleaseLease(begin=begin, queued=wake.queued.set),
+            release_lease=ReleaseLease(begin=begin, notify_queued=wake.queued.set),
             is_draining=is_draining,
         ),
         notify_workers=NotifyWorkers(begin=begin, worker_notifier=notifier, max_running=max_running),

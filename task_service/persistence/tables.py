@@ -167,7 +167,7 @@ import_errors = Table(
     metadata,
     Column("import_id", Uuid, primary_key=True),
     Column("record", BigInteger, primary_key=True),
-    Column("place", SmallInteger, primary_key=True),  # one row can have several errors
+    Column("position", SmallInteger, primary_key=True),  # one row can have several errors
     Column("line", BigInteger, nullable=False),
     Column("column", Text, nullable=False),
     Column("value", Text, nullable=False),

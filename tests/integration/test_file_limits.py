@@ -9,7 +9,8 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from import_worker.bootstrap import open_worker
 from import_worker.settings import ImportWorkerSettings
-from tests.integration.task_service.import_calls import get, refused, upload
+from tests.integration.task_service.import_calls import get, upload
+from tests.support.grpc_calls import refused
 from tests.support.system import new_credential
 
 
@@ -60,13 +61,14 @@ async def run_worker(system):
 )
 async def test_header_line_over_a_limit_is_refused(system, data, reason):
     sonu = await system.new_user("sonu")
-    assert (await refused(upload(system, sonu, data)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    status = await refused(upload(system, sonu, data))
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
 
 
 async def test_file_over_the_limit_is_refused(system):
     sonu = await system.new_user("sonu")
-    code, reason, _ = await refused(upload(system, sonu, b"title\n" + b"x\n" * 1000))
-    assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE")
+    status = await refused(upload(system, sonu, b"title\n" + b"x\n" * 1000))
+    assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE")
 
 
 async def test_cell_over_the_limit_is_a_row_error(system, run_worker):

@@ -25,12 +25,12 @@ from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import OffsetBehindEnd, StorageFull, StoredFileChanged
 from task_service.imports.usecases.ports import StoredUpload
 
-# Explicit, because obstore holds twelve parts of a stream in memory by default.
+# Limits memory use: by default obstore keeps twelve parts of a stream in memory.
 PART_BYTES = 5 * 1024 * 1024
 MAX_CONCURRENT_PARTS = 2
 
-# A file is read in requests of REQUEST_BYTES, which are passed on in chunks. One request for the whole file would stay
-# open for as long as the import takes. Each request also checks the object's etag again.
+# A file is read in several requests, because one request would stay open for the whole import. Each request also checks
+# the object's etag. Its data are passed on in chunks.
 REQUEST_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 
@@ -39,12 +39,12 @@ RETRY_TIMEOUT = timedelta(seconds=10)
 MAX_RETRIES = 4
 
 ABORT_TIMEOUT_SECONDS = 15.0
-"""Time limit for a cancelled upload to remove the parts that it has stored."""
+"""Time limit for the removal of a cancelled upload's parts."""
 
-# The store can't be reached, or it refuses our credentials. Only the operator can fix this; no import fails for it.
+# Errors of an unreachable store or of rejected credentials. Only the operator can fix them, so no import may fail.
 _OUTAGES = (GenericError, PermissionDeniedError, UnauthenticatedError, OSError)
 
-# EFBIG: the process has reached its file size limit.
+# EFBIG: the file has reached the size limit of the process.
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = structlog.get_logger("object_store")
@@ -61,14 +61,14 @@ class ObstoreObjectStore:
         with _translate_errors():
             await self._put(key, chunks)
             if self._folder:
-                # obstore does not call fsync. A confirmed upload must survive a power cut.
+                # obstore does not call fsync, but a confirmed upload must survive a power failure.
                 await asyncio.to_thread(_fsync, self._folder / key)
-            # Not the etag that `put` returned: in a folder that one differs from the etag of a later `head`.
+            # The etag of `put` can't be used: in a folder it differs from the etag of a later `head`.
             return (await obstore.head_async(self._store, key))["e_tag"] or ""
 
     async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         cancelled = asyncio.Event()
-        putting = asyncio.ensure_future(
+        put_task = asyncio.ensure_future(
             obstore.put_async(
                 self._store,
                 key,
@@ -78,14 +78,14 @@ class ObstoreObjectStore:
                 use_multipart=True,
             )
         )
-        # After cancellation nobody awaits `putting`. Read its exception, or asyncio logs "never retrieved".
-        putting.add_done_callback(_retrieve_exception)
+        # After cancellation nobody awaits `put_task`. Read its exception, or asyncio logs "never retrieved".
+        put_task.add_done_callback(_retrieve_exception)
         try:
-            await asyncio.shield(putting)
+            await asyncio.shield(put_task)
         except asyncio.CancelledError:
-            # A cancelled `put_async` would leave its stored parts. When the stream raises, obstore removes them.
+            # A cancelled `put_async` leaves its parts in the store. obstore removes them only if the stream raises.
             cancelled.set()
-            await asyncio.wait({putting}, timeout=ABORT_TIMEOUT_SECONDS)
+            await asyncio.wait({put_task}, timeout=ABORT_TIMEOUT_SECONDS)
             raise
 
     async def read(self, key: str, offset: int, upload: StoredUpload) -> AsyncIterator[bytes]:
@@ -131,7 +131,7 @@ class ObstoreObjectStore:
 
 
 class _UploadCancelled(Exception):
-    """The upload was cancelled; raised into obstore to make it abort."""
+    """Cancellation of the upload. The stream raises it to make obstore abort."""
 
 
 def _open(url: str) -> ObjectStore:
@@ -149,12 +149,12 @@ def _retrieve_exception(future: asyncio.Future[Any]) -> None:
 
 async def _chunks_until(cancelled: asyncio.Event, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     """Yield the chunks. Raises _UploadCancelled at once on cancellation, even while the next chunk is awaited."""
-    cancelling = asyncio.ensure_future(cancelled.wait())
+    cancellation = asyncio.ensure_future(cancelled.wait())
     try:
         while True:
             next_chunk = asyncio.ensure_future(_next(chunks))
-            await asyncio.wait({next_chunk, cancelling}, return_when=asyncio.FIRST_COMPLETED)
-            if cancelling.done():
+            await asyncio.wait({next_chunk, cancellation}, return_when=asyncio.FIRST_COMPLETED)
+            if cancellation.done():
                 next_chunk.cancel()
                 await asyncio.gather(next_chunk, return_exceptions=True)
                 raise _UploadCancelled
@@ -163,7 +163,7 @@ async def _chunks_until(cancelled: asyncio.Event, chunks: AsyncIterator[bytes]) 
                 return
             yield chunk
     finally:
-        cancelling.cancel()
+        cancellation.cancel()
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
@@ -172,7 +172,7 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Raise StorageFull for a full disk and Unavailable for an outage; other errors pass."""
+    """Raise StorageFull for a full disk and Unavailable for an outage. Other errors pass unchanged."""
     try:
         yield
     except (BaseError, OSError) as error:
@@ -197,5 +197,5 @@ def _fsync(path: Path) -> None:
 def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return True
-    # obstore passes the operating system's error on as text only.
+    # obstore reports an error of the operating system only as text.
     return isinstance(error, GenericError) and any(f"os error {number})" in str(error) for number in _DISK_FULL)

@@ -44,7 +44,7 @@ _FIELDS = {
 }
 
 
-_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class Header:
     fields: tuple[str, ...]
     warnings: tuple[str, ...]
     size: int
-    """Bytes up to the end of the line, including it."""
+    """Size of the line in bytes, with byte order mark and line end."""
 
 
 _GZIP = b"\x1f\x8b"
 
-# Files that people upload by mistake, by their first bytes.
-_KINDS = {
+# Formats of files that people upload by mistake, by their first bytes.
+_OTHER_FORMATS = {
     b"PK\x03\x04": "an Excel workbook or another ZIP archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"%PDF": "a PDF document",
@@ -82,49 +82,49 @@ _KINDS = {
 }
 
 
-class HeaderScan:
-    """Search for the header line in the first bytes of a file while they arrive."""
+class HeaderScanner:
+    """Scanner for the header line in the first bytes of a file while they arrive."""
 
     def __init__(self, options: UploadOptions, limits: HeaderLimits) -> None:
         self._options = options
         self._limits = limits
-        self._seen = b""
+        self._buffer = b""
         self.header: Header | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Add the next bytes. `header` is set when the line is complete.
 
-        Raises CompressedFile, UnsupportedFormat, and the errors of read_header.
+        Raises CompressedFile, UnsupportedFormat, and the errors of parse_header.
         """
         if self.header is not None:
             return
-        self._seen += chunk[: 2 * self._limits.line_bytes + 8]
-        if self._seen.startswith(_GZIP):
+        self._buffer += chunk[: 2 * self._limits.line_bytes + 8]
+        if self._buffer.startswith(_GZIP):
             raise CompressedFile
-        for beginning, kind in _KINDS.items():
-            if self._seen.startswith(beginning):
+        for signature, kind in _OTHER_FORMATS.items():
+            if self._buffer.startswith(signature):
                 raise UnsupportedFormat(kind=kind)
-        mark, encoding = _encoding(self._seen, self._options.encoding)
-        body = self._seen[mark:]
-        wide = encoding.startswith("utf-16")
-        text = body[: len(body) // 2 * 2].decode(encoding, "replace") if wide else body.decode("latin-1")
+        mark_length, encoding = _detect_encoding(self._buffer, self._options.encoding)
+        body = self._buffer[mark_length:]
+        is_utf16 = encoding.startswith("utf-16")
+        text = body[: len(body) // 2 * 2].decode(encoding, "replace") if is_utf16 else body.decode("latin-1")
         line = next(iter(_LINES.findall(text)), "")
-        # A \r at the end may be half of a \r\n.
+        # A \r at the end may be the first half of a \r\n.
         if line and not (line == text and line.endswith("\r")):
-            size = len(line.encode(encoding, "surrogatepass")) if wide else len(line)
-            self.header = read_header(self._seen[: mark + size], self._options, self._limits)
+            size = len(line.encode(encoding, "surrogatepass")) if is_utf16 else len(line)
+            self.header = parse_header(self._buffer[: mark_length + size], self._options, self._limits)
         elif len(text) > self._limits.line_bytes:
-            _refuse_control_characters(text if wide else body.decode("utf-8", "replace"))
+            _reject_control_characters(text if is_utf16 else body.decode("utf-8", "replace"))
             raise HeaderTooLong(limit=self._limits.line_bytes)
 
     def end(self) -> Header:
         """Return the header of a file that ends here, even without a line end."""
         if self.header is None:
-            self.header = read_header(self._seen, self._options, self._limits)
+            self.header = parse_header(self._buffer, self._options, self._limits)
         return self.header
 
 
-def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> Header:
+def parse_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> Header:
     """Parse a header line, including its line end.
 
     Raises:
@@ -135,23 +135,25 @@ def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> He
         MappedColumnMissing: the mapping names a missing column.
 
     """
-    mark, encoding = _encoding(line, options.encoding)
-    text = _decode(line, mark, encoding)
+    mark_length, encoding = _detect_encoding(line, options.encoding)
+    text = _decode(line, mark_length, encoding)
     if len(text.encode("utf-8", "replace")) > limits.line_bytes:
         raise HeaderTooLong(limit=limits.line_bytes)
     if not text:
         raise EmptyFile
-    _refuse_control_characters(text)
-    delimiter, raw_names = _split(text, options.delimiter or DELIMITERS)
+    _reject_control_characters(text)
+    delimiter, raw_names = _split_columns(text, options.delimiter or DELIMITERS)
     names = [unescape_formula(name) for name in raw_names]
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
-    fields = _fields_of([normalize_word(name) for name in names], options.mapping)
+    fields = _map_fields([normalize_word(name) for name in names], options.mapping)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
-            twins = [repr(name.strip()[:40]) for name, filled in zip(names, fields, strict=False) if filled == field]
-            raise DuplicateColumn(column=field, names=" and ".join(twins))
+            names_of_field = [
+                repr(name.strip()[:40]) for name, used in zip(names, fields, strict=False) if used == field
+            ]
+            raise DuplicateColumn(column=field, names=" and ".join(names_of_field))
     if "title" not in fields:
         raise MissingTitleColumn(columns=", ".join(repr(name.strip()[:40]) for name in names[:10]))
     unused = [name.strip() for name, field in zip(names[:count], fields, strict=False) if not field]
@@ -161,7 +163,7 @@ def read_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> He
     return Header(encoding, delimiter, tuple(names), fields, tuple(warnings), len(line))
 
 
-def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
+def _map_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
     """Return the field of each column: from the mapping, otherwise from the column's name."""
     for column in mapping.values():
         if column not in columns:
@@ -171,37 +173,39 @@ def _fields_of(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str,
     return tuple(mapped.get(column) or by_name.get(column, "") for column in columns)
 
 
-def _encoding(data: bytes, asked: str) -> tuple[int, str]:
-    """Return the length of the byte order mark and the encoding: the option's, else the mark's, else UTF-8.
+def _detect_encoding(data: bytes, option: str) -> tuple[int, str]:
+    """Return the length of the byte order mark and the encoding.
 
-    Raises ByteOrderMarkMismatch when they contradict each other: either choice would garble some files.
+    The encoding is that of the option, else that of the mark, else UTF-8.
+
+    Raises ByteOrderMarkMismatch when option and mark differ: either choice would garble some files.
     """
-    for mark, marked in _MARKS.items():
+    for mark, mark_encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
-            if asked and not marked.startswith(asked):
-                raise ByteOrderMarkMismatch(marked=marked, asked=asked)
-            return len(mark), marked
-    return 0, {"": "utf-8", "utf-16": "utf-16-le"}.get(asked, asked)
+            if option and not mark_encoding.startswith(option):
+                raise ByteOrderMarkMismatch(mark=mark_encoding, option=option)
+            return len(mark), mark_encoding
+    return 0, {"": "utf-8", "utf-16": "utf-16-le"}.get(option, option)
 
 
-def _decode(line: bytes, mark: int, encoding: str) -> str:
+def _decode(line: bytes, mark_length: int, encoding: str) -> str:
     try:
-        text = line[mark:].decode(encoding).rstrip("\r\n")
+        text = line[mark_length:].decode(encoding).rstrip("\r\n")
     except UnicodeDecodeError as error:
-        position = mark + error.start + 1
+        position = mark_length + error.start + 1
         if encoding == "utf-8":
             raise HeaderNotUtf8(position=position) from None
         raise HeaderUnreadable(encoding=encoding, position=position) from None
     return text
 
 
-def _refuse_control_characters(text: str) -> None:
+def _reject_control_characters(text: str) -> None:
     for character in text:
         if character < " " and character != "\t":
             raise NotCsv(character=f"U+{ord(character):04X}")
 
 
-def _split(text: str, delimiters: str) -> tuple[str, Sequence[str]]:
+def _split_columns(text: str, delimiters: str) -> tuple[str, Sequence[str]]:
     """Return the delimiter with the most columns (the comma if none has more than one) and the column names."""
     best: tuple[str, list[str]] = (delimiters[0], [])
     unreadable = 0

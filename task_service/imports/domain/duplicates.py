@@ -1,4 +1,4 @@
-"""Rows whose external_id an existing task has: they fail, are skipped, or update that task."""
+"""Duplicates: rows with the external_id of an existing task. They fail, are skipped, or update that task."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from task_service.tasks.domain.task import Task, Values
 
 
 class OnDuplicate(StrEnum):
-    """Treatment of a row whose external_id exists."""
+    """Treatment of a row with the external_id of an existing task."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -19,9 +19,9 @@ class OnDuplicate(StrEnum):
 class KeyedRow(NamedTuple):
     """A valid row with an external_id."""
 
-    place: int
-    """Index among the valid rows of its batch."""
-    number: int
+    accepted_index: int
+    """Index among the accepted rows of its batch."""
+    row_index: int
     """Index among all rows of its batch."""
     values: Values
     changes: Mapping[str, Any]
@@ -38,15 +38,15 @@ class TaskChange(NamedTuple):
 class Resolution(NamedTuple):
     """Result for each row; every row is in exactly one list."""
 
-    made: list[KeyedRow]
+    created: list[KeyedRow]
     """Rows that create tasks."""
     changes: list[TaskChange]
     """In row order. A task can have several changes."""
     unchanged: list[KeyedRow]
     skipped: list[KeyedRow]
-    refused: list[KeyedRow]
-    later: list[KeyedRow]
-    """Rows that update tasks which rows in `made` create. Resolve them after those exist."""
+    rejected: list[KeyedRow]
+    deferred: list[KeyedRow]
+    """Rows that update tasks of rows in `created`. Resolve them after those tasks exist."""
 
     @property
     def results(self) -> dict[str, Task]:
@@ -65,13 +65,13 @@ def resolve_duplicates(
         key = row.values.external_id
         if key not in tasks and key not in new:
             new.add(key)
-            resolution.made.append(row)
+            resolution.created.append(row)
         elif rule is OnDuplicate.FAIL:
-            resolution.refused.append(row)
+            resolution.rejected.append(row)
         elif rule is OnDuplicate.SKIP:
             resolution.skipped.append(row)
         elif key in new:
-            resolution.later.append(row)
+            resolution.deferred.append(row)
         elif (after := tasks[key].changed(row.changes, now)) is tasks[key]:
             resolution.unchanged.append(row)
         else:

@@ -35,7 +35,7 @@ class CompressedFile(InvalidUpload):
 
 
 class ByteOrderMarkMismatch(InvalidUpload):
-    """The file has the byte order mark of {marked}, but the option encoding is {asked}. Leave the option out."""
+    """The file has the byte order mark of {mark}, but the option encoding is {option}. Leave the option out."""
 
     field = "encoding"
 
@@ -225,7 +225,7 @@ class NegativeOffset(Invalid):
 
 
 class OffsetBehindEnd(DomainError):
-    """The offset is behind the end of the file."""
+    """The offset is after the end of the file."""
 
     field = "offset"
 

@@ -29,8 +29,8 @@ class FailedRow(NamedTuple):
         return sum(map(len, self.cells)) + 100 * (1 + len(self.errors))
 
 
-class RejectedRow(NamedTuple):
-    """A rejected row as errors.csv returns it."""
+class ErrorReportRow(NamedTuple):
+    """A rejected row in errors.csv."""
 
     record: int
     line: int
@@ -44,19 +44,19 @@ class Quota(NamedTuple):
     rows: int
     size: int
 
-    def beyond(self, kept: "Quota") -> "Quota":
-        """Return the quota that is left."""
-        return Quota(max(0, self.rows - kept.rows), max(0, self.size - kept.size))
+    def remaining(self, used: "Quota") -> "Quota":
+        """Return the unused part of the quota."""
+        return Quota(max(0, self.rows - used.rows), max(0, self.size - used.size))
 
-    def for_some_of(self, failed: Sequence[FailedRow]) -> Sequence[FailedRow]:
-        """Return the first rows that fit."""
-        left = self.size
-        for number, row in enumerate(failed[: self.rows]):
-            left -= row.size
-            if left < 0:
-                return failed[:number]
+    def select_fitting(self, failed: Sequence[FailedRow]) -> Sequence[FailedRow]:
+        """Return the first rows that fit into the quota."""
+        free = self.size
+        for index, row in enumerate(failed[: self.rows]):
+            free -= row.size
+            if free < 0:
+                return failed[:index]
         return failed[: self.rows]
 
 
-MAX_KEPT_FAILED_ROWS = Quota(rows=10_000, size=32 * 1024 * 1024)
+MAX_STORED_FAILED_ROWS = Quota(rows=10_000, size=32 * 1024 * 1024)
 """Maximum for one import."""

@@ -1,7 +1,7 @@
 """Fast path: parsing of rows that are certainly valid.
 
-It runs for every row of every import, in a fraction of the time of the full validation, which collects all errors. A
-row that passes here also passes the full validation with the same values; a test checks this.
+It runs for every row of every import and takes a fraction of the time of the full validation. Only the full validation
+collects errors. A row that passes here also passes the full validation with the same values; a test checks this.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,10 +21,10 @@ from task_service.tasks.domain.values import (
     REPLACEMENT_CHARACTER,
 )
 
-# First characters of a title that need the full validation: a neutralising apostrophe, or an invisible character.
-_ODD_BEGINNINGS = INVISIBLE_CHARACTERS | {"'"}
+# Titles that start with a neutralising apostrophe or an invisible character need the full validation.
+_SPECIAL_FIRST_CHARACTERS = INVISIBLE_CHARACTERS | {"'"}
 
-Read = TypeVar("Read")
+Parsed = TypeVar("Parsed")
 
 
 class FastRowParser:
@@ -32,12 +32,14 @@ class FastRowParser:
 
     def __init__(self, defaults: Defaults, assignees: Mapping[str, UUID]) -> None:
         self._defaults = defaults
-        self._named = assignees
-        self._statuses = _Readings(lambda cell, wrong: rules.validate_status(cell.strip() or defaults.status, wrong))
-        self._priorities = _Readings(rules.validate_priority)
-        self._dates = _Readings(rules.validate_due_date)
-        self._labels = _Readings(self._read_labels)
-        self._assignees = _Readings(self._read_assignee)
+        self._assignee_ids = assignees
+        self._statuses = _ParsedCells(
+            lambda cell, errors: rules.validate_status(cell.strip() or defaults.status, errors)
+        )
+        self._priorities = _ParsedCells(rules.validate_priority)
+        self._dates = _ParsedCells(rules.validate_due_date)
+        self._labels = _ParsedCells(self._parse_labels)
+        self._assignees = _ParsedCells(self._parse_assignee)
 
     def values(
         self,
@@ -54,7 +56,7 @@ class FastRowParser:
         title = title.strip()
         if (
             title
-            and title[0] not in _ODD_BEGINNINGS
+            and title[0] not in _SPECIAL_FIRST_CHARACTERS
             and len(title) <= MAX_TITLE_CHARACTERS
             and title.isprintable()
             and REPLACEMENT_CHARACTER not in title
@@ -62,9 +64,9 @@ class FastRowParser:
             and len(description) <= MAX_DESCRIPTION_CHARACTERS
             and (
                 (description.isprintable() and REPLACEMENT_CHARACTER not in description)
-                or _is_right(rules.validate_description, description)
+                or _is_valid(rules.validate_description, description)
             )
-            and (not external_id or _is_usual(external_id))
+            and (not external_id or _is_plain_external_id(external_id))
         ):
             try:
                 return Values(
@@ -81,39 +83,39 @@ class FastRowParser:
                 return None
         return None
 
-    def _read_labels(self, cell: str, wrong: list[Invalid]) -> tuple[str, ...]:
-        return rules.validate_labels(split_labels(unescape_formula(cell)) or self._defaults.labels, wrong)
+    def _parse_labels(self, cell: str, errors: list[Invalid]) -> tuple[str, ...]:
+        return rules.validate_labels(split_labels(unescape_formula(cell)) or self._defaults.labels, errors)
 
-    def _read_assignee(self, cell: str, _wrong: list[Invalid]) -> UUID | None:
+    def _parse_assignee(self, cell: str, _errors: list[Invalid]) -> UUID | None:
         name = unescape_formula(cell).strip()
-        return self._named[name] if name else self._defaults.assignee_id
+        return self._assignee_ids[name] if name else self._defaults.assignee_id
 
 
-class _Readings(dict[str, Read]):
+class _ParsedCells(dict[str, Parsed]):
     """Cache of a column's parsed cells: a batch has few distinct ones.
 
     A lookup of an invalid cell raises KeyError.
     """
 
-    def __init__(self, rule: Callable[[str, list[Invalid]], Read]) -> None:
+    def __init__(self, rule: Callable[[str, list[Invalid]], Parsed]) -> None:
         self._rule = rule
 
-    def __missing__(self, cell: str) -> Read:
-        wrong: list[Invalid] = []
-        value = self._rule(cell, wrong)
-        if wrong:
+    def __missing__(self, cell: str) -> Parsed:
+        errors: list[Invalid] = []
+        value = self._rule(cell, errors)
+        if errors:
             raise KeyError(cell)
         self[cell] = value
         return value
 
 
-def _is_right(rule: Callable[[str, list[Invalid]], object], cell: str) -> bool:
-    wrong: list[Invalid] = []
-    rule(cell, wrong)
-    return not wrong
+def _is_valid(rule: Callable[[str, list[Invalid]], object], cell: str) -> bool:
+    errors: list[Invalid] = []
+    rule(cell, errors)
+    return not errors
 
 
-def _is_usual(external_id: str) -> bool:
+def _is_plain_external_id(external_id: str) -> bool:
     return (
         external_id[0] != "'"
         and len(external_id) <= MAX_EXTERNAL_ID_CHARACTERS

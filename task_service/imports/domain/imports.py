@@ -42,20 +42,20 @@ class Failure(NamedTuple):
     line: int = 0
 
 
-NO_PROGRESS = Failure("NO_PROGRESS", "Five workers in a row gave up on the file without getting any further.", 0)
+NO_PROGRESS = Failure("NO_PROGRESS", "Five attempts in a row made no progress in the file.", 0)
 OWNER_DISABLED = Failure("OWNER_DISABLED", "The owner's account was disabled or deleted.", 0)
-FILE_CHANGED = Failure("STORED_FILE_CHANGED", "The stored file is not the one that was uploaded.", 0)
+FILE_CHANGED = Failure("STORED_FILE_CHANGED", "The stored file differs from the uploaded one.", 0)
 
 
 def too_many_errors(limit: int) -> Failure:
-    """Return the failure of an import with more errors than max_errors."""
-    return Failure("TOO_MANY_ERRORS", f"More than {limit} rows were wrong.", 0)
+    """Return the failure of an import with more invalid rows than max_errors."""
+    return Failure("TOO_MANY_ERRORS", f"More than {limit} rows are invalid (option max_errors).", 0)
 
 
 PARSE_FAILURES = {
     "UNCLOSED_QUOTE": "A quote opened in the record that begins at line {line} is never closed.",
-    "RECORD_TOO_LARGE": "The record that begins at line {line} is over the limit.",
-    "STRAY_QUOTE": "The record that begins at line {line} has text behind a closing quote.",
+    "RECORD_TOO_LARGE": "The record that begins at line {line} is larger than the limit.",
+    "STRAY_QUOTE": "The record that begins at line {line} has text after a closing quote.",
     "FILE_CUT_SHORT": "The stored file ends before its recorded size.",
 }
 
@@ -113,7 +113,7 @@ class Import:
 
     @property
     def rows_per_second(self) -> int:
-        """Rate since the first claim, including pauses; 0 before the first batch."""
+        """Rows per second since the first claim, including pauses; 0 before the first batch."""
         return round(self.rows_read / self._seconds) if self._seconds else 0
 
     @property
@@ -131,7 +131,7 @@ class Import:
 
     @property
     def is_over(self) -> bool:
-        """Whether the import and its undo have ended."""
+        """True when the import and its undo have ended."""
         return self.state.is_final and (self.undo is None or self.undo.finished_at is not None)
 
     def ensure_undoable(self) -> None:
@@ -177,7 +177,7 @@ class RecordLimits(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Right of one worker to process an import, and all that it needs to read the file."""
+    """Right of one worker to process an import, with the data that it needs to read the file."""
 
     import_id: UUID
     owner_id: UUID
@@ -188,7 +188,7 @@ class Lease:
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int
-    """Claims in a row since the last move of the checkpoint, including this one."""
+    """Consecutive claims since the checkpoint last advanced, including this one."""
 
 
 class IngestContext(NamedTuple):

@@ -1,4 +1,4 @@
-"""Conversion of rows to task values or row errors, with the validation of every other task."""
+"""Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
@@ -20,11 +20,11 @@ MAX_VALUE_CHARACTERS = 200
 """Maximum stored characters of a rejected cell."""
 
 ROWS_PER_STEP = 50
-"""Less than a millisecond of work."""
+"""Rows of one step, which takes less than a millisecond."""
 
 
 class Cells(NamedTuple):
-    """Cells of a row, without neutralising apostrophes. A missing column is empty."""
+    """Cells of a row, without neutralising apostrophes. The cell of a missing column is empty."""
 
     title: str
     description: str
@@ -58,7 +58,7 @@ class Batch(NamedTuple):
     """By index of the row in the batch."""
 
 
-class Outcome(NamedTuple):
+class ConvertedRows(NamedTuple):
     """Result of some rows of a batch: values of new tasks, and rejected rows."""
 
     accepted: list[Values]
@@ -67,14 +67,14 @@ class Outcome(NamedTuple):
     """Accepted rows with an external_id. A lookup of existing tasks decides whether they create tasks."""
 
 
-def named(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
+def distinct_values(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
     """Return the distinct values of a column; empty if the file has no such column."""
     if field not in fields:
         return set()
     return {unescape_formula(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
 
 
-def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[Outcome]:
+def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[ConvertedRows]:
     """Convert every row, in steps of ROWS_PER_STEP so that the caller can yield to other calls in between.
 
     `assignees` maps the usernames in the rows to ids.
@@ -82,40 +82,44 @@ def take(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) ->
     columns = _Columns(context.fields, batch.cells)
     fast_parser = FastRowParser(context.defaults, assignees)
     rows = enumerate(columns.rows())
-    place = 0
-    while some := list(islice(rows, ROWS_PER_STEP)):
-        outcome = Outcome([], [], [])
-        for number, raw in some:
-            values = None if number in batch.defects else fast_parser.values(*raw)
+    accepted_count = 0
+    while step := list(islice(rows, ROWS_PER_STEP)):
+        converted = ConvertedRows([], [], [])
+        for row_index, raw_cells in step:
+            values = None if row_index in batch.defects else fast_parser.values(*raw_cells)
             if values is None:
                 try:
-                    columns.refuse_defects(batch, number, context.encoding)
-                    values = _judged(_plain(raw), context.defaults, assignees)
+                    columns.raise_defects(batch, row_index, context.encoding)
+                    values = _validate_row(_plain_cells(raw_cells), context.defaults, assignees)
                 except Invalid as error:
-                    outcome.failed.append(columns.failed(batch, number, error))
+                    converted.failed.append(columns.failed_row(batch, row_index, error))
                     continue
             if values.external_id:
-                changes = _said(values, _plain(raw), context) if context.on_duplicate is OnDuplicate.UPDATE else {}
-                outcome.keyed.append(KeyedRow(place + len(outcome.accepted), number, values, changes))
-            outcome.accepted.append(values)
-        place += len(outcome.accepted)
-        yield outcome
+                changes = (
+                    _changed_fields(values, _plain_cells(raw_cells), context)
+                    if context.on_duplicate is OnDuplicate.UPDATE
+                    else {}
+                )
+                converted.keyed.append(KeyedRow(accepted_count + len(converted.accepted), row_index, values, changes))
+            converted.accepted.append(values)
+        accepted_count += len(converted.accepted)
+        yield converted
 
 
-def failed_row(batch: Batch, context: IngestContext, number: int, error: Invalid) -> FailedRow:
+def build_failed_row(batch: Batch, context: IngestContext, row_index: int, error: Invalid) -> FailedRow:
     """Return the rejected row with its errors."""
-    return _Columns(context.fields, batch.cells).failed(batch, number, error)
+    return _Columns(context.fields, batch.cells).failed_row(batch, row_index, error)
 
 
-def _plain(raw: Iterable[str]) -> Cells:
-    return Cells(*map(unescape_formula, raw))
+def _plain_cells(raw_cells: Iterable[str]) -> Cells:
+    return Cells(*map(unescape_formula, raw_cells))
 
 
-def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
-    """Return the values of a row, or raise all errors."""
+def _validate_row(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
+    """Return the values of a row. Raises all its errors."""
     name = cells.assignee.strip()
     assignee_id = assignees.get(name) if name else defaults.assignee_id
-    nobody = [UnknownAssignee(field="assignee")] if name and assignee_id is None else []
+    unknown_assignee = [UnknownAssignee(field="assignee")] if name and assignee_id is None else []
     draft = TaskDraft(
         cells.title,
         cells.description,
@@ -129,23 +133,23 @@ def _judged(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> 
     try:
         values = draft.validate()
     except Invalid as error:
-        raise_all([*error.violations, *nobody])
+        raise_all([*error.violations, *unknown_assignee])
         raise
-    raise_all(nobody)
+    raise_all(unknown_assignee)
     return values
 
 
-def _said(values: Values, cells: Cells, context: IngestContext) -> dict[str, Any]:
-    """Return the new values that a row has for an existing task: one for each column of the file.
+def _changed_fields(values: Values, cells: Cells, context: IngestContext) -> dict[str, Any]:
+    """Return the new values of an existing task: one for each column of the file.
 
     An empty cell clears the field. Status and priority can't be empty, so an empty cell leaves them unchanged.
     """
-    said = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
-    said -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
-    # The values contain the defaults, which are for new tasks only.
-    empty: dict[str, Any] = {} if split_labels(cells.labels) else {"labels": ()}
-    empty |= {} if cells.assignee.strip() else {"assignee_id": None}
-    return {name: empty.get(name, getattr(values, name)) for name in said}
+    names = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
+    names -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
+    # The values contain the defaults, but those are for new tasks only.
+    cleared: dict[str, Any] = {} if split_labels(cells.labels) else {"labels": ()}
+    cleared |= {} if cells.assignee.strip() else {"assignee_id": None}
+    return {name: cleared.get(name, getattr(values, name)) for name in names}
 
 
 class _Columns:
@@ -153,7 +157,7 @@ class _Columns:
 
     def __init__(self, fields: tuple[str, ...], cells: Sequence[str]) -> None:
         self._fields = fields
-        self._at = {field: place for place, field in enumerate(fields) if field}
+        self._index_by_field = {field: index for index, field in enumerate(fields) if field}
         self._width = len(fields)
         self._cells = cells
 
@@ -162,26 +166,33 @@ class _Columns:
         return zip(*map(self._column, Cells._fields), strict=False)
 
     def _column(self, field: str) -> Iterable[str]:
-        place = self._at.get(field)
-        return repeat("") if place is None else self._cells[place :: self._width]
+        index = self._index_by_field.get(field)
+        return repeat("") if index is None else self._cells[index :: self._width]
 
-    def failed(self, batch: Batch, number: int, error: Invalid) -> FailedRow:
-        record, line = batch.begin.records + number + 1, batch.lines[number]
-        row = list(self._cells[number * self._width : (number + 1) * self._width])
-        row += [defect.surplus for defect in batch.defects.get(number, ()) if defect.surplus]
-        # Postgres can't store NUL. Its substitute is refused too if the row is uploaded again unchanged.
+    def failed_row(self, batch: Batch, row_index: int, error: Invalid) -> FailedRow:
+        record, line = batch.begin.records + row_index + 1, batch.lines[row_index]
+        row = list(self._cells[row_index * self._width : (row_index + 1) * self._width])
+        row += [defect.surplus for defect in batch.defects.get(row_index, ()) if defect.surplus]
+        # Postgres can't store NUL. Its replacement is rejected too if the row is uploaded again unchanged.
         cells = tuple(cell.replace("\0", REPLACEMENT_CHARACTER) for cell in row)
         errors = (
-            RowError(record, line, wrong.field, self._value(cells, wrong.field), wrong.reason, wrong.message)
-            for wrong in error.violations
+            RowError(
+                record,
+                line,
+                violation.field,
+                self._stored_value(cells, violation.field),
+                violation.reason,
+                violation.message,
+            )
+            for violation in error.violations
         )
         return FailedRow(record, line, cells, tuple(errors))
 
-    def refuse_defects(self, batch: Batch, number: int, encoding: str) -> None:
+    def raise_defects(self, batch: Batch, row_index: int, encoding: str) -> None:
         """Raise the defects that the parser found in a row."""
-        raise_all([self._error_of(number, defect, encoding) for defect in batch.defects.get(number, ())])
+        raise_all([self._defect_error(row_index, defect, encoding) for defect in batch.defects.get(row_index, ())])
 
-    def _error_of(self, number: int, defect: Defect, encoding: str) -> Invalid:
+    def _defect_error(self, row_index: int, defect: Defect, encoding: str) -> Invalid:
         if defect.kind == TooManyCells.reason:
             return TooManyCells(count=defect.cell, columns=self._width)
         if not 0 <= defect.cell < self._width:
@@ -189,9 +200,9 @@ class _Columns:
         field = self._fields[defect.cell]
         if defect.kind == CellTooLong.reason:
             # The cell was truncated to the limit, so its length is the limit.
-            return CellTooLong(field=field, limit=len(self._cells[number * self._width + defect.cell]))
+            return CellTooLong(field=field, limit=len(self._cells[row_index * self._width + defect.cell]))
         return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
 
-    def _value(self, cells: Sequence[str], field: str) -> str:
-        place = self._at.get(field)
-        return "" if place is None else cells[place][:MAX_VALUE_CHARACTERS]
+    def _stored_value(self, cells: Sequence[str], field: str) -> str:
+        index = self._index_by_field.get(field)
+        return "" if index is None else cells[index][:MAX_VALUE_CHARACTERS]

@@ -8,8 +8,11 @@ from uuid import UUID
 from task_service.history.domain.events import Actor
 from task_service.tasks.domain.task import FIRST_REVISION, Task
 
-CLOCKS_APART = timedelta(days=1)
-"""More than the clocks of two processes can differ. The tasks have ids from between the upload and the end."""
+MAX_CLOCK_DIFFERENCE = timedelta(days=1)
+"""Upper bound for the difference of two processes' clocks.
+
+Task ids contain a time between the upload and the end of the import, by some process's clock.
+"""
 
 
 class UndoState(StrEnum):
@@ -45,12 +48,12 @@ class RunningUndo(NamedTuple):
     @property
     def first_id(self) -> UUID:
         """Id below all tasks that the import created."""
-        return max(self.reached, _id_at(self.created_at - CLOCKS_APART))
+        return max(self.reached, _smallest_id_at(self.created_at - MAX_CLOCK_DIFFERENCE))
 
     @property
     def last_id(self) -> UUID:
         """Id above all tasks that the import created."""
-        return _id_at(self.finished_at + CLOCKS_APART)
+        return _smallest_id_at(self.finished_at + MAX_CLOCK_DIFFERENCE)
 
 
 class ChangeSnapshot(NamedTuple):
@@ -62,7 +65,7 @@ class ChangeSnapshot(NamedTuple):
     """Revision after the import's last change, unless somebody else changed the task in between."""
 
 
-class Reason(StrEnum):
+class ConflictReason(StrEnum):
     """Reason of an undo conflict."""
 
     CHANGED = "changed"
@@ -73,26 +76,26 @@ class UndoConflict(NamedTuple):
     """A task that an undo leaves alone."""
 
     task_id: UUID
-    reason: Reason
+    reason: ConflictReason
 
 
 def revert_import_effect(
-    import_id: UUID, task: Task, trace: ChangeSnapshot | None, now: datetime, *, retention: timedelta
-) -> Task | Reason:
+    import_id: UUID, task: Task, snapshot: ChangeSnapshot | None, now: datetime, *, retention: timedelta
+) -> Task | ConflictReason:
     """Return the task without the effect of the import, or the reason of a conflict."""
     if task.deleted_at is not None:
-        return Reason.DELETED
+        return ConflictReason.DELETED
     if task.import_id != import_id:
-        if trace is None or task.revision != trace.revision:
-            return Reason.CHANGED
-        return task.reverted(trace.before, now)
-    found = trace.before.revision if trace else FIRST_REVISION
-    if found != FIRST_REVISION or task.revision != (trace.revision if trace else FIRST_REVISION):
-        return Reason.CHANGED
+        if snapshot is None or task.revision != snapshot.revision:
+            return ConflictReason.CHANGED
+        return task.reverted(snapshot.before, now)
+    revision_before = snapshot.before.revision if snapshot else FIRST_REVISION
+    if revision_before != FIRST_REVISION or task.revision != (snapshot.revision if snapshot else FIRST_REVISION):
+        return ConflictReason.CHANGED
     return task.deleted(now, retention=retention)
 
 
-def _id_at(moment: datetime) -> UUID:
+def _smallest_id_at(moment: datetime) -> UUID:
     """Return the smallest UUIDv7 of a time (RFC 9562 section 5.7: the first 48 bits are milliseconds)."""
     milliseconds = int(moment.astimezone(UTC).timestamp() * 1000)
     return UUID(int=milliseconds << 80)

@@ -24,20 +24,20 @@ TAB = "tab"
 
 MAX_FILE_NAME_CHARACTERS = 255
 
-# In all of these, a byte 0x0A or 0x0D is a line end and nothing else, except in UTF-16, where a code unit is. Encodings
-# with shift states are left out, and so is what Python also calls an encoding, such as base64.
+# In these encodings, the byte 0x0A or 0x0D is always a line end. In UTF-16 this holds for the code unit. The list does
+# not contain encodings with shift states, nor Python's codecs for other purposes, such as base64.
 _ENCODINGS = frozenset(
     {"utf-8", "utf-16-le", "utf-16-be", "ascii", "koi8-r", "koi8-u", "mac-roman", "cp437", "cp850", "cp852", "cp866"}
     | {f"cp{number}" for number in range(1250, 1259)}
     | {f"iso8859-{part}" for part in (*range(1, 12), 13, 14, 15, 16)}
     | {"shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "big5", "gbk", "gb2312"}
 )
-_MARKED = {"utf_16": "utf-16", "utf-16": "utf-16", "utf-8-sig": "utf-8"}
+_CANONICAL_NAMES = {"utf_16": "utf-16", "utf-16": "utf-16", "utf-8-sig": "utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
 class UploadOptions:
-    """Options for parsing the file and for its rows. Empty values and 0 mean not set."""
+    """Options of an upload, for the file and for its rows. An empty value or 0 means not set."""
 
     encoding: str = ""
     delimiter: str = ""
@@ -61,7 +61,7 @@ def check_file_name(name: str) -> None:
         raise ControlCharacterInFileName(character=found)
 
 
-def read_encoding(name: str) -> str:
+def parse_encoding(name: str) -> str:
     """Return Python's name of the encoding. Raises UnknownEncoding."""
     if not name:
         return ""
@@ -69,20 +69,20 @@ def read_encoding(name: str) -> str:
         found = codecs.lookup(name).name
     except (LookupError, ValueError):
         raise UnknownEncoding from None
-    found = _MARKED.get(found, found)
+    found = _CANONICAL_NAMES.get(found, found)
     if found not in _ENCODINGS and found != "utf-16":
         raise UnknownEncoding
     return found
 
 
-def read_delimiter(text: str) -> str:
+def parse_delimiter(text: str) -> str:
     """Return the delimiter character. Raises UnknownDelimiter."""
     if text and text != TAB and text not in tuple(DELIMITERS):
         raise UnknownDelimiter
     return "\t" if text == TAB else text
 
 
-def read_mapping(text: str) -> Mapping[str, str]:
+def parse_mapping(text: str) -> Mapping[str, str]:
     """Parse a mapping such as `title:Subject,due_date:Due`.
 
     Raises:
@@ -102,16 +102,16 @@ def read_mapping(text: str) -> Mapping[str, str]:
     return mapping
 
 
-def read_max_errors(number: int) -> int:
+def parse_max_errors(number: int) -> int:
     """Return the maximum number of row errors. Raises NegativeMaxErrors."""
     if number < 0:
         raise NegativeMaxErrors
     return number
 
 
-def read_labels(text: str) -> tuple[str, ...]:
+def parse_labels(text: str) -> tuple[str, ...]:
     """Return the comma-separated labels without blank ones. Raises InvalidTask."""
-    wrong: list[Invalid] = []
-    found = validate_labels(split_labels(text), wrong, field="default_labels")
-    raise_all(wrong)
+    errors: list[Invalid] = []
+    found = validate_labels(split_labels(text), errors, field="default_labels")
+    raise_all(errors)
     return found

@@ -18,8 +18,8 @@ JSONB = b"\x01"
 """Prefix of a jsonb value: the version of the format."""
 
 _int32 = struct.Struct("!i").pack
-length = _int32
-"""Prefix of a value: its length in bytes."""
+encode_length = _int32
+"""Encode the length of a value in bytes. It precedes the value."""
 
 _TEXT_OID = 25
 _FIRST_DAY = date(2000, 1, 1).toordinal()
@@ -28,40 +28,40 @@ _ARRAY = struct.Struct("!iii")
 _DIMENSION = struct.Struct("!ii")
 
 
-def cell(value: bytes) -> bytes:
-    """Return a value with its length."""
-    return length(len(value)) + value
+def encode_cell(value: bytes) -> bytes:
+    """Return a cell: the value after its length."""
+    return encode_length(len(value)) + value
 
 
-def timestamp(milliseconds: int) -> bytes:
+def encode_timestamp(milliseconds: int) -> bytes:
     """Encode a timestamptz; milliseconds since 1970."""
     return struct.pack("!q", (milliseconds - _FIRST_MILLISECOND) * 1000)
 
 
-def day(value: date) -> bytes:
+def encode_date(value: date) -> bytes:
     """Encode a date."""
     return _int32(value.toordinal() - _FIRST_DAY)
 
 
-def text_array(elements: Sequence[str]) -> bytes:
+def encode_text_array(elements: Sequence[str]) -> bytes:
     """Encode a text[] of one dimension; an empty one has none."""
     if not elements:
         return _ARRAY.pack(0, 0, _TEXT_OID)
     return (
         _ARRAY.pack(1, 0, _TEXT_OID)
         + _DIMENSION.pack(len(elements), 1)
-        + b"".join(cell(element.encode()) for element in elements)
+        + b"".join(encode_cell(element.encode()) for element in elements)
     )
 
 
-def cell_of(value: UUID | str | int | None) -> bytes:
-    """Return the cell of a uuid, text or bigint column."""
+def encode_value(value: UUID | str | int | None) -> bytes:
+    """Return the cell of a uuid, text or bigint column; NULL for None."""
     match value:
         case None:
             return NULL
         case UUID():
-            return cell(value.bytes)
+            return encode_cell(value.bytes)
         case str():
-            return cell(value.encode())
+            return encode_cell(value.encode())
         case int():
-            return cell(struct.pack("!q", value))
+            return encode_cell(struct.pack("!q", value))

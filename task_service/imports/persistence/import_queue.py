@@ -7,28 +7,28 @@ from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
 from task_service.imports.persistence.notifications import NOTIFY
 
-# An import with an expired lease waits too. Imports of an owner at the limit wait, and so do imports of an owner with a
-# running undo, because the undo is changing the tasks that they would look up.
-_WAITS = "(i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))"
-_WAITING = f"""
+# An import with an expired lease is waiting again. Imports of an owner at the limit can't be claimed yet. Neither can
+# imports of an owner with a running undo, because the undo changes the tasks that they would look up.
+_IS_WAITING = "(i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))"
+_WAITING_IMPORTS = f"""
     busy AS (
         SELECT owner_id, count(*) AS running FROM tasks.imports
         WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
     ), waiting AS (
         SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
-        WHERE {_WAITS} AND coalesce(busy.running, 0) < :max_running AND NOT EXISTS (
-            SELECT FROM tasks.import_undos u JOIN tasks.imports undone ON undone.id = u.import_id
-            WHERE u.state = 'running' AND undone.owner_id = i.owner_id
+        WHERE {_IS_WAITING} AND coalesce(busy.running, 0) < :max_running AND NOT EXISTS (
+            SELECT FROM tasks.import_undos u JOIN tasks.imports undone_import ON undone_import.id = u.import_id
+            WHERE u.state = 'running' AND undone_import.owner_id = i.owner_id
         )
     )
 """  # noqa: S608 - the condition is a constant
 # Order: the owner with the fewest running imports, then the longest wait.
 _CLAIM = Statement(
     text(f"""
-    WITH {_WAITING}, next AS (
+    WITH {_WAITING_IMPORTS}, next AS (
         SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
-        -- Said again: this is what is looked at anew when somebody else has just changed the row.
-        WHERE {_WAITS}
+        -- Repeated here: Postgres rechecks only this condition if another transaction has just changed the row.
+        WHERE {_IS_WAITING}
         ORDER BY waiting.running, i.queued_at, i.id
         LIMIT 1 FOR UPDATE OF i SKIP LOCKED
     )
@@ -41,18 +41,18 @@ _CLAIM = Statement(
         bytes_total, attempts_without_progress
     """)  # noqa: S608 - as above
 )
-# Two concurrent claims could both find an owner one import below the limit. Claims are rare: one for each turn.
-_ONE_CLAIM_AT_A_TIME = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
-_SOMETHING_WAITS = Statement(text(f"WITH {_WAITING} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
-# Next wake-up after 1, 2, 4, 8 and then every 10 seconds.
-_MARK_WOKEN = Statement(
+# Without this lock, two concurrent claims could both find an owner one import below the limit. Claims are rare.
+_LOCK_CLAIMS = Statement(text("SELECT pg_advisory_xact_lock(hashtext('tasks.imports.claim'))"))
+_HAS_WAITING = Statement(text(f"WITH {_WAITING_IMPORTS} SELECT EXISTS (SELECT FROM waiting)"))  # noqa: S608 - as above
+# The next wake-ups follow after 1, 2, 4, 8 and then every 10 seconds.
+_MARK_NOTIFIED = Statement(
     text(f"""
-    WITH {_WAITING}
+    WITH {_WAITING_IMPORTS}
     UPDATE tasks.imports SET
         wakes = wakes + 1, wake_at = now() + make_interval(secs => least(10, 2 ^ least(wakes, 4)))
     WHERE id IN (
         SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
-        WHERE {_WAITS} AND i.wake_at <= now()
+        WHERE {_IS_WAITING} AND i.wake_at <= now()
         ORDER BY i.queued_at LIMIT 100 FOR UPDATE OF i SKIP LOCKED
     )
     """)  # noqa: S608 - as above
@@ -67,12 +67,12 @@ class SqlImportQueue:
 
     async def claim(self, worker: str, lease_seconds: float, max_running: int) -> Lease | None:
         values = {"worker": worker, "seconds": lease_seconds, "max_running": max_running}
-        await _ONE_CLAIM_AT_A_TIME.run(self._connection)
+        await _LOCK_CLAIMS.run(self._connection)
         cursor = await _CLAIM.run(self._connection, **values)
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, owner_id, fence, encoding, delimiter, columns, offset, line, records, size, fruitless = row
+        import_id, owner_id, fence, encoding, delimiter, columns, offset, line, records, size, attempts = row
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
             import_id=import_id,
@@ -83,13 +83,13 @@ class SqlImportQueue:
             columns=columns,
             checkpoint=Checkpoint(offset, line, records),
             size=size,
-            attempts_without_progress=fruitless,
+            attempts_without_progress=attempts,
         )
 
     async def has_waiting(self, max_running: int) -> bool:
-        row = await (await _SOMETHING_WAITS.run(self._connection, max_running=max_running)).fetchone()
+        row = await (await _HAS_WAITING.run(self._connection, max_running=max_running)).fetchone()
         return row is not None and bool(row[0])
 
     async def mark_notified(self, max_running: int) -> int:
-        cursor = await _MARK_WOKEN.run(self._connection, max_running=max_running)
+        cursor = await _MARK_NOTIFIED.run(self._connection, max_running=max_running)
         return cursor.rowcount

@@ -13,13 +13,13 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
-from task_service.imports.domain.failed_rows import RejectedRow, RowError
+from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
 from task_service.imports.domain.imports import Counts, Failure, Import, State
 from task_service.imports.domain.undo import Undo, UndoState
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
 
-_SHOWN = (
+_IMPORT_FIELDS = (
     "id",
     "owner_id",
     "state",
@@ -35,53 +35,55 @@ _SHOWN = (
     "progressed_at",
 )
 _COLUMNS = [
-    *(imports.c[name] for name in _SHOWN),
+    *(imports.c[name] for name in _IMPORT_FIELDS),
     *(imports.c[f"rows_{name}"] for name in Counts._fields),
     imports.c.failure_code,
     imports.c.failure_message,
     imports.c.failure_line,
     *(import_undos.c[name] for name in Undo._fields),
 ]
-_WITH_UNDO = select(*_COLUMNS).select_from(imports.outerjoin(import_undos, import_undos.c.import_id == imports.c.id))
+_SELECT_WITH_UNDO = select(*_COLUMNS).select_from(
+    imports.outerjoin(import_undos, import_undos.c.import_id == imports.c.id)
+)
 
 _CANCEL = Statement(
     update(imports)
     .where(imports.c.id == bindparam("import_id"), or_(imports.c.state == "queued", imports.c.state == "running"))
     .values(state="cancelled", finished_at=func.now(), lease_until=null(), wake_at=null())
 )
-_GET = Statement(_WITH_UNDO.where(imports.c.id == bindparam("id")))
+_GET = Statement(_SELECT_WITH_UNDO.where(imports.c.id == bindparam("id")))
 
-_ERROR_COLUMNS = [import_errors.c[name] for name in (*RowError._fields, "place")]
+_ERROR_COLUMNS = [import_errors.c[name] for name in (*RowError._fields, "position")]
 _ERROR_KEY = struct.Struct(">QH")
 
 
 @cache
-def _page(*, owner: bool, after: bool) -> Statement:
-    query = _WITH_UNDO
+def _list_statement(*, owner: bool, after: bool) -> Statement:
+    query = _SELECT_WITH_UNDO
     if owner:
         query = query.where(imports.c.owner_id == bindparam("owner_id"))
     if after:
         query = query.where(imports.c.id < bindparam("after"))
-    return Statement(query.order_by(imports.c.id.desc()).limit(bindparam("most")))
+    return Statement(query.order_by(imports.c.id.desc()).limit(bindparam("limit")))
 
 
-_ERRORS = Statement(
+_LIST_ERRORS = Statement(
     select(*_ERROR_COLUMNS)
     .where(
         import_errors.c.import_id == bindparam("import_id"),
-        tuple_(import_errors.c.record, import_errors.c.place) > tuple_(bindparam("record"), bindparam("place")),
+        tuple_(import_errors.c.record, import_errors.c.position) > tuple_(bindparam("record"), bindparam("position")),
     )
-    .order_by(import_errors.c.record, import_errors.c.place)
-    .limit(bindparam("most"))
+    .order_by(import_errors.c.record, import_errors.c.position)
+    .limit(bindparam("limit"))
 )
 
-_COLUMN_NAMES = Statement(select(imports.c.columns).where(imports.c.id == bindparam("import_id")))
-_FAILED_ROWS = Statement(
+_GET_COLUMN_NAMES = Statement(select(imports.c.columns).where(imports.c.id == bindparam("import_id")))
+_LIST_FAILED_ROWS = Statement(
     select(
         import_failed_rows.c.record,
         import_failed_rows.c.line,
         import_failed_rows.c.cells,
-        func.array_agg(aggregate_order_by(import_errors.c.message, import_errors.c.place)),
+        func.array_agg(aggregate_order_by(import_errors.c.message, import_errors.c.position)),
     )
     .join(
         import_errors,
@@ -93,7 +95,7 @@ _FAILED_ROWS = Statement(
     .where(import_failed_rows.c.import_id == bindparam("import_id"), import_failed_rows.c.record > bindparam("after"))
     .group_by(import_failed_rows.c.import_id, import_failed_rows.c.record)
     .order_by(import_failed_rows.c.record)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
 
 
@@ -108,19 +110,19 @@ class SqlImports:
         row = await cursor.fetchone()
         return _import(row) if row else None
 
-    async def page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
+    async def list_page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
         after = request.after_id
-        statement = _page(owner=owner_id is not None, after=after is not None)
-        cursor = await statement.run(self._connection, owner_id=owner_id, after=after, most=request.size + 1)
+        statement = _list_statement(owner=owner_id is not None, after=after is not None)
+        cursor = await statement.run(self._connection, owner_id=owner_id, after=after, limit=request.size + 1)
         return request.page([_import(row) for row in await cursor.fetchall()], lambda found: found.id.bytes)
 
-    async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
+    async def list_errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
         try:
-            record, place = _ERROR_KEY.unpack(request.after) if request.after else (0, 0)
+            record, position = _ERROR_KEY.unpack(request.after) if request.after else (0, 0)
         except struct.error:  # a forged token
             raise InvalidPageToken from None
-        cursor = await _ERRORS.run(
-            self._connection, import_id=import_id, record=record, place=place, most=request.size + 1
+        cursor = await _LIST_ERRORS.run(
+            self._connection, import_id=import_id, record=record, position=position, limit=request.size + 1
         )
         page = request.page(await cursor.fetchall(), lambda row: _ERROR_KEY.pack(row[0], row[6]))
         return page.map(lambda row: RowError._make(row[:6]))
@@ -130,19 +132,19 @@ class SqlImports:
         if cursor.rowcount:
             await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def column_names(self, import_id: UUID) -> Sequence[str]:
-        row = await (await _COLUMN_NAMES.run(self._connection, import_id=import_id)).fetchone()
+    async def get_column_names(self, import_id: UUID) -> Sequence[str]:
+        row = await (await _GET_COLUMN_NAMES.run(self._connection, import_id=import_id)).fetchone()
         return row[0] if row else ()
 
-    async def failed_rows(self, import_id: UUID, after: int, most: int) -> Sequence[RejectedRow]:
-        cursor = await _FAILED_ROWS.run(self._connection, import_id=import_id, after=after, most=most)
-        return [RejectedRow._make(row) for row in await cursor.fetchall()]
+    async def list_failed_rows(self, import_id: UUID, after: int, limit: int) -> Sequence[ErrorReportRow]:
+        cursor = await _LIST_FAILED_ROWS.run(self._connection, import_id=import_id, after=after, limit=limit)
+        return [ErrorReportRow._make(row) for row in await cursor.fetchall()]
 
 
 def _import(row: tuple[Any, ...]) -> Import:
-    values = dict(zip(_SHOWN, row, strict=False))
+    values = dict(zip(_IMPORT_FIELDS, row, strict=False))
     values |= {"state": State(values["state"]), "warnings": tuple(values["warnings"])}
-    rest = iter(row[len(_SHOWN) :])
+    rest = iter(row[len(_IMPORT_FIELDS) :])
     rows = Counts._make(islice(rest, len(Counts._fields)))
     code, message, line, state, *undo = rest
     return Import(

@@ -1,4 +1,4 @@
-"""Imports in Postgres, as workers work on them. All times are the database's, so that no clock disagrees on a lease."""
+"""Imports in Postgres, as workers process them. Leases use the database's clock only."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -18,34 +18,34 @@ from task_service.imports.domain.imports import Checkpoint, Counts, Defaults, Fa
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
-from task_service.imports.usecases.ports import Advanced, PreparedBatch, StoredUpload
+from task_service.imports.usecases.ports import PreparedBatch, PreviousTotals, StoredUpload
 from task_service.tasks.domain.errors import ExternalIdTaken
 
-_STORED = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
-# What only the holder of the lease may touch.
-_HELD = "id = :import_id AND fence = :fence AND state = 'running'"
-_CHECKPOINT = Statement(
+_GET_UPLOAD = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
+# Condition of the statements that only the holder of the lease may run.
+_IS_LEASE_HOLDER = "id = :import_id AND fence = :fence AND state = 'running'"
+_RENEW_LEASE = Statement(
     text(f"""
-    UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_HELD}
+    UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
         on_duplicate, bytes_total
     """)  # noqa: S608 - the condition is a constant
 )
-_ADVANCE = Statement(
+_ADVANCE_CHECKPOINT = Statement(
     text(f"""
     UPDATE tasks.imports SET
         bytes_read = :offset, next_line = :line,
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
         progressed_at = now()
-    WHERE {_HELD}
+    WHERE {_IS_LEASE_HOLDER}
     RETURNING rows_read - :created - :failed,
         EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
         failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
 )
-_COUNT = Statement(
+_ADD_COUNTS = Statement(
     text("""
     UPDATE tasks.imports SET
         rows_created = rows_created + :created, rows_updated = rows_updated + :updated,
@@ -54,7 +54,7 @@ _COUNT = Statement(
     WHERE id = :import_id
     """)
 )
-_KEPT = Statement(
+_ADD_STORED_FAILED_ROWS = Statement(
     text("""
     UPDATE tasks.imports SET failed_rows_kept = failed_rows_kept + :rows, failed_size_kept = failed_size_kept + :size
     WHERE id = :import_id
@@ -64,34 +64,34 @@ _FINISH = Statement(
     text(f"""
     UPDATE tasks.imports SET
         state = :state, finished_at = now(), lease_until = NULL, wake_at = NULL,
-        -- Blank lines behind the last row are in no batch.
+        -- Blank lines after the last row are in no batch.
         bytes_read = CASE WHEN :state = 'succeeded' THEN bytes_total ELSE bytes_read END,
         failure_code = :code, failure_message = :message, failure_line = :at_line
-    WHERE {_HELD}
+    WHERE {_IS_LEASE_HOLDER}
     """)  # noqa: S608 - the condition is a constant
 )
-_GIVE_BACK = Statement(
+_RELEASE_LEASE = Statement(
     text(f"""
     UPDATE tasks.imports SET
         state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0,
         attempts_without_progress = 0
-    WHERE {_HELD}
+    WHERE {_IS_LEASE_HOLDER}
     """)  # noqa: S608 - the condition is a constant
 )
 
 
-def _copy_into(table: str, columns: Iterable[str]) -> sql.Composed:
+def _copy_statement(table: str, columns: Iterable[str]) -> sql.Composed:
     return sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier("tasks", table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
 
 
-_BINARY = sql.SQL(" (FORMAT binary)")
-_COPY_TASKS = _copy_into("tasks", TASK_COLUMNS) + _BINARY
-_COPY_EVENTS = _copy_into("task_events", EVENT_COLUMNS) + _BINARY
-_COPY_FAILED_ROWS = _copy_into("import_failed_rows", ("import_id", "record", "line", "cells"))
-_COPY_ERRORS = _copy_into(
-    "import_errors", ("import_id", "place", "record", "line", "column", "value", "code", "message")
+_BINARY_FORMAT = sql.SQL(" (FORMAT binary)")
+_COPY_TASKS = _copy_statement("tasks", TASK_COLUMNS) + _BINARY_FORMAT
+_COPY_EVENTS = _copy_statement("task_events", EVENT_COLUMNS) + _BINARY_FORMAT
+_COPY_FAILED_ROWS = _copy_statement("import_failed_rows", ("import_id", "record", "line", "cells"))
+_COPY_ERRORS = _copy_statement(
+    "import_errors", ("import_id", "position", "record", "line", "column", "value", "code", "message")
 )
 
 
@@ -101,14 +101,14 @@ class SqlIngest:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def stored(self, import_id: UUID) -> StoredUpload:
-        row = await (await _STORED.run(self._connection, import_id=import_id)).fetchone()
+    async def get_upload(self, import_id: UUID) -> StoredUpload:
+        row = await (await _GET_UPLOAD.run(self._connection, import_id=import_id)).fetchone()
         if row is None:
             raise LeaseLost
         return StoredUpload._make(row)
 
-    async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
-        row = await self._held(_CHECKPOINT, import_id, fence, seconds=lease_seconds)
+    async def renew_lease(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
+        row = await self._run_under_lease(_RENEW_LEASE, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
         *defaults, on_duplicate, size = rest
@@ -126,9 +126,11 @@ class SqlIngest:
             size,
         )
 
-    async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
-        records, has_pending, rows_failed, kept_rows, kept_size = await self._held(
-            _ADVANCE,
+    async def advance_checkpoint(
+        self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float
+    ) -> PreviousTotals:
+        records, has_pending, rows_failed, stored_rows, stored_size = await self._run_under_lease(
+            _ADVANCE_CHECKPOINT,
             import_id,
             fence,
             offset=batch.end.offset,
@@ -140,36 +142,40 @@ class SqlIngest:
         if records != batch.begin.records:
             raise BatchNotAtCheckpoint
         await self._notify(import_id)
-        return Advanced(has_pending=has_pending, rows_failed=rows_failed, kept=Quota(kept_rows, kept_size))
+        return PreviousTotals(
+            has_pending=has_pending, rows_failed=rows_failed, stored_failed_rows=Quota(stored_rows, stored_size)
+        )
 
-    async def count(self, import_id: UUID, counts: Counts) -> None:
-        await _COUNT.run(self._connection, import_id=import_id, **counts._asdict())
+    async def add_counts(self, import_id: UUID, counts: Counts) -> None:
+        await _ADD_COUNTS.run(self._connection, import_id=import_id, **counts._asdict())
 
-    async def write(self, rows: Sequence[CopyRows], meanwhile: Callable[[], None]) -> None:
-        if not any(some.tasks for some in rows):
+    async def insert_rows(self, rows: Sequence[CopyRows], on_rows_sent: Callable[[], None]) -> None:
+        if not any(piece.tasks for piece in rows):
             return
         with translate_constraint_violations({"tasks_external_id_unique": ExternalIdTaken}):
-            await self._feed(_COPY_TASKS, [some.tasks for some in rows], meanwhile)
-        await self._feed(_COPY_EVENTS, [some.events for some in rows], meanwhile)
+            await self._copy_binary(_COPY_TASKS, [piece.tasks for piece in rows], on_rows_sent)
+        await self._copy_binary(_COPY_EVENTS, [piece.events for piece in rows], on_rows_sent)
 
-    async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
+    async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)
-        await _KEPT.run(self._connection, import_id=import_id, rows=len(failed), size=size)
-        await self._copy(_COPY_FAILED_ROWS, ((import_id, row.record, row.line, list(row.cells)) for row in failed))
-        errors = ((import_id, place, *error) for row in failed for place, error in enumerate(row.errors, 1))
-        await self._copy(_COPY_ERRORS, errors)
+        await _ADD_STORED_FAILED_ROWS.run(self._connection, import_id=import_id, rows=len(failed), size=size)
+        await self._copy_text(_COPY_FAILED_ROWS, ((import_id, row.record, row.line, list(row.cells)) for row in failed))
+        errors = ((import_id, position, *error) for row in failed for position, error in enumerate(row.errors, 1))
+        await self._copy_text(_COPY_ERRORS, errors)
 
     async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
         code, message, line = failure or (None, None, None)
-        await self._held(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
+        await self._run_under_lease(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
         await self._notify(import_id)
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
-        await self._held(_GIVE_BACK, import_id, fence)
+        await self._run_under_lease(_RELEASE_LEASE, import_id, fence)
         await self._notify(import_id)
 
-    async def _held(self, statement: Statement, import_id: UUID, fence: int, **values: object) -> tuple[Any, ...]:
-        """Runs what only the holder of the lease may do."""
+    async def _run_under_lease(
+        self, statement: Statement, import_id: UUID, fence: int, **values: object
+    ) -> tuple[Any, ...]:
+        """Run a statement of the lease's holder. Raises LeaseLost under another fence."""
         cursor = await statement.run(self._connection, import_id=import_id, fence=fence, **values)
         if cursor.rowcount != 1:
             raise LeaseLost
@@ -178,13 +184,15 @@ class SqlIngest:
     async def _notify(self, import_id: UUID) -> None:
         await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def _feed(self, statement: sql.Composed, rows: Iterable[bytes], meanwhile: Callable[[], None]) -> None:
+    async def _copy_binary(
+        self, statement: sql.Composed, rows: Iterable[bytes], on_rows_sent: Callable[[], None]
+    ) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for piece in (HEADER, *rows, TRAILER):
-                await copy.write(piece)
-            meanwhile()
+            for data in (HEADER, *rows, TRAILER):
+                await copy.write(data)
+            on_rows_sent()
 
-    async def _copy(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
+    async def _copy_text(self, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 await copy.write_row(row)

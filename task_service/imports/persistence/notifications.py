@@ -20,7 +20,9 @@ RECONNECT_SECONDS = 1.0
 log = structlog.get_logger("notifications")
 
 
-class _Event:
+class ChangeEvent:
+    """Event that is set by a change of an import; waiting for it clears it."""
+
     def __init__(self) -> None:
         self._set = asyncio.Event()
 
@@ -34,23 +36,23 @@ class _Event:
 
 
 class PostgresNotifications:
-    """Passes the database's notifications to the watchers in this process."""
+    """Distributor of the database's notifications to the watchers in this process."""
 
     def __init__(self, url: str) -> None:
         # LISTEN belongs to a database session, so it needs its own connection outside the pool.
         self._url = url
-        self._waiting: defaultdict[str, set[_Event]] = defaultdict(set)
+        self._subscribers: defaultdict[str, set[ChangeEvent]] = defaultdict(set)
 
     @contextmanager
-    def subscribe(self, import_id: UUID) -> Iterator[_Event]:
-        event = _Event()
-        self._waiting[str(import_id)].add(event)
+    def subscribe(self, import_id: UUID) -> Iterator[ChangeEvent]:
+        event = ChangeEvent()
+        self._subscribers[str(import_id)].add(event)
         try:
             yield event
         finally:
-            self._waiting[str(import_id)].discard(event)
-            if not self._waiting[str(import_id)]:
-                del self._waiting[str(import_id)]
+            self._subscribers[str(import_id)].discard(event)
+            if not self._subscribers[str(import_id)]:
+                del self._subscribers[str(import_id)]
 
     async def run(self) -> None:
         """Listen until cancelled. After an outage every watcher is notified, because notifications may be lost."""
@@ -58,7 +60,7 @@ class PostgresNotifications:
             try:
                 await self._listen()
             except psycopg.Error as error:
-                log.warning("not listening", error=type(error).__name__)
+                log.warning("can't listen for notifications", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
@@ -66,9 +68,9 @@ class PostgresNotifications:
             self._url, autocommit=True, application_name="task_service notifications"
         ) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            for events in self._waiting.values():
+            for events in self._subscribers.values():
                 for event in events:
                     event.set()
             async for notification in connection.notifies():
-                for event in self._waiting.get(notification.payload, ()):
+                for event in self._subscribers.get(notification.payload, ()):
                     event.set()

@@ -12,22 +12,22 @@ from chassis.database.statement import Statement
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import TaskChange
-from task_service.imports.domain.undo import ChangeSnapshot, Reason, RunningUndo, UndoConflict
+from task_service.imports.domain.undo import ChangeSnapshot, ConflictReason, RunningUndo, UndoConflict
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.usecases.undo_ports import UndoStep
 from task_service.persistence.tables import import_undo_conflicts
 from task_service.tasks.persistence.task_json import task_from_json, task_to_json
 
-# `before` stays the state of the first change. The revision follows only the import's own changes: after a change by
-# somebody else it no longer matches.
+# `before` stays the state before the first change. `revision` follows only the import's own changes, so it no longer
+# matches after a change by somebody else.
 _SAVE_SNAPSHOTS = Statement(
     text("""
-    INSERT INTO tasks.import_updates AS kept (import_id, task_id, before, revision)
+    INSERT INTO tasks.import_updates AS snapshot (import_id, task_id, before, revision)
     SELECT :import_id, CAST(change -> 'before' ->> 'id' AS uuid), change -> 'before',
         CAST(change ->> 'revision' AS bigint)
     FROM jsonb_array_elements(:changes) AS change
     ON CONFLICT (import_id, task_id) DO UPDATE SET revision = excluded.revision
-    WHERE kept.revision = CAST(excluded.before ->> 'revision' AS bigint)
+    WHERE snapshot.revision = CAST(excluded.before ->> 'revision' AS bigint)
     """)
 )
 _START = Statement(
@@ -43,30 +43,30 @@ _LOCK_NEXT = Statement(
     WHERE u.state = 'running' ORDER BY u.turn_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
     """)
 )
-# The tasks belong to the owner, and their ids are from the time of the import: the index by owner serves this.
-_CANDIDATES = Statement(
+# The tasks belong to the owner, and their ids are from the time of the import, so the query uses the index by owner.
+_LIST_CANDIDATES = Statement(
     text("""
     SELECT id FROM (
         (
             SELECT id FROM tasks.tasks
             WHERE owner_id = :owner_id AND id > :first_id AND id < :last_id AND import_id = :import_id
-            ORDER BY id LIMIT :most
+            ORDER BY id LIMIT :limit
         )
         UNION
         (
             SELECT task_id FROM tasks.import_updates WHERE import_id = :import_id AND task_id > :reached
-            ORDER BY task_id LIMIT :most
+            ORDER BY task_id LIMIT :limit
         )
-    ) AS touched ORDER BY id LIMIT :most
+    ) AS affected ORDER BY id LIMIT :limit
     """)
 )
-_SNAPSHOTS = Statement(
+_GET_SNAPSHOTS = Statement(
     text("""
     SELECT task_id, before, revision FROM tasks.import_updates
     WHERE import_id = :import_id AND task_id = ANY(:task_ids)
     """)
 )
-_ADVANCE = Statement(
+_ADVANCE_CHECKPOINT = Statement(
     text("""
     UPDATE tasks.import_undos SET
         reached = :reached, deleted = deleted + :deleted, restored = restored + :restored, kept = kept + :kept,
@@ -94,7 +94,7 @@ def _list_conflicts(*, after: bool) -> Statement:
     )
     if after:
         query = query.where(import_undo_conflicts.c.task_id > bindparam("after"))
-    return Statement(query.order_by(import_undo_conflicts.c.task_id).limit(bindparam("most")))
+    return Statement(query.order_by(import_undo_conflicts.c.task_id).limit(bindparam("limit")))
 
 
 class SqlUndos:
@@ -128,20 +128,20 @@ class SqlUndos:
         import_id, owner_id, actor_id, role, request_id, *rest = row
         return RunningUndo(import_id, owner_id, Actor(actor_id, role, request_id), *rest)
 
-    async def candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
-        cursor = await _CANDIDATES.run(
+    async def list_candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
+        cursor = await _LIST_CANDIDATES.run(
             self._connection,
             import_id=undo.import_id,
             owner_id=undo.owner_id,
             reached=undo.reached,
             first_id=undo.first_id,
             last_id=undo.last_id,
-            most=limit,
+            limit=limit,
         )
         return [row[0] for row in await cursor.fetchall()]
 
-    async def snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
-        cursor = await _SNAPSHOTS.run(self._connection, import_id=import_id, task_ids=list(task_ids))
+    async def get_snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
+        cursor = await _GET_SNAPSHOTS.run(self._connection, import_id=import_id, task_ids=list(task_ids))
         return {
             task_id: ChangeSnapshot(task_from_json(before), revision)
             for task_id, before, revision in await cursor.fetchall()
@@ -154,7 +154,7 @@ class SqlUndos:
                 self._connection, import_id=import_id, task_ids=list(task_ids), reasons=[str(one) for one in reasons]
             )
         await _DELETE_SNAPSHOTS.run(self._connection, import_id=import_id, reached=step.reached)
-        await _ADVANCE.run(
+        await _ADVANCE_CHECKPOINT.run(
             self._connection,
             import_id=import_id,
             reached=step.reached,
@@ -168,7 +168,7 @@ class SqlUndos:
     async def list_conflicts(self, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
         after = request.after_id
         cursor = await _list_conflicts(after=after is not None).run(
-            self._connection, import_id=import_id, after=after, most=request.size + 1
+            self._connection, import_id=import_id, after=after, limit=request.size + 1
         )
-        rows = [UndoConflict(task_id, Reason(reason)) for task_id, reason in await cursor.fetchall()]
+        rows = [UndoConflict(task_id, ConflictReason(reason)) for task_id, reason in await cursor.fetchall()]
         return request.page(rows, lambda found: found.task_id.bytes)

@@ -14,7 +14,7 @@ from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.usecases.ports import StoredUpload
 from task_service.persistence.tables import imports
 
-_NEW = (
+_INSERT_COLUMNS = (
     "id",
     "owner_id",
     "actor_id",
@@ -30,11 +30,11 @@ _NEW = (
     "on_duplicate",
 )
 
-_ADD = Statement(insert(imports), columns=_NEW)
-_UPLOADING = and_(imports.c.id == bindparam("import_id"), imports.c.state == "uploading")
+_INSERT = Statement(insert(imports), columns=_INSERT_COLUMNS)
+_IS_UPLOADING = and_(imports.c.id == bindparam("import_id"), imports.c.state == "uploading")
 _QUEUE = Statement(
     update(imports)
-    .where(_UPLOADING)
+    .where(_IS_UPLOADING)
     .values(
         state="queued",
         bytes_total=bindparam("size"),
@@ -51,33 +51,33 @@ _QUEUE = Statement(
         wake_at=func.now(),
     )
 )
-_LOCK_BYTES = Statement(
+_LOCK_FILE_CONTENT = Statement(
     text("""
     SELECT pg_advisory_xact_lock(hashtextextended(owner_id || encode(:sha256, 'hex'), 0))
     FROM tasks.imports WHERE id = :import_id
     """)
 )
-_SAME_FILE = Statement(
+_FIND_DUPLICATE_FILE = Statement(
     text("""
-    SELECT first.id FROM tasks.imports mine JOIN tasks.imports first USING (owner_id)
-    WHERE mine.id = :import_id AND first.id <> mine.id AND first.sha256 = :sha256 AND NOT first.validate_only
+    SELECT first.id FROM tasks.imports new JOIN tasks.imports first USING (owner_id)
+    WHERE new.id = :import_id AND first.id <> new.id AND first.sha256 = :sha256 AND NOT first.validate_only
         AND first.state IN ('queued', 'running', 'succeeded') AND NOT EXISTS (
             SELECT FROM tasks.import_undos undo WHERE undo.import_id = first.id AND undo.state = 'succeeded'
         )
     ORDER BY first.id LIMIT 1
     """)
 )
-_LOCK_OWNER = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.uploads ' || :owner_id, 0))"))
-_BYTES_KEPT = Statement(
+_LOCK_OWNER_QUOTA = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.uploads ' || :owner_id, 0))"))
+_STORED_BYTES = Statement(
     text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE owner_id = :owner_id AND file_stored")
 )
-_EXPIRED = Statement(
+_FIND_EXPIRED = Statement(
     text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY finished_at LIMIT 1000")
 )
-_FORGET_FILE = Statement(text("UPDATE tasks.imports SET file_stored = false WHERE id = :import_id"))
-_LOCK = Statement(select(imports.c.state).where(imports.c.id == bindparam("import_id")).with_for_update())
-_REMOVE = Statement(delete(imports).where(_UPLOADING))
-_ABANDONED = Statement(
+_MARK_FILE_DELETED = Statement(text("UPDATE tasks.imports SET file_stored = false WHERE id = :import_id"))
+_LOCK_UPLOADING = Statement(select(imports.c.state).where(imports.c.id == bindparam("import_id")).with_for_update())
+_DELETE = Statement(delete(imports).where(_IS_UPLOADING))
+_FIND_ABANDONED = Statement(
     select(imports.c.id)
     .where(imports.c.state == "uploading", imports.c.created_at < bindparam("before"))
     .order_by(imports.c.id)
@@ -95,7 +95,7 @@ class SqlUploads:
         status, assignee_id, labels = new.defaults
         options = (new.validate_only, new.max_errors, status, assignee_id, list(labels), new.on_duplicate)
         row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
-        await _ADD.run(self._connection, **dict(zip(_NEW, row, strict=True)))
+        await _INSERT.run(self._connection, **dict(zip(_INSERT_COLUMNS, row, strict=True)))
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
         values = {
@@ -115,29 +115,29 @@ class SqlUploads:
         return cursor.rowcount == 1
 
     async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
-        await _LOCK_BYTES.run(self._connection, import_id=import_id, sha256=sha256)
-        row = await (await _SAME_FILE.run(self._connection, import_id=import_id, sha256=sha256)).fetchone()
+        await _LOCK_FILE_CONTENT.run(self._connection, import_id=import_id, sha256=sha256)
+        row = await (await _FIND_DUPLICATE_FILE.run(self._connection, import_id=import_id, sha256=sha256)).fetchone()
         return row[0] if row else None
 
     async def stored_bytes(self, owner_id: UUID) -> int:
-        await _LOCK_OWNER.run(self._connection, owner_id=str(owner_id))
-        row = await (await _BYTES_KEPT.run(self._connection, owner_id=owner_id)).fetchone()
+        await _LOCK_OWNER_QUOTA.run(self._connection, owner_id=str(owner_id))
+        row = await (await _STORED_BYTES.run(self._connection, owner_id=owner_id)).fetchone()
         return row[0] if row else 0
 
-    async def expired(self, before: datetime) -> Sequence[UUID]:
-        cursor = await _EXPIRED.run(self._connection, before=before)
+    async def find_expired(self, before: datetime) -> Sequence[UUID]:
+        cursor = await _FIND_EXPIRED.run(self._connection, before=before)
         return [row[0] for row in await cursor.fetchall()]
 
     async def mark_file_deleted(self, import_id: UUID) -> None:
-        await _FORGET_FILE.run(self._connection, import_id=import_id)
+        await _MARK_FILE_DELETED.run(self._connection, import_id=import_id)
 
-    async def lock(self, import_id: UUID) -> bool:
-        row = await (await _LOCK.run(self._connection, import_id=import_id)).fetchone()
+    async def lock_uploading(self, import_id: UUID) -> bool:
+        row = await (await _LOCK_UPLOADING.run(self._connection, import_id=import_id)).fetchone()
         return row is None or row[0] == "uploading"
 
-    async def remove(self, import_id: UUID) -> None:
-        await _REMOVE.run(self._connection, import_id=import_id)
+    async def delete(self, import_id: UUID) -> None:
+        await _DELETE.run(self._connection, import_id=import_id)
 
-    async def abandoned(self, before: datetime) -> Sequence[UUID]:
-        cursor = await _ABANDONED.run(self._connection, before=before)
+    async def find_abandoned(self, before: datetime) -> Sequence[UUID]:
+        cursor = await _FIND_ABANDONED.run(self._connection, before=before)
         return [row[0] for row in await cursor.fetchall()]

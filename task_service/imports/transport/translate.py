@@ -24,14 +24,14 @@ from task_service.imports.domain.imports import (
     parse_failure,
 )
 from task_service.imports.domain.rows import Batch, Defect
-from task_service.imports.domain.undo import Reason, Undo, UndoConflict, UndoState
+from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
 from task_service.imports.domain.upload_options import (
     UploadOptions,
-    read_delimiter,
-    read_encoding,
-    read_labels,
-    read_mapping,
-    read_max_errors,
+    parse_delimiter,
+    parse_encoding,
+    parse_labels,
+    parse_mapping,
+    parse_max_errors,
 )
 from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.ingest_rows import Finish, FinishReason
@@ -41,7 +41,7 @@ from task_service.tasks.transport.translate import STATUS_VALUES
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}
-_REASON = {reason: import_pb2.UndoConflict.Reason.Value(f"REASON_{reason.name}") for reason in Reason}
+_REASON = {reason: import_pb2.UndoConflict.Reason.Value(f"REASON_{reason.name}") for reason in ConflictReason}
 _ON_DUPLICATE: dict[int, OnDuplicate] = {
     import_service_pb2.UploadOptions.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.FAIL,
     **{import_service_pb2.UploadOptions.OnDuplicate.Value(f"ON_DUPLICATE_{rule.name}"): rule for rule in OnDuplicate},
@@ -64,14 +64,14 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
     if on_duplicate is None:
         raise UnknownOnDuplicate
     return UploadOptions(
-        encoding=read_encoding(options.encoding),
-        delimiter=read_delimiter(options.delimiter),
-        mapping=read_mapping(options.mapping),
+        encoding=parse_encoding(options.encoding),
+        delimiter=parse_delimiter(options.delimiter),
+        mapping=parse_mapping(options.mapping),
         validate_only=options.validate_only,
-        max_errors=read_max_errors(options.max_errors),
+        max_errors=parse_max_errors(options.max_errors),
         default_status=status,
         default_assignee=options.default_assignee.strip(),
-        default_labels=read_labels(options.default_labels),
+        default_labels=parse_labels(options.default_labels),
         on_duplicate=on_duplicate,
         allow_same_file=options.allow_same_file,
     )
@@ -186,23 +186,23 @@ def _finish_from_proto(finish: import_ingest_service_pb2.IngestFinish) -> Finish
 
 
 def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestContext) -> Batch:
-    """A batch as the domain takes it. MalformedBatch when its parts do not fit one another, or the file."""
+    """Return the batch. Raises MalformedBatch when its parts contradict each other or the file."""
     lines, cells = list(batch.lines), list(batch.cells)
     begin = Checkpoint(batch.begin.offset, batch.begin.line, batch.begin.records)
     end = Checkpoint(batch.end.offset, batch.end.line, batch.end.records)
     if len(cells) != len(lines) * len(context.fields):
-        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)}")
+        raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)} columns")
     if end.records - begin.records != len(lines) or end.offset < begin.offset:
-        raise MalformedBatch(problem="its end does not fit its rows")
+        raise MalformedBatch(problem="the end does not match the number of rows")
     if end.offset > context.size:
-        raise MalformedBatch(problem="its end is behind the file's")
-    # A line takes a byte at the least: that which ends it.
+        raise MalformedBatch(problem="the end is after the end of the file")
+    # Each line has at least one byte, its line end.
     if not begin.line <= min(lines, default=begin.line) <= max(lines, default=end.line) <= end.line <= context.size + 1:
-        raise MalformedBatch(problem="its lines are not those from its begin to its end")
+        raise MalformedBatch(problem="a line number is outside the range from begin to end")
     defects: defaultdict[int, list[Defect]] = defaultdict(list)
     for defect in batch.defects:
         kind = _DEFECT.get(defect.kind)
         if kind is None or not 0 <= defect.row < len(lines):
-            raise MalformedBatch(problem="a defect is none that there is, or of no row")
+            raise MalformedBatch(problem="a defect has an unknown kind or row")
         defects[defect.row].append(Defect(kind, defect.cell, defect.surplus))
     return Batch(begin, end, lines, cells, defects)

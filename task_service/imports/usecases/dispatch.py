@@ -1,4 +1,4 @@
-"""Dispatcher: it wakes workers. First publish, retry and recovery are one mechanism."""
+"""Dispatcher that wakes workers. First publication, retry and recovery use the same mechanism."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from task_service.imports.usecases.sessions import Begin
 class NotifyWorkers:
     """Publish a wake-up for each waiting import that is due for one.
 
-    The mark is committed before anything is published. A lost wake-up is published again when it is due, and an outage
-    of Redis never blocks the database or an upload.
+    The mark is committed before anything is published. A lost wake-up is published again when it is due. An outage of
+    Redis never blocks the database or an upload.
     """
 
     begin: Begin
     worker_notifier: WorkerNotifier
     max_running: int
-    """Maximum running imports of one owner: a wake-up for another one would be useless."""
+    """Maximum running imports of one owner. A wake-up for one more would have no effect."""
 
     async def __call__(self) -> int:
         async with self.begin() as work:

@@ -1,4 +1,4 @@
-"""Reading, watching and cancelling imports."""
+"""Use cases that read, watch and cancel imports."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from task_service.csv_dialect.text import csv_chunks, csv_text, unescape_formula
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.csv_header import ERRORS_COLUMN
 from task_service.imports.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
-from task_service.imports.domain.failed_rows import RejectedRow, RowError
+from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
 from task_service.imports.domain.imports import Import, State
 from task_service.imports.usecases.ports import ImportNotifications
 from task_service.imports.usecases.sessions import ImportTransactions, Read
@@ -22,7 +22,7 @@ POLL_INTERVAL_SECONDS = 5.0
 
 
 async def get_visible_import(read: Read, caller: Caller, import_id: UUID) -> Import:
-    """Return the import if the caller may see it. Otherwise raise ImportNotFound, as for one that does not exist."""
+    """Return the import. Raises ImportNotFound also when the caller may not see it."""
     async with read() as session:
         found = await session.imports.get(import_id)
     if found is None or not found.is_visible_to(caller):
@@ -42,26 +42,30 @@ class GetImport:
 
 @dataclass(frozen=True, slots=True)
 class ListImports:
+    """Return a page of imports."""
+
     read: Read
 
     async def __call__(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
         async with self.read() as session:
-            return await session.imports.page(owner_id, request)
+            return await session.imports.list_page(owner_id, request)
 
 
 @dataclass(frozen=True, slots=True)
 class ListImportErrors:
+    """Return a page of an import's row errors."""
+
     read: Read
 
     async def __call__(self, caller: Caller, import_id: UUID, request: PageRequest) -> Page[RowError]:
         await get_visible_import(self.read, caller, import_id)
         async with self.read() as session:
-            return await session.imports.errors(import_id, request)
+            return await session.imports.list_errors(import_id, request)
 
 
 @dataclass(frozen=True, slots=True)
 class CancelImport:
-    """Cancel an import. Its worker loses the lease: the next batch is refused as a whole."""
+    """Cancel an import. Its worker loses the lease, so its next batch is rejected as a whole."""
 
     transactions: ImportTransactions
     read: Read
@@ -72,7 +76,7 @@ class CancelImport:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 work = await transaction.begin()
-                # Waits for a batch that is being committed: its rows are in the counts, or it comes too late.
+                # Waits for a batch that is being committed. Its rows are in the counts; a later batch is rejected.
                 await work.imports.cancel(import_id)
                 found = await work.imports.get(import_id)
                 if found is None:
@@ -95,14 +99,14 @@ class DownloadImportErrors:
     async def __call__(self, caller: Caller, import_id: UUID) -> AsyncIterator[str]:
         await get_visible_import(self.read, caller, import_id)
         async with self.read() as session:
-            names = await session.imports.column_names(import_id)
+            names = await session.imports.get_column_names(import_id)
         # A file that was downloaded as errors.csv before already has the column.
         width = len(names) - (bool(names) and names[-1].strip() == ERRORS_COLUMN)
         yield csv_text([[*names[:width], ERRORS_COLUMN]])
         after = 0
         while True:
-            async with self.read() as session:  # a session for each page: a slow client must not hold a connection
-                rows = await session.imports.failed_rows(import_id, after, self.page_rows)
+            async with self.read() as session:  # one session per page: a slow client must not hold a connection
+                rows = await session.imports.list_failed_rows(import_id, after, self.page_rows)
             if not rows:
                 return
             for piece in csv_chunks(_rejected_row(row, names, width) for row in rows):
@@ -110,7 +114,7 @@ class DownloadImportErrors:
             after = rows[-1].record
 
 
-def _rejected_row(row: RejectedRow, names: Sequence[str], width: int) -> Sequence[str]:
+def _rejected_row(row: ErrorReportRow, names: Sequence[str], width: int) -> Sequence[str]:
     # Neutralising apostrophes of an earlier errors.csv are removed, because this download adds them again. Surplus
     # cells go to the end, so that the row keeps its error until it is corrected.
     cells = [unescape_formula(cell) for cell in row.cells]
@@ -134,13 +138,13 @@ class WatchImport:
 
     read: Read
     notifications: ImportNotifications
-    draining: Callable[[], bool]
+    is_draining: Callable[[], bool]
 
     async def __call__(self, caller: Caller, import_id: UUID) -> AsyncIterator[Import]:
         last: Import | None = None
         with self.notifications.subscribe(import_id) as changed:
             while last is None or not last.is_over:
-                if self.draining():
+                if self.is_draining():
                     raise Unavailable
                 found = await get_visible_import(self.read, caller, import_id)
                 if found != last:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from task_service.imports.domain.csv_header import Header, HeaderScan
+from task_service.imports.domain.csv_header import Header, HeaderScanner
 from task_service.imports.domain.errors import (
     EmptyFile,
     FileTooLarge,
@@ -24,10 +24,10 @@ class Finish(NamedTuple):
 
 @dataclass(slots=True)
 class IncomingFile:
-    """File that is being received: its bytes are counted and hashed, and the header line is checked on arrival."""
+    """File that is being received. Its bytes are counted and hashed, and its header line is checked on arrival."""
 
     parts: AsyncIterator[bytes | Finish]
-    _scan: HeaderScan
+    _scanner: HeaderScanner
     max_upload_bytes: int
     max_stored_bytes: int
     stored_bytes: int = 0
@@ -36,7 +36,7 @@ class IncomingFile:
     _size: int = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes. Raise an error as early as possible; then nothing is stored."""
+        """Yield the bytes. Errors are raised as early as possible, and then nothing is stored."""
         finish: Finish | None = None
         async for part in self.parts:
             if isinstance(part, Finish):
@@ -47,7 +47,7 @@ class IncomingFile:
                 raise FileTooLarge(limit=self.max_upload_bytes)
             if self.stored_bytes + self._size > self.max_stored_bytes:
                 raise StorageQuotaExceeded(limit=self.max_stored_bytes)
-            self._scan.feed(part)
+            self._scanner.feed(part)
             self._hash.update(part)
             yield part
         # The stream of a crashed client can end exactly like a complete one.
@@ -57,10 +57,10 @@ class IncomingFile:
             raise SizeMismatch(announced=finish.size, received=self._size)
         if not self._size:
             raise EmptyFile
-        self._scan.end()
+        self._scanner.end()
 
     def header(self) -> Header:
-        return self._scan.end()
+        return self._scanner.end()
 
-    def stored(self, etag: str) -> StoredUpload:
+    def stored_upload(self, etag: str) -> StoredUpload:
         return StoredUpload(self._size, self._hash.digest(), etag)

@@ -1,4 +1,4 @@
-"""The ingest stream: batches of rows from a worker, committed one by one under its lease."""
+"""Use case of the ingest stream: batches of rows from a worker, committed one by one under its lease."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -12,11 +12,10 @@ from task_service.imports.domain.rows import Batch
 from task_service.imports.usecases.ingest import (
     FinishIngest,
     IngestBatch,
-    OpenIngest,
     PrepareBatch,
     Progress,
-    ReleaseLease,
 )
+from task_service.imports.usecases.leases import ReleaseLease, RenewLease
 from task_service.imports.usecases.ports import PreparedBatch
 from task_service.imports.usecases.prefetcher import Prefetcher
 
@@ -37,7 +36,7 @@ Finish = FinishReason | Failure
 class IngestRows:
     """Commit the batches of one stream. The next batch is prepared while the database writes the current one."""
 
-    open_ingest: OpenIngest
+    renew_lease: RenewLease
     prepare_batch: PrepareBatch
     ingest_batch: IngestBatch
     finish_ingest: FinishIngest
@@ -60,7 +59,7 @@ class IngestRows:
             LeaseLost: another worker has the lease.
 
         """
-        checkpoint, context = await self.open_ingest(import_id, fence)
+        checkpoint, context = await self.renew_lease(import_id, fence)
         yield Progress(checkpoint, has_pending=False, finished=False)
         async with aclosing(Prefetcher(self._prepare_all(messages, decode, context, fence))) as steps:
             async for step in steps:

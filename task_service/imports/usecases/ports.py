@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.imports.domain.csv_header import Header
 from task_service.imports.domain.duplicates import KeyedRow
-from task_service.imports.domain.failed_rows import FailedRow, Quota, RejectedRow, RowError
+from task_service.imports.domain.failed_rows import ErrorReportRow, FailedRow, Quota, RowError
 from task_service.imports.domain.imports import (
     Checkpoint,
     Counts,
@@ -43,7 +43,9 @@ class Uploads(Protocol):
         """Change an uploading import to queued; return False if the cleanup has deleted it."""
 
     async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
-        """Return the owner's first import of the same bytes, without failed, cancelled and undone ones and dry runs.
+        """Return the owner's first import of the same bytes.
+
+        Failed, cancelled and undone imports and dry runs do not count.
 
         The call locks these bytes of this owner until the transaction ends.
         """
@@ -54,22 +56,22 @@ class Uploads(Protocol):
         The call locks the owner's quota until the transaction ends.
         """
 
-    async def expired(self, before: datetime) -> Sequence[UUID]:
+    async def find_expired(self, before: datetime) -> Sequence[UUID]:
         """Return the imports that ended before this time and whose file is still stored."""
 
     async def mark_file_deleted(self, import_id: UUID) -> None:
         """Record that an import's file was deleted."""
 
-    async def lock(self, import_id: UUID) -> bool:
-        """Lock an uploading import so that it can't be queued in this transaction. Return False if it was queued.
+    async def lock_uploading(self, import_id: UUID) -> bool:
+        """Lock an uploading import, so that it can't be queued until the transaction ends.
 
-        Return True if the import does not exist.
+        Return False if it was queued before. Return True if the import does not exist.
         """
 
-    async def remove(self, import_id: UUID) -> None:
+    async def delete(self, import_id: UUID) -> None:
         """Delete an import that is still uploading."""
 
-    async def abandoned(self, before: datetime) -> Sequence[UUID]:
+    async def find_abandoned(self, before: datetime) -> Sequence[UUID]:
         """Return the imports whose upload began before this time and never finished."""
 
 
@@ -77,35 +79,35 @@ class Imports(Protocol):
     """Imports as their owners see them."""
 
     async def get(self, import_id: UUID) -> Import | None:
-        """Return the import; None if there is none."""
+        """Return the import; None if it does not exist."""
 
-    async def page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
+    async def list_page(self, owner_id: UUID | None, request: PageRequest) -> Page[Import]:
         """Return a page of imports, newest first. Without an owner: of all owners."""
 
-    async def errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
+    async def list_errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
         """Return a page of an import's row errors, in file order."""
 
     async def cancel(self, import_id: UUID) -> None:
         """Cancel a queued or running import; leave any other import as it is."""
 
-    async def column_names(self, import_id: UUID) -> Sequence[str]:
+    async def get_column_names(self, import_id: UUID) -> Sequence[str]:
         """Return the column names of the file's header line."""
 
-    async def failed_rows(self, import_id: UUID, after: int, most: int) -> Sequence[RejectedRow]:
+    async def list_failed_rows(self, import_id: UUID, after: int, limit: int) -> Sequence[ErrorReportRow]:
         """Return rejected rows after a record, in file order."""
 
 
-class Advanced(NamedTuple):
-    """State of an import before an accepted batch."""
+class PreviousTotals(NamedTuple):
+    """Totals of an import before an accepted batch."""
 
     has_pending: bool
     rows_failed: int
-    kept: Quota
+    stored_failed_rows: Quota
     """Rejected rows that are already stored."""
 
 
 class RowEncoder(Protocol):
-    """Encodes the values of new tasks for `Ingest.write`. It needs no database."""
+    """Encoder of new tasks for `Ingest.insert_rows`. It needs no database."""
 
     def __call__(self, context: IngestContext, accepted: Sequence[Values]) -> Any: ...
 
@@ -123,7 +125,7 @@ class PreparedBatch(NamedTuple):
 
     @property
     def counts(self) -> Counts:
-        """Counts of the rows that can't be duplicates."""
+        """Counts of the rows without an external_id, which can't be duplicates."""
         return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
 
     @property
@@ -145,54 +147,59 @@ class ImportQueue(Protocol):
         """Return whether there is an import to claim, locked or not."""
 
     async def mark_notified(self, max_running: int) -> int:
-        """Return the number of imports that are due for a wake-up, and schedule their next one."""
+        """Mark the imports that are due for a wake-up, schedule the next one, and return their number."""
 
 
 class Ingest(Protocol):
     """Imports as workers process them. All times are the database's."""
 
-    async def stored(self, import_id: UUID) -> StoredUpload:
-        """Return the stored file."""
+    async def get_upload(self, import_id: UUID) -> StoredUpload:
+        """Return the stored file. Raises LeaseLost if the import does not exist."""
 
-    async def checkpoint(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
+    async def renew_lease(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         """Renew the lease and return the checkpoint. Raises LeaseLost under another fence."""
 
-    async def advance(self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float) -> Advanced:
-        """Move the checkpoint, add the batch's certain counts, and renew the lease.
+    async def advance_checkpoint(
+        self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float
+    ) -> PreviousTotals:
+        """Advance the checkpoint, add the counts of rows without external_id, and renew the lease.
 
         Raises LeaseLost under another fence, BatchNotAtCheckpoint if the batch does not begin at the checkpoint.
         """
 
-    async def count(self, import_id: UUID, counts: Counts) -> None:
-        """Add the counts of the batch's other rows."""
+    async def add_counts(self, import_id: UUID, counts: Counts) -> None:
+        """Add the counts of the rows with an external_id."""
 
-    async def write(self, rows: Sequence[Any], meanwhile: Callable[[], None]) -> None:
+    async def insert_rows(self, rows: Sequence[Any], on_rows_sent: Callable[[], None]) -> None:
         """Insert encoded tasks and events.
 
-        Call `meanwhile` when the database has received the rows and is busy with them.
+        `on_rows_sent` is called when all rows were sent and the database is still processing them.
         """
 
-    async def keep(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
+    async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         """Store rejected rows and their errors."""
 
     async def finish(self, import_id: UUID, fence: int, state: State, failure: Failure | None) -> None:
         """Change the import to a final state. Raises LeaseLost under another fence."""
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
-        """Queue the import again, behind the waiting ones. Raises LeaseLost under another fence."""
+        """Release the lease and queue the import again, after the waiting ones.
+
+        Raises LeaseLost under another fence.
+        """
 
 
 class DryRunState(Protocol):
     """State of dry runs: the tasks with external_ids that they would have created or changed so far."""
 
-    async def seen(self, import_id: UUID, among: Collection[str]) -> Sequence[Task]:
-        """Return the tasks with these external_ids, as they would be."""
+    async def find(self, import_id: UUID, external_ids: Collection[str]) -> Sequence[Task]:
+        """Return the stored tasks with these external_ids."""
 
-    async def remember(self, import_id: UUID, tasks: Sequence[Task]) -> None:
-        """Store the new state of tasks."""
+    async def save(self, import_id: UUID, tasks: Sequence[Task]) -> None:
+        """Insert or replace the tasks, by external_id."""
 
-    async def forget(self, most: int) -> int:
-        """Delete up to `most` tasks of ended imports; return their number."""
+    async def delete_ended(self, limit: int) -> int:
+        """Delete up to `limit` tasks of ended imports; return their number."""
 
 
 class ObjectStore(Protocol):

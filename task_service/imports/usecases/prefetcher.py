@@ -16,13 +16,13 @@ class Prefetcher(Generic[Item]):
 
     def start_next(self) -> None:
         """Start to produce the next item in the background, unless it was started before."""
-        self._started()
+        self._ensure_started()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Item:
-        item = await self._started()
+        item = await self._ensure_started()
         self._next = None
         if item is None:
             raise StopAsyncIteration
@@ -34,7 +34,7 @@ class Prefetcher(Generic[Item]):
             self._next.cancel()
             await asyncio.gather(self._next, return_exceptions=True)
 
-    def _started(self) -> asyncio.Task[tuple[Item] | None]:
+    def _ensure_started(self) -> asyncio.Task[tuple[Item] | None]:
         if self._next is None:
             self._next = asyncio.create_task(_produce(self._items))
         return self._next

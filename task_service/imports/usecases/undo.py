@@ -1,4 +1,4 @@
-"""Undoing an import, in bounded steps."""
+"""Use cases that undo an import, in bounded steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,13 @@ from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor, TaskEvent
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.imports import Import
-from task_service.imports.domain.undo import ChangeSnapshot, Reason, RunningUndo, UndoConflict, revert_import_effect
+from task_service.imports.domain.undo import (
+    ChangeSnapshot,
+    ConflictReason,
+    RunningUndo,
+    UndoConflict,
+    revert_import_effect,
+)
 from task_service.imports.usecases.imports import get_visible_import
 from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
 from task_service.imports.usecases.undo_ports import UndoStep
@@ -20,7 +26,7 @@ from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import task_deleted, task_updated
 
 STEP_SIZE = 500
-"""Tasks that one transaction reverts. It bounds how long others wait for its locks."""
+"""Tasks that one transaction reverts. A small number limits the time that others wait for its locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,8 @@ class RunUndos:
             undo = await work.undos.lock_next()
             if undo is None:
                 return False
-            candidates = await work.undos.candidates(undo, self.step_size)
-            snapshots = await work.undos.snapshots(undo.import_id, candidates)
+            candidates = await work.undos.list_candidates(undo, self.step_size)
+            snapshots = await work.undos.get_snapshots(undo.import_id, candidates)
             step_result = _StepResult(undo, self.now, self.new_id, self.retention)
             for task in await work.tasks.lock_all(candidates):
                 step_result.revert(task, snapshots.get(task.id))
@@ -119,14 +125,14 @@ class _StepResult:
     def revert(self, task: Task, snapshot: ChangeSnapshot | None) -> None:
         undo = self._undo
         after = revert_import_effect(undo.import_id, task, snapshot, self._now(), retention=self._retention)
-        if isinstance(after, Reason):
+        if isinstance(after, ConflictReason):
             self.conflicts.append(UndoConflict(task.id, after))
             return
         if after.deleted_at is None:
             self.restored += 1
         else:
             self.deleted += 1
-        if after is task:  # the import itself reverted its change
+        if after is task:  # a later row of the import has already reverted the change
             return
         self.written.append(after)
         event_id = self._new_id()

@@ -1,4 +1,4 @@
-"""Ports of undoing an import."""
+"""Ports of the use cases that undo an import."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -30,13 +30,13 @@ class Undos(Protocol):
         """Start an undo. Do nothing if it was started before."""
 
     async def lock_next(self) -> RunningUndo | None:
-        """Return and lock the running undo that waited longest; None if there is none that is not locked."""
+        """Lock and return the running undo that waited longest. Return None if all are locked, or none exists."""
 
-    async def candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
+    async def list_candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
         """Return the ids of the next tasks that the import created or changed, in id order."""
 
-    async def snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
-        """Return the snapshots of those tasks that the import changed."""
+    async def get_snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
+        """Return the snapshots by task id. Tasks that the import only created have none."""
 
     async def advance(self, import_id: UUID, step: UndoStep) -> None:
         """Move the checkpoint, count the step, and move the undo to the end of the turn order."""

@@ -15,17 +15,17 @@ def object_key(import_id: UUID) -> str:
 
 
 async def delete_upload(begin: Begin, store: ObjectStore, import_id: UUID) -> bool:
-    """Delete the stored file of an upload and its row. Return False if it has become an import, whose file must stay.
+    """Delete the stored file of an upload and its row. Return False if the import is queued: then its file must stay.
 
-    The row is locked first, because a commit whose response was lost may have queued it. The row is deleted last, so
-    that the cleanup can find the file as long as it exists. If the cleanup has already deleted the row, bytes that
-    arrived after it are deleted here.
+    The row is locked first, because a commit with a lost response may have queued it. The row is deleted last, so that
+    the cleanup can find the file as long as it exists. If the cleanup has already deleted the row, the bytes that
+    arrived later are deleted here.
     """
     async with begin() as work:
-        if not await work.uploads.lock(import_id):
+        if not await work.uploads.lock_uploading(import_id):
             return False
         await store.delete(object_key(import_id))
-        await work.uploads.remove(import_id)
+        await work.uploads.delete(import_id)
         await work.commit()
     return True
 
@@ -42,7 +42,7 @@ class DeleteAbandonedUploads:
 
     async def __call__(self) -> int:
         async with self.read() as session:
-            abandoned = await session.uploads.abandoned(self.now() - self.older_than)
+            abandoned = await session.uploads.find_abandoned(self.now() - self.older_than)
         return sum([await delete_upload(self.begin, self.store, import_id) for import_id in abandoned])
 
 
@@ -58,7 +58,7 @@ class DeleteExpiredUploads:
 
     async def __call__(self) -> int:
         async with self.read() as session:
-            expired = await session.uploads.expired(self.now() - self.retention)
+            expired = await session.uploads.find_expired(self.now() - self.retention)
         for import_id in expired:
             await self.store.delete(object_key(import_id))
             async with self.begin() as work:

@@ -1,4 +1,4 @@
-"""Uploads: a file is stored completely and known to the database, or not at all."""
+"""Use case that uploads a file. The file is stored completely and known to the database, or not at all."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -12,7 +12,7 @@ from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.imports.domain.csv_header import HeaderLimits, HeaderScan
+from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.errors import (
     DuplicateFile,
     ImportNotFound,
@@ -31,7 +31,7 @@ from task_service.tasks.usecases.ports import UserDirectory
 
 
 class UploadRequest(NamedTuple):
-    """Options that precede the first byte."""
+    """Options of an upload. They arrive before the first byte of the file."""
 
     file_name: str
     owner_id: UUID | None
@@ -44,8 +44,8 @@ class UploadRequest(NamedTuple):
 class UploadImport:
     """Store a file and queue its import.
 
-    The row is inserted first, in state uploading, so that the cleanup knows of everything that is stored. It becomes
-    queued only when the last byte is durable. The wake-up that follows may be lost: the dispatcher polls.
+    The row is inserted first, in state uploading, so that the cleanup can find every stored file. It becomes queued
+    only when the last byte is durable. The wake-up after that may be lost, because the dispatcher also polls.
     """
 
     transactions: ImportTransactions
@@ -64,13 +64,13 @@ class UploadImport:
     async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
         """Return the queued import; for a replay, the import of the first upload in its current state."""
         check_file_name(request.file_name)
-        scan = HeaderScan(request.options, self.header_limits)
-        incoming = IncomingFile(parts, scan, self.max_upload_bytes, self.max_stored_bytes)
+        scanner = HeaderScanner(request.options, self.header_limits)
+        incoming = IncomingFile(parts, scanner, self.max_upload_bytes, self.max_stored_bytes)
         if request.key is not None and await self.transactions.is_key_used(caller, request.key.key):
             return await self._replay(caller, request.key, incoming)
         new = await self._new_import(caller, request)
         try:
-            # Inside `try`: a call that is cancelled during the commit would otherwise leave the row behind.
+            # Inside `try`: a call that is cancelled during the commit would otherwise leave the row in the table.
             await self._insert(new, incoming)
             etag = await self.store.put(object_key(new.id), incoming.chunks())
             import_id = await self._queue(caller, request, new, incoming, etag)
@@ -91,7 +91,7 @@ class UploadImport:
             created_at=self.now(),
             validate_only=request.options.validate_only,
             max_errors=request.options.max_errors,
-            defaults=await self._defaults(request.options),
+            defaults=await self._resolve_defaults(request.options),
             on_duplicate=request.options.on_duplicate,
         )
 
@@ -106,16 +106,16 @@ class UploadImport:
         self, caller: Caller, request: UploadRequest, new: NewImport, incoming: IncomingFile, etag: str
     ) -> UUID:
         """Queue the import. Return its id, or that of a concurrent upload with the same key."""
-        stored = incoming.stored(etag)
+        stored = incoming.stored_upload(etag)
         key = request.key and request.key.with_content(stored.sha256)
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 work = await transaction.begin()
                 if not (request.options.allow_same_file or request.options.validate_only):
-                    first = await work.uploads.find_duplicate_file(new.id, stored.sha256)
-                    if first is not None:
-                        raise DuplicateFile(import_id=first)
-                # Checked again: other uploads may have finished meanwhile.
+                    duplicate_id = await work.uploads.find_duplicate_file(new.id, stored.sha256)
+                    if duplicate_id is not None:
+                        raise DuplicateFile(import_id=duplicate_id)
+                # Checked again: another upload may have finished since the first check.
                 if await work.uploads.stored_bytes(new.owner_id) + stored.size > self.max_stored_bytes:
                     raise StorageQuotaExceeded(limit=self.max_stored_bytes)
                 if not await work.uploads.queue(new.id, incoming.header(), stored):
@@ -127,7 +127,7 @@ class UploadImport:
         """Read a repeated upload without storing it. Raises IdempotencyKeyReused for another file or other options."""
         async for _ in incoming.chunks():
             pass
-        async with self.transactions.open(caller, key.with_content(incoming.stored("").sha256)) as transaction:
+        async with self.transactions.open(caller, key.with_content(incoming.stored_upload("").sha256)) as transaction:
             import_id = transaction.response
         return await self._get_visible(caller, import_id)
 
@@ -144,7 +144,7 @@ class UploadImport:
         with suppress(Unavailable):
             await delete_upload(self.begin, self.store, import_id)
 
-    async def _defaults(self, options: UploadOptions) -> Defaults:
+    async def _resolve_defaults(self, options: UploadOptions) -> Defaults:
         name = options.default_assignee
         ids = await self.user_directory.ids_by_username({name}) if name else {}
         if name and name not in ids:

@@ -12,8 +12,9 @@ from task_service.imports.usecases.imports import (
     ListImports,
     WatchImport,
 )
-from task_service.imports.usecases.ingest import ClaimNextImport, DeleteDryRunState, ReadUpload
+from task_service.imports.usecases.ingest import DeleteDryRunState, ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
+from task_service.imports.usecases.leases import ClaimNextImport
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
 from task_service.imports.usecases.uploads import UploadImport

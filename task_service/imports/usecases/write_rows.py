@@ -9,7 +9,7 @@ from chassis.kernel.ids import NewId
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Resolution, resolve_duplicates
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Counts, IngestContext
-from task_service.imports.domain.rows import failed_row
+from task_service.imports.domain.rows import build_failed_row
 from task_service.imports.usecases.ports import PreparedBatch, RowEncoder
 from task_service.imports.usecases.sessions import ImportsUnitOfWork
 from task_service.tasks.domain.errors import ExternalIdTaken
@@ -17,7 +17,7 @@ from task_service.tasks.domain.task import Task, new_task
 from task_service.tasks.domain.task_events import task_updated
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     """Result for rows that have an external_id."""
 
     counts: Counts
@@ -28,8 +28,8 @@ class Written(NamedTuple):
 class WriteRows:
     """Create and update the tasks of a batch.
 
-    Only rows with an external_id need a lookup of existing tasks. Their external_ids are locked for the owner first,
-    and the tasks are locked in id order, so that concurrent writers can't deadlock.
+    Only rows with an external_id need a lookup of existing tasks. First the owner's external_ids are locked, then the
+    tasks in id order. So concurrent writers can't deadlock.
     """
 
     encode_rows: RowEncoder
@@ -37,61 +37,65 @@ class WriteRows:
     new_id: NewId
 
     async def __call__(
-        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, meanwhile: Callable[[], None]
-    ) -> Written:
-        """Raises ExternalIdTaken when another request uses an external_id between the lookup and the write."""
+        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, on_rows_sent: Callable[[], None]
+    ) -> WriteResult:
+        """Return the result.
+
+        Raises ExternalIdTaken when another request uses an external_id between the lookup and the write.
+        """
         if not batch.keyed:
-            await work.ingest.write(batch.rows, meanwhile)
-            return Written(Counts(), ())
+            await work.ingest.insert_rows(batch.rows, on_rows_sent)
+            return WriteResult(Counts(), ())
         if not context.validate_only:
             await work.tasks.lock_external_ids({context.owner_id})
         resolution = resolve_duplicates(
-            context.on_duplicate, batch.keyed, await _look(work, context, batch.keyed), self.now()
+            context.on_duplicate, batch.keyed, await _find_existing_tasks(work, context, batch.keyed), self.now()
         )
-        await self._make(work, context, batch, resolution, meanwhile)
+        await self._create(work, context, batch, resolution, on_rows_sent)
         # One batch can create a task and update it: each change has its own event.
-        found = await _look(work, context, resolution.later) if resolution.later else {}
-        later = resolve_duplicates(context.on_duplicate, resolution.later, found, self.now())
-        await self._change(work, context, resolution)
-        await self._change(work, context, later)
+        new_tasks = await _find_existing_tasks(work, context, resolution.deferred) if resolution.deferred else {}
+        deferred = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
+        await self._update(work, context, resolution)
+        await self._update(work, context, deferred)
         counts = Counts(
-            created=len(resolution.made),
-            updated=len(resolution.changes) + len(later.changes),
-            unchanged=len(resolution.unchanged) + len(later.unchanged),
+            created=len(resolution.created),
+            updated=len(resolution.changes) + len(deferred.changes),
+            unchanged=len(resolution.unchanged) + len(deferred.unchanged),
             skipped=len(resolution.skipped),
-            failed=len(resolution.refused),
+            failed=len(resolution.rejected),
         )
-        return Written(
-            counts, [failed_row(batch.source, context, row.number, ExternalIdTaken()) for row in resolution.refused]
+        return WriteResult(
+            counts,
+            [build_failed_row(batch.source, context, row.row_index, ExternalIdTaken()) for row in resolution.rejected],
         )
 
-    async def _make(
+    async def _create(
         self,
         work: ImportsUnitOfWork,
         context: IngestContext,
         batch: PreparedBatch,
         resolution: Resolution,
-        meanwhile: Callable[[], None],
+        on_rows_sent: Callable[[], None],
     ) -> None:
         if context.validate_only:
-            made = [
+            created_tasks = [
                 new_task(row.values, task_id=self.new_id(), owner_id=context.owner_id, import_id=context.import_id)
-                for row in resolution.made
+                for row in resolution.created
             ]
-            await work.dry_run.remember(context.import_id, made)
-        elif len(resolution.made) == len(batch.keyed):
-            await work.ingest.write(batch.rows, meanwhile)
+            await work.dry_run.save(context.import_id, created_tasks)
+        elif len(resolution.created) == len(batch.keyed):
+            await work.ingest.insert_rows(batch.rows, on_rows_sent)
         else:
-            others = {row.place for row in batch.keyed} - {row.place for row in resolution.made}
-            kept = [values for place, values in enumerate(batch.accepted) if place not in others]
-            await work.ingest.write([self.encode_rows(context, kept)], meanwhile)
+            excluded = {row.accepted_index for row in batch.keyed} - {row.accepted_index for row in resolution.created}
+            created_values = [values for index, values in enumerate(batch.accepted) if index not in excluded]
+            await work.ingest.insert_rows([self.encode_rows(context, created_values)], on_rows_sent)
 
-    async def _change(self, work: ImportsUnitOfWork, context: IngestContext, resolution: Resolution) -> None:
+    async def _update(self, work: ImportsUnitOfWork, context: IngestContext, resolution: Resolution) -> None:
         results = list(resolution.results.values())
         if not results:
             return
         if context.validate_only:
-            await work.dry_run.remember(context.import_id, results)
+            await work.dry_run.save(context.import_id, results)
             return
         await work.undos.save_snapshots(context.import_id, resolution.changes)
         await work.tasks.update_all(results)
@@ -103,15 +107,17 @@ class WriteRows:
         )
 
 
-async def _look(work: ImportsUnitOfWork, context: IngestContext, rows: Sequence[KeyedRow]) -> Mapping[str, Task]:
-    """Return the owner's live tasks with the rows' external_ids; in a dry run, as they would be.
+async def _find_existing_tasks(
+    work: ImportsUnitOfWork, context: IngestContext, rows: Sequence[KeyedRow]
+) -> Mapping[str, Task]:
+    """Return the owner's live tasks with the rows' external_ids; in a dry run, with its changes.
 
     Tasks that may be updated are locked. Otherwise their existence is enough.
     """
-    among = {row.values.external_id for row in rows}
+    external_ids = {row.values.external_id for row in rows}
     lock = context.on_duplicate is OnDuplicate.UPDATE and not context.validate_only
-    tasks = await work.tasks.find_by_external_ids(context.owner_id, among, lock=lock)
+    tasks = await work.tasks.find_by_external_ids(context.owner_id, external_ids, lock=lock)
     found = {task.external_id: task for task in tasks}
     if context.validate_only:
-        found |= {task.external_id: task for task in await work.dry_run.seen(context.import_id, among)}
+        found |= {task.external_id: task for task in await work.dry_run.find(context.import_id, external_ids)}
     return found

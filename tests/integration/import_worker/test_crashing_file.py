@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS
+from task_service.imports.usecases.leases import MAX_ATTEMPTS_WITHOUT_PROGRESS
 from tests.integration.import_worker.worker_process import Worker, running_worker
 from tests.integration.task_service.import_calls import upload
 from tests.support.crashing_rows import CRASHING_CELL, crashing_environment

@@ -45,14 +45,14 @@ async def sealed(log):
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored, as an operator sees it."""
+    """Object store of a test, as an operator sees it."""
 
     url: str
     store: obstore.store.ObjectStore
     unfinished: Callable[[], list[str]]
-    """Whatever is left of uploads that did not come to their end."""
+    """Names of the leftovers of unfinished uploads."""
     parts: Callable[[], float]
-    """How many of their parts have arrived whole: in a folder all that there will ever be."""
+    """Number of stored parts of unfinished uploads; infinite for a folder, which stores no parts."""
 
     def names(self) -> list[str]:
         return [found["path"] for page in obstore.list(self.store) for found in page]
@@ -65,7 +65,7 @@ class Stored:
 
 @pytest.fixture(params=["folder", "S3"])
 def stored(request, tmp_path, monkeypatch):
-    """Each test runs on a folder and on a real S3 server, below a prefix of its own."""
+    """Return a store: once a folder, and once a prefix of a real S3 server."""
     if request.param == "folder":
         folder = tmp_path / "uploads"
         store = obstore.store.LocalStore(folder, mkdir=True)

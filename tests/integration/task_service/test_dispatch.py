@@ -1,4 +1,4 @@
-"""Waking workers: who waits is told of again and again, less and less often, and only once that is written down."""
+"""Wake-ups of workers. Waiting imports are announced repeatedly, at growing intervals, and only after the commit."""
 
 import asyncio
 
@@ -12,19 +12,19 @@ from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.dispatch import NotifyWorkers
 from tests.integration.task_service.import_calls import upload
 
-NEW = """
+INSERT_IMPORT = """
     INSERT INTO tasks.imports (id, owner_id, actor_id, actor_role, request_id, file_name, created_at, state, wake_at,
         lease_until, queued_at)
     SELECT uuidv7(), uuidv7(), uuidv7(), 'user', 'r', 'f', now(), '{state}', {wake_at}, {lease_until}, now()
 """
-AT_ONCE = 3
-LATER = "now() + interval '1 hour'"
-BEFORE = "now() - interval '1 hour'"
+MAX_RUNNING = 3
+IN_AN_HOUR = "now() + interval '1 hour'"
+AN_HOUR_AGO = "now() - interval '1 hour'"
 
 
 @pytest_asyncio.fixture
 async def redis_url(tmp_path):
-    """A Valkey in which nobody else leaves anything."""
+    """Return the URL of an empty Valkey."""
     async with EmbeddedValkey(tmp_path / "valkey") as valkey:
         yield valkey.url
 
@@ -35,24 +35,24 @@ async def pool(database):
         yield opened
 
 
-class WorkerNotifier:
-    """Those that were published, and how many imports everybody else knew to be woken by then."""
+class FakeWorkerNotifier:
+    """Worker notifier that records its calls, and the number of imports that were marked in the database by then."""
 
     def __init__(self, database) -> None:
-        self._databases = database
+        self._database = database
         self.published: list[int] = []
-        self.written_down: list[int] = []
+        self.committed_marks: list[int] = []
 
     async def publish(self, count: int) -> None:
         self.published.append(count)
-        ((woken,),) = await self._databases.execute("SELECT count(*) FROM tasks.imports WHERE wakes > 0")
-        self.written_down.append(woken)
+        ((marked,),) = await self._database.execute("SELECT count(*) FROM tasks.imports WHERE wakes > 0")
+        self.committed_marks.append(marked)
 
 
-async def waits_for(pool: Pool) -> list[float]:
-    """Wakes what is due; after how many seconds each import is due again."""
+async def mark_notified(pool: Pool) -> list[float]:
+    """Mark the due imports, and return the seconds until each import is due again."""
     async with SqlImportsUnitOfWork(pool) as work:
-        await work.import_queue.mark_notified(AT_ONCE)
+        await work.import_queue.mark_notified(MAX_RUNNING)
         cursor = await work.connection.execute(
             "SELECT extract(epoch FROM wake_at - now())::float FROM tasks.imports ORDER BY id"
         )
@@ -62,27 +62,35 @@ async def waits_for(pool: Pool) -> list[float]:
 
 
 async def test_wake_up_is_published_after_commit_and_again_when_due(database, pool):
-    await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
-    await database.execute(NEW.format(state="running", wake_at=BEFORE, lease_until=BEFORE))
-    worker_notifier = WorkerNotifier(database)
-    wake = NotifyWorkers(begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=AT_ONCE)
-    assert [await wake(), worker_notifier.published, worker_notifier.written_down] == [2, [2], [2]]
-    await database.execute(f"UPDATE tasks.imports SET wake_at = {LATER}")
-    assert [await wake(), worker_notifier.published] == [0, [2]]
-    await database.execute(f"UPDATE tasks.imports SET wake_at = {BEFORE}")
-    assert [await wake(), worker_notifier.published] == [2, [2, 2]]
+    await database.execute(INSERT_IMPORT.format(state="queued", wake_at=AN_HOUR_AGO, lease_until="NULL"))
+    await database.execute(INSERT_IMPORT.format(state="running", wake_at=AN_HOUR_AGO, lease_until=AN_HOUR_AGO))
+    worker_notifier = FakeWorkerNotifier(database)
+    notify_workers = NotifyWorkers(
+        begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=MAX_RUNNING
+    )
+    assert [await notify_workers(), worker_notifier.published, worker_notifier.committed_marks] == [2, [2], [2]]
+    await database.execute(f"UPDATE tasks.imports SET wake_at = {IN_AN_HOUR}")
+    assert [await notify_workers(), worker_notifier.published] == [0, [2]]
+    await database.execute(f"UPDATE tasks.imports SET wake_at = {AN_HOUR_AGO}")
+    assert [await notify_workers(), worker_notifier.published] == [2, [2, 2]]
 
 
 @pytest.mark.parametrize(
     ("state", "lease_until"),
-    [("running", LATER), ("uploading", "NULL"), ("succeeded", "NULL"), ("failed", BEFORE), ("cancelled", BEFORE)],
+    [
+        ("running", IN_AN_HOUR),
+        ("uploading", "NULL"),
+        ("succeeded", "NULL"),
+        ("failed", AN_HOUR_AGO),
+        ("cancelled", AN_HOUR_AGO),
+    ],
 )
-async def test_nobody_is_woken_for_what_is_being_worked_or_has_ended(database, pool, state, lease_until):
-    await database.execute(NEW.format(state=state, wake_at=BEFORE, lease_until=lease_until))
-    worker_notifier = WorkerNotifier(database)
+async def test_running_and_ended_imports_cause_no_wake_up(database, pool, state, lease_until):
+    await database.execute(INSERT_IMPORT.format(state=state, wake_at=AN_HOUR_AGO, lease_until=lease_until))
+    worker_notifier = FakeWorkerNotifier(database)
     assert (
         await NotifyWorkers(
-            begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=AT_ONCE
+            begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=MAX_RUNNING
         )()
         == 0
     )
@@ -90,27 +98,27 @@ async def test_nobody_is_woken_for_what_is_being_worked_or_has_ended(database, p
 
 
 async def test_wake_ups_back_off_to_ten_seconds(database, pool):
-    await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
+    await database.execute(INSERT_IMPORT.format(state="queued", wake_at=AN_HOUR_AGO, lease_until="NULL"))
     waits = []
     for _ in range(7):
-        waits += await waits_for(pool)
-        await database.execute(f"UPDATE tasks.imports SET wake_at = {BEFORE}")
+        waits += await mark_notified(pool)
+        await database.execute(f"UPDATE tasks.imports SET wake_at = {AN_HOUR_AGO}")
     assert waits == [1, 2, 4, 8, 10, 10, 10]
 
 
 async def test_concurrent_dispatchers_share_the_queue_without_waiting(database, pool):
     for _ in range(3):
-        await database.execute(NEW.format(state="queued", wake_at=BEFORE, lease_until="NULL"))
+        await database.execute(INSERT_IMPORT.format(state="queued", wake_at=AN_HOUR_AGO, lease_until="NULL"))
     async with SqlImportsUnitOfWork(pool) as first, SqlImportsUnitOfWork(pool) as second:
-        assert await first.import_queue.mark_notified(AT_ONCE) == 3
+        assert await first.import_queue.mark_notified(MAX_RUNNING) == 3
         async with asyncio.timeout(20):
-            assert await second.import_queue.mark_notified(AT_ONCE) == 0
+            assert await second.import_queue.mark_notified(MAX_RUNNING) == 0
         await first.commit()
 
 
-async def test_an_upload_is_announced_in_the_workers_queue(system, redis_url):
+async def test_upload_publishes_a_message_for_the_workers(system, redis_url):
     await upload(system, await system.new_user("sonu"))
     async with redis.asyncio.Redis.from_url(redis_url) as client:
-        found = await client.blpop(["imports"], timeout=30)
-    assert found is not None
-    assert b"import_worker.run_next" in found[1]
+        message = await client.blpop(["imports"], timeout=30)
+    assert message is not None
+    assert b"import_worker.run_next" in message[1]

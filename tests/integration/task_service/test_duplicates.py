@@ -1,4 +1,4 @@
-"""Rows whose external_id a task has already: refused, passed over, or a change of that task."""
+"""Duplicates: rows with the external_id of an existing task fail, are skipped, or update the task."""
 
 import random
 
@@ -12,7 +12,8 @@ from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import DeleteDryRunState
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of
-from tests.integration.task_service.import_calls import END, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, batch, get, upload
+from tests.support.grpc_calls import refused
 
 Options = import_service_pb2.UploadOptions
 FAIL, SKIP, UPDATE = Options.ON_DUPLICATE_FAIL, Options.ON_DUPLICATE_SKIP, Options.ON_DUPLICATE_UPDATE
@@ -20,32 +21,32 @@ HEADER = ["external_id", "title"]
 ALL = ["title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee"]
 
 
-async def imported(system, person, worker, *batches: list[list[str]], header=HEADER, **options) -> import_pb2.Import:
-    """An import that has read so many batches and then the end of the file."""
-    queued = await upload(system, person, ",".join(header).encode() + b"\n" + b"x" * 1000, **options)
+async def run_import(system, user, worker, *batches: list[list[str]], header=HEADER, **options) -> import_pb2.Import:
+    """Import a file in these batches, and return the finished import."""
+    queued = await upload(system, user, ",".join(header).encode() + b"\n" + b"x" * 1000, **options)
     lease = await worker.claim()
     assert lease.import_id == queued.id
-    said, begin = [], lease.checkpoint
+    sent, begin = [], lease.checkpoint
     for rows in batches:
-        said.append(batch(begin, *rows, size=5))
-        begin = said[-1].batch.end
-    await worker.stream(lease, *said, END)
-    done = await get(system, person, queued.id)
-    assert done.rows_read == sum(map(len, batches)) == sum(counts(done))
-    return done
+        sent.append(batch(begin, *rows, size=5))
+        begin = sent[-1].batch.end
+    await worker.stream(lease, *sent, END)
+    finished = await get(system, user, queued.id)
+    assert finished.rows_read == sum(map(len, batches)) == sum(counts(finished))
+    return finished
 
 
 def counts(found: import_pb2.Import) -> tuple[int, int, int, int, int]:
     return found.rows_created, found.rows_updated, found.rows_unchanged, found.rows_skipped, found.rows_failed
 
 
-async def test_failing_duplicate_names_its_line(system, worker):
+async def test_error_of_a_duplicate_names_its_line(system, worker):
     sonu = await system.new_user("sonu")
-    there = await create(system, sonu, title="old", external_id="A")
+    existing = await create(system, sonu, title="old", external_id="A")
     rows = [["B", "b"], ["A", "new"], ["", "neither"], ["", ""], ["B", "again"]]
-    done = await imported(system, sonu, worker, rows, [["B", "and again"], ["C", "c"]])
-    assert counts(done) == (3, 0, 0, 0, 4)
-    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    finished = await run_import(system, sonu, worker, rows, [["B", "and again"], ["C", "c"]])
+    assert counts(finished) == (3, 0, 0, 0, 4)
+    request = import_service_pb2.ListImportErrorsRequest(import_id=finished.id)
     errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
     assert [(error.line, error.code) for error in errors] == [
         (3, "EXTERNAL_ID_TAKEN"),
@@ -53,21 +54,21 @@ async def test_failing_duplicate_names_its_line(system, worker):
         (6, "EXTERNAL_ID_TAKEN"),
         (7, "EXTERNAL_ID_TAKEN"),
     ]
-    assert await calls.get(system, sonu, there.id) == there
+    assert await calls.get(system, sonu, existing.id) == existing
 
 
 async def test_skipped_duplicate_is_counted_and_changes_nothing(system, worker):
     sonu = await system.new_user("sonu")
-    there = await create(system, sonu, title="old", external_id="A")
+    existing = await create(system, sonu, title="old", external_id="A")
     rows = [["A", "new"], ["B", "b"], ["B", "again"]]
-    done = await imported(system, sonu, worker, rows, [["B", "and again"]], on_duplicate=SKIP)
-    assert counts(done) == (1, 0, 0, 3, 0)
-    assert await calls.get(system, sonu, there.id) == there
+    finished = await run_import(system, sonu, worker, rows, [["B", "and again"]], on_duplicate=SKIP)
+    assert counts(finished) == (1, 0, 0, 3, 0)
+    assert await calls.get(system, sonu, existing.id) == existing
 
 
 async def test_update_changes_only_the_columns_of_the_file(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
-    there = await create(
+    existing = await create(
         system,
         sonu,
         title="old",
@@ -82,30 +83,30 @@ async def test_update_changes_only_the_columns_of_the_file(system, worker):
     header = ["external_id", "title", "status", "priority", "due_date", "labels", "assignee"]
     rows = [["A", "new", "", " ", "", "", ""], ["B", "b", "", "", "", "", ""]]
     defaults = {"default_status": task_pb2.Task.STATUS_COMPLETED, "default_labels": "x", "default_assignee": "sonu"}
-    done = await imported(system, sonu, worker, rows, header=header, on_duplicate=UPDATE, **defaults)
-    assert counts(done) == (1, 1, 0, 0, 0)
-    found = await calls.get(system, sonu, there.id)
+    finished = await run_import(system, sonu, worker, rows, header=header, on_duplicate=UPDATE, **defaults)
+    assert counts(finished) == (1, 1, 0, 0, 0)
+    found = await calls.get(system, sonu, existing.id)
     assert (found.title, found.description, found.due_date, found.assignee_id) == ("new", "stays", "", "")
     assert not found.labels
-    assert (found.status, found.priority) == (there.status, there.priority)
-    assert (found.etag, found.import_id, found.created_at) == ("2", "", there.created_at)
-    (made,) = await calls.listed(system, sonu, import_id=done.id)
-    new = await calls.get(system, sonu, made)
+    assert (found.status, found.priority) == (existing.status, existing.priority)
+    assert (found.etag, found.import_id, found.created_at) == ("2", "", existing.created_at)
+    (created_id,) = await calls.listed(system, sonu, import_id=finished.id)
+    new = await calls.get(system, sonu, created_id)
     assert (new.status, list(new.labels), new.assignee_id) == (task_pb2.Task.STATUS_COMPLETED, ["x"], sonu.id)
 
 
 async def test_update_records_one_event_and_noop_records_none(system, worker):
     sonu, manager = await system.new_user("sonu"), await system.new_admin()
     same = await create(system, sonu, title="same", external_id="S")
-    there = await create(system, sonu, title="old", external_id="A")
+    existing = await create(system, sonu, title="old", external_id="A")
     rows = [["A", "new", "completed"], ["S", "same", "pending"]]
     header = ["external_id", "title", "status"]
-    done = await imported(system, manager, worker, rows, header=header, on_duplicate=UPDATE, owner_id=sonu.id)
-    assert counts(done) == (0, 1, 1, 0, 0)
+    finished = await run_import(system, manager, worker, rows, header=header, on_duplicate=UPDATE, owner_id=sonu.id)
+    assert counts(finished) == (0, 1, 1, 0, 0)
     assert await calls.get(system, sonu, same.id) == same
     assert await actions_of(system, sonu, same.id) == ["created"]
-    _, event = await events_of(system, sonu, there.id)
-    found = await calls.get(system, sonu, there.id)
+    _, event = await events_of(system, sonu, existing.id)
+    found = await calls.get(system, sonu, existing.id)
     assert event.actor_id == manager.id
     assert event.request_id
     assert {(change.field, change.old, change.new) for change in event.changes} == {
@@ -113,14 +114,14 @@ async def test_update_records_one_event_and_noop_records_none(system, worker):
         ("status", "pending", "completed"),
     }
     assert found.completed_at == found.updated_at == event.occurred_at
-    assert (await calls.refused(calls.update(system, sonu, there.id, title="x", etag="1")))[1] == "ETAG_MISMATCH"
+    assert (await refused(calls.update(system, sonu, existing.id, title="x", etag="1"))).reason == "ETAG_MISMATCH"
 
 
 async def test_row_updates_a_task_created_earlier_in_the_file(system, worker):
     sonu = await system.new_user("sonu")
     rows = [["A", "a"], ["A", "b"], ["A", "b"], ["B", "x"], ["A", "c"]]
-    done = await imported(system, sonu, worker, rows, [["B", "x"], ["A", "d"]], on_duplicate=UPDATE)
-    assert counts(done) == (2, 3, 2, 0, 0)
+    finished = await run_import(system, sonu, worker, rows, [["B", "x"], ["A", "d"]], on_duplicate=UPDATE)
+    assert counts(finished) == (2, 3, 2, 0, 0)
     ids = await calls.listed(system, sonu)
     found = {task.external_id: task for task in [await calls.get(system, sonu, id_) for id_ in ids]}
     assert (found["A"].title, found["A"].etag, found["B"].etag) == ("d", "4", "1")
@@ -133,63 +134,63 @@ async def test_deleted_tasks_and_other_owners_are_no_duplicates(system, worker):
     gone = await create(system, sonu, title="old", external_id="A")
     await delete(system, sonu, gone.id)
     theirs = await create(system, mina, title="theirs", external_id="A")
-    done = await imported(system, sonu, worker, [["A", "new"]], on_duplicate=UPDATE)
-    assert counts(done) == (1, 0, 0, 0, 0)
+    finished = await run_import(system, sonu, worker, [["A", "new"]], on_duplicate=UPDATE)
+    assert counts(finished) == (1, 0, 0, 0, 0)
     assert (await calls.get(system, mina, theirs.id)) == theirs
     assert (await calls.get(system, sonu, gone.id)).title == "old"
 
 
 @pytest.mark.parametrize("rule", [FAIL, SKIP, UPDATE])
 @pytest.mark.parametrize("seed", range(3))
-async def test_who_only_validates_is_told_what_the_import_then_does(system, worker, database, rule, seed):
+async def test_dry_run_has_the_counts_of_the_real_import(system, worker, database, rule, seed):
     sonu = await system.new_user("sonu")
-    chance = random.Random(seed)  # noqa: S311 - an example, and the same each time
+    rng = random.Random(seed)  # noqa: S311 - a fixed example
     for key in "ABC":
-        await create(system, sonu, title=chance.choice("xy"), external_id=key, labels=[chance.choice(["l", "m"])])
+        await create(system, sonu, title=rng.choice("xy"), external_id=key, labels=[rng.choice(["l", "m"])])
 
     def row() -> list[str]:
         keys, statuses = [*"ABCDEFG", ""], ["", "pending", "completed", "wrong"]
-        return [chance.choice(keys), chance.choice("xy"), chance.choice(statuses), chance.choice(["", "l"])]
+        return [rng.choice(keys), rng.choice("xy"), rng.choice(statuses), rng.choice(["", "l"])]
 
-    batches = [[row() for _ in range(chance.randint(1, 25))] for _ in range(4)]
+    batches = [[row() for _ in range(rng.randint(1, 25))] for _ in range(4)]
     options = {"header": ["external_id", "title", "status", "labels"], "on_duplicate": rule, "default_labels": "m"}
     before = await database.execute("SELECT * FROM tasks.tasks ORDER BY id")
-    tried = await imported(system, sonu, worker, *batches, validate_only=True, **options)
+    dry_run = await run_import(system, sonu, worker, *batches, validate_only=True, **options)
     assert await database.execute("SELECT * FROM tasks.tasks ORDER BY id") == before
-    done = await imported(system, sonu, worker, *batches, **options)
-    assert counts(tried) == counts(done)
-    assert tried.failed_rows_kept == done.failed_rows_kept
+    finished = await run_import(system, sonu, worker, *batches, **options)
+    assert counts(dry_run) == counts(finished)
+    assert dry_run.failed_rows_kept == finished.failed_rows_kept
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
         assert await DeleteDryRunState(begin=lambda: SqlImportsUnitOfWork(pool), step_size=2)() > 0
     assert await database.execute("SELECT count(*) FROM tasks.import_dry_run_tasks") == [(0,)]
 
 
-async def test_dry_run_state_is_kept_until_the_import_ends(system, worker, database):
+async def test_dry_run_state_is_deleted_after_the_import_ends(system, worker, database):
     sonu = await system.new_user("sonu")
     await upload(system, sonu, b"external_id,title\nxx,y\n", validate_only=True)
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, ["A", "a"], size=5))
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        forget = DeleteDryRunState(begin=lambda: SqlImportsUnitOfWork(pool))
-        assert await forget() == 0
+        delete_dry_run_state = DeleteDryRunState(begin=lambda: SqlImportsUnitOfWork(pool))
+        assert await delete_dry_run_state() == 0
         await worker.stream(lease, END)
-        assert await forget() == 1
+        assert await delete_dry_run_state() == 1
 
 
-async def test_a_batch_that_can_not_be_written_whole_changes_no_task(system, worker, database):
+async def test_failed_batch_changes_no_task(system, worker, database):
     sonu = await system.new_user("sonu")
-    there = await create(system, sonu, title="old", external_id="A")
+    existing = await create(system, sonu, title="old", external_id="A")
     queued = await upload(system, sonu, b"external_id,title\nx,y\nx,y\n", on_duplicate=UPDATE)
     lease = await worker.claim()
     rows = batch(lease.checkpoint, ["A", "new"], ["B", "b"], size=5)
     await database.execute("REVOKE UPDATE ON tasks.tasks FROM tasks_app")
-    assert (await refused(worker.stream(lease, rows)))[0] is grpc.StatusCode.INTERNAL
+    assert (await refused(worker.stream(lease, rows))).code is grpc.StatusCode.INTERNAL
     assert counts(await get(system, sonu, queued.id)) == (0, 0, 0, 0, 0)
     await database.execute("GRANT UPDATE ON tasks.tasks TO tasks_app")
     await database.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
-    assert (await refused(worker.stream(lease, rows)))[0] is grpc.StatusCode.INTERNAL
+    assert (await refused(worker.stream(lease, rows))).code is grpc.StatusCode.INTERNAL
     assert counts(await get(system, sonu, queued.id)) == (0, 0, 0, 0, 0)
-    assert await calls.get(system, sonu, there.id) == there
+    assert await calls.get(system, sonu, existing.id) == existing
     await database.execute("GRANT INSERT ON tasks.task_events TO tasks_app")
     await worker.stream(lease, rows, END)
     assert counts(await get(system, sonu, queued.id)) == (1, 1, 0, 0, 0)

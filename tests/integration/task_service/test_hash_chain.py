@@ -103,7 +103,7 @@ async def test_events_of_an_import_are_sealed(log):
         for number in range(20)
     ]
     async with log.begin() as work:
-        await SqlIngest(work.connection).write([encode_rows(context, rows)], lambda: None)
+        await SqlIngest(work.connection).insert_rows([encode_rows(context, rows)], lambda: None)
         await work.commit()
     assert await log.seal() == 20
     assert (await log.verify()).head.total_events == 20

@@ -1,40 +1,41 @@
-"""A row through CSV and the same row through CreateTask meet the same rules."""
+"""Columns of a file. A row of a file and CreateTask follow the same rules."""
 
 import asyncio
 
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import create, refused
+from tests.integration.task_service.calls import create
 from tests.integration.task_service.import_calls import END, batch, get, upload
+from tests.support.grpc_calls import refused
 
 HEADER = b"title,labels,external_id,assignee\n"
 
 
-async def imported(system, person, worker, *rows: list[str]):
-    """The import, its tasks in the order of the file and its errors as (line, column, code, value)."""
-    queued = await upload(system, person, HEADER + b"x,,,\n" * len(rows))
+async def run_import(system, user, worker, *rows: list[str]):
+    """Import the rows. Return the import, its tasks in file order, and its errors as (line, column, code, value)."""
+    queued = await upload(system, user, HEADER + b"x,,,\n" * len(rows))
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, *rows, size=5 * len(rows)), END)
     request = task_service_pb2.ListTasksRequest(import_id=queued.id)
-    tasks = (await system.tasks.ListTasks(request, metadata=person.metadata)).tasks
-    asked = import_service_pb2.ListImportErrorsRequest(import_id=queued.id)
-    errors = (await system.imports.ListImportErrors(asked, metadata=person.metadata)).errors
+    tasks = (await system.tasks.ListTasks(request, metadata=user.metadata)).tasks
+    errors_request = import_service_pb2.ListImportErrorsRequest(import_id=queued.id)
+    errors = (await system.imports.ListImportErrors(errors_request, metadata=user.metadata)).errors
     return (
-        await get(system, person, queued.id),
+        await get(system, user, queued.id),
         list(tasks)[::-1],
         [(error.line, error.column, error.code, error.value) for error in errors],
     )
 
 
-async def test_a_row_brings_labels_an_external_id_and_an_assignee(system, worker):
+async def test_row_sets_labels_external_id_and_assignee(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     rows = ["x", " a, b ,a,", "A-1", "MINA"], ["y", "", "", ""]
-    found, (first, second), errors = await imported(system, sonu, worker, *rows)
+    found, (first, second), errors = await run_import(system, sonu, worker, *rows)
     assert (found.rows_created, errors) == (2, [])
     assert (first.labels, first.external_id, first.assignee_id) == (["a", "b"], "A-1", mina.id)
     assert (second.labels, second.external_id, second.assignee_id) == ([], "", "")
-    made = await create(system, sonu, title="x", labels=["a", "b"], external_id="A-2", assignee_id=mina.id)
+    created = await create(system, sonu, title="x", labels=["a", "b"], external_id="A-2", assignee_id=mina.id)
     for field in (
         "owner_id",
         "title",
@@ -46,10 +47,10 @@ async def test_a_row_brings_labels_an_external_id_and_an_assignee(system, worker
         "assignee_id",
         "etag",
     ):
-        assert getattr(first, field) == getattr(made, field)
+        assert getattr(first, field) == getattr(created, field)
 
 
-async def test_what_create_refuses_is_a_row_error_of_the_same_code(system, worker):
+async def test_row_errors_have_the_codes_of_create_task(system, worker):
     sonu = await system.new_user("sonu")
     await create(system, sonu, title="x", external_id="A-1")
     long = "a" * 65
@@ -63,7 +64,7 @@ async def test_what_create_refuses_is_a_row_error_of_the_same_code(system, worke
         ["x", "", "", "nobody"],
         ["x", "", "", "no\0body"],
     )
-    found, _, errors = await imported(system, sonu, worker, *rows)
+    found, _, errors = await run_import(system, sonu, worker, *rows)
     assert (found.rows_created, found.rows_failed) == (1, 7)
     assert [(line, column, code) for line, column, code, _ in errors] == [
         (2, "labels", "LABEL_TOO_LONG"),
@@ -80,17 +81,17 @@ async def test_what_create_refuses_is_a_row_error_of_the_same_code(system, worke
         ({"external_id": "A-1"}, "EXTERNAL_ID_TAKEN"),
         ({"external_id": "e" * 201}, "TOO_LONG"),
     ):
-        assert (await refused(create(system, sonu, title="x", **fields)))[1] == code
+        assert (await refused(create(system, sonu, title="x", **fields))).reason == code
 
 
-async def test_what_an_export_neutralised_is_looked_up_as_it_was(system, worker):
+async def test_lookup_removes_the_apostrophes_of_an_export(system, worker):
     sonu, plus = await system.new_user("sonu"), await system.new_user("+plus")
     await create(system, sonu, title="x", external_id="=A")
     rows = ["x", "", "'=A", ""], ["y", "'-1,b", "'=B", "'+plus"]
-    found, (made,), errors = await imported(system, sonu, worker, *rows)
+    found, (created,), errors = await run_import(system, sonu, worker, *rows)
     assert (found.rows_created, found.rows_failed) == (1, 1)
     assert errors == [(2, "external_id", "EXTERNAL_ID_TAKEN", "'=A")]
-    assert (made.labels, made.external_id, made.assignee_id) == (["-1", "b"], "=B", plus.id)
+    assert (created.labels, created.external_id, created.assignee_id) == (["-1", "b"], "=B", plus.id)
 
 
 async def test_external_id_conflict_fails_the_row_not_the_batch(system, worker):
@@ -98,12 +99,12 @@ async def test_external_id_conflict_fails_the_row_not_the_batch(system, worker):
     queued = await upload(system, sonu, HEADER + b"x,,,\n" * 300)
     lease = await worker.claim()
     rows = [["x", "", f"E-{number}", ""] for number in range(300)]
-    _, *made = await asyncio.gather(
+    _, *results = await asyncio.gather(
         worker.stream(lease, batch(lease.checkpoint, *rows, size=1500), END),
         *(create(system, sonu, title="y", external_id=f"E-{number}") for number in range(0, 300, 10)),
         return_exceptions=True,
     )
-    created = sum(isinstance(answer, task_pb2.Task) for answer in made)
+    created = sum(isinstance(result, task_pb2.Task) for result in results)
     done = await get(system, sonu, queued.id)
     assert done.rows_failed == created
     assert done.rows_created + created == 300

@@ -1,4 +1,4 @@
-"""Stopping an import, its pace, and its wrong rows as a file."""
+"""Cancelling an import, its rate, and errors.csv."""
 
 import csv
 import io
@@ -6,24 +6,25 @@ import io
 import grpc
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from task_service.imports.domain.failed_rows import MAX_KEPT_FAILED_ROWS
-from tests.integration.task_service.import_calls import END, FILE, GIVE_BACK, batch, get, refused, upload
+from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
+from tests.integration.task_service.import_calls import END, FILE, RELEASE_LEASE, batch, get, upload
+from tests.support.grpc_calls import refused
 
 HEADER = b"Titel,subject,description,Status\n"
 
 
-async def cancel(system, person, import_id: str) -> import_pb2.Import:
+async def cancel(system, user, import_id: str) -> import_pb2.Import:
     request = import_service_pb2.CancelImportRequest(id=import_id)
-    return await system.imports.CancelImport(request, metadata=person.metadata)
+    return await system.imports.CancelImport(request, metadata=user.metadata)
 
 
-async def errors_csv(system, person, import_id: str) -> str:
+async def errors_csv(system, user, import_id: str) -> str:
     request = import_service_pb2.DownloadImportErrorsRequest(import_id=import_id)
-    call = system.imports.DownloadImportErrors(request, metadata=person.metadata)
+    call = system.imports.DownloadImportErrors(request, metadata=user.metadata)
     return b"".join([piece.data async for piece in call]).decode()
 
 
-async def test_a_queued_import_that_is_cancelled_is_never_claimed(system, worker):
+async def test_cancelled_queued_import_is_never_claimed(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     cancelled = await cancel(system, sonu, queued.id)
@@ -41,32 +42,32 @@ async def test_cancelled_import_keeps_committed_rows(system, worker):
     await worker.stream(lease, first)
     cancelled = await cancel(system, sonu, queued.id)
     assert (cancelled.state, cancelled.rows_created) == (import_pb2.Import.STATE_CANCELLED, 1)
-    for attempt in (batch(first.batch.end, ["b", "", ""], size=5), END, GIVE_BACK):
-        assert (await refused(worker.stream(lease, attempt)))[1] == "LEASE_LOST"
+    for attempt in (batch(first.batch.end, ["b", "", ""], size=5), END, RELEASE_LEASE):
+        assert (await refused(worker.stream(lease, attempt))).reason == "LEASE_LOST"
     assert (await get(system, sonu, queued.id)) == cancelled
 
 
-async def test_an_import_that_has_ended_can_not_be_cancelled(system, worker):
+async def test_ended_import_can_not_be_cancelled(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     await worker.stream(await worker.claim(), END)
-    code, reason, message = await refused(cancel(system, sonu, queued.id))
-    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "IMPORT_ENDED")
-    assert message == "The import has already ended: it is succeeded."
+    status = await refused(cancel(system, sonu, queued.id))
+    assert (status.code, status.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "IMPORT_ENDED")
+    assert status.message == "The import has already ended: it is succeeded."
 
 
-async def test_an_import_that_is_still_uploading_can_not_be_cancelled(system, database):
+async def test_uploading_import_can_not_be_cancelled(system, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     await database.execute("UPDATE tasks.imports SET state = 'uploading'")
-    assert (await refused(cancel(system, sonu, queued.id)))[1] == "IMPORT_STILL_UPLOADING"
+    assert (await refused(cancel(system, sonu, queued.id))).reason == "IMPORT_STILL_UPLOADING"
 
 
-async def test_nobody_cancels_or_downloads_from_another_users_import(system):
+async def test_other_users_can_not_cancel_or_download_errors(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     queued = await upload(system, sonu)
-    assert (await refused(cancel(system, mina, queued.id)))[1] == "IMPORT_NOT_FOUND"
-    assert (await refused(errors_csv(system, mina, queued.id)))[1] == "IMPORT_NOT_FOUND"
+    assert (await refused(cancel(system, mina, queued.id))).reason == "IMPORT_NOT_FOUND"
+    assert (await refused(errors_csv(system, mina, queued.id))).reason == "IMPORT_NOT_FOUND"
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
 
 
@@ -93,20 +94,20 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
     assert list(again.warnings) == ["The column 'Titel' is not used."]
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, *failed, size=50), END)
-    once_more = list(csv.reader(io.StringIO(await errors_csv(system, sonu, again.id))))
-    assert once_more[0] == names
-    # No mark is added to a mark, however often the file goes round.
-    assert [row[:4] for row in once_more[1:]] == [row[:4] for row in failed]
+    errors_again = list(csv.reader(io.StringIO(await errors_csv(system, sonu, again.id))))
+    assert errors_again[0] == names
+    # No second apostrophe is added, however often the file is uploaded again.
+    assert [row[:4] for row in errors_again[1:]] == [row[:4] for row in failed]
 
 
-async def test_beyond_the_bound_wrong_rows_are_counted_and_not_kept(system, worker, database):
+async def test_rejected_rows_above_the_quota_are_only_counted(system, worker, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
-    await database.execute(f"UPDATE tasks.imports SET failed_rows_kept = {MAX_KEPT_FAILED_ROWS.rows - 2}")
+    await database.execute(f"UPDATE tasks.imports SET failed_rows_kept = {MAX_STORED_FAILED_ROWS.rows - 2}")
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, *[["", "", ""]] * 5, size=5), END)
     done = await get(system, sonu, queued.id)
-    assert (done.rows_failed, done.failed_rows_kept) == (5, MAX_KEPT_FAILED_ROWS.rows)
+    assert (done.rows_failed, done.failed_rows_kept) == (5, MAX_STORED_FAILED_ROWS.rows)
     assert len((await errors_csv(system, sonu, queued.id)).splitlines()) == 1 + 2
     assert await database.execute("SELECT count(*) FROM tasks.import_errors") == [(2,)]
 

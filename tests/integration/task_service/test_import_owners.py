@@ -1,7 +1,6 @@
 """Imports of owners whose accounts are disabled or deleted."""
 
 import asyncio
-from collections.abc import Collection, Mapping
 from uuid import UUID
 
 import grpc
@@ -11,44 +10,46 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.ingest import ClaimNextImport
-from tests.integration.task_service.import_calls import batch, get, refused, upload
+from task_service.imports.usecases.leases import ClaimNextImport
+from tests.integration.task_service.import_calls import batch, get, upload
+from tests.support.grpc_calls import refused
+from tests.support.user_directory import FakeUserDirectory
 
 FAILED = import_pb2.Import.STATE_FAILED
 
 
-async def end_account(system, admin, person, how: str) -> None:
+async def end_account(system, admin, user, change: str) -> None:
     """Disable or delete an account through auth_service's API."""
     async with grpc.aio.insecure_channel(system.auth_target) as channel:
         users = user_service_pb2_grpc.UserServiceStub(channel)
-        if how == "deleted":
-            await users.DeleteCurrentUser(user_service_pb2.DeleteCurrentUserRequest(), metadata=person.metadata)
+        if change == "deleted":
+            await users.DeleteCurrentUser(user_service_pb2.DeleteCurrentUserRequest(), metadata=user.metadata)
         else:
-            request = user_service_pb2.UpdateUserRequest(id=person.id, disabled=True)
+            request = user_service_pb2.UpdateUserRequest(id=user.id, disabled=True)
             await users.UpdateUser(request, metadata=admin.metadata)
 
 
-@pytest.mark.parametrize("how", ["disabled", "deleted"])
-async def test_import_fails_soon_after_its_owners_account_ends(system, worker, database, how):
+@pytest.mark.parametrize("change", ["disabled", "deleted"])
+async def test_import_fails_soon_after_its_owners_account_ends(system, worker, database, change):
     """The tasks that it has created stay."""
     sonu, admin = await system.new_user("sonu"), await system.new_admin()
     queued = await upload(system, sonu, b"title\n" + b"x" * 100_000)
     lease = await worker.claim()
-    said = batch(lease.checkpoint, ["before"], size=1)
-    _, answer = await worker.stream(lease, said)
-    assert not answer.finished
-    await end_account(system, admin, sonu, how)
+    sent = batch(lease.checkpoint, ["before"], size=1)
+    _, response = await worker.stream(lease, sent)
+    assert not response.finished
+    await end_account(system, admin, sonu, change)
     async with asyncio.timeout(60):
-        while not answer.finished:  # is_active is cached for a few seconds
-            said = batch(answer.checkpoint, ["meanwhile"], size=1)
-            *_, answer = await worker.stream(lease, said)
-    assert answer.checkpoint == said.batch.begin
+        while not response.finished:  # is_active is cached for a few seconds
+            sent = batch(response.checkpoint, ["after"], size=1)
+            *_, response = await worker.stream(lease, sent)
+    assert response.checkpoint == sent.batch.begin
     found = await get(system, admin, queued.id)
     assert (found.state, found.failure.code) == (FAILED, "OWNER_DISABLED")
     assert found.failure.message == "The owner's account was disabled or deleted."
-    assert found.rows_created == said.batch.begin.records
+    assert found.rows_created == sent.batch.begin.records
     assert await database.execute("SELECT count(*) FROM tasks.tasks") == [(found.rows_created,)]
-    assert (await refused(worker.stream(lease, said)))[1] == "LEASE_LOST"
+    assert (await refused(worker.stream(lease, sent))).reason == "LEASE_LOST"
 
 
 async def test_claim_skips_imports_of_disabled_owners(system, worker):
@@ -63,20 +64,12 @@ async def test_claim_skips_imports_of_disabled_owners(system, worker):
         assert (found.state, found.failure.code, found.rows_read) == (FAILED, "OWNER_DISABLED", 0)
 
 
-class CancellingUserDirectory:
-    """User directory in which one owner is inactive; cancels an import while it is asked for that owner."""
+class CancellingUserDirectory(FakeUserDirectory):
+    """User directory with one inactive user. A lookup of that user cancels an import."""
 
     def __init__(self, system, owner, import_id: str) -> None:
+        super().__init__()
         self._system, self._owner, self._import_id = system, owner, import_id
-
-    async def exists(self, _: UUID) -> bool:
-        raise NotImplementedError
-
-    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
-        raise NotImplementedError
-
-    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
-        raise NotImplementedError
 
     async def is_active(self, user_id: UUID) -> bool:
         if user_id != UUID(self._owner.id):
@@ -86,8 +79,8 @@ class CancellingUserDirectory:
         return False
 
 
-async def test_claim_skips_an_import_cancelled_meanwhile(system, database):
-    """The owner is disabled and the import is cancelled between its claim and its end."""
+async def test_claim_skips_an_import_cancelled_during_the_claim(system, database):
+    """The owner is disabled, and the import is cancelled while the claim looks the owner up."""
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     orphan = await upload(system, sonu)
     waiting = await upload(system, mina)

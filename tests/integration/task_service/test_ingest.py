@@ -1,4 +1,4 @@
-"""Batches become tasks, row errors and checkpoints, and watchers see it."""
+"""Ingest: batches become tasks, row errors and checkpoints, and watchers see each commit."""
 
 import base64
 import hashlib
@@ -9,13 +9,14 @@ from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
-from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, batch, get, upload
+from tests.support.grpc_calls import refused
 
 ALL_ROWS = (
     "SELECT (SELECT count(*) FROM tasks.tasks), (SELECT count(*) FROM tasks.task_events),"
     " (SELECT count(*) FROM tasks.import_failed_rows), (SELECT count(*) FROM tasks.import_errors)"
 )
-"""How many there are of everything that a batch writes."""
+"""Row counts of the tables that a batch writes."""
 
 
 async def test_upload_is_stored_queued_and_imported(system, worker):
@@ -30,9 +31,9 @@ async def test_upload_is_stored_queued_and_imported(system, worker):
     assert await worker.read(lease, lease.checkpoint.offset) == FILE[lease.checkpoint.offset :]
     rows = ["Buy milk", "2 litres", "pending"], ["Call mum", "", "in-progress"]
     size = len(FILE) - lease.checkpoint.offset
-    answers = await worker.stream(lease, batch(lease.checkpoint, *rows, size=size), END)
-    assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
-    assert answers[-1].finished
+    responses = await worker.stream(lease, batch(lease.checkpoint, *rows, size=size), END)
+    assert [response.checkpoint.records for response in responses] == [0, 2, 2]
+    assert responses[-1].finished
 
     done = await get(system, sonu, queued.id)
     assert done.state == import_pb2.Import.STATE_SUCCEEDED
@@ -51,8 +52,8 @@ async def test_empty_batch_moves_the_checkpoint(system, worker):
     lease = await worker.claim()
     blank = batch(lease.checkpoint, size=100)
     blank.batch.end.line += 100
-    answers = await worker.stream(lease, blank, batch(blank.batch.end, ["Buy milk"], size=9), END)
-    assert [answer.checkpoint.offset for answer in answers] == [6, 106, 115, 115]
+    responses = await worker.stream(lease, blank, batch(blank.batch.end, ["Buy milk"], size=9), END)
+    assert [response.checkpoint.offset for response in responses] == [6, 106, 115, 115]
     done = await get(system, sonu, queued.id)
     assert (done.state, done.rows_created, done.bytes_read) == (import_pb2.Import.STATE_SUCCEEDED, 1, 115)
 
@@ -96,7 +97,8 @@ async def test_committed_batch_is_refused_when_sent_again(system, worker, databa
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], size=5)
     await worker.stream(lease, first)
-    assert (await refused(worker.stream(lease, first)))[:2] == (
+    status = await refused(worker.stream(lease, first))
+    assert (status.code, status.reason) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         "BATCH_NOT_AT_CHECKPOINT",
     )
@@ -107,13 +109,13 @@ async def test_committed_batch_is_refused_when_sent_again(system, worker, databa
 
 
 async def test_stream_without_finish_does_not_end_the_import(system, worker):
-    """A worker that died looks just like one that has said everything."""
+    """The stream of a crashed worker can end exactly like a complete one."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], size=5)
-    answers = await worker.stream(lease, first)
-    assert not any(answer.finished for answer in answers)
+    responses = await worker.stream(lease, first)
+    assert not any(response.finished for response in responses)
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_RUNNING
     assert len(await worker.stream(lease)) == 1
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_RUNNING
@@ -135,24 +137,24 @@ async def test_parse_failure_keeps_the_earlier_rows(system, worker):
     assert failed.failure.message == "A quote opened in the record that begins at line 3 is never closed."
 
 
-async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
+async def test_watch_reports_each_commit_up_to_the_final_state(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     call = system.imports.WatchImport(import_service_pb2.WatchImportRequest(id=queued.id), metadata=sonu.metadata)
-    seen = aiter(call)
+    updates = aiter(call)
     states = import_pb2.Import.State
-    assert (await anext(seen)).state == states.STATE_QUEUED
+    assert (await anext(updates)).state == states.STATE_QUEUED
     lease = await worker.claim()
-    assert (await anext(seen)).state == states.STATE_RUNNING
+    assert (await anext(updates)).state == states.STATE_RUNNING
     await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=5))
-    assert (await anext(seen)).rows_created == 1
+    assert (await anext(updates)).rows_created == 1
     await worker.stream(lease, END)
-    assert (await anext(seen)).state == states.STATE_SUCCEEDED
-    assert [found async for found in seen] == []
+    assert (await anext(updates)).state == states.STATE_SUCCEEDED
+    assert [found async for found in updates] == []
 
 
 @pytest.mark.parametrize(
-    "write",
+    "trigger_event",
     [
         "UPDATE OF bytes_read ON tasks.imports",
         "INSERT ON tasks.tasks",
@@ -162,23 +164,23 @@ async def test_a_watcher_sees_each_commit_up_to_the_final_state(system, worker):
         "INSERT ON tasks.import_errors",
     ],
 )
-async def test_failed_batch_rolls_back_with_its_checkpoint(system, worker, database, write):
+async def test_failed_batch_rolls_back_with_its_checkpoint(system, worker, database, trigger_event):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["a", "", ""], ["", "", ""], size=5)
     await database.execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
-        CREATE TRIGGER refuse BEFORE {write} FOR EACH ROW EXECUTE FUNCTION refuse()
+        CREATE TRIGGER refuse BEFORE {trigger_event} FOR EACH ROW EXECUTE FUNCTION refuse()
     """)
-    assert (await refused(worker.stream(lease, first)))[0] is grpc.StatusCode.INTERNAL
+    assert (await refused(worker.stream(lease, first))).code is grpc.StatusCode.INTERNAL
     found = await get(system, sonu, queued.id)
     assert (found.rows_created, found.rows_failed, found.failed_rows_kept) == (0, 0, 0)
     assert found.bytes_read == lease.checkpoint.offset
     assert await database.execute(ALL_ROWS) == [(0, 0, 0, 0)]
     await database.execute("DROP FUNCTION refuse CASCADE")
-    answers = await worker.stream(lease, first, END)
-    assert [answer.checkpoint.records for answer in answers] == [0, 2, 2]
+    responses = await worker.stream(lease, first, END)
+    assert [response.checkpoint.records for response in responses] == [0, 2, 2]
     assert await database.execute(ALL_ROWS) == [(1, 1, 1, 1)]
 
 
@@ -189,4 +191,5 @@ async def test_forged_page_token_is_refused(system):
     forged = base64.urlsafe_b64encode(digest + b"short").decode().rstrip("=")
     request = import_service_pb2.ListImportErrorsRequest(import_id=queued.id, page_token=forged)
     call = system.imports.ListImportErrors(request, metadata=sonu.metadata)
-    assert (await refused(call))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
+    status = await refused(call)
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")

@@ -1,4 +1,4 @@
-"""Leases: whose turn it is, who lost it, and what nobody gets any further with."""
+"""Leases: order of the claims, lost leases, and imports without progress."""
 
 import asyncio
 
@@ -9,18 +9,19 @@ from taskmanager.imports.v1 import import_ingest_service_pb2 as ingest_pb2
 from taskmanager.imports.v1 import import_pb2
 
 from task_service.settings import TasksSettings
-from tests.integration.task_service.import_calls import END, GIVE_BACK, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, RELEASE_LEASE, batch, get, upload
+from tests.support.grpc_calls import refused
 
-AT_ONCE = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
+MAX_RUNNING = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
 BEGIN = ingest_pb2.Checkpoint(offset=27, line=2)
-"""Behind the header line of the file that is uploaded here."""
+"""Checkpoint after the header line of FILE."""
 
 
-async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
+async def test_worker_without_the_lease_can_not_write_or_read(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     old = await worker.claim()
-    await worker.stream(old, GIVE_BACK)
+    await worker.stream(old, RELEASE_LEASE)
     new = await worker.claim()
     assert (new.import_id, new.fence) == (old.import_id, old.fence + 1)
     for attempt in (
@@ -28,11 +29,14 @@ async def test_whoever_lost_the_lease_writes_nothing_more(system, worker):
         worker.stream(old, END),
         worker.read(old, 0),
     ):
-        assert (await refused(attempt))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
+        status = await refused(attempt)
+        assert (status.code, status.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
     assert (await get(system, sonu, queued.id)).rows_created == 0
 
 
-@pytest.mark.parametrize("last", [batch(BEGIN, ["a", "", ""], size=5), END, GIVE_BACK], ids=["batch", "end", "back"])
+@pytest.mark.parametrize(
+    "last", [batch(BEGIN, ["a", "", ""], size=5), END, RELEASE_LEASE], ids=["batch", "end", "release"]
+)
 async def test_lost_lease_changes_nothing(system, worker, database, last):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
@@ -46,7 +50,8 @@ async def test_lost_lease_changes_nothing(system, worker, database, last):
     await database.execute("UPDATE tasks.imports SET lease_until = now() - interval '1 s'")
     new = await worker.claim()
     await stream.write(last)
-    assert (await refused(stream.read()))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
+    status = await refused(stream.read())
+    assert (status.code, status.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LEASE_LOST")
     found = await get(system, sonu, queued.id)
     assert (found.state, found.rows_read, found.bytes_read) == (import_pb2.Import.STATE_RUNNING, 0, BEGIN.offset)
     assert await database.execute("SELECT count(*) FROM tasks.tasks") == [(0,)]
@@ -55,7 +60,7 @@ async def test_lost_lease_changes_nothing(system, worker, database, last):
     assert await database.execute("SELECT title FROM tasks.tasks") == [("b",)]
 
 
-async def test_an_expired_lease_is_claimed_by_another_worker(system, worker, database):
+async def test_import_with_an_expired_lease_is_claimed_again(system, worker, database):
     sonu = await system.new_user("sonu")
     await upload(system, sonu)
     first = await worker.claim()
@@ -74,7 +79,7 @@ async def test_two_workers_never_claim_the_same_import(system, worker):
     assert len(claimed) == len(set(claimed)) == 3
 
 
-async def test_the_owner_with_the_fewest_running_imports_comes_first(system, worker):
+async def test_owner_with_the_fewest_running_imports_is_first(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     for _ in range(3):
         await upload(system, sonu)
@@ -83,7 +88,7 @@ async def test_the_owner_with_the_fewest_running_imports_comes_first(system, wor
     assert (await worker.claim()).import_id == waiting.id
 
 
-async def test_five_claims_without_progress_end_an_import_as_failed(system, worker, database):
+async def test_import_fails_after_five_claims_without_progress(system, worker, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     for _ in range(5):
@@ -95,17 +100,17 @@ async def test_five_claims_without_progress_end_an_import_as_failed(system, work
 
 
 async def test_import_locked_by_the_dispatcher_is_still_claimed(system, worker, database):
-    """The dispatcher holds the row's lock for a moment, and a claim passes over what is locked."""
+    """A claim skips locked rows, and the dispatcher locks the row for a moment. The claim retries."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     async with await psycopg.AsyncConnection.connect(database.administrator_url) as dispatcher:
         await dispatcher.execute("SELECT id FROM tasks.imports FOR UPDATE")
         claiming = asyncio.ensure_future(worker.claim())
-        looked = (
+        claim_queries = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND (query LIKE '%WITH busy AS%' OR query LIKE '%SELECT EXISTS%')"
         )
-        while not claiming.done() and await database.execute(looked) == [(0,)]:
+        while not claiming.done() and await database.execute(claim_queries) == [(0,)]:
             pass
         await dispatcher.rollback()
     lease = await claiming
@@ -119,12 +124,12 @@ async def test_owner_at_the_limit_is_woken_when_an_import_ends(system, worker, d
         return count
 
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
-    for _ in range(AT_ONCE):
+    for _ in range(MAX_RUNNING):
         await upload(system, sonu)
-    leases = [await worker.claim() for _ in range(AT_ONCE)]
+    leases = [await worker.claim() for _ in range(MAX_RUNNING)]
     await database.execute("UPDATE tasks.imports SET lease_until = now() + interval '1 hour'")
     waiting = await upload(system, sonu)
-    # Whatever is due is woken together: when the later one is, the earlier one has been passed over.
+    # All due imports are marked together. Once the later one is marked, the earlier one was skipped.
     other = await upload(system, mina)
     while not await wakes(other.id):
         pass

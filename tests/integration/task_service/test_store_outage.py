@@ -13,10 +13,11 @@ from chassis.kernel.errors import Unavailable
 from task_service.imports.clients import object_store
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
-from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS
+from task_service.imports.usecases.leases import MAX_ATTEMPTS_WITHOUT_PROGRESS
 from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
-from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, upload
+from tests.support.grpc_calls import refused
 from tests.support.s3_server import BUCKET, EmbeddedS3
 
 URL = f"s3://{BUCKET}/outage"
@@ -26,10 +27,10 @@ URL = f"s3://{BUCKET}/outage"
 def server(tmp_path, monkeypatch) -> EmbeddedS3:
     """Return an S3 server that is not running yet, and set the client's environment."""
     monkeypatch.setattr(object_store, "MAX_RETRIES", 1)
-    made = EmbeddedS3(tmp_path / "s3")
-    for name, value in made.server.environment.items():
+    embedded_s3 = EmbeddedS3(tmp_path / "s3")
+    for name, value in embedded_s3.server.environment.items():
         monkeypatch.setenv(name, value)
-    return made
+    return embedded_s3
 
 
 @pytest.fixture
@@ -62,12 +63,13 @@ async def test_rejected_credentials_count_as_an_outage(server, monkeypatch):
         await assert_every_call_is_unavailable(ObstoreObjectStore(URL))
 
 
-async def test_upload_fails_in_an_outage_and_is_swept_later(system, server, database):
+async def test_upload_fails_in_an_outage_and_is_deleted_later(system, server, database):
     sonu = await system.new_user("sonu")
-    assert (await refused(upload(system, sonu)))[:2] == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    status = await refused(upload(system, sonu))
+    assert (status.code, status.reason) == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
     assert await database.execute("SELECT state FROM tasks.imports") == [("uploading",)]
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        sweep = DeleteAbandonedUploads(
+        delete_abandoned_uploads = DeleteAbandonedUploads(
             begin=lambda: SqlImportsUnitOfWork(pool),
             read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(URL),
@@ -75,14 +77,14 @@ async def test_upload_fails_in_an_outage_and_is_swept_later(system, server, data
             older_than=timedelta(),
         )
         with pytest.raises(Unavailable):
-            await sweep()
+            await delete_abandoned_uploads()
         async with server:
-            assert await sweep() == 1
+            assert await delete_abandoned_uploads() == 1
     assert await database.execute("SELECT state FROM tasks.imports") == []
 
 
 async def test_expired_file_is_deleted_after_the_outage(system, server, database):
-    """The import remembers its file until the store has deleted it."""
+    """file_stored stays true until the store has deleted the file."""
     worker = Worker(system, await system.new_service("imports:ingest"))
     async with server:
         await upload(system, await system.new_user("sonu"))
@@ -91,7 +93,7 @@ async def test_expired_file_is_deleted_after_the_outage(system, server, database
         await worker.stream(lease, END)
     file_stored = "SELECT file_stored FROM tasks.imports"
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        expire = DeleteExpiredUploads(
+        delete_expired_uploads = DeleteExpiredUploads(
             begin=lambda: SqlImportsUnitOfWork(pool),
             read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(URL),
@@ -99,10 +101,10 @@ async def test_expired_file_is_deleted_after_the_outage(system, server, database
             retention=timedelta(),
         )
         with pytest.raises(Unavailable):
-            await expire()
+            await delete_expired_uploads()
         assert await database.execute(file_stored) == [(True,)]
         async with server:
-            assert await expire() == 1
+            assert await delete_expired_uploads() == 1
             assert [found for page in server.server.store("outage").list() for found in page] == []
     assert await database.execute(file_stored) == [(False,)]
 
@@ -117,12 +119,12 @@ async def test_import_waits_for_the_object_store(system, server):
         async with asyncio.timeout(20):
             lease = await worker.claim()
         assert lease is not None
-        assert (await refused(worker.read(lease, lease.checkpoint.offset)))[1] == "UNAVAILABLE"
+        assert (await refused(worker.read(lease, lease.checkpoint.offset))).reason == "UNAVAILABLE"
         assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
     async with server:
         lease = await worker.claim()
         assert lease is not None
-        rest = await worker.read(lease, lease.checkpoint.offset)
-        assert rest == FILE[lease.checkpoint.offset :]
-        await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=len(rest)), END)
+        data = await worker.read(lease, lease.checkpoint.offset)
+        assert data == FILE[lease.checkpoint.offset :]
+        await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=len(data)), END)
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_SUCCEEDED

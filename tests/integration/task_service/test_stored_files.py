@@ -1,4 +1,4 @@
-"""The same file again, files that change under an import, files that expire, and imports that wait for their owner."""
+"""Stored files: duplicates, changed files, retention, and the limit of running imports of an owner."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,10 @@ from task_service.imports.persistence.unit_of_work import SqlImportsReadSession,
 from task_service.imports.usecases.upload_cleanup import DeleteExpiredUploads, object_key
 from task_service.settings import TasksSettings
 from tests.integration.task_service.conftest import Stored
-from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, batch, get, upload
+from tests.support.grpc_calls import refused
 
-AT_ONCE = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
+MAX_RUNNING = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
 
 
 @pytest.fixture
@@ -25,47 +26,47 @@ def tasks_settings(stored: Stored) -> dict[str, Any]:
     return {"store_url": stored.url}
 
 
-async def once(system, person, data: bytes = FILE, **options) -> import_pb2.Import:
-    return await upload(system, person, data, allow_same_file=False, **options)
+async def upload_once(system, user, data: bytes = FILE, **options) -> import_pb2.Import:
+    return await upload(system, user, data, allow_same_file=False, **options)
 
 
 async def test_duplicate_file_is_refused_with_the_first_import_id(system, stored, database):
     sonu = await system.new_user("sonu")
-    first = await once(system, sonu)
-    code, reason, message = await refused(once(system, sonu))
-    assert (code, reason) == (grpc.StatusCode.ALREADY_EXISTS, "DUPLICATE_FILE")
-    assert first.id in message
+    first = await upload_once(system, sonu)
+    status = await refused(upload_once(system, sonu))
+    assert (status.code, status.reason) == (grpc.StatusCode.ALREADY_EXISTS, "DUPLICATE_FILE")
+    assert first.id in status.message
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
     assert stored.names() == [object_key(UUID(first.id))]
     assert stored.unfinished() == []
     assert (await upload(system, sonu, allow_same_file=True)).id != first.id
 
 
-async def test_the_same_file_twice_at_once_is_one_import(system):
+async def test_concurrent_uploads_of_one_file_are_one_import(system):
     sonu = await system.new_user("sonu")
-    answers = await asyncio.gather(*(once(system, sonu) for _ in range(4)), return_exceptions=True)
-    assert sum(isinstance(answer, import_pb2.Import) for answer in answers) == 1
+    results = await asyncio.gather(*(upload_once(system, sonu) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(result, import_pb2.Import) for result in results) == 1
 
 
-async def test_only_successful_imports_of_the_owner_are_duplicates(system, worker):
+async def test_dry_runs_and_other_owners_are_no_duplicate_files(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
-    await once(system, mina)
-    tried = await once(system, sonu, validate_only=True)
-    await once(system, sonu, validate_only=True)
-    cancelled = await once(system, sonu)
+    await upload_once(system, mina)
+    dry_run = await upload_once(system, sonu, validate_only=True)
+    await upload_once(system, sonu, validate_only=True)
+    cancelled = await upload_once(system, sonu)
     request = import_service_pb2.CancelImportRequest(id=cancelled.id)
     await system.imports.CancelImport(request, metadata=sonu.metadata)
-    assert (await once(system, sonu)).id not in {tried.id, cancelled.id}
+    assert (await upload_once(system, sonu)).id not in {dry_run.id, cancelled.id}
 
 
 @pytest.mark.parametrize("content", [b"", FILE[:-1], FILE.swapcase(), None])
-async def test_a_stored_file_that_changed_ends_the_import_as_failed(system, stored, worker, content):
+async def test_changed_stored_file_fails_the_import(system, stored, worker, content):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
     assert await worker.read(lease, 0) == FILE
     stored.replace(object_key(UUID(queued.id)), content)
-    assert (await refused(worker.read(lease, lease.checkpoint.offset)))[1] == "LEASE_LOST"
+    assert (await refused(worker.read(lease, lease.checkpoint.offset))).reason == "LEASE_LOST"
     failed = await get(system, sonu, queued.id)
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "STORED_FILE_CHANGED")
 
@@ -76,26 +77,26 @@ async def test_file_of_an_ended_import_expires(system, stored, worker, database)
     await worker.stream(await worker.claim(), END)
     store = ObstoreObjectStore(stored.url)
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        expire = DeleteExpiredUploads(
+        delete_expired_uploads = DeleteExpiredUploads(
             begin=lambda: SqlImportsUnitOfWork(pool),
             read=lambda: SqlImportsReadSession(pool),
             store=store,
             now=lambda: datetime.now(UTC),
             retention=timedelta(hours=1),
         )
-        assert await expire() == 0
+        assert await delete_expired_uploads() == 0
         await database.execute("UPDATE tasks.imports SET finished_at = finished_at - interval '2 hours'")
-        assert await expire() == 1
-        assert await expire() == 0
+        assert await delete_expired_uploads() == 1
+        assert await delete_expired_uploads() == 0
     assert stored.names() == [object_key(UUID(waiting.id))]
     assert (await get(system, sonu, ended.id)).state == import_pb2.Import.STATE_SUCCEEDED
 
 
 async def test_running_imports_of_an_owner_are_limited(system, worker):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
-    for _ in range(AT_ONCE + 1):
+    for _ in range(MAX_RUNNING + 1):
         await upload(system, sonu)
-    leases = [await worker.claim() for _ in range(AT_ONCE)]
+    leases = [await worker.claim() for _ in range(MAX_RUNNING)]
     assert all(leases)
     assert await worker.claim() is None
     others = await upload(system, mina)
@@ -107,7 +108,7 @@ async def test_running_imports_of_an_owner_are_limited(system, worker):
 
 async def test_concurrent_claims_respect_the_limit(system, worker):
     sonu = await system.new_user("sonu")
-    for _ in range(AT_ONCE + 3):
+    for _ in range(MAX_RUNNING + 3):
         await upload(system, sonu)
     claims = await asyncio.gather(*(worker.claim() for _ in range(12)))
-    assert sum(lease is not None for lease in claims) == AT_ONCE
+    assert sum(lease is not None for lease in claims) == MAX_RUNNING

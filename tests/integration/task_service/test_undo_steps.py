@@ -1,4 +1,4 @@
-"""Undos go on where they were cut, take turns, and share their work among processes."""
+"""Steps of undos: they resume after a crash, take turns, and are shared by processes."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from task_service.imports.usecases.undo import RunUndos
 TASKS = 50
 
 
-def runner(begin: Callable[[], ImportsUnitOfWork]) -> RunUndos:
+def run_undos(begin: Callable[[], ImportsUnitOfWork]) -> RunUndos:
     return RunUndos(
         begin=begin, now=lambda: datetime.now(UTC), new_id=uuid7, retention=timedelta(days=30), step_size=20
     )
 
 
-async def asked(database) -> UUID:
-    """An import that has made tasks and is to be undone, as a service that died has left it."""
+async def insert_undo(database) -> UUID:
+    """Insert an import with tasks and a running undo, as a crashed service leaves them."""
     import_id, owner_id = uuid7(), uuid7()
     await database.execute(
         "INSERT INTO tasks.imports (id, owner_id, actor_id, actor_role, request_id, state, file_name, created_at,"
@@ -45,63 +45,65 @@ async def asked(database) -> UUID:
     return import_id
 
 
-async def counted(database) -> tuple[int, int, int, int]:
-    """Tasks that are deleted, their entries in history, and what the undos say: deleted, kept."""
+async def count_undone(database) -> tuple[int, int, int, int]:
+    """Return the numbers of deleted tasks and of their events, and the undos' counts of deleted tasks and conflicts."""
     (tasks,) = await database.execute("SELECT count(*) FROM tasks.tasks WHERE deleted_at IS NOT NULL")
     (events,) = await database.execute("SELECT count(*) FROM tasks.task_events WHERE action = 'deleted'")
-    (told,) = await database.execute("SELECT sum(deleted)::int, sum(kept)::int FROM tasks.import_undos")
-    return tasks[0], events[0], *told
+    (undo_counts,) = await database.execute("SELECT sum(deleted)::int, sum(kept)::int FROM tasks.import_undos")
+    return tasks[0], events[0], *undo_counts
 
 
-@pytest.mark.parametrize("cut_at", range(1, 6))
-async def test_interrupted_undo_resumes_at_its_checkpoint(database, cut_at):
-    await asked(database)
+@pytest.mark.parametrize("failing_commit", range(1, 6))
+async def test_interrupted_undo_resumes_at_its_checkpoint(database, failing_commit):
+    await insert_undo(database)
     commits = 0
 
-    class Cut(SqlImportsUnitOfWork):
-        """Loses its connection at one of the commits."""
+    class FailingUnitOfWork(SqlImportsUnitOfWork):
+        """Unit of work that loses its connection at one of the commits."""
 
         async def commit(self) -> None:
             nonlocal commits
             commits += 1
-            if commits == cut_at:
+            if commits == failing_commit:
                 await self.connection.close()
                 raise Unavailable
             await super().commit()
 
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
         steps = 3
-        if cut_at <= steps:
+        if failing_commit <= steps:
             with pytest.raises(Unavailable):
-                await runner(lambda: Cut(pool))()
+                await run_undos(lambda: FailingUnitOfWork(pool))()
         else:
-            assert await runner(lambda: Cut(pool))() == steps
-        done = min(TASKS, 20 * (cut_at - 1))
-        assert await counted(database) == (done, done, done, 0)
-        await runner(lambda: SqlImportsUnitOfWork(pool))()
-    assert await counted(database) == (TASKS, TASKS, TASKS, 0)
+            assert await run_undos(lambda: FailingUnitOfWork(pool))() == steps
+        done = min(TASKS, 20 * (failing_commit - 1))
+        assert await count_undone(database) == (done, done, done, 0)
+        await run_undos(lambda: SqlImportsUnitOfWork(pool))()
+    assert await count_undone(database) == (TASKS, TASKS, TASKS, 0)
     assert await database.execute("SELECT state FROM tasks.import_undos") == [("succeeded",)]
 
 
 async def test_concurrent_processes_share_undos(database):
     for _ in range(3):
-        await asked(database)
+        await insert_undo(database)
     async with open_pool(database.tasks_url, name="test", size=4) as pool:
-        steps = await asyncio.gather(*(runner(lambda: SqlImportsUnitOfWork(pool))() for _ in range(4)))
+        steps = await asyncio.gather(*(run_undos(lambda: SqlImportsUnitOfWork(pool))() for _ in range(4)))
         assert sum(steps) == 9
-    assert await counted(database) == (3 * TASKS, 3 * TASKS, 3 * TASKS, 0)
+    assert await count_undone(database) == (3 * TASKS, 3 * TASKS, 3 * TASKS, 0)
 
 
 async def test_undos_take_turns(database):
-    imports = [await asked(database) for _ in range(2)]
-    seen: list[list[tuple[UUID, int]]] = []
+    import_ids = [await insert_undo(database) for _ in range(2)]
+    progress: list[list[tuple[UUID, int]]] = []
 
-    class Looking(SqlImportsUnitOfWork):
+    class RecordingUnitOfWork(SqlImportsUnitOfWork):
+        """Unit of work that records the progress after each commit."""
+
         async def commit(self) -> None:
             await super().commit()
-            seen.append(await database.execute("SELECT import_id, deleted FROM tasks.import_undos"))
+            progress.append(await database.execute("SELECT import_id, deleted FROM tasks.import_undos"))
 
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        await runner(lambda: Looking(pool))()
-    first, second = ([dict(look)[one] for look in seen] for one in imports)
-    assert [abs(mine - other) <= 20 for mine, other in zip(first, second, strict=True)] == [True] * 6
+        await run_undos(lambda: RecordingUnitOfWork(pool))()
+    first, second = ([dict(entry)[one] for entry in progress] for one in import_ids)
+    assert [abs(own - other) <= 20 for own, other in zip(first, second, strict=True)] == [True] * 6

@@ -1,18 +1,19 @@
-"""What an upload says about its file, through the front door."""
+"""Options of an upload, through the API."""
 
 import grpc
 import pytest
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
+from tests.integration.task_service.import_calls import END, FILE, batch, get, upload
+from tests.support.grpc_calls import refused
 
 ROWS = ["Buy milk", "", ""], ["", "", ""], ["Call mum", "", "completed"]
 
 
-async def tasks_of(system, person, import_id: str) -> list[task_pb2.Task]:
+async def tasks_of(system, user, import_id: str) -> list[task_pb2.Task]:
     request = task_service_pb2.ListTasksRequest(import_id=import_id)
-    return list((await system.tasks.ListTasks(request, metadata=person.metadata)).tasks)
+    return list((await system.tasks.ListTasks(request, metadata=user.metadata)).tasks)
 
 
 async def test_dry_run_reports_the_same_and_creates_no_task(system, worker, database):
@@ -36,16 +37,16 @@ async def test_import_fails_above_max_errors(system, worker):
     lease = await worker.claim()
     first = batch(lease.checkpoint, *ROWS, size=16)
     second = batch(first.batch.end, *ROWS, size=16)
-    answers = await worker.stream(lease, first, second, batch(second.batch.end, *ROWS, size=16))
-    assert [answer.finished for answer in answers] == [False, False, True]
+    responses = await worker.stream(lease, first, second, batch(second.batch.end, *ROWS, size=16))
+    assert [response.finished for response in responses] == [False, False, True]
     failed = await get(system, sonu, queued.id)
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "TOO_MANY_ERRORS")
-    assert failed.failure.message == "More than 1 rows were wrong."
+    assert failed.failure.message == "More than 1 rows are invalid (option max_errors)."
     assert (failed.rows_created, failed.rows_failed) == (4, 2)
     assert len(await tasks_of(system, sonu, queued.id)) == 4
 
 
-async def test_as_many_errors_as_are_allowed_do_not_fail_an_import(system, worker):
+async def test_import_at_the_limit_of_errors_succeeds(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, max_errors=1)
     lease = await worker.claim()
@@ -53,7 +54,7 @@ async def test_as_many_errors_as_are_allowed_do_not_fail_an_import(system, worke
     assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_SUCCEEDED
 
 
-async def test_a_task_without_a_status_gets_the_default_that_was_given(system, worker):
+async def test_empty_status_gets_the_default_status(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, default_status=task_pb2.Task.STATUS_IN_PROGRESS)
     lease = await worker.claim()
@@ -76,13 +77,13 @@ async def test_default_labels_and_assignee_fill_empty_cells(system, worker, head
     columns = header.count(b",") + 1
     rows = ["plain", "", ""][:columns], ["quoted'", " , ", " "][:columns], ["own", "work", "sonu"][:columns]
     await worker.stream(lease, batch(lease.checkpoint, *rows, size=1), END)
-    given = (["home", "garden"], mina.id)
-    made = {task.title: (list(task.labels), task.assignee_id) for task in await tasks_of(system, sonu, queued.id)}
-    own = given if columns == 1 else (["work"], sonu.id)
-    assert made == {"plain": given, "quoted'": given, "own": own}
+    defaults = (["home", "garden"], mina.id)
+    tasks = {task.title: (list(task.labels), task.assignee_id) for task in await tasks_of(system, sonu, queued.id)}
+    own = defaults if columns == 1 else (["work"], sonu.id)
+    assert tasks == {"plain": defaults, "quoted'": defaults, "own": own}
 
 
-async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker):
+async def test_lease_contains_encoding_and_delimiter(system, worker):
     sonu = await system.new_user("sonu")
     await upload(system, sonu, b"\xff\xfe" + "title|Status\na|b\n".encode("utf-16-le"))
     lease = await worker.claim()
@@ -105,5 +106,6 @@ async def test_the_worker_is_told_the_encoding_and_the_delimiter(system, worker)
 )
 async def test_invalid_upload_option_is_refused(system, database, options, reason):
     sonu = await system.new_user("sonu")
-    assert (await refused(upload(system, sonu, FILE, **options)))[:2] == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    status = await refused(upload(system, sonu, FILE, **options))
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]

@@ -1,4 +1,4 @@
-"""Uploads: what is taken, what is refused, and what is swept away."""
+"""Uploads: accepted and refused files, and the cleanup of unfinished ones."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,7 +12,8 @@ from chassis.rpc.errors import read_status
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, delete_upload, object_key
-from tests.integration.task_service.import_calls import FILE, get, messages, refused, upload
+from tests.integration.task_service.import_calls import FILE, get, messages, upload
+from tests.support.grpc_calls import refused
 
 
 @pytest.mark.parametrize(
@@ -35,9 +36,9 @@ from tests.integration.task_service.import_calls import FILE, get, messages, ref
 )
 async def test_file_without_a_usable_header_is_refused(system, database, data, reason):
     sonu = await system.new_user("sonu")
-    code, found, message = await refused(upload(system, sonu, data))
-    assert (code, found) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
-    assert message.endswith(".")
+    status = await refused(upload(system, sonu, data))
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    assert status.message.endswith(".")
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert not list(system.uploads.rglob("*.csv*"))
 
@@ -53,28 +54,29 @@ async def test_invalid_file_name_is_refused(system, database, character):
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
 
 
-async def test_a_file_name_of_any_language_is_kept_as_it_is(system):
+async def test_file_name_is_stored_unchanged(system):
     sonu = await system.new_user("sonu")
     assert (await upload(system, sonu, file_name="Überblick 任务 👍.csv")).file_name == "Überblick 任务 👍.csv"
 
 
-async def test_without_finish_nothing_was_uploaded(system, database):
+async def test_upload_without_finish_stores_nothing(system, database):
     sonu = await system.new_user("sonu")
-    assert (await refused(upload(system, sonu, finish=False)))[1] == "UPLOAD_INCOMPLETE"
+    assert (await refused(upload(system, sonu, finish=False))).reason == "UPLOAD_INCOMPLETE"
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert not list(system.uploads.rglob("*.csv*"))
 
 
-async def test_a_size_that_does_not_fit_is_refused(system):
+async def test_wrong_size_is_refused(system):
     sonu = await system.new_user("sonu")
 
-    async def said():
+    async def requests():
         async for message in messages(FILE, finish=False):
             yield message
         yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=3))
 
-    call = system.imports.UploadImport(said(), metadata=sonu.metadata)
-    assert (await refused(call))[1:] == (
+    call = system.imports.UploadImport(requests(), metadata=sonu.metadata)
+    status = await refused(call)
+    assert (status.reason, status.message) == (
         "SIZE_MISMATCH",
         f"The upload announced 3 bytes, but {len(FILE)} arrived.",
     )
@@ -83,31 +85,32 @@ async def test_a_size_that_does_not_fit_is_refused(system):
 async def test_another_users_import_is_not_found(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     queued = await upload(system, sonu)
-    assert (await refused(get(system, mina, queued.id)))[:2] == (grpc.StatusCode.NOT_FOUND, "IMPORT_NOT_FOUND")
-    mine = await system.imports.ListImports(import_service_pb2.ListImportsRequest(), metadata=mina.metadata)
-    assert not mine.imports
+    status = await refused(get(system, mina, queued.id))
+    assert (status.code, status.reason) == (grpc.StatusCode.NOT_FOUND, "IMPORT_NOT_FOUND")
+    page = await system.imports.ListImports(import_service_pb2.ListImportsRequest(), metadata=mina.metadata)
+    assert not page.imports
 
 
-async def test_what_was_never_finished_is_swept_away(system, database):
-    """As when the process that took the upload was killed: a row in state uploading, and part of a file."""
+async def test_unfinished_upload_is_deleted(system, database):
+    """A killed process leaves a row in state uploading and a part of the file."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     await database.execute("UPDATE tasks.imports SET state = 'uploading', created_at = now() - interval '1 day'")
     async with open_pool(database.tasks_url, name="test", size=2) as pool:
-        sweep = DeleteAbandonedUploads(
+        delete_abandoned_uploads = DeleteAbandonedUploads(
             begin=lambda: SqlImportsUnitOfWork(pool),
             read=lambda: SqlImportsReadSession(pool),
             store=ObstoreObjectStore(system.uploads.as_uri()),
             now=lambda: datetime.now(UTC),
             older_than=timedelta(hours=1),
         )
-        assert await sweep() == 1
-    assert (await refused(get(system, sonu, queued.id)))[0] is grpc.StatusCode.NOT_FOUND
+        assert await delete_abandoned_uploads() == 1
+    assert (await refused(get(system, sonu, queued.id))).code is grpc.StatusCode.NOT_FOUND
     assert not list(system.uploads.rglob("*.csv*"))
 
 
 async def test_upload_with_a_lost_commit_response_keeps_its_file(system, database):
-    """The process believes that the upload failed, and the database knows that it did not."""
+    """For the process the upload has failed, but the transaction is committed."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     store = ObstoreObjectStore(system.uploads.as_uri())

@@ -1,4 +1,4 @@
-"""The header line, in every encoding, dialect and mapping."""
+"""Header line, in every encoding, dialect and mapping."""
 
 import gzip
 
@@ -6,30 +6,30 @@ import pytest
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain import errors as import_errors
-from task_service.imports.domain.csv_header import HeaderLimits, HeaderScan
+from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.upload_options import (
     UploadOptions,
-    read_delimiter,
-    read_encoding,
-    read_mapping,
-    read_max_errors,
+    parse_delimiter,
+    parse_encoding,
+    parse_mapping,
+    parse_max_errors,
 )
 
-USUAL = HeaderLimits()
+DEFAULT_LIMITS = HeaderLimits()
 LINE = "Titel;title;Fällig;Status\r\n"
 
 
-def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderLimits = USUAL):
-    scanning = HeaderScan(options, limits)
-    for at in range(0, len(data), piece):
-        scanning.feed(data[at : at + piece])
-    return scanning.end()
+def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderLimits = DEFAULT_LIMITS):
+    scanner = HeaderScanner(options, limits)
+    for begin in range(0, len(data), piece):
+        scanner.feed(data[begin : begin + piece])
+    return scanner.end()
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1000])
 @pytest.mark.parametrize(
-    ("mark", "encoding", "asked", "found"),
+    ("mark", "encoding", "option", "expected"),
     [
         (b"", "utf-8", "", "utf-8"),
         (b"\xef\xbb\xbf", "utf-8", "", "utf-8"),
@@ -42,10 +42,10 @@ def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderL
         (b"", "iso8859-1", "latin1", "iso8859-1"),
     ],
 )
-def test_the_encoding_is_the_marks_or_the_one_that_is_named(mark, encoding, asked, found, piece):
-    options = UploadOptions(encoding=read_encoding(asked))
+def test_encoding_comes_from_mark_or_option(mark, encoding, option, expected, piece):
+    options = UploadOptions(encoding=parse_encoding(option))
     header = scan(mark + LINE.encode(encoding) + "a;b;;\r\n".encode(encoding), options, piece=piece)
-    assert (header.encoding, header.delimiter) == (found, ";")
+    assert (header.encoding, header.delimiter) == (expected, ";")
     assert header.columns == ("Titel", "title", "Fällig", "Status")
     assert header.fields == ("", "title", "", "status")
     assert header.size == len(mark) + len(LINE.encode(encoding))
@@ -67,38 +67,38 @@ def test_on_duplicate_without_external_id_is_a_warning():
     assert scan(b"title,external_id\r\n", skip).warnings == ()
 
 
-def test_two_columns_for_one_field_are_both_named():
+def test_error_names_both_columns_of_a_field():
     with pytest.raises(import_errors.DuplicateColumn, match="fill title: 'Title' and 'subject'"):
         scan(b"Title,subject\r\n", UploadOptions())
 
 
-def test_a_mapping_says_which_column_fills_which_field():
-    options = UploadOptions(mapping=read_mapping("title: TITEL ,due_date:Fällig"))
+def test_mapping_assigns_columns_to_fields():
+    options = UploadOptions(mapping=parse_mapping("title: TITEL ,due_date:Fällig"))
     header = scan(LINE.encode(), options)
     assert header.fields == ("title", "", "due_date", "status")
     assert header.warnings == ("The column 'title' is not used.",)
 
 
-def test_a_delimiter_that_is_named_is_not_guessed():
-    header = scan(b"title,a;b,c\n", UploadOptions(delimiter=read_delimiter(",")))
+def test_delimiter_option_is_used():
+    header = scan(b"title,a;b,c\n", UploadOptions(delimiter=parse_delimiter(",")))
     assert header.columns == ("title", "a;b", "c")
-    assert scan(b"title\ta,b,c,d\n", UploadOptions(delimiter=read_delimiter("tab"))).columns == ("title", "a,b,c,d")
+    assert scan(b"title\ta,b,c,d\n", UploadOptions(delimiter=parse_delimiter("tab"))).columns == ("title", "a,b,c,d")
 
 
 @pytest.mark.parametrize(
-    ("refused", "reason"),
+    ("parse", "error"),
     [
-        (lambda: read_encoding("base64"), import_errors.UnknownEncoding),
-        (lambda: read_encoding("utf-7"), import_errors.UnknownEncoding),
-        (lambda: read_encoding("no\0name"), import_errors.UnknownEncoding),
-        (lambda: read_delimiter("x"), import_errors.UnknownDelimiter),
-        (lambda: read_delimiter(",;"), import_errors.UnknownDelimiter),
-        (lambda: read_mapping("title"), import_errors.MalformedMapping),
-        (lambda: read_mapping("title:"), import_errors.MalformedMapping),
-        (lambda: read_mapping("title:a,title:b"), import_errors.MalformedMapping),
-        (lambda: read_mapping("title:a,description:A"), import_errors.MalformedMapping),
-        (lambda: read_mapping("colour:a"), import_errors.UnknownMappedField),
-        (lambda: read_max_errors(-1), import_errors.NegativeMaxErrors),
+        (lambda: parse_encoding("base64"), import_errors.UnknownEncoding),
+        (lambda: parse_encoding("utf-7"), import_errors.UnknownEncoding),
+        (lambda: parse_encoding("no\0name"), import_errors.UnknownEncoding),
+        (lambda: parse_delimiter("x"), import_errors.UnknownDelimiter),
+        (lambda: parse_delimiter(",;"), import_errors.UnknownDelimiter),
+        (lambda: parse_mapping("title"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("title:"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("title:a,title:b"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("title:a,description:A"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("colour:a"), import_errors.UnknownMappedField),
+        (lambda: parse_max_errors(-1), import_errors.NegativeMaxErrors),
         (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), import_errors.MappedColumnMissing),
         (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
         (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.NotCsv),
@@ -106,23 +106,23 @@ def test_a_delimiter_that_is_named_is_not_guessed():
         (lambda: scan(gzip.compress(b"title\n"), UploadOptions(encoding="cp437")), import_errors.CompressedFile),
     ],
 )
-def test_what_can_not_be_meant_is_refused_before_any_row(refused, reason):
+def test_invalid_options_and_headers_are_refused(parse, error):
     with pytest.raises(Invalid) as caught:
-        refused()
-    assert type(caught.value) is reason
+        parse()
+    assert type(caught.value) is error
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("piece", [1, 1000])
-def test_the_limits_of_a_header_line_are_those_that_are_set(encoding, piece):
+def test_header_limits_are_exact(encoding, piece):
     line = "title,é,c"
-    fits, names = HeaderLimits(line_bytes=len(line.encode())), HeaderLimits(columns=3)
-    for limits in (fits, names):
+    exact_bytes, exact_columns = HeaderLimits(line_bytes=len(line.encode())), HeaderLimits(columns=3)
+    for limits in (exact_bytes, exact_columns):
         assert scan(f"{line}\nrow".encode(encoding), UploadOptions(), piece=piece, limits=limits).columns[0] == "title"
-    one_less, two_names = HeaderLimits(line_bytes=fits.line_bytes - 1), HeaderLimits(columns=2)
+    one_byte_less, one_column_less = HeaderLimits(line_bytes=exact_bytes.line_bytes - 1), HeaderLimits(columns=2)
     for limits, message in (
-        (one_less, f"The header line is longer than {one_less.line_bytes} bytes."),
-        (two_names, "The header line has 3 columns. The maximum is 2."),
+        (one_byte_less, f"The header line is longer than {one_byte_less.line_bytes} bytes."),
+        (one_column_less, "The header line has 3 columns. The maximum is 2."),
     ):
         with pytest.raises(Invalid) as caught:
             scan(f"{line}\nrow".encode(encoding), UploadOptions(), piece=piece, limits=limits)
@@ -130,6 +130,6 @@ def test_the_limits_of_a_header_line_are_those_that_are_set(encoding, piece):
 
 
 def test_oversized_header_is_refused_early():
-    scanning = HeaderScan(UploadOptions(), HeaderLimits(line_bytes=20))
+    scanner = HeaderScanner(UploadOptions(), HeaderLimits(line_bytes=20))
     with pytest.raises(import_errors.HeaderTooLong):
-        scanning.feed(b"title," + b"x" * 20)
+        scanner.feed(b"title," + b"x" * 20)

@@ -25,34 +25,34 @@ def tasks_of(titles: Mapping[str, str]) -> dict[str, Task]:
     }
 
 
-def rows_of(said: list[tuple[str, str]]) -> list[KeyedRow]:
-    return [KeyedRow(place, place, values_of(key, title), {"title": title}) for place, (key, title) in enumerate(said)]
+def rows_of(rows: list[tuple[str, str]]) -> list[KeyedRow]:
+    return [KeyedRow(index, index, values_of(key, title), {"title": title}) for index, (key, title) in enumerate(rows)]
 
 
 @given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")), st.sampled_from(OnDuplicate))
-def test_every_row_is_resolved_once(said, there, rule):
-    settled = resolve_duplicates(rule, rows_of(said), tasks_of(there), NOW)
-    made, changes, *others = settled
-    assert len(made) + len(changes) + sum(map(len, others)) == len(said)
-    assert sorted(row.values.external_id for row in made) == sorted({key for key, _ in said} - set(there))
-    fates = {
-        OnDuplicate.FAIL: [settled.refused],
-        OnDuplicate.SKIP: [settled.skipped],
-        OnDuplicate.UPDATE: [settled.unchanged, settled.later],
+def test_every_row_is_resolved_once(rows, existing, rule):
+    resolution = resolve_duplicates(rule, rows_of(rows), tasks_of(existing), NOW)
+    created, changes, *others = resolution
+    assert len(created) + len(changes) + sum(map(len, others)) == len(rows)
+    assert sorted(row.values.external_id for row in created) == sorted({key for key, _ in rows} - set(existing))
+    expected = {
+        OnDuplicate.FAIL: [resolution.rejected],
+        OnDuplicate.SKIP: [resolution.skipped],
+        OnDuplicate.UPDATE: [resolution.unchanged, resolution.deferred],
     }
-    assert sum(map(len, others)) == sum(map(len, fates[rule]))
+    assert sum(map(len, others)) == sum(map(len, expected[rule]))
 
 
 @given(ROWS, st.dictionaries(st.sampled_from("ABC"), st.sampled_from("xyz")))
-def test_last_row_of_a_task_wins(said, there):
-    first = resolve_duplicates(OnDuplicate.UPDATE, rows_of(said), tasks_of(there), NOW)
-    made = {row.values.external_id: row.values.title for row in first.made}
-    later = resolve_duplicates(OnDuplicate.UPDATE, first.later, tasks_of(made), NOW)
-    assert (later.made, later.later) == ([], [])
-    titles = {**there, **made}
-    for results in (first.results, later.results):
+def test_last_row_of_a_task_wins(rows, existing):
+    first = resolve_duplicates(OnDuplicate.UPDATE, rows_of(rows), tasks_of(existing), NOW)
+    created = {row.values.external_id: row.values.title for row in first.created}
+    second = resolve_duplicates(OnDuplicate.UPDATE, first.deferred, tasks_of(created), NOW)
+    assert (second.created, second.deferred) == ([], [])
+    titles = {**existing, **created}
+    for results in (first.results, second.results):
         titles |= {key: task.title for key, task in results.items()}
-    assert titles == {**there, **dict(said)}
-    for change in (*first.changes, *later.changes):
+    assert titles == {**existing, **dict(rows)}
+    for change in (*first.changes, *second.changes):
         assert change.after.revision == change.before.revision + 1
         assert change.after.title != change.before.title

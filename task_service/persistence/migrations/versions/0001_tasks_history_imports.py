@@ -89,13 +89,13 @@ def upgrade() -> None:
         CREATE TABLE tasks.import_errors (
             import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
             record bigint NOT NULL,
-            place smallint NOT NULL,
+            position smallint NOT NULL,
             line bigint NOT NULL,
             "column" text NOT NULL,
             value text NOT NULL,
             code text NOT NULL,
             message text NOT NULL,
-            PRIMARY KEY (import_id, record, place)
+            PRIMARY KEY (import_id, record, position)
         )
     """)
     op.execute("GRANT SELECT, INSERT, UPDATE ON tasks.tasks TO tasks_app")

@@ -1,4 +1,4 @@
-"""Imports of one owner, and interactive batches, that are about the same external_ids at the same time."""
+"""Concurrent imports and task batches of one owner that use the same external_ids."""
 
 import asyncio
 import random
@@ -16,37 +16,39 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 async def test_concurrent_writers_of_an_external_id_create_one_task(system, worker, database):
-    """Each in another order: whoever took locks as they come would wait in a circle."""
+    """Each writer uses another order, so locks in the order of the rows would deadlock."""
     sonu = await system.new_user("sonu")
     keys = [f"K{number}" for number in range(120)]
-    mine = [await create(system, sonu, title="mine", external_id=key) for key in keys[:60]]
+    existing = [await create(system, sonu, title="existing", external_id=key) for key in keys[:60]]
     leases = []
     for _ in range(3):
         await upload(system, sonu, b"external_id,title\n" + b"x,y\n" * 150, on_duplicate=UPDATE)
         leases.append(await worker.claim())
-    chance = random.Random(1)  # noqa: S311 - an example, and the same each time
+    rng = random.Random(1)  # noqa: S311 - a fixed example
 
-    async def run(number: int, lease) -> None:
+    async def run_import(number: int, lease) -> None:
         begin = lease.checkpoint
         for turn in range(4):
-            said = batch(begin, *([key, f"{number} {turn}"] for key in chance.sample(keys, 100)), size=5)
-            await worker.stream(lease, said)
-            begin = said.batch.end
+            sent = batch(begin, *([key, f"{number} {turn}"] for key in rng.sample(keys, 100)), size=5)
+            await worker.stream(lease, sent)
+            begin = sent.batch.end
         await worker.stream(lease, END)
 
     async def edit(number: int) -> None:
-        some = chance.sample(mine, 40)
-        await calls.batch_update(system, sonu, {task.id: {"title": f"edit {number}"} for task in some})
+        sample = rng.sample(existing, 40)
+        await calls.batch_update(system, sonu, {task.id: {"title": f"edit {number}"} for task in sample})
 
-    await asyncio.gather(*(run(number, lease) for number, lease in enumerate(leases)), *(edit(n) for n in range(20)))
+    await asyncio.gather(
+        *(run_import(number, lease) for number, lease in enumerate(leases)), *(edit(n) for n in range(20))
+    )
     assert await database.execute(DEADLOCKS) == [(0,)]
     found = [await get(system, sonu, lease.import_id) for lease in leases]
-    assert sum(one.rows_created for one in found) == len(keys) - len(mine)
+    assert sum(one.rows_created for one in found) == len(keys) - len(existing)
     assert [one.rows_failed for one in found] == [0, 0, 0]
     assert await database.execute("SELECT count(*), count(DISTINCT external_id) FROM tasks.tasks") == [(120, 120)]
-    # One entry for each change, and one change for each entry.
-    told = await database.execute("SELECT count(*) FROM tasks.task_events")
-    assert told == await database.execute("SELECT sum(revision) FROM tasks.tasks")
+    # Each change has exactly one event.
+    events = await database.execute("SELECT count(*) FROM tasks.task_events")
+    assert events == await database.execute("SELECT sum(revision) FROM tasks.tasks")
 
 
 async def test_batches_in_opposite_order_do_not_deadlock(system, worker, database):
@@ -54,11 +56,11 @@ async def test_batches_in_opposite_order_do_not_deadlock(system, worker, databas
     keys = [f"K{number}" for number in range(100)]
     plain = [await create(system, sonu, title="plain") for _ in keys]
 
-    async def making(number: int) -> None:
-        some = [f"{key}-{number}" for key in keys]
-        await calls.batch_create(system, sonu, [{"title": "made", "external_id": key} for key in reversed(some)])
+    async def create_tasks(number: int) -> None:
+        sample = [f"{key}-{number}" for key in keys]
+        await calls.batch_create(system, sonu, [{"title": "made", "external_id": key} for key in reversed(sample)])
 
-    async def taking(number: int) -> None:
+    async def update_tasks(number: int) -> None:
         changes = {task.id: {"external_id": f"{key}-{number}"} for task, key in zip(plain, reversed(keys), strict=True)}
         await calls.batch_update(system, sonu, changes)
 
@@ -66,12 +68,12 @@ async def test_batches_in_opposite_order_do_not_deadlock(system, worker, databas
         await upload(system, sonu, b"external_id,title\n" + b"x,y\n" * 150, on_duplicate=SKIP)
         lease = await worker.claim()
         rows = [[f"{key}-{number}", "imported"] for key in keys]
-        rivals = making if number % 2 else taking
+        write_rival = create_tasks if number % 2 else update_tasks
         importing = worker.stream(lease, batch(lease.checkpoint, *rows, size=5), END)
-        outcomes: tuple[Any, Any] = await asyncio.gather(importing, rivals(number), return_exceptions=True)
-        answers, rival = outcomes
-        assert isinstance(answers, list), answers
-        if rival is not None:  # the import was the first, and the whole batch is refused
-            assert isinstance(rival, grpc.aio.AioRpcError)
-            assert rival.code() is grpc.StatusCode.ALREADY_EXISTS
+        outcomes: tuple[Any, Any] = await asyncio.gather(importing, write_rival(number), return_exceptions=True)
+        responses, rival_result = outcomes
+        assert isinstance(responses, list), responses
+        if rival_result is not None:  # the import was first, so the whole batch is rejected
+            assert isinstance(rival_result, grpc.aio.AioRpcError)
+            assert rival_result.code() is grpc.StatusCode.ALREADY_EXISTS
     assert await database.execute(DEADLOCKS) == [(0,)]

@@ -1,4 +1,4 @@
-"""Uploads that take so long that they are held to be dead: swept away whole, whatever of them is still to come."""
+"""Cleanup of abandoned uploads: nothing stays, even if the upload continues after it."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -12,11 +12,10 @@ from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.upload_cleanup import delete_upload
 from tests.integration.task_service.conftest import Stored
-from tests.integration.task_service.import_calls import FILE, refused
+from tests.integration.task_service.import_calls import FILE
+from tests.support.grpc_calls import refused
 
-WAITS_FOR_A_ROW = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
+LOCK_WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -24,60 +23,60 @@ def tasks_settings(stored: Stored) -> dict[str, Any]:
     return {"store_url": stored.url}
 
 
-class Slow:
-    """A store that takes its time before it deletes."""
+class SlowObjectStore:
+    """Object store whose deletes wait for a permission."""
 
     def __init__(self, store: ObstoreObjectStore) -> None:
         self._store = store
-        self.is_asked, self.may_delete = asyncio.Event(), asyncio.Event()
+        self.delete_called, self.may_delete = asyncio.Event(), asyncio.Event()
         self.put, self.read = store.put, store.read
 
     async def delete(self, key: str) -> None:
-        self.is_asked.set()
+        self.delete_called.set()
         await self.may_delete.wait()
         await self._store.delete(key)
 
 
 @asynccontextmanager
 async def unfinished_upload(system, database):
-    """The id of an import whose file is all but finished, the call, and what finishes it."""
-    person = await system.new_user("sonu")
+    """Start an upload without its last message. Yield the import id, the call, an event that sends it, and sessions."""
+    user = await system.new_user("sonu")
     finish = asyncio.Event()
 
-    async def said():
+    async def messages():
         yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions())
         yield import_service_pb2.UploadImportRequest(chunk=FILE)
         await finish.wait()
         yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
 
-    call = asyncio.ensure_future(refused(system.imports.UploadImport(said(), metadata=person.metadata)))
-    while not (begun := await database.execute("SELECT id FROM tasks.imports")):
+    call = asyncio.ensure_future(refused(system.imports.UploadImport(messages(), metadata=user.metadata)))
+    while not (import_rows := await database.execute("SELECT id FROM tasks.imports")):
         assert not call.done()
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
-        yield begun[0][0], call, finish, lambda: SqlImportsUnitOfWork(pool)
+        yield import_rows[0][0], call, finish, lambda: SqlImportsUnitOfWork(pool)
 
 
-async def test_upload_finishing_during_the_sweep_is_refused(system, stored, database):
-    store = Slow(ObstoreObjectStore(stored.url))
+async def test_upload_finishing_during_the_cleanup_is_refused(system, stored, database):
+    store = SlowObjectStore(ObstoreObjectStore(stored.url))
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
-        sweeping = asyncio.ensure_future(delete_upload(begin, store, import_id))
-        await store.is_asked.wait()
+        deleting = asyncio.ensure_future(delete_upload(begin, store, import_id))
+        await store.delete_called.wait()
         finish.set()
-        while await database.execute(WAITS_FOR_A_ROW) != [(1,)]:
+        while await database.execute(LOCK_WAITS) != [(1,)]:
             assert not call.done()
         store.may_delete.set()
-        assert await sweeping
-        assert (await call)[1] == "UPLOAD_INCOMPLETE"
+        assert await deleting
+        assert (await call).reason == "UPLOAD_INCOMPLETE"
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert stored.names() == []
 
 
-async def test_upload_finishing_after_the_sweep_leaves_no_file(system, stored, database):
+async def test_upload_finishing_after_the_cleanup_leaves_no_file(system, stored, database):
     async with unfinished_upload(system, database) as (import_id, call, finish, begin):
         assert await delete_upload(begin, ObstoreObjectStore(stored.url), import_id)
         finish.set()
-        # In a folder the sweeper has taken what it was being written to.
-        assert (await call)[1] in {"UPLOAD_INCOMPLETE", "UNAVAILABLE"}
+        # In a folder, the cleanup has deleted the staging file of the upload.
+        assert (await call).reason in {"UPLOAD_INCOMPLETE", "UNAVAILABLE"}
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert stored.names() == []
     assert stored.unfinished() == []

@@ -1,4 +1,4 @@
-"""The files of one owner take so much room and no more, however they come."""
+"""Storage quota: the files of one owner must not exceed it, even with concurrent uploads."""
 
 import asyncio
 from typing import Any
@@ -10,10 +10,11 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.database.pool import open_pool
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from tests.integration.task_service.import_calls import FILE, refused, upload
+from tests.integration.task_service.import_calls import FILE, upload
+from tests.support.grpc_calls import refused
 
 TWO_FILES = 2 * len(FILE)
-REFUSAL = (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_QUOTA_EXCEEDED")
+QUOTA_EXCEEDED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_QUOTA_EXCEEDED")
 
 
 @pytest.fixture
@@ -23,33 +24,34 @@ def tasks_settings() -> dict[str, Any]:
 
 async def test_upload_above_the_quota_is_refused(system, database):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
-    kept = [await upload(system, sonu) for _ in range(2)]
-    code, reason, message = await refused(upload(system, sonu, b"title\n"))
-    assert (code, reason) == REFUSAL
-    assert f" {TWO_FILES} bytes" in message
-    assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in kept}
+    stored = [await upload(system, sonu) for _ in range(2)]
+    status = await refused(upload(system, sonu, b"title\n"))
+    assert (status.code, status.reason) == QUOTA_EXCEEDED
+    assert f" {TWO_FILES} bytes" in status.message
+    assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in stored}
     assert (await upload(system, mina)).state == import_pb2.Import.STATE_QUEUED
-    await database.execute(f"UPDATE tasks.imports SET file_stored = false WHERE id = '{kept[0].id}'")
+    await database.execute(f"UPDATE tasks.imports SET file_stored = false WHERE id = '{stored[0].id}'")
     assert (await upload(system, sonu)).state == import_pb2.Import.STATE_QUEUED
-    # As soon as it is known, and not only at the file's end.
-    assert (await refused(upload(system, sonu, b"title\n", finish=False)))[:2] == REFUSAL
+    # The upload is refused as early as possible, not only at the end of the file.
+    status = await refused(upload(system, sonu, b"title\n", finish=False))
+    assert (status.code, status.reason) == QUOTA_EXCEEDED
 
 
 async def test_concurrent_uploads_respect_the_quota(system):
     sonu = await system.new_user("sonu")
     arrived = asyncio.Barrier(5)
 
-    async def said():
+    async def messages():
         yield import_service_pb2.UploadImportRequest(options=import_service_pb2.UploadOptions(allow_same_file=True))
         yield import_service_pb2.UploadImportRequest(chunk=FILE)
-        await arrived.wait()  # there was room for each of them
+        await arrived.wait()  # each upload alone fits into the quota
         yield import_service_pb2.UploadImportRequest(finish=import_service_pb2.UploadFinish(size=len(FILE)))
 
-    calls = [system.imports.UploadImport(said(), metadata=sonu.metadata) for _ in range(5)]
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    taken = [answer for answer in answers if isinstance(answer, import_pb2.Import)]
-    assert len(taken) == 2
-    assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in taken}
+    calls = [system.imports.UploadImport(messages(), metadata=sonu.metadata) for _ in range(5)]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    accepted = [result for result in results if isinstance(result, import_pb2.Import)]
+    assert len(accepted) == 2
+    assert {path.stem for path in system.uploads.rglob("*.csv*")} == {one.id for one in accepted}
 
 
 async def test_quota_lock_is_per_owner(database):
@@ -58,14 +60,14 @@ async def test_quota_lock_is_per_owner(database):
 
     async with open_pool(database.tasks_url, name="test", size=3) as pool:
 
-        async def ask(whose: UUID) -> int:
+        async def stored_bytes(owner_id: UUID) -> int:
             async with SqlImportsUnitOfWork(pool) as unit:
-                return await unit.uploads.stored_bytes(whose)
+                return await unit.uploads.stored_bytes(owner_id)
 
         async with SqlImportsUnitOfWork(pool) as first:
             assert await first.uploads.stored_bytes(owner) == 0
-            assert await ask(other) == 0
-            second = asyncio.create_task(ask(owner))
+            assert await stored_bytes(other) == 0
+            second = asyncio.create_task(stored_bytes(owner))
             while await database.execute(waiting) != [(1,)]:
                 assert not second.done()
         assert await second == 0

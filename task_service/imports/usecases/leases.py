@@ -1,0 +1,117 @@
+"""Use cases for leases of imports. ClaimNextImport takes a lease, RenewLease renews it, ReleaseLease gives it up.
+
+IngestBatch and ReadUpload renew the lease too.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+from task_service.imports.domain.errors import InvalidWorker, LeaseLost
+from task_service.imports.domain.imports import (
+    NO_PROGRESS,
+    OWNER_DISABLED,
+    Checkpoint,
+    IngestContext,
+    Lease,
+    State,
+)
+from task_service.imports.usecases.sessions import Begin
+from task_service.tasks.domain.values import find_control_character
+from task_service.tasks.usecases.ports import UserDirectory
+
+MAX_ATTEMPTS_WITHOUT_PROGRESS = 5
+"""Maximum consecutive claims without progress of the checkpoint. After that the file is assumed to be the cause."""
+
+MAX_WORKER_CHARACTERS = 255
+
+CLAIM_RETRY_SECONDS = 0.02
+MAX_CLAIM_RETRIES = 25
+"""A claim skips a row that the dispatcher has locked, so it retries before it reports that no import is waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNextImport:
+    """Take the lease of the next waiting import."""
+
+    begin: Begin
+    user_directory: UserDirectory
+    lease_seconds: float
+    max_running: int
+    """Maximum running imports of one owner."""
+
+    async def __call__(self, worker: str) -> Lease | None:
+        """Return the lease; None when no import is waiting. Raises InvalidWorker."""
+        if len(worker) > MAX_WORKER_CHARACTERS or find_control_character(worker):
+            raise InvalidWorker(limit=MAX_WORKER_CHARACTERS)
+        retries = MAX_CLAIM_RETRIES
+        while True:
+            async with self.begin() as work:
+                lease = await work.import_queue.claim(worker, self.lease_seconds, self.max_running)
+                is_stuck = lease is not None and lease.attempts_without_progress > MAX_ATTEMPTS_WITHOUT_PROGRESS
+                if lease is not None and is_stuck:
+                    await work.ingest.finish(lease.import_id, lease.fence, State.FAILED, NO_PROGRESS)
+                is_locked = lease is None and await work.import_queue.has_waiting(self.max_running)
+                await work.commit()
+            if is_locked and retries:
+                retries -= 1
+                await asyncio.sleep(CLAIM_RETRY_SECONDS)
+            elif lease is None:
+                return None
+            elif not is_stuck and not await self._is_orphaned(lease):
+                return lease
+
+    async def _is_orphaned(self, lease: Lease) -> bool:
+        """Return whether the owner is disabled or deleted; then the import has failed."""
+        # Outside the claim's transaction, because claims run one at a time.
+        if await self.user_directory.is_active(lease.owner_id):
+            return False
+        with suppress(LeaseLost):  # another process has ended it
+            await fail_without_owner(self.begin, lease.import_id, lease.fence)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLease:
+    """Renew the lease at the start of an ingest stream."""
+
+    begin: Begin
+    lease_seconds: float
+
+    async def __call__(self, import_id: UUID, fence: int) -> tuple[Checkpoint, IngestContext]:
+        """Return the checkpoint and the data of the import. Raises LeaseLost under another fence."""
+        async with self.begin() as work:
+            checkpoint_and_context = await work.ingest.renew_lease(import_id, fence, self.lease_seconds)
+            await work.commit()
+        return checkpoint_and_context
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLease:
+    """Release the lease and queue the import again. Raises LeaseLost under another fence."""
+
+    begin: Begin
+    notify_queued: Callable[[], None]
+
+    async def __call__(self, import_id: UUID, fence: int) -> None:
+        await requeue(self.begin, import_id, fence)
+        self.notify_queued()
+
+
+async def requeue(begin: Begin, import_id: UUID, fence: int) -> None:
+    """Release the lease and queue the import again, after the waiting ones. Raises LeaseLost under another fence.
+
+    This is not an attempt without progress.
+    """
+    async with begin() as work:
+        await work.ingest.release_lease(import_id, fence)
+        await work.commit()
+
+
+async def fail_without_owner(begin: Begin, import_id: UUID, fence: int) -> None:
+    """Fail an import whose owner was disabled or deleted. Raises LeaseLost under another fence."""
+    async with begin() as work:
+        await work.ingest.finish(import_id, fence, State.FAILED, OWNER_DISABLED)
+        await work.commit()
