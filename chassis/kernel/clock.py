@@ -4,4 +4,4 @@ from collections.abc import Callable
 from datetime import datetime
 
 Clock = Callable[[], datetime]
-"""Return the current time, with a time zone."""
+"""Function that returns the current time, with a time zone."""

@@ -20,7 +20,7 @@ class Access:
     scopes: frozenset[str] = frozenset()
 
     def admits(self, caller: Caller) -> bool:
-        """Return whether the caller matches an entry: a user by role, a service by scope."""
+        """Return True if the caller matches an entry: a user by role, a service by scope."""
         return caller.role in self.roles if caller.role else bool(self.scopes & caller.scopes)
 
 
