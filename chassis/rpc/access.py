@@ -36,7 +36,7 @@ def access_of(method: MethodDescriptor) -> Access | None:
     option = options.Extensions[options_pb2.access]
     access = Access(option.public, frozenset(option.roles), frozenset(option.scopes))
     if access.public == bool(access.roles or access.scopes):
-        message = f"{method.full_name}: either public, or roles and scopes"
+        message = f"{method.full_name}: the access is either public, or lists roles and scopes"
         raise ContradictoryAccess(message)
     return access
 

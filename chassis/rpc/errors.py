@@ -98,13 +98,13 @@ class RichStatus:
 
 def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
     """Return the status of a domain error with this code."""
-    found = error.violations if isinstance(error, Invalid) else (error,)
+    errors = error.violations if isinstance(error, Invalid) else (error,)
     violations = tuple(
         Violation(violation.field, violation.reason, violation.message)
-        for violation in found
-        if violation.field or len(found) > 1
+        for violation in errors
+        if violation.field or len(errors) > 1
     )
-    reason = found[0].reason
+    reason = errors[0].reason
     return RichStatus(code, _cut(error.message, 500), reason, violations, error.retry_after)
 
 

@@ -134,9 +134,9 @@ class PhysicalLines:
         """Decode invalid bytes to lone surrogates, which no encoding decodes to, so that the cell can be identified."""
         if not self._is_utf_16:
             return raw.decode(self._encoding, errors="surrogateescape")
-        even = len(raw) // 2 * 2
-        text = raw[:even].decode(self._encoding, errors="surrogatepass")
-        return _SURROGATE.sub("\udcff", text) + "\udcff" * (len(raw) - even)
+        even_length = len(raw) // 2 * 2
+        text = raw[:even_length].decode(self._encoding, errors="surrogatepass")
+        return _SURROGATE.sub("\udcff", text) + "\udcff" * (len(raw) - even_length)
 
     def _limit_error(self) -> UnreadableFile:
         # Only a quote can extend a record over a line ending, and a quoted cell of this length was never closed. The

@@ -47,8 +47,8 @@ class ProcessingPolicy:
 
     def backoff_seconds(self, failures: int) -> float:
         """Return the pause after this many failures in a row."""
-        longest = min(self.max_backoff_seconds, self.initial_backoff_seconds * 2.0 ** (failures - 1))
-        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, protects no secret
+        max_pause = min(self.max_backoff_seconds, self.initial_backoff_seconds * 2.0 ** (failures - 1))
+        return random.uniform(max_pause / 2, max_pause)  # noqa: S311 - spreads load, protects no secret
 
 
 @dataclass(frozen=True, slots=True)
