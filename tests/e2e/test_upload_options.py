@@ -7,7 +7,7 @@ MAPPING = "title:Vorgang,due_date:Fällig"
 
 
 def test_utf_16_file_with_mapped_columns_is_imported(stack, user):
-    """A UTF-16 file with mapped columns is imported, and its invalid rows come back as a file."""
+    """A UTF-16 file with mapped columns is imported, and its invalid rows are returned as a file."""
     queued = user.upload(ROWS.encode("utf-16"), mapping=MAPPING, default_status="in-progress")
     done = user.wait_for_import(queued["id"])
     assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 1, 2)

@@ -94,7 +94,7 @@ async def test_unknown_role_is_rejected(auth_server, admin, role):
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNKNOWN_ROLE")
 
 
-async def test_disabling_ends_sessions_for_good(auth_server, admin):
+async def test_disabling_ends_sessions_permanently(auth_server, admin):
     """A disabled account cannot log in until it is enabled. Its old sessions stay ended."""
     user = await auth_server.register()
     login = await auth_server.login()

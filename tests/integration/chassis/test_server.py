@@ -134,7 +134,7 @@ async def test_domain_error_has_status_of_its_nearest_class():
     )
 
 
-async def test_long_message_is_whole_in_its_violation():
+async def test_long_message_is_complete_in_its_violation():
     async def wrong() -> pb.TrustState:
         raise BadValue(field="names", value="x" * 400)
 
@@ -157,7 +157,7 @@ async def test_violations_are_cut_to_fifty():
 
 
 async def test_request_id_and_deadline_are_propagated():
-    """The request id comes back to the caller and travels on with the deadline."""
+    """The request id is returned to the caller, and is propagated with the deadline."""
     received: list[tuple[str, float | None]] = []
 
     async def second() -> pb.TrustState:
