@@ -38,16 +38,16 @@ down: ## Stop the containers of `make up` and keep their volumes
 	docker compose down
 
 WORKERS ?= logical
-test: $(STAMP) ## all tests that need no Docker and no browser, in parallel; WORKERS=… sets the number of processes
+test: $(STAMP) ## Run all tests that need no Docker and no browser, in parallel; WORKERS=… sets the number of processes
 	$(BIN)/python -m pytest -m 'not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
 
-test-faults: $(STAMP) ## imports under a long schedule of faults; FAULT_SEED=… repeats one
+test-faults: $(STAMP) ## Run imports under a long schedule of faults; FAULT_SEED=… repeats one
 	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} $(BIN)/python -m pytest -s tests/faults
 
-test-browser: $(STAMP) ## the pages, in a real Chromium
+test-browser: $(STAMP) ## Test the documentation page in a real Chromium
 	$(BIN)/python -m pytest -m browser
 
-test-compose: $(STAMP) ## the images and docker-compose.yml, in a real engine
+test-compose: $(STAMP) ## Test the images and docker-compose.yml in a real container engine
 	$(BIN)/python -m pytest -m compose
 
 bench: $(STAMP) ## Measure speed and memory, each against a floor in the same run
@@ -73,7 +73,7 @@ protos: $(STAMP) ## Regenerate protos/gen
 	protos/generate
 
 protos-check: $(STAMP) ## Check that protos/gen matches the .proto files
-	@made="$$(mktemp -d)" && protos/generate "$$made" && diff -r -x pyproject.toml -x __pycache__ -x build -x '*.egg-info' "$$made" protos/gen && echo "protos/gen is up to date"
+	@generated="$$(mktemp -d)" && protos/generate "$$generated" && diff -r -x pyproject.toml -x __pycache__ -x build -x '*.egg-info' "$$generated" protos/gen && echo "protos/gen is up to date"
 
 fmt: $(STAMP) ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix .

@@ -20,21 +20,21 @@ def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _strip_error_details(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _strip_postgres_details(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Remove the DETAIL line of Postgres errors: it quotes whole rows, with emails and password hashes."""
-    _cut_details(event.get("exception"))
+    _remove_postgres_details(event.get("exception"))
     return event
 
 
-def _cut_details(rendered: object) -> None:
-    """Remove it from an exception as structlog renders it, from its causes and from grouped exceptions."""
+def _remove_postgres_details(rendered: object) -> None:
+    """Remove the DETAIL line from an exception as structlog renders it, from its causes and from grouped exceptions."""
     if isinstance(rendered, list):
-        for one in rendered:
-            _cut_details(one)
+        for exception in rendered:
+            _remove_postgres_details(exception)
     elif isinstance(rendered, dict):
         if "exc_value" in rendered:
             rendered["exc_value"] = str(rendered["exc_value"]).partition("\nDETAIL:")[0]
-        _cut_details(rendered.get("exceptions"))
+        _remove_postgres_details(rendered.get("exceptions"))
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:
@@ -43,7 +43,7 @@ def _is_relevant(record: logging.LogRecord) -> bool:
 
 
 class _Stderr(structlog.WriteLogger):
-    """Write lines directly to stderr: the standard library's logging costs 0.1 ms for each line."""
+    """Logger that writes lines directly to stderr: the standard library's logging costs 0.1 ms for each line."""
 
     def __init__(self, name: str = "") -> None:
         super().__init__(sys.stderr)
@@ -64,7 +64,7 @@ def configure_logging(level: LogLevel, service: str) -> None:
     traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     render: list[Processor] = [
         structlog.processors.ExceptionRenderer(traceback),
-        _strip_error_details,
+        _strip_postgres_details,
         structlog.processors.JSONRenderer(default=str),
     ]
     structlog.configure(

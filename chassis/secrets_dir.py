@@ -1,7 +1,7 @@
 """Directory of secret files, as orchestrators mount them. Each file is named like its variable.
 
-This is a module of its own because importing chassis.settings takes a third of a second, and a health check that runs
-every few seconds needs only this.
+This is a module of its own because importing chassis.settings takes a third of a second. A health check runs every few
+seconds and needs only this.
 """
 
 import os

@@ -62,7 +62,7 @@ class Trust(Protocol):
         """Return the public key with this id. Raises UnknownKey."""
 
     def is_revoked(self, claims: Claims) -> bool:
-        """Return whether the token was revoked."""
+        """Return True if the token was revoked."""
 
 
 class TokenVerifier:

@@ -40,5 +40,5 @@ class GatewaySettings(TlsSettings):
     upload_response_timeout_seconds: Seconds = 120
     # Interval of the keep-alive messages on a stream without other messages.
     keep_alive_seconds: Seconds = 15
-    # How long a shutdown waits for open requests.
+    # Maximum time that a shutdown waits for open requests.
     drain_seconds: Seconds = 10

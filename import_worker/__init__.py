@@ -1,1 +1,1 @@
-"""Reads uploaded CSV files and streams their rows to task_service. Owns no data."""
+"""Import worker: reads uploaded CSV files and streams their rows to task_service. It owns no data."""

@@ -1,4 +1,4 @@
-"""Wiring of the import worker: the only module that names concrete classes of all rooms."""
+"""Wiring of the import worker: the only module that names concrete classes of all layers."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Settings of the import worker, read from its environment."""
+"""Settings of the import worker, read from environment variables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from chassis.tls.settings import Target, TlsSettings
 
 
 class ImportWorkerSettings(TlsSettings):
-    """IMPORT_WORKER_*."""
+    """Settings of the import worker, from variables IMPORT_WORKER_..."""
 
     model_config = SettingsConfigDict(env_prefix="IMPORT_WORKER_")
 
@@ -25,14 +25,14 @@ class ImportWorkerSettings(TlsSettings):
     """Credential of the worker's service account: name and secret, joined by a dot. It has the scope imports:ingest."""
     log_level: LogLevel = "info"
     heartbeat_file: Path | None = None
-    """File that is touched every few seconds while the worker accepts wake-ups, and removed while it does not."""
+    """Heartbeat file. The worker touches it every few seconds while it accepts wake-ups, and removes it otherwise."""
     time_slice_seconds: Annotated[float, Field(gt=0)] = 2.0
-    """How long one import may occupy the worker while others wait. A handover costs a few milliseconds."""
+    """Maximum time that one import may occupy the worker while others wait. A handover costs a few milliseconds."""
     max_batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
     """Maximum rows in one message, and so in one transaction of task_service."""
     max_unacknowledged_batches: Annotated[int, Field(ge=1, le=16)] = 4
     """Maximum batches that are sent and not yet acknowledged."""
     read_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
-    """Read timeout: how long a call may stay without a message before it counts as lost."""
+    """Read timeout: a call without a message for this time counts as lost."""
     shutdown_timeout_seconds: Annotated[float, Field(gt=0)] = 9.0
     """Maximum time from SIGTERM to the end of the process. It must be shorter than the orchestrator's grace period."""

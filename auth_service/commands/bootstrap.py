@@ -42,7 +42,7 @@ class ServiceEntry(BaseModel):
         except Invalid as error:
             raise ValueError(error.message) from None
         if credential.name != self.name:
-            message = "the name in the credential is another one"
+            message = "the credential has another name than the service"
             raise ValueError(message)
         return self
 

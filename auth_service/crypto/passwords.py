@@ -1,4 +1,4 @@
-"""Password hashing by argon2id (RFC 9106), in threads of which a fixed number run at once."""
+"""Password hashing by argon2id (RFC 9106), in a fixed number of threads."""
 
 import asyncio
 import secrets

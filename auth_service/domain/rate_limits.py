@@ -31,6 +31,6 @@ def service_rejection_key(account_id: UUID | None) -> bytes:
 def login_attempt_key(email: str) -> bytes:
     """Return the key for attempts on an account, whether or not the account exists.
 
-    A text that cannot be an email has no lookup key. It is counted under itself, as every other unknown email is.
+    A text that cannot be an email has no lookup key. Its attempts are counted under the text itself.
     """
     return hashlib.sha256((lookup_key(email) or email).encode()).digest()

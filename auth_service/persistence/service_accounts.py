@@ -90,5 +90,5 @@ def _mutable_values(account: ServiceAccount) -> dict[str, Any]:
 def _account(row: Sequence[Any]) -> ServiceAccount:
     account_id, name, scopes, digest, created_at, disabled, epoch = row
     # A newer version may have written a scope that this one does not know. It grants nothing here.
-    known = frozenset(scope for scope in Scope if scope.value in scopes)
-    return ServiceAccount(account_id, name, known, digest, created_at, disabled, epoch)
+    known_scopes = frozenset(scope for scope in Scope if scope.value in scopes)
+    return ServiceAccount(account_id, name, known_scopes, digest, created_at, disabled, epoch)

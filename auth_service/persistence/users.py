@@ -137,7 +137,7 @@ class SqlUsers:
         self._connection = connection
 
     async def add(self, user: User, *, password_hash: str) -> None:
-        """Insert an account. Unique translate_constraint_violations decide between concurrent inserts."""
+        """Insert an account. Unique constraints decide between concurrent inserts."""
         with _translate_name_conflicts():
             await self._connection.execute(
                 _ADD.sql,

@@ -53,20 +53,20 @@ class UpdateCurrentUser:
             stored = await repositories.users.get_credentials(caller.id)
         if stored is None or stored.user.disabled:
             raise AccountGone
-        before = stored.user
-        after = _with_changes(before, username, email)
+        user = stored.user
+        changed_user = _with_changes(user, username, email)
         # Every difference in the email needs the password. To a mail server straße and strasse are two mailboxes, and
         # Sonu and sonu may be (RFC 5321 section 2.4), although only one of the two can have an account here.
-        if after.email != before.email:
+        if changed_user.email != user.email:
             await self.reauthenticate(caller, stored, password)
-        changed_fields = [name for name in ("username", "email") if getattr(after, name) != getattr(before, name)]
+        changed_fields = [name for name in ("username", "email") if getattr(changed_user, name) != getattr(user, name)]
         if not changed_fields:
-            return before
+            return user
         async with self.begin() as work:
             current = await work.users.lock(caller.id)
-            if current is None or current.user != before:
+            if current is None or current.user != user:
                 raise AccountGone
-            await work.users.update(after)
+            await work.users.update(changed_user)
             await self.events.record(
                 work,
                 SecurityEventKind.ACCOUNT_CHANGED,
@@ -75,7 +75,7 @@ class UpdateCurrentUser:
                 fields=" ".join(changed_fields),
             )
             await work.commit()
-        return after
+        return changed_user
 
 
 def _with_changes(user: User, username: str | None, email: str | None) -> User:

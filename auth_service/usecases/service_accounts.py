@@ -90,11 +90,11 @@ class RotateServiceAccount:
     async def __call__(self, caller: Caller, account_id: UUID) -> IssuedServiceAccount:
         """Return the account and its new credential; raise ServiceAccountNotFound."""
         async with self.begin() as work:
-            before = await work.service_accounts.lock(account_id)
-            if before is None:
+            old_account = await work.service_accounts.lock(account_id)
+            if old_account is None:
                 raise ServiceAccountNotFound
-            credential = ServiceCredential.generate(before.name, randomness=self.randomness(SECRET_BYTES))
-            account = replace(before, secret_digest=credential.digest, epoch=before.epoch + 1)
+            credential = ServiceCredential.generate(old_account.name, randomness=self.randomness(SECRET_BYTES))
+            account = replace(old_account, secret_digest=credential.digest, epoch=old_account.epoch + 1)
             await work.service_accounts.update(account)
             await self.session_issuer.revoke_older_epochs(work, account)
             await self.events.record(work, SecurityEventKind.SERVICE_ROTATED, actor=caller.id, subject=account.id)
@@ -113,12 +113,12 @@ class SetServiceAccountDisabled:
     async def __call__(self, caller: Caller, account_id: UUID, *, disabled: bool) -> ServiceAccount:
         """Return the account after the change; raise ServiceAccountNotFound. A repeated call does nothing."""
         async with self.begin() as work:
-            before = await work.service_accounts.lock(account_id)
-            if before is None:
+            old_account = await work.service_accounts.lock(account_id)
+            if old_account is None:
                 raise ServiceAccountNotFound
-            if before.disabled == disabled:
-                return before
-            account = replace(before, disabled=disabled, epoch=before.epoch + 1)
+            if old_account.disabled == disabled:
+                return old_account
+            account = replace(old_account, disabled=disabled, epoch=old_account.epoch + 1)
             await work.service_accounts.update(account)
             await self.session_issuer.revoke_older_epochs(work, account)
             kind = SecurityEventKind.SERVICE_DISABLED if disabled else SecurityEventKind.SERVICE_ENABLED
@@ -142,20 +142,20 @@ class EnsureServiceAccount:
         requested_scopes = parse_scopes(scopes)
         async with self.begin() as work:
             await work.serialize(SERVICE_ACCOUNTS_LOCK)
-            found = await work.service_accounts.get_by_name(credential.name)
+            existing = await work.service_accounts.get_by_name(credential.name)
             # Lock the account before changing it: an admin may be disabling it concurrently.
-            before = await work.service_accounts.lock(found.id) if found else None
-            if before is None:
+            old_account = await work.service_accounts.lock(existing.id) if existing else None
+            if old_account is None:
                 account = ServiceAccount(
                     self.new_id(), credential.name, requested_scopes, credential.digest, created_at=self.now()
                 )
                 await work.service_accounts.add(account)
                 kind = SecurityEventKind.SERVICE_CREATED
             else:
-                account = replace(before, scopes=requested_scopes, secret_digest=credential.digest)
-                if account == before:
-                    return before
-                account = replace(account, epoch=before.epoch + 1)
+                account = replace(old_account, scopes=requested_scopes, secret_digest=credential.digest)
+                if account == old_account:
+                    return old_account
+                account = replace(account, epoch=old_account.epoch + 1)
                 await work.service_accounts.update(account)
                 await self.session_issuer.revoke_older_epochs(work, account)
                 kind = SecurityEventKind.SERVICE_CHANGED

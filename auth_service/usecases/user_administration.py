@@ -41,32 +41,34 @@ class UpdateUser:
             stored = await work.users.lock(user_id)
             if stored is None:
                 raise UserNotFound
-            before = stored.user
-            after = replace(
-                before,
-                role=before.role if new_role is None else new_role,
-                disabled=before.disabled if disabled is None else disabled,
+            old_user = stored.user
+            new_user = replace(
+                old_user,
+                role=old_user.role if new_role is None else new_role,
+                disabled=old_user.disabled if disabled is None else disabled,
             )
-            if after == before:
-                return before
-            if not after.is_active_admin:
-                await ensure_another_admin(work, before)
-            after = replace(after, epoch=before.epoch + 1)
-            await work.users.update(after)
-            await self.session_issuer.revoke_older_epochs(work, after)
-            if after.disabled:
-                await work.sessions.end_all(after.id, now=self.now())
-            await self._record(work, caller, before, after)
+            if new_user == old_user:
+                return old_user
+            if not new_user.is_active_admin:
+                await ensure_another_admin(work, old_user)
+            new_user = replace(new_user, epoch=old_user.epoch + 1)
+            await work.users.update(new_user)
+            await self.session_issuer.revoke_older_epochs(work, new_user)
+            if new_user.disabled:
+                await work.sessions.end_all(new_user.id, now=self.now())
+            await self._record(work, caller, old_user, new_user)
             await work.commit()
-        return after
+        return new_user
 
-    async def _record(self, work: AuthUnitOfWork, caller: Caller, before: User, after: User) -> None:
-        if after.role != before.role:
-            roles = {"old": before.role.value, "new": after.role.value}
-            await self.events.record(work, SecurityEventKind.ROLE_CHANGED, actor=caller.id, subject=after.id, **roles)
-        if after.disabled != before.disabled:
-            kind = SecurityEventKind.USER_DISABLED if after.disabled else SecurityEventKind.USER_ENABLED
-            await self.events.record(work, kind, actor=caller.id, subject=after.id)
+    async def _record(self, work: AuthUnitOfWork, caller: Caller, old_user: User, new_user: User) -> None:
+        if new_user.role != old_user.role:
+            roles = {"old": old_user.role.value, "new": new_user.role.value}
+            await self.events.record(
+                work, SecurityEventKind.ROLE_CHANGED, actor=caller.id, subject=new_user.id, **roles
+            )
+        if new_user.disabled != old_user.disabled:
+            kind = SecurityEventKind.USER_DISABLED if new_user.disabled else SecurityEventKind.USER_ENABLED
+            await self.events.record(work, kind, actor=caller.id, subject=new_user.id)
 
 
 async def ensure_another_admin(work: AuthUnitOfWork, user: User) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Return the current time, with a time zone."""
+"""Function that returns the current time, with a time zone."""
 
 
 def utc_now() -> datetime:

@@ -6,7 +6,7 @@ from uuid import UUID
 from chassis.kernel.errors import Invalid, MissingField
 
 NewId = Callable[[], UUID]
-"""Create an id that sorts after earlier ones (UUIDv7, RFC 9562 section 5.7)."""
+"""Function that creates an id which sorts after earlier ones (UUIDv7, RFC 9562 section 5.7)."""
 
 UUID_LENGTH = 36
 """Characters of a UUID in its canonical form (RFC 9562 section 4)."""

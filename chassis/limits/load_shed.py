@@ -49,7 +49,7 @@ DEFAULT_CAPACITY = Capacity(max_concurrent_calls=500, max_concurrent_streams=500
 
 
 class LoadShedInterceptor(ContextInterceptor):
-    """Refuses calls above the capacity before any work is done for them.
+    """Interceptor that refuses calls above the capacity before any work is done for them.
 
     Health checks are exempt. So are rpcs that only our own services may call: their number is bounded by the number of
     services, and stopping imports or revocations would make an overload worse. Streams of health and reflection, which
@@ -91,5 +91,5 @@ class LoadShedInterceptor(ContextInterceptor):
 
 
 def is_streaming(method: MethodDescriptor) -> bool:
-    """Return whether the method streams in either direction."""
+    """Return True if the method streams in either direction."""
     return bool(method.client_streaming or method.server_streaming)

@@ -20,7 +20,10 @@ class TooManyCalls(DomainError):
 
 
 class RateLimitInterceptor(ContextInterceptor):
-    """Limits the calls of some methods by the peer's address. Trusted peers are exempt: they have their own limits."""
+    """Interceptor that limits the calls of some methods by the peer's address.
+
+    Trusted peers are exempt: they have their own limits.
+    """
 
     def __init__(self, *, limiter: AddressRateLimiter, methods: Collection[str], trusted: Sequence[Network]) -> None:
         self._limiter = limiter

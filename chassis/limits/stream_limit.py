@@ -25,9 +25,10 @@ class TooManyStreams(DomainError):
 
 
 class StreamLimitInterceptor(ContextInterceptor):
-    """Limits the open streams of a caller over all its sessions and connections. It runs after the JwtInterceptor.
+    """Interceptor that limits the open streams of a caller over all its sessions and connections.
 
-    Rpcs that only our own services may call have no limit: a service opens as many streams as it has work.
+    It runs after the JwtInterceptor. Rpcs that only our own services may call have no limit: a service opens as many
+    streams as it has work.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ class Access:
     scopes: frozenset[str] = frozenset()
 
     def admits(self, caller: Caller) -> bool:
-        """Return whether the caller matches an entry: a user by role, a service by scope."""
+        """Return True if the caller matches an entry: a user by role, a service by scope."""
         return caller.role in self.roles if caller.role else bool(self.scopes & caller.scopes)
 
 
@@ -36,7 +36,7 @@ def access_of(method: MethodDescriptor) -> Access | None:
     option = options.Extensions[options_pb2.access]
     access = Access(option.public, frozenset(option.roles), frozenset(option.scopes))
     if access.public == bool(access.roles or access.scopes):
-        message = f"{method.full_name}: either public, or roles and scopes"
+        message = f"{method.full_name}: the access is either public, or lists roles and scopes"
         raise ContradictoryAccess(message)
     return access
 

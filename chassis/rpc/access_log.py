@@ -29,7 +29,7 @@ def status_name(context: Context, error: BaseException | None) -> str:
 
 
 class AccessLogInterceptor(ContextInterceptor):
-    """Counts and times each call by method and status, and logs one line for it."""
+    """Interceptor that counts and times each call by method and status, and logs one line for it."""
 
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:

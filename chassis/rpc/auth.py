@@ -20,7 +20,7 @@ class PermissionDenied(DomainError):
 
 
 class JwtInterceptor(ContextInterceptor):
-    """Verifies `authorization: Bearer ...`, checks the method's access option, and sets the current caller.
+    """Interceptor that verifies the bearer token, checks the method's access option, and sets the current caller.
 
     A method without an access option is refused to every caller. A public method ignores a token. An open stream ends
     when its token expires or is revoked.

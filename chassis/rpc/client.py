@@ -17,9 +17,9 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Maximum bytes of a response on our own channels. gRPC's default is 4 MiB.
 
 Pages of lists are far smaller (chassis.rpc.pagination). The response to a batch can't be split: its changes are
-committed. The largest has 100 tasks, each with a title of 500 characters, a description of 20,000, 50 labels of 64 and
-an external id of 200, at up to 4 bytes a character, and less than 1 KiB of other fields: 100 x (4 x 23,900 + 1,024) =
-9.7 MB.
+committed. The largest has 100 tasks. Each has a title of 500 characters, a description of 20,000, 50 labels of 64 and
+an external id of 200. A character has up to 4 bytes, and the other fields have less than 1 KiB. The sum is
+100 x (4 x 23,900 + 1,024) = 9.7 MB.
 """
 
 

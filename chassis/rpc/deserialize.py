@@ -41,12 +41,12 @@ class DeserializeInterceptor(aio.ServerInterceptor):
         method = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
         return _HANDLERS[handler.request_streaming, handler.response_streaming](
             _check_requests(method, _check_each if handler.request_streaming else _check),
-            request_deserializer=_without_error(handler.request_deserializer),
+            request_deserializer=_mark_unreadable(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
 
-def _without_error(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+def _mark_unreadable(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def deserialize_or_mark(raw: bytes) -> Any:
         try:
             return deserialize(raw)

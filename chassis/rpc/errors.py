@@ -20,7 +20,7 @@ ERROR_DOMAIN = "taskmanager"
 DETAILS_KEY = "grpc-status-details-bin"
 
 MAX_VIOLATIONS = 50
-# With more than 8 KiB of trailers (in base64) gRPC sends RESOURCE_EXHAUSTED instead, sometimes; above 16 KiB always.
+# Above 8 KiB of trailers (in base64) gRPC sometimes sends RESOURCE_EXHAUSTED instead; above 16 KiB it always does.
 MAX_PACKED_BYTES = 5_500
 MAX_TEXT_LENGTHS = (500, 120, 60, 30)
 """Tried in this order until the status fits."""
@@ -98,13 +98,13 @@ class RichStatus:
 
 def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
     """Return the status of a domain error with this code."""
-    found = error.violations if isinstance(error, Invalid) else (error,)
+    errors = error.violations if isinstance(error, Invalid) else (error,)
     violations = tuple(
         Violation(violation.field, violation.reason, violation.message)
-        for violation in found
-        if violation.field or len(found) > 1
+        for violation in errors
+        if violation.field or len(errors) > 1
     )
-    reason = found[0].reason
+    reason = errors[0].reason
     return RichStatus(code, _cut(error.message, 500), reason, violations, error.retry_after)
 
 
@@ -128,7 +128,7 @@ def read_status(error: grpc.RpcError) -> RichStatus:
 
 
 class ErrorInterceptor(ContextInterceptor):
-    """The only place where an exception becomes a status.
+    """Interceptor that turns exceptions into statuses. Nothing else does.
 
     A domain error gets the status of its nearest class in the table. Any other exception is logged in full and answered
     with a constant: its text may contain a connection string.

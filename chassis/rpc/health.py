@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 3.0
 
 
 def is_serving(target: str, prefix: str = "") -> bool:
-    """Return whether the server reports SERVING within three seconds."""
+    """Return True if the server reports SERVING within three seconds."""
     with _channel(target, prefix) as channel:
         try:
             response = health_pb2_grpc.HealthStub(channel).Check(

@@ -13,7 +13,7 @@ Context = ServicerContext[Any, Any]
 
 
 class ContextInterceptor(AsyncServerInterceptor):
-    """Wraps unary and streaming calls alike, from before the handler until after the last message."""
+    """Interceptor that wraps unary and streaming calls alike, from before the handler until after the last message."""
 
     @abstractmethod
     def call_context(self, context: Context, method: str) -> AbstractAsyncContextManager[None]:

@@ -8,7 +8,10 @@ from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter
 
 
 class RequestIdInterceptor(ContextInterceptor):
-    """Accepts the caller's request id or creates one, and returns it in the trailers. It also stores the deadline."""
+    """Interceptor that accepts the caller's request id or creates one, and returns it in the trailers.
+
+    It also stores the deadline of the call.
+    """
 
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - the interface

@@ -64,7 +64,7 @@ class PortTaken(OSError):
 
 
 class GrpcServer:
-    """Serves registrations behind the interceptor chain that every service shares.
+    """Server of registrations behind the interceptor chain that every service shares.
 
     The order of the chain, outermost first, with the reason:
 

@@ -14,7 +14,7 @@ from chassis.metrics import TRUST_FAILURES, TRUST_UPDATED
 from chassis.tokens import LEEWAY_SECONDS, Claims, UnknownKey
 
 Fetch = Callable[[str], Awaitable[trust_service_pb2.TrustState]]
-"""Fetch the changes since a cursor. Any exception counts as a failed poll."""
+"""Function that fetches the changes since a cursor. Any exception counts as a failed poll."""
 
 POLL_INTERVAL_SECONDS = 2.0
 """Mean interval between polls; each is jittered by a quarter."""
@@ -44,7 +44,7 @@ class TrustState:
             raise UnknownKey from None
 
     def is_revoked(self, claims: Claims) -> bool:
-        """Return whether the session was revoked, or the token's epoch is below the user's minimum."""
+        """Return True if the session was revoked, or the token's epoch is below the user's minimum."""
         if claims.session_id in self._sessions:
             return True
         minimum = self._epochs.get(claims.subject)
@@ -68,7 +68,7 @@ class TrustState:
 
 
 class TrustPoller:
-    """Refreshes a TrustState every two seconds, and soon after a token with an unknown key id."""
+    """Poller that refreshes a TrustState every two seconds, and soon after a token with an unknown key id."""
 
     def __init__(self, *, state: TrustState, fetch: Fetch) -> None:
         self._state = state

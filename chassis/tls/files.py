@@ -16,7 +16,7 @@ _PARSE_ERRORS = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509
 _CURVES = {"secp256r1", "secp384r1"}
 
 Version = tuple[tuple[int, ...], ...]
-"""Identifies a state of the files without reading them: device, inode, size and times."""
+"""Identity of a state of the files, known without reading them: device, inode, size and times."""
 
 
 class InvalidTlsFiles(ValueError):

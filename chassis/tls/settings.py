@@ -9,18 +9,18 @@ from chassis.settings import Settings
 from chassis.tls.files import TlsFiles, check_authority, check_certificate, check_key, read_file
 
 
-def _is_certificate(path: Path) -> Path:
+def _require_certificate(path: Path) -> Path:
     check_certificate(path, read_file(path))
     return path
 
 
-def _is_authority(path: Path) -> Path:
+def _require_authority(path: Path) -> Path:
     check_authority(path, read_file(path))
     return path
 
 
-CertificateFile = Annotated[Path, AfterValidator(_is_certificate)]
-AuthorityFile = Annotated[Path, AfterValidator(_is_authority)]
+CertificateFile = Annotated[Path, AfterValidator(_require_certificate)]
+AuthorityFile = Annotated[Path, AfterValidator(_require_authority)]
 
 
 class TlsSettings(Settings):
@@ -32,7 +32,7 @@ class TlsSettings(Settings):
 
     @field_validator("tls_key_file")
     @classmethod
-    def _key_fits(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+    def _require_key_of_certificate(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         certificate = info.data.get("tls_certificate_file")
         if path:
             leaf = check_certificate(certificate, read_file(certificate)) if certificate else None
@@ -41,7 +41,7 @@ class TlsSettings(Settings):
 
     @field_validator("tls_authority_file")
     @classmethod
-    def _all_or_none(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+    def _require_all_or_none(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         # An invalid file is missing in the data, although it was set.
         are_set = [info.data.get(name, True) is not None for name in ("tls_certificate_file", "tls_key_file")]
         if {*are_set, path is not None} == {True, False}:
@@ -56,12 +56,12 @@ class TlsSettings(Settings):
         return TlsFiles(self.tls_certificate_file, self.tls_key_file, self.tls_authority_file)
 
 
-def _names_one_host(target: str, info: ValidationInfo) -> str:
+def _require_one_host_name(target: str, info: ValidationInfo) -> str:
     # gRPC checks the certificate of every address against the single name of the target.
     if info.data.get("tls_authority_file") and "," in target:
         raise ValueError("with TLS a target must be one name; use a DNS name with several addresses instead of a list")
     return target
 
 
-Target = Annotated[str, AfterValidator(_names_one_host)]
+Target = Annotated[str, AfterValidator(_require_one_host_name)]
 """gRPC target of a service, for settings classes that derive from TlsSettings."""

@@ -10,7 +10,7 @@ class ProcessNotReady(LocalStackError):
 
 
 class ProcessFailed(LocalStackError):
-    """A process failed and is not restarted. Carries the process's name and the last lines of its log."""
+    """A process failed and is not restarted. It has the process's name and the last lines of its log."""
 
     def __init__(self, message: str, *, process: str, last_log_lines: tuple[str, ...]) -> None:
         super().__init__(message)

@@ -20,7 +20,7 @@ from gateway.transport.responses.send import send_response
 from gateway.transport.routes import Route
 
 LINGER_SECONDS = 5.0
-"""How long the rest of a body is read after an error. A connection closed at once loses the error on its way."""
+"""Time for which the rest of a body is read after an error. A connection closed at once can lose the error."""
 
 log = structlog.get_logger("gateway")
 

@@ -8,7 +8,7 @@ from chassis.rpc.service_token import IssuedToken
 
 
 class ServiceTokenIssuer:
-    """Calls AuthService.IssueServiceToken. Raises AioRpcError if it issues none."""
+    """Issuer of access tokens: calls AuthService.IssueServiceToken. A call raises AioRpcError if there is no token."""
 
     def __init__(self, channel: aio.Channel, *, credential: str, timeout_seconds: float) -> None:
         self._stub = AuthServiceStub(channel)

@@ -65,9 +65,9 @@ class PhysicalLines:
         self.record_offset = begin.offset
         self.record_line = begin.line
         self.is_exhausted = False
-        """All complete lines have been yielded and the consumer asked for another one."""
+        """True if all complete lines have been yielded and the consumer asked for another one."""
         self.has_undecodable = False
-        """The current record has bytes that are invalid in the encoding."""
+        """True if the current record has bytes that are invalid in the encoding."""
 
     def feed(self, chunk: bytes) -> None:
         """Add the next bytes of the file. All lines that are complete must have been consumed."""
@@ -81,7 +81,7 @@ class PhysicalLines:
         """End the file. A last line without a line ending is complete if the file has its full size."""
         self._is_closed = True
         self._restart_record(b"")
-        if self._lines and not self._is_whole() and not self._lines[-1].endswith(self._line_endings()):
+        if self._lines and not self._has_all_bytes() and not self._lines[-1].endswith(self._line_endings()):
             self._lines.pop()
 
     def end_record(self) -> None:
@@ -102,7 +102,7 @@ class PhysicalLines:
         for raw in self._lines:
             self.offset += len(raw)
             if self.offset - self.record_offset > self._max_record_bytes:
-                raise self._over_limit()
+                raise self._limit_error()
             self.line += 1
             try:
                 text = raw.decode(self._encoding)
@@ -111,9 +111,9 @@ class PhysicalLines:
                 self.has_undecodable = True
             yield text
         if len(self._rest) > self._max_record_bytes:
-            raise self._over_limit()
+            raise self._limit_error()
         self.is_exhausted = True
-        if self._is_closed and not self._is_whole():
+        if self._is_closed and not self._has_all_bytes():
             raise FileCutShort(line=self.record_line)
 
     def _restart_record(self, chunk: bytes) -> None:
@@ -124,7 +124,7 @@ class PhysicalLines:
         self.offset, self.line = self.record_offset, self.record_line
         self.is_exhausted = self.has_undecodable = False
 
-    def _is_whole(self) -> bool:
+    def _has_all_bytes(self) -> bool:
         return self._received >= self._size
 
     def _line_endings(self) -> tuple[bytes, bytes]:
@@ -134,11 +134,11 @@ class PhysicalLines:
         """Decode invalid bytes to lone surrogates, which no encoding decodes to, so that the cell can be identified."""
         if not self._is_utf_16:
             return raw.decode(self._encoding, errors="surrogateescape")
-        even = len(raw) // 2 * 2
-        text = raw[:even].decode(self._encoding, errors="surrogatepass")
-        return _SURROGATE.sub("\udcff", text) + "\udcff" * (len(raw) - even)
+        even_length = len(raw) // 2 * 2
+        text = raw[:even_length].decode(self._encoding, errors="surrogatepass")
+        return _SURROGATE.sub("\udcff", text) + "\udcff" * (len(raw) - even_length)
 
-    def _over_limit(self) -> UnreadableFile:
+    def _limit_error(self) -> UnreadableFile:
         # Only a quote can extend a record over a line ending, and a quoted cell of this length was never closed. The
         # quote helps the user to find the error, the size would not.
         if self.line > self.record_line:

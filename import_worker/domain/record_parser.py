@@ -195,8 +195,8 @@ async def parse_batches(parser: RecordParser, chunks: AsyncIterable[bytes]) -> A
 @contextmanager
 def _field_size_limit(limit: int) -> Iterator[None]:
     """Raise the csv module's limit on cells, which is global to the process, while records are parsed."""
-    before = csv.field_size_limit(limit)
+    previous_limit = csv.field_size_limit(limit)
     try:
         yield
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(previous_limit)

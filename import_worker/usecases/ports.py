@@ -16,7 +16,7 @@ class IngestStream(Protocol):
         """Send a batch without waiting for its acknowledgement."""
 
     async def finish(self, reason: FinishReason | UnreadableFile) -> None:
-        """Send the last message: no more batches follow, and why."""
+        """Send the last message: no more batches follow, for this reason."""
 
     async def receive(self) -> Progress:
         """Wait for the next report. The server sends one when the stream opens, one per batch, and one for finish."""

@@ -32,7 +32,7 @@ class Outcome(Enum):
 class ProcessingPolicy:
     """Limits on the processing of a lease.
 
-    time_slice_seconds: how long one import may occupy a worker while others wait.
+    time_slice_seconds: maximum time for which one import may occupy a worker while others wait.
     max_unacknowledged_batches: window of batches that are sent and not yet acknowledged.
     max_retries: reconnects in a row without progress of the checkpoint.
     initial_backoff_seconds, max_backoff_seconds: pause before a reconnect. It doubles with each failure and is
@@ -47,13 +47,13 @@ class ProcessingPolicy:
 
     def backoff_seconds(self, failures: int) -> float:
         """Return the pause after this many failures in a row."""
-        longest = min(self.max_backoff_seconds, self.initial_backoff_seconds * 2.0 ** (failures - 1))
-        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, protects no secret
+        max_pause = min(self.max_backoff_seconds, self.initial_backoff_seconds * 2.0 ** (failures - 1))
+        return random.uniform(max_pause / 2, max_pause)  # noqa: S311 - spreads load, protects no secret
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessLease:
-    """Reads the file from the server's checkpoint and streams its rows until the lease ends.
+    """Read the file from the server's checkpoint and stream its rows until the lease ends.
 
     A stream that is interrupted is opened again under the same fence.
     """
@@ -115,7 +115,7 @@ class _Attempt:
             return reason
 
     async def _send_batches(self, stream: IngestStream) -> FinishReason | UnreadableFile | None:
-        """Parse and send batches while the server still writes earlier ones, up to the window ahead of it."""
+        """Send batches while the server still writes earlier ones, up to `max_unacknowledged_batches` ahead of it."""
         unacknowledged = 0
         has_pending = False  # known after the first acknowledgement, so that no lease is released without progress
         async with (

@@ -15,9 +15,9 @@ log = structlog.get_logger("process_queue")
 
 @dataclass(frozen=True, slots=True)
 class ProcessQueue:
-    """Claims and processes imports until none is waiting or the process must stop.
+    """Claim and process imports until none is waiting or the process must stop.
 
-    Does not raise if the service is unavailable: the dispatcher wakes a worker again for as long as imports wait.
+    An unavailable service raises no error: the dispatcher wakes a worker again for as long as imports wait.
     """
 
     client: IngestClient

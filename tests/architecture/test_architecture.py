@@ -127,7 +127,7 @@ def test_locks_name_no_package_index():
 
 
 def test_service_locks_agree_with_the_development_lock():
-    """Every version in a service's lock file stands in the development lock too."""
+    """Every version in a service's lock file is in the development lock too."""
 
     def pins(lock: Path) -> set[str]:
         return set(re.findall(r"^([a-z0-9.-]+==[^ ]+)", lock.read_text(), re.MULTILINE))

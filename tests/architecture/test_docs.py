@@ -1,17 +1,45 @@
 """Rules for the pages in docs/."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PATH = re.compile(r"`((?:protos|chassis|auth_service|task_service|import_worker|gateway|deploy|tests)/[\w./-]+\.\w+)`")
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "renames.md"),
+]
 
 
-@pytest.mark.parametrize("page", ["docs/glossary.md", "docs/architecture.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_pages_name_existing_files(page):
-    """Every file that the glossary and the architecture page name exists."""
+    """Every file that a page names exists. The page of renames names old files."""
     paths = set(PATH.findall((ROOT / page).read_text()))
-    assert paths
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def functions_of_steps() -> Iterator[tuple[str, list[Path]]]:
+    """Yield each class and function in the tables of the architecture page, with the files of its row."""
+    for line in (ROOT / "docs/architecture.md").read_text().splitlines():
+        cells = line.split("|")
+        files = re.findall(r"`([^`]+\.py)`", cells[2]) if len(cells) == 5 else []
+        if files:
+            folder = ROOT / Path(files[0]).parent
+            paths = [ROOT / file if "/" in file else folder / file for file in files]
+            yield from ((name, paths) for quoted in re.findall(r"`([\w.]+)`", cells[3]) for name in quoted.split("."))
+
+
+def test_architecture_page_names_existing_functions():
+    """Every class and function in the steps of a request and of a row is defined in a file of its step."""
+    steps = list(functions_of_steps())
+    assert len(steps) > 30
+    missing = [
+        name
+        for name, paths in steps
+        if not any(re.search(rf"\b(?:def|class) {name}\b", path.read_text()) for path in paths)
+    ]
+    assert missing == []

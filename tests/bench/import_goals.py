@@ -55,7 +55,7 @@ async def growth(rows: int, step: int, console: Console) -> list[Row]:
     sample = valid_sample(step)
     costs = []
     async with running_system(console.log) as system:
-        await import_once(system, valid_sample(step // 10))  # the very first import is slow and would spoil the floor
+        await import_once(system, valid_sample(step // 10))  # the very first import is slow and would distort the floor
         for done in range(step, rows + 1, step):
             costs.append(await import_once(system, sample) / step * _MICROSECONDS)
             console.log(f"growth: {costs[-1]:.1f} us a row up to {done:,}")

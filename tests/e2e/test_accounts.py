@@ -21,8 +21,8 @@ def test_admin_finds_account_and_changes_role(stack, user, admin):
     assert (changed.status_code, changed.json()["role"]) == (200, "manager")
     for body in ({"role": "ADMIN"}, {"role": ["admin"]}, {"role": 3}, {"disabled": "yes"}, {"email": "x@example.com"}):
         assert admin.patch(f"/api/v1/users/{user.id}", json=body).status_code == 400, body
-    twice = b'{"role": "user", "role": "admin"}'
-    assert admin.patch(f"/api/v1/users/{user.id}", content=twice).status_code == 400
+    duplicate_key = b'{"role": "user", "role": "admin"}'
+    assert admin.patch(f"/api/v1/users/{user.id}", content=duplicate_key).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,6 @@ def test_missing_or_bad_token_is_401(stack, method, path, body: dict[str, Any], 
 
 def test_token_with_one_character_changed_is_401(stack, token):
     middle = len(token) // 2
-    spoilt = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
-    response = httpx.get(f"{stack.url}/api/tasks", headers={"authorization": f"Bearer {spoilt}"})
+    changed_token = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
+    response = httpx.get(f"{stack.url}/api/tasks", headers={"authorization": f"Bearer {changed_token}"})
     assert response.status_code == 401

@@ -39,8 +39,8 @@ def test_killed_worker_loses_and_repeats_no_row(stack, user):
     assert fence >= 2, "no other worker took the import over"
 
 
-def test_import_goes_on_while_auth_service_is_down(stack, user):
-    """An import goes on while auth_service cannot say that its owner is still active."""
+def test_import_continues_while_auth_service_is_down(stack, user):
+    """An import continues while auth_service is unavailable, although it checks that the owner is active."""
     queued = user.upload("title\n" + "".join(f"Task {number}\n" for number in range(ROWS)))
     auth = stack.endpoints["processes"]["auth_service"]
     os.killpg(auth, signal.SIGSTOP)  # a stopped process accepts calls and never answers

@@ -25,7 +25,7 @@ def health(target: str, certificates: CertificateReloader | None) -> int:
 
 
 def test_certificate_rotation_interrupts_nothing(tmp_path, request):
-    """Calls and an import go on while every service gets a new certificate."""
+    """Calls and an import continue while every service gets a new certificate."""
     authority = CertificateAuthority()
 
     def write_certificates() -> dict[str, str]:

@@ -23,7 +23,7 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     """Create and use every kind of secret, correctly and wrongly; return the secrets and all error responses."""
     name = f"user-{secrets.token_hex(4)}"
     email = f"{name}@example.com"
-    known, output = [CANARY], []
+    secret_values, output = [CANARY], []
 
     def post(path: str, body: object, token: str = "", **more) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -33,7 +33,7 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
         return response.json()
 
     def remember(response: dict[str, Any]) -> dict[str, Any]:
-        known.extend(response[key] for key in ("access_token", "refresh_token") if key in response)
+        secret_values.extend(response[key] for key in ("access_token", "refresh_token") if key in response)
         return response
 
     post("/api/register", {"username": CANARY + "\0", "email": CANARY, "password": CANARY, "role": CANARY})
@@ -57,26 +57,26 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     service = f"service-{secrets.token_hex(4)}"
     created = admin.post("/api/v1/service-accounts", json={"name": service, "scopes": ["tasks:read"]}).json()
     rotated = admin.post(f"/api/v1/service-accounts/{created['service_account']['id']}:rotate", json={}).json()
-    known.extend(issued["credential"].partition(".")[2] for issued in (created, rotated))
+    secret_values.extend(issued["credential"].partition(".")[2] for issued in (created, rotated))
     with grpc.insecure_channel(stack.endpoints["auth_target"]) as channel:
         stub = auth_service_pb2_grpc.AuthServiceStub(channel)
-        spent = auth_service_pb2.IssueServiceTokenRequest(credential=created["credential"])
-        with pytest.raises(grpc.RpcError) as refusal:
-            stub.IssueServiceToken(spent, timeout=10)
-        output.append(str(refusal.value))
-        good = auth_service_pb2.IssueServiceTokenRequest(credential=rotated["credential"])
-        known.append(stub.IssueServiceToken(good, timeout=10).access_token)
-    return [*known, code], output
+        old_credential = auth_service_pb2.IssueServiceTokenRequest(credential=created["credential"])
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.IssueServiceToken(old_credential, timeout=10)
+        output.append(str(raised.value))
+        new_credential = auth_service_pb2.IssueServiceTokenRequest(credential=rotated["credential"])
+        secret_values.append(stub.IssueServiceToken(new_credential, timeout=10).access_token)
+    return [*secret_values, code], output
 
 
 def test_no_secret_in_logs_errors_or_arguments(stack, admin):
-    known, output = use_every_secret(stack, admin)
+    secret_values, output = use_every_secret(stack, admin)
     assert output, "some of the requests must fail"
     stored = json.loads((stack.data_dir / "secrets.json").read_text())
     for name, value in stored.items():
         if name != "admin_email":
-            known.append(value.rpartition(".")[2])
-    assert len(known) > 12
+            secret_values.append(value.rpartition(".")[2])
+    assert len(secret_values) > 12
     logs = {path.name: path.read_text(errors="replace") for path in (stack.data_dir / "logs").glob("*.log")}
     assert {"auth_service.log", "task_service.log", "gateway.log", "import_worker-1.log"} <= logs.keys()
     arguments = [
@@ -84,7 +84,7 @@ def test_no_secret_in_logs_errors_or_arguments(stack, admin):
         for pid in stack.endpoints["processes"].values()
         for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
     ]
-    for secret in known:
+    for secret in secret_values:
         assert [name for name, text in logs.items() if secret in text] == [], secret[:4]
-        assert [one for one in arguments if secret in one] == [], secret[:4]
-        assert [one for one in output if secret in one] == [], secret[:4]
+        assert [text for text in arguments if secret in text] == [], secret[:4]
+        assert [text for text in output if secret in text] == [], secret[:4]

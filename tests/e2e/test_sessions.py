@@ -33,14 +33,14 @@ def wait_until_refused(url, headers) -> str:
 
 def test_refresh_token_reuse_ends_the_session(stack, login):
     """A refresh token works once; its second use ends the session at every service."""
-    given = {"refresh_token": login["refresh_token"]}
-    refreshed = httpx.post(f"{stack.url}/api/v1/token:refresh", json=given)
+    body = {"refresh_token": login["refresh_token"]}
+    refreshed = httpx.post(f"{stack.url}/api/v1/token:refresh", json=body)
     assert refreshed.status_code == 200
     assert refreshed.json()["user"] == login["user"]
     assert httpx.get(f"{stack.url}/api/tasks", headers=bearer(refreshed.json())).status_code == 200
-    again = httpx.post(f"{stack.url}/api/v1/token:refresh", json=given)
-    assert again.status_code == 401
-    assert again.json()["error"]["details"][0]["reason"] == "INVALID_REFRESH_TOKEN"
+    reused = httpx.post(f"{stack.url}/api/v1/token:refresh", json=body)
+    assert reused.status_code == 401
+    assert reused.json()["error"]["details"][0]["reason"] == "INVALID_REFRESH_TOKEN"
     assert wait_until_refused(f"{stack.url}/api/tasks", bearer(refreshed.json())) == "TOKEN_REVOKED"
 
 

@@ -7,7 +7,7 @@ MAPPING = "title:Vorgang,due_date:Fällig"
 
 
 def test_utf_16_file_with_mapped_columns_is_imported(stack, user):
-    """A UTF-16 file with mapped columns is imported, and its invalid rows come back as a file."""
+    """A UTF-16 file with mapped columns is imported, and its invalid rows are returned as a file."""
     queued = user.upload(ROWS.encode("utf-16"), mapping=MAPPING, default_status="in-progress")
     done = user.wait_for_import(queued["id"])
     assert (done["state"], done["rows_created"], done["rows_failed"]) == ("succeeded", 1, 2)
@@ -95,7 +95,7 @@ def test_dry_run_reports_and_creates_nothing(stack, user):
     assert (dry_run["state"], dry_run["rows_created"], dry_run["rows_failed"]) == ("succeeded", 1, 2)
     assert user.http.get("/api/tasks").json()["tasks"] == []
     listed = user.http.get(f"/api/v1/imports/{dry_run['id']}/errors").json()["errors"]
-    assert [(one["line"], one["code"]) for one in listed] == [(3, "BLANK_TITLE"), (4, "MALFORMED_DATE")]
+    assert [(error["line"], error["code"]) for error in listed] == [(3, "BLANK_TITLE"), (4, "MALFORMED_DATE")]
 
 
 def test_cancelled_import_keeps_its_rows_and_adds_none(stack, user):

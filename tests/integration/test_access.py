@@ -45,14 +45,14 @@ class Row:
 
 
 def table() -> dict[str, Row]:
-    found = {}
+    rows = {}
     for line in re.findall(r"^\| (\w+\.\w+ \|.*) \|$", TABLE.read_text(), re.MULTILINE):
         name, anonymous, *people, services = (cell.strip() for cell in line.split("|"))
         roles = frozenset(role for role, cell in zip(ROLES, people, strict=True) if cell == "yes")
-        every = frozenset(scope.value for scope in Scope)
-        scopes = every if services == "any" else frozenset(re.findall(r"[a-z]+:[a-z]+", services))
-        found[name] = Row(anonymous == "yes", roles, scopes)
-    return found
+        all_scopes = frozenset(scope.value for scope in Scope)
+        scopes = all_scopes if services == "any" else frozenset(re.findall(r"[a-z]+:[a-z]+", services))
+        rows[name] = Row(anonymous == "yes", roles, scopes)
+    return rows
 
 
 TABLE_ROWS = table()
@@ -139,11 +139,15 @@ async def test_rpcs_admit_exactly_the_callers_of_the_table(system, database, cli
         roles = set()
         for role in ROLES:
             user = await user_with_role(system, database, role, f"{role}{number}")
-            found = await client.call(method, user.metadata)
-            assert found not in REFUSED, (name, role, found)
-            if found != denied:
+            result = await client.call(method, user.metadata)
+            assert result not in REFUSED, (name, role, result)
+            if result != denied:
                 roles.add(role)
-        scopes = {scope for scope, own in services.items() if await client.call(method, own) != denied}
+        scopes = {
+            scope
+            for scope, service_metadata in services.items()
+            if await client.call(method, service_metadata) != denied
+        }
         admitted[name] = Row(anonymous not in REFUSED, frozenset(roles), frozenset(scopes))
     assert admitted == TABLE_ROWS
 
@@ -200,8 +204,8 @@ async def test_foreign_object_is_not_found_by_every_rpc(system, database, client
         field = id_field(method)
         if field is None or "user" not in TABLE_ROWS[name].roles:
             continue
-        theirs = {field.name: objects[method.containing_service.name]}
-        code, _ = await client.call(method, sonu.metadata, **theirs)
+        foreign_id = {field.name: objects[method.containing_service.name]}
+        code, _ = await client.call(method, sonu.metadata, **foreign_id)
         assert code == "NOT_FOUND", name
         checked += 1
     assert checked >= 7

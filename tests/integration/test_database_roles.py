@@ -132,6 +132,6 @@ def test_role_password_is_in_no_logged_statement(postgres):
         _ensure_role(connection, "somebody_new", "canary")
         _ensure_role(connection, "somebody_new", "canary")
         connection.rollback()
-    assert [one for one in notices if "CREATE ROLE" in one]
-    assert [one for one in notices if "ALTER ROLE" in one]
-    assert [one for one in notices if "canary" in one] == []
+    assert [notice for notice in notices if "CREATE ROLE" in notice]
+    assert [notice for notice in notices if "ALTER ROLE" in notice]
+    assert [notice for notice in notices if "canary" in notice] == []

@@ -81,11 +81,11 @@ async def test_cell_over_the_limit_is_a_row_error(system, run_worker):
     assert (done.state, done.rows_created, done.rows_failed) == (import_pb2.Import.STATE_SUCCEEDED, 3, 2)
     request = import_service_pb2.ListImportErrorsRequest(import_id=queued.id)
     errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
-    assert [(one.line, one.column, one.code, one.value) for one in errors] == [
+    assert [(error.line, error.column, error.code, error.value) for error in errors] == [
         (4, "title", "CELL_TOO_LONG", "elf Zeiche"),
         (5, "", "CELL_TOO_LONG", ""),
     ]
-    assert {one.message for one in errors} == {"A cell has more than 10 characters."}
+    assert {error.message for error in errors} == {"A cell has more than 10 characters."}
 
 
 async def test_row_over_the_limit_fails_the_import(system, run_worker):

@@ -109,40 +109,41 @@ async def test_import_stores_a_value_exactly_or_refuses_it(system, sonu):
         task_service_pb2.ListTasksRequest(import_id=queued.id, page_size=200, order_by="created_at"),
         metadata=sonu.metadata,
     )
-    good = [case for case in cases if not case.reason]
-    assert [getattr(task, case.field) for task, case in zip(listed.tasks, good, strict=True)] == [
-        case.value for case in good
+    valid_cases = [case for case in cases if not case.reason]
+    assert [getattr(task, case.field) for task, case in zip(listed.tasks, valid_cases, strict=True)] == [
+        case.value for case in valid_cases
     ]
 
 
 async def test_unknown_assignee_is_refused_on_every_path(system, sonu, rest):
     task = await create(system, sonu, title="x")
     wrong = {"title": "x", "assignee_id": NOBODY}
-    alone = [("assignee_id", "UNKNOWN_ASSIGNEE")]
-    second = [("requests[1].task.assignee_id", "UNKNOWN_ASSIGNEE")]
-    one, other = [
-        task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x", assignee_id=who)) for who in ("", NOBODY)
+    single_violation = [("assignee_id", "UNKNOWN_ASSIGNEE")]
+    batch_violation = [("requests[1].task.assignee_id", "UNKNOWN_ASSIGNEE")]
+    valid_request, invalid_request = [
+        task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x", assignee_id=assignee_id))
+        for assignee_id in ("", NOBODY)
     ]
-    assert (await refused(create(system, sonu, **wrong)))[2] == alone
-    created = task_service_pb2.BatchCreateTasksRequest(requests=[one, other])
-    assert (await refused(system.tasks.BatchCreateTasks(created, metadata=sonu.metadata)))[2] == second
-    mine = await create(system, sonu, title="y")
+    assert (await refused(create(system, sonu, **wrong)))[2] == single_violation
+    created = task_service_pb2.BatchCreateTasksRequest(requests=[valid_request, invalid_request])
+    assert (await refused(system.tasks.BatchCreateTasks(created, metadata=sonu.metadata)))[2] == batch_violation
+    other_task = await create(system, sonu, title="y")
     changes = [
         task_service_pb2.UpdateTaskRequest(id=task.id, task=task_pb2.Task(title="z")),
-        task_service_pb2.UpdateTaskRequest(id=mine.id, task=task_pb2.Task(assignee_id=NOBODY)),
+        task_service_pb2.UpdateTaskRequest(id=other_task.id, task=task_pb2.Task(assignee_id=NOBODY)),
     ]
     changed = task_service_pb2.BatchUpdateTasksRequest(requests=changes)
-    assert (await refused(system.tasks.BatchUpdateTasks(changed, metadata=sonu.metadata)))[2] == second
-    assert violations_in(await rest.post("/tasks", json=wrong)) == alone
-    assert violations_in(await rest.patch(f"/tasks/{task.id}", json={"assignee_id": NOBODY})) == alone
+    assert (await refused(system.tasks.BatchUpdateTasks(changed, metadata=sonu.metadata)))[2] == batch_violation
+    assert violations_in(await rest.post("/tasks", json=wrong)) == single_violation
+    assert violations_in(await rest.patch(f"/tasks/{task.id}", json={"assignee_id": NOBODY})) == single_violation
     requests = {"requests": [{"task": {"title": "x"}}, {"task": wrong}]}
-    assert violations_in(await rest.post("/tasks:batchCreate", json=requests)) == second
+    assert violations_in(await rest.post("/tasks:batchCreate", json=requests)) == batch_violation
     assert (await get(system, sonu, task.id)).assignee_id == ""
 
 
 async def test_oversized_batch_has_one_reason_on_every_path(system, sonu, rest):
-    one = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x"))
-    request = task_service_pb2.BatchCreateTasksRequest(requests=[one] * 101)
+    item = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x"))
+    request = task_service_pb2.BatchCreateTasksRequest(requests=[item] * 101)
     expected = [("requests", "TOO_MANY_IN_BATCH")]
     assert (await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata)))[2] == expected
     for verb in ("batchCreate", "batchUpdate", "batchDelete"):

@@ -54,13 +54,13 @@ async def open_watch(system, user):
 
 async def test_logout_ends_calls_and_streams_of_task_service(system):
     user, other = await system.new_user("sonu"), await system.new_user("mona")
-    my_watch, her_watch = await open_watch(system, user), await open_watch(system, other)
+    own_watch, other_watch = await open_watch(system, user), await open_watch(system, other)
     await system.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=user.metadata)
-    assert await final_status(my_watch) == REVOKED
+    assert await final_status(own_watch) == REVOKED
     assert await until_calls_are_refused(system, user) == REVOKED
     await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=other.metadata)
-    assert not her_watch.done()
-    her_watch.cancel()
+    assert not other_watch.done()
+    other_watch.cancel()
 
 
 async def test_password_change_ends_streams_of_all_sessions(system):
@@ -83,14 +83,14 @@ async def test_service_renews_a_revoked_token(system, stream):
     async def issue():
         request = auth_service_pb2.IssueServiceTokenRequest(credential=credential)
         async with open_channel(system.auth_target) as channel:
-            answer = await auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
-        issued.append(answer.access_token)
-        return answer.access_token, float(answer.expires_in)
+            response = await auth_service_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(request, timeout=10)
+        issued.append(response.access_token)
+        return response.access_token, float(response.expires_in)
 
     claim = import_ingest_service_pb2.ClaimNextImportRequest(worker="test")
     token = TokenSource(issue=issue)
 
-    async def code_of_a_call():
+    async def call_status():
         try:
             async with token.authorize() as metadata:
                 if stream:
@@ -104,16 +104,16 @@ async def test_service_renews_a_revoked_token(system, stream):
 
     async with open_channel(system.tasks_target) as channel:
         stub = import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel)
-        good = await code_of_a_call()
-        assert good is not grpc.StatusCode.UNAUTHENTICATED
+        accepted = await call_status()
+        assert accepted is not grpc.StatusCode.UNAUTHENTICATED
         page = await system.use_cases.list_service_accounts(PageRequest.parse(0, "", query=""))
         for disabled in (True, False):
             await system.use_cases.set_service_account_disabled(
                 Caller(page.items[0].id), page.items[0].id, disabled=disabled
             )
         async with asyncio.timeout(20):
-            while await code_of_a_call() is not grpc.StatusCode.UNAUTHENTICATED:
+            while await call_status() is not grpc.StatusCode.UNAUTHENTICATED:
                 pass
-        # It was refused once; the next call is good again, long before the old token would have run out.
-        assert await code_of_a_call() is good
+        # The refused call discarded the token. The next call has a new one, long before the old one expires.
+        assert await call_status() is accepted
     assert len(issued) == 2

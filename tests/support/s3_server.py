@@ -76,7 +76,7 @@ class SeaweedServer:
     async def _is_ready(self) -> bool:
         """Check that objects can be written and read.
 
-        The server responses before it accepts writes, and after a restart before it finds stored objects.
+        The server responds before it accepts writes, and after a restart before it finds stored objects.
         """
         try:
             await asyncio.to_thread(self._write_and_read)

@@ -1,4 +1,4 @@
-"""Waits for what another process or task brings about."""
+"""Waiting until another process or task has fulfilled a condition."""
 
 import asyncio
 import threading

@@ -14,7 +14,7 @@ _MAX_SHOWN_ERRORS = 6
 
 
 class DemoReport:
-    """Prints the steps and results of the demo as a few aligned lines and tables."""
+    """Printer of the steps and results of the demo as a few aligned lines and tables."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -11,7 +11,7 @@ from deploy.local.errors import LocalStackError
 Json = Mapping[str, Any]
 
 _TIMEOUT_SECONDS = 60.0
-"""Longest silence of the gateway. While an import runs, its watch stream sends progress more often."""
+"""Read timeout of a call. While an import runs, its watch stream sends progress more often than this."""
 
 
 class UnexpectedResponse(LocalStackError):

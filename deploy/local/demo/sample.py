@@ -1,4 +1,4 @@
-"""Sample CSV file of tasks to import. Its bad rows show every kind of row error."""
+"""Sample CSV file of tasks to import. Its invalid rows show every kind of row error."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ _PRIORITIES = ("none", "low", "medium", "high", "urgent")
 _FIRST_DUE_DATE = date(2026, 1, 1)
 _DUE_DATE_DAYS = 365
 
-_BAD_ROWS: tuple[tuple[str, ...], ...] = (
+_INVALID_ROWS: tuple[tuple[str, ...], ...] = (
     ("   ", "the title is blank", "pending", "low", ""),
     ("An unknown status", "", "someday", "low", ""),
     ("A date that does not exist", "", "pending", "low", "2026-02-30"),
@@ -30,22 +30,22 @@ class Sample:
 
     content: bytes
     rows: int
-    bad_rows: int
+    invalid_rows: int
 
 
-def make_sample(rows: int, bad_rows: int) -> Sample:
-    """Return a file with this number of rows. The bad rows are at equal distances among the good ones."""
-    bad_rows = min(rows, bad_rows)
-    bad_indexes = {(number * 2 + 1) * rows // (2 * bad_rows) for number in range(bad_rows)}
-    bad_row = itertools.cycle(_BAD_ROWS)
+def make_sample(rows: int, invalid_rows: int) -> Sample:
+    """Return a file with this number of rows. The invalid rows are evenly spaced."""
+    invalid_rows = min(rows, invalid_rows)
+    invalid_indexes = {(number * 2 + 1) * rows // (2 * invalid_rows) for number in range(invalid_rows)}
+    invalid_row = itertools.cycle(_INVALID_ROWS)
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(_HEADER)
-    writer.writerows(next(bad_row) if index in bad_indexes else _good_row(index) for index in range(rows))
-    return Sample(content=file.getvalue().encode(), rows=rows, bad_rows=bad_rows)
+    writer.writerows(next(invalid_row) if index in invalid_indexes else _valid_row(index) for index in range(rows))
+    return Sample(content=file.getvalue().encode(), rows=rows, invalid_rows=invalid_rows)
 
 
-def _good_row(index: int) -> tuple[str, ...]:
+def _valid_row(index: int) -> tuple[str, ...]:
     verb = _VERBS[index % len(_VERBS)]
     noun = _OBJECTS[index // len(_VERBS) % len(_OBJECTS)]
     return (

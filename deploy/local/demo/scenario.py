@@ -15,7 +15,7 @@ from deploy.local.errors import LocalStackError, ProcessFailed
 from deploy.local.first_requests import first_requests
 from deploy.local.stack import running_stack
 
-_BAD_ROWS = 20
+_INVALID_ROWS = 20
 _FILE_NAME = "tasks.csv"
 _PASSWORD = "test123"  # noqa: S105 - of a user on a stack that only this machine reaches
 
@@ -26,7 +26,7 @@ class ImportCountMismatch(LocalStackError):
 
 async def run_demo(options: Options, *, rows: int, keep: bool, console: Console) -> None:
     """Run the demo. With `keep`, leave the stack running afterwards. Raise LocalStackError if any step fails."""
-    sample = make_sample(rows, _BAD_ROWS)
+    sample = make_sample(rows, _INVALID_ROWS)
     report = DemoReport(console)
     started = time.monotonic()
     async with running_stack(options, announce=report.print_status) as stack:
@@ -91,7 +91,13 @@ class _Scenario:
         sample = self.sample
         read, created, failed = (finished[name] for name in ("rows_read", "rows_created", "rows_failed"))
         counts = (finished["state"], read, created, failed, len({error["record"] for error in errors}))
-        expected = ("succeeded", sample.rows, sample.rows - sample.bad_rows, sample.bad_rows, sample.bad_rows)
+        expected = (
+            "succeeded",
+            sample.rows,
+            sample.rows - sample.invalid_rows,
+            sample.invalid_rows,
+            sample.invalid_rows,
+        )
         if counts != expected:
             names = "state, rows read, rows created, rows failed, rows with errors listed"
             message = (

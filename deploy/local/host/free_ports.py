@@ -10,7 +10,7 @@ _CANDIDATES = range(20_000, 32_000)
 
 
 def is_port_free(port: int) -> bool:
-    """Return true if nothing listens on the port now."""
+    """Return True if nothing listens on the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""Operating-system users as which child processes run."""
+"""Operating-system users that child processes run as."""
 
 import pwd
 from dataclasses import dataclass

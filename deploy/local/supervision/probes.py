@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 2.0
 
 
 async def postgres_is_ready(url: str) -> bool:
-    """Return true if a Postgres server answers a query."""
+    """Return True if a Postgres server answers a query."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS), await psycopg.AsyncConnection.connect(url) as connection:
             await connection.execute("SELECT 1")
@@ -28,7 +28,7 @@ async def postgres_is_ready(url: str) -> bool:
 
 
 async def redis_is_ready(url: str) -> bool:
-    """Return true if a Redis server answers and has loaded its data."""
+    """Return True if a Redis server answers and has loaded its data."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS), redis.asyncio.Redis.from_url(url) as client:
             return bool(await client.ping())
@@ -37,7 +37,7 @@ async def redis_is_ready(url: str) -> bool:
 
 
 async def grpc_is_serving(address: str, *, prefix: str = "") -> bool:
-    """Return true if the health service of a gRPC server says SERVING for the whole server.
+    """Return True if the health service of a gRPC server says SERVING for the whole server.
 
     The probe uses TLS if the environment has TLS settings with this prefix, for then the server uses TLS.
     """
@@ -59,7 +59,7 @@ def _open_channel(address: str, tls: TlsFiles | None) -> grpc.aio.Channel:
 
 
 async def http_is_ok(url: str) -> bool:
-    """Return true if a GET of a URL returns status 200."""
+    """Return True if a GET of a URL returns status 200."""
     # trust_env=False ignores HTTP_PROXY and the like: the request stays on this machine.
     async with httpx2.AsyncClient(trust_env=False, timeout=_TIMEOUT_SECONDS) as client:
         try:
@@ -70,5 +70,5 @@ async def http_is_ok(url: str) -> bool:
 
 
 async def file_exists(path: Path) -> bool:
-    """Return true if a process has created the file that shows its readiness."""
+    """Return True if a process has created the file that shows its readiness."""
     return await asyncio.to_thread(path.exists)

@@ -16,7 +16,7 @@ _RESTART_DELAY_SECONDS = 0.3
 
 
 class Supervisor:
-    """Starts processes, restarts each that exits, and fails if one does not become ready five times in a row.
+    """Supervisor that restarts each process that exits. It fails after five failed starts of one in a row.
 
     If `on_pids_changed` is set, the supervisor calls it after each start of a process, when `pids` has changed.
     """

@@ -63,7 +63,7 @@ def read_bindings(method: MethodDescriptor) -> tuple[Binding, ...]:
         return ()
     rule = method.GetOptions().Extensions[annotations_pb2.http]
     try:
-        return tuple(_read_binding(one, method.input_type) for one in _flatten(rule))
+        return tuple(_read_binding(flat, method.input_type) for flat in _flatten(rule))
     except UnsupportedContract as error:
         raise UnsupportedContract(f"{method.full_name}: {error}") from None
 

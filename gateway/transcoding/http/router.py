@@ -110,8 +110,8 @@ def _walk(node: _Node[Target], segments: list[str], index: int) -> Iterator[tupl
     if literal is not None:
         yield from _walk(literal, segments, index + 1)
     if node.variable is not None and segment:
-        for found, path_values in _walk(node.variable, segments, index + 1):
-            yield found, (segment, *path_values)
+        for final_node, path_values in _walk(node.variable, segments, index + 1):
+            yield final_node, (segment, *path_values)
 
 
 def _decode(segment: bytes) -> str:

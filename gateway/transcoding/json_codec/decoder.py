@@ -23,7 +23,10 @@ from gateway.transcoding.json_codec.scalars import InvalidValue, json_reader
 from gateway.transcoding.violations import Violations
 
 Decode = Callable[[object, str, Violations], Any]
-"""Returns the field's value for the JSON value at a path. Adds a violation and returns None if it is invalid."""
+"""Function that returns the field's value for the JSON value at a path.
+
+For an invalid value it adds a violation and returns None.
+"""
 
 
 class MessageDecoder:

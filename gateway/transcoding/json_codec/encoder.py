@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from gateway.transcoding.json_codec.json_mapping import Kind, enum_names_of, kind_of, message_type_of
 
 Encode = Callable[[Any], Any]
-"""Returns a value that orjson can write."""
+"""Function that returns a value that orjson can write."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

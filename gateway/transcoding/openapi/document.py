@@ -127,13 +127,13 @@ class _Paths:
     def _parameters(self, rpc: Rpc, binding: Binding) -> list[dict[str, Any]]:
         if rpc.client_streaming:
             options = self._uploads[rpc.full_name]
-            in_query: Sequence[FieldDescriptor] = [one for one in options.fields if one.name != IDEMPOTENCY_KEY]
+            in_query: Sequence[FieldDescriptor] = [field for field in options.fields if field.name != IDEMPOTENCY_KEY]
         else:
             in_query = query_fields(binding, rpc.request)
         in_path = [rpc.request.fields_by_name[name] for name in binding.template.variables]
         return [
-            *(self._parameter(one, "path", required=True) for one in in_path),
-            *(self._parameter(one, "query", required=is_required(one)) for one in in_query),
+            *(self._parameter(field, "path", required=True) for field in in_path),
+            *(self._parameter(field, "query", required=is_required(field)) for field in in_query),
             *self._header_parameters(rpc, binding),
         ]
 
@@ -150,9 +150,9 @@ class _Paths:
             message = message_type_of(request.fields_by_name[parent]) if parent else request
             yield self._parameter(message.fields_by_name[ETAG], "header") | {"name": "If-Match"}
 
-    def _parameter(self, one: FieldDescriptor, location: str, *, required: bool = False) -> dict[str, Any]:
-        parameter = {"name": one.name, "in": location, "required": required, "schema": self.schemas.parameter(one)}
-        description = self.schemas.description(one)
+    def _parameter(self, field: FieldDescriptor, location: str, *, required: bool = False) -> dict[str, Any]:
+        parameter = {"name": field.name, "in": location, "required": required, "schema": self.schemas.parameter(field)}
+        description = self.schemas.description(field)
         return parameter | ({"description": description} if description else {})
 
     def _request_content(self, rpc: Rpc, binding: Binding) -> Mapping[str, Schema]:
@@ -168,10 +168,10 @@ class _Paths:
 
     def _with_examples(self, rpc: Rpc, content: Mapping[str, Schema]) -> Mapping[str, Schema]:
         return {
-            media_type: {**one, "example": self._examples[key]}
+            media_type: {**media_content, "example": self._examples[key]}
             if (key := (rpc.full_name, media_type)) in self._examples
-            else one
-            for media_type, one in content.items()
+            else media_content
+            for media_type, media_content in content.items()
         }
 
     def _response_content(self, rpc: Rpc) -> Mapping[str, Schema]:

@@ -38,9 +38,9 @@ class Schemas:
 
         """
         name = descriptor.full_name.removeprefix(f"{descriptor.file.package}.")
-        known = self._descriptors.setdefault(name, descriptor)
-        if known.full_name != descriptor.full_name:
-            raise UnsupportedContract(f"{known.full_name} and {descriptor.full_name} have the same schema name")
+        registered = self._descriptors.setdefault(name, descriptor)
+        if registered.full_name != descriptor.full_name:
+            raise UnsupportedContract(f"{registered.full_name} and {descriptor.full_name} have the same schema name")
         if name not in self.by_name:
             # The empty schema ends the recursion of a type that contains itself.
             self.by_name[name] = {}

@@ -13,13 +13,13 @@ class ServerSentEvents:
     media_type: ClassVar = b"text/event-stream"
     keep_alive: ClassVar = b": keep-alive\n\n"
 
-    def message(self, message: dict[str, Any]) -> bytes:
+    def format_message(self, message: dict[str, Any]) -> bytes:
         """Return an event. Its id is the cursor of the message, which browsers send as Last-Event-ID on reconnect."""
         cursor = message.get("cursor")
         event_id = b"id: %b\n" % cursor.encode() if cursor else b""
         return b"%bdata: %b\n\n" % (event_id, to_json(message))
 
-    def error(self, error: HttpError) -> bytes:
+    def format_error(self, error: HttpError) -> bytes:
         """Return the last event of a stream that failed."""
         return b"event: error\ndata: %b\n\n" % error.to_json(request_id())
 
@@ -30,11 +30,11 @@ class NewlineDelimitedJson:
     media_type: ClassVar = b"application/x-ndjson"
     keep_alive: ClassVar = b"\n"
 
-    def message(self, message: dict[str, Any]) -> bytes:
+    def format_message(self, message: dict[str, Any]) -> bytes:
         """Return a line."""
         return to_json({"result": message}) + b"\n"
 
-    def error(self, error: HttpError) -> bytes:
+    def format_error(self, error: HttpError) -> bytes:
         """Return the last line of a stream that failed."""
         return error.to_json(request_id()) + b"\n"
 

@@ -20,7 +20,7 @@ from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.responses.send import body_part, response_start, send_end
 
 FIRST_MESSAGE_TIMEOUT_SECONDS = 5.0
-"""How long the response waits for the first message, so that an error can become its status. Then it starts empty."""
+"""Maximum wait for the first message, whose error can still become the status. Then the response starts empty."""
 
 _KEEP_ALIVE = object()
 
@@ -66,10 +66,10 @@ class ServerStreamEndpoint:
             async for message in rest:
                 await send(body_part(self._frame(framing, message)))
         except HttpError as error:
-            await send(body_part(framing.error(error)))
+            await send(body_part(framing.format_error(error)))
 
     def _frame(self, framing: Framing, message: Any) -> bytes:
-        return framing.keep_alive if message is _KEEP_ALIVE else framing.message(self._encode(message))
+        return framing.keep_alive if message is _KEEP_ALIVE else framing.format_message(self._encode(message))
 
     async def _read_messages(
         self, call: aio.UnaryStreamCall[Any, Any], http_request: HttpRequest

@@ -50,7 +50,7 @@ _GRPC_MESSAGES: Mapping[StatusCode, str] = {
 _DEFAULT_RETRY_SECONDS = 1.0
 
 ClientFieldPath = Callable[[str], str | None]
-"""Returns a field path of the request message as the client knows it."""
+"""Function that returns a field path of the request message as the client knows it."""
 
 
 def http_error_from(
@@ -68,8 +68,10 @@ def http_error_from(
         rich_status = replace(rich_status, code=StatusCode.UNAVAILABLE, reason=StatusCode.UNAVAILABLE.name)
     message = _message(rich_status, has_details=has_details)
     violations = [
-        Violation(one.reason or rich_status.reason, client_field_path(one.field), one.message or message)
-        for one in rich_status.violations
+        Violation(
+            violation.reason or rich_status.reason, client_field_path(violation.field), violation.message or message
+        )
+        for violation in rich_status.violations
     ]
     return HttpError(
         _http_status(rich_status, is_etag_from_header=is_etag_from_header),

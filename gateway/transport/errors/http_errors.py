@@ -56,7 +56,10 @@ def invalid_request(error: InvalidRequest) -> HttpError:
 
 def summarize(violations: Sequence[Violation]) -> str:
     """Return the first three violations in one line, for people who read only the message."""
-    return " ".join(f"{one.field}: {one.message}" if one.field else one.message for one in violations[:3])
+    return " ".join(
+        f"{violation.field}: {violation.message}" if violation.field else violation.message
+        for violation in violations[:3]
+    )
 
 
 def _error(

@@ -20,7 +20,7 @@ from gateway.transport.http.header_limits import MAX_HEAD_BYTES, HeaderLimits, c
 from gateway.transport.responses.send import response_start
 
 LINGER_SECONDS = 5.0
-"""How long a connection stays open after an error. A socket closed at once makes the client drop the response."""
+"""Time for which a connection stays open after an error. A socket closed at once makes the client drop the response."""
 
 log = structlog.get_logger("protocol")
 

@@ -32,11 +32,11 @@ class HttpRequest:
 
     def header(self, name: bytes) -> bytes:
         """Return the value of a header: the last one if it is repeated, empty if it is absent."""
-        found = b""
+        last_value = b""
         for key, value in self.headers:
             if key == name:
-                found = value
-        return found
+                last_value = value
+        return last_value
 
     def metadata(self) -> Metadata:
         """Return the metadata for the gRPC call: the request id and the forwarded headers.

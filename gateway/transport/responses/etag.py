@@ -30,4 +30,4 @@ def etag_matches(if_none_match: bytes, etag: bytes) -> bool:
     if if_none_match.strip() == b"*":
         return True
     opaque_tag = etag.removeprefix(b"W/")
-    return any(one.strip().removeprefix(b"W/") == opaque_tag for one in if_none_match.split(b","))
+    return any(tag.strip().removeprefix(b"W/") == opaque_tag for tag in if_none_match.split(b","))

@@ -100,7 +100,7 @@ async def test_service_disabled_during_bootstrap_stays_disabled(command, databas
         ('[{"name": "a", "scopes": ["tasks:read"], "credential": "a.canary"}]', "32 random bytes"),
         (
             json.dumps([{"name": "b", "scopes": ["tasks:read"], "credential": CREDENTIAL}]),
-            "the name in the credential is another one",
+            "the credential has another name than the service",
         ),
         (
             json.dumps([{"name": "import_worker", "scopes": ["all"], "credential": CREDENTIAL}]),

@@ -25,7 +25,9 @@ async def test_respelt_email_needs_the_password(auth_server, email):
     await auth_server.register(email="straße@example.com")
     token = (await auth_server.login("straße@example.com")).access_token
     status = await refused(auth_server.update_me(token, email=email))
-    assert [(one.field, one.reason) for one in status.violations] == [("current_password", "MISSING_FIELD")]
+    assert [(violation.field, violation.reason) for violation in status.violations] == [
+        ("current_password", "MISSING_FIELD")
+    ]
     assert (await auth_server.me(token)).email == "straße@example.com"
     assert (await auth_server.update_me(token, email=email, current_password=PASSWORD)).email == email
     # An unchanged email needs no password, so a form may send every field back.
@@ -51,10 +53,10 @@ async def test_user_changes_own_username_and_email(auth_server):
         grpc.StatusCode.ALREADY_EXISTS,
         "USERNAME_TAKEN",
     )
-    taken = auth_server.update_me(token, email="mona@example.com", current_password=PASSWORD)
-    assert (await refused(taken)).reason == "EMAIL_TAKEN"
-    wrong = await refused(auth_server.update_me(token, username="", email="x"))
-    assert [(one.field, one.reason) for one in wrong.violations] == [
+    taken_email = auth_server.update_me(token, email="mona@example.com", current_password=PASSWORD)
+    assert (await refused(taken_email)).reason == "EMAIL_TAKEN"
+    invalid_fields = await refused(auth_server.update_me(token, username="", email="x"))
+    assert [(violation.field, violation.reason) for violation in invalid_fields.violations] == [
         ("username", "MISSING_FIELD"),
         ("email", "INVALID_EMAIL"),
     ]

@@ -18,18 +18,18 @@ def events(database):
 async def test_password_change_ends_other_sessions(auth_server, database):
     """The caller's session gets new tokens; its old tokens and the other sessions are revoked."""
     await auth_server.register()
-    other, mine = await auth_server.login(), await auth_server.login()
-    changed = await auth_server.change_password(mine.access_token, PASSWORD, NEW_PASSWORD)
-    assert claims(changed.access_token)["sid"] == claims(mine.access_token)["sid"]
-    assert claims(changed.access_token)["epoch"] == claims(mine.access_token)["epoch"] + 1
-    assert await code_and_reason(auth_server.refresh(other.refresh_token)) == INVALID_REFRESH_TOKEN
-    for old in (other, mine):
+    other_session, own_session = await auth_server.login(), await auth_server.login()
+    changed = await auth_server.change_password(own_session.access_token, PASSWORD, NEW_PASSWORD)
+    assert claims(changed.access_token)["sid"] == claims(own_session.access_token)["sid"]
+    assert claims(changed.access_token)["epoch"] == claims(own_session.access_token)["epoch"] + 1
+    assert await code_and_reason(auth_server.refresh(other_session.refresh_token)) == INVALID_REFRESH_TOKEN
+    for old in (other_session, own_session):
         assert (await until_refused(partial(auth_server.me, old.access_token))).reason == "TOKEN_REVOKED"
     assert (await auth_server.me(changed.access_token)).username == "sonu"
     assert (await refused(auth_server.login(password=PASSWORD))).reason == "INVALID_CREDENTIALS"
     assert (await auth_server.login(password=NEW_PASSWORD)).access_token
-    again = await auth_server.refresh(changed.refresh_token)
-    assert (await auth_server.me(again.access_token)).username == "sonu"
+    refreshed = await auth_server.refresh(changed.refresh_token)
+    assert (await auth_server.me(refreshed.access_token)).username == "sonu"
     assert "password_changed" in events(database)
 
 
@@ -44,7 +44,7 @@ async def test_password_change_needs_the_current_password(auth_server, database)
     ]:
         status = await refused(auth_server.change_password(token, current, new))
         assert status.code == grpc.StatusCode.INVALID_ARGUMENT
-        assert [(one.field, one.reason) for one in status.violations] == expected
+        assert [(violation.field, violation.reason) for violation in status.violations] == expected
     assert (await auth_server.login()).access_token
     assert events(database).count("password_refused") == 1
 

@@ -135,7 +135,7 @@ async def test_password_equal_to_the_email_is_rejected(auth_server):
 
 
 async def test_documented_example_works_in_the_local_profile(database):
-    relaxed = make_settings(database.auth_url, password_min_length=6, password_blocklist=False)
-    async with running_auth_server(relaxed) as auth_server:
+    relaxed_settings = make_settings(database.auth_url, password_min_length=6, password_blocklist=False)
+    async with running_auth_server(relaxed_settings) as auth_server:
         assert (await auth_server.register("sonu", password="test123", role=user_pb2.ROLE_USER)).username == "sonu"
         assert (await refused(auth_server.register("other", password="test1"))).reason == "PASSWORD_TOO_SHORT"

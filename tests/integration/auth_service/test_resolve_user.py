@@ -71,8 +71,8 @@ async def test_batch_names_include_disabled_accounts(auth_server, database):
     with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     await auth_server.delete_me((await auth_server.login("dora@example.com")).access_token)
-    nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
-    assert await batch_names(auth_server, metadata, sonu.id, mina.id, dora.id, nobody, sonu.id) == {
+    unknown_id = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
+    assert await batch_names(auth_server, metadata, sonu.id, mina.id, dora.id, unknown_id, sonu.id) == {
         sonu.id: "Sonu",
         mina.id: "mina",
     }
@@ -80,10 +80,10 @@ async def test_batch_names_include_disabled_accounts(auth_server, database):
 
 
 async def test_batch_names_reject_bad_ids_and_large_batches(auth_server):
-    nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
+    unknown_id = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
     metadata = await reader_metadata(auth_server)
-    assert await batch_names(auth_server, metadata, *[nobody] * 1000) == {}
-    for ids, reason in (([nobody] * 1001, "TOO_MANY_IDS"), (["x"], "MALFORMED_ID"), ([""], "MISSING_FIELD")):
+    assert await batch_names(auth_server, metadata, *[unknown_id] * 1000) == {}
+    for ids, reason in (([unknown_id] * 1001, "TOO_MANY_IDS"), (["x"], "MALFORMED_ID"), ([""], "MISSING_FIELD")):
         request = user_service_pb2.BatchGetUserNamesRequest(ids=ids)
         status = await refused(auth_server.users.BatchGetUserNames(request, metadata=metadata))
         assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
@@ -102,8 +102,8 @@ async def test_batch_ids_match_usernames_in_any_case(auth_server, database):
     with psycopg.connect(database.administrator_url) as connection:
         connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     await auth_server.delete_me((await auth_server.login("dora@example.com")).access_token)
-    impossible = ("", " ", "a\0b", "a" + "\u0301" * 100_000, "x" * 100_000, "Sonu ")
-    usernames = ("Sonu", "sONU", "\uff33onu", mina.username, dora.username, "nobody", *impossible)
+    invalid_names = ("", " ", "a\0b", "a" + "\u0301" * 100_000, "x" * 100_000, "Sonu ")
+    usernames = ("Sonu", "sONU", "\uff33onu", mina.username, dora.username, "nobody", *invalid_names)
     assert await batch_ids(auth_server, metadata, *usernames) == dict.fromkeys(("Sonu", "sONU", "\uff33onu"), sonu.id)
     assert await batch_ids(auth_server, metadata) == {}
 

@@ -117,7 +117,7 @@ async def test_only_admins_list_events(auth_server):
 
 async def test_subject_filter_must_be_an_id(auth_server, admin):
     status = await refused(list_events(auth_server, admin, subject_id="sonu"))
-    assert (status.code, [one.field for one in status.violations]) == (
+    assert (status.code, [violation.field for violation in status.violations]) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         ["subject_id"],
     )

@@ -48,11 +48,11 @@ async def test_reused_refresh_token_ends_the_session(auth_server, database):
     """A spent refresh token ends its session, revokes its access tokens and is recorded. Other sessions stay."""
     await auth_server.register()
     other = await auth_server.login()
-    stolen = await auth_server.login()
-    thief = await auth_server.refresh(stolen.refresh_token)
-    assert await code_and_reason(auth_server.refresh(stolen.refresh_token)) == INVALID_REFRESH_TOKEN
-    assert await code_and_reason(auth_server.refresh(thief.refresh_token)) == INVALID_REFRESH_TOKEN
-    assert (await until_refused(lambda: auth_server.me(thief.access_token))).reason == "TOKEN_REVOKED"
+    login = await auth_server.login()
+    thief_tokens = await auth_server.refresh(login.refresh_token)
+    assert await code_and_reason(auth_server.refresh(login.refresh_token)) == INVALID_REFRESH_TOKEN
+    assert await code_and_reason(auth_server.refresh(thief_tokens.refresh_token)) == INVALID_REFRESH_TOKEN
+    assert (await until_refused(lambda: auth_server.me(thief_tokens.access_token))).reason == "TOKEN_REVOKED"
     assert events(database).count("refresh_token_reused") == 1
     # Another login of the same person is another session.
     assert (await auth_server.refresh(other.refresh_token)).access_token
@@ -79,7 +79,7 @@ async def test_malformed_refresh_tokens_are_rejected(auth_server, token):
 
 async def test_empty_refresh_token_is_a_missing_field(auth_server):
     status = await refused(auth_server.refresh(""))
-    assert (status.code, [one.field for one in status.violations]) == (
+    assert (status.code, [violation.field for violation in status.violations]) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         ["refresh_token"],
     )
@@ -173,14 +173,14 @@ async def test_session_page_tokens_belong_to_their_owner(auth_server):
 async def test_user_revokes_only_own_sessions(auth_server, database):
     await auth_server.register("sonu")
     await auth_server.register("mona")
-    mine, other_device = await auth_server.login(), await auth_server.login()
+    own_session, other_device = await auth_server.login(), await auth_server.login()
     other = await auth_server.login("mona@example.com")
-    await auth_server.revoke_session(mine.access_token, claims(other_device.access_token)["sid"])
+    await auth_server.revoke_session(own_session.access_token, claims(other_device.access_token)["sid"])
     assert await code_and_reason(auth_server.refresh(other_device.refresh_token)) == INVALID_REFRESH_TOKEN
     for session_id in (claims(other.access_token)["sid"], claims(other_device.access_token)["sid"], str(uuid4())):
-        status = await refused(auth_server.revoke_session(mine.access_token, session_id))
+        status = await refused(auth_server.revoke_session(own_session.access_token, session_id))
         assert (status.code, status.reason) == (grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
-    assert (await refused(auth_server.revoke_session(mine.access_token, "x"))).reason == "MALFORMED_ID"
+    assert (await refused(auth_server.revoke_session(own_session.access_token, "x"))).reason == "MALFORMED_ID"
     assert (await auth_server.refresh(other.refresh_token)).access_token
     assert events(database).count("session_revoked") == 1
 

@@ -94,7 +94,7 @@ async def test_unknown_role_is_rejected(auth_server, admin, role):
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNKNOWN_ROLE")
 
 
-async def test_disabling_ends_sessions_for_good(auth_server, admin):
+async def test_disabling_ends_sessions_permanently(auth_server, admin):
     """A disabled account cannot log in until it is enabled. Its old sessions stay ended."""
     user = await auth_server.register()
     login = await auth_server.login()
@@ -154,7 +154,9 @@ async def test_reset_code_works_once_and_ends_sessions(auth_server, admin, datab
     assert (await auth_server.me(login.access_token)).username == "sonu"
     assert (await refused(auth_server.reset_password(replaced_code, NEW_PASSWORD))).reason == "INVALID_RESET_CODE"
     short = await refused(auth_server.reset_password(code, "short"))
-    assert [(one.field, one.reason) for one in short.violations] == [("new_password", "PASSWORD_TOO_SHORT")]
+    assert [(violation.field, violation.reason) for violation in short.violations] == [
+        ("new_password", "PASSWORD_TOO_SHORT")
+    ]
     responses = await asyncio.gather(
         *(auth_server.reset_password(code, NEW_PASSWORD) for _ in range(5)), return_exceptions=True
     )

@@ -108,9 +108,9 @@ async def test_grpc_limit_is_ten_times_the_shedding_limit():
     async with running_busy_server() as busy:
         busy.servicer.trust.clear()
         request, verifier = trust_service_pb2.GetTrustStateRequest(), service_metadata("trust:read")
-        most = 10 * (CAPACITY.max_concurrent_calls + CAPACITY.max_concurrent_streams)
-        calls = [busy.trust.GetTrustState(request, metadata=verifier) for _ in range(most)]
-        await until(lambda: busy.servicer.started == most)
+        call_count = 10 * (CAPACITY.max_concurrent_calls + CAPACITY.max_concurrent_streams)
+        calls = [busy.trust.GetTrustState(request, metadata=verifier) for _ in range(call_count)]
+        await until(lambda: busy.servicer.started == call_count)
         status = await busy.refused_call()
         assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED")
         busy.servicer.trust.set()

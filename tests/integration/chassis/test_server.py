@@ -134,7 +134,7 @@ async def test_domain_error_has_status_of_its_nearest_class():
     )
 
 
-async def test_long_message_is_whole_in_its_violation():
+async def test_long_message_is_complete_in_its_violation():
     async def wrong() -> pb.TrustState:
         raise BadValue(field="names", value="x" * 400)
 
@@ -157,11 +157,11 @@ async def test_violations_are_cut_to_fifty():
 
 
 async def test_request_id_and_deadline_are_propagated():
-    """The request id comes back to the caller and travels on with the deadline."""
-    seen: list[tuple[str, float | None]] = []
+    """The request id is returned to the caller, and is propagated with the deadline."""
+    received: list[tuple[str, float | None]] = []
 
     async def second() -> pb.TrustState:
-        seen.append((request_id(), time_remaining()))
+        received.append((request_id(), time_remaining()))
         return pb.TrustState()
 
     async with AsyncExitStack() as stack:
@@ -174,11 +174,11 @@ async def test_request_id_and_deadline_are_propagated():
         call = outer(("x-request-id", "req-42"), timeout=1000)
         await call
         assert dict(await call.trailing_metadata())["x-request-id"] == "req-42"
-    ((passed_on, left),) = seen
-    assert passed_on == "req-42"
-    assert left is not None
+    ((propagated_id, remaining),) = received
+    assert propagated_id == "req-42"
+    assert remaining is not None
     # Without the caller's deadline the default of 30 seconds would apply.
-    assert 900 < left < 1100
+    assert 900 < remaining < 1100
 
 
 @pytest.mark.parametrize("offered", ["", "x" * 65, "two words", "semi;colon"])

@@ -66,8 +66,8 @@ async def test_client_certificate_of_the_authority_is_accepted(server, client_fi
 
 
 async def test_client_without_certificate_is_refused(server, server_files):
-    only_believes = grpc.ssl_channel_credentials(server_files.authority.read_bytes())
-    async with aio.secure_channel(server.target, only_believes) as channel:
+    without_certificate = grpc.ssl_channel_credentials(server_files.authority.read_bytes())
+    async with aio.secure_channel(server.target, without_certificate) as channel:
         with pytest.raises(aio.AioRpcError) as caught:
             await stub_on(channel).GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -3,6 +3,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -42,6 +44,21 @@ async def main(data_dir):
 asyncio.run(main(Path(sys.argv[1])))
 """
 
+# An orphan that starts a process when it receives SIGTERM, so after the scan that found the orphan.
+STARTS_A_PROCESS_ON_SIGTERM = """
+import signal, subprocess, sys
+from pathlib import Path
+
+def start_and_exit(*_):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    Path(sys.argv[1]).write_text(str(child.pid))
+    sys.exit()
+
+signal.signal(signal.SIGTERM, start_and_exit)
+print("ready", flush=True)
+signal.pause()
+"""
+
 
 async def test_watchdog_stops_orphans_of_a_killed_supervisor(tmp_path: Path):
     """A killed supervisor leaves no process behind, not even one that ignores SIGTERM, and its lock is released."""
@@ -49,9 +66,11 @@ async def test_watchdog_stops_orphans_of_a_killed_supervisor(tmp_path: Path):
         sys.executable, "-c", SUPERVISOR, str(tmp_path), stdout=asyncio.subprocess.PIPE
     )
     assert supervisor.stdout is not None
-    descendants = [psutil.Process(int(pid)) for pid in (await supervisor.stdout.readline()).split()]
-    supervisor.kill()
-    await supervisor.communicate()
+    try:
+        descendants = [psutil.Process(int(pid)) for pid in (await supervisor.stdout.readline()).split()]
+    finally:
+        supervisor.kill()
+        await supervisor.communicate()
     _, alive = await asyncio.to_thread(psutil.wait_procs, descendants, 30)
     assert len(descendants) == 2
     assert alive == []
@@ -61,18 +80,34 @@ async def test_watchdog_stops_orphans_of_a_killed_supervisor(tmp_path: Path):
 
 def test_only_orphans_of_the_data_dir_are_stopped(tmp_path: Path):
     run, other_run = (Run(data_dir=tmp_path / name, id=name) for name in ("this", "other"))
-    orphan, stranger = (_start_orphan(run), _start_orphan(other_run))
-    try:
+    with _orphan(run, SLEEP) as orphan, _orphan(other_run, SLEEP) as stranger:
         assert stop_orphans_in_data_dir(run.data_dir) == 1
         assert not psutil.pid_exists(orphan.pid)
         assert stranger.poll() is None
-    finally:
         assert stop_orphans_of_run(other_run.id) == 1
-        for process in (orphan, stranger):
-            process.wait()
 
 
-def _start_orphan(run: Run) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", SLEEP], env={**os.environ, **run.environment_markers(signal.SIGTERM)}
-    )
+def test_process_that_an_orphan_starts_is_stopped_too(tmp_path: Path):
+    """A process that starts after the scan has the markers too. A later scan finds it."""
+    run = Run(data_dir=tmp_path / "data", id="run")
+    child_file = tmp_path / "child"
+    with _orphan(run, STARTS_A_PROCESS_ON_SIGTERM, str(child_file)) as orphan:
+        assert orphan.stdout is not None
+        assert orphan.stdout.readline() == b"ready\n"
+        stopped = stop_orphans_of_run(run.id)
+        assert not psutil.pid_exists(int(child_file.read_text()))
+        assert stopped == 2
+
+
+@contextmanager
+def _orphan(run: Run, source: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process with the markers of a run. Kill it at the end, or a failed test would wait for it forever."""
+    environment = {**os.environ, **run.environment_markers(signal.SIGTERM)}
+    process = subprocess.Popen([sys.executable, "-c", source, *arguments], env=environment, stdout=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

@@ -31,20 +31,20 @@ class CallerServicer(import_service_pb2_grpc.ImportServiceServicer):
     """Servicer that responds with the caller's id; a watch responds once and then waits."""
 
     def __init__(self) -> None:
-        self.began = 0
-        self.left = asyncio.Event()
+        self.calls = 0
+        self.watch_ended = asyncio.Event()
 
     async def GetImport(self, request, context):  # noqa: ARG002, N802 - the signature of gRPC
-        self.began += 1
+        self.calls += 1
         return import_pb2.Import(id=str(current_caller().id))
 
     async def WatchImport(self, request, context):  # noqa: ARG002, N802
-        self.began += 1
+        self.calls += 1
         try:
             yield import_pb2.Import(id=str(current_caller().id))
             await asyncio.Event().wait()
         finally:
-            self.left.set()
+            self.watch_ended.set()
 
 
 class JwtSetup:
@@ -85,7 +85,7 @@ async def test_unary_and_stream_handlers_see_the_caller(jwt_setup, stub):
     watch = stub.WatchImport(WATCH_IMPORT, metadata=jwt_setup.metadata())
     assert (await watch.read()).id == jwt_setup.subject
     watch.cancel()
-    await asyncio.wait_for(jwt_setup.servicer.left.wait(), 10)
+    await asyncio.wait_for(jwt_setup.servicer.watch_ended.wait(), 10)
 
 
 async def test_refused_call_never_reaches_the_handler(jwt_setup, stub):
@@ -94,7 +94,7 @@ async def test_refused_call_never_reaches_the_handler(jwt_setup, stub):
     other = service_metadata("tasks:read")
     for call in (stub.GetImport(GET_IMPORT, metadata=other), stub.WatchImport(WATCH_IMPORT, metadata=other)):
         assert (await refused_call(call)).code == grpc.StatusCode.PERMISSION_DENIED
-    assert jwt_setup.servicer.began == 0
+    assert jwt_setup.servicer.calls == 0
 
 
 async def test_open_stream_ends_with_its_session(jwt_setup, stub):
@@ -105,7 +105,7 @@ async def test_open_stream_ends_with_its_session(jwt_setup, stub):
     jwt_setup.state.apply(trust_state_message(ended))
     async with asyncio.timeout(30):
         status = await refused_call(watch)
-        await jwt_setup.servicer.left.wait()
+        await jwt_setup.servicer.watch_ended.wait()
     assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
 
 

@@ -1,4 +1,4 @@
-"""The life cycle of a service, and the end of its run_in_background loops."""
+"""Life cycle of a service, and the end of its background loops."""
 
 import asyncio
 import gc
@@ -13,83 +13,83 @@ from chassis.lifecycle import run_in_background, run_periodically, serve_until_s
 
 
 async def test_startup_objects_are_frozen_for_the_collector():
-    began_with: list[int] = []
-    looked_through = []
+    startup_object: list[int] = []
+    is_tracked = []
 
-    def look() -> None:
-        looked_through.append(any(one is began_with for one in gc.get_objects()))
+    def check_and_stop() -> None:
+        is_tracked.append(any(tracked is startup_object for tracked in gc.get_objects()))
         signal.raise_signal(signal.SIGTERM)
 
     @asynccontextmanager
     async def serving() -> AsyncIterator[None]:
-        asyncio.get_running_loop().call_soon(look)
+        asyncio.get_running_loop().call_soon(check_and_stop)
         yield
 
-    assert any(one is began_with for one in gc.get_objects())
+    assert any(tracked is startup_object for tracked in gc.get_objects())
     try:
         async with asyncio.timeout(10):
             await serve_until_signal(serving())
     finally:
         gc.unfreeze()
-    assert looked_through == [False]
+    assert is_tracked == [False]
 
 
 async def test_loop_that_swallows_cancellation_still_ends():
-    begun, lost = asyncio.Event(), asyncio.Event()
+    started, swallowed = asyncio.Event(), asyncio.Event()
 
-    async def loses_one() -> None:
+    async def swallow_first_cancellation() -> None:
         while True:
-            begun.set()
+            started.set()
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                if lost.is_set():
+                if swallowed.is_set():
                     raise
-                lost.set()
+                swallowed.set()
 
     async with asyncio.timeout(10):
-        async with run_in_background(loses_one()):
-            await begun.wait()
-    assert lost.is_set()
+        async with run_in_background(swallow_first_cancellation()):
+            await started.wait()
+    assert swallowed.is_set()
 
 
 async def test_failing_loop_ends_its_body_and_other_loops():
-    """A loop that raises ends the body it runs beside and the other loops."""
-    others_end = asyncio.Event()
+    """A loop that raises ends the other loops and the body of `run_in_background`."""
+    has_ended = asyncio.Event()
 
-    async def goes_on() -> None:
+    async def run_forever() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            others_end.set()
+            has_ended.set()
 
-    async def raises() -> None:
+    async def fail() -> None:
         raise LookupError
 
     async with asyncio.timeout(10):
         with pytest.raises(ExceptionGroup) as raised:
-            async with run_in_background(goes_on(), raises()):
+            async with run_in_background(run_forever(), fail()):
                 await asyncio.Event().wait()
     assert [type(error) for error in raised.value.exceptions] == [LookupError]
-    assert others_end.is_set()
+    assert has_ended.is_set()
 
 
 async def test_wake_up_repeats_work_also_after_an_outage():
-    asked, away = asyncio.Event(), [True, False, True]
-    turns: list[bool] = []
+    wake, outages = asyncio.Event(), [True, False, True]
+    runs: list[bool] = []
 
     async def work() -> None:
-        turns.append(away[len(turns)])
-        if len(turns) == len(away):
+        runs.append(outages[len(runs)])
+        if len(runs) == len(outages):
             raise LookupError
-        asked.set()
-        if turns[-1]:
+        wake.set()
+        if runs[-1]:
             raise Unavailable
 
     async with asyncio.timeout(10):
         with pytest.raises(LookupError):
-            await run_periodically(work, interval=3600, wake=asked)
-    assert turns == away
+            await run_periodically(work, interval=3600, wake=wake)
+    assert runs == outages
 
 
 async def test_work_repeats_after_its_interval():

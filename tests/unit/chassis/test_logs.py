@@ -9,7 +9,7 @@ import logging, structlog
 from chassis.logs import configure_logging
 from chassis.rpc.request_context import enter_request
 configure_logging("info", "example")
-log = structlog.get_logger("room")
+log = structlog.get_logger("example")
 log.debug("unheard")
 enter_request("req-42")
 log.info("hello", task="1", access_token="canary-1")
@@ -27,13 +27,13 @@ POSTGRES = """
 import structlog
 from chassis.logs import configure_logging
 configure_logging("info", "example")
-def refusal():
+def error_with_detail():
     return ValueError('new row violates check "named"\\nDETAIL:  Failing row contains (canary, $argon2id$canary).')
 try:
     try:
-        raise refusal()
+        raise error_with_detail()
     except ValueError as error:
-        raise ExceptionGroup("both", [refusal(), ExceptionGroup("inner", [refusal()])]) from error
+        raise ExceptionGroup("both", [error_with_detail(), ExceptionGroup("inner", [error_with_detail()])]) from error
 except ExceptionGroup:
     structlog.get_logger().exception("failed")
 """
@@ -41,12 +41,12 @@ except ExceptionGroup:
 
 def test_log_line_is_json_with_context():
     """Every log line is JSON with service, level, logger and request id."""
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    completed = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in completed.stderr.splitlines()]
     assert [(line["event"], line["logger"], line["level"]) for line in lines] == [
-        ("hello", "room", "info"),
+        ("hello", "example", "info"),
         ("from a library", "library", "warning"),
-        ("failed", "room", "error"),
+        ("failed", "example", "error"),
     ]
     assert {line["service"] for line in lines} == {"example"}
     assert {line["request_id"] for line in lines} == {"req-42"}
@@ -54,11 +54,11 @@ def test_log_line_is_json_with_context():
 
 
 def test_log_hides_secret_fields_and_local_variables():
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    assert "canary" not in ran.stderr + ran.stdout
+    completed = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert "canary" not in completed.stderr + completed.stdout
 
 
 def test_log_hides_the_row_in_a_postgres_error():
-    ran = subprocess.run([sys.executable, "-c", POSTGRES], capture_output=True, text=True, check=True)
-    assert ran.stderr.count('violates check \\"named\\"') == 3
-    assert "canary" not in ran.stderr + ran.stdout
+    completed = subprocess.run([sys.executable, "-c", POSTGRES], capture_output=True, text=True, check=True)
+    assert completed.stderr.count('violates check \\"named\\"') == 3
+    assert "canary" not in completed.stderr + completed.stdout

@@ -12,7 +12,7 @@ LIFETIME_SECONDS = 900.0
 
 
 class Issuer:
-    """Issues token-1, token-2 and so on."""
+    """Issuer of token-1, token-2 and so on."""
 
     def __init__(self) -> None:
         self.issued = 0

@@ -48,16 +48,16 @@ def test_half_written_file_is_ignored(files, authority, capsys):
     """Half a file changes nothing; the complete one is loaded."""
     certificates = always_reloading(files)
     before = certificates.current()
-    whole, key = authority.issue("gateway")
+    certificate, key = authority.issue("gateway")
     files.key.write_bytes(key)
     assert certificates.current() is before  # a key that belongs to another certificate
-    files.certificate.write_bytes(whole[: len(whole) // 2])
+    files.certificate.write_bytes(certificate[: len(certificate) // 2])
     assert certificates.current() is before
     assert certificates.current() is before
     files.certificate.unlink()
     assert certificates.current() is before
-    files.certificate.write_bytes(whole)
-    assert (certificates.current().certificate, certificates.current().key) == (whole, key)
+    files.certificate.write_bytes(certificate)
+    assert (certificates.current().certificate, certificates.current().key) == (certificate, key)
     # Logged once for each state of the files, without their content.
     output = capsys.readouterr()
     assert (output.out + output.err).count("are unusable") == 3
@@ -108,14 +108,14 @@ def start_errors(monkeypatch, capsys):
     """Return a function that lists the errors at the start for these files; empty when they are valid."""
 
     def problems(files: TlsFiles | None, **more: str) -> list[str]:
-        given = {}
+        environment = {}
         if files:
-            given = {
+            environment = {
                 "TLS_CERTIFICATE_FILE": str(files.certificate),
                 "TLS_KEY_FILE": str(files.key),
                 "TLS_AUTHORITY_FILE": str(files.authority),
             }
-        for name, value in (given | more).items():
+        for name, value in (environment | more).items():
             monkeypatch.setenv(f"EXAMPLE_{name}", value)
         try:
             load_settings(ExampleSettings)

@@ -10,27 +10,27 @@ STATE = trust_service_pb2.TrustState(next_cursor="7")
 
 
 async def test_poll_continues_at_the_last_cursor():
-    asked = []
+    cursors = []
 
     async def fetch(cursor):
-        asked.append(cursor)
+        cursors.append(cursor)
         return STATE
 
     poller = TrustPoller(state=TrustState(), fetch=fetch)
     assert not poller.first_response.is_set()
     await poller.poll()
     await poller.poll()
-    assert asked == ["", "7"]
+    assert cursors == ["", "7"]
     assert poller.first_response.is_set()
 
 
 async def test_failed_poll_keeps_state_and_restarts():
     """A failed poll keeps the known state; the next poll starts from the beginning."""
-    asked = []
+    cursors = []
 
     async def fetch(cursor):
-        asked.append(cursor)
-        if len(asked) == 2:
+        cursors.append(cursor)
+        if len(cursors) == 2:
             raise ConnectionError
         return trust_service_pb2.TrustState(
             keys=[trust_service_pb2.VerificationKey(kid="k", public_key=bytes(32))], next_cursor="7"
@@ -41,7 +41,7 @@ async def test_failed_poll_keeps_state_and_restarts():
     for _ in range(3):
         await poller.poll()
         assert state.key("k")
-    assert asked == ["", "7", ""]
+    assert cursors == ["", "7", ""]
 
 
 async def test_unknown_key_advances_the_next_poll():

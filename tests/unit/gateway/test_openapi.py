@@ -28,16 +28,16 @@ def described_elements(api):
     for path, item in api["paths"].items():
         for method, operation in item.items():
             yield f"{method} {path}", operation
-            yield from ((f"{method} {path} {one['name']}", one) for one in operation["parameters"])
+            yield from ((f"{method} {path} {parameter['name']}", parameter) for parameter in operation["parameters"])
     for name, schema in api["components"]["schemas"].items():
         yield name, schema
-        yield from ((f"{name}.{key}", one) for key, one in schema["properties"].items() if name != "Error")
+        yield from ((f"{name}.{key}", property_) for key, property_ in schema["properties"].items() if name != "Error")
     yield from ((tag["name"], tag) for tag in api["tags"])
 
 
 def test_everything_has_a_description(api):
     """Operations, parameters and schemas have the comments of the contract as descriptions."""
-    assert [name for name, one in described_elements(api) if not one.get("description")] == []
+    assert [name for name, element in described_elements(api) if not element.get("description")] == []
     operation = api["paths"]["/api/v1/tasks/{id}"]["get"]
     assert operation["summary"] == "Returns one task, live or deleted"
     assert "NOT_FOUND when the caller can see no such task." in operation["description"]
@@ -49,8 +49,8 @@ def test_descriptions_use_json_enum_names(api):
     assert "- `in_progress`: " in status
     with_constants = [
         name
-        for name, one in described_elements(api)
-        if "STATUS_" in one["description"] or "STATE_" in one["description"]
+        for name, element in described_elements(api)
+        if "STATUS_" in element["description"] or "STATE_" in element["description"]
     ]
     assert with_constants == []
 
@@ -139,7 +139,9 @@ def test_security_follows_the_access_option(api):
 def without_descriptions(schema):
     properties = schema["properties"].items()
     return schema | {
-        "properties": {name: {key: one[key] for key in one if key != "description"} for name, one in properties}
+        "properties": {
+            name: {key: property_[key] for key in property_ if key != "description"} for name, property_ in properties
+        }
     }
 
 
@@ -176,7 +178,7 @@ def test_upload_has_two_media_types_and_options(api):
     """An upload is a form or a raw body, with the options as query parameters."""
     operation = api["paths"]["/api/v1/imports"]["post"]
     assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "text/csv"}
-    assert [(one["name"], one["in"]) for one in operation["parameters"]] == [
+    assert [(parameter["name"], parameter["in"]) for parameter in operation["parameters"]] == [
         ("file_name", "query"),
         ("owner_id", "query"),
         ("validate_only", "query"),

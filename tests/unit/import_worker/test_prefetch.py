@@ -9,7 +9,7 @@ from import_worker.clients.prefetch import prefetch
 
 
 class Source:
-    """Counts to `size`, and raises an error at the end if there is one."""
+    """Source that counts to `size`, and then raises its error if it has one."""
 
     def __init__(self, size: int, *, error: Exception | None = None) -> None:
         self.size = size

@@ -149,7 +149,7 @@ def test_rows_of_a_batch_do_not_affect_each_other():
 
 
 @given(CELLS, st.sampled_from([Defaults(), DEFAULTS]))
-@example(("unescape_formula", "", "", "", "", "", "", ""), DEFAULTS)
+@example(("plain", "", "", "", "", "", "", ""), DEFAULTS)
 def test_row_is_validated_like_any_other_task(cells, defaults):
     assert result_of(cells, defaults) == expected_of(cells, defaults)
 

@@ -89,7 +89,7 @@ SUCCESS_STATUS_FIELD_NUMBER: _builtins.int
 FILE_NAME_FIELD_NUMBER: _builtins.int
 ITEM_LIMIT_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
-"""Who may call the method."""
+"""Callers that may call the method."""
 success_status: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.int]
 """HTTP status of a successful call at the REST gateway. Default: 200."""
 file_name: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
