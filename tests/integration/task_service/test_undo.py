@@ -197,8 +197,8 @@ async def test_import_waits_for_a_running_undo_of_its_owner(system, worker, data
         await undo(system, sonu, finished.id)
         await upload(system, sonu)
         assert await worker.claim() is None
-        others = await upload(system, mina)
-        assert (await worker.claim()).import_id == others.id
+        other_import = await upload(system, mina)
+        assert (await worker.claim()).import_id == other_import.id
     assert (await wait_until_over(system, sonu, finished.id)).undo.deleted == 1
     assert await worker.claim() is not None
 
