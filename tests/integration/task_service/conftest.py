@@ -1,4 +1,4 @@
-"""What the tests of task_service share."""
+"""Fixtures of the tests of task_service."""
 
 import math
 import secrets
@@ -9,7 +9,7 @@ import obstore
 import pytest
 import pytest_asyncio
 
-from tests.integration.task_service import sealing
+from tests.integration.task_service.history_log import open_history_log
 from tests.integration.task_service.import_calls import Worker
 from tests.support.commands import command_runner
 from tests.support.s3_server import BUCKET
@@ -17,26 +17,27 @@ from tests.support.s3_server import BUCKET
 
 @pytest.fixture
 def command(database):
-    """Runs a command to its end; answers its exit status, stdout and stderr."""
-    own = {"TASKS_DATABASE_URL": database.tasks_url, "TASKS_OWNER_DATABASE_URL": database.url("tasks_owner")}
-    return command_runner("task_service", "TASKS", own)
+    """Function that runs a command of task_service and returns its exit status, stdout and stderr."""
+    environment = {"TASKS_DATABASE_URL": database.tasks_url, "TASKS_OWNER_DATABASE_URL": database.url("tasks_owner")}
+    return command_runner("task_service", "TASKS", environment)
 
 
 @pytest.fixture
 async def worker(system):
+    """Client of the ingest API with the scope of an import worker."""
     return Worker(system, await system.new_service("imports:ingest"))
 
 
 @pytest_asyncio.fixture
 async def log(database):
-    """The log of a fresh database."""
-    async with sealing.opened(database) as found:
-        yield found
+    """Event log of an empty database."""
+    async with open_history_log(database) as log:
+        yield log
 
 
 @pytest_asyncio.fixture
-async def sealed(log):
-    """A log of twelve events under three seals, of four events each."""
+async def sealed_log(log):
+    """Event log of twelve events in three blocks of four events."""
     for _ in range(3):
         await log.write(2)
         assert await log.seal() == 4
@@ -44,20 +45,22 @@ async def sealed(log):
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What is stored, as an operator sees it."""
+class StoredFiles:
+    """Content of the object store, read without the service."""
 
     url: str
     store: obstore.store.ObjectStore
     unfinished: Callable[[], list[str]]
-    """Whatever is left of uploads that did not come to their end."""
+    """Return the names of incomplete uploads."""
     parts: Callable[[], float]
-    """How many of their parts have arrived whole: in a folder all that there will ever be."""
+    """Return the number of parts of incomplete uploads. A folder has no parts, so the number is infinite."""
 
     def names(self) -> list[str]:
+        """Return the keys of all objects."""
         return [found["path"] for page in obstore.list(self.store) for found in page]
 
     def replace(self, key: str, content: bytes | None) -> None:
+        """Replace the content of an object, or delete it for None."""
         obstore.delete(self.store, key)
         if content is not None:
             obstore.put(self.store, key, content)
@@ -65,13 +68,15 @@ class Stored:
 
 @pytest.fixture(params=["folder", "S3"])
 def stored(request, tmp_path, monkeypatch):
-    """Each test runs on a folder and on a real S3 server, below a prefix of its own."""
+    """Object store of a test: once a folder, once a prefix on a real S3 server."""
     if request.param == "folder":
         folder = tmp_path / "uploads"
         store = obstore.store.LocalStore(folder, mkdir=True)
-        return Stored(folder.as_uri(), store, lambda: [path.name for path in folder.rglob("*#*")], lambda: math.inf)
+        return StoredFiles(
+            folder.as_uri(), store, lambda: [path.name for path in folder.rglob("*#*")], lambda: math.inf
+        )
     server = request.getfixturevalue("s3")
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    prefix = f"some/{secrets.token_hex(4)}"
-    return Stored(f"s3://{BUCKET}/{prefix}", server.store(prefix), server.unfinished, server.parts)
+    prefix = f"tests/{secrets.token_hex(4)}"
+    return StoredFiles(f"s3://{BUCKET}/{prefix}", server.store(prefix), server.unfinished, server.parts)

@@ -13,6 +13,7 @@ from task_service.imports.usecases.ingest import DeleteDryRunState
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of
 from tests.integration.task_service.import_calls import END, batch, get, refused, upload
+from tests.support.grpc_calls import expect_failure
 
 Options = import_service_pb2.UploadOptions
 FAIL, SKIP, UPDATE = Options.ON_DUPLICATE_FAIL, Options.ON_DUPLICATE_SKIP, Options.ON_DUPLICATE_UPDATE
@@ -89,7 +90,7 @@ async def test_update_changes_only_the_columns_of_the_file(system, worker):
     assert not found.labels
     assert (found.status, found.priority) == (there.status, there.priority)
     assert (found.etag, found.import_id, found.created_at) == ("2", "", there.created_at)
-    (made,) = await calls.listed(system, sonu, import_id=done.id)
+    (made,) = await calls.list_ids(system, sonu, import_id=done.id)
     new = await calls.get(system, sonu, made)
     assert (new.status, list(new.labels), new.assignee_id) == (task_pb2.Task.STATUS_COMPLETED, ["x"], sonu.id)
 
@@ -113,7 +114,7 @@ async def test_update_records_one_event_and_noop_records_none(system, worker):
         ("status", "pending", "completed"),
     }
     assert found.completed_at == found.updated_at == event.occurred_at
-    assert (await calls.refused(calls.update(system, sonu, there.id, title="x", etag="1")))[1] == "ETAG_MISMATCH"
+    assert (await expect_failure(calls.update(system, sonu, there.id, title="x", etag="1")))[1] == "ETAG_MISMATCH"
 
 
 async def test_row_updates_a_task_created_earlier_in_the_file(system, worker):
@@ -121,7 +122,7 @@ async def test_row_updates_a_task_created_earlier_in_the_file(system, worker):
     rows = [["A", "a"], ["A", "b"], ["A", "b"], ["B", "x"], ["A", "c"]]
     done = await imported(system, sonu, worker, rows, [["B", "x"], ["A", "d"]], on_duplicate=UPDATE)
     assert counts(done) == (2, 3, 2, 0, 0)
-    ids = await calls.listed(system, sonu)
+    ids = await calls.list_ids(system, sonu)
     found = {task.external_id: task for task in [await calls.get(system, sonu, id_) for id_ in ids]}
     assert (found["A"].title, found["A"].etag, found["B"].etag) == ("d", "4", "1")
     events = await events_of(system, sonu, found["A"].id)

@@ -5,8 +5,9 @@ import asyncio
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import create, refused
+from tests.integration.task_service.calls import create
 from tests.integration.task_service.import_calls import END, batch, get, upload
+from tests.support.grpc_calls import expect_failure
 
 HEADER = b"title,labels,external_id,assignee\n"
 
@@ -80,7 +81,7 @@ async def test_what_create_refuses_is_a_row_error_of_the_same_code(system, worke
         ({"external_id": "A-1"}, "EXTERNAL_ID_TAKEN"),
         ({"external_id": "e" * 201}, "TOO_LONG"),
     ):
-        assert (await refused(create(system, sonu, title="x", **fields)))[1] == code
+        assert (await expect_failure(create(system, sonu, title="x", **fields)))[1] == code
 
 
 async def test_what_an_export_neutralised_is_looked_up_as_it_was(system, worker):

@@ -9,7 +9,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from tests.integration.task_service import calls
-from tests.integration.task_service.calls import actions_of, create, delete, events_of, listed, purge, update
+from tests.integration.task_service.calls import actions_of, create, delete, events_of, list_ids, purge, update
 from tests.integration.task_service.import_calls import END, batch, get, refused, upload
 
 UPDATE = import_service_pb2.UploadOptions.ON_DUPLICATE_UPDATE
@@ -78,15 +78,15 @@ async def test_undo_deletes_created_and_reverts_changed_tasks(system, worker):
         assert getattr(back, field) == getattr(there, field)
     assert back.etag == "4"
     assert await calls.get(system, sonu, same.id) == same
-    assert set(await listed(system, sonu)) == {there.id, same.id}
-    assert len(await listed(system, sonu, import_id=done.id, show_deleted=True)) == 2
+    assert set(await list_ids(system, sonu)) == {there.id, same.id}
+    assert len(await list_ids(system, sonu, import_id=done.id, show_deleted=True)) == 2
     *_, last = await events_of(system, sonu, there.id)
     assert (last.actor_id, last.occurred_at) == (admin.id, back.updated_at)
     assert {(change.field, change.old, change.new) for change in last.changes} == {
         ("title", "newer", "old"),
         ("status", "pending", "completed"),
     }
-    for task_id in await listed(system, sonu, import_id=done.id, show_deleted=True):
+    for task_id in await list_ids(system, sonu, import_id=done.id, show_deleted=True):
         *_, last = await events_of(system, sonu, task_id)
         assert (last.action, last.actor_id) == (last.ACTION_DELETED, admin.id)
         assert last.request_id
@@ -99,7 +99,9 @@ async def test_what_somebody_has_touched_since_stays_and_is_listed(system, worke
     there = {key: await create(system, sonu, title="old", external_id=key) for key in ("A", "B", "C", "D")}
     rows = [[key, f"new {key}", ""] for key in "ABCDEFGHI"]
     done = await imported(system, sonu, worker, rows, on_duplicate=UPDATE)
-    found = {task.external_id: task for task in [await calls.get(system, sonu, i) for i in await listed(system, sonu)]}
+    found = {
+        task.external_id: task for task in [await calls.get(system, sonu, i) for i in await list_ids(system, sonu)]
+    }
     await update(system, sonu, found["A"].id, title="mine")
     await update(system, sonu, found["E"].id, description="mine")
     await delete(system, sonu, found["B"].id)
@@ -124,7 +126,7 @@ async def test_a_change_between_two_changes_of_the_import_is_not_lost(system, wo
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["A", "new", ""], ["B", "b", ""], size=5)
     await worker.stream(lease, first)
-    (made,) = await listed(system, sonu, import_id=queued.id)
+    (made,) = await list_ids(system, sonu, import_id=queued.id)
     for task_id in (there.id, made):
         await update(system, sonu, task_id, description="mine")
     second = batch(first.batch.end, ["A", "newer", ""], ["B", "bb", ""], size=5)
