@@ -45,22 +45,20 @@ async def sealed_log(log):
 
 
 @dataclass(frozen=True)
-class StoredFiles:
-    """Content of the object store, read without the service."""
+class Stored:
+    """What is stored, as an operator sees it."""
 
     url: str
     store: obstore.store.ObjectStore
     unfinished: Callable[[], list[str]]
-    """Return the names of incomplete uploads."""
+    """Whatever is left of uploads that did not come to their end."""
     parts: Callable[[], float]
-    """Return the number of parts of incomplete uploads. A folder has no parts, so the number is infinite."""
+    """How many of their parts have arrived whole: in a folder all that there will ever be."""
 
     def names(self) -> list[str]:
-        """Return the keys of all objects."""
         return [found["path"] for page in obstore.list(self.store) for found in page]
 
     def replace(self, key: str, content: bytes | None) -> None:
-        """Replace the content of an object, or delete it for None."""
         obstore.delete(self.store, key)
         if content is not None:
             obstore.put(self.store, key, content)
@@ -68,15 +66,13 @@ class StoredFiles:
 
 @pytest.fixture(params=["folder", "S3"])
 def stored(request, tmp_path, monkeypatch):
-    """Object store of a test: once a folder, once a prefix on a real S3 server."""
+    """Each test runs on a folder and on a real S3 server, below a prefix of its own."""
     if request.param == "folder":
         folder = tmp_path / "uploads"
         store = obstore.store.LocalStore(folder, mkdir=True)
-        return StoredFiles(
-            folder.as_uri(), store, lambda: [path.name for path in folder.rglob("*#*")], lambda: math.inf
-        )
+        return Stored(folder.as_uri(), store, lambda: [path.name for path in folder.rglob("*#*")], lambda: math.inf)
     server = request.getfixturevalue("s3")
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    prefix = f"tests/{secrets.token_hex(4)}"
-    return StoredFiles(f"s3://{BUCKET}/{prefix}", server.store(prefix), server.unfinished, server.parts)
+    prefix = f"some/{secrets.token_hex(4)}"
+    return Stored(f"s3://{BUCKET}/{prefix}", server.store(prefix), server.unfinished, server.parts)

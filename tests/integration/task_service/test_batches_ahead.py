@@ -1,6 +1,7 @@
-"""Overlap of two batches: the service prepares the next one while the database copies the rows."""
+"""While the database works on the rows of one batch, the service has its hands free for the next one."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,20 +16,35 @@ from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import IngestBatch, OpenIngest, PrepareBatch
 from task_service.imports.usecases.write_rows import WriteRows
 from tests.integration.task_service.import_calls import upload
-from tests.support.fake_user_directory import FakeUserDirectory
 from tests.support.waiting import until_blocking
 
 ROWS = 500
 TITLE = "A task whose title is not short"
 
-BLOCK_INSERTS = """
-    CREATE FUNCTION wait_for_lock() RETURNS trigger LANGUAGE plpgsql AS $$
+HELD_UP = """
+    CREATE FUNCTION held_up() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END
     $$;
-    CREATE TRIGGER wait_for_lock BEFORE INSERT ON tasks.tasks FOR EACH ROW EXECUTE FUNCTION wait_for_lock();
+    CREATE TRIGGER held_up BEFORE INSERT ON tasks.tasks FOR EACH ROW EXECUTE FUNCTION held_up();
     SELECT pg_advisory_lock(1)
 """
 IS_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND NOT granted"
+
+
+class Accounts:
+    """auth_service, where everybody has an account whose import it is, and nobody else is known."""
+
+    async def is_active(self, _: UUID) -> bool:
+        return True
+
+    async def exists(self, _: UUID) -> bool:
+        return False
+
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
+        return {}
+
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+        return {}
 
 
 async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
@@ -38,14 +54,14 @@ async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
     rows = Batch(begin, end, range(2, 2 + ROWS), [TITLE] * ROWS, {})
     begun: list[str] = []
     with psycopg.connect(database.administrator_url, autocommit=True) as other:
-        other.execute(BLOCK_INSERTS)
+        other.execute(HELD_UP)
 
         def start_next() -> None:
             if not begun:
-                # This callback blocks the event loop. The COPY that waits now was therefore started before it.
+                # Nothing else runs in this process meanwhile: what the database has now is what it was given before.
                 until_blocking(lambda: other.execute(IS_WAITING).fetchone() == (1,))
                 other.execute("SELECT pg_advisory_unlock(1)")
-            begun.append("next batch")
+            begun.append("the next one")
 
         async with open_pool(database.tasks_url, name="test", size=1) as pool, asyncio.timeout(60):
 
@@ -53,11 +69,9 @@ async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
                 return SqlImportsUnitOfWork(pool)
 
             write_rows = WriteRows(encode_rows=encode_rows, now=lambda: datetime.now(UTC), new_id=uuid7)
-            ingest = IngestBatch(
-                begin=work, user_directory=FakeUserDirectory(), write_rows=write_rows, lease_seconds=60
-            )
+            ingest = IngestBatch(begin=work, user_directory=Accounts(), write_rows=write_rows, lease_seconds=60)
             _, context = await OpenIngest(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
-            prepare = PrepareBatch(begin=work, user_directory=FakeUserDirectory(), encode_rows=encode_rows)
+            prepare = PrepareBatch(begin=work, user_directory=Accounts(), encode_rows=encode_rows)
             prepared = await prepare(context, lease.fence, rows)
             progress = await ingest(context, lease.fence, prepared, start_next)
     assert begun

@@ -1,4 +1,4 @@
-"""Appending blocks: in log order, each event once, one process at a time, without blocking writers."""
+"""Hash chain: each event is in one block, in log order, and sealing does not block writers."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ class ProcessDied(Exception):
 
 
 async def test_digest_does_not_depend_on_connection_settings(log, database):
-    """The expected digest is written by hand: a change of its definition would invalidate every stored block."""
+    """The expected digest is a constant, because a change of its definition would invalidate every stored block."""
     await database.execute("""
         INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
             changes, free_text, salt, free_text_digest) VALUES
@@ -210,7 +210,7 @@ async def test_restore_into_another_cluster_starts_a_new_chain(sealed_log, datab
 
 
 async def wait_for_head(system, admin, events: int) -> history_service_pb2.AuditHead:
-    """Return the head as soon as this many events are sealed_log."""
+    """Return the head as soon as this many events are sealed."""
     while True:
         request = history_service_pb2.GetAuditHeadRequest()
         head = await system.history.GetAuditHead(request, metadata=admin.metadata)

@@ -30,8 +30,8 @@ from tests.integration.task_service.calls import (
     update,
 )
 from tests.integration.task_service.history_log import OWNER
-from tests.support.fake_user_directory import FakeUserDirectory
 from tests.support.grpc_calls import expect_failure
+from tests.support.user_directory import FakeUserDirectory
 
 
 async def test_concurrent_requests_with_one_key_create_one_task(system):

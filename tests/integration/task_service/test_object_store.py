@@ -10,14 +10,14 @@ from taskmanager.imports.v1 import import_service_pb2
 from task_service.imports.clients.object_store import CHUNK_BYTES, PART_BYTES, REQUEST_BYTES, ObstoreObjectStore
 from task_service.imports.domain.errors import OffsetBehindEnd, StoredFileChanged
 from task_service.imports.usecases.ports import StoredUpload
-from tests.integration.task_service.conftest import StoredFiles
+from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE
 
 LARGE = b"title\n" + b"".join(b"Task number %d\n" % number for number in range(900_000))
 
 
 @pytest.fixture
-def tasks_settings(stored: StoredFiles) -> dict[str, Any]:
+def tasks_settings(stored: Stored) -> dict[str, Any]:
     return {"store_url": stored.url}
 
 
@@ -61,7 +61,7 @@ async def drain(reading) -> None:
         pass
 
 
-async def wait_for_all_parts(stored: StoredFiles) -> None:
+async def wait_for_all_parts(stored: Stored) -> None:
     """Wait until the store has every part: a part that arrives after the removal of the others would stay."""
     while await asyncio.to_thread(stored.parts) < len(LARGE) // PART_BYTES:
         pass
@@ -71,7 +71,7 @@ class StreamBroken(Exception):
     """The client's stream broke."""
 
 
-async def broken_stream(stored: StoredFiles):
+async def broken_stream(stored: Stored):
     async for chunk in chunks(LARGE):
         yield chunk
     await wait_for_all_parts(stored)

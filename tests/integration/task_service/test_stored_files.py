@@ -14,14 +14,14 @@ from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
 from task_service.imports.usecases.upload_cleanup import DeleteExpiredUploads, object_key
 from task_service.settings import TasksSettings
-from tests.integration.task_service.conftest import StoredFiles
+from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import END, FILE, batch, get, refused, upload
 
 AT_ONCE = TasksSettings.model_fields["max_concurrent_imports_per_owner"].default
 
 
 @pytest.fixture
-def tasks_settings(stored: StoredFiles) -> dict[str, Any]:
+def tasks_settings(stored: Stored) -> dict[str, Any]:
     return {"store_url": stored.url}
 
 

@@ -11,7 +11,7 @@ from chassis.database.pool import open_pool
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.upload_cleanup import delete_upload
-from tests.integration.task_service.conftest import StoredFiles
+from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE, refused
 
 WAITS_FOR_A_ROW = (
@@ -20,7 +20,7 @@ WAITS_FOR_A_ROW = (
 
 
 @pytest.fixture
-def tasks_settings(stored: StoredFiles) -> dict[str, Any]:
+def tasks_settings(stored: Stored) -> dict[str, Any]:
     return {"store_url": stored.url}
 
 

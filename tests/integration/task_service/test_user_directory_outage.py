@@ -1,5 +1,6 @@
-"""Outage of auth_service: an import with assignees waits until it ends."""
+"""Outage of auth_service: an import that names assignees waits for its end."""
 
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 import pytest
@@ -13,20 +14,33 @@ from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import MAX_ATTEMPTS_WITHOUT_PROGRESS, OpenIngest, PrepareBatch
 from tests.integration.task_service.import_calls import END, batch, get, upload
-from tests.support.fake_user_directory import FakeUserDirectory
+
+
+class UnavailableUserDirectory:
+    """User directory during an outage of auth_service."""
+
+    async def exists(self, _: UUID) -> bool:
+        raise Unavailable
+
+    async def is_active(self, _: UUID) -> bool:
+        return True
+
+    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
+        raise Unavailable
+
+    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
+        raise Unavailable
 
 
 async def test_import_with_assignees_waits_for_auth_service(system, worker, database):
-    """Even when it is claimed more often than the limit for attempts without progress."""
+    """It waits even when it is claimed more often than the limit for attempts without progress."""
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, b"title,assignee\nBuy milk,sonu\n")
     rows = Batch(Checkpoint(15, 2, 0), Checkpoint(29, 3, 1), [2], ["Buy milk", "sonu"], {})
     async with open_pool(database.tasks_url, name="test", size=1) as pool:
         open_ingest = OpenIngest(begin=lambda: SqlImportsUnitOfWork(pool), lease_seconds=2)
         prepare = PrepareBatch(
-            begin=lambda: SqlImportsUnitOfWork(pool),
-            user_directory=FakeUserDirectory(is_available=False),
-            encode_rows=encode_rows,
+            begin=lambda: SqlImportsUnitOfWork(pool), user_directory=UnavailableUserDirectory(), encode_rows=encode_rows
         )
         for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS + 2):
             lease = await worker.claim()
