@@ -135,12 +135,6 @@ def invalid_host() -> HttpError:
     return _error(400, "INVALID_ARGUMENT", "WRONG_HOST", "A request needs exactly one valid Host header.")
 
 
-def upgrade_with_body() -> HttpError:
-    """Return the 400 for an upgrade request with a body, which would belong to the other protocol."""
-    message = "Protocol upgrades are not supported. Send the request without an Upgrade header."
-    return _error(400, "INVALID_ARGUMENT", "UPGRADE_NOT_OFFERED", message)
-
-
 def url_too_long(max_bytes: int) -> HttpError:
     """Return the 414 for a path and query string over the limit (RFC 9110 section 15.5.15)."""
     message = f"The URL is too long. Send at most {max_bytes} bytes."
