@@ -119,8 +119,14 @@ def malformed_header(name: str) -> HttpError:
     return _error(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
 
+def empty_header(name: str) -> HttpError:
+    """Return the 400 for a header without a value, which a client sends when its own value is missing."""
+    message = f"The header {name} is empty. Send a value, or leave out the header."
+    return _error(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
+
+
 def malformed_if_match() -> HttpError:
-    """Return the 400 for an If-Match without a strong entity tag. A weak one never matches (RFC 9110 13.1.1)."""
+    """Return the 400 for an If-Match without exactly one entity tag."""
     message = 'If-Match must be one entity tag in quotes, such as "2", or *.'
     return _error(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
