@@ -14,7 +14,7 @@ from tests.support.users import FINAL_STATES
 # One statement reads one database snapshot, so all its values were committed together.
 SNAPSHOT_SQL = """
     SELECT i.id::text, i.file_name, i.state, i.fence, i.bytes_read, i.bytes_total, i.rows_created, i.rows_failed,
-        i.rows_read, i.failure_code, made.tasks, made.titles, made.furthest, made.events, made.histories,
+        i.rows_read, i.failure_code, created.tasks, created.titles, created.furthest, created.events, created.histories,
         invalid.records AS invalid
     FROM tasks.imports i,
         LATERAL (
@@ -23,7 +23,7 @@ SNAPSHOT_SQL = """
                 coalesce(max(substring(t.description FROM '[0-9]+')::bigint), 0) AS furthest
             FROM tasks.tasks t LEFT JOIN tasks.task_events e ON e.task_id = t.id
             WHERE t.import_id = i.id
-        ) made,
+        ) created,
         LATERAL (SELECT count(DISTINCT record) AS records FROM tasks.import_errors WHERE import_id = i.id) invalid
     WHERE i.file_name = ANY(%s)
 """

@@ -1,4 +1,4 @@
-"""Import worker that reaches task_service and Redis through proxies. It is restarted whenever it resources."""
+"""Import worker that reaches task_service and Redis through proxies. It is restarted whenever it ends."""
 
 import os
 import subprocess
@@ -62,7 +62,7 @@ class ProxiedWorker:
 
 @contextmanager
 def proxied_worker(stack: LocalStack) -> Iterator[tuple[ProxiedWorker, TcpProxy, TcpProxy]]:
-    """Run an additional worker of the stack. Yields it and its proxies to task_service and to Redis."""
+    """Run an additional worker of the stack. Yield it and its proxies to task_service and to Redis."""
     endpoints = stack.endpoints
     redis = urlsplit(endpoints["redis_url"])
     with ExitStack() as resources:

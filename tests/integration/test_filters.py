@@ -5,7 +5,8 @@ from itertools import chain
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import create, refused
+from tests.integration.task_service.calls import create
+from tests.support.grpc_calls import expect_failure
 from tests.support.rest import rest_client, violations_in
 from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
 
@@ -29,7 +30,7 @@ async def test_very_long_filter_is_refused_by_name(system, sonu, rest, parameter
     value = [LONG] if parameter.startswith("labels") else LONG
     request = task_service_pb2.ListTasksRequest(**{parameter: value})  # type: ignore[arg-type]
     expected = [(parameter, reason)]
-    assert (await refused(system.tasks.ListTasks(request, metadata=sonu.metadata)))[2] == expected
+    assert (await expect_failure(system.tasks.ListTasks(request, metadata=sonu.metadata))).violations == expected
     assert violations_in(await rest.get("/tasks", params={parameter: LONG})) == expected
 
 
@@ -37,7 +38,7 @@ async def test_many_filter_values_are_refused_or_deduplicated(system, sonu, rest
     await create(system, sonu, title="x", labels=["a"])
     many = task_service_pb2.ListTasksRequest(labels_any=[str(number) for number in range(10_000)])
     expected = [("labels_any", "TOO_MANY_LABELS")]
-    assert (await refused(system.tasks.ListTasks(many, metadata=sonu.metadata)))[2] == expected
+    assert (await expect_failure(system.tasks.ListTasks(many, metadata=sonu.metadata))).violations == expected
     same = task_service_pb2.ListTasksRequest(labels_any=["a"] * 10_000, status=[task_pb2.Task.STATUS_PENDING] * 10_000)
     assert len((await system.tasks.ListTasks(same, metadata=sonu.metadata)).tasks) == 1
 

@@ -9,8 +9,9 @@ import grpc
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import create, get, refused
+from tests.integration.task_service.calls import create, get
 from tests.integration.task_service.import_calls import END, Worker, batch, upload
+from tests.support.grpc_calls import expect_failure
 from tests.support.rest import violations_in
 from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
 
@@ -69,7 +70,7 @@ async def test_grpc_stores_a_value_exactly_or_refuses_it(system, sonu):
     for case in CASES:
         call = create(system, sonu, **draft(case))
         if case.reason:
-            assert (await refused(call))[2] == [(case.field, case.reason)], case
+            assert (await expect_failure(call)).violations == [(case.field, case.reason)], case
         else:
             stored = await get(system, sonu, (await call).id)
             assert getattr(stored, case.field) == case.value, case
@@ -124,16 +125,20 @@ async def test_unknown_assignee_is_refused_on_every_path(system, sonu, rest):
         task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x", assignee_id=assignee_id))
         for assignee_id in ("", NOBODY)
     ]
-    assert (await refused(create(system, sonu, **wrong)))[2] == single_violation
+    assert (await expect_failure(create(system, sonu, **wrong))).violations == single_violation
     created = task_service_pb2.BatchCreateTasksRequest(requests=[valid_request, invalid_request])
-    assert (await refused(system.tasks.BatchCreateTasks(created, metadata=sonu.metadata)))[2] == batch_violation
+    assert (
+        await expect_failure(system.tasks.BatchCreateTasks(created, metadata=sonu.metadata))
+    ).violations == batch_violation
     other_task = await create(system, sonu, title="y")
     changes = [
         task_service_pb2.UpdateTaskRequest(id=task.id, task=task_pb2.Task(title="z")),
         task_service_pb2.UpdateTaskRequest(id=other_task.id, task=task_pb2.Task(assignee_id=NOBODY)),
     ]
     changed = task_service_pb2.BatchUpdateTasksRequest(requests=changes)
-    assert (await refused(system.tasks.BatchUpdateTasks(changed, metadata=sonu.metadata)))[2] == batch_violation
+    assert (
+        await expect_failure(system.tasks.BatchUpdateTasks(changed, metadata=sonu.metadata))
+    ).violations == batch_violation
     assert violations_in(await rest.post("/tasks", json=wrong)) == single_violation
     assert violations_in(await rest.patch(f"/tasks/{task.id}", json={"assignee_id": NOBODY})) == single_violation
     requests = {"requests": [{"task": {"title": "x"}}, {"task": wrong}]}
@@ -145,7 +150,7 @@ async def test_oversized_batch_has_one_reason_on_every_path(system, sonu, rest):
     item = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x"))
     request = task_service_pb2.BatchCreateTasksRequest(requests=[item] * 101)
     expected = [("requests", "TOO_MANY_IN_BATCH")]
-    assert (await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata)))[2] == expected
+    assert (await expect_failure(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata))).violations == expected
     for verb in ("batchCreate", "batchUpdate", "batchDelete"):
         assert violations_in(await rest.post(f"/tasks:{verb}", json={"requests": [{}] * 101})) == expected
 
@@ -153,7 +158,7 @@ async def test_oversized_batch_has_one_reason_on_every_path(system, sonu, rest):
 async def test_at_most_fifty_violations_are_reported(system, sonu, rest):
     wrong = task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title=" ", due_date="soon"))
     request = task_service_pb2.BatchCreateTasksRequest(requests=[wrong] * 100)
-    code, _, violations = await refused(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata))
+    code, _, violations = await expect_failure(system.tasks.BatchCreateTasks(request, metadata=sonu.metadata))
     fields = [f"requests[{number}].task.{name}" for number in range(25) for name in ("title", "due_date")]
     assert (code, [field for field, _ in violations]) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
     body = {"requests": [{"task": {"title": " ", "due_date": "soon"}}] * 100}

@@ -1,8 +1,8 @@
-"""Calls of gRPC methods that a test expects to be refused, now or soon."""
+"""Calls of gRPC methods that a test expects to fail, now or soon."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import grpc
 import pytest
@@ -26,6 +26,20 @@ async def refused(call: Awaitable[object]) -> RichStatus:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return read_status(caught.value)
+
+
+class Failure(NamedTuple):
+    """Status of a failed call, with violations as (field, reason)."""
+
+    code: grpc.StatusCode
+    reason: str
+    violations: list[tuple[str, str]]
+
+
+async def expect_failure(call: Awaitable[object]) -> Failure:
+    """Return the status of a call that must fail, in a form for comparisons."""
+    status = await refused(call)
+    return Failure(status.code, status.reason, violations_of(status))
 
 
 def violations_of(status: RichStatus) -> list[tuple[str, str]]:

@@ -7,26 +7,28 @@ from chassis.kernel.errors import Unavailable
 
 
 class FakeUserDirectory:
-    """User directory without users, in which every owner is active. Lookups can be unavailable."""
+    """User directory in memory. `users` are the active users by name; `is_available` is False in an outage."""
 
-    def __init__(self, *, is_available: bool = True) -> None:
-        self._is_available = is_available
+    def __init__(self, users: Mapping[str, UUID] | None = None, *, is_available: bool = True) -> None:
+        self.users = dict(users or {})
+        self.is_available = is_available
+
+    async def exists(self, user_id: UUID) -> bool:
+        self._check_available()
+        return user_id in self.users.values()
 
     async def is_active(self, _: UUID) -> bool:
+        """Return True. The owners of imports never lose their accounts."""
         return True
 
-    async def exists(self, _: UUID) -> bool:
+    async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
         self._check_available()
-        return False
+        return {name: user_id for name, user_id in self.users.items() if name in usernames}
 
-    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
+    async def usernames_by_id(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         self._check_available()
-        return {}
-
-    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
-        self._check_available()
-        return {}
+        return {user_id: name for name, user_id in self.users.items() if user_id in user_ids}
 
     def _check_available(self) -> None:
-        if not self._is_available:
+        if not self.is_available:
             raise Unavailable

@@ -39,8 +39,8 @@ class RunningUndo(NamedTuple):
     import_id: UUID
     owner_id: UUID
     actor: Actor
-    reached: UUID
-    """Checkpoint: the last processed task. Tasks are processed in id order."""
+    checkpoint: UUID
+    """Last processed task. Tasks are processed in id order."""
     created_at: datetime
     finished_at: datetime
     """End of the import."""
@@ -48,7 +48,7 @@ class RunningUndo(NamedTuple):
     @property
     def first_id(self) -> UUID:
         """Id below all tasks that the import created."""
-        return max(self.reached, _smallest_id_at(self.created_at - MAX_CLOCK_DIFFERENCE))
+        return max(self.checkpoint, _smallest_id_at(self.created_at - MAX_CLOCK_DIFFERENCE))
 
     @property
     def last_id(self) -> UUID:
@@ -62,7 +62,7 @@ class ChangeSnapshot(NamedTuple):
     before: Task
     """The task before the import's first change."""
     revision: int
-    """Revision after the import's last change, unless somebody else changed the task in between."""
+    """Revision after the import's last change. It is older if somebody else changed the task before that."""
 
 
 class ConflictReason(StrEnum):

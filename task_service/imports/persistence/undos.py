@@ -38,9 +38,9 @@ _START = Statement(
 )
 _LOCK_NEXT = Statement(
     text("""
-    SELECT u.import_id, i.owner_id, u.actor_id, u.actor_role, u.request_id, u.reached, i.created_at, i.finished_at
+    SELECT u.import_id, i.owner_id, u.actor_id, u.actor_role, u.request_id, u.checkpoint, i.created_at, i.finished_at
     FROM tasks.import_undos u JOIN tasks.imports i ON i.id = u.import_id
-    WHERE u.state = 'running' ORDER BY u.turn_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
+    WHERE u.state = 'running' ORDER BY u.last_step_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
     """)
 )
 # The tasks belong to the owner, and their ids are from the time of the import, so the query uses the index by owner.
@@ -54,7 +54,7 @@ _LIST_CANDIDATES = Statement(
         )
         UNION
         (
-            SELECT task_id FROM tasks.import_updates WHERE import_id = :import_id AND task_id > :reached
+            SELECT task_id FROM tasks.import_updates WHERE import_id = :import_id AND task_id > :checkpoint
             ORDER BY task_id LIMIT :limit
         )
     ) AS affected ORDER BY id LIMIT :limit
@@ -69,15 +69,15 @@ _GET_SNAPSHOTS = Statement(
 _ADVANCE_CHECKPOINT = Statement(
     text("""
     UPDATE tasks.import_undos SET
-        reached = :reached, deleted = deleted + :deleted, restored = restored + :restored, kept = kept + :kept,
-        turn_at = now(), state = CASE WHEN :is_last THEN 'succeeded' ELSE state END,
+        checkpoint = :checkpoint, deleted = deleted + :deleted, restored = restored + :restored, kept = kept + :kept,
+        last_step_at = now(), state = CASE WHEN :is_last THEN 'succeeded' ELSE state END,
         finished_at = CASE WHEN :is_last THEN now() END
     WHERE import_id = :import_id
     """)
 )
 # Snapshots up to the checkpoint are not needed any more, and contain text of tasks.
 _DELETE_SNAPSHOTS = Statement(
-    text("DELETE FROM tasks.import_updates WHERE import_id = :import_id AND task_id <= :reached")
+    text("DELETE FROM tasks.import_updates WHERE import_id = :import_id AND task_id <= :checkpoint")
 )
 _INSERT_CONFLICTS = Statement(
     text("""
@@ -133,7 +133,7 @@ class SqlUndos:
             self._connection,
             import_id=undo.import_id,
             owner_id=undo.owner_id,
-            reached=undo.reached,
+            checkpoint=undo.checkpoint,
             first_id=undo.first_id,
             last_id=undo.last_id,
             limit=limit,
@@ -153,11 +153,11 @@ class SqlUndos:
             await _INSERT_CONFLICTS.run(
                 self._connection, import_id=import_id, task_ids=list(task_ids), reasons=[str(one) for one in reasons]
             )
-        await _DELETE_SNAPSHOTS.run(self._connection, import_id=import_id, reached=step.reached)
+        await _DELETE_SNAPSHOTS.run(self._connection, import_id=import_id, checkpoint=step.checkpoint)
         await _ADVANCE_CHECKPOINT.run(
             self._connection,
             import_id=import_id,
-            reached=step.reached,
+            checkpoint=step.checkpoint,
             deleted=step.deleted,
             restored=step.restored,
             kept=len(step.conflicts),

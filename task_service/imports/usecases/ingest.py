@@ -149,7 +149,7 @@ class FinishIngest:
     begin: Begin
 
     async def __call__(self, import_id: UUID, fence: int, failure: Failure | None) -> None:
-        """Raises LeaseLost under another fence."""
+        """Finish the import. Raises LeaseLost under another fence."""
         state = State.FAILED if failure else State.SUCCEEDED
         async with self.begin() as work:
             await work.ingest.finish(import_id, fence, state, failure)

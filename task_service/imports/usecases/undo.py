@@ -97,7 +97,7 @@ class RunUndos:
             await work.tasks.update_all(step_result.written)
             await work.events.record_all(step_result.events)
             step = UndoStep(
-                reached=candidates[-1] if candidates else undo.reached,
+                checkpoint=candidates[-1] if candidates else undo.checkpoint,
                 deleted=step_result.deleted,
                 restored=step_result.restored,
                 conflicts=step_result.conflicts,

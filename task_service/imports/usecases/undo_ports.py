@@ -13,7 +13,7 @@ from task_service.imports.domain.undo import ChangeSnapshot, RunningUndo, UndoCo
 class UndoStep(NamedTuple):
     """Result of one transaction of an undo."""
 
-    reached: UUID
+    checkpoint: UUID
     deleted: int
     restored: int
     conflicts: Sequence[UndoConflict]

@@ -54,13 +54,13 @@ class WriteRows:
         await self._create(work, context, batch, resolution, on_rows_sent)
         # One batch can create a task and update it: each change has its own event.
         new_tasks = await _find_existing_tasks(work, context, resolution.deferred) if resolution.deferred else {}
-        deferred = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
+        deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
         await self._update(work, context, resolution)
-        await self._update(work, context, deferred)
+        await self._update(work, context, deferred_resolution)
         counts = Counts(
             created=len(resolution.created),
-            updated=len(resolution.changes) + len(deferred.changes),
-            unchanged=len(resolution.unchanged) + len(deferred.unchanged),
+            updated=len(resolution.changes) + len(deferred_resolution.changes),
+            unchanged=len(resolution.unchanged) + len(deferred_resolution.unchanged),
             skipped=len(resolution.skipped),
             failed=len(resolution.rejected),
         )
@@ -112,7 +112,7 @@ async def _find_existing_tasks(
 ) -> Mapping[str, Task]:
     """Return the owner's live tasks with the rows' external_ids; in a dry run, with its changes.
 
-    Tasks that may be updated are locked. Otherwise their existence is enough.
+    Tasks that may be updated are locked. For the other rules it is enough that they exist.
     """
     external_ids = {row.values.external_id for row in rows}
     lock = context.on_duplicate is OnDuplicate.UPDATE and not context.validate_only

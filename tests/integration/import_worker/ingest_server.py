@@ -59,7 +59,7 @@ class StoredImport:
 
 
 class TokenIssuer(AuthServiceServicer):
-    """Knows one credential. Its newest token is the only valid one."""
+    """Issuer of tokens for one credential. Only its newest token is valid."""
 
     def __init__(self) -> None:
         self.issued = 0
@@ -83,7 +83,7 @@ class TokenIssuer(AuthServiceServicer):
 
 
 class IngestServer(ImportIngestServiceServicer):
-    """Leases its imports in order. Each list of faults has one entry for each IngestRows call, which uses it up.
+    """Server that leases its imports in order. Each IngestRows call takes one entry from each list of faults.
 
     cut_code, cut_revokes_token: status of a stream that is cut; a cut also makes the token invalid.
     cut_before, cut_after: end the stream before or after this batch (counted from 1) is committed, without a response.
@@ -236,7 +236,7 @@ class IngestServer(ImportIngestServiceServicer):
 
 @contextmanager
 def serving(servicer: IngestServer) -> Iterator[str]:
-    """Serve on a free port. Yields the target."""
+    """Serve on a free port, and yield the target."""
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)])
     add_ImportIngestServiceServicer_to_server(servicer, server)
     add_AuthServiceServicer_to_server(servicer.tokens, server)

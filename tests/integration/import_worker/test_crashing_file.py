@@ -31,7 +31,7 @@ async def worker(system: System, redis_url, tmp_path):
         yield running
 
 
-async def finished(system: System, person: Principal, import_id: str) -> import_pb2.Import:
+async def wait_until_finished(system: System, person: Principal, import_id: str) -> import_pb2.Import:
     request = import_service_pb2.WatchImportRequest(id=import_id)
     async with asyncio.timeout(120):
         *_, last = [state async for state in system.imports.WatchImport(request, metadata=person.metadata)]
@@ -52,9 +52,9 @@ async def test_file_that_crashes_its_workers_fails(system, worker, database):
     owners = (mina, sonu, mina)
     harmless = [await upload(system, owner, b"title\n" + b"A row\n" * 2_000) for owner in owners]
     for queued, owner in zip(harmless, owners, strict=True):
-        done = await finished(system, owner, queued.id)
+        done = await wait_until_finished(system, owner, queued.id)
         assert (done.state, done.rows_created) == (import_pb2.Import.STATE_SUCCEEDED, 2_000)
-    failed = await finished(system, sonu, crashing.id)
+    failed = await wait_until_finished(system, sonu, crashing.id)
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "NO_PROGRESS")
     assert failed.rows_failed == 0
     assert 0 < failed.rows_created <= ROWS_BEFORE
@@ -70,4 +70,4 @@ async def test_file_that_crashes_its_workers_fails(system, worker, database):
     assert claims.count(failed.bytes_read) == MAX_ATTEMPTS_WITHOUT_PROGRESS
     # The pool still works.
     last = await upload(system, mina, b"title\nLast row\n")
-    assert (await finished(system, mina, last.id)).state == import_pb2.Import.STATE_SUCCEEDED
+    assert (await wait_until_finished(system, mina, last.id)).state == import_pb2.Import.STATE_SUCCEEDED

@@ -1,14 +1,10 @@
-"""How these tests call task_service by its stubs."""
+"""Calls of task_service through its stubs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import grpc
-import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
-
-from chassis.rpc.errors import read_status
 
 
 async def create(system, person, *, key: str = "", **fields) -> task_pb2.Task:
@@ -19,7 +15,7 @@ async def create(system, person, *, key: str = "", **fields) -> task_pb2.Task:
 async def update(
     system, person, task_id: str, mask: Iterable[str] | None = None, *, key: str = "", **fields
 ) -> task_pb2.Task:
-    """Writes the fields that are given, or those of a mask."""
+    """Update the fields of the mask; without a mask, the given fields."""
     paths = [name for name in fields if name != "etag"] if mask is None else mask
     request = task_service_pb2.UpdateTaskRequest(
         id=task_id, task=task_pb2.Task(**fields), update_mask=FieldMask(paths=paths), idempotency_key=key
@@ -46,10 +42,10 @@ async def purge(system, person, task_id: str, **fields) -> task_service_pb2.Purg
     return await system.tasks.PurgeTask(request, metadata=person.metadata)
 
 
-async def listed(system, person, **fields) -> list[str]:
-    """The ids of the first page."""
-    answer = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(**fields), metadata=person.metadata)
-    return [task.id for task in answer.tasks]
+async def list_ids(system, person, **fields) -> list[str]:
+    """Return the ids of the first page."""
+    response = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(**fields), metadata=person.metadata)
+    return [task.id for task in response.tasks]
 
 
 async def events_of(system, person, task_id: str) -> list[history_service_pb2.TaskEvent]:
@@ -58,17 +54,9 @@ async def events_of(system, person, task_id: str) -> list[history_service_pb2.Ta
 
 
 async def actions_of(system, person, task_id: str) -> list[str]:
-    """Such as ["created", "deleted"]."""
+    """Return the actions of a task's events, such as ["created", "deleted"]."""
     name = history_service_pb2.TaskEvent.Action.Name
     return [name(event.action).removeprefix("ACTION_").lower() for event in await events_of(system, person, task_id)]
-
-
-async def refused(call) -> tuple[grpc.StatusCode, str, list[tuple[str, str]]]:
-    """The status, the reason and the violations (field, reason) of a call that must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    status = read_status(caught.value)
-    return status.code, status.reason, [(violation.field, violation.reason) for violation in status.violations]
 
 
 async def batch_create(system, person, tasks: Iterable[dict[str, Any]]) -> None:
@@ -78,7 +66,7 @@ async def batch_create(system, person, tasks: Iterable[dict[str, Any]]) -> None:
 
 
 async def batch_update(system, person, changes: Mapping[str, dict[str, Any]]) -> None:
-    """Writes fields of tasks by their ids."""
+    """Update the fields of many tasks, by id."""
     requests = [
         task_service_pb2.UpdateTaskRequest(
             id=task_id, task=task_pb2.Task(**fields), update_mask=FieldMask(paths=list(fields))

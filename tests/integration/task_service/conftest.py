@@ -1,4 +1,4 @@
-"""What the tests of task_service share."""
+"""Fixtures of the tests of task_service."""
 
 import math
 import secrets
@@ -9,7 +9,7 @@ import obstore
 import pytest
 import pytest_asyncio
 
-from tests.integration.task_service import sealing
+from tests.integration.task_service.history_log import open_history_log
 from tests.integration.task_service.import_calls import Worker
 from tests.support.commands import command_runner
 from tests.support.s3_server import BUCKET
@@ -17,26 +17,27 @@ from tests.support.s3_server import BUCKET
 
 @pytest.fixture
 def command(database):
-    """Runs a command to its end; answers its exit status, stdout and stderr."""
-    own = {"TASKS_DATABASE_URL": database.tasks_url, "TASKS_OWNER_DATABASE_URL": database.url("tasks_owner")}
-    return command_runner("task_service", "TASKS", own)
+    """Function that runs a command of task_service and returns its exit status, stdout and stderr."""
+    environment = {"TASKS_DATABASE_URL": database.tasks_url, "TASKS_OWNER_DATABASE_URL": database.url("tasks_owner")}
+    return command_runner("task_service", "TASKS", environment)
 
 
 @pytest.fixture
 async def worker(system):
+    """Client of the ingest API with the scope of an import worker."""
     return Worker(system, await system.new_service("imports:ingest"))
 
 
 @pytest_asyncio.fixture
 async def log(database):
-    """The log of a fresh database."""
-    async with sealing.opened(database) as found:
-        yield found
+    """Event log of an empty database."""
+    async with open_history_log(database) as log:
+        yield log
 
 
 @pytest_asyncio.fixture
-async def sealed(log):
-    """A log of twelve events under three seals, of four events each."""
+async def sealed_log(log):
+    """Event log of twelve events in three blocks of four events."""
     for _ in range(3):
         await log.write(2)
         assert await log.seal() == 4

@@ -1,4 +1,4 @@
-"""Many changes at once: all of them or none."""
+"""Batches: all changes of one transaction, or none."""
 
 import asyncio
 
@@ -7,7 +7,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import actions_of, create, get, listed, refused
+from tests.integration.task_service.calls import actions_of, create, get, list_ids
+from tests.support.grpc_calls import expect_failure
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 Create = task_service_pb2.CreateTaskRequest
@@ -33,16 +34,16 @@ def delete_all(system, person, *requests: Delete):
 
 async def test_batch_results_are_in_request_order(system):
     sonu = await system.new_user("sonu")
-    made = (await create_all(system, sonu, *map(str, range(100)))).tasks
-    assert [task.title for task in made] == list(map(str, range(100)))
+    created = (await create_all(system, sonu, *map(str, range(100)))).tasks
+    assert [task.title for task in created] == list(map(str, range(100)))
     mask = FieldMask(paths=["title"])
-    wanted = [Update(id=task.id, task=task_pb2.Task(title="new"), update_mask=mask) for task in made]
-    changed = (await update_all(system, sonu, *wanted)).tasks
-    assert [(task.id, task.title) for task in changed] == [(task.id, "new") for task in made]
-    gone = (await delete_all(system, sonu, *(Delete(id=task.id, etag=task.etag) for task in changed))).tasks
-    assert [task.id for task in gone] == [task.id for task in made]
-    assert await listed(system, sonu) == []
-    assert await actions_of(system, sonu, made[7].id) == ["created", "updated", "deleted"]
+    updates = [Update(id=task.id, task=task_pb2.Task(title="new"), update_mask=mask) for task in created]
+    updated = (await update_all(system, sonu, *updates)).tasks
+    assert [(task.id, task.title) for task in updated] == [(task.id, "new") for task in created]
+    deleted = (await delete_all(system, sonu, *(Delete(id=task.id, etag=task.etag) for task in updated))).tasks
+    assert [task.id for task in deleted] == [task.id for task in created]
+    assert await list_ids(system, sonu) == []
+    assert await actions_of(system, sonu, created[7].id) == ["created", "updated", "deleted"]
 
 
 async def test_batch_errors_name_their_request(system):
@@ -53,7 +54,7 @@ async def test_batch_errors_name_their_request(system):
         Create(task=task_pb2.Task(title="x", labels=["a,b"])),
     ]
     batch = task_service_pb2.BatchCreateTasksRequest(requests=requests)
-    assert await refused(system.tasks.BatchCreateTasks(batch, metadata=sonu.metadata)) == (
+    assert await expect_failure(system.tasks.BatchCreateTasks(batch, metadata=sonu.metadata)) == (
         INVALID,
         "BLANK_TITLE",
         [
@@ -62,17 +63,17 @@ async def test_batch_errors_name_their_request(system):
             ("requests[2].task.labels", "COMMA_IN_LABEL"),
         ],
     )
-    assert await listed(system, sonu) == []
+    assert await list_ids(system, sonu) == []
 
 
 @pytest.mark.parametrize("name", ["BatchCreateTasks", "BatchUpdateTasks", "BatchDeleteTasks"])
-async def test_oversized_batch_is_refused_unread(system, name):
+async def test_oversized_batch_is_rejected_before_parsing(system, name):
     sonu = await system.new_user("sonu")
     batch = getattr(task_service_pb2, f"{name}Request")(idempotency_key="not an\nidempotency key")
     for _ in range(100_000):
         batch.requests.add()
     batch.requests[0].idempotency_key = "a key of its own"
-    assert await refused(getattr(system.tasks, name)(batch, metadata=sonu.metadata)) == (
+    assert await expect_failure(getattr(system.tasks, name)(batch, metadata=sonu.metadata)) == (
         INVALID,
         "TOO_MANY_IN_BATCH",
         [("requests", "TOO_MANY_IN_BATCH")],
@@ -84,55 +85,55 @@ async def test_one_error_rolls_back_the_whole_batch(system):
     first, hers = await create(system, sonu, title="x", external_id="A-1"), await create(system, mina, title="y")
     new = task_pb2.Task(title="new")
     not_found = (grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND", [("requests[1]", "TASK_NOT_FOUND")])
-    assert await refused(update_all(system, sonu, Update(id=first.id, task=new), Update(id=hers.id, task=new))) == (
-        not_found
-    )
-    assert await refused(delete_all(system, sonu, Delete(id=first.id), Delete(id=hers.id))) == not_found
+    updates = (Update(id=first.id, task=new), Update(id=hers.id, task=new))
+    assert await expect_failure(update_all(system, sonu, *updates)) == not_found
+    assert await expect_failure(delete_all(system, sonu, Delete(id=first.id), Delete(id=hers.id))) == not_found
     stale = Update(id=first.id, task=task_pb2.Task(title="new", etag="99"))
-    assert (await refused(update_all(system, sonu, stale)))[1:] == (
+    assert (await expect_failure(update_all(system, sonu, stale)))[1:] == (
         "ETAG_MISMATCH",
         [("requests[0].etag", "ETAG_MISMATCH")],
     )
-    taken = await refused(create_all(system, sonu, "a", "b", external_id="B-1"))
-    assert taken[1:] == (
+    duplicate = await expect_failure(create_all(system, sonu, "a", "b", external_id="B-1"))
+    assert duplicate[1:] == (
         "EXTERNAL_ID_TAKEN",
         [("requests[1].task.external_id", "EXTERNAL_ID_TAKEN")],
     )
     assert await get(system, sonu, first.id) == first
-    assert await listed(system, sonu) == [first.id]
+    assert await list_ids(system, sonu) == [first.id]
 
 
 @pytest.mark.parametrize(("count", "reason"), [(0, "EMPTY_BATCH"), (101, "TOO_MANY_IN_BATCH")])
-async def test_a_batch_holds_one_to_a_hundred_requests(system, count, reason):
+async def test_batch_size_is_1_to_100(system, count, reason):
     sonu = await system.new_user("sonu")
-    assert await refused(create_all(system, sonu, *["x"] * count)) == (INVALID, reason, [("requests", reason)])
+    assert await expect_failure(create_all(system, sonu, *["x"] * count)) == (INVALID, reason, [("requests", reason)])
 
 
-async def test_duplicate_ids_and_item_keys_in_a_batch_are_refused(system):
+async def test_duplicate_ids_and_item_keys_are_rejected(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
-    assert (await refused(delete_all(system, sonu, Delete(id=task.id), Delete(id=task.id))))[2] == [
+    assert (await expect_failure(delete_all(system, sonu, Delete(id=task.id), Delete(id=task.id)))).violations == [
         ("requests[0].id", "DUPLICATE_IN_BATCH"),
         ("requests[1].id", "DUPLICATE_IN_BATCH"),
     ]
-    assert (await refused(delete_all(system, sonu, Delete(id="x"))))[2] == [("requests[0].id", "MALFORMED_ID")]
+    malformed = await expect_failure(delete_all(system, sonu, Delete(id="x")))
+    assert malformed.violations == [("requests[0].id", "MALFORMED_ID")]
     keyed = Delete(id=task.id, idempotency_key="k")
-    assert (await refused(delete_all(system, sonu, keyed)))[2] == [
+    assert (await expect_failure(delete_all(system, sonu, keyed))).violations == [
         ("requests[0].idempotency_key", "IDEMPOTENCY_KEY_IN_BATCH_ITEM")
     ]
 
 
-async def test_twin_batches_make_their_tasks_once(system):
+async def test_concurrent_batches_with_one_key_create_once(system):
     sonu = await system.new_user("sonu")
     first, *others = await asyncio.gather(*(create_all(system, sonu, "a", "b", key="k") for _ in range(8)))
     assert all(other == first for other in others)
-    assert len(await listed(system, sonu)) == 2
+    assert len(await list_ids(system, sonu)) == 2
 
 
-async def test_batches_that_meet_in_opposite_order_both_end(system):
+async def test_batches_in_opposite_order_do_not_deadlock(system):
     sonu = await system.new_user("sonu")
-    made = (await create_all(system, sonu, *map(str, range(20)))).tasks
-    wanted = [Update(id=task.id, task=task_pb2.Task(description="d")) for task in made]
-    again = [Update(id=task.id, task=task_pb2.Task(description="e")) for task in reversed(made)]
+    created = (await create_all(system, sonu, *map(str, range(20)))).tasks
+    updates = [Update(id=task.id, task=task_pb2.Task(description="d")) for task in created]
+    reverse_updates = [Update(id=task.id, task=task_pb2.Task(description="e")) for task in reversed(created)]
     for _ in range(3):
-        await asyncio.gather(*(update_all(system, sonu, *batch) for batch in (wanted, again, wanted, again)))
+        await asyncio.gather(*(update_all(system, sonu, *batch) for batch in (updates, reverse_updates) * 2))

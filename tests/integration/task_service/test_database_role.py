@@ -1,4 +1,4 @@
-"""What the service itself could not do, even if it were taken over."""
+"""Rights of the database role of the service: they limit an attacker who controls it."""
 
 import psycopg
 import pytest
@@ -21,6 +21,6 @@ async def test_app_role_can_not_change_history_or_schema(database, statement):
         await database.execute(statement, role="tasks_app")
 
 
-async def test_nothing_the_app_role_starts_can_hold_others_up_for_ever(database):
+async def test_app_role_has_timeouts(database):
     for setting in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
         assert await database.execute(f"SHOW {setting}", role="tasks_app") != [("0",)]

@@ -90,7 +90,7 @@ async def test_update_changes_only_the_columns_of_the_file(system, worker):
     assert not found.labels
     assert (found.status, found.priority) == (existing.status, existing.priority)
     assert (found.etag, found.import_id, found.created_at) == ("2", "", existing.created_at)
-    (created_id,) = await calls.listed(system, sonu, import_id=finished.id)
+    (created_id,) = await calls.list_ids(system, sonu, import_id=finished.id)
     new = await calls.get(system, sonu, created_id)
     assert (new.status, list(new.labels), new.assignee_id) == (task_pb2.Task.STATUS_COMPLETED, ["x"], sonu.id)
 
@@ -122,7 +122,7 @@ async def test_row_updates_a_task_created_earlier_in_the_file(system, worker):
     rows = [["A", "a"], ["A", "b"], ["A", "b"], ["B", "x"], ["A", "c"]]
     finished = await run_import(system, sonu, worker, rows, [["B", "x"], ["A", "d"]], on_duplicate=UPDATE)
     assert counts(finished) == (2, 3, 2, 0, 0)
-    ids = await calls.listed(system, sonu)
+    ids = await calls.list_ids(system, sonu)
     found = {task.external_id: task for task in [await calls.get(system, sonu, id_) for id_ in ids]}
     assert (found["A"].title, found["A"].etag, found["B"].etag) == ("d", "4", "1")
     events = await events_of(system, sonu, found["A"].id)

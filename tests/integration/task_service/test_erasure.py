@@ -1,4 +1,4 @@
-"""Erasure of free text from history: the events stay, their text goes."""
+"""Erasure of free text from history: the events stay without their text."""
 
 from uuid import uuid4
 

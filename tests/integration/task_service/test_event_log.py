@@ -1,4 +1,4 @@
-"""The event log: pages for admins, and a stream of the events that a caller may see."""
+"""Event log: pages for admins, and a stream of the events that a caller may see."""
 
 import asyncio
 from contextlib import suppress
@@ -10,7 +10,8 @@ import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
 from task_service.history.domain.event_log import LogPosition
-from tests.integration.task_service.calls import create, delete, purge, refused, update
+from tests.integration.task_service.calls import create, delete, purge, update
+from tests.support.grpc_calls import expect_failure
 
 Action = history_service_pb2.TaskEvent.Action
 
@@ -20,7 +21,7 @@ async def admin(system):
     return await system.new_admin()
 
 
-async def events(system, admin, **fields) -> list[history_service_pb2.TaskEvent]:
+async def list_all_events(system, admin, **fields) -> list[history_service_pb2.TaskEvent]:
     """Return the events of all pages."""
     found, token = [], ""
     while True:
@@ -50,8 +51,8 @@ async def test_log_has_all_events_in_commit_order(system, sonu, admin):
         (second.id, Action.ACTION_DELETED),
         (second.id, Action.ACTION_PURGED),
     ]
-    assert [(event.task_id, event.action) for event in await events(system, admin, page_size=2)] == expected
-    newest = await events(system, admin, page_size=2, newest_first=True)
+    assert [(event.task_id, event.action) for event in await list_all_events(system, admin, page_size=2)] == expected
+    newest = await list_all_events(system, admin, page_size=2, newest_first=True)
     assert [(event.task_id, event.action) for event in newest] == expected[::-1]
 
 
@@ -60,7 +61,7 @@ async def test_log_is_filtered_by_every_parameter(system, sonu, admin):
     mine = await create(system, sonu, title="a", assignee_id=mina.id)
     hers = await create(system, mina, title="b")
     changed = await update(system, mina, mine.id, title="c")
-    all_events = await events(system, admin)
+    all_events = await list_all_events(system, admin)
     for fields, indexes in (
         ({"task_id": mine.id}, [0, 2]),
         ({"owner_id": mina.id}, [1]),
@@ -71,7 +72,7 @@ async def test_log_is_filtered_by_every_parameter(system, sonu, admin):
         ({"request_id": all_events[1].request_id}, [1]),
         ({"actor_id": mina.id, "task_id": mine.id}, [2]),
     ):
-        assert await events(system, admin, **fields) == [all_events[index] for index in indexes], fields
+        assert await list_all_events(system, admin, **fields) == [all_events[index] for index in indexes], fields
 
 
 async def test_all_invalid_parameters_are_reported_together(system, admin):
@@ -82,7 +83,7 @@ async def test_all_invalid_parameters_are_reported_together(system, admin):
         action=[99],  # type: ignore[list-item]
         request_id="a\0",
     )
-    code, _, violations = await refused(system.history.ListEvents(request, metadata=admin.metadata))
+    code, _, violations = await expect_failure(system.history.ListEvents(request, metadata=admin.metadata))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert [field for field, _ in violations] == ["action", "request_id", "task_id", "owner_id", "actor_id"]
 
@@ -91,13 +92,13 @@ async def test_only_admins_read_the_log(system, sonu):
     robot = await system.new_service("tasks:read", "tasks:write")
     for person in (sonu, robot):
         call = system.history.ListEvents(history_service_pb2.ListEventsRequest(), metadata=person.metadata)
-        assert (await refused(call))[0] is grpc.StatusCode.PERMISSION_DENIED
+        assert (await expect_failure(call)).code is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_pages_do_not_skip_an_event_that_commits_late(system, sonu, admin, database):
-    """A reader that went by id or by visibility would read the second event, continue after it and miss the first."""
+    """A reader that pages by id would read the second event, continue after it and miss the first."""
     first = await create(system, sonu, title="first")
-    (first_event,) = await events(system, admin)
+    (first_event,) = await list_all_events(system, admin)
     async with await psycopg.AsyncConnection.connect(database.administrator_url) as slow:
         await slow.execute("""
             INSERT INTO tasks.task_events
@@ -111,7 +112,7 @@ async def test_pages_do_not_skip_an_event_that_commits_late(system, sonu, admin,
         )
         assert (list(page.events), page.next_page_token) == ([first_event], "")
         await slow.commit()
-    after = await events(system, admin, page_size=1)
+    after = await list_all_events(system, admin, page_size=1)
     assert [event.request_id for event in after[:2]] == [first_event.request_id, "late"]
     assert len(after) == 3
     assert after[0].task_id == first.id
@@ -179,7 +180,7 @@ async def test_empty_cursor_starts_now(system, sonu):
 @pytest.mark.parametrize("cursor", ["x", "é", "A" * 31, LogPosition(1, UUID(int=1)).to_cursor()[:-4]])
 async def test_invalid_cursor_is_rejected(system, sonu, cursor):
     call = watch(system, sonu, cursor).read()
-    assert await refused(call) == (
+    assert await expect_failure(call) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         "INVALID_CURSOR",
         [("cursor", "INVALID_CURSOR")],

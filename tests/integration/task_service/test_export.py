@@ -1,4 +1,4 @@
-"""The CSV file of a list: what the list says, whole or not at all, in memory that does not grow with it."""
+"""Export of a list as a CSV file: its tasks, whole or with an error, in constant memory."""
 
 import asyncio
 import csv
@@ -13,8 +13,9 @@ from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from task_service.tasks.domain.csv_export import COLUMNS
-from tests.integration.task_service.calls import create, delete, refused
+from tests.integration.task_service.calls import create, delete
 from tests.integration.task_service.import_calls import Worker, batch, upload
+from tests.support.grpc_calls import expect_failure
 
 Status, Priority = task_pb2.Task.Status, task_pb2.Task.Priority
 
@@ -23,20 +24,20 @@ def export(system, person, **fields):
     return system.tasks.ExportTasks(task_service_pb2.ExportTasksRequest(**fields), metadata=person.metadata)
 
 
-async def text_of(system, person, **fields) -> str:
-    return b"".join([piece.data async for piece in export(system, person, **fields)]).decode()
+async def export_text(system, person, **fields) -> str:
+    return b"".join([message.data async for message in export(system, person, **fields)]).decode()
 
 
-async def rows_of(system, person, **fields) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(await text_of(system, person, **fields), newline="")))
+async def export_rows(system, person, **fields) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(await export_text(system, person, **fields), newline="")))
 
 
-async def titles_of(system, person, **fields) -> list[str]:
-    return [row["title"] for row in await rows_of(system, person, **fields)]
+async def export_titles(system, person, **fields) -> list[str]:
+    return [row["title"] for row in await export_rows(system, person, **fields)]
 
 
 async def fill(database, owner_id: str, count: int, *, description: str = "") -> None:
-    """Makes tasks, all in the same moment but for their ids."""
+    """Insert tasks that differ only in id and title."""
     await database.execute(f"""
         INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, labels, external_id,
             created_at, updated_at, revision)
@@ -46,7 +47,7 @@ async def fill(database, owner_id: str, count: int, *, description: str = "") ->
     """)
 
 
-async def test_a_task_is_a_row_under_the_columns_that_an_import_reads(system):
+async def test_exported_row_has_the_columns_of_an_import(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     await create(
         system,
@@ -60,20 +61,22 @@ async def test_a_task_is_a_row_under_the_columns_that_an_import_reads(system):
         external_id="A-1",
         assignee_id=mina.id,
     )
-    assert await text_of(system, sonu) == (
+    assert await export_text(system, sonu) == (
         "title,description,status,priority,due_date,labels,external_id,assignee\r\n"
         'Buy milk,"2 litres,\nthe fresh kind",in_progress,high,2026-12-24,"home,shop",A-1,mina\r\n'
     )
 
 
-async def test_nobodys_tasks_are_a_header_line(system):
-    assert await text_of(system, await system.new_user("sonu")) == ",".join(COLUMNS) + "\r\n"
+async def test_empty_export_is_a_header_line(system):
+    assert await export_text(system, await system.new_user("sonu")) == ",".join(COLUMNS) + "\r\n"
 
 
-async def test_formulas_are_neutralised_in_every_column(system):
-    evil = await system.new_user("=cmd")
-    await create(system, evil, title="=1+1", description="@x", labels=["-1"], external_id="+1", assignee_id=evil.id)
-    (row,) = await rows_of(system, evil)
+async def test_formulas_are_escaped_in_every_column(system):
+    attacker = await system.new_user("=cmd")
+    await create(
+        system, attacker, title="=1+1", description="@x", labels=["-1"], external_id="+1", assignee_id=attacker.id
+    )
+    (row,) = await export_rows(system, attacker)
     assert {cell for cell in row.values() if cell[:1] == "'"} == {"'=1+1", "'@x", "'-1", "'+1", "'=cmd"}
 
 
@@ -106,59 +109,58 @@ async def test_export_has_the_tasks_and_order_of_the_list(system, database):
             token = page.next_page_token
             if not token:
                 break
-        assert await titles_of(system, sonu, **fields) == listed, fields
+        assert await export_titles(system, sonu, **fields) == listed, fields
 
 
-async def test_whose_tasks_may_be_exported_is_what_a_list_says(system, database):
+async def test_export_has_the_permissions_of_the_list(system, database):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     await create(system, sonu, title="Sonu's")
     await create(system, mina, title="Mina's")
-    gone = await create(system, mina, title="Gone")
-    await delete(system, mina, gone.id)
-    assert await titles_of(system, mina) == ["Mina's"]
-    assert await titles_of(system, mina, show_deleted=True) == ["Gone", "Mina's"]
+    deleted = await create(system, mina, title="Gone")
+    await delete(system, mina, deleted.id)
+    assert await export_titles(system, mina) == ["Mina's"]
+    assert await export_titles(system, mina, show_deleted=True) == ["Gone", "Mina's"]
     for owner in (sonu.id, "-"):
-        assert (await refused(text_of(system, mina, owner_id=owner)))[:2] == (
+        assert (await expect_failure(export_text(system, mina, owner_id=owner)))[:2] == (
             grpc.StatusCode.PERMISSION_DENIED,
             "OWNER_NOT_YOURS",
         )
     await database.execute("UPDATE auth.users SET role = 'manager' WHERE username = 'mina'")
     manager, service = await system.login("mina@example.com"), await system.new_service("tasks:read")
     for person in (manager, await system.new_admin(), service):
-        assert await titles_of(system, person, owner_id=sonu.id) == ["Sonu's"]
-        assert await titles_of(system, person, owner_id="-") == ["Mina's", "Sonu's"]
-    assert (await refused(text_of(system, await system.new_service("tasks:write"))))[
-        0
-    ] is grpc.StatusCode.PERMISSION_DENIED
+        assert await export_titles(system, person, owner_id=sonu.id) == ["Sonu's"]
+        assert await export_titles(system, person, owner_id="-") == ["Mina's", "Sonu's"]
+    failure = await expect_failure(export_text(system, await system.new_service("tasks:write")))
+    assert failure.code is grpc.StatusCode.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize("fields", [{"order_by": "size"}, {"due_before": "soon"}, {"status": [9]}, {"q": "a" * 201}])
-async def test_invalid_export_query_is_refused_before_the_first_byte(system, fields):
+async def test_invalid_query_is_rejected_before_the_first_byte(system, fields):
     call = export(system, await system.new_user("sonu"), **fields)
-    assert (await refused(call.read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
+    assert (await expect_failure(call.read())).code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_export_names_disabled_but_not_deleted_assignees(system, database):
     sonu, mina, dora = [await system.new_user(name) for name in ("sonu", "mina", "dora")]
-    for title, somebody in (("a", mina), ("b", dora)):
-        await create(system, sonu, title=title, assignee_id=somebody.id)
+    for title, assignee in (("a", mina), ("b", dora)):
+        await create(system, sonu, title=title, assignee_id=assignee.id)
     await database.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
     async with grpc.aio.insecure_channel(system.auth_target) as channel:
         users = user_service_pb2_grpc.UserServiceStub(channel)
         await users.DeleteCurrentUser(user_service_pb2.DeleteCurrentUserRequest(), metadata=dora.metadata)
-    assert {row["title"]: row["assignee"] for row in await rows_of(system, sonu)} == {"a": "mina", "b": ""}
+    assert {row["title"]: row["assignee"] for row in await export_rows(system, sonu)} == {"a": "mina", "b": ""}
 
 
-async def test_long_rows_come_in_messages_that_everybody_takes(system, database):
+async def test_long_rows_are_split_into_small_messages(system, database):
     sonu = await system.new_user("sonu")
     await fill(database, sonu.id, 500, description="ж" * 20_000)
-    pieces = [piece.data async for piece in export(system, sonu)]
-    assert max(map(len, pieces)) <= 256 * 1024
-    assert sum(map(len, pieces)) > 500 * 40_000
+    messages = [message.data async for message in export(system, sonu)]
+    assert max(map(len, messages)) <= 256 * 1024
+    assert sum(map(len, messages)) > 500 * 40_000
 
 
-async def test_wrong_rows_that_are_long_can_be_downloaded_too(system):
-    """They are kept as they came, many to a page."""
+async def test_long_rejected_rows_can_be_downloaded(system):
+    """Rejected rows are stored unchanged, many to a page."""
     sonu = await system.new_user("sonu")
     worker = Worker(system, await system.new_service("imports:ingest"))
     queued = await upload(system, sonu, b"title,description\n" + b",\n" * 30)
@@ -169,17 +171,17 @@ async def test_wrong_rows_that_are_long_can_be_downloaded_too(system):
         begin = type(lease.checkpoint)(offset=lease.checkpoint.offset + 10 * number, line=2, records=10 * number)
         await worker.stream(lease, batch(begin, *rows, size=10))
     request = import_service_pb2.DownloadImportErrorsRequest(import_id=queued.id)
-    pieces = [piece.data async for piece in system.imports.DownloadImportErrors(request, metadata=sonu.metadata)]
-    assert sum(map(len, pieces)) > 9_000_000
-    assert max(map(len, pieces)) <= 256 * 1024
+    messages = [message.data async for message in system.imports.DownloadImportErrors(request, metadata=sonu.metadata)]
+    assert sum(map(len, messages)) > 9_000_000
+    assert max(map(len, messages)) <= 256 * 1024
 
 
-async def the_rest_of(call) -> None:
+async def read_to_end(call) -> None:
     while await call.read() is not grpc.aio.EOF:
         pass
 
 
-WAITING = """
+WAITING_QUERIES = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = 'tasks_app' AND wait_event_type = 'Lock' AND query LIKE '%title%'
 """
@@ -192,22 +194,22 @@ async def test_client_disconnect_cancels_the_export_query(system, database):
     await call.read()
     async with await psycopg.AsyncConnection.connect(database.administrator_url) as maintenance:
         await maintenance.execute("LOCK TABLE tasks.tasks IN ACCESS EXCLUSIVE MODE")
-        reading = asyncio.create_task(the_rest_of(call))
+        reading = asyncio.create_task(read_to_end(call))
         async with asyncio.timeout(30):
-            while await database.execute(WAITING) != [(1,)]:
+            while await database.execute(WAITING_QUERIES) != [(1,)]:
                 pass
         call.cancel()
         async with asyncio.timeout(3):  # after five seconds the role's lock_timeout ends the query by itself
-            while await database.execute(WAITING) != [(0,)]:
+            while await database.execute(WAITING_QUERIES) != [(0,)]:
                 pass
         await asyncio.gather(reading, return_exceptions=True)
 
 
-async def test_a_file_that_can_not_be_finished_ends_with_an_error(system, database):
+async def test_interrupted_export_ends_with_an_error(system, database):
     sonu = await system.new_user("sonu")
     await fill(database, sonu.id, 3000, description="x" * 20_000)
     call = export(system, sonu)
     assert (await call.read()).data
-    await database.execute("ALTER TABLE tasks.tasks RENAME TO elsewhere")
+    await database.execute("ALTER TABLE tasks.tasks RENAME TO renamed_tasks")
     with pytest.raises(grpc.aio.AioRpcError):
-        await the_rest_of(call)
+        await read_to_end(call)

@@ -1,4 +1,4 @@
-"""Appending blocks: in log order, each event once, one process at a time, without blocking writers."""
+"""Hash chain: each event is in one block, in log order, and sealing does not block writers."""
 
 import asyncio
 import hashlib
@@ -27,11 +27,11 @@ INSERT = """
 
 
 class ProcessDied(Exception):
-    """Stands for the end of a process."""
+    """Stand-in for the crash of a process."""
 
 
 async def test_digest_does_not_depend_on_connection_settings(log, database):
-    """The expected digest is written by hand: a change of its definition would invalidate every stored block."""
+    """The expected digest is a constant, because a change of its definition would invalidate every stored block."""
     await database.execute("""
         INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
             changes, free_text, salt, free_text_digest) VALUES
@@ -128,7 +128,7 @@ async def test_sealing_resumes_after_a_process_died(log):
     assert (await log.verify()).head.number == 3
 
 
-async def test_concurrent_sealers_make_one_chain(log):
+async def test_concurrent_processes_append_one_chain(log):
     async def writing():
         for _ in range(15):
             await log.write()
@@ -138,11 +138,11 @@ async def test_concurrent_sealers_make_one_chain(log):
 
     *_, one, two, three = await asyncio.gather(writing(), writing(), sealing(), sealing(), sealing())
     assert one + two + three + await log.seal() == 60
-    found = await log.verify()
-    assert (found.head.total_events, found.unsealed_events) == (60, 0)
+    result = await log.verify()
+    assert (result.head.total_events, result.unsealed_events) == (60, 0)
 
 
-async def test_sealer_gives_up_while_another_one_has_the_lock(log):
+async def test_sealing_stops_while_another_process_has_the_lock(log):
     await log.write()
     async with log.begin() as work:
         assert await work.blocks.try_lock()
@@ -166,8 +166,8 @@ async def test_open_transaction_delays_sealing_and_is_not_blocked(log, database)
             await log.write()
         await writer.commit()
     assert await log.seal() == 6
-    found = await log.verify()
-    assert (found.head.total_events, found.unsealed_events) == (8, 0)
+    result = await log.verify()
+    assert (result.head.total_events, result.unsealed_events) == (8, 0)
 
 
 async def test_sealing_reads_only_unsealed_events(log, database):
@@ -192,21 +192,21 @@ async def test_sealing_reads_only_unsealed_events(log, database):
             assert "Sort" not in plan
 
 
-async def test_restore_into_another_cluster_starts_a_new_chain(sealed, database, command):
+async def test_restore_into_another_cluster_starts_a_new_chain(sealed_log, database, command):
     """The steps of docs/history.md: verify the old chain, then reset transaction numbers, which belong to a cluster."""
-    head = await sealed.head()
+    head = await sealed_log.head()
     await database.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
     await database.execute(
         "UPDATE tasks.history_blocks SET last_xid = (last_xid::text::bigint + 1000000000)::text::xid8"
     )
     assert (await command("verify", "--head", f"{head.number}:{head.hash.hex()}"))[0] == 0
-    assert await sealed.seal() == 0
+    assert await sealed_log.seal() == 0
     await database.execute(
         "BEGIN; UPDATE tasks.task_events SET xid = pg_current_xact_id(); DELETE FROM tasks.history_blocks; COMMIT",
         role="tasks_owner",
     )
-    assert await sealed.seal() == 12
-    assert (await sealed.verify()).head.number == 1
+    assert await sealed_log.seal() == 12
+    assert (await sealed_log.verify()).head.number == 1
 
 
 async def wait_for_head(system, admin, events: int) -> history_service_pb2.AuditHead:

@@ -1,9 +1,7 @@
-"""Calls that are safe to repeat."""
+"""Idempotency keys: a repeated request gets the first response and has no second effect."""
 
 import asyncio
-from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from uuid import UUID
 
 import grpc
 import pytest
@@ -26,43 +24,44 @@ from tests.integration.task_service.calls import (
     delete,
     events_of,
     get,
-    listed,
+    list_ids,
     purge,
-    refused,
     undelete,
     update,
 )
-from tests.integration.task_service.sealing import OWNER
+from tests.integration.task_service.history_log import OWNER
+from tests.support.grpc_calls import expect_failure
+from tests.support.user_directory import FakeUserDirectory
 
 
 async def test_concurrent_requests_with_one_key_create_one_task(system):
     sonu = await system.new_user("sonu")
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(create(system, sonu, title="x", labels=["a"], due_date="2026-03-31", key="k") for _ in range(20))
     )
-    assert all(answer == answers[0] for answer in answers)
-    assert await listed(system, sonu) == [answers[0].id]
-    assert len(await events_of(system, sonu, answers[0].id)) == 1
+    assert all(response == responses[0] for response in responses)
+    assert await list_ids(system, sonu) == [responses[0].id]
+    assert len(await events_of(system, sonu, responses[0].id)) == 1
 
 
-async def test_each_mutation_is_answered_as_the_first_time(system):
+async def test_repeated_mutation_returns_the_first_response(system):
     sonu, admin = await system.new_user("sonu"), await system.new_admin()
     task = await create(system, sonu, title="x", assignee_id=sonu.id, key="c")
     changed = await update(system, sonu, task.id, title="y", key="u")
     deleted = await delete(system, sonu, task.id, idempotency_key="d")
-    back = await undelete(system, sonu, task.id, idempotency_key="b")
+    restored = await undelete(system, sonu, task.id, idempotency_key="b")
     assert await create(system, sonu, title="x", assignee_id=sonu.id, key="c") == task
     assert await update(system, sonu, task.id, title="y", key="u") == changed
     assert await delete(system, sonu, task.id, idempotency_key="d") == deleted
-    assert await undelete(system, sonu, task.id, idempotency_key="b") == back
-    assert await get(system, sonu, task.id) == back
+    assert await undelete(system, sonu, task.id, idempotency_key="b") == restored
+    assert await get(system, sonu, task.id) == restored
     assert await actions_of(system, sonu, task.id) == ["created", "updated", "deleted", "restored"]
     await delete(system, sonu, task.id)
     for _ in range(2):
         await purge(system, admin, task.id, idempotency_key="p")
 
 
-async def test_the_same_key_with_another_request_is_refused(system):
+async def test_key_with_another_request_is_rejected(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", key="k")
     reused = (
@@ -70,26 +69,28 @@ async def test_the_same_key_with_another_request_is_refused(system):
         "IDEMPOTENCY_KEY_REUSED",
         [("idempotency_key", "IDEMPOTENCY_KEY_REUSED")],
     )
-    assert await refused(create(system, sonu, title="y", key="k")) == reused
-    assert await refused(delete(system, sonu, task.id, idempotency_key="k")) == reused
-    assert await listed(system, sonu) == [task.id]
+    assert await expect_failure(create(system, sonu, title="y", key="k")) == reused
+    assert await expect_failure(delete(system, sonu, task.id, idempotency_key="k")) == reused
+    assert await list_ids(system, sonu) == [task.id]
 
 
-async def test_a_key_is_its_caller_s_own(system):
+async def test_two_callers_can_use_the_same_key(system):
     sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
     first, second = [await create(system, person, title="x", key="k") for person in (sonu, mina)]
     assert first.id != second.id
 
 
-async def test_what_failed_may_be_tried_again_under_the_same_key(system):
+async def test_failed_request_can_be_retried_with_its_key(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x", external_id="A-1")
-    assert (await refused(create(system, sonu, title="y", external_id="A-1", key="k")))[1] == "EXTERNAL_ID_TAKEN"
+    assert (
+        await expect_failure(create(system, sonu, title="y", external_id="A-1", key="k"))
+    ).reason == "EXTERNAL_ID_TAKEN"
     await delete(system, sonu, task.id)
     assert (await create(system, sonu, title="y", external_id="A-1", key="k")).title == "y"
 
 
-async def test_after_a_day_the_key_is_new(system, database):
+async def test_key_expires_after_a_day(system, database):
     sonu = await system.new_user("sonu")
     first = await create(system, sonu, title="x", key="k")
     await database.execute("UPDATE tasks.idempotency_keys SET created_at = now() - interval '25 hours'")
@@ -99,37 +100,19 @@ async def test_after_a_day_the_key_is_new(system, database):
 
 
 @pytest.mark.parametrize("key", ["a" * 129, "a b", "é", "a\n"])
-async def test_a_key_that_is_none_is_refused(system, key):
+async def test_malformed_key_is_rejected(system, key):
     sonu = await system.new_user("sonu")
     reason = "INVALID_IDEMPOTENCY_KEY"
-    assert await refused(create(system, sonu, title="x", key=key)) == (
+    assert await expect_failure(create(system, sonu, title="x", key=key)) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         reason,
         [("idempotency_key", reason)],
     )
 
 
-class Accounts:
-    """auth_service, where everybody has an account until they have not."""
-
-    def __init__(self) -> None:
-        self.open = True
-
-    async def exists(self, _: UUID) -> bool:
-        return self.open
-
-    async def is_active(self, _: UUID) -> bool:
-        return self.open
-
-    async def ids_by_username(self, _: Collection[str]) -> Mapping[str, UUID]:
-        return {}
-
-    async def usernames_by_id(self, _: Collection[UUID]) -> Mapping[UUID, str]:
-        return {}
-
-
 async def test_replay_succeeds_after_the_assignee_was_deleted(log):
-    accounts, caller = Accounts(), Caller(OWNER, Role.USER)
+    assignee = uuid7()
+    user_directory, caller = FakeUserDirectory({"mina": assignee}), Caller(OWNER, Role.USER)
     transactions: TaskTransactions = IdempotentTransactions(
         begin=lambda: SqlTasksUnitOfWork(log.pool),
         read=lambda: SqlTasksReadSession(log.pool),
@@ -137,21 +120,21 @@ async def test_replay_succeeds_after_the_assignee_was_deleted(log):
         encode=tasks_to_json,
         decode=tasks_from_json,
     )
-    create_task = CreateTask(transactions, accounts, uuid7)
-    update_task = UpdateTask(transactions, accounts, lambda: datetime.now(UTC), uuid7)
-    batch = BatchCreateTasks(transactions, accounts, uuid7)
-    draft = TaskDraft(title="x", assignee_id=str(uuid7()))
+    create_task = CreateTask(transactions, user_directory, uuid7)
+    update_task = UpdateTask(transactions, user_directory, lambda: datetime.now(UTC), uuid7)
+    batch_create = BatchCreateTasks(transactions, user_directory, uuid7)
+    draft = TaskDraft(title="x", assignee_id=str(assignee))
 
-    async def everything() -> list[object]:
-        made = await create_task(caller, draft, IdempotencyKey("a", b"1"))
+    async def send_all() -> list[object]:
+        task = await create_task(caller, draft, IdempotencyKey("a", b"1"))
         return [
-            made,
-            await update_task(caller, TaskUpdate(made.id, draft, {"assignee_id"}, ""), IdempotencyKey("b", b"2")),
-            await batch(caller, [draft], IdempotencyKey("c", b"3")),
+            task,
+            await update_task(caller, TaskUpdate(task.id, draft, {"assignee_id"}, ""), IdempotencyKey("b", b"2")),
+            await batch_create(caller, [draft], IdempotencyKey("c", b"3")),
         ]
 
-    first = await everything()
-    accounts.open = False
-    assert await everything() == first
+    first = await send_all()
+    user_directory.users.clear()
+    assert await send_all() == first
     with pytest.raises(UnknownAssignee):
         await create_task(caller, draft, IdempotencyKey("d", b"4"))

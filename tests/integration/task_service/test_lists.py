@@ -1,4 +1,4 @@
-"""Lists of tasks: restrictions, orders, pages, totals, and whose tasks they show."""
+"""Lists of tasks: filters, orders, pages, totals and visibility."""
 
 import base64
 import hashlib
@@ -10,21 +10,17 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import create, delete, listed, refused, update
+from tests.integration.task_service.calls import create, delete, list_ids, update
+from tests.support.grpc_calls import expect_failure
 
 Status = task_pb2.Task.Status
 Priority = task_pb2.Task.Priority
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def titles(system, person, **fields) -> list[str]:
-    answer = await system.tasks.ListTasks(task_service_pb2.ListTasksRequest(**fields), metadata=person.metadata)
-    return [task.title for task in answer.tasks]
-
-
 @pytest.fixture
-async def three(system, sonu):
-    """Three tasks that differ in everything."""
+async def three_tasks(system, sonu):
+    """Three tasks that differ in every field."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     first: dict[str, Any] = {"title": "Äpfel kaufen", "due_date": yesterday, "labels": ["shop", "food"]}
     second: dict[str, Any] = {"title": "bake 100% cake_", "description": "with ÄPFEL", "labels": ["food"]}
@@ -37,7 +33,7 @@ async def three(system, sonu):
 
 
 @pytest.mark.parametrize(
-    ("fields", "found"),
+    ("fields", "expected_indexes"),
     [
         ({"status": [Status.STATUS_COMPLETED]}, "2"),
         ({"status": [Status.STATUS_COMPLETED, Status.STATUS_PENDING]}, "012"),
@@ -66,13 +62,13 @@ async def three(system, sonu):
         ({"only_deleted": True}, ""),
     ],
 )
-async def test_a_list_shows_what_every_restriction_lets_pass(system, sonu, three, fields, found):
-    expected = [three[int(place)].id for place in found]
-    assert sorted(await listed(system, sonu, **fields)) == sorted(expected)
+async def test_list_is_filtered_by_every_parameter(system, sonu, three_tasks, fields, expected_indexes):
+    expected = [three_tasks[int(index)].id for index in expected_indexes]
+    assert sorted(await list_ids(system, sonu, **fields)) == sorted(expected)
 
 
 @pytest.mark.parametrize(
-    ("order_by", "found"),
+    ("order_by", "expected_indexes"),
     [
         ("", "210"),
         ("created_at", "012"),
@@ -86,20 +82,20 @@ async def test_a_list_shows_what_every_restriction_lets_pass(system, sonu, three
         ("updated_at", "120"),
     ],
 )
-async def test_a_list_is_in_the_order_that_is_asked_for(system, sonu, three, order_by, found):
-    await update(system, sonu, three[0].id, description="changed last")
-    expected = [three[int(place)].id for place in found]
+async def test_list_is_sorted_by_order_by(system, sonu, three_tasks, order_by, expected_indexes):
+    await update(system, sonu, three_tasks[0].id, description="changed last")
+    expected = [three_tasks[int(index)].id for index in expected_indexes]
     if order_by == "updated_at":
-        assert (await listed(system, sonu, order_by=order_by))[-1] == three[0].id
+        assert (await list_ids(system, sonu, order_by=order_by))[-1] == three_tasks[0].id
     else:
-        assert await listed(system, sonu, order_by=order_by) == expected
+        assert await list_ids(system, sonu, order_by=order_by) == expected
 
 
-async def test_what_is_deleted_is_hidden_shown_or_alone(system, sonu, three):
-    await delete(system, sonu, three[1].id)
-    assert await listed(system, sonu) == [three[2].id, three[0].id]
-    assert await listed(system, sonu, show_deleted=True) == [three[2].id, three[1].id, three[0].id]
-    assert await listed(system, sonu, only_deleted=True) == [three[1].id]
+async def test_deleted_tasks_can_be_excluded_included_or_selected(system, sonu, three_tasks):
+    await delete(system, sonu, three_tasks[1].id)
+    assert await list_ids(system, sonu) == [three_tasks[2].id, three_tasks[0].id]
+    assert await list_ids(system, sonu, show_deleted=True) == [three_tasks[2].id, three_tasks[1].id, three_tasks[0].id]
+    assert await list_ids(system, sonu, only_deleted=True) == [three_tasks[1].id]
 
 
 async def test_list_shows_owned_and_assigned_tasks_once(system, sonu):
@@ -109,35 +105,37 @@ async def test_list_shows_owned_and_assigned_tasks_once(system, sonu):
     hers = await create(system, mina, title="hers", assignee_id=sonu.id)
     await create(system, mina, title="only hers")
     for order_by in ("", "due_date desc", "title desc", "priority desc", "updated_at desc"):
-        assert sorted(await listed(system, sonu, order_by=order_by)) == sorted([own.id, both.id, hers.id])
-    assert await listed(system, sonu, owner_id=sonu.id) == [both.id, own.id]
-    assert await listed(system, sonu, assignee_id=sonu.id) == [hers.id, both.id]
-    for asked in (mina.id, "-"):
-        call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(owner_id=asked), metadata=sonu.metadata)
-        assert (await refused(call))[:2] == (grpc.StatusCode.PERMISSION_DENIED, "OWNER_NOT_YOURS")
+        assert sorted(await list_ids(system, sonu, order_by=order_by)) == sorted([own.id, both.id, hers.id])
+    assert await list_ids(system, sonu, owner_id=sonu.id) == [both.id, own.id]
+    assert await list_ids(system, sonu, assignee_id=sonu.id) == [hers.id, both.id]
+    for owner_id in (mina.id, "-"):
+        call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(owner_id=owner_id), metadata=sonu.metadata)
+        assert (await expect_failure(call))[:2] == (grpc.StatusCode.PERMISSION_DENIED, "OWNER_NOT_YOURS")
 
 
-async def test_an_admin_lists_another_owner_s_tasks_or_everybody_s(system, sonu):
+async def test_admin_lists_tasks_of_one_or_all_owners(system, sonu):
     admin, mina = await system.new_admin(), await system.new_user("mina")
     first, second = await create(system, sonu, title="a"), await create(system, mina, title="b")
-    assert await listed(system, admin) == []
-    assert await listed(system, admin, owner_id=sonu.id) == [first.id]
-    assert await listed(system, admin, owner_id="-") == [second.id, first.id]
-    assert await listed(system, admin, owner_id="-", order_by="title") == [first.id, second.id]
+    assert await list_ids(system, admin) == []
+    assert await list_ids(system, admin, owner_id=sonu.id) == [first.id]
+    assert await list_ids(system, admin, owner_id="-") == [second.id, first.id]
+    assert await list_ids(system, admin, owner_id="-", order_by="title") == [first.id, second.id]
 
 
-async def test_the_total_is_told_where_it_is_asked_for(system, sonu, three):
+async def test_total_size_is_set_only_on_request(system, sonu, three_tasks):
     mina = await system.new_user("mina")
     await create(system, mina, title="hers", assignee_id=sonu.id)
-    ask = task_service_pb2.ListTasksRequest
+    request = task_service_pb2.ListTasksRequest
     for fields, total in (({}, 4), ({"labels_any": ["food"]}, 2), ({"q": "nothing"}, 0)):
-        answer = await system.tasks.ListTasks(ask(page_size=1, include_total=True, **fields), metadata=sonu.metadata)
-        assert answer.total_size == total
-        assert answer.HasField("total_size")
-    assert not (await system.tasks.ListTasks(ask(), metadata=sonu.metadata)).HasField("total_size")
+        response = await system.tasks.ListTasks(
+            request(page_size=1, include_total=True, **fields), metadata=sonu.metadata
+        )
+        assert response.total_size == total
+        assert response.HasField("total_size")
+    assert not (await system.tasks.ListTasks(request(), metadata=sonu.metadata)).HasField("total_size")
 
 
-async def test_every_wrong_parameter_is_named_at_once(system, sonu):
+async def test_all_invalid_parameters_are_reported_together(system, sonu):
     request = task_service_pb2.ListTasksRequest(
         order_by="colour",
         status=[99],  # type: ignore[list-item]
@@ -150,7 +148,7 @@ async def test_every_wrong_parameter_is_named_at_once(system, sonu):
         due_after="2026-02-30",
         q="a" * 10_000,
     )
-    code, _, violations = await refused(system.tasks.ListTasks(request, metadata=sonu.metadata))
+    code, _, violations = await expect_failure(system.tasks.ListTasks(request, metadata=sonu.metadata))
     assert code is INVALID
     assert dict(violations) == {
         "status": "UNKNOWN_STATUS",
@@ -167,23 +165,23 @@ async def test_every_wrong_parameter_is_named_at_once(system, sonu):
 
 
 @pytest.mark.parametrize("order_by", ["title; DROP TABLE", "title desc desc", "id", "due_date,title", "TITLE"])
-async def test_an_order_that_is_none_is_refused(system, sonu, order_by):
+async def test_unknown_order_is_rejected(system, sonu, order_by):
     call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(order_by=order_by), metadata=sonu.metadata)
-    assert (await refused(call))[1] == "UNKNOWN_ORDER"
+    assert (await expect_failure(call)).reason == "UNKNOWN_ORDER"
 
 
-async def test_free_text_with_a_nul_is_refused(system, sonu):
+async def test_search_text_with_nul_is_rejected(system, sonu):
     call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(q="a\0"), metadata=sonu.metadata)
-    assert await refused(call) == (INVALID, "FORBIDDEN_CHARACTER", [("q", "FORBIDDEN_CHARACTER")])
+    assert await expect_failure(call) == (INVALID, "FORBIDDEN_CHARACTER", [("q", "FORBIDDEN_CHARACTER")])
 
 
 @pytest.mark.parametrize("rest", [b"x", b"0123456789abcdef\xff", b"0123456789abcdefsoon", b"0123456789abcdef\x00"])
-async def test_a_forged_page_token_is_refused(system, sonu, three, rest):
-    """The digest is no secret: whoever computes it still gets a clear answer."""
+async def test_forged_page_token_is_rejected(system, sonu, three_tasks, rest):
+    """A client can compute the digest, and still gets INVALID_PAGE_TOKEN."""
     request = task_service_pb2.ListTasksRequest(page_size=1, order_by="due_date")
     token = (await system.tasks.ListTasks(request, metadata=sonu.metadata)).next_page_token
     digest = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[:8]
     assert len(digest) == hashlib.sha256().digest_size // 4
     forged = base64.urlsafe_b64encode(digest + rest).decode().rstrip("=")
     again = task_service_pb2.ListTasksRequest(page_size=1, order_by="due_date", page_token=forged)
-    assert (await refused(system.tasks.ListTasks(again, metadata=sonu.metadata)))[1] == "INVALID_PAGE_TOKEN"
+    assert (await expect_failure(system.tasks.ListTasks(again, metadata=sonu.metadata))).reason == "INVALID_PAGE_TOKEN"

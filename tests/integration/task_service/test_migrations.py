@@ -1,4 +1,4 @@
-"""What was stored before a migration is what it was afterwards."""
+"""Migration of events to separate columns for free text: no value changes."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from tests.support.database import Database
 
 @pytest.fixture
 def before(postgres):
-    """A database as it was before free text stood apart."""
+    """Database at the last revision without columns for free text."""
     with temporary_database(postgres) as url:
         database = Database(url)
         owner_url = database.url("tasks_owner")
@@ -24,12 +24,12 @@ def before(postgres):
 
 
 async def test_migration_keeps_every_value_of_old_events(before):
-    told = [
+    expected = [
         {"title": ["", 'Café \\ "x"\n'], "status": ["", "pending"], "labels": ["", "a,b"]},
         {"status": ["pending", "completed"]},
         {},
     ]
-    for changes in told:
+    for changes in expected:
         await before.execute(
             "INSERT INTO tasks.task_events"
             " (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes) VALUES"
@@ -43,7 +43,7 @@ async def test_migration_keeps_every_value_of_old_events(before):
         "SELECT changes, free_text, salt, free_text_digest FROM tasks.task_events ORDER BY xid, id"
     )
     found = [{**changes, **json.loads(text or "{}")} for changes, text, *_ in rows]
-    assert found == told
+    assert found == expected
     assert [text is None for _, text, *_ in rows] == [False, True, True]
     _, text, salt, digest = rows[0]
     assert set(json.loads(text)) == {"title", "labels"}

@@ -1,4 +1,4 @@
-"""Who may do what, row by row of the table of roles."""
+"""Rights of each role, row by row of the table of roles."""
 
 import grpc
 import pytest
@@ -10,19 +10,20 @@ from tests.integration.task_service.calls import (
     delete,
     events_of,
     get,
-    listed,
+    list_ids,
     purge,
-    refused,
     undelete,
     update,
 )
 from tests.integration.task_service.import_calls import upload
+from tests.support.grpc_calls import expect_failure
 from tests.support.system import Principal, System
 
 DENIED, NOT_FOUND = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND
 
 
 async def code_of(call) -> grpc.StatusCode:
+    """Return the status of a call that may succeed."""
     try:
         await call
     except grpc.aio.AioRpcError as error:
@@ -47,8 +48,8 @@ async def manager(system: System, database) -> Principal:
     return await system.login("mo@example.com")
 
 
-async def everything_with(system, person, task, assignee) -> list[grpc.StatusCode]:
-    """Read, its history, assign, update, delete, restore."""
+async def call_every_method(system, person, task, assignee) -> list[grpc.StatusCode]:
+    """Return the statuses of: get, list events, assign, update, delete, undelete."""
     return [
         await code_of(call)
         for call in (
@@ -62,30 +63,30 @@ async def everything_with(system, person, task, assignee) -> list[grpc.StatusCod
     ]
 
 
-def log(system, person):
+def list_events(system, person):
     return system.history.ListEvents(history_service_pb2.ListEventsRequest(), metadata=person.metadata)
 
 
-def import_of(system, person, import_id):
+def get_import(system, person, import_id):
     return system.imports.GetImport(import_service_pb2.GetImportRequest(id=import_id), metadata=person.metadata)
 
 
-async def test_a_user_does_everything_with_a_task_that_they_made(system, owner, stranger):
+async def test_user_has_all_rights_to_own_tasks(system, owner, stranger):
     task = await create(system, owner, title="x")
-    assert await everything_with(system, owner, task, stranger) == [grpc.StatusCode.OK] * 6
+    assert await call_every_method(system, owner, task, stranger) == [grpc.StatusCode.OK] * 6
 
 
 async def test_assignee_has_all_rights_to_the_task(system, owner, stranger):
     task = await create(system, owner, title="x", assignee_id=stranger.id)
-    assert await everything_with(system, stranger, task, stranger) == [grpc.StatusCode.OK] * 6
+    assert await call_every_method(system, stranger, task, stranger) == [grpc.StatusCode.OK] * 6
 
 
-async def test_to_a_user_other_tasks_and_imports_do_not_exist(system, owner, stranger):
+async def test_user_does_not_find_tasks_and_imports_of_others(system, owner, stranger):
     task = await create(system, owner, title="x")
-    assert await everything_with(system, stranger, task, stranger) == [NOT_FOUND] * 6
+    assert await call_every_method(system, stranger, task, stranger) == [NOT_FOUND] * 6
     queued = await upload(system, owner)
-    assert await code_of(import_of(system, stranger, queued.id)) is NOT_FOUND
-    assert await listed(system, stranger) == []
+    assert await code_of(get_import(system, stranger, queued.id)) is NOT_FOUND
+    assert await list_ids(system, stranger) == []
 
 
 async def test_user_rights_end_at_own_tasks(system, owner, stranger):
@@ -94,46 +95,46 @@ async def test_user_rights_end_at_own_tasks(system, owner, stranger):
     for call in (
         create(system, owner, title="x", owner_id=stranger.id),
         purge(system, owner, task.id),
-        log(system, owner),
+        list_events(system, owner),
     ):
         assert await code_of(call) is DENIED
 
 
 async def test_manager_has_all_rights_to_every_task(system, owner, stranger, manager):
     task = await create(system, manager, title="x", owner_id=owner.id)
-    assert await everything_with(system, manager, task, stranger) == [grpc.StatusCode.OK] * 6
-    assert await listed(system, manager, owner_id="-") == [task.id]
+    assert await call_every_method(system, manager, task, stranger) == [grpc.StatusCode.OK] * 6
+    assert await list_ids(system, manager, owner_id="-") == [task.id]
     queued = await upload(system, owner)
-    assert await code_of(import_of(system, manager, queued.id)) is grpc.StatusCode.OK
+    assert await code_of(get_import(system, manager, queued.id)) is grpc.StatusCode.OK
     (created, *_, restored) = await events_of(system, owner, task.id)
     role = history_service_pb2.TaskEvent.ActorRole.ACTOR_ROLE_MANAGER
     assert {(event.actor_id, event.actor_role) for event in (created, restored)} == {(manager.id, role)}
 
 
-async def test_a_manager_purges_nothing_and_reads_no_log(system, owner, manager):
+async def test_manager_can_not_purge_or_read_the_list_events(system, owner, manager):
     task = await create(system, owner, title="x")
     await delete(system, owner, task.id)
-    for call in (purge(system, manager, task.id), log(system, manager)):
+    for call in (purge(system, manager, task.id), list_events(system, manager)):
         assert await code_of(call) is DENIED
 
 
-async def test_admin_also_purges_and_reads_the_event_log(system, owner, stranger):
+async def test_admin_also_purges_and_reads_the_event_list_events(system, owner, stranger):
     admin = await system.new_admin()
     task = await create(system, owner, title="x")
-    assert await everything_with(system, admin, task, stranger) == [grpc.StatusCode.OK] * 6
+    assert await call_every_method(system, admin, task, stranger) == [grpc.StatusCode.OK] * 6
     await delete(system, admin, task.id)
     assert await code_of(purge(system, admin, task.id)) is grpc.StatusCode.OK
-    assert len((await log(system, admin)).events) == 7
+    assert len((await list_events(system, admin)).events) == 7
 
 
-async def test_a_service_does_what_its_scopes_say(system, owner, stranger):
+async def test_rights_of_a_service_are_its_scopes(system, owner, stranger):
     reader, writer = await system.new_service("tasks:read"), await system.new_service("tasks:write")
     task = await create(system, writer, title="x", owner_id=owner.id)
     ok = grpc.StatusCode.OK
-    assert await everything_with(system, reader, task, stranger) == [ok, ok, DENIED, DENIED, DENIED, DENIED]
-    assert await everything_with(system, writer, task, stranger) == [DENIED, DENIED, ok, ok, ok, ok]
+    assert await call_every_method(system, reader, task, stranger) == [ok, ok, DENIED, DENIED, DENIED, DENIED]
+    assert await call_every_method(system, writer, task, stranger) == [DENIED, DENIED, ok, ok, ok, ok]
     stats = system.tasks.GetTaskStats(task_service_pb2.GetTaskStatsRequest(), metadata=reader.metadata)
     assert (await stats).total == 1
     for person in (reader, writer):
-        assert (await refused(purge(system, person, task.id)))[0] is DENIED
-        assert (await refused(log(system, person)))[0] is DENIED
+        assert (await expect_failure(purge(system, person, task.id))).code is DENIED
+        assert (await expect_failure(list_events(system, person))).code is DENIED

@@ -1,4 +1,4 @@
-"""Counts for a front end."""
+"""Counts of tasks by status and by day of completion."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,12 +6,13 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import create, delete, refused, update
+from tests.integration.task_service.calls import create, delete, update
+from tests.support.grpc_calls import expect_failure
 
 Status = task_pb2.Task.Status
 
 
-def stats(system, person, **fields):
+def get_stats(system, person, **fields):
     return system.tasks.GetTaskStats(task_service_pb2.GetTaskStatsRequest(**fields), metadata=person.metadata)
 
 
@@ -21,9 +22,9 @@ async def test_stats_count_owned_and_assigned_tasks_once(system):
     await create(system, sonu, title="late but done", due_date="2020-01-01", status=Status.STATUS_COMPLETED)
     await create(system, mina, title="hers and his", status=Status.STATUS_IN_PROGRESS, assignee_id=sonu.id)
     await create(system, mina, title="hers", status=Status.STATUS_CANCELLED)
-    gone = await create(system, sonu, title="gone")
-    await delete(system, sonu, gone.id)
-    mine = await stats(system, sonu)
+    deleted = await create(system, sonu, title="gone")
+    await delete(system, sonu, deleted.id)
+    mine = await get_stats(system, sonu)
     assert (mine.total, mine.pending, mine.in_progress, mine.completed, mine.cancelled, mine.overdue) == (
         3,
         1,
@@ -32,11 +33,11 @@ async def test_stats_count_owned_and_assigned_tasks_once(system):
         0,
         1,
     )
-    hers = await stats(system, admin, owner_id=mina.id)
+    hers = await get_stats(system, admin, owner_id=mina.id)
     assert (hers.total, hers.in_progress, hers.cancelled, hers.overdue) == (2, 1, 1, 0)
-    assert (await stats(system, admin, owner_id="-")).total == 4
-    assert (await stats(system, admin)).total == 0
-    assert (await refused(stats(system, sonu, owner_id=mina.id)))[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert (await get_stats(system, admin, owner_id="-")).total == 4
+    assert (await get_stats(system, admin)).total == 0
+    assert (await expect_failure(get_stats(system, sonu, owner_id=mina.id))).code is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_completions_by_day_include_empty_days(system, database):
@@ -48,16 +49,19 @@ async def test_completions_by_day_include_empty_days(system, database):
         await database.execute(
             f"UPDATE tasks.tasks SET completed_at = '{today - timedelta(days=days)}T00:00:00Z' WHERE id = '{done.id}'"
         )
-    found = (await stats(system, sonu, days=3)).completed_per_day
+    found = (await get_stats(system, sonu, days=3)).completed_per_day
     assert [(day.date, day.count) for day in found] == [
         ((today - timedelta(days=2)).isoformat(), 1),
         ((today - timedelta(days=1)).isoformat(), 0),
         (today.isoformat(), 2),
     ]
-    assert len((await stats(system, sonu)).completed_per_day) == 30
+    assert len((await get_stats(system, sonu)).completed_per_day) == 30
 
 
 @pytest.mark.parametrize("days", [-1, 367])
-async def test_days_out_of_range_are_refused(system, days):
+async def test_days_out_of_range_are_rejected(system, days):
     sonu = await system.new_user("sonu")
-    assert (await refused(stats(system, sonu, days=days)))[1:] == ("DAYS_OUT_OF_RANGE", [("days", "DAYS_OUT_OF_RANGE")])
+    assert (await expect_failure(get_stats(system, sonu, days=days)))[1:] == (
+        "DAYS_OUT_OF_RANGE",
+        [("days", "DAYS_OUT_OF_RANGE")],
+    )

@@ -99,8 +99,8 @@ async def test_running_imports_of_an_owner_are_limited(system, worker):
     leases = [await worker.claim() for _ in range(MAX_RUNNING)]
     assert all(leases)
     assert await worker.claim() is None
-    others = await upload(system, mina)
-    assert (await worker.claim()).import_id == others.id
+    waiting_import = await upload(system, mina)
+    assert (await worker.claim()).import_id == waiting_import.id
     first = leases[0]
     await worker.stream(first, batch(first.checkpoint, ["a", "", ""], size=5), END)
     assert await worker.claim() is not None

@@ -9,7 +9,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from tests.integration.task_service import calls
-from tests.integration.task_service.calls import actions_of, create, delete, events_of, listed, purge, update
+from tests.integration.task_service.calls import actions_of, create, delete, events_of, list_ids, purge, update
 from tests.integration.task_service.import_calls import END, batch, get, upload
 from tests.support.grpc_calls import refused
 
@@ -80,15 +80,15 @@ async def test_undo_deletes_created_and_reverts_changed_tasks(system, worker):
         assert getattr(restored, field) == getattr(existing, field)
     assert restored.etag == "4"
     assert await calls.get(system, sonu, same.id) == same
-    assert set(await listed(system, sonu)) == {existing.id, same.id}
-    assert len(await listed(system, sonu, import_id=finished.id, show_deleted=True)) == 2
+    assert set(await list_ids(system, sonu)) == {existing.id, same.id}
+    assert len(await list_ids(system, sonu, import_id=finished.id, show_deleted=True)) == 2
     *_, last = await events_of(system, sonu, existing.id)
     assert (last.actor_id, last.occurred_at) == (admin.id, restored.updated_at)
     assert {(change.field, change.old, change.new) for change in last.changes} == {
         ("title", "newer", "old"),
         ("status", "pending", "completed"),
     }
-    for task_id in await listed(system, sonu, import_id=finished.id, show_deleted=True):
+    for task_id in await list_ids(system, sonu, import_id=finished.id, show_deleted=True):
         *_, last = await events_of(system, sonu, task_id)
         assert (last.action, last.actor_id) == (last.ACTION_DELETED, admin.id)
         assert last.request_id
@@ -101,7 +101,9 @@ async def test_tasks_changed_since_the_import_are_conflicts(system, worker):
     existing = {key: await create(system, sonu, title="old", external_id=key) for key in ("A", "B", "C", "D")}
     rows = [[key, f"new {key}", ""] for key in "ABCDEFGHI"]
     finished = await run_import(system, sonu, worker, rows, on_duplicate=UPDATE)
-    found = {task.external_id: task for task in [await calls.get(system, sonu, i) for i in await listed(system, sonu)]}
+    found = {
+        task.external_id: task for task in [await calls.get(system, sonu, i) for i in await list_ids(system, sonu)]
+    }
     await update(system, sonu, found["A"].id, title="mine")
     await update(system, sonu, found["E"].id, description="mine")
     await delete(system, sonu, found["B"].id)
@@ -128,7 +130,7 @@ async def test_change_between_two_import_changes_is_kept(system, worker):
     lease = await worker.claim()
     first = batch(lease.checkpoint, ["A", "new", ""], ["B", "b", ""], size=5)
     await worker.stream(lease, first)
-    (created_id,) = await listed(system, sonu, import_id=queued.id)
+    (created_id,) = await list_ids(system, sonu, import_id=queued.id)
     for task_id in (existing.id, created_id):
         await update(system, sonu, task_id, description="mine")
     second = batch(first.batch.end, ["A", "newer", ""], ["B", "bb", ""], size=5)
@@ -197,8 +199,8 @@ async def test_import_waits_for_a_running_undo_of_its_owner(system, worker, data
         await undo(system, sonu, finished.id)
         await upload(system, sonu)
         assert await worker.claim() is None
-        others = await upload(system, mina)
-        assert (await worker.claim()).import_id == others.id
+        other_import = await upload(system, mina)
+        assert (await worker.claim()).import_id == other_import.id
     assert (await wait_until_over(system, sonu, finished.id)).undo.deleted == 1
     assert await worker.claim() is not None
 

@@ -1,4 +1,4 @@
-"""Changing tasks: masks, etags, status, labels, external ids and assignees."""
+"""Updates of tasks: masks, etags, status, labels, external ids and assignees."""
 
 import asyncio
 import itertools
@@ -12,19 +12,20 @@ from taskmanager.tasks.v1 import task_pb2
 
 from chassis.kernel.errors import Invalid
 from task_service.tasks.domain.task import TaskDraft
-from tests.integration.task_service.calls import create, delete, events_of, get, refused, update
+from tests.integration.task_service.calls import create, delete, events_of, get, update
+from tests.support.grpc_calls import expect_failure
 
 Status = task_pb2.Task.Status
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_only_what_the_mask_names_is_written(system):
+async def test_update_writes_only_masked_fields(system):
     sonu = await system.new_user("sonu")
-    task = await create(system, sonu, title="Old", description="Kept", labels=["a", "b"], due_date="2026-03-31")
-    changed = await update(system, sonu, task.id, ["title", "due_date"], title="New", description="Not said")
+    task = await create(system, sonu, title="Old", description="unchanged", labels=["a", "b"], due_date="2026-03-31")
+    changed = await update(system, sonu, task.id, ["title", "due_date"], title="New", description="ignored")
     assert (changed.title, changed.description, changed.due_date, list(changed.labels)) == (
         "New",
-        "Kept",
+        "unchanged",
         "",
         ["a", "b"],
     )
@@ -32,11 +33,11 @@ async def test_only_what_the_mask_names_is_written(system):
     assert await get(system, sonu, task.id) == changed
 
 
-async def test_without_a_mask_what_is_said_is_written(system):
+async def test_update_without_mask_writes_the_set_fields(system):
     sonu = await system.new_user("sonu")
-    task = await create(system, sonu, title="Old", description="Kept")
+    task = await create(system, sonu, title="Old", description="unchanged")
     changed = await update(system, sonu, task.id, [], title="New")
-    assert (changed.title, changed.description) == ("New", "Kept")
+    assert (changed.title, changed.description) == ("New", "unchanged")
 
 
 async def test_empty_masked_field_is_reset_to_its_default(system):
@@ -59,7 +60,7 @@ def test_update_errors_have_a_fixed_order():
     for mask in itertools.permutations(["title", "description", "due_date", "owner_id", "colour"]):
         with pytest.raises(Invalid) as caught:
             draft.validate_changes(mask)
-        assert [wrong.field for wrong in caught.value.violations] == [
+        assert [error.field for error in caught.value.violations] == [
             "title",
             "description",
             "due_date",
@@ -72,8 +73,8 @@ async def test_update_lists_every_invalid_field(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     fields = ["title", "due_date", "labels", "owner_id", "created_at", "colour", "assignee_id"]
-    wrong: dict[str, Any] = {"title": " ", "due_date": "soon", "labels": ["a,b"], "assignee_id": "me"}
-    code, _, violations = await refused(update(system, sonu, task.id, fields, **wrong))
+    invalid: dict[str, Any] = {"title": " ", "due_date": "soon", "labels": ["a,b"], "assignee_id": "me"}
+    code, _, violations = await expect_failure(update(system, sonu, task.id, fields, **invalid))
     assert code is INVALID
     assert sorted(violations) == [
         ("assignee_id", "MALFORMED_ID"),
@@ -98,7 +99,7 @@ async def test_event_has_old_and_new_values(system):
     }
 
 
-async def test_an_update_that_changes_nothing_leaves_no_trace(system):
+async def test_noop_update_writes_nothing(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="Same", labels=["a"])
     assert await update(system, sonu, task.id, title=" Same ", labels=["a", "a"]) == task
@@ -115,7 +116,7 @@ async def test_completing_sets_completed_at_and_reopening_clears_it(system):
     assert not (await update(system, sonu, task.id, status=Status.STATUS_CANCELLED)).HasField("completed_at")
 
 
-async def test_another_etag_writes_nothing_and_the_task_s_own_does(system):
+async def test_stale_etag_is_rejected(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     changed = await update(system, sonu, task.id, title="y", etag=task.etag)
@@ -123,27 +124,27 @@ async def test_another_etag_writes_nothing_and_the_task_s_own_does(system):
         update(system, sonu, task.id, title="z", etag=task.etag),
         delete(system, sonu, task.id, etag=task.etag),
     ):
-        assert (await refused(call))[:2] == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
+        assert (await expect_failure(call))[:2] == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     assert await get(system, sonu, task.id) == changed
 
 
-async def test_of_two_at_once_with_the_same_etag_exactly_one_writes(system):
+async def test_concurrent_updates_with_one_etag_write_once(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(update(system, sonu, task.id, title=f"y{number}", etag=task.etag) for number in range(10)),
         return_exceptions=True,
     )
-    assert sum(isinstance(answer, task_pb2.Task) for answer in answers) == 1
+    assert sum(isinstance(response, task_pb2.Task) for response in responses) == 1
     assert len(await events_of(system, sonu, task.id)) == 2
 
 
-async def test_a_deleted_task_is_not_changed(system):
+async def test_deleted_task_can_not_be_updated(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
     await delete(system, sonu, task.id)
     call = update(system, sonu, task.id, title="y")
-    assert (await refused(call))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "TASK_DELETED")
+    assert (await expect_failure(call))[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "TASK_DELETED")
 
 
 @pytest.mark.parametrize(
@@ -156,12 +157,16 @@ async def test_a_deleted_task_is_not_changed(system):
         ([str(number) for number in range(51)], "TOO_MANY_LABELS"),
     ],
 )
-async def test_a_wrong_label_is_refused(system, labels, reason):
+async def test_invalid_label_is_rejected(system, labels, reason):
     sonu = await system.new_user("sonu")
-    assert await refused(create(system, sonu, title="x", labels=labels)) == (INVALID, reason, [("labels", reason)])
+    assert await expect_failure(create(system, sonu, title="x", labels=labels)) == (
+        INVALID,
+        reason,
+        [("labels", reason)],
+    )
 
 
-async def test_labels_are_kept_in_order_each_once(system):
+async def test_duplicate_labels_are_removed(system):
     sonu = await system.new_user("sonu")
     labels = [*(str(number) for number in range(49)), "ж" * 64, " 7 "]
     assert (await create(system, sonu, title="x", labels=labels)).labels == labels[:-1]
@@ -172,19 +177,19 @@ async def test_external_id_is_unique_among_live_tasks_of_an_owner(system):
     first = await create(system, sonu, title="x", external_id="A-1")
     await create(system, mina, title="x", external_id="A-1")
     second = await create(system, sonu, title="y")
-    taken = (grpc.StatusCode.ALREADY_EXISTS, "EXTERNAL_ID_TAKEN", [("external_id", "EXTERNAL_ID_TAKEN")])
-    assert await refused(create(system, sonu, title="x", external_id="A-1")) == taken
-    assert await refused(update(system, sonu, second.id, external_id="A-1")) == taken
+    duplicate = (grpc.StatusCode.ALREADY_EXISTS, "EXTERNAL_ID_TAKEN", [("external_id", "EXTERNAL_ID_TAKEN")])
+    assert await expect_failure(create(system, sonu, title="x", external_id="A-1")) == duplicate
+    assert await expect_failure(update(system, sonu, second.id, external_id="A-1")) == duplicate
     await delete(system, sonu, first.id)
     assert (await update(system, sonu, second.id, external_id="A-1")).external_id == "A-1"
 
 
-async def test_of_two_at_once_one_gets_the_external_id(system):
+async def test_concurrent_creates_share_no_external_id(system):
     sonu = await system.new_user("sonu")
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(create(system, sonu, title="x", external_id="A-1") for _ in range(10)), return_exceptions=True
     )
-    assert sum(isinstance(answer, task_pb2.Task) for answer in answers) == 1
+    assert sum(isinstance(response, task_pb2.Task) for response in responses) == 1
 
 
 async def test_assignee_loses_rights_when_unassigned(system):
@@ -194,21 +199,21 @@ async def test_assignee_loses_rights_when_unassigned(system):
     assert await get(system, sonu, task.id) == changed
     assert len(await events_of(system, mina, task.id)) == 2
     await update(system, sonu, task.id, assignee_id="")
-    assert (await refused(get(system, mina, task.id)))[0] is grpc.StatusCode.NOT_FOUND
+    assert (await expect_failure(get(system, mina, task.id))).code is grpc.StatusCode.NOT_FOUND
 
 
-async def test_an_assignee_whom_nobody_knows_is_refused(system):
+async def test_unknown_assignee_is_rejected(system):
     sonu = await system.new_user("sonu")
-    nobody = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
+    unknown_id = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
     task = await create(system, sonu, title="x")
-    refusal = (INVALID, "UNKNOWN_ASSIGNEE", [("assignee_id", "UNKNOWN_ASSIGNEE")])
-    assert await refused(create(system, sonu, title="x", assignee_id=nobody)) == refusal
-    assert await refused(update(system, sonu, task.id, assignee_id=nobody)) == refusal
+    failure = (INVALID, "UNKNOWN_ASSIGNEE", [("assignee_id", "UNKNOWN_ASSIGNEE")])
+    assert await expect_failure(create(system, sonu, title="x", assignee_id=unknown_id)) == failure
+    assert await expect_failure(update(system, sonu, task.id, assignee_id=unknown_id)) == failure
 
 
-# A few letters and symbols are there without being seen: alone they are no title.
-seen = st.characters(categories=("L", "N", "P", "S"), exclude_characters="\u115f\u1160\u2800\u3164\uffa0")
-texts = st.text(seen, min_size=1, max_size=20)
+# Some letters and symbols are invisible, and a title needs a visible character.
+visible_characters = st.characters(categories=("L", "N", "P", "S"), exclude_characters="\u115f\u1160\u2800\u3164\uffa0")
+texts = st.text(visible_characters, min_size=1, max_size=20)
 drafts = st.builds(
     TaskDraft,
     title=texts,
@@ -226,6 +231,6 @@ MASKS = st.sets(st.sampled_from(sorted(set(TaskDraft._fields) - {"owner_id"})), 
 
 @settings(max_examples=300, deadline=None)
 @given(before=drafts, wanted=drafts, mask=MASKS)
-def test_any_mask_takes_exactly_its_fields_from_the_new_values(before, wanted, mask):
+def test_update_takes_exactly_the_masked_fields(before, wanted, mask):
     old, new = before.validate()._asdict(), wanted.validate()._asdict()
     assert {**old, **wanted.validate_changes(mask)} == {name: (new if name in mask else old)[name] for name in old}

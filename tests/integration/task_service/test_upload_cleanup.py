@@ -24,7 +24,7 @@ def tasks_settings(stored: Stored) -> dict[str, Any]:
 
 
 class SlowObjectStore:
-    """Object store whose deletes wait for a permission."""
+    """Object store whose deletes wait until the test allows them."""
 
     def __init__(self, store: ObstoreObjectStore) -> None:
         self._store = store

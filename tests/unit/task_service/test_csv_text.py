@@ -1,4 +1,4 @@
-"""CSV text: what spreadsheets take for formulas, and pieces that do not grow."""
+"""CSV text: escaped formulas, and chunks of bounded size."""
 
 import csv
 import io
@@ -11,10 +11,10 @@ from task_service.csv_dialect.text import CHUNK_CHARACTERS, csv_chunks, csv_text
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20 ax")))
-def test_neutralised_text_round_trips(cell):
-    shown = escape_formula(cell)
-    assert not shown.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
-    assert unescape_formula(shown) == cell
+def test_escaped_cell_round_trips(cell):
+    escaped = escape_formula(cell)
+    assert not escaped.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
+    assert unescape_formula(escaped) == cell
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_neutralised_text_round_trips(cell):
         "'\uff1d1",
     ],
 )
-def test_a_cell_that_begins_like_a_formula_gets_a_mark(cell):
+def test_formula_cell_gets_an_apostrophe(cell):
     assert csv_text([[cell]]) in {f"'{cell}\r\n", f'"\'{cell}"\r\n'}
 
 
-def test_long_text_comes_in_pieces_of_whole_rows():
+def test_long_text_is_split_into_chunks_of_whole_rows():
     rows = [[str(number), "x" * (number % 3000)] for number in range(2000)]
-    pieces = list(csv_chunks(rows))
-    assert len(pieces) > 2
-    assert all(piece.endswith("\r\n") and len(piece) < CHUNK_CHARACTERS + 3100 for piece in pieces)
-    assert list(csv.reader(io.StringIO("".join(pieces), newline=""))) == rows
+    chunks = list(csv_chunks(rows))
+    assert len(chunks) > 2
+    assert all(chunk.endswith("\r\n") and len(chunk) < CHUNK_CHARACTERS + 3100 for chunk in chunks)
+    assert list(csv.reader(io.StringIO("".join(chunks), newline=""))) == rows
     assert list(csv_chunks([])) == []

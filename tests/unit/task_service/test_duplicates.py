@@ -1,4 +1,4 @@
-"""Each row of a file has one fate, and the tasks end up as the rows say."""
+"""Resolution of duplicates: each row has exactly one result, and the last row of a task wins."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

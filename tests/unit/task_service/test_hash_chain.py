@@ -1,4 +1,4 @@
-"""Validity of a next block, also for forged blocks with a correct hash."""
+"""Validity of the next block of a chain, also for forged blocks with a correct hash."""
 
 from datetime import UTC, datetime
 from uuid import UUID

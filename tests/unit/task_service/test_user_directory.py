@@ -1,4 +1,4 @@
-"""The cached user directory: what it asks auth_service for, and for how long it keeps the answers."""
+"""Cached user directory: its calls of auth_service, and the lifetime of its results."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -16,8 +16,8 @@ from task_service.clients.user_directory import CachedUserDirectory
 SONU = UUID(int=1)
 
 
-class FakeUsers:
-    """auth_service with one user, which records its calls and can fail."""
+class FakeUserLookup:
+    """auth_service with one user. Records its calls, and can fail or hang."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -43,7 +43,7 @@ class FakeUsers:
 
 
 async def test_existing_user_is_cached_until_its_ttl_ends():
-    users, clock = FakeUsers(), [0.0]
+    users, clock = FakeUserLookup(), [0.0]
     directory = CachedUserDirectory(users, now=lambda: clock[0])
     assert [await directory.exists(SONU) for _ in range(3)] == [True] * 3
     assert len(users.calls) == 1
@@ -54,7 +54,7 @@ async def test_existing_user_is_cached_until_its_ttl_ends():
 
 
 async def test_unknown_user_is_never_cached():
-    users = FakeUsers()
+    users = FakeUserLookup()
     users.exists = False
     directory = CachedUserDirectory(users)
     assert not await directory.exists(SONU)
@@ -64,13 +64,13 @@ async def test_unknown_user_is_never_cached():
 
 async def test_usernames_are_returned_as_given():
     """Unknown names are left out."""
-    found = await CachedUserDirectory(FakeUsers()).ids_by_username({"SONU", "sonu", "nobody"})
+    found = await CachedUserDirectory(FakeUserLookup()).ids_by_username({"SONU", "sonu", "nobody"})
     assert found == {"SONU": SONU, "sonu": SONU}
 
 
 async def test_usernames_are_resolved_in_calls_of_a_thousand():
-    """Neither known nor unknown names are asked for again."""
-    users = FakeUsers()
+    """Neither known nor unknown names are looked up again."""
+    users = FakeUserLookup()
     directory = CachedUserDirectory(users)
     names = ["sonu", *(f"nobody{number}" for number in range(1999))]
     for _ in range(2):
@@ -80,8 +80,8 @@ async def test_usernames_are_resolved_in_calls_of_a_thousand():
     assert users.calls[2:] == ["Sonu"]
 
 
-async def test_unknown_username_is_asked_for_again_after_its_ttl():
-    users, clock = FakeUsers(), [0.0]
+async def test_unknown_username_is_looked_up_again_after_its_ttl():
+    users, clock = FakeUserLookup(), [0.0]
     users.exists = False
     directory = CachedUserDirectory(users, now=lambda: clock[0])
     assert await directory.ids_by_username({"sonu"}) == {}
@@ -92,15 +92,15 @@ async def test_unknown_username_is_asked_for_again_after_its_ttl():
 
 
 async def test_username_cache_has_a_maximum_size():
-    users = FakeUsers()
+    users = FakeUserLookup()
     directory = CachedUserDirectory(users, max_entries=1)
     for name in ("sonu", "Sonu", "sonu"):
         await directory.ids_by_username({name})
     assert users.calls == ["sonu", "Sonu", "sonu"]
 
 
-async def test_only_uncached_ids_are_asked_for_usernames():
-    users, clock, nobody = FakeUsers(), [0.0], UUID(int=2)
+async def test_only_uncached_ids_are_looked_up():
+    users, clock, nobody = FakeUserLookup(), [0.0], UUID(int=2)
     directory = CachedUserDirectory(users, now=lambda: clock[0])
     assert await directory.usernames_by_id({SONU, nobody}) == {SONU: "sonu"}
     assert await directory.usernames_by_id({SONU, nobody}) == {SONU: "sonu"}
@@ -111,8 +111,8 @@ async def test_only_uncached_ids_are_asked_for_usernames():
     assert await directory.usernames_by_id({SONU}) == {}
 
 
-async def test_is_active_is_asked_once_per_ttl():
-    users, clock = FakeUsers(), [0.0]
+async def test_is_active_is_looked_up_once_per_ttl():
+    users, clock = FakeUserLookup(), [0.0]
     directory = CachedUserDirectory(users, now=lambda: clock[0])
     assert [await directory.is_active(SONU) for _ in range(3)] == [True] * 3
     users.exists = False
@@ -129,9 +129,9 @@ async def test_is_active_is_asked_once_per_ttl():
     "error", [Unavailable(), AioRpcError(StatusCode.INTERNAL, Metadata(), Metadata()), "no response"]
 )
 @pytest.mark.parametrize("exists", [True, False, None])
-async def test_is_active_keeps_its_last_answer_in_an_outage(error, exists):
-    """A user who was never asked for counts as active."""
-    users, clock = FakeUsers(), [0.0]
+async def test_is_active_keeps_its_last_result_in_an_outage(error, exists):
+    """A user without a known result counts as active."""
+    users, clock = FakeUserLookup(), [0.0]
     directory = CachedUserDirectory(users, now=lambda: clock[0], active_timeout_seconds=0.01)
     if exists is not None:
         users.exists = exists
@@ -143,7 +143,7 @@ async def test_is_active_keeps_its_last_answer_in_an_outage(error, exists):
 
 
 async def test_is_active_cache_has_a_maximum_size():
-    users = FakeUsers()
+    users = FakeUserLookup()
     directory = CachedUserDirectory(users, max_entries=1)
     for number in (1, 2, 1):
         await directory.is_active(UUID(int=number))

@@ -1,4 +1,4 @@
-"""Values that are easily taken for what they are not."""
+"""Parsing of dates."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ import pytest
 from task_service.tasks.domain.values import parse_date
 
 
-def test_a_date_is_a_year_a_month_and_a_day():
+def test_calendar_date_is_parsed():
     assert parse_date("2026-03-31") == date(2026, 3, 31)
     assert parse_date("0001-01-01") == date.min
 
@@ -15,5 +15,5 @@ def test_a_date_is_a_year_a_month_and_a_day():
 @pytest.mark.parametrize(
     "text", ["", "20260331", "2026-W14-2", "2026W142  ", "2026-02-30", "2026-3-31 ", "26-03-31", "2026-03-31T00:00"]
 )
-def test_what_else_iso_8601_calls_a_date_is_none(text):
+def test_other_iso_8601_formats_are_rejected(text):
     assert parse_date(text) is None

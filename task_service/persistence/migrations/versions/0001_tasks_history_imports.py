@@ -81,7 +81,7 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX imports_by_owner ON tasks.imports (owner_id, id)")
-    # Few rows are in motion at any time: what claims and dispatches looks only at them.
+    # Partial: claims and the dispatcher read only unfinished imports, which are few.
     op.execute(
         "CREATE INDEX imports_in_motion ON tasks.imports (state) WHERE state IN ('uploading', 'queued', 'running')"
     )

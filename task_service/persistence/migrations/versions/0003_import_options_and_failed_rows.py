@@ -1,4 +1,4 @@
-"""Imports keep the rows that failed as they came, and what they are told to do.
+"""Options of imports, and rejected rows as received.
 
 Revision ID: 0003
 """

@@ -1,5 +1,4 @@
-"""Defaults of an import's new tasks, rows whose external_id a task has already, undoing imports,
-and calls about imports that are safe to repeat.
+"""Imports: defaults of new tasks, duplicates by external_id, undo, and idempotency keys.
 
 Revision ID: 0005
 """
@@ -24,7 +23,7 @@ def upgrade() -> None:
             ADD COLUMN rows_read bigint NOT NULL GENERATED ALWAYS AS
                 (rows_created + rows_updated + rows_unchanged + rows_skipped + rows_failed) STORED
     """)
-    # What an import that only validates would have made so far; dropped when it has ended.
+    # Tasks that a dry run would have created so far. They are deleted after its end.
     op.execute("""
         CREATE TABLE tasks.import_dry_run_tasks (
             import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
@@ -41,18 +40,18 @@ def upgrade() -> None:
             actor_role text NOT NULL,
             request_id text NOT NULL,
             state text NOT NULL DEFAULT 'running',
-            reached uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+            checkpoint uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
             deleted bigint NOT NULL DEFAULT 0,
             restored bigint NOT NULL DEFAULT 0,
             kept bigint NOT NULL DEFAULT 0,
             started_at timestamptz NOT NULL DEFAULT now(),
             finished_at timestamptz,
-            turn_at timestamptz NOT NULL DEFAULT now(),
+            last_step_at timestamptz NOT NULL DEFAULT now(),
             CONSTRAINT import_undos_state_known CHECK (state IN ('running', 'succeeded'))
         )
     """)
-    op.execute("CREATE INDEX import_undos_running ON tasks.import_undos (turn_at) WHERE state = 'running'")
-    # What an import found where it changed a task. With the task it is gone for good.
+    op.execute("CREATE INDEX import_undos_running ON tasks.import_undos (last_step_at) WHERE state = 'running'")
+    # Tasks before an import changed them. A purge of the task deletes its snapshot.
     op.execute("""
         CREATE TABLE tasks.import_updates (
             import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,

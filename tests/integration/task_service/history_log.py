@@ -1,4 +1,4 @@
-"""An event log for tests of the hash chain: they write, seal, change and verify it without a server."""
+"""Event log for tests of the hash chain, which write, seal, change and verify it without a server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,8 +23,8 @@ ACTOR = Actor(OWNER, "user", "request-1")
 
 
 @dataclass(frozen=True)
-class Log:
-    """The event log of one database, through the service's own repositories."""
+class HistoryLog:
+    """Event log of one database, through the repositories and use cases of the service."""
 
     database: Database
     pool: Pool
@@ -33,7 +33,7 @@ class Log:
         return SqlHistoryUnitOfWork(self.pool)
 
     async def write(self, tasks: int = 1) -> None:
-        """Write two events for each task, created and updated, each in a transaction of its own."""
+        """Write two events for each task, created and updated, each in a separate transaction."""
         for number in range(tasks):
             values = TaskDraft(title=f"Task {number}", labels=("private",)).validate()
             before = new_task(values, task_id=uuid7(), owner_id=OWNER, import_id=None)
@@ -79,6 +79,7 @@ class Log:
 
 
 @asynccontextmanager
-async def opened(database: Database) -> AsyncIterator[Log]:
+async def open_history_log(database: Database) -> AsyncIterator[HistoryLog]:
+    """Open a pool on the database and yield its event log."""
     async with open_pool(database.tasks_url, name="test", size=8) as pool:
-        yield Log(database, pool)
+        yield HistoryLog(database, pool)
