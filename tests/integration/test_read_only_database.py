@@ -7,7 +7,7 @@ from taskmanager.auth.v1 import auth_service_pb2
 
 import auth_service.background_tasks
 import task_service.bootstrap
-from tests.integration.task_service.calls import create, listed
+from tests.integration.task_service.calls import create, list_ids
 from tests.support.grpc_calls import refused, until_accepted
 from tests.support.system import PASSWORD
 from tests.support.waiting import until
@@ -56,11 +56,11 @@ async def test_services_survive_a_read_only_database(system, sonu, database):
     await set_read_only(database, "on")
     await until(lambda: all(failures(loop) > before[loop] for loop in LOOPS))
     # A connection of the pool may still be one that was terminated.
-    assert await until_accepted(lambda: listed(system, sonu)) == [task.id]
+    assert await until_accepted(lambda: list_ids(system, sonu)) == [task.id]
     assert (await until_accepted(lambda: system.auth.GetJwks(auth_service_pb2.GetJwksRequest()))).keys
     for write in (create(system, sonu, title="refused"), system.auth.Register(REGISTRATION)):
         status = await refused(write)
         assert (status.code, status.retry_after) == (grpc.StatusCode.UNAVAILABLE, 1)
     await set_read_only(database, "off")
     after = await until_accepted(lambda: create(system, sonu, title="after"))
-    assert set(await until_accepted(lambda: listed(system, sonu))) == {after.id, task.id}
+    assert set(await until_accepted(lambda: list_ids(system, sonu))) == {after.id, task.id}
