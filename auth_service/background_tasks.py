@@ -11,7 +11,7 @@ from auth_service.transport.translate import trust_state_to_proto
 from auth_service.usecases.signing_keys import EnsureSigningKey
 from auth_service.usecases.trust import GetTrustState
 from chassis.kernel.errors import Unavailable
-from chassis.lifecycle import run_periodically
+from chassis.periodic import run_periodically
 from chassis.rpc.server import GrpcServer
 from chassis.rpc.trust import Fetch, TrustPoller
 
@@ -28,7 +28,7 @@ async def become_ready(
     while not poller.first_response.is_set():
         try:
             await ensure_signing_key()
-        except (Unavailable, psycopg.errors.UndefinedTable) as error:
+        except (Unavailable, psycopg.Error) as error:
             log.warning("waiting for a migrated database", error=str(error))
             await asyncio.sleep(STARTUP_RETRY_SECONDS)
         else:

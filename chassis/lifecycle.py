@@ -3,13 +3,11 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
-
-from chassis.kernel.errors import Unavailable
 
 CANCEL_RETRY_SECONDS = 0.5
 """Longer than a transaction needs to roll back."""
@@ -62,21 +60,3 @@ async def _cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=CANCEL_RETRY_SECONDS)
-
-
-async def run_periodically(
-    work: Callable[[], Awaitable[object]], *, interval: float, wake: asyncio.Event | None = None
-) -> None:
-    """Run the work again and again, `interval` seconds after the last run or as soon as `wake` is set.
-
-    Unavailable (a database or a store is down) is logged, and the next run tries again. Any other error ends the loop.
-    """
-    event = wake or asyncio.Event()
-    while True:
-        event.clear()
-        try:
-            await work()
-        except Unavailable:
-            log.warning("periodic work failed, a dependency is unavailable", work=type(work).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), interval)

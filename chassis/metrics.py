@@ -17,6 +17,14 @@ TRUST_UPDATED = Gauge("trust_updated_timestamp_seconds", "Time of the last succe
 TLS_EXPIRES = Gauge("tls_certificate_expires_timestamp_seconds", "Expiry of this process's certificate; 0 without TLS")
 TLS_FAILURES = Counter("tls_reload_failures", "New certificate files that were unusable")
 
+LOOP_SUCCEEDED = Gauge(
+    "background_loop_succeeded_timestamp_seconds",
+    "Time of the last successful run of a background loop, or of its start",
+    ["loop"],
+)
+LOOP_INTERVAL = Gauge("background_loop_interval_seconds", "Pause between two runs of a background loop", ["loop"])
+LOOP_FAILURES = Counter("background_loop_failures", "Failed runs of a background loop", ["loop"])
+
 
 def serve_metrics(listen: Listen | None) -> None:
     """Serve GET /metrics from a thread; do nothing without an address."""

@@ -10,9 +10,10 @@ from uuid_utils.compat import uuid7
 
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel.clock import utc_now
-from chassis.lifecycle import run_in_background, run_periodically
+from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
 from chassis.metrics import serve_metrics
+from chassis.periodic import run_periodically
 from chassis.rpc.server import GrpcServer
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from auth_service.domain.rate_limits import RateLimit
 from auth_service.persistence.tables import login_attempts
 from chassis.database.pool import Connection
-from chassis.database.statement import Statement
+from chassis.database.statement import Statement, delete_batch
 
 _NOW = func.clock_timestamp()
 _INTERVAL = bindparam("interval", type_=Interval)
@@ -50,7 +50,7 @@ _CLAIM_LOG_ENTRY = Statement(
     .returning(login_attempts.c.key)
 )
 _CLEAR = Statement(delete(login_attempts).where(login_attempts.c.key == bindparam("counter_key")))
-_DELETE_EXPIRED = Statement(delete(login_attempts).where(login_attempts.c.theoretical_arrival_at < bindparam("before")))
+_DELETE_EXPIRED = delete_batch(login_attempts, login_attempts.c.theoretical_arrival_at < bindparam("before"))
 
 
 class SqlLoginAttempts:
@@ -83,6 +83,6 @@ class SqlLoginAttempts:
     async def clear(self, key: bytes) -> None:
         await _CLEAR.run(self._connection, counter_key=key)
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
         return cursor.rowcount

@@ -10,7 +10,7 @@ from auth_service.domain.accounts import User
 from auth_service.domain.one_time_secrets import ResetCode
 from auth_service.persistence.tables import password_resets, users
 from chassis.database.pool import Connection
-from chassis.database.statement import Statement
+from chassis.database.statement import Statement, delete_batch
 
 _INSERT = insert(password_resets)
 _PUT = Statement(
@@ -28,7 +28,7 @@ _IS_VALID = (
 _FIND_USER_ID = Statement(select(password_resets.c.user_id).where(*_IS_VALID))
 _SPEND = Statement(delete(password_resets).where(*_IS_VALID).returning(password_resets.c.user_id))
 _DELETE = Statement(delete(password_resets).where(password_resets.c.user_id == bindparam("owner_id")))
-_DELETE_EXPIRED = Statement(delete(password_resets).where(password_resets.c.expires_at < bindparam("before")))
+_DELETE_EXPIRED = delete_batch(password_resets, password_resets.c.expires_at < bindparam("before"))
 
 
 class SqlPasswordResets:
@@ -59,6 +59,6 @@ class SqlPasswordResets:
     async def delete(self, user_id: UUID) -> None:
         await _DELETE.run(self._connection, owner_id=user_id)
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
         return cursor.rowcount

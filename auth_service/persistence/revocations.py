@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, cast, delete, func, insert, select
+from sqlalchemy import Text, bindparam, cast, func, insert, select
 
 from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, TrustCursor
 from auth_service.persistence.tables import TransactionId, revocations
 from chassis.database.pool import Connection
-from chassis.database.statement import Statement
+from chassis.database.statement import Statement, delete_batch
 
 # The oldest transaction that is still in progress. Every transaction with a lower id has ended, and its rows are
 # visible if it committed.
@@ -26,7 +26,7 @@ _LIST_SINCE = Statement(
     .order_by(revocations.c.id)
 )
 _ADD = Statement(insert(revocations), columns=["session_id", "user_id", "least_epoch", "expires_at"])
-_DELETE_EXPIRED = Statement(delete(revocations).where(revocations.c.expires_at < bindparam("before")))
+_DELETE_EXPIRED = delete_batch(revocations, revocations.c.expires_at < bindparam("before"))
 
 
 class SqlRevocations:
@@ -46,8 +46,8 @@ class SqlRevocations:
     async def add_all(self, revocations: Iterable[Revocation]) -> None:
         await _ADD.run_all(self._connection, map(_values, revocations))
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
         return cursor.rowcount
 
     async def list_since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from auth_service.domain.errors import AccountGone
@@ -12,7 +12,7 @@ from auth_service.domain.one_time_secrets import RefreshToken
 from auth_service.domain.sessions import Session
 from auth_service.persistence.tables import refresh_tokens, sessions
 from chassis.database.pool import Connection
-from chassis.database.statement import Statement
+from chassis.database.statement import Statement, delete_batch
 from chassis.database.unit_of_work import translate_constraint_violations
 from chassis.kernel.pagination import Page, PageRequest
 
@@ -48,8 +48,8 @@ _END_ALL = Statement(
     .returning(*_COLUMNS),
     columns=["ended_at"],
 )
-_DELETE_EXPIRED = Statement(
-    delete(sessions).where(or_(sessions.c.expires_at < bindparam("before"), sessions.c.ended_at < bindparam("before")))
+_DELETE_EXPIRED = delete_batch(
+    sessions, or_(sessions.c.expires_at < bindparam("before"), sessions.c.ended_at < bindparam("before"))
 )
 
 _ADD_REFRESH_TOKEN = Statement(insert(refresh_tokens), columns=["digest", "session_id", "expires_at"])
@@ -128,8 +128,8 @@ class SqlSessions:
         cursor = await _END_ALL.run(self._connection, owner_id=user_id, excluded_id=excluding, now=now)
         return [Session(*row) for row in await cursor.fetchall()]
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        cursor = await _DELETE_EXPIRED.run(self._connection, before=before)
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
         return cursor.rowcount
 
     async def add_refresh_token(self, token: RefreshToken, session_id: UUID, *, expires_at: datetime) -> None:

@@ -11,7 +11,7 @@ EXPIRY_MARGIN = timedelta(minutes=1)
 """Time for which an expired row is kept: clocks differ, and a running call may still read it."""
 
 BATCH_SIZE = 1000
-"""Maximum number of events per transaction, so that deleting years of events blocks no other transaction."""
+"""Maximum number of rows per transaction and table, so that deleting years of events blocks no other transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,17 @@ class DeleteExpiredRecords:
     async def __call__(self) -> int:
         """Return the number of deleted rows."""
         before = self.now() - EXPIRY_MARGIN
-        async with self.begin() as work:
-            deleted = await work.revocations.delete_expired(before=before)
-            deleted += await work.sessions.delete_expired(before=before)
-            deleted += await work.login_attempts.delete_expired(before=before)
-            deleted += await work.password_resets.delete_expired(before=before)
-            await work.commit()
-        return deleted
+        total = 0
+        while True:
+            async with self.begin() as work:
+                deleted = [
+                    await records.delete_expired(before=before, limit=BATCH_SIZE)
+                    for records in (work.revocations, work.sessions, work.login_attempts, work.password_resets)
+                ]
+                await work.commit()
+            total += sum(deleted)
+            if max(deleted) < BATCH_SIZE:
+                return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,11 @@ class Sessions(Protocol):
     async def end_all(self, user_id: UUID, *, excluding: UUID | None = None, now: datetime) -> Sequence[Session]:
         """End a user's sessions, other than `excluding`. Return the sessions that had not ended before."""
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        """Delete sessions that ended or expired before this time, with their refresh tokens. Return the number."""
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` sessions that ended or expired before this time, with their refresh tokens.
+
+        Return the number.
+        """
 
     async def add_refresh_token(self, token: RefreshToken, session_id: UUID, *, expires_at: datetime) -> None: ...
 
@@ -113,8 +116,8 @@ class LoginAttempts(Protocol):
     async def clear(self, key: bytes) -> None:
         """Delete the counter, after a successful login."""
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        """Delete counters that have refilled before this time. Return the number."""
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` counters that have refilled before this time. Return the number."""
 
 
 class PasswordResets(Protocol):
@@ -131,8 +134,8 @@ class PasswordResets(Protocol):
 
     async def delete(self, user_id: UUID) -> None: ...
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        """Delete codes that expired before this time. Return the number."""
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` codes that expired before this time. Return the number."""
 
 
 class ServiceAccounts(Protocol):
@@ -178,8 +181,8 @@ class Revocations(Protocol):
     async def list_since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
         """Return unexpired revocations that were committed after the cursor, oldest first."""
 
-    async def delete_expired(self, *, before: datetime) -> int:
-        """Delete revocations that expired before this time. Return the number."""
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` revocations that expired before this time. Return the number."""
 
 
 class SecurityEvents(Protocol):

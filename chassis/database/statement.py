@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncCursor
-from sqlalchemy import ClauseElement
+from sqlalchemy import ClauseElement, ColumnElement, Table, bindparam, delete, select, tuple_
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from chassis.database.pool import Connection
@@ -43,3 +43,10 @@ class Statement:
         """Run the statement once for each row, in one round trip: several times faster than one by one."""
         async with connection.cursor() as cursor:
             await cursor.executemany(self.sql, [{**self._constants, **values} for values in rows])
+
+
+def delete_batch(table: Table, condition: ColumnElement[bool]) -> Statement:
+    """Return a statement that deletes up to `limit` rows that fulfil the condition."""
+    batch = select(*table.primary_key).where(condition).limit(bindparam("limit"))
+    # Repeated outside: Postgres rechecks only this condition if another transaction has just changed the row.
+    return Statement(delete(table).where(tuple_(*table.primary_key).in_(batch), condition))

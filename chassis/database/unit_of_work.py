@@ -11,8 +11,20 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from chassis.database.pool import Connection, Pool
 from chassis.kernel.errors import DomainError, Unavailable
 
-OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
-"""Exceptions of the driver when the database can't be reached or is too slow."""
+OUTAGES = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    PoolClosed,
+    # The driver counts the following three as internal errors.
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
+"""Exceptions of the driver when the database can't be reached, is too slow, or accepts no writes at the moment.
+
+OperationalError has the SQLSTATE classes 08, 40, 53 and 57 and the code 55P03, among others.
+"""
 
 
 class SqlReadSession:

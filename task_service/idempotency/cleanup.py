@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from chassis.kernel.clock import Clock
 from task_service.idempotency.records import IdempotentUnitOfWork
 
+BATCH_SIZE = 1000
+"""Maximum number of records per transaction, so that deleting a day of them blocks no other transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeleteExpiredIdempotencyRecords:
@@ -16,7 +19,10 @@ class DeleteExpiredIdempotencyRecords:
 
     async def __call__(self) -> int:
         """Return the number of deleted records."""
-        async with self.begin() as work:
-            deleted = await work.idempotency.delete_expired(self.now())
-            await work.commit()
-        return deleted
+        total, deleted = 0, BATCH_SIZE
+        while deleted == BATCH_SIZE:
+            async with self.begin() as work:
+                deleted = await work.idempotency.delete_expired(self.now(), BATCH_SIZE)
+                await work.commit()
+            total += deleted
+        return total

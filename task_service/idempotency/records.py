@@ -29,8 +29,8 @@ class IdempotencyRecords(Protocol):
     async def store(self, caller_id: UUID, key: IdempotencyKey, body: Any) -> None:
         """Store the response under a claimed key."""
 
-    async def delete_expired(self, now: datetime) -> int:
-        """Delete the expired records and return their number."""
+    async def delete_expired(self, now: datetime, limit: int) -> int:
+        """Delete up to `limit` expired records and return their number."""
 
 
 class IdempotencyReadSession(ReadSession, Protocol):

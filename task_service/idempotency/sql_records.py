@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from chassis.database.pool import Connection
-from chassis.database.statement import Statement
+from chassis.database.statement import Statement, delete_batch
 from task_service.idempotency.errors import IdempotencyKeyReused
 from task_service.idempotency.key import IdempotencyKey
 from task_service.idempotency.records import RETENTION
@@ -36,9 +36,7 @@ _FIND = Statement(
     )
 )
 _STORE = Statement(update(idempotency_keys).where(*_HAS_KEY).values(response=bindparam("response")))
-_DELETE_EXPIRED = Statement(
-    delete(idempotency_keys).where(idempotency_keys.c.created_at <= bindparam("expired_before"))
-)
+_DELETE_EXPIRED = delete_batch(idempotency_keys, idempotency_keys.c.created_at <= bindparam("expired_before"))
 
 
 class SqlIdempotencyRecords:
@@ -73,8 +71,9 @@ class SqlIdempotencyRecords:
     async def store(self, caller_id: UUID, key: IdempotencyKey, body: Any) -> None:
         await _STORE.run(self._connection, where_caller_id=caller_id, where_key=key.key, response=Jsonb(body))
 
-    async def delete_expired(self, now: datetime) -> int:
-        return (await _DELETE_EXPIRED.run(self._connection, expired_before=now - RETENTION)).rowcount
+    async def delete_expired(self, now: datetime, limit: int) -> int:
+        cursor = await _DELETE_EXPIRED.run(self._connection, expired_before=now - RETENTION, limit=limit)
+        return cursor.rowcount
 
     async def _find(self, caller_id: UUID, key: str, now: datetime) -> tuple[bytes, Any] | None:
         cursor = await _FIND.run(

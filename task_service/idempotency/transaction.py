@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -71,7 +72,7 @@ class IdempotentTransaction(Generic[Work, Response]):
         """Look for a stored response. Raises IdempotencyKeyReused if the key was used with another request."""
         if self._key is not None:
             async with self._factory.read() as session:
-                await self._replay(session)
+                await self._replay(session, self._factory.now())
         return self
 
     async def begin(self) -> Work:
@@ -79,8 +80,10 @@ class IdempotentTransaction(Generic[Work, Response]):
         work = self._factory.begin()
         await work.__aenter__()
         self._work = work
-        if self._key is not None and not await work.idempotency.claim(self._caller.id, self._key, self._factory.now()):
-            await self._replay(work)
+        now = self._factory.now()
+        if self._key is not None and not await work.idempotency.claim(self._caller.id, self._key, now):
+            # The claim has locked the record, and at the same `now` the record has not expired.
+            await self._replay(work, now)
             raise _KeyUsedMeanwhile
         return work
 
@@ -97,8 +100,7 @@ class IdempotentTransaction(Generic[Work, Response]):
     def response(self) -> Response:
         """Response of this request, or the stored response of an earlier one."""
         if not self._has_response:
-            # The stored response expired between the claim and the lookup: a retry is a first request again.
-            raise Unavailable
+            raise Unavailable  # a retry is a first request again, or a replay
         return self._response  # type: ignore[return-value] # None is a response where Response allows it
 
     async def __aexit__(
@@ -108,10 +110,10 @@ class IdempotentTransaction(Generic[Work, Response]):
             await self._work.__aexit__(kind, error, trace)
         return isinstance(error, _KeyUsedMeanwhile)
 
-    async def _replay(self, session: IdempotencyReadSession) -> None:
+    async def _replay(self, session: IdempotencyReadSession, now: datetime) -> None:
         if self._key is None:
             return
-        stored = await session.idempotency.find(self._caller.id, self._key, self._factory.now())
+        stored = await session.idempotency.find(self._caller.id, self._key, now)
         if stored is not None:
             self.is_replay = True
             self._response, self._has_response = self._factory.decode(stored), True

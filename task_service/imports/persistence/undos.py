@@ -43,6 +43,16 @@ _LOCK_NEXT = Statement(
     WHERE u.state = 'running' ORDER BY u.last_step_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
     """)
 )
+# A step does not wait for a task that somebody else has locked: meanwhile all other undos would wait too.
+_LIMIT_LOCK_WAITS = Statement(text("SET LOCAL lock_timeout = '100ms'"))
+_MOVE_TO_END = Statement(
+    text("""
+    UPDATE tasks.import_undos SET last_step_at = now() WHERE import_id = (
+        SELECT import_id FROM tasks.import_undos
+        WHERE import_id = :import_id AND state = 'running' FOR UPDATE SKIP LOCKED
+    )
+    """)
+)
 # The tasks belong to the owner, and their ids are from the time of the import, so the query uses the index by owner.
 _LIST_CANDIDATES = Statement(
     text("""
@@ -125,8 +135,12 @@ class SqlUndos:
         row = await (await _LOCK_NEXT.run(self._connection)).fetchone()
         if row is None:
             return None
+        await _LIMIT_LOCK_WAITS.run(self._connection)
         import_id, owner_id, actor_id, role, request_id, *rest = row
         return RunningUndo(import_id, owner_id, Actor(actor_id, role, request_id), *rest)
+
+    async def move_to_end(self, import_id: UUID) -> None:
+        await _MOVE_TO_END.run(self._connection, import_id=import_id)
 
     async def list_candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
         cursor = await _LIST_CANDIDATES.run(

@@ -71,8 +71,9 @@ _LOCK_OWNER_QUOTA = Statement(text("SELECT pg_advisory_xact_lock(hashtextextende
 _STORED_BYTES = Statement(
     text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE owner_id = :owner_id AND file_stored")
 )
+# In random order, so that uploads that can't be deleted do not keep the others from their turn.
 _FIND_EXPIRED = Statement(
-    text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY finished_at LIMIT 1000")
+    text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY random() LIMIT 1000")
 )
 _MARK_FILE_DELETED = Statement(text("UPDATE tasks.imports SET file_stored = false WHERE id = :import_id"))
 _LOCK_UPLOADING = Statement(select(imports.c.state).where(imports.c.id == bindparam("import_id")).with_for_update())
@@ -80,7 +81,7 @@ _DELETE = Statement(delete(imports).where(_IS_UPLOADING))
 _FIND_ABANDONED = Statement(
     select(imports.c.id)
     .where(imports.c.state == "uploading", imports.c.created_at < bindparam("before"))
-    .order_by(imports.c.id)
+    .order_by(func.random())
     .limit(1000)
 )
 

@@ -57,7 +57,7 @@ class Uploads(Protocol):
         """
 
     async def find_expired(self, before: datetime) -> Sequence[UUID]:
-        """Return the imports that ended before this time and whose file is still stored."""
+        """Return some imports that ended before this time and whose file is still stored, in random order."""
 
     async def mark_file_deleted(self, import_id: UUID) -> None:
         """Record that an import's file was deleted."""
@@ -72,7 +72,7 @@ class Uploads(Protocol):
         """Delete an import that is still uploading."""
 
     async def find_abandoned(self, before: datetime) -> Sequence[UUID]:
-        """Return the imports whose upload began before this time and never finished."""
+        """Return some imports whose upload began before this time and never finished, in random order."""
 
 
 class Imports(Protocol):

@@ -20,7 +20,7 @@ from task_service.imports.domain.undo import (
     revert_import_effect,
 )
 from task_service.imports.usecases.imports import get_visible_import
-from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
+from task_service.imports.usecases.sessions import Begin, ImportsUnitOfWork, ImportTransactions, Read
 from task_service.imports.usecases.undo_ports import UndoStep
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import task_deleted, task_updated
@@ -67,7 +67,8 @@ class RunUndos:
     """Run the steps of all running undos, in turn.
 
     One transaction reverts some tasks with their events, and moves the undo's checkpoint and counters. A process that
-    crashes in a step has changed nothing, and any process continues from the last checkpoint.
+    crashes in a step has changed nothing, and any process continues from the last checkpoint. An undo whose step fails,
+    for example because one of its tasks is locked, moves to the end of the turn order.
     """
 
     begin: Begin
@@ -78,34 +79,51 @@ class RunUndos:
     step_size: int = STEP_SIZE
 
     async def __call__(self) -> int:
-        """Return the number of steps."""
+        """Return the number of steps when no undo is left. Raise an error when all that are left have failed."""
         steps = 0
-        while await self._step():
-            steps += 1
+        failed: dict[UUID, Exception] = {}
+        while True:
+            undo: RunningUndo | None = None
+            try:
+                async with self.begin() as work:
+                    undo = await work.undos.lock_next()
+                    if undo is None or undo.import_id in failed:
+                        break
+                    await self._step(work, undo)
+                    await work.commit()
+            except Exception as error:
+                if undo is None:
+                    raise
+                failed[undo.import_id] = error
+                await self._move_to_end(undo.import_id)
+            else:
+                steps += 1
+                failed.clear()  # try these again after each step of another undo
+        if failed:
+            raise next(iter(failed.values()))
         return steps
 
-    async def _step(self) -> bool:
+    async def _move_to_end(self, import_id: UUID) -> None:
         async with self.begin() as work:
-            undo = await work.undos.lock_next()
-            if undo is None:
-                return False
-            candidates = await work.undos.list_candidates(undo, self.step_size)
-            snapshots = await work.undos.get_snapshots(undo.import_id, candidates)
-            step_result = _StepResult(undo, self.now, self.new_id, self.retention)
-            for task in await work.tasks.lock_all(candidates):
-                step_result.revert(task, snapshots.get(task.id))
-            await work.tasks.update_all(step_result.written)
-            await work.events.record_all(step_result.events)
-            step = UndoStep(
-                checkpoint=candidates[-1] if candidates else undo.checkpoint,
-                deleted=step_result.deleted,
-                restored=step_result.restored,
-                conflicts=step_result.conflicts,
-                is_last=len(candidates) < self.step_size,
-            )
-            await work.undos.advance(undo.import_id, step)
+            await work.undos.move_to_end(import_id)
             await work.commit()
-        return True
+
+    async def _step(self, work: ImportsUnitOfWork, undo: RunningUndo) -> None:
+        candidates = await work.undos.list_candidates(undo, self.step_size)
+        snapshots = await work.undos.get_snapshots(undo.import_id, candidates)
+        step_result = _StepResult(undo, self.now, self.new_id, self.retention)
+        for task in await work.tasks.lock_all(candidates):
+            step_result.revert(task, snapshots.get(task.id))
+        await work.tasks.update_all(step_result.written)
+        await work.events.record_all(step_result.events)
+        step = UndoStep(
+            checkpoint=candidates[-1] if candidates else undo.checkpoint,
+            deleted=step_result.deleted,
+            restored=step_result.restored,
+            conflicts=step_result.conflicts,
+            is_last=len(candidates) < self.step_size,
+        )
+        await work.undos.advance(undo.import_id, step)
 
 
 class _StepResult:

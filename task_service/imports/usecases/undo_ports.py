@@ -30,7 +30,13 @@ class Undos(Protocol):
         """Start an undo. Do nothing if it was started before."""
 
     async def lock_next(self) -> RunningUndo | None:
-        """Lock and return the running undo that waited longest. Return None if all are locked, or none exists."""
+        """Lock and return the running undo that waited longest. Return None if all are locked, or none exists.
+
+        From then on, each lock that this transaction waits for longer than a moment raises Unavailable.
+        """
+
+    async def move_to_end(self, import_id: UUID) -> None:
+        """Move the undo to the end of the turn order, unless another process works on it."""
 
     async def list_candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
         """Return the ids of the next tasks that the import created or changed, in id order."""

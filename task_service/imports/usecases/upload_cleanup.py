@@ -1,12 +1,18 @@
 """Deletion of stored files: unfinished uploads, and files of ended imports."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from chassis.kernel.clock import Clock
+from chassis.kernel.errors import Unavailable
 from task_service.imports.usecases.ports import ObjectStore
 from task_service.imports.usecases.sessions import Begin, Read
+
+MAX_FAILURES = 5
+"""Maximum number of failed deletes in one run."""
 
 
 def object_key(import_id: UUID) -> str:
@@ -43,7 +49,7 @@ class DeleteAbandonedUploads:
     async def __call__(self) -> int:
         async with self.read() as session:
             abandoned = await session.uploads.find_abandoned(self.now() - self.older_than)
-        return sum([await delete_upload(self.begin, self.store, import_id) for import_id in abandoned])
+        return await _delete_each(abandoned, partial(delete_upload, self.begin, self.store))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,31 @@ class DeleteExpiredUploads:
     async def __call__(self) -> int:
         async with self.read() as session:
             expired = await session.uploads.find_expired(self.now() - self.retention)
-        for import_id in expired:
-            await self.store.delete(object_key(import_id))
-            async with self.begin() as work:
-                await work.uploads.mark_file_deleted(import_id)
-                await work.commit()
-        return len(expired)
+        return await _delete_each(expired, self._delete_file)
+
+    async def _delete_file(self, import_id: UUID) -> bool:
+        await self.store.delete(object_key(import_id))
+        async with self.begin() as work:
+            await work.uploads.mark_file_deleted(import_id)
+            await work.commit()
+        return True
+
+
+async def _delete_each(import_ids: Sequence[UUID], delete: Callable[[UUID], Awaitable[bool]]) -> int:
+    """Delete the uploads one by one and return the number of deleted ones.
+
+    A failure does not keep the others from being deleted. The first one is raised after the last upload, or after
+    MAX_FAILURES: each attempt takes seconds while the store is down.
+    """
+    deleted = 0
+    failures: list[Unavailable] = []
+    for import_id in import_ids:
+        try:
+            deleted += await delete(import_id)
+        except Unavailable as error:
+            failures.append(error)
+            if len(failures) == MAX_FAILURES:
+                break
+    if failures:
+        raise failures[0]
+    return deleted

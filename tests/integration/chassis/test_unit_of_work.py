@@ -7,13 +7,19 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from chassis.database.pool import Connection, Pool, open_pool
-from chassis.database.unit_of_work import SqlUnitOfWork
+from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
+from chassis.kernel.errors import Unavailable
 
 MAX_STEPS = 100
 """More steps of the event loop than a unit of work takes here."""
 
 
 class EmptyUnitOfWork(SqlUnitOfWork):
+    def bind(self, connection) -> None:
+        """Bind no repositories."""
+
+
+class EmptyReadSession(SqlReadSession):
     def bind(self, connection) -> None:
         """Bind no repositories."""
 
@@ -88,3 +94,14 @@ async def test_unit_of_work_cancelled_twice_returns_connection(postgres, caplog)
             await run_unit(pool, fails=False)
     # The state of the first connection is unknown, so the pool does not reuse it.
     assert [record.getMessage() for record in caplog.records if "rolling back" in record.getMessage()] == []
+
+
+@pytest.mark.parametrize("state", ["08006", "25006", "25P03", "25P04", "40001", "40P01", "53300", "55P03", "57P01"])
+async def test_temporary_refusals_of_the_database_are_unavailable(postgres, state):
+    """SQLSTATEs that mean "not now" are Unavailable in a read session and in a transaction."""
+    raise_error = f"DO $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{state}'; END $$"
+    async with open_pool(postgres, name="test", size=1) as pool:
+        for session in (EmptyReadSession(pool), EmptyUnitOfWork(pool)):
+            with pytest.raises(Unavailable):
+                async with session:
+                    await session.connection.execute(raise_error)

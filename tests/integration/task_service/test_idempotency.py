@@ -1,7 +1,8 @@
 """Idempotency keys: a repeated request gets the first response and has no second effect."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
@@ -9,7 +10,9 @@ from uuid_utils.compat import uuid7
 
 from chassis.kernel.identity import Caller
 from task_service.access import Role
+from task_service.idempotency.cleanup import DeleteExpiredIdempotencyRecords
 from task_service.idempotency.key import IdempotencyKey
+from task_service.idempotency.records import RETENTION
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft
@@ -138,3 +141,47 @@ async def test_replay_succeeds_after_the_assignee_was_deleted(log):
     assert await send_all() == first
     with pytest.raises(UnknownAssignee):
         await create_task(caller, draft, IdempotencyKey("d", b"4"))
+
+
+async def test_key_that_expires_during_its_request_is_replayed(log):
+    """A record that turns 24 hours old between the claim and the lookup of its response still counts."""
+    caller, key = Caller(OWNER, Role.USER), IdempotencyKey("k", b"1")
+    start = datetime.now(UTC)
+    times = iter([start, start])
+
+    def transactions(now: Callable[[], datetime]) -> TaskTransactions:
+        return IdempotentTransactions(
+            begin=lambda: SqlTasksUnitOfWork(log.pool),
+            read=lambda: SqlTasksReadSession(log.pool),
+            now=now,
+            encode=tasks_to_json,
+            decode=tasks_from_json,
+        )
+
+    a_day_ago = transactions(lambda: start - RETENTION + timedelta(seconds=1))
+    async with transactions(lambda: next(times, start + timedelta(seconds=2))).open(caller, key) as transaction:
+        async with a_day_ago.open(caller, key) as first:
+            await first.begin()
+            await first.commit(())
+        await transaction.begin()
+    assert transaction.is_replay
+    assert transaction.response == ()
+
+
+async def test_expired_records_are_deleted_in_batches(log, database):
+    await database.execute(
+        "INSERT INTO tasks.idempotency_keys (caller_id, key, fingerprint, response, created_at)"
+        " SELECT uuidv7(), 'k', '', '[]', now() - interval '25 hours' FROM generate_series(1, 2500)"
+    )
+    remaining = []
+
+    class RecordingUnitOfWork(SqlTasksUnitOfWork):
+        """Unit of work that records the number of records after each commit."""
+
+        async def commit(self) -> None:
+            await super().commit()
+            remaining.extend(await database.execute("SELECT count(*) FROM tasks.idempotency_keys"))
+
+    delete_expired = DeleteExpiredIdempotencyRecords(lambda: RecordingUnitOfWork(log.pool), lambda: datetime.now(UTC))
+    assert await delete_expired() == 2500
+    assert remaining == [(1500,), (500,), (0,)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -107,3 +108,19 @@ async def test_undos_take_turns(database):
         await run_undos(lambda: RecordingUnitOfWork(pool))()
     first, second = ([dict(entry)[one] for entry in progress] for one in import_ids)
     assert [abs(own - other) <= 20 for own, other in zip(first, second, strict=True)] == [True] * 6
+
+
+async def test_blocked_undos_delay_no_other(database):
+    """Undos whose tasks are locked for a long time do not keep the loop from the undos behind them."""
+    blocked = [await insert_undo(database) for _ in range(2)]
+    free = await insert_undo(database)
+    states = "SELECT import_id, state FROM tasks.import_undos"
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
+        async with await psycopg.AsyncConnection.connect(database.administrator_url) as holder:
+            await holder.execute("SELECT FROM tasks.tasks WHERE import_id = ANY(%s) FOR UPDATE", [blocked])
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    await run_undos(lambda: SqlImportsUnitOfWork(pool))()
+                assert dict(await database.execute(states)) == dict.fromkeys(blocked, "running") | {free: "succeeded"}
+        assert await run_undos(lambda: SqlImportsUnitOfWork(pool))() == 6
+    assert dict(await database.execute(states)) == dict.fromkeys([*blocked, free], "succeeded")

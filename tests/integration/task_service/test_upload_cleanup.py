@@ -2,15 +2,23 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from taskmanager.imports.v1 import import_service_pb2
+from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
+from chassis.kernel.errors import Unavailable
 from task_service.imports.clients.object_store import ObstoreObjectStore
-from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
-from task_service.imports.usecases.upload_cleanup import delete_upload
+from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.usecases.upload_cleanup import (
+    DeleteAbandonedUploads,
+    DeleteExpiredUploads,
+    delete_upload,
+    object_key,
+)
 from tests.integration.task_service.conftest import Stored
 from tests.integration.task_service.import_calls import FILE
 from tests.support.grpc_calls import refused
@@ -69,6 +77,47 @@ async def test_upload_finishing_during_the_cleanup_is_refused(system, stored, da
         assert (await call).reason == "UPLOAD_INCOMPLETE"
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(0,)]
     assert stored.names() == []
+
+
+class RefusingObjectStore:
+    """Object store that can't delete some objects. It accepts every other delete."""
+
+    def __init__(self, *refused_keys: str) -> None:
+        self._refused_keys = refused_keys
+
+    async def delete(self, key: str) -> None:
+        if key in self._refused_keys:
+            raise Unavailable
+
+
+@pytest.mark.parametrize(
+    ("cleanup", "state", "remaining"),
+    [
+        (DeleteAbandonedUploads, "uploading", "SELECT id FROM tasks.imports"),
+        (DeleteExpiredUploads, "succeeded", "SELECT id FROM tasks.imports WHERE file_stored"),
+    ],
+)
+async def test_cleanup_continues_after_failed_deletes(database, cleanup, state, remaining):
+    """Files that can't be deleted do not keep the cleanup from the files behind them."""
+    refused_ids, other_ids = [uuid7() for _ in range(2)], [uuid7() for _ in range(2)]
+    for age, import_id in enumerate(reversed((*refused_ids, *other_ids)), start=1):
+        await database.execute(
+            "INSERT INTO tasks.imports (id, owner_id, actor_id, actor_role, request_id, state, file_name, created_at,"
+            f" finished_at, file_stored) SELECT '{import_id}', uuidv7(), uuidv7(), 'user', 'r', '{state}', 'f', moment,"
+            f" moment, true FROM (SELECT now() - interval '{age} hours') AS age (moment)"
+        )
+    option = "older_than" if cleanup is DeleteAbandonedUploads else "retention"
+    async with open_pool(database.tasks_url, name="test", size=1) as pool:
+        delete_uploads = cleanup(
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            read=lambda: SqlImportsReadSession(pool),
+            store=RefusingObjectStore(*map(object_key, refused_ids)),
+            now=lambda: datetime.now(UTC),
+            **{option: timedelta(minutes=30)},
+        )
+        with pytest.raises(Unavailable):
+            await delete_uploads()
+    assert {row[0] for row in await database.execute(remaining)} == set(refused_ids)
 
 
 async def test_upload_finishing_after_the_cleanup_leaves_no_file(system, stored, database):

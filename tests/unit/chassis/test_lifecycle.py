@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.kernel.errors import Unavailable
-from chassis.lifecycle import run_in_background, run_periodically, serve_until_signal
+from chassis.lifecycle import run_in_background, serve_until_signal
 
 
 async def test_startup_objects_are_frozen_for_the_collector():
@@ -72,35 +71,3 @@ async def test_failing_loop_ends_its_body_and_other_loops():
                 await asyncio.Event().wait()
     assert [type(error) for error in raised.value.exceptions] == [LookupError]
     assert has_ended.is_set()
-
-
-async def test_wake_up_repeats_work_also_after_an_outage():
-    wake, outages = asyncio.Event(), [True, False, True]
-    runs: list[bool] = []
-
-    async def work() -> None:
-        runs.append(outages[len(runs)])
-        if len(runs) == len(outages):
-            raise LookupError
-        wake.set()
-        if runs[-1]:
-            raise Unavailable
-
-    async with asyncio.timeout(10):
-        with pytest.raises(LookupError):
-            await run_periodically(work, interval=3600, wake=wake)
-    assert runs == outages
-
-
-async def test_work_repeats_after_its_interval():
-    done = 0
-
-    async def work() -> None:
-        nonlocal done
-        done += 1
-        if done == 3:
-            raise LookupError
-
-    async with asyncio.timeout(10):
-        with pytest.raises(LookupError):
-            await run_periodically(work, interval=0.001)
