@@ -27,6 +27,7 @@ from tests.integration.task_service.calls import (
 )
 from tests.integration.task_service.history_log import ACTOR, OWNER
 from tests.support.grpc_calls import expect_failure
+from tests.support.replay import assert_events_give_every_task
 
 
 async def log_of(system, admin) -> list[history_service_pb2.TaskEvent]:
@@ -67,7 +68,7 @@ async def test_log_has_the_order_of_commits_for_each_task(system, sonu):
     assert await events_of(system, sonu, task.id) == log[:50]
 
 
-async def test_batches_and_single_changes_keep_the_order(system, sonu):
+async def test_batches_and_single_changes_keep_the_order(system, sonu, database):
     """Two batches and four single changes of the same tasks run at once."""
     admin = await system.new_admin()
     tasks = [(await create(system, sonu, title="start")).id for _ in range(4)]
@@ -80,6 +81,7 @@ async def test_batches_and_single_changes_keep_the_order(system, sonu):
     log = await log_of(system, admin)
     assert len(log) == 4 + 10 * (4 + 4 + 4)
     assert_in_order(log)
+    assert assert_events_give_every_task(database.administrator_url) == len(log)
 
 
 async def test_number_is_taken_after_the_last_row_lock(log, database):
@@ -121,7 +123,7 @@ async def test_number_is_taken_after_the_last_row_lock(log, database):
     assert [entry.event.revision for entry in entries] == [2, 3]
 
 
-async def test_every_kind_of_change_raises_the_revision(system, sonu):
+async def test_every_kind_of_change_raises_the_revision(system, sonu, database):
     admin = await system.new_admin()
     task = await create(system, sonu, title="a")
     etags = [
@@ -132,6 +134,7 @@ async def test_every_kind_of_change_raises_the_revision(system, sonu):
         (await delete(system, sonu, task.id)).etag,
     ]
     await purge(system, admin, task.id)
+    assert assert_events_give_every_task(database.administrator_url) == 6
     revisions = [event.revision for event in await log_of(system, admin)]
     assert revisions == [1, 2, 3, 4, 5, 6]
     assert etags == [str(revision) for revision in revisions[:-1]]
