@@ -5,7 +5,7 @@ A Cyrillic letter in the name admin can look like the Latin one. Such a name cou
 
 from bisect import bisect_right
 
-# Property Script_Extensions of Unicode 14.0.0, the version of the unicodedata of Python 3.11, which lacks this property.
+# Property Script_Extensions of Unicode 14.0.0, the version of Python 3.11's unicodedata, which lacks this property.
 # It is data of Unicode, Inc., under the Unicode License v3. Each entry is the first code point of a range and its
 # scripts; "-" stands for Common and Inherited. Unassigned code points belong to the range before them: no name contains
 # one.

@@ -70,8 +70,14 @@ async def test_mask_star_replaces_all_fields(system):
         "",
     )
     assert (changed.id, changed.owner_id) == (task.id, task.owner_id)
-    assert await refused(update(system, sonu, task.id, ["*"])) == (INVALID, "BLANK_TITLE", [("title", "BLANK_TITLE")])
-    assert (await refused(update(system, sonu, task.id, ["*", "title"], title="x")))[2] == [("*", "UNKNOWN_FIELD")]
+    assert await expect_failure(update(system, sonu, task.id, ["*"])) == (
+        INVALID,
+        "BLANK_TITLE",
+        [("title", "BLANK_TITLE")],
+    )
+    assert (await expect_failure(update(system, sonu, task.id, ["*", "title"], title="x")))[2] == [
+        ("*", "UNKNOWN_FIELD")
+    ]
 
 
 def test_update_errors_have_a_fixed_order():
