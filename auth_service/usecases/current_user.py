@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from auth_service.domain.accounts import User, collect_errors, validate_email, validate_username
+from auth_service.domain.accounts import User, collect_errors, validate_email, validate_new_username
 from auth_service.domain.errors import AccountGone
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.caller_rights import ADMINISTRATION_LOCK, ActiveCaller, lock_active_caller
@@ -91,7 +91,9 @@ class UpdateCurrentUser:
 def _with_changes(user: User, username: str | None, email: str | None) -> User:
     errors: list[Invalid] = []
     with collect_errors(errors):
-        user = user if username is None else replace(user, username=validate_username(username))
+        # A form may send every field back, also a username that is older than a rule for new ones.
+        if username is not None and username != user.username:
+            user = replace(user, username=validate_new_username(username))
     with collect_errors(errors):
         user = user if email is None else replace(user, email=validate_email(email))
     raise_all(errors)
