@@ -16,6 +16,7 @@ from auth_service.domain.rate_limits import RateLimit
 from auth_service.domain.security_events import MIN_RETENTION
 from auth_service.domain.sessions import SessionPolicy
 from auth_service.domain.unicode_text import nfkc_casefold
+from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.logs import LogLevel
 from chassis.settings import Listen, ListenAddress
@@ -66,7 +67,7 @@ class AuthSettings(TlsSettings):
     # Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED.
     max_concurrent_calls: PositiveInt = DEFAULT_CAPACITY.max_concurrent_calls
 
-    database_url: SecretStr
+    database_url: PostgresUrl
     database_pool_size: PositiveInt = 10
 
     # Encrypts the signing keys in the database. It is not stored there itself.

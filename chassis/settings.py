@@ -2,8 +2,9 @@
 
 import sys
 from typing import Annotated, NamedTuple, NoReturn, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.secrets_dir import secrets_dir
@@ -32,6 +33,37 @@ def _parse_listen(value: object) -> object:
 
 
 ListenAddress = Annotated[Listen, BeforeValidator(_parse_listen)]
+
+_EXPECTED_REDIS_URL = (
+    "must be a Redis URL such as redis://:password@host:6379/0. "
+    "In the password, write %2F for /, %23 for #, %3F for ? and %25 for %"
+)
+
+
+def check_redis_url(url: str) -> None:
+    """Raise ValueError if a Redis client would misread the URL. The message does not quote it, as a client's would."""
+    try:
+        parts = urlsplit(url)
+        parse_qsl(parts.query, strict_parsing=bool(parts.query))
+        is_valid = (
+            parts.scheme in {"redis", "rediss"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not parts.path.removeprefix("/").strip("0123456789")
+            and not parts.fragment
+        )
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ValueError(_EXPECTED_REDIS_URL)
+
+
+def _check_secret_redis_url(url: SecretStr) -> SecretStr:
+    check_redis_url(url.get_secret_value())
+    return url
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_check_secret_redis_url)]
 
 
 class Settings(BaseSettings):

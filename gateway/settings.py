@@ -2,15 +2,24 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.logs import LogLevel
-from chassis.settings import ListenAddress
+from chassis.settings import ListenAddress, check_redis_url
 from chassis.tls.settings import Target, TlsSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
+
+
+def _check_rate_limit_storage(url: SecretStr) -> SecretStr:
+    if url.get_secret_value() != "memory://":
+        check_redis_url(url.get_secret_value())
+    return url
+
+
+RateLimitStorageUrl = Annotated[SecretStr, AfterValidator(_check_rate_limit_storage)]
 
 
 class GatewaySettings(TlsSettings):
@@ -27,7 +36,7 @@ class GatewaySettings(TlsSettings):
     # Rate limit for calls that need no token, by client address. memory:// counts in this process only; with
     # redis://... all gateways count together.
     public_calls_per_minute: Annotated[int, Field(gt=0)] = 120
-    rate_limit_storage_url: SecretStr = SecretStr("memory://")
+    rate_limit_storage_url: RateLimitStorageUrl = SecretStr("memory://")
 
     max_body_bytes: Bytes = 1024 * 1024
     max_upload_bytes: Bytes = 1024 * 1024 * 1024

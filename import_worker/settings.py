@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.logs import LogLevel
+from chassis.settings import RedisUrl
 from chassis.tls.settings import Target, TlsSettings
 
 
@@ -15,7 +16,7 @@ class ImportWorkerSettings(TlsSettings):
 
     model_config = SettingsConfigDict(env_prefix="IMPORT_WORKER_")
 
-    redis_url: SecretStr
+    redis_url: RedisUrl
     """Celery broker that delivers wake-ups."""
     tasks_target: Target
     """task_service, as a gRPC target."""

@@ -1,12 +1,37 @@
 """Settings of task_service, from environment variables with the prefix TASKS_."""
 
-from pydantic import Field, SecretStr
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.logs import LogLevel
-from chassis.settings import Listen, ListenAddress
+from chassis.settings import Listen, ListenAddress, RedisUrl
 from chassis.tls.settings import Target, TlsSettings
+
+_STORE_SCHEMES = {"file", "memory", "s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "https"}
+
+
+def _check_store_url(url: str) -> str:
+    # The object store's errors quote the URL. Credentials come from the environment, as AWS_ACCESS_KEY_ID does.
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.password is None and (
+            not parts.netloc if parts.scheme in {"file", "memory"} else bool(parts.hostname)
+        )
+    except ValueError:
+        is_valid = False
+    if not is_valid or parts.scheme not in _STORE_SCHEMES:
+        raise ValueError(
+            "must be file:///folder, s3://bucket/prefix, gs://bucket or az://container, without credentials"
+        )
+    return url
+
+
+StoreUrl = Annotated[str, AfterValidator(_check_store_url)]
 
 
 class TasksSettings(TlsSettings):
@@ -16,10 +41,10 @@ class TasksSettings(TlsSettings):
 
     listen: ListenAddress = Listen("127.0.0.1", 50052)
     metrics_listen: ListenAddress | None = None
-    database_url: SecretStr = Field(description="Postgres URL of the role tasks_app")
+    database_url: PostgresUrl = Field(description="Postgres URL of the role tasks_app")
     database_pool_size: int = Field(default=10, ge=2, le=200)
-    redis_url: SecretStr = Field(description="Celery broker of the import workers")
-    store_url: str = Field(description="object store: file:///folder, s3://bucket/prefix, gs://, az://")
+    redis_url: RedisUrl = Field(description="Celery broker of the import workers")
+    store_url: StoreUrl = Field(description="object store: file:///folder, s3://bucket/prefix, gs://, az://")
     auth_target: Target = Field(description="gRPC target of auth_service")
     auth_credential: SecretStr = Field(description="credential of this service, with trust:read and users:read")
     token_issuer: str = "taskmanager"  # noqa: S105 - a name

@@ -5,10 +5,10 @@ A Cyrillic letter in the name admin can look like the Latin one. Such a name cou
 
 from bisect import bisect_right
 
-# Property Script_Extensions of Unicode 14.0.0, the version of Python 3.11's unicodedata, which lacks this property.
-# It is data of Unicode, Inc., under the Unicode License v3. Each entry is the first code point of a range and its
-# scripts; "-" stands for Common and Inherited. Unassigned code points belong to the range before them: no name contains
-# one.
+# Property Script_Extensions of Unicode 14.0.0, the version of Python 3.11's unicodedata, which lacks this property. The
+# data are from Unicode, Inc., under the Unicode License v3. Each entry is the first code point of a range and its
+# scripts; "-" stands for Common and Inherited. Unassigned code points belong to the range before them, because no name
+# contains one.
 _RANGES = """
 0:- 41:Latn 5B:- 61:Latn 7B:- AA:Latn AB:- BA:Latn BB:- C0:Latn D7:- D8:Latn F7:- F8:Latn 2B9:- 2E0:Latn 2E5:-
 2EA:Bopo 2EC:- 342:Grek 343:- 345:Grek 346:- 363:Latn 370:Grek 374:- 375:Grek 37E:- 37F:Grek 385:- 386:Grek 387:-

@@ -1,14 +1,17 @@
 """Alembic migrations, with one version table in the schema of each service."""
 
+from functools import partial
 from pathlib import Path
 
 import alembic.command
+import psycopg
 from alembic import context
 from alembic.config import Config
-from pydantic import Field, SecretStr
+from pydantic import Field
 from sqlalchemy import MetaData, create_engine, pool
 
 from chassis.database.provision import provision
+from chassis.database.url import PostgresUrl
 from chassis.logs import LogLevel
 from chassis.settings import Settings
 
@@ -17,12 +20,12 @@ class MigrationSettings(Settings):
     """Database URLs of the roles that a migration needs. A service's subclass adds its prefix."""
 
     log_level: LogLevel = "info"
-    provision_database_url: SecretStr | None = Field(
+    provision_database_url: PostgresUrl | None = Field(
         default=None,
         description="administrator; unset: the roles and the schema exist already",
     )
-    owner_database_url: SecretStr = Field(description="role that owns the schema and migrates it")
-    database_url: SecretStr = Field(description="role that the service uses")
+    owner_database_url: PostgresUrl = Field(description="role that owns the schema and migrates it")
+    database_url: PostgresUrl = Field(description="role that the service uses")
 
 
 def migrate(settings: MigrationSettings, *, schema: str, migrations: Path) -> None:
@@ -51,8 +54,9 @@ def run_in_environment(metadata: MetaData) -> None:
     """Run the migrations of the current Alembic environment. A concurrent run waits for a lock."""
     attributes = context.config.attributes
     schema: str = attributes["schema"]
-    url = str(attributes["owner_url"]).replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_engine(url, poolclass=pool.NullPool)
+    # libpq reads the URL, as for every other connection. SQLAlchemy would read some URLs differently.
+    connect = partial(psycopg.connect, str(attributes["owner_url"]))
+    engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)
     with engine.connect() as connection:
         context.configure(
             connection=connection, target_metadata=metadata, version_table_schema=schema, include_schemas=True

@@ -1,8 +1,12 @@
 """Command-line arguments of `python -m deploy.local`."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from chassis.database.url import check_postgres_url
+from chassis.settings import check_redis_url
 from deploy.local.config.options import Options
 
 
@@ -69,8 +73,25 @@ def _add_stack_arguments(
         default=1,
         help="number of processes of auth_service and of task_service each (default: %(default)s)",
     )
-    parser.add_argument("--postgres-url", help="superuser URL of your own Postgres, which replaces the embedded server")
-    parser.add_argument("--redis-url", help="URL of your own Redis, which replaces the embedded server")
+    parser.add_argument(
+        "--postgres-url",
+        type=partial(_url, check_postgres_url),
+        help="superuser URL of your own Postgres, which replaces the embedded server",
+    )
+    parser.add_argument(
+        "--redis-url",
+        type=partial(_url, check_redis_url),
+        help="URL of your own Redis, which replaces the embedded server",
+    )
+
+
+def _url(check: Callable[[str], None], text: str) -> str:
+    try:
+        check(text)
+    except ValueError as error:
+        # argparse quotes the argument after any other error, and a URL holds a password.
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _port(text: str) -> int:

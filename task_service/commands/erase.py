@@ -11,9 +11,10 @@ import sys
 from uuid import UUID
 
 import psycopg
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.erasure import SqlErasure
 
@@ -23,7 +24,7 @@ class EraseSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
-    owner_database_url: SecretStr = Field(description="Postgres, as the schema's owner; no other role can erase")
+    owner_database_url: PostgresUrl = Field(description="Postgres, as the schema's owner; no other role can erase")
 
 
 def main() -> None:

@@ -10,9 +10,10 @@ import asyncio
 import sys
 
 import psycopg
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
 from task_service.history.domain.hash_chain import TrustedHead
 from task_service.history.persistence.hash_chain import SqlBlocks
@@ -27,7 +28,7 @@ class VerifySettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
-    database_url: SecretStr = Field(description="Postgres, as the role tasks_app")
+    database_url: PostgresUrl = Field(description="Postgres, as the role tasks_app")
 
 
 def main() -> None:
