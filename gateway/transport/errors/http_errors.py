@@ -147,6 +147,12 @@ def invalid_host() -> HttpError:
     return _error(400, "INVALID_ARGUMENT", "WRONG_HOST", "A request needs exactly one valid Host header.")
 
 
+def unsupported_transfer_encoding() -> HttpError:
+    """Return the 501 for a transfer coding other than chunked (RFC 9112 section 6.1)."""
+    message = "Unsupported Transfer-Encoding. Send the body with Content-Length, or with chunked as the only coding."
+    return _error(501, "UNIMPLEMENTED", "UNSUPPORTED_TRANSFER_ENCODING", message)
+
+
 def url_too_long(max_bytes: int) -> HttpError:
     """Return the 414 for a path and query string over the limit (RFC 9110 section 15.5.15)."""
     message = f"The URL is too long. Send at most {max_bytes} bytes."
