@@ -98,6 +98,12 @@ def file_too_large(max_bytes: int) -> HttpError:
     return _error(413, "RESOURCE_EXHAUSTED", "FILE_TOO_LARGE", message, field="file")
 
 
+def compression_ratio_too_high(max_ratio: int) -> HttpError:
+    """Return the 413 for a compressed file that expands as only few real files do."""
+    message = f"The file expands to more than {max_ratio} times its compressed size. Send it without compression."
+    return _error(413, "RESOURCE_EXHAUSTED", "COMPRESSION_RATIO_TOO_HIGH", message, field="file")
+
+
 def unsupported_media_type(expected: str) -> HttpError:
     """Return the 415 for a Content-Type that the path does not accept."""
     return _error(415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE", f"The body must be {expected}.")
@@ -139,6 +145,12 @@ def malformed_http() -> HttpError:
 def invalid_host() -> HttpError:
     """Return the 400 for a request without exactly one valid Host header."""
     return _error(400, "INVALID_ARGUMENT", "WRONG_HOST", "A request needs exactly one valid Host header.")
+
+
+def unsupported_transfer_encoding() -> HttpError:
+    """Return the 501 for a transfer coding other than chunked (RFC 9112 section 6.1)."""
+    message = "Unsupported Transfer-Encoding. Send the body with Content-Length, or with chunked as the only coding."
+    return _error(501, "UNIMPLEMENTED", "UNSUPPORTED_TRANSFER_ENCODING", message)
 
 
 def url_too_long(max_bytes: int) -> HttpError:

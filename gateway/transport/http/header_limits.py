@@ -1,4 +1,4 @@
-"""Limits on the head of a request: its request line, its header lines and its Host."""
+"""Limits on the head of a request: its request line, its header lines, its Host and its Transfer-Encoding."""
 
 import re
 from collections.abc import Sequence
@@ -49,3 +49,17 @@ def check_host(http_version: str, headers: Sequence[tuple[bytes, bytes]]) -> Non
         raise http_errors.invalid_host()
     if hosts and not _HOST.fullmatch(hosts[0]):
         raise http_errors.invalid_host()
+
+
+def check_transfer_encoding(http_version: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raise HttpError for a transfer coding other than chunked, or for any coding in HTTP/1.0 (RFC 9112 section 6.1).
+
+    The parser looks only at the last coding, so that a compressed body would be read as it is.
+    """
+    encodings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if not encodings:
+        return
+    if http_version != "1.1":
+        raise http_errors.malformed_http()
+    if encodings != [b"chunked"]:
+        raise http_errors.unsupported_transfer_encoding()

@@ -16,7 +16,13 @@ from chassis.rpc.request_context import accept_request_id
 from gateway.transport.access_log import REQUESTS
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
-from gateway.transport.http.header_limits import MAX_HEAD_BYTES, HeaderLimits, check_host, headers_too_large
+from gateway.transport.http.header_limits import (
+    MAX_HEAD_BYTES,
+    HeaderLimits,
+    check_host,
+    check_transfer_encoding,
+    headers_too_large,
+)
 from gateway.transport.responses.send import response_start
 
 LINGER_SECONDS = 5.0
@@ -107,6 +113,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         http_version = self.parser.get_http_version()
         check_host(http_version, self.headers)
+        check_transfer_encoding(http_version, self.headers)
         if self.parser.should_upgrade():
             self._head_without_upgrade = self._build_head_without_upgrade(http_version)
             return

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.upload import gzip_body
 from gateway.transport.upload.gzip_body import decompress, max_compressed_size
 
 pytestmark = pytest.mark.usefixtures("upload_messages")
@@ -124,6 +125,117 @@ async def test_gzip_bomb_is_413_and_not_held_in_memory(rest, upload_messages):
     assert len(content_of(upload_messages)) <= MAX_UPLOAD_BYTES
     # Gateway, client and service run in this process, and `upload_messages` alone holds up to the limit.
     assert peak < 8 * MAX_UPLOAD_BYTES
+
+
+class CountedZlib:
+    """The module zlib, counting the decompressors, their calls and the bytes that go in and out."""
+
+    MAX_WBITS = zlib.MAX_WBITS
+    error = zlib.error
+
+    def __init__(self) -> None:
+        self.members = self.calls = self.input_bytes = self.copied_bytes = 0
+
+    def decompressobj(self, wbits: int) -> "CountedZlib.Member":
+        self.members += 1
+        return CountedZlib.Member(self, wbits)
+
+    class Member:
+        def __init__(self, counts: "CountedZlib", wbits: int) -> None:
+            self._counts = counts
+            self._member = zlib.decompressobj(wbits)
+
+        def decompress(self, data: bytes, max_length: int) -> bytes:
+            self._counts.calls += 1
+            self._counts.input_bytes += len(data)
+            output = self._member.decompress(data, max_length)
+            self._counts.copied_bytes += len(self._member.unused_data) + len(self._member.unconsumed_tail)
+            return output
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._member, name)
+
+
+@pytest.fixture
+def zlib_counts(monkeypatch) -> CountedZlib:
+    counts = CountedZlib()
+    monkeypatch.setattr(gzip_body, "zlib", counts)
+    return counts
+
+
+EMPTY_MEMBER = gzip.compress(b"", mtime=0)
+EMPTY_BLOCK = b"\0\0\0\xff\xff"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        EMPTY_MEMBER * 1_000_000,
+        gzip.compress(b"x", mtime=0) * 900_000,
+        b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + EMPTY_BLOCK * 4_000_000,
+        b"\x1f\x8b\x08\x08\0\0\0\0\0\xff" + b"a long name" * 2_000_000,
+    ],
+    ids=["empty members", "tiny members", "empty blocks", "a long name"],
+)
+async def test_gzip_without_content_is_rejected_early(zlib_counts, content):
+    """20 MB of gzip with hardly any content are rejected after their first bytes, and no byte is copied often."""
+    with pytest.raises(HttpError) as raised:
+        async for _ in decompress(split(content, [])):
+            pass
+    assert raised.value.details[0].reason == "MALFORMED_GZIP"
+    assert zlib_counts.members < 6000
+    assert zlib_counts.calls < 10_000
+    assert zlib_counts.copied_bytes < 60_000_000
+
+
+async def test_work_for_members_is_linear(zlib_counts):
+    """The work for a file of many members grows with its size, not with the square of it."""
+    member = gzip.compress(random.Random(1).randbytes(2000), mtime=0)  # noqa: S311 - bytes without a pattern
+    work = []
+    for count in (1000, 4000):
+        before = zlib_counts.input_bytes + zlib_counts.copied_bytes
+        assert await decompress_all(member * count, []) is not None
+        work.append(zlib_counts.input_bytes + zlib_counts.copied_bytes - before)
+    assert work[1] < 5 * work[0]
+
+
+async def test_gzip_bomb_over_the_ratio_is_rejected():
+    """300 kB that expand to 300 MB are rejected after the allowance; the client must send such a file uncompressed."""
+    size = 0
+
+    async def count() -> None:
+        nonlocal size
+        async for chunk in decompress(split(gzip_bomb(300 * 1024**2), [])):
+            size += len(chunk)
+
+    with pytest.raises(HttpError) as raised:
+        await count()
+    assert (raised.value.http_status, raised.value.details[0].reason) == (413, "COMPRESSION_RATIO_TOO_HIGH")
+    assert size < 1.2 * gzip_body.RATIO_ALLOWANCE_BYTES
+
+
+async def test_csv_ratio_is_accepted():
+    """A large file with a ratio that real files have passes, and so does a small one with any ratio."""
+    rows = b"".join(b"%d,Buy milk for customer %d,pending,2026-03-01\n" % (row, row % 1000) for row in range(600_000))
+    assert len(rows) > 1.5 * gzip_body.RATIO_ALLOWANCE_BYTES
+    assert await decompress_all(gzip.compress(rows, 9), []) == rows
+    assert await decompress_all(gzip_bomb(8 * 1024**2), []) == bytes(8 * 1024**2)
+
+
+async def test_decompression_gives_other_tasks_a_turn():
+    """Another task runs between the steps, though the whole body has arrived."""
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    await decompress_all(gzip.compress(bytes(4 * 1024**2)), [])
+    counting.cancel()
+    assert turns >= 4 * 1024**2 // (64 * 1024)
 
 
 async def test_disconnect_inside_gzip_member_sends_no_finish(address, services, upload_messages):

@@ -184,6 +184,25 @@ async def test_valid_hosts_are_accepted(address, task_service, head):
     assert [status for status, _ in await responses_to(address, request)] == [200]
 
 
+@pytest.mark.parametrize(
+    ("version", "encoding", "expected"),
+    [
+        (b"1.1", b"gzip, chunked", (501, "UNSUPPORTED_TRANSFER_ENCODING")),
+        (b"1.1", b"gzip\r\nTransfer-Encoding: chunked", (501, "UNSUPPORTED_TRANSFER_ENCODING")),
+        (b"1.1", b"gzip", (501, "UNSUPPORTED_TRANSFER_ENCODING")),
+        (b"1.1", b"chunked, gzip", (400, "MALFORMED_HTTP")),
+        (b"1.1", b"chunked, chunked", (400, "MALFORMED_HTTP")),
+        (b"1.0", b"chunked", (400, "MALFORMED_HTTP")),
+    ],
+    ids=["gzip and chunked", "two lines", "gzip", "gzip last", "chunked twice", "HTTP/1.0"],
+)
+async def test_transfer_coding_other_than_chunked_is_refused(address, task_service, version, encoding, expected):
+    """A compressed body is not read as if it were plain (RFC 9112 section 6.1)."""
+    head = b"POST /api/v1/tasks HTTP/" + version + b"\r\nHost: a\r\nTransfer-Encoding: " + encoding + b"\r\n\r\n"
+    assert reasons(await responses_to(address, head + b"2\r\n{}\r\n0\r\n\r\n")) == [expected]
+    assert task_service.calls == 0
+
+
 async def test_malformed_body_gets_one_error(address, task_service):
     assert reasons(await responses_to(address, CHUNKED, b"nonsense\r\n")) == [(400, "MALFORMED_HTTP")]
     assert task_service.calls == 0
