@@ -8,6 +8,7 @@ from alembic.config import Config
 from pydantic import Field, SecretStr
 from sqlalchemy import MetaData, create_engine, pool
 
+from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.provision import provision
 from chassis.logs import LogLevel
 from chassis.settings import Settings
@@ -52,7 +53,7 @@ def run_in_environment(metadata: MetaData) -> None:
     attributes = context.config.attributes
     schema: str = attributes["schema"]
     url = str(attributes["owner_url"]).replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_engine(url, poolclass=pool.NullPool)
+    engine = create_engine(url, poolclass=pool.NullPool, connect_args=SOCKET_OPTIONS)
     with engine.connect() as connection:
         context.configure(
             connection=connection, target_metadata=metadata, version_table_schema=schema, include_schemas=True

@@ -10,6 +10,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 
 from chassis.database.pool import Connection, Pool
 from chassis.kernel.errors import DomainError, Unavailable
+from chassis.periodic import current_loop
 
 OUTAGES = (
     psycopg.OperationalError,
@@ -85,6 +86,8 @@ class SqlUnitOfWork(SqlReadSession):
     async def commit(self) -> None:
         """Commit the transaction and end the unit of work."""
         await self.connection.commit()
+        if loop := current_loop.get():
+            loop.record_progress()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -14,6 +14,7 @@ import psycopg
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.connection import SOCKET_OPTIONS
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.erasure import SqlErasure
 
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 async def _erase(url: str, owner_id: UUID | None, task_id: UUID) -> int:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True, **SOCKET_OPTIONS) as connection:
         erasure = SqlErasure(connection)
         batches = erasure.erase_task(task_id) if owner_id is None else erasure.erase_owner(owner_id)
         return sum([erased async for erased in batches])
