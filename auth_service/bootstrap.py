@@ -194,7 +194,7 @@ def _create_use_cases(
         ),
         get_current_user=current_user.GetCurrentUser(read=read),
         update_current_user=current_user.UpdateCurrentUser(
-            read=read, begin=begin, reauthenticate=reauthenticate, events=events
+            read=read, begin=begin, reauthenticate=reauthenticate, session_issuer=issuer, events=events, now=utc_now
         ),
         delete_current_user=current_user.DeleteCurrentUser(
             begin=begin, session_issuer=issuer, events=events, now=utc_now
@@ -211,10 +211,10 @@ def _create_use_cases(
             begin=begin, events=events, now=utc_now, new_id=uuid7, randomness=os.urandom
         ),
         rotate_service_account=service_accounts.RotateServiceAccount(
-            begin=begin, session_issuer=issuer, events=events, randomness=os.urandom
+            begin=begin, session_issuer=issuer, events=events, now=utc_now, randomness=os.urandom
         ),
         set_service_account_disabled=service_accounts.SetServiceAccountDisabled(
-            begin=begin, session_issuer=issuer, events=events
+            begin=begin, session_issuer=issuer, events=events, now=utc_now
         ),
         ensure_service_account=service_accounts.EnsureServiceAccount(
             begin=begin, session_issuer=issuer, events=events, now=utc_now, new_id=uuid7

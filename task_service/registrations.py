@@ -16,6 +16,7 @@ from taskmanager.tasks.v1 import (
 from chassis.rpc.errors import StatusTable
 from chassis.rpc.server import Registration
 from task_service.history.transport.history_servicer import HistoryServicer
+from task_service.history.transport.status import STATUS as HISTORY_STATUS
 from task_service.history.usecases.use_cases import HistoryUseCases
 from task_service.imports.domain.imports import RecordLimits
 from task_service.imports.transport.import_servicer import ImportServicer
@@ -27,7 +28,7 @@ from task_service.tasks.transport.status import STATUS as TASK_STATUS
 from task_service.tasks.transport.task_servicer import TaskServicer
 from task_service.tasks.usecases.use_cases import TasksUseCases
 
-STATUS: StatusTable = {**TASK_STATUS, **IMPORT_STATUS}
+STATUS: StatusTable = {**HISTORY_STATUS, **TASK_STATUS, **IMPORT_STATUS}
 
 
 def create_registrations(

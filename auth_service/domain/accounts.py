@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from auth_service.domain.errors import InvalidEmail, InvalidUsername, RoleNotGrantable
+from auth_service.domain.errors import InvalidEmail, InvalidUsername, MixedScripts, RoleNotGrantable
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.roles import Role, parse_requested_role
+from auth_service.domain.unicode_scripts import is_highly_restrictive
 from auth_service.domain.unicode_text import (
     MAX_NORMALIZABLE_CHARACTERS,
     is_visible,
@@ -84,7 +85,7 @@ class Registration:
         errors: list[Invalid] = []
         username, email, role = "", "", Role.USER
         with collect_errors(errors):
-            username = validate_username(self.username)
+            username = validate_new_username(self.username)
         with collect_errors(errors):
             email = validate_email(self.email)
         with collect_errors(errors):
@@ -120,6 +121,17 @@ def validate_username(text: str) -> str:
         or starts_with_combining_mark(name)
     ):
         raise InvalidUsername
+    return name
+
+
+def validate_new_username(text: str) -> str:
+    """Return the username as validate_username does; raise MixedScripts too, if letters could imitate another name.
+
+    Names of existing accounts were not checked for this and stay valid.
+    """
+    name = validate_username(text)
+    if not is_highly_restrictive(name):
+        raise MixedScripts
     return name
 
 

@@ -9,6 +9,10 @@ class InvalidUsername(Invalid):
     field = "username"
 
 
+class MixedScripts(InvalidUsername):
+    """The username mixes scripts, such as Latin and Cyrillic letters. Use the letters of one script."""
+
+
 class InvalidEmail(Invalid):
     """An email must look like name@example.com and have at most 254 characters."""
 

@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
+from auth_service.domain.accounts import User
 from auth_service.domain.one_time_secrets import ResetCode
-from auth_service.persistence.tables import password_resets
+from auth_service.persistence.tables import password_resets, users
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement, delete_batch
 
@@ -15,10 +16,15 @@ _INSERT = insert(password_resets)
 _PUT = Statement(
     _INSERT.on_conflict_do_update(
         index_elements=["user_id"],
-        set_={"digest": _INSERT.excluded.digest, "expires_at": _INSERT.excluded.expires_at},
+        set_={name: _INSERT.excluded[name] for name in ("digest", "expires_at", "issuer_id", "issuer_epoch")},
     )
 )
-_IS_VALID = (password_resets.c.digest == bindparam("code_digest"), password_resets.c.expires_at > bindparam("now"))
+# A code dies with the rights of its issuer. Deleting it instead would lock codes of several accounts, in any order.
+_IS_VALID = (
+    password_resets.c.digest == bindparam("code_digest"),
+    password_resets.c.expires_at > bindparam("now"),
+    exists().where(users.c.id == password_resets.c.issuer_id, users.c.epoch == password_resets.c.issuer_epoch),
+)
 _FIND_USER_ID = Statement(select(password_resets.c.user_id).where(*_IS_VALID))
 _SPEND = Statement(delete(password_resets).where(*_IS_VALID).returning(password_resets.c.user_id))
 _DELETE = Statement(delete(password_resets).where(password_resets.c.user_id == bindparam("owner_id")))
@@ -31,8 +37,15 @@ class SqlPasswordResets:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def put(self, user_id: UUID, code: ResetCode, *, expires_at: datetime) -> None:
-        await _PUT.run(self._connection, user_id=user_id, digest=code.digest, expires_at=expires_at)
+    async def put(self, user_id: UUID, code: ResetCode, *, issuer: User, expires_at: datetime) -> None:
+        await _PUT.run(
+            self._connection,
+            user_id=user_id,
+            digest=code.digest,
+            expires_at=expires_at,
+            issuer_id=issuer.id,
+            issuer_epoch=issuer.epoch,
+        )
 
     async def find_user_id(self, code: ResetCode, *, now: datetime) -> UUID | None:
         cursor = await _FIND_USER_ID.run(self._connection, code_digest=code.digest, now=now)

@@ -1,6 +1,6 @@
 """Revocations of access tokens, in auth.revocations. Cursors follow the order of commits, so no reader misses one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -41,13 +41,10 @@ class SqlRevocations:
         return TrustCursor(int(row[0]) if row else 0)
 
     async def add(self, revocation: Revocation) -> None:
-        values: dict[str, object] = {"session_id": None, "user_id": None, "least_epoch": None}
-        match revocation:
-            case SessionRevoked(session_id=session_id):
-                values["session_id"] = session_id
-            case EpochRaised(user_id=user_id, least_epoch=least_epoch):
-                values |= {"user_id": user_id, "least_epoch": least_epoch}
-        await _ADD.run(self._connection, **values, expires_at=revocation.expires_at)
+        await _ADD.run(self._connection, **_values(revocation))
+
+    async def add_all(self, revocations: Iterable[Revocation]) -> None:
+        await _ADD.run_all(self._connection, map(_values, revocations))
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
         cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)
@@ -56,6 +53,15 @@ class SqlRevocations:
     async def list_since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
         rows = await self._connection.execute(_LIST_SINCE.sql, {"cursor": str(cursor), "now": now})
         return [_revocation(*row) for row in await rows.fetchall()]
+
+
+def _values(revocation: Revocation) -> dict[str, object]:
+    values = {"session_id": None, "user_id": None, "least_epoch": None, "expires_at": revocation.expires_at}
+    match revocation:
+        case SessionRevoked(session_id=session_id):
+            return values | {"session_id": session_id}
+        case EpochRaised(user_id=user_id, least_epoch=least_epoch):
+            return values | {"user_id": user_id, "least_epoch": least_epoch}
 
 
 def _revocation(

@@ -1,5 +1,6 @@
 """Sessions and their refresh tokens, in auth.sessions and auth.refresh_tokens."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -43,7 +44,8 @@ _END_ALL = Statement(
         sessions.c.user_id == bindparam("owner_id"),
         sessions.c.ended_at.is_(None),
         sessions.c.id.is_distinct_from(bindparam("excluded_id", type_=sessions.c.id.type)),
-    ),
+    )
+    .returning(*_COLUMNS),
     columns=["ended_at"],
 )
 _DELETE_EXPIRED = delete_batch(
@@ -122,8 +124,9 @@ class SqlSessions:
     async def end(self, session_id: UUID, *, now: datetime) -> None:
         await _END.run(self._connection, session_id=session_id, now=now)
 
-    async def end_all(self, user_id: UUID, *, excluding: UUID | None = None, now: datetime) -> None:
-        await _END_ALL.run(self._connection, owner_id=user_id, excluded_id=excluding, now=now)
+    async def end_all(self, user_id: UUID, *, excluding: UUID | None = None, now: datetime) -> Sequence[Session]:
+        cursor = await _END_ALL.run(self._connection, owner_id=user_id, excluded_id=excluding, now=now)
+        return [Session(*row) for row in await cursor.fetchall()]
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
         cursor = await _DELETE_EXPIRED.run(self._connection, before=before, limit=limit)

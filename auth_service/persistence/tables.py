@@ -50,6 +50,8 @@ password_resets = Table(
     Column("user_id", Uuid, primary_key=True),
     Column("digest", LargeBinary),
     Column("expires_at", TIMESTAMP(timezone=True)),
+    Column("issuer_id", Uuid),
+    Column("issuer_epoch", BigInteger),
 )
 
 sessions = Table(

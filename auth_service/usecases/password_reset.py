@@ -8,6 +8,7 @@ from auth_service.domain.errors import InvalidResetCode, UserNotFound
 from auth_service.domain.one_time_secrets import SECRET_BYTES, ResetCode
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.security_events import SecurityEventKind
+from auth_service.usecases.caller_rights import lock_active_admin
 from auth_service.usecases.passwords import replace_password
 from auth_service.usecases.ports import Begin, PasswordHasher, Randomness, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
@@ -36,13 +37,21 @@ class IssueResetCode:
     randomness: Randomness
 
     async def __call__(self, caller: Caller, user_id: UUID) -> IssuedResetCode:
-        """Return the code, which replaces an earlier one; raise UserNotFound."""
+        """Return the code, which replaces an earlier one. It is void as soon as the epoch of the caller increases.
+
+        Raises:
+            AccountGone: the caller is no longer an admin.
+            UserNotFound: the account does not exist.
+
+        """
         code = ResetCode.generate(randomness=self.randomness(SECRET_BYTES))
-        issued = IssuedResetCode(code, expires_at=self.now() + self.lifetime)
+        now = self.now()
+        issued = IssuedResetCode(code, expires_at=now + self.lifetime)
         async with self.begin() as work:
+            issuer = (await lock_active_admin(work, caller, now)).user
             if await work.users.lock(user_id) is None:
                 raise UserNotFound
-            await work.password_resets.put(user_id, issued.code, expires_at=issued.expires_at)
+            await work.password_resets.put(user_id, issued.code, issuer=issuer, expires_at=issued.expires_at)
             await self.events.record(work, SecurityEventKind.RESET_CODE_ISSUED, actor=caller.id, subject=user_id)
             await work.commit()
         return issued
@@ -65,7 +74,7 @@ class RedeemResetCode:
 
         Raises:
             MissingField: the code or the password is empty.
-            InvalidResetCode: the code is spent, expired or unknown.
+            InvalidResetCode: the code is spent, expired, void or unknown.
             InvalidPassword: the new password breaks a rule. The code stays valid.
             PasswordChecksBusy: too many passwords are being hashed.
 

@@ -7,6 +7,7 @@ from auth_service.domain.errors import AccountGone
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
+from auth_service.usecases.caller_rights import lock_active_caller
 from auth_service.usecases.ports import AuthUnitOfWork, Begin, PasswordHasher, Read
 from auth_service.usecases.reauthentication import Reauthenticate
 from auth_service.usecases.security_events import SecurityEventRecorder
@@ -51,15 +52,14 @@ class ChangePassword:
         password_hash = await self.hasher.hash(new_password)
         now = self.now()
         async with self.begin() as work:
-            current = await work.users.lock(user.id)
-            session = await work.sessions.lock(caller.session_id) if caller.session_id else None
+            active = await lock_active_caller(work, caller, now)
             # A concurrent change of the account, by its owner or by an admin, wins.
-            if current is None or current.user != user or session is None or not session.is_active(now):
+            if active.user != user:
                 raise AccountGone
             user = await replace_password(work, user, password_hash, self.session_issuer)
-            await work.sessions.end_all(user.id, excluding=session.id, now=now)
-            await work.sessions.spend_refresh_tokens(session.id, now=now)
-            tokens = await self.session_issuer.renew(work, user, session)
+            await work.sessions.end_all(user.id, excluding=active.session.id, now=now)
+            await work.sessions.spend_refresh_tokens(active.session.id, now=now)
+            tokens = await self.session_issuer.renew(work, user, active.session)
             await self.events.record(work, SecurityEventKind.PASSWORD_CHANGED, actor=user.id, subject=user.id)
             await work.commit()
         return tokens

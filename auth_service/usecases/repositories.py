@@ -1,6 +1,6 @@
 """Repositories that the use cases read and write. Their implementations are in persistence/."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -80,8 +80,8 @@ class Sessions(Protocol):
 
     async def end(self, session_id: UUID, *, now: datetime) -> None: ...
 
-    async def end_all(self, user_id: UUID, *, excluding: UUID | None = None, now: datetime) -> None:
-        """End a user's sessions, other than `excluding`."""
+    async def end_all(self, user_id: UUID, *, excluding: UUID | None = None, now: datetime) -> Sequence[Session]:
+        """End a user's sessions, other than `excluding`. Return the sessions that had not ended before."""
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
         """Delete up to `limit` sessions that ended or expired before this time, with their refresh tokens.
@@ -121,9 +121,9 @@ class LoginAttempts(Protocol):
 
 
 class PasswordResets(Protocol):
-    """Reset codes, at most one per account."""
+    """Reset codes, at most one per account. A code is valid until it expires or the epoch of its issuer increases."""
 
-    async def put(self, user_id: UUID, code: ResetCode, *, expires_at: datetime) -> None:
+    async def put(self, user_id: UUID, code: ResetCode, *, issuer: User, expires_at: datetime) -> None:
         """Store a code. It replaces an older one."""
 
     async def find_user_id(self, code: ResetCode, *, now: datetime) -> UUID | None:
@@ -175,6 +175,8 @@ class Revocations(Protocol):
         """Return a cursor that precedes every transaction that commits from now on."""
 
     async def add(self, revocation: Revocation) -> None: ...
+
+    async def add_all(self, revocations: Iterable[Revocation]) -> None: ...
 
     async def list_since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
         """Return unexpired revocations that were committed after the cursor, oldest first."""

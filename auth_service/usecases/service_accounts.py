@@ -7,6 +7,7 @@ from uuid import UUID
 from auth_service.domain.errors import ServiceAccountNotFound
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.domain.service_accounts import SECRET_BYTES, ServiceAccount, ServiceCredential, parse_scopes
+from auth_service.usecases.caller_rights import lock_active_admin
 from auth_service.usecases.ports import Begin, Randomness, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
@@ -52,20 +53,24 @@ class CreateServiceAccount:
         """Return the account and its credential. `caller` is None for an operator's command.
 
         Raises:
+            AccountGone: the caller is no longer an admin.
             InvalidServiceName: the name has another format.
             UnknownScope, MissingField: a scope is unknown, or there is none.
             ServiceNameTaken: another account has the name.
 
         """
+        now = self.now()
         credential = ServiceCredential.generate(name, randomness=self.randomness(SECRET_BYTES))
         account = ServiceAccount(
             id=self.new_id(),
             name=credential.name,
             scopes=parse_scopes(scopes),
             secret_digest=credential.digest,
-            created_at=self.now(),
+            created_at=now,
         )
         async with self.begin() as work:
+            if caller is not None:
+                await lock_active_admin(work, caller, now)
             await work.service_accounts.add(account)
             await self.events.record(
                 work,
@@ -85,11 +90,19 @@ class RotateServiceAccount:
     begin: Begin
     session_issuer: SessionIssuer
     events: SecurityEventRecorder
+    now: Clock
     randomness: Randomness
 
     async def __call__(self, caller: Caller, account_id: UUID) -> IssuedServiceAccount:
-        """Return the account and its new credential; raise ServiceAccountNotFound."""
+        """Return the account and its new credential.
+
+        Raises:
+            AccountGone: the caller is no longer an admin.
+            ServiceAccountNotFound: the account does not exist.
+
+        """
         async with self.begin() as work:
+            await lock_active_admin(work, caller, self.now())
             old_account = await work.service_accounts.lock(account_id)
             if old_account is None:
                 raise ServiceAccountNotFound
@@ -109,10 +122,18 @@ class SetServiceAccountDisabled:
     begin: Begin
     session_issuer: SessionIssuer
     events: SecurityEventRecorder
+    now: Clock
 
     async def __call__(self, caller: Caller, account_id: UUID, *, disabled: bool) -> ServiceAccount:
-        """Return the account after the change; raise ServiceAccountNotFound. A repeated call does nothing."""
+        """Return the account after the change. A repeated call does nothing.
+
+        Raises:
+            AccountGone: the caller is no longer an admin.
+            ServiceAccountNotFound: the account does not exist.
+
+        """
         async with self.begin() as work:
+            await lock_active_admin(work, caller, self.now())
             old_account = await work.service_accounts.lock(account_id)
             if old_account is None:
                 raise ServiceAccountNotFound

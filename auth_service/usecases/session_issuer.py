@@ -56,6 +56,15 @@ class SessionIssuer:
         await work.sessions.end(session_id, now=now)
         await work.revocations.add(SessionRevoked(session_id, expires_at=now + self.revocation_lifetime))
 
+    async def end_others(self, work: AuthUnitOfWork, session: Session) -> None:
+        """End the other sessions of a session's user and revoke their access tokens."""
+        now = self.now()
+        ended = await work.sessions.end_all(session.user_id, excluding=session.id, now=now)
+        expires_at = now + self.revocation_lifetime
+        # A session that was not refreshed for so long has no unexpired access token.
+        has_tokens = [other.id for other in ended if other.used_at + self.revocation_lifetime > now]
+        await work.revocations.add_all([SessionRevoked(session_id, expires_at) for session_id in has_tokens])
+
     async def revoke_older_epochs(self, work: AuthUnitOfWork, account: User | ServiceAccount) -> None:
         """Revoke every access token whose epoch is below the account's. Sessions and refresh tokens stay valid."""
         expires_at = self.now() + self.revocation_lifetime

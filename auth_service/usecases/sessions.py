@@ -7,6 +7,7 @@ from auth_service.domain.errors import InvalidRefreshToken, SessionNotFound
 from auth_service.domain.one_time_secrets import RefreshToken
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.domain.sessions import Session
+from auth_service.usecases.caller_rights import lock_active_caller
 from auth_service.usecases.ports import AuthUnitOfWork, Begin, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer, SessionTokens
@@ -110,10 +111,18 @@ class RevokeSession:
     now: Clock
 
     async def __call__(self, caller: Caller, session_id: UUID) -> None:
-        """End the session; raise SessionNotFound if it is another person's, has ended or does not exist."""
+        """End the session.
+
+        Raises:
+            AccountGone: the account or the caller's own session ended or changed meanwhile.
+            SessionNotFound: the session is another person's, has ended or does not exist.
+
+        """
+        now = self.now()
         async with self.begin() as work:
+            await lock_active_caller(work, caller, now)
             session = await work.sessions.lock(session_id)
-            if session is None or session.user_id != caller.id or not session.is_active(self.now()):
+            if session is None or session.user_id != caller.id or not session.is_active(now):
                 raise SessionNotFound
             await self.session_issuer.end(work, session.id)
             await self.events.record(

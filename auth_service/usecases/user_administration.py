@@ -7,14 +7,12 @@ from auth_service.domain.accounts import User
 from auth_service.domain.errors import LastAdmin, UserNotFound
 from auth_service.domain.roles import Role, parse_role
 from auth_service.domain.security_events import SecurityEventKind
+from auth_service.usecases.caller_rights import lock_active_admin
 from auth_service.usecases.ports import AuthUnitOfWork, Begin
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
-
-ADMINISTRATION_LOCK = "auth.administration"
-"""Lock that serializes changes of admins: without it, two admins could remove each other at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,14 @@ class UpdateUser:
 
         Raises:
             UnknownRole: no role has this name.
+            AccountGone: the caller is no longer an admin.
             UserNotFound: the account does not exist.
             LastAdmin: the change would leave no active admin.
 
         """
         new_role = None if role is None else parse_role(role)
         async with self.begin() as work:
-            await work.serialize(ADMINISTRATION_LOCK)
+            await lock_active_admin(work, caller, self.now())
             stored = await work.users.lock(user_id)
             if stored is None:
                 raise UserNotFound
@@ -56,6 +55,7 @@ class UpdateUser:
             await self.session_issuer.revoke_older_epochs(work, new_user)
             if new_user.disabled:
                 await work.sessions.end_all(new_user.id, now=self.now())
+                await work.password_resets.delete(new_user.id)
             await self._record(work, caller, old_user, new_user)
             await work.commit()
         return new_user

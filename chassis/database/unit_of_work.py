@@ -85,9 +85,13 @@ class SqlUnitOfWork(SqlReadSession):
 
     async def commit(self) -> None:
         """Commit the transaction and end the unit of work."""
+        await self.flush()
         await self.connection.commit()
         if loop := current_loop.get():
             loop.record_progress()
+
+    async def flush(self) -> None:
+        """Write what the repositories have collected for the end of the transaction. A subclass overrides it."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

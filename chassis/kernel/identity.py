@@ -13,6 +13,8 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     session_id: UUID | None = None
     request_id: str = ""
+    epoch: int = 0
+    """Epoch of the account when the access token was issued."""
 
     @property
     def is_service(self) -> bool:

@@ -95,15 +95,21 @@ class PageRequest:
             raise InvalidPageToken
         return UUID(bytes=self.after)
 
-    def page(self, rows: Sequence[Item], key: Callable[[Item], bytes]) -> Page[Item]:
-        """Return the page for up to size + 1 rows. An extra row means that there is a next page."""
+    def page(self, rows: Sequence[Item], key: Callable[[Item], bytes], *, searched_to: bytes = b"") -> Page[Item]:
+        """Return the page for up to size + 1 rows. An extra row means that there is a next page.
+
+        `searched_to` is the key at which the search for rows stopped early. The next page continues there.
+        """
+
+        def token(after: bytes) -> str:
+            return base64.urlsafe_b64encode(self.query_fingerprint + after).decode().rstrip("=")
 
         def token_after(index: int) -> str:
-            return base64.urlsafe_b64encode(self.query_fingerprint + key(rows[index])).decode().rstrip("=")
+            return token(key(rows[index]))
 
-        if len(rows) <= self.size:
-            return Page(rows, "", token_after)
-        return Page(rows[: self.size], token_after(self.size - 1), token_after)
+        if len(rows) > self.size:
+            return Page(rows[: self.size], token_after(self.size - 1), token_after)
+        return Page(rows, token(searched_to) if searched_to else "", token_after)
 
 
 def _decode(token: str) -> bytes:

@@ -44,7 +44,7 @@ class JwtInterceptor(ContextInterceptor):
         # A role that no access option names does not exist, so the token is not one of this system.
         if claims.role is not None and claims.role not in self._roles:
             raise Unauthenticated
-        caller = Caller(claims.subject, claims.role, claims.scopes, claims.session_id, request_id())
+        caller = Caller(claims.subject, claims.role, claims.scopes, claims.session_id, request_id(), claims.epoch)
         enter_caller(caller)  # before the access check, so that the log names a refused caller
         if not access.admits(caller):
             raise PermissionDenied

@@ -45,8 +45,9 @@ tasks = Table(
 task_events = Table(
     "task_events",
     metadata,
-    # The primary key serves one task's events in order; an index on (xid, id) serves the log in commit order.
-    Column("id", Uuid, primary_key=True),
+    # The primary key serves one task's events in order. An index on (transaction_number, id) serves the log in commit
+    # order.
+    Column("id", Uuid, nullable=False),
     Column("task_id", Uuid, primary_key=True),
     Column("owner_id", Uuid, nullable=False),
     Column("assignee_id", Uuid),
@@ -55,12 +56,14 @@ task_events = Table(
     Column("actor_role", Text, nullable=False),
     Column("occurred_at", TIME, nullable=False),
     Column("request_id", Text, nullable=False),
+    Column("revision", BigInteger, primary_key=True),  # of the task, after the change
     Column("changes", JSONB, nullable=False),  # {field: [old, new]}, or {field: null} for free text
     # The schema's owner can erase free text: text and salt become NULL, their digest stays.
     Column("free_text", Text),  # JSON {field: [old, new]}, as text: the digest is of exactly these characters
     Column("salt", LargeBinary),  # 16 random bytes: nobody can find erased text by trying values
     Column("free_text_digest", LargeBinary),  # SHA-256 of salt and UTF-8 text; NULL without text
-    Column("xid", Text, nullable=False),  # xid8, set by the database: the transaction that wrote the row
+    # Number of the transaction that wrote the row, from the sequence tasks.transaction_numbers.
+    Column("transaction_number", BigInteger, nullable=False),
 )
 
 history_blocks = Table(
@@ -69,9 +72,12 @@ history_blocks = Table(
     Column("number", BigInteger, primary_key=True),  # 1, 2, 3, ... without a gap
     Column("event_count", BigInteger, nullable=False),
     Column("total_events", BigInteger, nullable=False),
-    Column("last_xid", Text, nullable=False),  # xid8; with last_event_id, the log position of its last event
+    Column(
+        "last_transaction_number", BigInteger, nullable=False
+    ),  # with last_event_id, the log position of its last event
     Column("last_event_id", Uuid, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
+    Column("digest_version", SmallInteger, nullable=False),  # how the digests in the manifest are computed
     Column("previous_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("sealed_at", TIME, nullable=False),

@@ -115,6 +115,25 @@ def lock_the_tables(system: FaultySystem, workload: Workload) -> None:
         threading.Event().wait(LEASE_SECONDS + 1)
 
 
+def hold_a_row_lock(system: FaultySystem, workload: Workload) -> None:
+    """Lock the row of an import that is in progress for longer than a lease, as an idle session of an operator does."""
+    workload.upload()
+    system.wait_until_healthy()
+    with psycopg.connect(system.stack.endpoints["postgres_url"]) as connection:
+        connection.execute(
+            "SELECT FROM tasks.imports WHERE state IN ('queued', 'running') ORDER BY id LIMIT 1 FOR UPDATE"
+        )
+        threading.Event().wait(LEASE_SECONDS + 1)
+
+
+def restart_task_service_without_auth(system: FaultySystem, workload: Workload) -> None:
+    """Kill task_service while auth_service hangs: it has no keys and no user directory when it is back."""
+    system.signal("auth_service", signal.SIGSTOP)
+    system.signal("task_service", signal.SIGKILL)
+    threading.Event().wait(LEASE_SECONDS + workload.rng.random())
+    system.signal("auth_service", signal.SIGCONT)
+
+
 FAULTS: dict[str, Fault] = {
     "a worker is killed": _signal_fault(signal.SIGKILL, *WORKERS),
     "a worker gets SIGTERM": _signal_fault(signal.SIGTERM, *WORKERS),
@@ -135,4 +154,6 @@ FAULTS: dict[str, Fault] = {
     "twenty wake-ups are sent": send_twenty_wake_ups,
     "the disk is full during an upload": fill_the_disk,
     "a batch waits for a lock": lock_the_tables,
+    "an import's row is locked": hold_a_row_lock,
+    "task_service restarts while auth_service hangs": restart_task_service_without_auth,
 }

@@ -18,6 +18,7 @@ from tests.faults.invariants import Observer, snapshot_imports
 from tests.faults.system import FaultySystem
 from tests.faults.tracebacks import log_sizes, tracebacks_since
 from tests.faults.workload import Workload
+from tests.support.replay import assert_events_give_every_task
 from tests.support.waiting import until_blocking
 
 SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(10**6))
@@ -63,6 +64,11 @@ def test_history_is_one_hash_chain_after_faults(system: FaultySystem):
     verified = subprocess.run([*local, "task_service.commands.verify"], capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stderr
     assert verified.stdout.endswith(" 0 not yet sealed.\n")
+
+
+def test_replayed_events_give_every_task_after_faults(system: FaultySystem):
+    system.wait_until_healthy()
+    assert assert_events_give_every_task(system.stack.endpoints["postgres_url"]) > 0
 
 
 def test_healed_system_logs_no_errors(system: FaultySystem):

@@ -95,9 +95,11 @@ async def test_event_page_size_is_capped_at_two_hundred(system, sonu, database):
     admin, task = await system.new_admin(), await create(system, sonu, title="x")
     await database.execute(f"""
         INSERT INTO tasks.task_events
-            (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
-        SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'r', '{{}}'
-        FROM tasks.task_events, generate_series(1, 250) WHERE task_id = '{task.id}'
+            (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes, revision,
+             transaction_number)
+        SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'r', '{{}}', added, number
+        FROM tasks.task_events, tasks.take_transaction_number() AS number, generate_series(2, 251) AS added
+        WHERE task_id = '{task.id}'
     """)
     for response in (
         await system.history.ListEvents(

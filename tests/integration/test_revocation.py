@@ -4,11 +4,17 @@ import asyncio
 
 import grpc
 import pytest
-from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_service_pb2, user_service_pb2_grpc
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    service_account_service_pb2,
+    service_account_service_pb2_grpc,
+    user_service_pb2,
+    user_service_pb2_grpc,
+)
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_ingest_service_pb2_grpc, import_service_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
-from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.client import open_channel
 from chassis.rpc.errors import read_status
@@ -107,10 +113,13 @@ async def test_service_renews_a_revoked_token(system, stream):
         accepted = await call_status()
         assert accepted is not grpc.StatusCode.UNAUTHENTICATED
         page = await system.use_cases.list_service_accounts(PageRequest.parse(0, "", query=""))
-        for disabled in (True, False):
-            await system.use_cases.set_service_account_disabled(
-                Caller(page.items[0].id), page.items[0].id, disabled=disabled
-            )
+        account_id, admin = str(page.items[0].id), await system.new_admin()
+        async with open_channel(system.auth_target) as auth_channel:
+            accounts = service_account_service_pb2_grpc.ServiceAccountServiceStub(auth_channel)
+            disable = service_account_service_pb2.DisableServiceAccountRequest(id=account_id)
+            await accounts.DisableServiceAccount(disable, metadata=admin.metadata)
+            enable = service_account_service_pb2.EnableServiceAccountRequest(id=account_id)
+            await accounts.EnableServiceAccount(enable, metadata=admin.metadata)
         async with asyncio.timeout(20):
             while await call_status() is not grpc.StatusCode.UNAUTHENTICATED:
                 pass

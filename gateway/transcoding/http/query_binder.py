@@ -6,8 +6,8 @@ from urllib.parse import unquote_plus
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from gateway.transcoding.json_codec.json_mapping import Kind, kind_of
-from gateway.transcoding.json_codec.scalars import InvalidValue, text_reader
+from gateway.transcoding.json_codec.json_mapping import Kind, is_field_mask, kind_of
+from gateway.transcoding.json_codec.scalars import InvalidValue, read_field_mask, text_reader
 from gateway.transcoding.violations import Violations
 
 
@@ -19,7 +19,9 @@ class QueryBinder:
 
     def __init__(self, fields: Iterable[FieldDescriptor]) -> None:
         fields = tuple(fields)
-        self._readers = {field.name: text_reader(field) for field in fields}
+        self._readers = {
+            field.name: read_field_mask if is_field_mask(field) else text_reader(field) for field in fields
+        }
         self._repeated = frozenset(field.name for field in fields if field.is_repeated)
         self._repeated_enums = frozenset(
             field.name for field in fields if field.is_repeated and kind_of(field) is Kind.ENUM

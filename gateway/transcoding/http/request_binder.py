@@ -12,7 +12,6 @@ from gateway.transcoding.http.http_rules import Binding
 from gateway.transcoding.http.query_binder import QueryBinder
 from gateway.transcoding.json_codec.decoder import Decoders, field_mask_of
 from gateway.transcoding.json_codec.json_mapping import (
-    is_field_mask,
     is_read_only,
     message_type_of,
     resource_field_of,
@@ -66,7 +65,7 @@ class RequestBinder:
             else:
                 fields[self._body] = self._body_class(**self._decoder.fields(content, "", violations))
                 if self._is_update and isinstance(content, JsonObject):
-                    fields["update_mask"] = field_mask_of(content)
+                    fields.setdefault("update_mask", field_mask_of(content))
         violations.raise_if_any()
         return self._request_class(**fields)
 
@@ -86,8 +85,4 @@ def query_fields(binding: Binding, request: Descriptor) -> tuple[FieldDescriptor
         return ()
     # The idempotency key is only a header: access logs would record it as part of the URL.
     other_fields = {*binding.template.variables, binding.body, IDEMPOTENCY_KEY}
-    return tuple(
-        field
-        for field in request.fields
-        if field.name not in other_fields and not is_read_only(field) and not is_field_mask(field)
-    )
+    return tuple(field for field in request.fields if field.name not in other_fields and not is_read_only(field))

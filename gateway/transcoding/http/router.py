@@ -1,9 +1,11 @@
 """Router: finds the target for a method and a path.
 
 It matches the path as it was sent: it splits at slashes and colons first and decodes afterwards, so that an escaped
-slash or colon inside an id is data. A literal segment wins over a variable.
+slash or colon inside an id is data. An escaped colon separates a custom verb if there is a route with this method and
+verb, because some HTTP clients escape it. A literal segment wins over a variable.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -12,6 +14,8 @@ from urllib.parse import unquote_to_bytes
 from gateway.transcoding.errors import UnsupportedContract
 from gateway.transcoding.http.http_rules import Template, Variable
 from gateway.transcoding.violations import InvalidRequest, Violation
+
+_ESCAPED_VERB = re.compile(rb"(.*)%3[Aa]([A-Za-z0-9._-]+)", re.DOTALL)
 
 Target = TypeVar("Target")
 
@@ -86,9 +90,16 @@ class Router(Generic[Target]):
         if not raw_path.startswith(b"/"):
             raise RouteNotFound
         *parents, last = raw_path[1:].split(b"/")
+        if (escaped := _ESCAPED_VERB.fullmatch(last)) and b":" not in last:
+            try:
+                return self._match(http_method, [*parents, escaped[1]], escaped[2].decode())
+            except (RouteNotFound, MethodNotAllowed):
+                pass  # the colon is part of the last segment
         last, colon, raw_verb = last.partition(b":")
-        verb = _decode(raw_verb) if colon else None
-        segments = [_decode(segment) for segment in (*parents, last)]
+        return self._match(http_method, [*parents, last], _decode(raw_verb) if colon else None)
+
+    def _match(self, http_method: str, raw_segments: Sequence[bytes], verb: str | None) -> Match[Target]:
+        segments = [_decode(segment) for segment in raw_segments]
         allowed: set[str] = set()
         for node, path_values in _walk(self._root, segments, 0):
             targets = node.targets.get(verb, {})

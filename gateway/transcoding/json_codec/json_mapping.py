@@ -89,7 +89,7 @@ def is_required(field: FieldDescriptor) -> bool:
 
 
 def is_field_mask(field: FieldDescriptor) -> bool:
-    """Return True for an update mask. REST clients never send one: the keys of their JSON object are the mask."""
+    """Return True for an update mask. Over REST it is the keys of the JSON object, or the query parameter with "*"."""
     return field.message_type is not None and field.message_type.full_name == FieldMask.DESCRIPTOR.full_name
 
 

@@ -40,7 +40,8 @@ def parse_json(body: bytes) -> object:
         message = f"The body has too many values. Send at most {MAX_JSON_VALUES}."
         raise InvalidRequest([Violation("TOO_MANY_VALUES", None, message)])
     try:
-        value: object = _DECODER.decode(body.decode())
+        # A byte order mark is ignored, as RFC 8259 section 8.1 allows.
+        value: object = _DECODER.decode(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise _malformed("The body is not UTF-8.") from None
     except RecursionError:

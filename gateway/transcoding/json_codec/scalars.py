@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.transcoding.errors import UnsupportedContract
@@ -56,6 +57,14 @@ def text_reader(field: FieldDescriptor) -> TextReader:
             return lambda text: read(int(text) if _DECIMAL.fullmatch(text) else text)
         case _:
             return read
+
+
+def read_field_mask(text: str) -> FieldMask:
+    """Return the mask "*" (AIP-134). Raises InvalidValue for any other mask: that is the keys of the body."""
+    if text != "*":
+        message = "Must be *, to replace all fields. Leave it out to write the fields in the body."
+        raise InvalidValue("UNKNOWN_VALUE", message)
+    return FieldMask(paths=["*"])
 
 
 def _read_string(value: object) -> str:

@@ -61,6 +61,8 @@ class Schemas:
 
     def parameter(self, field: FieldDescriptor) -> Schema:
         """Return the schema of a query parameter, which may be absent but never null."""
+        if is_field_mask(field):
+            return {"type": "string", "enum": ["*"]}
         schema = self._value(field)
         return {"type": "array", "items": schema} if field.is_repeated else schema
 

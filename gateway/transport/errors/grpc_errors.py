@@ -31,7 +31,12 @@ HTTP_STATUS: Mapping[StatusCode, int] = {
 }
 
 # Reasons for which HTTP has a more specific status than google.rpc.Code.
-REASON_STATUS: Mapping[str, int] = {"ETAG_MISMATCH": 409, "FILE_TOO_LARGE": 413, "STORAGE_FULL": 507}
+REASON_STATUS: Mapping[str, int] = {
+    "CURSOR_EXPIRED": 410,
+    "ETAG_MISMATCH": 409,
+    "FILE_TOO_LARGE": 413,
+    "STORAGE_FULL": 507,
+}
 
 # The text of these codes may contain anything, such as a connection string, and is never sent to a client.
 _INTERNAL_CODES = frozenset({StatusCode.UNKNOWN, StatusCode.INTERNAL, StatusCode.DATA_LOSS})

@@ -119,8 +119,14 @@ def malformed_header(name: str) -> HttpError:
     return _error(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
 
+def empty_header(name: str) -> HttpError:
+    """Return the 400 for a header without a value, which a client sends when its own value is missing."""
+    message = f"The header {name} is empty. Send a value, or leave out the header."
+    return _error(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
+
+
 def malformed_if_match() -> HttpError:
-    """Return the 400 for an If-Match without a strong entity tag. A weak one never matches (RFC 9110 13.1.1)."""
+    """Return the 400 for an If-Match without exactly one entity tag."""
     message = 'If-Match must be one entity tag in quotes, such as "2", or *.'
     return _error(400, "INVALID_ARGUMENT", "MALFORMED_HEADER", message)
 
@@ -133,12 +139,6 @@ def malformed_http() -> HttpError:
 def invalid_host() -> HttpError:
     """Return the 400 for a request without exactly one valid Host header."""
     return _error(400, "INVALID_ARGUMENT", "WRONG_HOST", "A request needs exactly one valid Host header.")
-
-
-def upgrade_with_body() -> HttpError:
-    """Return the 400 for an upgrade request with a body, which would belong to the other protocol."""
-    message = "Protocol upgrades are not supported. Send the request without an Upgrade header."
-    return _error(400, "INVALID_ARGUMENT", "UPGRADE_NOT_OFFERED", message)
 
 
 def url_too_long(max_bytes: int) -> HttpError:

@@ -42,6 +42,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         self._is_in_body = False
         self._is_rejected = False
+        self._head_without_upgrade = b""
         self._start_timer(self.header_timeout_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -56,15 +57,32 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unparsed_bytes += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass
+            self._parse(data)
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._reject(cause if isinstance(cause, HttpError) else http_errors.malformed_http())
         else:
             if self._unparsed_bytes > MAX_HEAD_BYTES:
                 self._reject(headers_too_large())
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, which stops at a request with an Upgrade. Feed that head to a new one without the Upgrade.
+
+        No upgrade is offered, so that the request is served as it is (RFC 9110 section 7.8). The first parser would
+        take its body and all later bytes for the other protocol.
+        """
+        rest = memoryview(data)
+        while rest:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                (head_end,) = upgrade.args
+                rest = rest[head_end:]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self.parser.feed_data(self._head_without_upgrade)
+            else:
+                return
 
     def on_message_begin(self) -> None:
         """Start the timer and the limits of the next request on a kept-alive connection."""
@@ -84,20 +102,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the timer (the application limits the time of the body) and check Host and Upgrade."""
+        """Stop the timer (the application limits the time of the body) and check the head."""
         self._unparsed_bytes = 0
         self._stop_timer()
-        check_host(self.parser.get_http_version(), self.headers)
-        is_upgrade = self.parser.should_upgrade()
-        if is_upgrade and any(name in {b"content-length", b"transfer-encoding"} for name, _ in self.headers):
-            # The parser would skip the body, and would then parse the body as the client's next request.
-            raise http_errors.upgrade_with_body()
+        http_version = self.parser.get_http_version()
+        check_host(http_version, self.headers)
+        if self.parser.should_upgrade():
+            self._head_without_upgrade = self._build_head_without_upgrade(http_version)
+            return
         super().on_headers_complete()
         self._is_in_body = True
-        if is_upgrade:
-            # No upgrade is offered, so that the request is served as it is (RFC 9110 section 7.8). It is the last one
-            # of the connection, because the parser may drop the following bytes as part of the other protocol.
-            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Pass on a chunk of the body."""
@@ -106,9 +120,20 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect the head of the next request."""
+        if self.parser.should_upgrade():
+            return
         self._unparsed_bytes = 0
         self._is_in_body = False
         super().on_message_complete()
+
+    def _build_head_without_upgrade(self, http_version: str) -> bytes:
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            # The parser treats it as an upgrade even without an Upgrade header.
+            raise http_errors.malformed_http()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, http_version.encode())]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def _reject(self, error: HttpError) -> None:
         """Send the error, if this request is next in line for a response, and read no more."""

@@ -10,7 +10,10 @@ from gateway.transcoding.http.http_rules import Binding
 from gateway.transport.errors import http_errors
 from gateway.transport.request.http_request import HttpRequest
 
-_STRONG_ETAG = re.compile(rb'"([\x21\x23-\x7e]*)"')
+# A weak tag counts as the strong one: a tag is a revision, and proxies that compress responses make it weak.
+_ETAG = re.compile(rb'(?:W/)?"([\x21\x23-\x7e]*)"')
+_EMPTY_ETAG = '""'
+"""Value of the field for `If-Match: ""`. No revision equals it, and an empty field would be no precondition at all."""
 
 
 class Preconditions:
@@ -26,30 +29,36 @@ class Preconditions:
             HttpError: a header is malformed, or differs from the field in the body or the query string.
 
         """
-        if self._fields.has_idempotency_key and (key := _single_value(http_request, "idempotency-key")):
-            _fill(request, IDEMPOTENCY_KEY, key, "idempotency-key")
+        if self._fields.has_idempotency_key and (keys := _values(http_request, b"idempotency-key")):
+            _fill(request, IDEMPOTENCY_KEY, _read_idempotency_key(keys), "idempotency-key")
         if not self._fields.has_etag:
             return False
-        if_match = http_request.header(b"if-match").strip()
+        tags = _values(http_request, b"if-match")
         # "*" requires only that the resource exists, which the service checks anyway.
-        if not if_match or if_match == b"*":
+        if not tags or tags == {b"*"}:
             return False
-        etag = _STRONG_ETAG.fullmatch(if_match)
-        if etag is None:
-            raise http_errors.malformed_if_match()
         message = getattr(request, self._fields.etag_parent) if self._fields.etag_parent else request
-        _fill(message, ETAG, etag[1].decode(), "if-match")
+        _fill(message, ETAG, _read_etag(tags), "if-match")
         return True
 
 
-def _single_value(http_request: HttpRequest, header: str) -> str:
-    values = {value for name, value in http_request.headers if name == header.encode()}
-    if len(values) > 1:
-        raise http_errors.malformed_header(header)
-    try:
-        return next(iter(values), b"").decode("ascii")
-    except UnicodeDecodeError:
-        raise http_errors.malformed_header(header) from None
+def _values(http_request: HttpRequest, header: bytes) -> set[bytes]:
+    return {value.strip() for name, value in http_request.headers if name == header}
+
+
+def _read_idempotency_key(keys: set[bytes]) -> str:
+    if keys == {b""}:
+        raise http_errors.empty_header("idempotency-key")
+    if len(keys) > 1 or not (key := keys.pop()).isascii():
+        raise http_errors.malformed_header("idempotency-key")
+    return key.decode()
+
+
+def _read_etag(tags: set[bytes]) -> str:
+    etag = _ETAG.fullmatch(tags.pop()) if len(tags) == 1 else None
+    if etag is None:
+        raise http_errors.malformed_if_match()
+    return etag[1].decode() or _EMPTY_ETAG
 
 
 def _fill(message: Any, field: str, value: str, header: str) -> None:

@@ -46,6 +46,8 @@ class TaskEvent(NamedTuple):
     actor_role: str
     occurred_at: datetime
     request_id: str
+    revision: int
+    """Revision of the task after the change. A purge counts as one more."""
     changes: tuple[Change, ...]
 
 

@@ -23,6 +23,7 @@ GENESIS_HASH = bytes(32)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENTRY = struct.Struct(">16s32s")
+_NUMBER = struct.Struct(">q")
 _NUMBERS = struct.Struct(">qqq")
 _TRUSTED_HEAD = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})", re.ASCII)
 
@@ -72,15 +73,21 @@ class Block(NamedTuple):
     """Position of the last event."""
     manifest: bytes
     """Id and digest of each event, 48 bytes each, in log order."""
+    digest_version: int
+    """Version of the digests in the manifest."""
     previous_hash: bytes
     hash: bytes
     sealed_at: datetime
 
     def compute_hash(self) -> bytes:
-        """Return SHA-256 of the previous hash, number, event count, time in microseconds and manifest."""
-        sealed_microseconds = (self.sealed_at - _EPOCH) // timedelta(microseconds=1)
-        numbers = _NUMBERS.pack(self.number, self.event_count, sealed_microseconds)
-        return hashlib.sha256(self.previous_hash + numbers + self.manifest).digest()
+        """Return SHA-256 of the previous hash, digest version, number, event count, time in microseconds and manifest.
+
+        Blocks of version 1 do not hash their version.
+        """
+        moment = (self.sealed_at - _EPOCH) // timedelta(microseconds=1)
+        version = b"" if self.digest_version == 1 else _NUMBER.pack(self.digest_version)
+        numbers = _NUMBERS.pack(self.number, self.event_count, moment)
+        return hashlib.sha256(self.previous_hash + version + numbers + self.manifest).digest()
 
     def entries(self) -> Iterator[ManifestEntry]:
         """Yield the entries of the manifest in log order."""

@@ -19,24 +19,24 @@ BATCH_SIZE = 2000
 _ERASE_OWNER = Statement(
     text("""
     WITH page AS (
-        SELECT xid, id, task_id, owner_id = :owner_id AND free_text IS NOT NULL AS to_erase
+        SELECT transaction_number, id, task_id, revision, owner_id = :owner_id AND free_text IS NOT NULL AS to_erase
         FROM tasks.task_events
-        WHERE (xid, id) > (CAST(:after_xid AS xid8), :after_id)
-        ORDER BY xid, id LIMIT :limit
+        WHERE (transaction_number, id) > (:after_transaction, :after_id)
+        ORDER BY transaction_number, id LIMIT :limit
     ), erased AS (
         UPDATE tasks.task_events e SET free_text = NULL, salt = NULL
-        FROM page WHERE page.to_erase AND e.task_id = page.task_id AND e.id = page.id
+        FROM page WHERE page.to_erase AND e.task_id = page.task_id AND e.revision = page.revision
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM erased), CAST(CAST(xid AS text) AS bigint), id
-    FROM page ORDER BY xid DESC, id DESC LIMIT 1
+    SELECT (SELECT count(*) FROM erased), transaction_number, id
+    FROM page ORDER BY transaction_number DESC, id DESC LIMIT 1
     """)
 )
 _ERASE_TASK = Statement(
     text("""
     UPDATE tasks.task_events SET free_text = NULL, salt = NULL
-    WHERE task_id = :task_id AND id IN (
-        SELECT id FROM tasks.task_events WHERE task_id = :task_id AND free_text IS NOT NULL LIMIT :limit
+    WHERE task_id = :task_id AND revision IN (
+        SELECT revision FROM tasks.task_events WHERE task_id = :task_id AND free_text IS NOT NULL LIMIT :limit
     )
     """)
 )
@@ -55,7 +55,7 @@ class SqlErasure:
             cursor = await _ERASE_OWNER.run(
                 self._connection,
                 owner_id=owner_id,
-                after_xid=str(position.transaction),
+                after_transaction=position.transaction,
                 after_id=position.event_id,
                 limit=BATCH_SIZE,
             )

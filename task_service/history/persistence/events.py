@@ -1,48 +1,59 @@
 """Repository of events in Postgres.
 
-An event's free text and its salt have separate columns, which can be erased. The digest of both stays.
+A transaction inserts its events at its end, after its last row lock, and takes their number just before. Of two
+transactions that change the same task, the later one waits for the row lock, so it takes the higher number.
+
+An event's free text has columns of its own, with a salt, and can be erased. The event keeps the digest of both.
 """
 
 import hashlib
 import json
 import os
+import struct
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from chassis.kernel.pagination import Page, PageRequest
+from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.history.domain.events import ERASABLE_FIELDS, Action, Change, TaskEvent
 from task_service.persistence.tables import task_events
 
 SALT_BYTES = 16
 
+_REVISION = struct.Struct(">q")
+
 SELECTED_COLUMNS = [task_events.c[name] for name in (*TaskEvent._fields, "free_text")]
 """Columns of a row for `decode_event`."""
 
-INSERTED_COLUMNS = (*TaskEvent._fields, "free_text", "salt", "free_text_digest")
+ENCODED_COLUMNS = (*TaskEvent._fields, "free_text", "salt", "free_text_digest")
 """Names of the columns of a row from `encode_event`."""
 
 # Created once: json.dumps with options creates an encoder for each call.
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_INSERT = Statement(insert(task_events), columns=INSERTED_COLUMNS)
+_TAKE_TRANSACTION_NUMBER = Statement(select(text("tasks.take_transaction_number()")))
+_INSERT = Statement(insert(task_events), columns=(*ENCODED_COLUMNS, "transaction_number"))
+# One statement for the usual transaction, which has one event.
+_INSERT_WITH_NEW_TRANSACTION_NUMBER = Statement(
+    insert(task_events).values(transaction_number=text("tasks.take_transaction_number()")), columns=ENCODED_COLUMNS
+)
 
 
 @cache
 def _select_by_task(*, has_after: bool) -> Statement:
     query = select(*SELECTED_COLUMNS).where(task_events.c.task_id == bindparam("task_id"))
     if has_after:
-        query = query.where(task_events.c.id > bindparam("after"))
-    return Statement(query.order_by(task_events.c.id).limit(bindparam("limit")))
+        query = query.where(task_events.c.revision > bindparam("after"))
+    return Statement(query.order_by(task_events.c.revision).limit(bindparam("limit")))
 
 
 def encode_event(event: TaskEvent, salt: bytes) -> tuple[Any, ...]:
-    """Return the event's row in the order of INSERTED_COLUMNS; `salt` is SALT_BYTES random bytes."""
+    """Return the event's row in the order of ENCODED_COLUMNS; `salt` is SALT_BYTES random bytes."""
     values = {change.field: (change.old, change.new) for change in event.changes}
     erasable = {field: pair for field, pair in values.items() if field in ERASABLE_FIELDS}
     changes = _encode_json({field: None if field in erasable else pair for field, pair in values.items()})
@@ -66,7 +77,7 @@ def _change(field: str, pair: tuple[str, str] | None) -> Change:
 
 
 def _parameters(event: TaskEvent) -> dict[str, Any]:
-    return dict(zip(INSERTED_COLUMNS, encode_event(event, os.urandom(SALT_BYTES)), strict=True))
+    return dict(zip(ENCODED_COLUMNS, encode_event(event, os.urandom(SALT_BYTES)), strict=True))
 
 
 class SqlEvents:
@@ -74,16 +85,45 @@ class SqlEvents:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._recorded: list[TaskEvent] = []
+        self._transaction_number: int | None = None
 
     async def record(self, event: TaskEvent) -> None:
-        await _INSERT.run(self._connection, **_parameters(event))
+        self._recorded.append(event)
 
     async def record_all(self, events: Sequence[TaskEvent]) -> None:
-        await _INSERT.run_all(self._connection, map(_parameters, events))
+        self._recorded.extend(events)
+
+    async def take_transaction_number(self) -> int:
+        """Return the number of this transaction's events. Call it only after the transaction's last row lock."""
+        if self._transaction_number is None:
+            cursor = await _TAKE_TRANSACTION_NUMBER.run(self._connection)
+            self._transaction_number = (await cursor.fetchall())[0][0]
+        return self._transaction_number
+
+    async def insert_recorded(self) -> None:
+        """Insert the recorded events. The unit of work calls it directly before it commits."""
+        events, self._recorded = self._recorded, []
+        if len(events) == 1 and self._transaction_number is None:
+            await _INSERT_WITH_NEW_TRANSACTION_NUMBER.run(self._connection, **_parameters(events[0]))
+        elif events:
+            number = await self.take_transaction_number()
+            await _INSERT.run_all(
+                self._connection, ({**_parameters(event), "transaction_number": number} for event in events)
+            )
 
     async def list_for_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
-        after = request.after_id
+        after = _decode_revision(request.after) if request.after else None
         cursor = await _select_by_task(has_after=after is not None).run(
             self._connection, task_id=task_id, after=after, limit=request.size + 1
         )
-        return request.page([decode_event(row) for row in await cursor.fetchall()], lambda event: event.id.bytes)
+        return request.page(
+            [decode_event(row) for row in await cursor.fetchall()], lambda event: _REVISION.pack(event.revision)
+        )
+
+
+def _decode_revision(raw: bytes) -> int:
+    try:
+        return int(_REVISION.unpack(raw)[0])
+    except struct.error:
+        raise InvalidPageToken from None

@@ -10,7 +10,7 @@ from chassis.database.statement import Statement
 from task_service.history.domain.event_log import LogPosition
 from task_service.history.domain.hash_chain import Block, ChainHead, FreeTextState, StoredEvent
 
-DIGEST_COLUMNS = (
+_DIGEST_1_COLUMNS = (
     "id",
     "task_id",
     "owner_id",
@@ -23,16 +23,28 @@ DIGEST_COLUMNS = (
     "changes",
     "free_text_digest",
 )
-"""Columns in an event's digest, in order. Adding or removing one changes every digest and invalidates all blocks."""
+DIGEST_COLUMNS = (*_DIGEST_1_COLUMNS, "revision", "transaction_number")
+"""Columns in an event's digest, in order. Adding or removing one needs a new version of the digest."""
 
 # Text that does not depend on connection settings: times in microseconds, bytes in hexadecimal.
 _TEXT_EXPRESSIONS = {
     "occurred_at": "CAST(extract(epoch FROM occurred_at) * 1000000 AS bigint)",
     "free_text_digest": "encode(free_text_digest, 'hex')",
 }
-_DIGEST_VALUES = ", ".join(_TEXT_EXPRESSIONS.get(name, name) for name in DIGEST_COLUMNS)
-DIGEST = f"sha256(convert_to(CAST(json_build_array({_DIGEST_VALUES}) AS text), 'UTF8'))"
-"""SQL expression of an event's digest. This is its only definition."""
+
+
+def _digest(*values: str) -> str:
+    return f"sha256(convert_to(CAST(json_build_array({', '.join(values)}) AS text), 'UTF8'))"
+
+
+DIGEST_VERSION = 2
+"""Version of the digests in new blocks."""
+
+DIGESTS = {
+    1: _digest(*(_TEXT_EXPRESSIONS.get(name, name) for name in _DIGEST_1_COLUMNS)),
+    DIGEST_VERSION: _digest(str(DIGEST_VERSION), *(_TEXT_EXPRESSIONS.get(name, name) for name in DIGEST_COLUMNS)),
+}
+"""SQL expression of an event's digest, by version; the only definition. Version 1 lacks the event's order."""
 
 _FREE_TEXT_STATE = f"""
     CASE
@@ -43,8 +55,7 @@ _FREE_TEXT_STATE = f"""
     END
 """
 
-_AFTER = "(xid, id) > (CAST(:after_xid AS xid8), :after_id)"
-_XID_NUMBER = "CAST(CAST({} AS text) AS bigint)"
+_AFTER = "(transaction_number, id) > (:after_transaction, :after_id)"
 
 # Advisory lock: a second process that appends blocks gives up. The lock needs a statement of its own, so that the next
 # statement sees all that the lock's previous holder has committed. The settings force the index: after a big import
@@ -57,33 +68,35 @@ _LOCK = Statement(
     """)
 )
 _HEAD = Statement(
-    text(f"""
-    SELECT number, hash, total_events, {_XID_NUMBER.format("last_xid")}, last_event_id, sealed_at
+    text("""
+    SELECT number, hash, total_events, last_transaction_number, last_event_id, sealed_at
     FROM tasks.history_blocks ORDER BY number DESC LIMIT 1
-    """)  # noqa: S608 - constants
+    """)
 )
 # Reads below the same horizon as every reader of the log, and takes no lock that a writer could wait for.
 _APPEND = Statement(
     text(f"""
     INSERT INTO tasks.history_blocks
-        (number, event_count, total_events, last_xid, last_event_id, manifest, previous_hash, hash, sealed_at)
+        (number, event_count, total_events, last_transaction_number, last_event_id, manifest, digest_version,
+         previous_hash, hash, sealed_at)
     SELECT
-        :number, event_count, :total_events + event_count, last_xid,
+        :number, event_count, :total_events + event_count, last_transaction_number,
         CAST(encode(substring(manifest FROM octet_length(manifest) - 47 FOR 16), 'hex') AS uuid), manifest,
+        {DIGEST_VERSION},
         :previous_hash,
         sha256(
-            CAST(:previous_hash AS bytea) || int8send(:number) || int8send(event_count)
+            CAST(:previous_hash AS bytea) || int8send({DIGEST_VERSION}) || int8send(:number) || int8send(event_count)
             || int8send(CAST(extract(epoch FROM now()) * 1000000 AS bigint)) || manifest
         ),
         now()
     FROM (
         SELECT
-            count(*) AS event_count, max(xid) AS last_xid,
-            string_agg(uuid_send(id) || digest, CAST('' AS bytea) ORDER BY xid, id) AS manifest
+            count(*) AS event_count, max(transaction_number) AS last_transaction_number,
+            string_agg(uuid_send(id) || digest, CAST('' AS bytea) ORDER BY transaction_number, id) AS manifest
         FROM (
-            SELECT xid, id, {DIGEST} AS digest FROM tasks.task_events
-            WHERE {_AFTER} AND xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY xid, id LIMIT :limit
+            SELECT transaction_number, id, {DIGESTS[DIGEST_VERSION]} AS digest FROM tasks.task_events
+            WHERE {_AFTER} AND transaction_number < :horizon
+            ORDER BY transaction_number, id LIMIT :limit
         ) AS next_events
     ) AS block
     WHERE event_count > 0
@@ -91,18 +104,21 @@ _APPEND = Statement(
     """)  # noqa: S608 - constants
 )
 _BLOCKS_AFTER = Statement(
-    text(f"""
-    SELECT number, event_count, total_events, {_XID_NUMBER.format("last_xid")}, last_event_id, manifest,
+    text("""
+    SELECT number, event_count, total_events, last_transaction_number, last_event_id, manifest, digest_version,
         previous_hash, hash, sealed_at
     FROM tasks.history_blocks WHERE number > :number ORDER BY number LIMIT :limit
-    """)  # noqa: S608 - constants
+    """)
 )
-_STORED_EVENTS = Statement(
-    text(f"""
-    SELECT {_XID_NUMBER.format("xid")} AS transaction, id, {DIGEST}, {_FREE_TEXT_STATE}
-    FROM tasks.task_events WHERE {_AFTER} ORDER BY xid, id LIMIT :limit
-    """)  # noqa: S608 - constants
-)
+_STORED_EVENTS = {
+    version: Statement(
+        text(f"""
+        SELECT transaction_number, id, {digest}, {_FREE_TEXT_STATE}
+        FROM tasks.task_events WHERE {_AFTER} ORDER BY transaction_number, id LIMIT :limit
+        """)  # noqa: S608 - constants
+    )
+    for version, digest in DIGESTS.items()
+}
 _COUNT_AFTER = Statement(text(f"SELECT count(*) FROM tasks.task_events WHERE {_AFTER}"))  # noqa: S608 - constants
 _EXISTS = Statement(text("SELECT EXISTS (SELECT FROM tasks.task_events WHERE id = :event_id)"))
 
@@ -120,15 +136,16 @@ class SqlBlocks:
         row = await (await _HEAD.run(self._connection)).fetchone()
         if row is None:
             return ChainHead()
-        number, block_hash, total_events, xid, event_id, sealed_at = row
-        return ChainHead(number, block_hash, total_events, LogPosition(xid, event_id), sealed_at)
+        number, block_hash, total_events, transaction, event_id, sealed_at = row
+        return ChainHead(number, block_hash, total_events, LogPosition(transaction, event_id), sealed_at)
 
-    async def append(self, head: ChainHead, limit: int) -> int:
+    async def append(self, head: ChainHead, horizon: int, limit: int) -> int:
         cursor = await _APPEND.run(
             self._connection,
             number=head.number + 1,
             total_events=head.total_events,
             previous_hash=head.hash,
+            horizon=horizon,
             limit=limit,
             **_after(head.position),
         )
@@ -138,15 +155,15 @@ class SqlBlocks:
     async def list_after(self, number: int, limit: int) -> list[Block]:
         cursor = await _BLOCKS_AFTER.run(self._connection, number=number, limit=limit)
         return [
-            Block(number, event_count, total_events, LogPosition(xid, event_id), *rest)
-            for number, event_count, total_events, xid, event_id, *rest in await cursor.fetchall()
+            Block(number, event_count, total_events, LogPosition(transaction, event_id), *rest)
+            for number, event_count, total_events, transaction, event_id, *rest in await cursor.fetchall()
         ]
 
-    async def stored_events_after(self, position: LogPosition, limit: int) -> list[StoredEvent]:
-        cursor = await _STORED_EVENTS.run(self._connection, limit=limit, **_after(position))
+    async def stored_events_after(self, position: LogPosition, limit: int, digest_version: int) -> list[StoredEvent]:
+        cursor = await _STORED_EVENTS[digest_version].run(self._connection, limit=limit, **_after(position))
         return [
-            StoredEvent(LogPosition(xid, event_id), digest, FreeTextState(free_text))
-            for xid, event_id, digest, free_text in await cursor.fetchall()
+            StoredEvent(LogPosition(transaction, event_id), digest, FreeTextState(free_text))
+            for transaction, event_id, digest, free_text in await cursor.fetchall()
         ]
 
     async def count_events_after(self, position: LogPosition) -> int:
@@ -161,5 +178,4 @@ class SqlBlocks:
 
 
 def _after(position: LogPosition) -> dict[str, object]:
-    # xid8 values travel as text: the driver has no type for them.
-    return {"after_xid": str(position.transaction), "after_id": position.event_id}
+    return {"after_transaction": position.transaction, "after_id": position.event_id}

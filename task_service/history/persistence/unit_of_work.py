@@ -17,6 +17,9 @@ class _Repositories:
         self.event_log = SqlEventLog(connection)
         self.blocks = SqlBlocks(connection)
 
+    async def flush(self) -> None:
+        await self.events.insert_recorded()
+
 
 class SqlHistoryReadSession(_Repositories, SqlReadSession):
     """Read session. Each statement is a transaction of its own."""

@@ -14,7 +14,7 @@ from task_service.history.transport.translate import (
     event_query_from_proto,
     event_to_proto,
     head_to_proto,
-    position_from_cursor,
+    stream_start_from_text,
 )
 from task_service.history.usecases.use_cases import HistoryUseCases
 from task_service.proto_fields import optional_id
@@ -51,10 +51,10 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         self, request: history_service_pb2.WatchEventsRequest, context: Context
     ) -> AsyncIterator[history_service_pb2.WatchEventsResponse]:
         query = EventQuery(task_id=optional_id(request.task_id, field="task_id"))
-        after = position_from_cursor(request.cursor)
-        async for logged, position in self._use_cases.watch_events(current_caller(), query, after):
+        start = stream_start_from_text(request.cursor)
+        async for logged, cursor in self._use_cases.watch_events(current_caller(), query, start):
             event = event_to_proto(logged.event) if logged else None
-            yield history_service_pb2.WatchEventsResponse(event=event, cursor=position.to_cursor())
+            yield history_service_pb2.WatchEventsResponse(event=event, cursor=cursor.to_text())
 
     async def GetAuditHead(
         self, request: history_service_pb2.GetAuditHeadRequest, context: Context

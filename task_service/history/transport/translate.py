@@ -8,7 +8,7 @@ from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.ids import MalformedId
 from task_service.errors import ForbiddenCharacter
 from task_service.history.domain.errors import UnknownAction
-from task_service.history.domain.event_log import LOG_START, EventQuery, LogPosition
+from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LogPosition
 from task_service.history.domain.events import Action, TaskEvent
 from task_service.history.domain.hash_chain import ChainHead
 from task_service.proto_fields import optional_id, timestamp_from_proto, timestamp_to_proto
@@ -46,11 +46,11 @@ def _id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
         return None
 
 
-def position_from_cursor(cursor: str) -> LogPosition | None:
-    """Return a stream's start position: the log's start for "-", None (now) for "". Raises InvalidCursor."""
+def stream_start_from_text(cursor: str) -> Cursor | LogPosition | None:
+    """Return a stream's start: the log's start for "-", None (the next event) for "". Raises InvalidCursor."""
     if not cursor:
         return None
-    return LOG_START if cursor == "-" else LogPosition.from_cursor(cursor)
+    return LOG_START if cursor == "-" else Cursor.from_text(cursor)
 
 
 def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
@@ -63,6 +63,7 @@ def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
         actor_role=_ACTOR_ROLE.Value(f"ACTOR_ROLE_{event.actor_role.upper()}"),
         occurred_at=timestamp_to_proto(event.occurred_at),
         request_id=event.request_id,
+        revision=event.revision,
         changes=[history_service_pb2.TaskEvent.Change(**change._asdict()) for change in event.changes],
     )
 

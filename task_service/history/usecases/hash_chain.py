@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
@@ -44,7 +45,9 @@ class AppendBlocks:
             async with self.begin() as work:
                 if not await work.blocks.try_lock():
                     return appended
-                event_count = await work.blocks.append(await work.blocks.head(), MAX_BLOCK_EVENTS)
+                event_count = await work.blocks.append(
+                    await work.blocks.head(), await work.event_log.horizon(), MAX_BLOCK_EVENTS
+                )
                 await work.commit()
             appended += event_count
             if event_count < MAX_BLOCK_EVENTS:
@@ -92,11 +95,14 @@ class VerifyHashChain:
         head, erased_events = ChainHead(), 0
         _check_trusted(head, trusted)
         while blocks := await self.blocks.list_after(head.number, BLOCK_PAGE_SIZE):
-            stored_events = self._stored_events(head.position, sum(max(block.event_count, 0) for block in blocks))
-            for block in blocks:
-                erased_events += await self._verify_block(block, head, stored_events)
-                head = block.head()
-                _check_trusted(head, trusted)
+            for version, group in groupby(blocks, lambda block: block.digest_version):
+                same_version = list(group)
+                event_count = sum(max(block.event_count, 0) for block in same_version)
+                stored_events = self._stored_events(head.position, event_count, version)
+                for block in same_version:
+                    erased_events += await self._verify_block(block, head, stored_events)
+                    head = block.head()
+                    _check_trusted(head, trusted)
         if trusted is not None and trusted.number > head.number:
             raise HistoryTampered(
                 f"The end was cut off: the trusted head is block {trusted.number}, the last block is {head.number}."
@@ -141,9 +147,13 @@ class VerifyHashChain:
             number = blocks[-1].number
         return False
 
-    async def _stored_events(self, position: LogPosition, count: int) -> AsyncIterator[StoredEvent]:
+    async def _stored_events(
+        self, position: LogPosition, count: int, digest_version: int
+    ) -> AsyncIterator[StoredEvent]:
         """Yield `count` events after a position. The blocks were read before, so all their events are committed."""
-        while count > 0 and (events := await self.blocks.stored_events_after(position, min(count, EVENT_PAGE_SIZE))):
+        while count > 0 and (
+            events := await self.blocks.stored_events_after(position, min(count, EVENT_PAGE_SIZE), digest_version)
+        ):
             for event in events:
                 yield event
             position = events[-1].position

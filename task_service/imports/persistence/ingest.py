@@ -11,11 +11,12 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
+from task_service.history.persistence.events import SqlEvents
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
 from task_service.imports.domain.failed_rows import FailedRow, Quota
 from task_service.imports.domain.imports import Checkpoint, Counts, Defaults, Failure, IngestContext, State
-from task_service.imports.persistence.binary_copy import HEADER, TRAILER
+from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
 from task_service.imports.usecases.ports import PreparedBatch, PreviousTotals, StoredUpload
@@ -98,8 +99,9 @@ _COPY_ERRORS = _copy_statement(
 class SqlIngest:
     """Checkpoints and bulk writes under leases, on one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, events: SqlEvents) -> None:
         self._connection = connection
+        self._events = events
 
     async def get_upload(self, import_id: UUID) -> StoredUpload:
         row = await (await _GET_UPLOAD.run(self._connection, import_id=import_id)).fetchone()
@@ -154,7 +156,8 @@ class SqlIngest:
             return
         with translate_constraint_violations({"tasks_external_id_unique": ExternalIdTaken}):
             await self._copy_binary(_COPY_TASKS, [piece.tasks for piece in rows], on_rows_sent)
-        await self._copy_binary(_COPY_EVENTS, [piece.events for piece in rows], on_rows_sent)
+        number = encode_value(await self._events.take_transaction_number())
+        await self._copy_binary(_COPY_EVENTS, [piece.events.encode(number) for piece in rows], on_rows_sent)
 
     async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         size = sum(row.size for row in failed)

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from uuid_utils import uuid7
 
-from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event
+from task_service.history.persistence.events import ENCODED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import IngestContext
 from task_service.imports.persistence.binary_copy import (
     JSONB,
@@ -39,7 +39,22 @@ class CopyRows(NamedTuple):
     """COPY data between header and trailer."""
 
     tasks: bytes
-    events: bytes
+    events: "EventRows"
+
+
+class EventRows(NamedTuple):
+    """Rows of events, without the last cells, which all rows share.
+
+    A batch is encoded before its transaction begins, so the number of that transaction is not known yet.
+    """
+
+    rows: Sequence[bytes]
+    shared_cells: bytes
+
+    def encode(self, transaction_number: bytes) -> bytes:
+        """Return the COPY data. `transaction_number` is the cell with the number."""
+        end = self.shared_cells + transaction_number
+        return end.join((*self.rows, b""))
 
 
 # Columns that differ from row to row, in the order of the encoded cells.
@@ -68,7 +83,8 @@ _VARYING_EVENT_COLUMNS = (
     "assignee_id",
 )
 TASK_COLUMNS = (*_VARYING_TASK_COLUMNS, *(name for name in Task._fields if name not in _VARYING_TASK_COLUMNS))
-EVENT_COLUMNS = (*_VARYING_EVENT_COLUMNS, *(name for name in INSERTED_COLUMNS if name not in _VARYING_EVENT_COLUMNS))
+_SHARED_EVENT_COLUMNS = tuple(name for name in ENCODED_COLUMNS if name not in _VARYING_EVENT_COLUMNS)
+EVENT_COLUMNS = (*_VARYING_EVENT_COLUMNS, *_SHARED_EVENT_COLUMNS, "transaction_number")
 
 _ID_LENGTH = encode_length(16)
 _TASK_PREFIX = struct.pack("!h", len(TASK_COLUMNS)) + _ID_LENGTH
@@ -81,7 +97,7 @@ _EMPTY_OPTIONAL_CELLS = encode_cell(encode_text_array(())) + encode_cell(b"") + 
 def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
     """Encode new tasks and their events, in the order of the columns above."""
     if not accepted:
-        return CopyRows(b"", b"")
+        return CopyRows(b"", EventRows((), b""))
     shared_task_cells, shared_event_cells, shared_changes = _encode_shared_parts(context, accepted[0])
     tasks: list[bytes] = []
     events: list[bytes] = []
@@ -126,25 +142,28 @@ def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
         changes_bytes, text_bytes = f"{changes}{shared_changes}".encode(), f"{text}}}".encode()
         salt = salts[offset : offset + SALT_BYTES]
         offset += SALT_BYTES
-        events += (
-            _EVENT_PREFIX,
-            uuid7().bytes,
-            _ID_LENGTH,
-            task_id,
-            encode_length(len(changes_bytes) + 1),
-            JSONB,
-            changes_bytes,
-            encode_length(len(text_bytes)),
-            text_bytes,
-            _SALT_LENGTH,
-            salt,
-            _DIGEST_LENGTH,
-            sha256(salt + text_bytes).digest(),
-            moment,
-            assignee,
-            shared_event_cells,
+        events.append(
+            b"".join(
+                (
+                    _EVENT_PREFIX,
+                    uuid7().bytes,
+                    _ID_LENGTH,
+                    task_id,
+                    encode_length(len(changes_bytes) + 1),
+                    JSONB,
+                    changes_bytes,
+                    encode_length(len(text_bytes)),
+                    text_bytes,
+                    _SALT_LENGTH,
+                    salt,
+                    _DIGEST_LENGTH,
+                    sha256(salt + text_bytes).digest(),
+                    moment,
+                    assignee,
+                )
+            )
         )
-    return CopyRows(b"".join(tasks), b"".join(events))
+    return CopyRows(b"".join(tasks), EventRows(events, shared_event_cells))
 
 
 # Values that occur in many rows are encoded once.
@@ -205,9 +224,9 @@ def _encode_shared_parts(context: IngestContext, values: Values) -> tuple[bytes,
     event = task_created(task, by=context.actor, event_id=task.id)
     changes = tuple(change for change in event.changes if change.field not in _VARYING_TASK_COLUMNS)
     task_values = dict(zip(Task._fields, task_row(task), strict=True))
-    event_values = dict(zip(INSERTED_COLUMNS, encode_event(event._replace(changes=changes), b""), strict=True))
+    event_values = dict(zip(ENCODED_COLUMNS, encode_event(event._replace(changes=changes), b""), strict=True))
     return (
         b"".join(encode_value(task_values[name]) for name in TASK_COLUMNS[len(_VARYING_TASK_COLUMNS) :]),
-        b"".join(encode_value(event_values[name]) for name in EVENT_COLUMNS[len(_VARYING_EVENT_COLUMNS) :]),
+        b"".join(encode_value(event_values[name]) for name in _SHARED_EVENT_COLUMNS),
         "," + event_values["changes"][1:],
     )

@@ -32,12 +32,15 @@ class _Repositories:
         self.uploads = SqlUploads(connection)
         self.imports = SqlImports(connection)
         self.import_queue = SqlImportQueue(connection)
-        self.ingest = SqlIngest(connection)
         self.dry_run = SqlDryRunState(connection)
         self.undos = SqlUndos(connection)
         self.tasks = SqlTasks(connection)
         self.events = SqlEvents(connection)
+        self.ingest = SqlIngest(connection, self.events)
         self.idempotency = SqlIdempotencyRecords(connection)
+
+    async def flush(self) -> None:
+        await self.events.insert_recorded()
 
 
 class SqlImportsReadSession(_Repositories, SqlReadSession):

@@ -146,7 +146,8 @@ class TaskDraft(NamedTuple):
     def validate_changes(self, mask: Collection[str]) -> dict[str, Any]:
         """Return the validated values of the fields in the mask; without a mask, of the fields that are set (AIP-134).
 
-        A field in the mask that is not set gets the default of a new task.
+        A field in the mask that is not set gets the default of a new task. The mask "*" has all fields that can be
+        written.
 
         Raises:
             ReadOnlyField, UnknownField: the mask names a field that an update can't write.
@@ -154,6 +155,8 @@ class TaskDraft(NamedTuple):
 
         """
         errors: list[Invalid] = []
+        if set(mask) == {"*"}:
+            mask = _RULES.keys()
         # In the order of the rules, then by name: a mask is a set, but errors must have a fixed order.
         new = {
             name: rule(getattr(self, name), errors)

@@ -52,7 +52,7 @@ def task_restored(before: Task, after: Task, *, by: Actor, event_id: UUID) -> Ta
 
 def task_purged(task: Task, *, by: Actor, event_id: UUID, now: datetime) -> TaskEvent:
     """Return the event of a purge; `task` is the task before it."""
-    return _event(task, Action.PURGED, by, event_id, now, ())
+    return _event(task._replace(revision=task.revision + 1), Action.PURGED, by, event_id, now, ())
 
 
 def _event(
@@ -68,6 +68,7 @@ def _event(
         by.role,
         occurred_at,
         by.request_id,
+        task.revision,
         tuple(changes),
     )
 

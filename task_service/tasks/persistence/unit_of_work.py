@@ -17,6 +17,9 @@ class _Repositories:
         self.events = SqlEvents(connection)
         self.idempotency = SqlIdempotencyRecords(connection)
 
+    async def flush(self) -> None:
+        await self.events.insert_recorded()
+
 
 class SqlTasksReadSession(_Repositories, SqlReadSession):
     """Read session. Each statement is a transaction of its own."""

@@ -1,13 +1,10 @@
 """Changes and deletion of the caller's own account."""
 
-from uuid import UUID
+from functools import partial
 
 import grpc
 import pytest
 
-from auth_service.bootstrap import open_use_cases
-from auth_service.domain.errors import AccountGone
-from chassis.kernel.identity import Caller
 from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, code_and_reason
 from tests.support.grpc_calls import refused, until_refused
 
@@ -80,14 +77,22 @@ async def test_deleted_account_leaves_only_its_id(auth_server, admin, database):
     assert (await auth_server.register()).id != user.id
 
 
-async def test_disabled_account_cannot_change_itself(auth_server, admin):
-    """A disabled account cannot change or delete itself with a token that verifiers still accept."""
-    user = await auth_server.register()
-    caller = Caller(UUID(user.id))
-    await auth_server.update_user(admin, user.id, disabled=True)
-    async with open_use_cases(auth_server.settings) as use_cases:
-        with pytest.raises(AccountGone):
-            await use_cases.update_current_user(caller, username="other", email=None, password="")
-        with pytest.raises(AccountGone):
-            await use_cases.delete_current_user(caller)
-    assert (await auth_server.get_user(admin, user.id)).username == "sonu"
+@pytest.mark.parametrize("email", ["new@example.com", "Sonu@example.com"])
+async def test_email_change_ends_other_sessions(auth_server, email):
+    """The caller's session and its tokens stay valid. The access tokens of the other sessions are revoked."""
+    await auth_server.register()
+    others, own = [await auth_server.login() for _ in range(2)], await auth_server.login()
+    await auth_server.update_me(own.access_token, email=email, current_password=PASSWORD)
+    for other in others:
+        assert (await refused(auth_server.refresh(other.refresh_token))).reason == "INVALID_REFRESH_TOKEN"
+        assert (await until_refused(partial(auth_server.me, other.access_token))).reason == "TOKEN_REVOKED"
+    assert [session.current for session in await auth_server.list_sessions(own.access_token)] == [True]
+    assert (await auth_server.update_me(own.access_token, username="sonu2")).email == email
+    assert (await auth_server.refresh(own.refresh_token)).access_token
+
+
+async def test_other_changes_keep_other_sessions(auth_server):
+    await auth_server.register()
+    other, own = await auth_server.login(), await auth_server.login()
+    await auth_server.update_me(own.access_token, username="sonu2", email="sonu@example.com")
+    assert (await auth_server.refresh(other.refresh_token)).access_token

@@ -1,4 +1,4 @@
-"""Administration of accounts, and reset codes."""
+"""Administration of accounts."""
 
 import asyncio
 from uuid import uuid4
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from taskmanager.auth.v1 import user_pb2
 
-from tests.integration.auth_service.auth_server import NEW_PASSWORD, PASSWORD, claims, code_and_reason
+from tests.integration.auth_service.auth_server import claims, code_and_reason
 from tests.support.grpc_calls import refused, until_refused
 from tests.support.waiting import until
 
@@ -143,46 +143,3 @@ async def test_admins_cannot_remove_each_other_concurrently(auth_server, admin, 
     responses = await calls
     assert sum(isinstance(response, BaseException) for response in responses) == 1
     assert database.rows("SELECT count(*) FROM auth.users WHERE role = 'admin' AND NOT disabled") == [(1,)]
-
-
-async def test_reset_code_works_once_and_ends_sessions(auth_server, admin, database):
-    user = await auth_server.register()
-    login = await auth_server.login()
-    replaced_code = await auth_server.reset_code(admin, user.id)
-    code = await auth_server.reset_code(admin, user.id)
-    # A code alone changes nothing.
-    assert (await auth_server.me(login.access_token)).username == "sonu"
-    assert (await refused(auth_server.reset_password(replaced_code, NEW_PASSWORD))).reason == "INVALID_RESET_CODE"
-    short = await refused(auth_server.reset_password(code, "short"))
-    assert [(violation.field, violation.reason) for violation in short.violations] == [
-        ("new_password", "PASSWORD_TOO_SHORT")
-    ]
-    responses = await asyncio.gather(
-        *(auth_server.reset_password(code, NEW_PASSWORD) for _ in range(5)), return_exceptions=True
-    )
-    assert sum(not isinstance(response, BaseException) for response in responses) == 1
-    assert (await refused(auth_server.reset_password(code, NEW_PASSWORD))).reason == "INVALID_RESET_CODE"
-    assert (await refused(auth_server.login())).reason == "INVALID_CREDENTIALS"
-    assert (await refused(auth_server.refresh(login.refresh_token))).reason == "INVALID_REFRESH_TOKEN"
-    assert (await auth_server.login(password=NEW_PASSWORD)).access_token
-    assert code not in str(database.rows("SELECT security_events::text FROM auth.security_events"))
-
-
-async def test_reset_code_expires_and_is_voided_by_a_change(auth_server, admin, database):
-    """A reset code expires, and a changed password voids it."""
-    user = await auth_server.register()
-    code = await auth_server.reset_code(admin, user.id)
-    with psycopg.connect(database.administrator_url) as connection:
-        connection.execute("UPDATE auth.password_resets SET expires_at = now()")
-    assert (await refused(auth_server.reset_password(code, NEW_PASSWORD))).reason == "INVALID_RESET_CODE"
-    code = await auth_server.reset_code(admin, user.id)
-    await auth_server.change_password((await auth_server.login()).access_token, PASSWORD, NEW_PASSWORD)
-    assert (await refused(auth_server.reset_password(code, PASSWORD))).reason == "INVALID_RESET_CODE"
-
-
-@pytest.mark.parametrize("code", ["x", "A" * 43, "\0" * 43])
-async def test_invalid_reset_codes_are_rejected(auth_server, code):
-    assert await code_and_reason(auth_server.reset_password(code, NEW_PASSWORD)) == (
-        grpc.StatusCode.UNAUTHENTICATED,
-        "INVALID_RESET_CODE",
-    )

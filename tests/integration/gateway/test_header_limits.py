@@ -184,31 +184,6 @@ async def test_valid_hosts_are_accepted(address, task_service, head):
     assert [status for status, _ in await responses_to(address, request)] == [200]
 
 
-async def test_upgrade_request_is_served_without_upgrade(address, task_service, caplog):
-    """An upgrade is not offered: the request is served as HTTP/1.1, as the last one of its connection."""
-    with caplog.at_level(logging.WARNING):
-        upgrade = TASK + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-        async with connected(address) as (reader, writer):
-            writer.write(upgrade)
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
-            writer.write(TASK.replace(b"t1", b"t2") + b"\r\n")
-            await asyncio.wait_for(reader.read(), 20)
-    assert head.startswith(b"HTTP/1.1 200 ")
-    assert b"\r\nconnection: close\r\n" in head
-    assert [request.id for request in task_service.requests["GetTask"]] == ["t1"]
-    assert "pip install" not in caplog.text
-
-
-async def test_upgrade_body_is_not_the_next_request(address, task_service):
-    """The body of an upgrade request is not parsed as the next request."""
-    inner = b"GET /api/v1/tasks/t2 HTTP/1.1\r\nHost: a\r\n\r\n"
-    head = (
-        b"POST /api/v1/tasks HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n"
-    )
-    assert reasons(await responses_to(address, head % len(inner), inner)) == [(400, "UPGRADE_NOT_OFFERED")]
-    assert task_service.calls == 0
-
-
 async def test_malformed_body_gets_one_error(address, task_service):
     assert reasons(await responses_to(address, CHUNKED, b"nonsense\r\n")) == [(400, "MALFORMED_HTTP")]
     assert task_service.calls == 0

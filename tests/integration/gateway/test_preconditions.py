@@ -35,10 +35,18 @@ async def test_batch_items_have_their_own_update_masks(rest, services):
     assert (second.id, list(second.update_mask.paths)) == ("t2", ["due_date"])
 
 
-async def test_update_mask_is_not_a_parameter(rest, services):
-    assert error_details(await rest.patch(f"{TASK}?update_mask=title", json={})) == [
-        ("UNKNOWN_PARAMETER", "update_mask")
-    ]
+async def test_update_mask_star_replaces_all_fields(rest, services):
+    """The mask "*" replaces all fields (AIP-134). No other mask is a parameter, because the keys of the body are it."""
+    services.respond_with("UpdateTask", task_pb2.Task(id="t1", etag="8"))
+    for query in ("update_mask=*", "update_mask=%2A"):
+        assert (await rest.patch(f"{TASK}?{query}", json={"title": "New", "etag": "7"})).status_code == 200
+    for request in services.requests["UpdateTask"]:
+        assert list(request.update_mask.paths) == ["*"]
+        assert request.task == task_pb2.Task(title="New", etag="7")
+    for mask in ("title", "", "*,title"):
+        response = await rest.patch(TASK, params={"update_mask": mask}, json={})
+        assert error_details(response) == [("UNKNOWN_VALUE", "update_mask")]
+    assert error_details(await rest.get(f"{TASK}?update_mask=*")) == [("UNKNOWN_PARAMETER", "update_mask")]
 
 
 async def test_failed_if_match_is_412(rest, services):
@@ -57,11 +65,42 @@ async def test_if_match_applies_to_delete(rest, services):
     assert services.requests["DeleteTask"] == [task_service_pb2.DeleteTaskRequest(id="t1", etag="7")]
 
 
-@pytest.mark.parametrize("value", ["7", 'W/"7"', '"7", "8"', '"7', '"é"'])
-async def test_if_match_needs_one_strong_etag(rest, services, value):
+async def test_weak_if_match_counts_as_strong(rest, services):
+    """A proxy that compresses responses makes their entity tags weak, and clients send them back."""
+    services.respond_with("UpdateTask", task_pb2.Task(id="t1"))
+    assert (await rest.patch(TASK, json={"title": "x"}, headers={"if-match": 'W/"7"'})).status_code == 200
+    assert services.requests["UpdateTask"][0].task.etag == "7"
+
+
+async def test_if_match_star_is_no_etag(rest, services):
+    services.respond_with("UpdateTask", task_pb2.Task(id="t1"))
+    assert (await rest.patch(TASK, json={"title": "x"}, headers={"if-match": "*"})).status_code == 200
+    assert services.requests["UpdateTask"][0].task.etag == ""
+
+
+@pytest.mark.parametrize("value", ["7", 'w/"7"', '"7", "8"', 'W/"7", W/"8"', '"7', '"é"', "", '*, "7"'])
+async def test_if_match_needs_one_etag(rest, services, value):
     response = await rest.patch(TASK, json={"title": "x"}, headers={"if-match": value.encode()})
     assert (response.status_code, error_details(response)) == (400, [("MALFORMED_HEADER", None)])
     assert response.json()["error"]["message"] == 'If-Match must be one entity tag in quotes, such as "2", or *.'
+
+
+async def test_two_if_match_lines_are_400(rest, services):
+    headers = [("if-match", '"7"'), ("if-match", '"8"')]
+    response = await rest.patch(TASK, json={"title": "x"}, headers=headers)
+    assert (response.status_code, error_details(response)) == (400, [("MALFORMED_HEADER", None)])
+    assert not services.received(response)
+
+
+async def test_empty_idempotency_key_is_400(rest, services):
+    """An empty key comes from a client whose variable is empty. It must not run its change without a key."""
+    for path in ("/api/v1/tasks", f"{TASK}:undelete", "/api/v1/imports"):
+        media_type = "text/csv" if path.endswith("imports") else "application/json"
+        headers = {"idempotency-key": "", "content-type": media_type}
+        response = await rest.post(path, content=b"{}", headers=headers)
+        assert (response.status_code, error_details(response)) == (400, [("MALFORMED_HEADER", None)])
+        assert "is empty" in response.json()["error"]["message"]
+        assert not services.received(response)
 
 
 async def test_header_must_equal_the_body_field(rest, services):

@@ -50,9 +50,10 @@ class HistoryLog:
         """Insert many events in one transaction."""
         await self.database.execute(f"""
             INSERT INTO tasks.task_events
-                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
-            SELECT uuidv7(), uuidv7(), '{OWNER}', 'deleted', '{OWNER}', 'user', now(), 'r', '{{}}'
-            FROM generate_series(1, {count})
+                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes, revision,
+                 transaction_number)
+            SELECT uuidv7(), uuidv7(), '{OWNER}', 'deleted', '{OWNER}', 'user', now(), 'r', '{{}}', 1, number
+            FROM tasks.take_transaction_number() AS number, generate_series(1, {count})
         """)
 
     def append_blocks(self, sleep=asyncio.sleep) -> AppendBlocks:
@@ -74,7 +75,7 @@ class HistoryLog:
 
     async def ids(self) -> list[str]:
         """Return the ids of the events in log order."""
-        rows = await self.database.execute("SELECT id::text FROM tasks.task_events ORDER BY xid, id")
+        rows = await self.database.execute("SELECT id::text FROM tasks.task_events ORDER BY transaction_number, id")
         return [row[0] for row in rows]
 
 

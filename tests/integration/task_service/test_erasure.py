@@ -80,9 +80,10 @@ async def test_erasure_works_in_several_batches(database, command):
     for task in ("uuidv7()", "'" + str(uuid4()) + "'"):
         await database.execute(f"""
             INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
-                changes, free_text, salt, free_text_digest)
-            SELECT uuidv7(), {task}, '{owner}', 'updated', uuidv7(), 'user', now(), '', '{{}}', '{{}}', 'x', 'y'
-            FROM generate_series(1, {count})
+                changes, free_text, salt, free_text_digest, revision, transaction_number)
+            SELECT uuidv7(), {task}, '{owner}', 'updated', uuidv7(), 'user', now(), '', '{{}}', '{{}}', 'x', 'y',
+                revision, number
+            FROM tasks.take_transaction_number() AS number, generate_series(1, {count}) AS revision
         """)
     (task,) = (await database.execute("SELECT task_id FROM tasks.task_events GROUP BY 1 HAVING count(*) > 1"))[0]
     output = f"Erased the free text of {count} events.\n"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
-from task_service.history.domain.event_log import LogPosition
+from task_service.history.domain.event_log import Cursor, LogPosition
 from tests.integration.task_service.calls import create, delete, purge, update
 from tests.support.grpc_calls import expect_failure
 
@@ -102,9 +102,10 @@ async def test_pages_do_not_skip_an_event_that_commits_late(system, sonu, admin,
     async with await psycopg.AsyncConnection.connect(database.administrator_url) as slow:
         await slow.execute("""
             INSERT INTO tasks.task_events
-                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
-            SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'late', '{}'
-            FROM tasks.task_events
+                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes,
+                 revision, transaction_number)
+            SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'late', '{}', 2, number
+            FROM tasks.task_events, tasks.take_transaction_number() AS number
         """)
         await create(system, sonu, title="second")
         page = await system.history.ListEvents(
@@ -177,7 +178,7 @@ async def test_empty_cursor_starts_now(system, sonu):
     stream.cancel()
 
 
-@pytest.mark.parametrize("cursor", ["x", "é", "A" * 31, LogPosition(1, UUID(int=1)).to_cursor()[:-4]])
+@pytest.mark.parametrize("cursor", ["x", "é", "A" * 31, Cursor(1, LogPosition(1, UUID(int=1))).to_text()[:-4]])
 async def test_invalid_cursor_is_rejected(system, sonu, cursor):
     call = watch(system, sonu, cursor).read()
     assert await expect_failure(call) == (

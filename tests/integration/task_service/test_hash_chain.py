@@ -13,16 +13,18 @@ from task_service.history.domain.events import Actor
 from task_service.history.domain.hash_chain import MAX_BLOCK_EVENTS
 from task_service.history.persistence import hash_chain
 from task_service.imports.domain.imports import IngestContext
-from task_service.imports.persistence.ingest import SqlIngest
 from task_service.imports.persistence.row_encoder import encode_rows
+from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.tasks.domain.task import Values
 from task_service.tasks.domain.values import Priority, Status
 from tests.integration.task_service.calls import create
 
 INSERT = """
     INSERT INTO tasks.task_events
-        (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes)
-    VALUES (uuidv7(), uuidv7(), uuidv7(), 'deleted', uuidv7(), 'user', now(), 'r', '{}')
+        (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes, revision,
+         transaction_number)
+    VALUES (uuidv7(), uuidv7(), uuidv7(), 'deleted', uuidv7(), 'user', now(), 'r', '{}', 1,
+         tasks.take_transaction_number())
 """
 
 
@@ -31,22 +33,22 @@ class ProcessDied(Exception):
 
 
 async def test_digest_does_not_depend_on_connection_settings(log, database):
-    """The expected digest is a constant, because a change of its definition would invalidate every stored block."""
+    """The expected digest is a constant, because a change of a definition would invalidate every stored block."""
     await database.execute("""
         INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
-            changes, free_text, salt, free_text_digest) VALUES
+            changes, free_text, salt, free_text_digest, revision, transaction_number) VALUES
         ('00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002',
             '00000000-0000-7000-8000-000000000003', 'updated', '00000000-0000-7000-8000-000000000004', 'user',
             '2026-03-31 12:00:00.123456+02', 'r', '{"title": null, "status": ["pending", "completed"]}',
-            't', 's', '\\x0aff')
+            't', 's', '\\x0aff', 7, 42)
     """)
     moment = int(datetime(2026, 3, 31, 10, tzinfo=UTC).timestamp()) * 10**6 + 123456
     ids = [f"00000000-0000-7000-8000-00000000000{number}" for number in (1, 2, 3, 4)]
-    text = (
-        f'["{ids[0]}", "{ids[1]}", "{ids[2]}", null, "updated", "{ids[3]}", "user", {moment}, "r",'
-        ' {"title": null, "status": ["pending", "completed"]}, "0aff"]'
+    common = (
+        f'"{ids[0]}", "{ids[1]}", "{ids[2]}", null, "updated", "{ids[3]}", "user", {moment}, "r",'
+        ' {"title": null, "status": ["pending", "completed"]}, "0aff"'
     )
-    expected = hashlib.sha256(text.encode()).digest()
+    expected = {1: f"[{common}]", 2: f"[2, {common}, 7, 42]"}
     async with await psycopg.AsyncConnection.connect(database.tasks_url) as connection:
         for settings in (
             "SET timezone = 'Asia/Kolkata'",
@@ -55,8 +57,9 @@ async def test_digest_does_not_depend_on_connection_settings(log, database):
             "SET client_encoding = 'UTF8'",
         ):
             await connection.execute(settings)
-            cursor = await connection.execute(f"SELECT {hash_chain.DIGEST} FROM tasks.task_events")
-            assert await cursor.fetchone() == (expected,)
+            for version, text in expected.items():
+                cursor = await connection.execute(f"SELECT {hash_chain.DIGESTS[version]} FROM tasks.task_events")
+                assert await cursor.fetchone() == (hashlib.sha256(text.encode()).digest(),)
 
 
 async def test_blocks_hold_events_in_order_and_chain_their_hashes(log):
@@ -102,8 +105,8 @@ async def test_events_of_an_import_are_sealed(log):
         Values(f'Task {number}\n\t\\"é', "", Status.PENDING, Priority.NONE, None, ("a",), "", None)
         for number in range(20)
     ]
-    async with log.begin() as work:
-        await SqlIngest(work.connection).insert_rows([encode_rows(context, rows)], lambda: None)
+    async with SqlImportsUnitOfWork(log.pool) as work:
+        await work.ingest.insert_rows([encode_rows(context, rows)], lambda: None)
         await work.commit()
     assert await log.seal() == 20
     assert (await log.verify()).head.total_events == 20
@@ -122,7 +125,9 @@ async def test_sealing_resumes_after_a_process_died(log):
     # A process that dies before its commit leaves neither a block nor the lock.
     async with log.begin() as work:
         assert await work.blocks.try_lock()
-        assert await work.blocks.append(await work.blocks.head(), MAX_BLOCK_EVENTS) == 10
+        assert (
+            await work.blocks.append(await work.blocks.head(), await work.event_log.horizon(), MAX_BLOCK_EVENTS) == 10
+        )
     assert (await log.head()).total_events == 2 * MAX_BLOCK_EVENTS
     assert await log.seal() == 10
     assert (await log.verify()).head.number == 3
@@ -159,7 +164,8 @@ async def test_open_transaction_delays_sealing_and_is_not_blocked(log, database)
         assert (await log.verify()).unsealed_events == 2
         async with log.begin() as sealing:
             assert await sealing.blocks.try_lock()
-            await sealing.blocks.append(await sealing.blocks.head(), MAX_BLOCK_EVENTS)
+            horizon = await sealing.event_log.horizon()
+            await sealing.blocks.append(await sealing.blocks.head(), horizon, MAX_BLOCK_EVENTS)
             # Neither the open transaction nor a new one waits for the uncommitted block.
             await writer.execute("SET lock_timeout = '1ms'")
             await writer.execute(INSERT)
@@ -180,8 +186,8 @@ async def test_sealing_reads_only_unsealed_events(log, database):
     async with log.begin() as work:
         await work.blocks.try_lock()
         for statement, values in (
-            (hash_chain._APPEND, {"number": 1, "total_events": 0, "previous_hash": b""}),
-            (hash_chain._STORED_EVENTS, {}),
+            (hash_chain._APPEND, {"number": 1, "total_events": 0, "previous_hash": b"", "horizon": 10**9}),
+            (hash_chain._STORED_EVENTS[hash_chain.DIGEST_VERSION], {}),
         ):
             cursor = await work.connection.execute(
                 f"EXPLAIN {statement.sql}", {**values, "limit": 1000, **hash_chain._after(head.position)}
@@ -190,23 +196,6 @@ async def test_sealing_reads_only_unsealed_events(log, database):
             assert "task_events_in_commit_order" in plan
             assert "Seq Scan" not in plan
             assert "Sort" not in plan
-
-
-async def test_restore_into_another_cluster_starts_a_new_chain(sealed_log, database, command):
-    """The steps of docs/history.md: verify the old chain, then reset transaction numbers, which belong to a cluster."""
-    head = await sealed_log.head()
-    await database.execute("UPDATE tasks.task_events SET xid = (xid::text::bigint + 1000000000)::text::xid8")
-    await database.execute(
-        "UPDATE tasks.history_blocks SET last_xid = (last_xid::text::bigint + 1000000000)::text::xid8"
-    )
-    assert (await command("verify", "--head", f"{head.number}:{head.hash.hex()}"))[0] == 0
-    assert await sealed_log.seal() == 0
-    await database.execute(
-        "BEGIN; UPDATE tasks.task_events SET xid = pg_current_xact_id(); DELETE FROM tasks.history_blocks; COMMIT",
-        role="tasks_owner",
-    )
-    assert await sealed_log.seal() == 12
-    assert (await sealed_log.verify()).head.number == 1
 
 
 async def wait_for_head(system, admin, events: int) -> history_service_pb2.AuditHead:

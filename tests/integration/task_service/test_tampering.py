@@ -18,8 +18,11 @@ CHANGED_VALUES = {
     "request_id": "request_id || 'x'",
     "changes": 'changes || \'{"status": ["pending", "completed"]}\'',
     "free_text_digest": "sha256(free_text_digest)",
+    "revision": "revision + 100",
 }
-COPIED = ", ".join(name for name in (*DIGEST_COLUMNS, "free_text", "salt") if name != "id")
+COPIED = ", ".join(
+    name for name in (*DIGEST_COLUMNS, "free_text", "salt") if name not in ("id", "revision", "transaction_number")
+)
 
 
 async def error_of(log, trusted=None) -> str:
@@ -41,7 +44,7 @@ async def test_empty_log_is_verified(log):
     assert await log.verify(await log.trusted_head()) == (await log.head(), 0, 0)
 
 
-@pytest.mark.parametrize("column", [name for name in DIGEST_COLUMNS if name != "id"])
+@pytest.mark.parametrize("column", [name for name in CHANGED_VALUES if name != "id"])
 async def test_edited_event_is_named(sealed_log, database, column):
     event = (await sealed_log.ids())[5]
     await database.execute(f"UPDATE tasks.task_events SET {column} = {CHANGED_VALUES[column]} WHERE id = '{event}'")
@@ -49,7 +52,8 @@ async def test_edited_event_is_named(sealed_log, database, column):
 
 
 async def test_every_event_column_is_in_the_digest_or_exempt():
-    reasons = {"free_text": "erasable", "salt": "erasable", "xid": "only its order counts, and a restore changes it"}
+    reasons = {"free_text": "erasable", "salt": "erasable"}
+    assert {*CHANGED_VALUES, "transaction_number"} == {*DIGEST_COLUMNS}
     assert {*DIGEST_COLUMNS, *reasons} == set(task_events.columns.keys())
 
 
@@ -57,6 +61,13 @@ async def test_first_of_several_edited_events_is_named(sealed_log, database):
     ids = await sealed_log.ids()
     await database.execute(f"UPDATE tasks.task_events SET action = 'purged' WHERE id IN ('{ids[9]}', '{ids[3]}')")
     assert await error_of(sealed_log) == f"Event {ids[3]} was edited (block 1)."
+
+
+async def test_moved_log_is_found_at_its_first_event(sealed_log, database):
+    """The numbers of all events and blocks are changed, and their order is not."""
+    await database.execute("UPDATE tasks.task_events SET transaction_number = transaction_number + 1000")
+    await database.execute("UPDATE tasks.history_blocks SET last_transaction_number = last_transaction_number + 1000")
+    assert await error_of(sealed_log) == f"Event {(await sealed_log.ids())[0]} was edited (block 1)."
 
 
 @pytest.mark.parametrize("index", [0, 5, 7, 11])
@@ -77,7 +88,7 @@ async def test_reordered_events_are_named(sealed_log, database, first):
     ids = await sealed_log.ids()
     one, other = ids[first], ids[first + 1]
     await database.execute(f"""
-        UPDATE tasks.task_events e SET xid = o.xid FROM tasks.task_events o
+        UPDATE tasks.task_events e SET transaction_number = o.transaction_number FROM tasks.task_events o
         WHERE (e.id, o.id) IN (('{one}', '{other}'), ('{other}', '{one}'))
     """)
     assert await sealed_log.ids() != ids
@@ -87,16 +98,17 @@ async def test_reordered_events_are_named(sealed_log, database, first):
 
 async def test_event_moved_after_the_last_block_is_named(sealed_log, database):
     event = (await sealed_log.ids())[11]
-    await database.execute(f"UPDATE tasks.task_events SET xid = '1000000000' WHERE id = '{event}'")
-    assert await error_of(sealed_log) == f"Block 3 was changed, or its last event {event} was moved."
+    await database.execute(f"UPDATE tasks.task_events SET transaction_number = 1000000000 WHERE id = '{event}'")
+    assert await error_of(sealed_log) == f"Event {event} was edited (block 3)."
 
 
 @pytest.mark.parametrize("index", [0, 4, 6])
 async def test_inserted_event_is_named(sealed_log, database, index):
     before = (await sealed_log.ids())[index]
     ((new,),) = await database.execute(f"""
-        INSERT INTO tasks.task_events (id, xid, {COPIED})
-        SELECT '00000000-0000-7000-8000-000000000001', xid, {COPIED} FROM tasks.task_events WHERE id = '{before}'
+        INSERT INTO tasks.task_events (id, transaction_number, revision, {COPIED})
+        SELECT '00000000-0000-7000-8000-000000000001', transaction_number, 1000, {COPIED}
+        FROM tasks.task_events WHERE id = '{before}'
         RETURNING id
     """)
     assert await error_of(sealed_log) == f"Event {new} was inserted before event {before} (block {index // 4 + 1})."
@@ -140,7 +152,7 @@ async def test_swapped_free_text_is_found_at_the_first(sealed_log, database):
 
 async def test_erasure_keeps_the_chain_valid(sealed_log, database, command):
     trusted = await sealed_log.trusted_head()
-    ((task,),) = await database.execute("SELECT task_id FROM tasks.task_events ORDER BY xid, id LIMIT 1")
+    ((task,),) = await database.execute("SELECT task_id FROM tasks.task_events ORDER BY transaction_number, id LIMIT 1")
     await command("erase", "--task", str(task))
     assert (await sealed_log.verify(trusted)).erased_events == 2
     await command("erase", "--owner", "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e")
@@ -154,8 +166,9 @@ async def test_erasure_keeps_the_chain_valid(sealed_log, database, command):
         "event_count = event_count - 1",
         "event_count = -1000",
         "total_events = total_events + 1",
-        "last_xid = '7'",
+        "last_transaction_number = 7",
         "last_event_id = uuidv7()",
+        "digest_version = 1",
         "manifest = substring(manifest FOR octet_length(manifest) - 48)",
         "manifest = overlay(manifest PLACING '\\x00' FROM 60)",
         "previous_hash = sha256(previous_hash)",

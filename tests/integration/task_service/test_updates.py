@@ -55,6 +55,31 @@ async def test_empty_masked_field_is_reset_to_its_default(system):
     )
 
 
+async def test_mask_star_replaces_all_fields(system):
+    """The mask "*" has all fields that can be written (AIP-134). Those that are not set get their default."""
+    sonu = await system.new_user("sonu")
+    task = await create(
+        system, sonu, title="x", description="d", labels=["a"], status=Status.STATUS_COMPLETED, external_id="e"
+    )
+    changed = await update(system, sonu, task.id, ["*"], title="New", etag=task.etag)
+    assert (changed.title, changed.description, list(changed.labels), changed.status, changed.external_id) == (
+        "New",
+        "",
+        [],
+        Status.STATUS_PENDING,
+        "",
+    )
+    assert (changed.id, changed.owner_id) == (task.id, task.owner_id)
+    assert await expect_failure(update(system, sonu, task.id, ["*"])) == (
+        INVALID,
+        "BLANK_TITLE",
+        [("title", "BLANK_TITLE")],
+    )
+    assert (await expect_failure(update(system, sonu, task.id, ["*", "title"], title="x")))[2] == [
+        ("*", "UNKNOWN_FIELD")
+    ]
+
+
 def test_update_errors_have_a_fixed_order():
     draft = TaskDraft(title="", description="d" * 20_001, due_date="soon")
     for mask in itertools.permutations(["title", "description", "due_date", "owner_id", "colour"]):

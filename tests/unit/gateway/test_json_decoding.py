@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.auth.v1 import auth_service_pb2
-from taskmanager.tasks.v1 import task_pb2
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from gateway.transcoding.json_codec.encoder import to_json
 from gateway.transcoding.json_codec.parser import MAX_JSON_VALUES, parse_json
@@ -70,7 +70,7 @@ def test_violation_names_reason_and_field(body, violation):
         b'{"title": Infinity}',
         b'{"title": -Infinity}',
         b'{"title": "\xff"}',
-        b'\xef\xbb\xbf{"title": "a"}',
+        b'\xef\xbb\xbf\xef\xbb\xbf{"title": "a"}',
         '{"title": "a"}'.encode("utf-16"),
         b'{"title": "a\nb"}',
         b'{"title": "a"} {}',
@@ -171,3 +171,9 @@ def test_field_path_includes_lists_and_objects(value, violation):
 @pytest.mark.parametrize("text", ["2026-03-01T12:00:00Z", "2026-03-01t13:00:00+01:00", "2026-03-01T12:00:00.000z"])
 def test_time_can_have_any_zone(text):
     assert decode_import({"created_at": text}).created_at == Timestamp(seconds=1772366400)
+
+
+def test_byte_order_mark_is_ignored():
+    """Some clients write a byte order mark before the JSON (RFC 8259 section 8.1)."""
+    request = create_task((), b"", b'\xef\xbb\xbf{"title": "x"}')
+    assert request == task_service_pb2.CreateTaskRequest(task=task_pb2.Task(title="x"))

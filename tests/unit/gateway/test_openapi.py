@@ -197,14 +197,15 @@ def test_upload_has_two_media_types_and_options(api):
 
 
 def test_header_parameters_follow_the_request_fields(api):
-    """Headers that fill a field of the request are parameters; update masks and idempotency keys are not."""
+    """Headers that fill a field of the request are parameters. Of the update masks, only "*" is one."""
     item = api["paths"]["/api/v1/tasks/{id}"]
     responses_to = {
         method: [(parameter["in"], parameter["name"]) for parameter in item[method]["parameters"]] for method in item
     }
     assert responses_to == {
         "get": [("path", "id")],
-        "patch": [("path", "id"), ("header", "Idempotency-Key"), ("header", "If-Match")],
+        "patch": [("path", "id"), ("query", "update_mask"), ("header", "Idempotency-Key"), ("header", "If-Match")],
         "delete": [("path", "id"), ("query", "etag"), ("header", "Idempotency-Key"), ("header", "If-Match")],
     }
-    assert "update_mask" not in str(api)
+    assert item["patch"]["parameters"][1]["schema"] == {"type": "string", "enum": ["*"]}
+    assert not any("update_mask" in schema.get("properties", {}) for schema in api["components"]["schemas"].values())

@@ -37,6 +37,9 @@ def router() -> Router[str]:
         ("GET", b"/tasks/latest/events", "GET /tasks/{task_id}/events", ("latest",)),
         ("GET", b"/tasks/1/2/raw.csv", "GET /tasks/{task_id}/{event_id}/raw.csv", ("1", "2")),
         ("GET", b"/t%61sks", "GET /tasks", ()),
+        ("GET", b"/tasks%3Aexport", "GET /tasks:export", ()),
+        ("POST", b"/tasks/42%3aundelete", "POST /tasks/{id}:undelete", ("42",)),
+        ("POST", b"/tasks/a%3Ab%3Aundelete", "POST /tasks/{id}:undelete", ("a:b",)),
     ],
 )
 def test_path_matches_its_route(router, method, path, target, values):

@@ -12,10 +12,13 @@ change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/
 1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
 2. The callbacks that ours extends: connection_made, connection_lost, on_message_begin, on_url, on_header,
    on_headers_complete, on_body, on_message_complete.
-3. The attributes that ours reads: parser, transport, loop, headers, pipeline, cycle, _unset_keepalive_if_required.
+3. The attributes that ours reads: parser, transport, loop, url, headers, pipeline, cycle, _unset_keepalive_if_required.
 4. The attributes of cycle: response_started, response_complete, keep_alive, disconnected, message_event. After
    disconnected is True, send() must drop the application's response.
-5. An HttpError from a callback must still be the __context__ of httptools' error.
+5. on_headers_complete and on_message_complete: uvicorn's must not see a request whose parser.should_upgrade() is True.
+   HttpParserUpgrade must carry the offset of the first byte after the head. The new parser in _parse must be made as
+   uvicorn makes its own.
+6. An HttpError from a callback must still be the __context__ of httptools' error.
 
 Then run tests/integration/gateway/test_header_limits.py and test_process.py.
 """

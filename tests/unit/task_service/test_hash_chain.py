@@ -16,7 +16,7 @@ HEAD = ChainHead(4, b"h" * 32, 100, LogPosition(7, UUID(int=9)), NOON)
 
 def block(**fields) -> Block:
     """Return a block after HEAD with some fields replaced and the hash computed from them."""
-    valid = Block(5, 3, 103, LogPosition(8, EVENTS[-1]), MANIFEST, HEAD.hash, b"", NOON)._replace(**fields)
+    valid = Block(5, 3, 103, LogPosition(8, EVENTS[-1]), MANIFEST, 2, HEAD.hash, b"", NOON)._replace(**fields)
     return valid._replace(hash=valid.compute_hash())
 
 

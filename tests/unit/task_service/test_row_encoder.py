@@ -13,9 +13,10 @@ from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Table, T
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from task_service.history.domain.events import ERASABLE_FIELDS, Actor
-from task_service.history.persistence.events import INSERTED_COLUMNS, SALT_BYTES, encode_event
+from task_service.history.persistence.events import ENCODED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import IngestContext
-from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, encode_rows
+from task_service.imports.persistence.binary_copy import encode_value
+from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows, encode_rows
 from task_service.persistence.tables import task_events, tasks
 from task_service.tasks.domain.task import Values, new_task
 from task_service.tasks.domain.task_events import task_created
@@ -59,6 +60,13 @@ def decode(data: bytes, table: Table, columns: tuple[str, ...]) -> list[dict[str
     return rows
 
 
+TRANSACTION_NUMBER = 42
+
+
+def decode_events(copied: CopyRows) -> list[dict[str, Any]]:
+    return decode(copied.events.encode(encode_value(TRANSACTION_NUMBER)), task_events, EVENT_COLUMNS)
+
+
 def _read_cell(source: io.BytesIO) -> bytes | None:
     length = int.from_bytes(source.read(4), signed=True)
     return None if length == -1 else source.read(length)
@@ -78,18 +86,21 @@ def _decode_cell(column: Column[Any], value: bytes | None) -> Any:
 @given(st.lists(VALUES, min_size=1, max_size=3))
 def test_copied_rows_equal_inserted_rows(accepted):
     copied = encode_rows(CONTEXT, accepted)
-    task_rows, event_rows = decode(copied.tasks, tasks, TASK_COLUMNS), decode(copied.events, task_events, EVENT_COLUMNS)
+    task_rows, event_rows = decode(copied.tasks, tasks, TASK_COLUMNS), decode_events(copied)
     for values, task_row, event_row in zip(accepted, task_rows, event_rows, strict=True):
         task = new_task(values, task_id=task_row["id"], owner_id=UUID(int=2), import_id=UUID(int=1))
         event = task_created(task, by=CONTEXT.actor, event_id=event_row["id"])
         assert task_row | {"labels": tuple(task_row["labels"])} == task._asdict()
-        stored = dict(zip(INSERTED_COLUMNS, encode_event(event, event_row["salt"]), strict=True))
-        assert event_row == stored | {"changes": json.loads(stored["changes"])}
+        stored = dict(zip(ENCODED_COLUMNS, encode_event(event, event_row["salt"]), strict=True))
+        assert event_row == stored | {
+            "changes": json.loads(stored["changes"]),
+            "transaction_number": TRANSACTION_NUMBER,
+        }
 
 
 @given(st.lists(VALUES, min_size=2, max_size=3))
 def test_each_event_has_its_own_salt(accepted):
-    rows = decode(encode_rows(CONTEXT, accepted).events, task_events, EVENT_COLUMNS)
+    rows = decode_events(encode_rows(CONTEXT, accepted))
     for row, values in zip(rows, accepted, strict=True):
         changes, text, salt = row["changes"], row["free_text"], row["salt"]
         assert json.loads(text)["title"] == ["", values.title]

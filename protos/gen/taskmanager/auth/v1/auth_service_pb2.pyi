@@ -30,7 +30,9 @@ class RegisterRequest(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     username: _builtins.str
-    """1 to 64 visible characters. Letter case is kept, but two usernames must not differ in it alone."""
+    """1 to 64 visible characters. Letter case is kept, but two usernames must not differ in it alone. The letters are of
+    one script, or of Latin and the scripts of Chinese, Japanese or Korean.
+    """
     email: _builtins.str
     """The person's email address, which is also their login name."""
     password: _builtins.str

@@ -116,7 +116,7 @@ class AuthServiceServicer:
     def ResetPassword(self, request, context):
         """Sets a new password by a reset code, and ends every session of the account. A code works once. INVALID_ARGUMENT if
         a field is missing or the password breaks a rule; the code then stays valid. UNAUTHENTICATED if the code is spent,
-        expired or unknown.
+        expired, void or unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

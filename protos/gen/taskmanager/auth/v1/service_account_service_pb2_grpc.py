@@ -75,15 +75,17 @@ class ServiceAccountServiceServicer:
 
     def CreateServiceAccount(self, request, context):
         """Creates a service account and returns it with its credential. INVALID_ARGUMENT for a malformed name, an unknown
-        scope, or no scope. ALREADY_EXISTS if the name is taken.
+        scope, or no scope. ALREADY_EXISTS if the name is taken. UNAUTHENTICATED if the caller is no longer an active
+        admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateServiceAccount(self, request, context):
-        """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its
-        access tokens within seconds. NOT_FOUND if no service account has this id.
+        """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its access
+        tokens within seconds. NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an
+        active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,7 +93,8 @@ class ServiceAccountServiceServicer:
 
     def DisableServiceAccount(self, request, context):
         """Disables a service account and returns it. It gets no new tokens from now on, and its access tokens become invalid
-        within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id.
+        within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id. UNAUTHENTICATED if
+        the caller is no longer an active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,7 +102,7 @@ class ServiceAccountServiceServicer:
 
     def EnableServiceAccount(self, request, context):
         """Enables a disabled service account, with its old credential, and returns it. A repeated call changes nothing.
-        NOT_FOUND if no service account has this id.
+        NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,19 +37,22 @@ class ServiceAccountServiceStub:
     """Returns a page of service accounts, newest first. INVALID_ARGUMENT for a page token of another list."""
     CreateServiceAccount: _grpc.UnaryUnaryMultiCallable[_service_account_service_pb2.CreateServiceAccountRequest, _service_account_service_pb2.IssuedServiceAccount]
     """Creates a service account and returns it with its credential. INVALID_ARGUMENT for a malformed name, an unknown
-    scope, or no scope. ALREADY_EXISTS if the name is taken.
+    scope, or no scope. ALREADY_EXISTS if the name is taken. UNAUTHENTICATED if the caller is no longer an active
+    admin.
     """
     RotateServiceAccount: _grpc.UnaryUnaryMultiCallable[_service_account_service_pb2.RotateServiceAccountRequest, _service_account_service_pb2.IssuedServiceAccount]
-    """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its
-    access tokens within seconds. NOT_FOUND if no service account has this id.
+    """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its access
+    tokens within seconds. NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an
+    active admin.
     """
     DisableServiceAccount: _grpc.UnaryUnaryMultiCallable[_service_account_service_pb2.DisableServiceAccountRequest, _service_account_service_pb2.ServiceAccount]
     """Disables a service account and returns it. It gets no new tokens from now on, and its access tokens become invalid
-    within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id.
+    within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id. UNAUTHENTICATED if
+    the caller is no longer an active admin.
     """
     EnableServiceAccount: _grpc.UnaryUnaryMultiCallable[_service_account_service_pb2.EnableServiceAccountRequest, _service_account_service_pb2.ServiceAccount]
     """Enables a disabled service account, with its old credential, and returns it. A repeated call changes nothing.
-    NOT_FOUND if no service account has this id.
+    NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an active admin.
     """
 
 @_typing.type_check_only
@@ -61,19 +64,22 @@ class ServiceAccountServiceAsyncStub(ServiceAccountServiceStub):
     """Returns a page of service accounts, newest first. INVALID_ARGUMENT for a page token of another list."""
     CreateServiceAccount: _aio.UnaryUnaryMultiCallable[_service_account_service_pb2.CreateServiceAccountRequest, _service_account_service_pb2.IssuedServiceAccount]  # type: ignore[assignment]
     """Creates a service account and returns it with its credential. INVALID_ARGUMENT for a malformed name, an unknown
-    scope, or no scope. ALREADY_EXISTS if the name is taken.
+    scope, or no scope. ALREADY_EXISTS if the name is taken. UNAUTHENTICATED if the caller is no longer an active
+    admin.
     """
     RotateServiceAccount: _aio.UnaryUnaryMultiCallable[_service_account_service_pb2.RotateServiceAccountRequest, _service_account_service_pb2.IssuedServiceAccount]  # type: ignore[assignment]
-    """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its
-    access tokens within seconds. NOT_FOUND if no service account has this id.
+    """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its access
+    tokens within seconds. NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an
+    active admin.
     """
     DisableServiceAccount: _aio.UnaryUnaryMultiCallable[_service_account_service_pb2.DisableServiceAccountRequest, _service_account_service_pb2.ServiceAccount]  # type: ignore[assignment]
     """Disables a service account and returns it. It gets no new tokens from now on, and its access tokens become invalid
-    within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id.
+    within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id. UNAUTHENTICATED if
+    the caller is no longer an active admin.
     """
     EnableServiceAccount: _aio.UnaryUnaryMultiCallable[_service_account_service_pb2.EnableServiceAccountRequest, _service_account_service_pb2.ServiceAccount]  # type: ignore[assignment]
     """Enables a disabled service account, with its old credential, and returns it. A repeated call changes nothing.
-    NOT_FOUND if no service account has this id.
+    NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an active admin.
     """
 
 class ServiceAccountServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -94,7 +100,8 @@ class ServiceAccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_account_service_pb2.IssuedServiceAccount, _abc.Awaitable[_service_account_service_pb2.IssuedServiceAccount]]:
         """Creates a service account and returns it with its credential. INVALID_ARGUMENT for a malformed name, an unknown
-        scope, or no scope. ALREADY_EXISTS if the name is taken.
+        scope, or no scope. ALREADY_EXISTS if the name is taken. UNAUTHENTICATED if the caller is no longer an active
+        admin.
         """
 
     @_abc_1.abstractmethod
@@ -103,8 +110,9 @@ class ServiceAccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_account_service_pb2.RotateServiceAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_account_service_pb2.IssuedServiceAccount, _abc.Awaitable[_service_account_service_pb2.IssuedServiceAccount]]:
-        """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its
-        access tokens within seconds. NOT_FOUND if no service account has this id.
+        """Gives a service account a new credential and returns it. The old credential becomes invalid at once, and its access
+        tokens within seconds. NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an
+        active admin.
         """
 
     @_abc_1.abstractmethod
@@ -114,7 +122,8 @@ class ServiceAccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_account_service_pb2.ServiceAccount, _abc.Awaitable[_service_account_service_pb2.ServiceAccount]]:
         """Disables a service account and returns it. It gets no new tokens from now on, and its access tokens become invalid
-        within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id.
+        within seconds. A repeated call changes nothing. NOT_FOUND if no service account has this id. UNAUTHENTICATED if
+        the caller is no longer an active admin.
         """
 
     @_abc_1.abstractmethod
@@ -124,7 +133,7 @@ class ServiceAccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_account_service_pb2.ServiceAccount, _abc.Awaitable[_service_account_service_pb2.ServiceAccount]]:
         """Enables a disabled service account, with its old credential, and returns it. A repeated call changes nothing.
-        NOT_FOUND if no service account has this id.
+        NOT_FOUND if no service account has this id. UNAUTHENTICATED if the caller is no longer an active admin.
         """
 
 def add_ServiceAccountServiceServicer_to_server(servicer: ServiceAccountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

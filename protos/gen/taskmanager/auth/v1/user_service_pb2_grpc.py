@@ -122,8 +122,9 @@ class UserServiceServicer:
 
     def UpdateCurrentUser(self, request, context):
         """Changes the caller's own account and returns it. Absent fields stay unchanged. A new email needs the current
-        password. INVALID_ARGUMENT names every wrong field, ALREADY_EXISTS means that the username or the email is taken,
-        RESOURCE_EXHAUSTED comes with a retry delay, as for Login.
+        password, ends the caller's other sessions and voids the account's reset code. INVALID_ARGUMENT names every wrong
+        field, ALREADY_EXISTS means that the username or the email is taken, RESOURCE_EXHAUSTED comes with a retry delay,
+        as for Login. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,7 +132,8 @@ class UserServiceServicer:
 
     def DeleteCurrentUser(self, request, context):
         """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-        the history of tasks. FAILED_PRECONDITION for the last admin.
+        the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
+        or changed since the token was issued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +142,8 @@ class UserServiceServicer:
     def ChangePassword(self, request, context):
         """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
         become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-        RESOURCE_EXHAUSTED with a retry delay, as for Login.
+        RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
+        since the token was issued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,7 +158,7 @@ class UserServiceServicer:
 
     def RevokeSession(self, request, context):
         """Ends one of the caller's sessions, as Logout ends the current one. NOT_FOUND if the caller has no active session
-        with this id.
+        with this id. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,7 +213,8 @@ class UserServiceServicer:
     def UpdateUser(self, request, context):
         """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
         the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-        and its sessions end. NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain.
+        and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
+        FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -218,7 +222,9 @@ class UserServiceServicer:
 
     def ResetUserPassword(self, request, context):
         """Returns a reset code, which sets a new password once. The admin passes it to the person by other means. It replaces
-        an earlier code. NOT_FOUND if no account has this id.
+        an earlier code. It becomes void when the account gets another email or is disabled, and when the issuing admin's
+        role, password or state changes. NOT_FOUND if no account has this id, UNAUTHENTICATED if the caller is no longer an
+        active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

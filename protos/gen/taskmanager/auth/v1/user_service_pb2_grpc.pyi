@@ -39,23 +39,26 @@ class UserServiceStub:
     """Returns the account of the access token. UNAUTHENTICATED without a valid token."""
     UpdateCurrentUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]
     """Changes the caller's own account and returns it. Absent fields stay unchanged. A new email needs the current
-    password. INVALID_ARGUMENT names every wrong field, ALREADY_EXISTS means that the username or the email is taken,
-    RESOURCE_EXHAUSTED comes with a retry delay, as for Login.
+    password, ends the caller's other sessions and voids the account's reset code. INVALID_ARGUMENT names every wrong
+    field, ALREADY_EXISTS means that the username or the email is taken, RESOURCE_EXHAUSTED comes with a retry delay,
+    as for Login. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
     """
     DeleteCurrentUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.DeleteCurrentUserRequest, _user_service_pb2.DeleteCurrentUserResponse]
     """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-    the history of tasks. FAILED_PRECONDITION for the last admin.
+    the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
+    or changed since the token was issued.
     """
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]
     """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
     become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-    RESOURCE_EXHAUSTED with a retry delay, as for Login.
+    RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
+    since the token was issued.
     """
     ListSessions: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]
     """Returns a page of the caller's active sessions, newest first. INVALID_ARGUMENT for a page token of another list."""
     RevokeSession: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.RevokeSessionRequest, _user_service_pb2.RevokeSessionResponse]
     """Ends one of the caller's sessions, as Logout ends the current one. NOT_FOUND if the caller has no active session
-    with this id.
+    with this id. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
     """
     ResolveUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ResolveUserRequest, _user_pb2.User]
     """Returns an active account, by id or by username. NOT_FOUND if the account does not exist or is disabled.
@@ -80,11 +83,14 @@ class UserServiceStub:
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_pb2.User]
     """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
     the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-    and its sessions end. NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain.
+    and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
+    FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
     """
     ResetUserPassword: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ResetUserPasswordRequest, _user_service_pb2.ResetUserPasswordResponse]
     """Returns a reset code, which sets a new password once. The admin passes it to the person by other means. It replaces
-    an earlier code. NOT_FOUND if no account has this id.
+    an earlier code. It becomes void when the account gets another email or is disabled, and when the issuing admin's
+    role, password or state changes. NOT_FOUND if no account has this id, UNAUTHENTICATED if the caller is no longer an
+    active admin.
     """
 
 @_typing.type_check_only
@@ -96,23 +102,26 @@ class UserServiceAsyncStub(UserServiceStub):
     """Returns the account of the access token. UNAUTHENTICATED without a valid token."""
     UpdateCurrentUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateCurrentUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Changes the caller's own account and returns it. Absent fields stay unchanged. A new email needs the current
-    password. INVALID_ARGUMENT names every wrong field, ALREADY_EXISTS means that the username or the email is taken,
-    RESOURCE_EXHAUSTED comes with a retry delay, as for Login.
+    password, ends the caller's other sessions and voids the account's reset code. INVALID_ARGUMENT names every wrong
+    field, ALREADY_EXISTS means that the username or the email is taken, RESOURCE_EXHAUSTED comes with a retry delay,
+    as for Login. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
     """
     DeleteCurrentUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteCurrentUserRequest, _user_service_pb2.DeleteCurrentUserResponse]  # type: ignore[assignment]
     """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-    the history of tasks. FAILED_PRECONDITION for the last admin.
+    the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
+    or changed since the token was issued.
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
     become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-    RESOURCE_EXHAUSTED with a retry delay, as for Login.
+    RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
+    since the token was issued.
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Returns a page of the caller's active sessions, newest first. INVALID_ARGUMENT for a page token of another list."""
     RevokeSession: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RevokeSessionRequest, _user_service_pb2.RevokeSessionResponse]  # type: ignore[assignment]
     """Ends one of the caller's sessions, as Logout ends the current one. NOT_FOUND if the caller has no active session
-    with this id.
+    with this id. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
     """
     ResolveUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ResolveUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Returns an active account, by id or by username. NOT_FOUND if the account does not exist or is disabled.
@@ -137,11 +146,14 @@ class UserServiceAsyncStub(UserServiceStub):
     UpdateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
     the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-    and its sessions end. NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain.
+    and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
+    FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
     """
     ResetUserPassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ResetUserPasswordRequest, _user_service_pb2.ResetUserPasswordResponse]  # type: ignore[assignment]
     """Returns a reset code, which sets a new password once. The admin passes it to the person by other means. It replaces
-    an earlier code. NOT_FOUND if no account has this id.
+    an earlier code. It becomes void when the account gets another email or is disabled, and when the issuing admin's
+    role, password or state changes. NOT_FOUND if no account has this id, UNAUTHENTICATED if the caller is no longer an
+    active admin.
     """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -162,8 +174,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
         """Changes the caller's own account and returns it. Absent fields stay unchanged. A new email needs the current
-        password. INVALID_ARGUMENT names every wrong field, ALREADY_EXISTS means that the username or the email is taken,
-        RESOURCE_EXHAUSTED comes with a retry delay, as for Login.
+        password, ends the caller's other sessions and voids the account's reset code. INVALID_ARGUMENT names every wrong
+        field, ALREADY_EXISTS means that the username or the email is taken, RESOURCE_EXHAUSTED comes with a retry delay,
+        as for Login. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
         """
 
     @_abc_1.abstractmethod
@@ -173,7 +186,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_service_pb2.DeleteCurrentUserResponse, _abc.Awaitable[_user_service_pb2.DeleteCurrentUserResponse]]:
         """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-        the history of tasks. FAILED_PRECONDITION for the last admin.
+        the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
+        or changed since the token was issued.
         """
 
     @_abc_1.abstractmethod
@@ -184,7 +198,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
         """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
         become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-        RESOURCE_EXHAUSTED with a retry delay, as for Login.
+        RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
+        since the token was issued.
         """
 
     @_abc_1.abstractmethod
@@ -202,7 +217,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_service_pb2.RevokeSessionResponse, _abc.Awaitable[_user_service_pb2.RevokeSessionResponse]]:
         """Ends one of the caller's sessions, as Logout ends the current one. NOT_FOUND if the caller has no active session
-        with this id.
+        with this id. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
         """
 
     @_abc_1.abstractmethod
@@ -269,7 +284,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
         """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
         the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-        and its sessions end. NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain.
+        and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
+        FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
         """
 
     @_abc_1.abstractmethod
@@ -279,7 +295,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_service_pb2.ResetUserPasswordResponse, _abc.Awaitable[_user_service_pb2.ResetUserPasswordResponse]]:
         """Returns a reset code, which sets a new password once. The admin passes it to the person by other means. It replaces
-        an earlier code. NOT_FOUND if no account has this id.
+        an earlier code. It becomes void when the account gets another email or is disabled, and when the issuing admin's
+        role, password or state changes. NOT_FOUND if no account has this id, UNAUTHENTICATED if the caller is no longer an
+        active admin.
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -195,6 +195,7 @@ class TaskEvent(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the event, a UUIDv7."""
     task_id: _builtins.str
@@ -207,6 +208,10 @@ class TaskEvent(_message.Message):
     """Role of the actor."""
     request_id: _builtins.str
     """Id of the request that made the change, as in the logs of all services."""
+    revision: _builtins.int
+    """Revision of the task after the change: 1 for its creation, then one more for each change. A purge counts as one
+    more. It is the number in the task's etag.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """Time of the change."""
@@ -226,10 +231,11 @@ class TaskEvent(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         request_id: _builtins.str = ...,
         changes: _abc.Iterable[Global___TaskEvent.Change] | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_id", b"actor_id", "actor_role", b"actor_role", "changes", b"changes", "id", b"id", "occurred_at", b"occurred_at", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_id", b"actor_id", "actor_role", b"actor_role", "changes", b"changes", "id", b"id", "occurred_at", b"occurred_at", "request_id", b"request_id", "revision", b"revision", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -425,7 +431,7 @@ class WatchEventsResponse(_message.Message):
     """Position after this message, for WatchEventsRequest.cursor."""
     @_builtins.property
     def event(self) -> Global___TaskEvent:
-        """Event; unset in the first message."""
+        """Event; unset in the first message, and in a message that only moves the cursor."""
 
     def __init__(
         self,

@@ -62,7 +62,7 @@ class HistoryServiceServicer:
     """
 
     def ListTaskEvents(self, request, context):
-        """Returns a page of one task's events, oldest first. The task may be in the trash. NOT_FOUND when the task does not
+        """Returns a page of one task's events in the order of its revisions. The task may be in the trash. NOT_FOUND when the task does not
         exist or the caller may not see it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -72,7 +72,9 @@ class HistoryServiceServicer:
     def ListEvents(self, request, context):
         """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
         unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-        page was read. INVALID_ARGUMENT names every invalid parameter.
+        page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
+        parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
+        matches reads the log in sections.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,8 +83,10 @@ class HistoryServiceServicer:
     def WatchEvents(self, request, context):
         """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
         assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-        cursor is the start of the stream. To resume without loss or repetition, pass the cursor of the last message that
-        you have processed. INVALID_ARGUMENT for an invalid cursor. UNAVAILABLE when the server stops: call again.
+        cursor is the start of the stream. Further messages without an event only move the cursor past events that the
+        caller may not see. To resume without loss or repetition, pass the cursor of the last message that
+        you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
+        for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,19 +34,23 @@ class HistoryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> HistoryServiceAsyncStub: ...
     ListTaskEvents: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListTaskEventsRequest, _history_service_pb2.ListTaskEventsResponse]
-    """Returns a page of one task's events, oldest first. The task may be in the trash. NOT_FOUND when the task does not
+    """Returns a page of one task's events in the order of its revisions. The task may be in the trash. NOT_FOUND when the task does not
     exist or the caller may not see it.
     """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListEventsRequest, _history_service_pb2.ListEventsResponse]
     """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
     unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-    page was read. INVALID_ARGUMENT names every invalid parameter.
+    page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
+    parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
+    matches reads the log in sections.
     """
     WatchEvents: _grpc.UnaryStreamMultiCallable[_history_service_pb2.WatchEventsRequest, _history_service_pb2.WatchEventsResponse]
     """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
     assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-    cursor is the start of the stream. To resume without loss or repetition, pass the cursor of the last message that
-    you have processed. INVALID_ARGUMENT for an invalid cursor. UNAVAILABLE when the server stops: call again.
+    cursor is the start of the stream. Further messages without an event only move the cursor past events that the
+    caller may not see. To resume without loss or repetition, pass the cursor of the last message that
+    you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
+    for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
     """
     GetAuditHead: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.GetAuditHeadRequest, _history_service_pb2.AuditHead]
     """Returns the head of the hash chain: the newest block. Store its number and hash where the operator of the database
@@ -61,19 +65,23 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListTaskEvents: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListTaskEventsRequest, _history_service_pb2.ListTaskEventsResponse]  # type: ignore[assignment]
-    """Returns a page of one task's events, oldest first. The task may be in the trash. NOT_FOUND when the task does not
+    """Returns a page of one task's events in the order of its revisions. The task may be in the trash. NOT_FOUND when the task does not
     exist or the caller may not see it.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListEventsRequest, _history_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
     unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-    page was read. INVALID_ARGUMENT names every invalid parameter.
+    page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
+    parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
+    matches reads the log in sections.
     """
     WatchEvents: _aio.UnaryStreamMultiCallable[_history_service_pb2.WatchEventsRequest, _history_service_pb2.WatchEventsResponse]  # type: ignore[assignment]
     """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
     assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-    cursor is the start of the stream. To resume without loss or repetition, pass the cursor of the last message that
-    you have processed. INVALID_ARGUMENT for an invalid cursor. UNAVAILABLE when the server stops: call again.
+    cursor is the start of the stream. Further messages without an event only move the cursor past events that the
+    caller may not see. To resume without loss or repetition, pass the cursor of the last message that
+    you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
+    for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
     """
     GetAuditHead: _aio.UnaryUnaryMultiCallable[_history_service_pb2.GetAuditHeadRequest, _history_service_pb2.AuditHead]  # type: ignore[assignment]
     """Returns the head of the hash chain: the newest block. Store its number and hash where the operator of the database
@@ -91,7 +99,7 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _history_service_pb2.ListTaskEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.ListTaskEventsResponse, _abc.Awaitable[_history_service_pb2.ListTaskEventsResponse]]:
-        """Returns a page of one task's events, oldest first. The task may be in the trash. NOT_FOUND when the task does not
+        """Returns a page of one task's events in the order of its revisions. The task may be in the trash. NOT_FOUND when the task does not
         exist or the caller may not see it.
         """
 
@@ -103,7 +111,9 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_history_service_pb2.ListEventsResponse, _abc.Awaitable[_history_service_pb2.ListEventsResponse]]:
         """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
         unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-        page was read. INVALID_ARGUMENT names every invalid parameter.
+        page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
+        parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
+        matches reads the log in sections.
         """
 
     @_abc_1.abstractmethod
@@ -114,8 +124,10 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_history_service_pb2.WatchEventsResponse], _abc.AsyncIterator[_history_service_pb2.WatchEventsResponse]]:
         """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
         assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-        cursor is the start of the stream. To resume without loss or repetition, pass the cursor of the last message that
-        you have processed. INVALID_ARGUMENT for an invalid cursor. UNAVAILABLE when the server stops: call again.
+        cursor is the start of the stream. Further messages without an event only move the cursor past events that the
+        caller may not see. To resume without loss or repetition, pass the cursor of the last message that
+        you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
+        for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
         """
 
     @_abc_1.abstractmethod

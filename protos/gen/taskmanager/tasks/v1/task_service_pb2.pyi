@@ -361,7 +361,9 @@ class UpdateTaskRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields to write. Empty: the fields that are set in `task`. Over REST: the keys of the body."""
+        """Fields to write. Empty: the fields that are set in `task`. "*": all fields; those that are not set get the default
+        of a new task. Over REST: the keys of the body, or "*".
+        """
 
     def __init__(
         self,
