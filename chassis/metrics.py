@@ -19,7 +19,7 @@ TLS_FAILURES = Counter("tls_reload_failures", "New certificate files that were u
 
 LOOP_SUCCEEDED = Gauge(
     "background_loop_succeeded_timestamp_seconds",
-    "Time of the last successful run of a background loop, or of its start",
+    "Time of the last successful run or commit of a background loop, or of its start",
     ["loop"],
 )
 LOOP_INTERVAL = Gauge("background_loop_interval_seconds", "Pause between two runs of a background loop", ["loop"])

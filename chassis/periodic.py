@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 
 import psycopg
 import structlog
 
 from chassis.kernel.errors import Unavailable
 from chassis.metrics import LOOP_FAILURES, LOOP_INTERVAL, LOOP_SUCCEEDED
+
+current_loop: ContextVar["LoopMonitor | None"] = ContextVar("current_loop", default=None)
+"""The background loop that runs in this task."""
 
 MAX_RETRY_SECONDS = 15.0
 """Maximum pause between two failed runs. The pauses before are 1, 2, 4 and 8 seconds."""
@@ -25,9 +29,13 @@ class LoopMonitor:
         LOOP_INTERVAL.labels(name).set(interval)
         LOOP_SUCCEEDED.labels(name).set_to_current_time()
 
+    def record_progress(self) -> None:
+        """Record that the loop moves, also in the middle of a long run."""
+        LOOP_SUCCEEDED.labels(self._name).set_to_current_time()
+
     def record_success(self) -> None:
         """Record a successful run."""
-        LOOP_SUCCEEDED.labels(self._name).set_to_current_time()
+        self.record_progress()
         if self._failures_in_a_row:
             log.info("background loop works again", loop=self._name, failed_runs=self._failures_in_a_row)
         self._failures_in_a_row = 0
@@ -58,6 +66,7 @@ async def run_periodically(
     """
     event = wake or asyncio.Event()
     monitor = LoopMonitor(type(work).__name__, interval=interval)
+    current_loop.set(monitor)
     while True:
         event.clear()
         try:

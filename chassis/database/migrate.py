@@ -10,6 +10,7 @@ from alembic.config import Config
 from pydantic import Field
 from sqlalchemy import MetaData, create_engine, pool
 
+from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.provision import provision
 from chassis.database.url import PostgresUrl
 from chassis.logs import LogLevel
@@ -55,7 +56,7 @@ def run_in_environment(metadata: MetaData) -> None:
     attributes = context.config.attributes
     schema: str = attributes["schema"]
     # libpq reads the URL, as for every other connection. SQLAlchemy would read some URLs differently.
-    connect = partial(psycopg.connect, str(attributes["owner_url"]))
+    connect = partial(psycopg.connect, str(attributes["owner_url"]), **SOCKET_OPTIONS)
     engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)
     with engine.connect() as connection:
         context.configure(

@@ -7,6 +7,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
+
 Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
 
@@ -22,12 +24,13 @@ async def open_pool(url: str, *, name: str, size: int) -> AsyncIterator[Pool]:
     """
     pool: Pool = AsyncConnectionPool(
         url,
+        connection_class=TimeLimitedConnection,
         min_size=1,
         max_size=size,
         timeout=MAX_WAIT_SECONDS,
         max_lifetime=1800,
         reconnect_timeout=30,
-        kwargs={"autocommit": True, "application_name": name, "connect_timeout": 5},
+        kwargs={"autocommit": True, "application_name": name, **SOCKET_OPTIONS},
         open=False,
     )
     await pool.open(wait=False)

@@ -4,6 +4,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from chassis.database.connection import SOCKET_OPTIONS
+
 # Set on the role and not on the connection, so that they also apply behind a connection pooler.
 APP_SETTINGS = {
     "statement_timeout": "15s",
@@ -19,7 +21,7 @@ def provision(*, administrator_url: str, owner_url: str, app_url: str, schema: s
     The owner migrates the schema. The app role may use the schema, and the objects in it that migrations grant to it.
     """
     owner, app = conninfo_to_dict(owner_url), conninfo_to_dict(app_url)
-    with psycopg.connect(administrator_url) as connection:
+    with psycopg.connect(administrator_url, **SOCKET_OPTIONS) as connection:
         # Services provision concurrently, and roles belong to the whole cluster.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('chassis.provision'))")
         for role in (owner, app):

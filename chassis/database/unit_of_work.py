@@ -10,6 +10,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 
 from chassis.database.pool import Connection, Pool
 from chassis.kernel.errors import DomainError, Unavailable
+from chassis.periodic import current_loop
 
 OUTAGES = (
     psycopg.OperationalError,
@@ -86,6 +87,8 @@ class SqlUnitOfWork(SqlReadSession):
         """Commit the transaction and end the unit of work."""
         await self.flush()
         await self.connection.commit()
+        if loop := current_loop.get():
+            loop.record_progress()
 
     async def flush(self) -> None:
         """Write what the repositories have collected for the end of the transaction. A subclass overrides it."""

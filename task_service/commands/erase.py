@@ -14,6 +14,7 @@ import psycopg
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.erasure import SqlErasure
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 async def _erase(url: str, owner_id: UUID | None, task_id: UUID) -> int:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True, **SOCKET_OPTIONS) as connection:
         erasure = SqlErasure(connection)
         batches = erasure.erase_task(task_id) if owner_id is None else erasure.erase_owner(owner_id)
         return sum([erased async for erased in batches])

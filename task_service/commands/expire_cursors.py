@@ -8,9 +8,11 @@ import asyncio
 import sys
 
 import psycopg
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.connection import SOCKET_OPTIONS
+from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.event_log import start_new_epoch
 
@@ -20,7 +22,7 @@ class ExpireCursorsSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
-    owner_database_url: SecretStr = Field(description="Postgres, as the schema's owner; no other role can end cursors")
+    owner_database_url: PostgresUrl = Field(description="Postgres, as the schema's owner; no other role can end cursors")
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
 
 
 async def _expire(url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(url) as connection:
+    async with await psycopg.AsyncConnection.connect(url, **SOCKET_OPTIONS) as connection:
         await start_new_epoch(connection)
 
 

@@ -13,6 +13,7 @@ import psycopg
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
 from task_service.history.domain.hash_chain import TrustedHead
@@ -58,7 +59,9 @@ def _head(text: str) -> TrustedHead:
 
 
 async def _verify(url: str, trusted: TrustedHead | None) -> VerificationResult:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True, options=CONNECTION_OPTIONS) as connection:
+    async with await psycopg.AsyncConnection.connect(
+        url, autocommit=True, options=CONNECTION_OPTIONS, **SOCKET_OPTIONS
+    ) as connection:
         return await VerifyHashChain(SqlBlocks(connection))(trusted)
 
 

@@ -31,6 +31,7 @@ class TcpProxy:
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, socket.socket] = {}
         self._server_side: set[socket.socket] = set()
+        self._silent: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closing = False
         self.mode = Mode.FORWARD
@@ -58,6 +59,11 @@ class TcpProxy:
         with self._lock:
             for connection in list(self._peers):
                 self._close(connection)
+
+    def silence(self) -> None:
+        """Drop all further bytes of the open connections, without closing one. New connections work."""
+        with self._lock:
+            self._silent.update(self._peers)
 
     def _serve(self) -> None:
         while not self._closing:
@@ -92,6 +98,8 @@ class TcpProxy:
             data = source.recv(CHUNK_BYTES)
             if not data:
                 self._close(source)
+            elif source in self._silent:
+                return
             elif self.mode is Mode.FORWARD or (self.mode is Mode.DROP_RESPONSES and source not in self._server_side):
                 self._peers[source].sendall(data)
         except OSError:
@@ -101,6 +109,7 @@ class TcpProxy:
         for end in (connection, self._peers.get(connection)):
             if end is not None and self._peers.pop(end, None) is not None:
                 self._server_side.discard(end)
+                self._silent.discard(end)
                 with suppress(KeyError, ValueError):
                     self._selector.unregister(end)
                 end.close()

@@ -7,17 +7,19 @@ from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import psycopg
-import structlog
 from sqlalchemy import text
 
+from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
 from chassis.database.statement import Statement
+from chassis.database.unit_of_work import translate_outages
+from chassis.kernel.errors import Unavailable
+from chassis.periodic import LoopMonitor
 
 CHANNEL = "task_service_imports"
 NOTIFY = Statement(text(f"SELECT pg_notify('{CHANNEL}', CAST(:import_id AS text))"))
 
-RECONNECT_SECONDS = 1.0
-
-log = structlog.get_logger("notifications")
+HEARTBEAT_SECONDS = 10.0
+"""Interval between two statements that check whether the connection still works."""
 
 
 class ChangeEvent:
@@ -56,21 +58,25 @@ class PostgresNotifications:
 
     async def run(self) -> None:
         """Listen until cancelled. After an outage every watcher is notified, because notifications may be lost."""
+        monitor = LoopMonitor(type(self).__name__, interval=HEARTBEAT_SECONDS)
         while True:
             try:
-                await self._listen()
-            except psycopg.Error as error:
-                log.warning("can't listen for notifications", error=type(error).__name__)
-                await asyncio.sleep(RECONNECT_SECONDS)
+                with translate_outages():
+                    await self._listen(monitor)
+            except (Unavailable, psycopg.Error) as error:
+                await asyncio.sleep(monitor.record_failure(error))
 
-    async def _listen(self) -> None:
-        async with await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, application_name="task_service notifications"
+    async def _listen(self, monitor: LoopMonitor) -> None:
+        async with await TimeLimitedConnection.connect(
+            self._url, autocommit=True, application_name="task_service notifications", **SOCKET_OPTIONS
         ) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             for events in self._subscribers.values():
                 for event in events:
                     event.set()
-            async for notification in connection.notifies():
-                for event in self._subscribers.get(notification.payload, ()):
-                    event.set()
+            while True:
+                monitor.record_success()
+                async for notification in connection.notifies(timeout=HEARTBEAT_SECONDS):
+                    for event in self._subscribers.get(notification.payload, ()):
+                        event.set()
+                await connection.execute("SELECT 1")

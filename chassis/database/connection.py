@@ -1,0 +1,46 @@
+"""Connections to Postgres that notice a database or a network that has fallen silent."""
+
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+
+Result = TypeVar("Result")
+
+SOCKET_OPTIONS: dict[str, Any] = {
+    "connect_timeout": 5,
+    # An idle connection to a vanished peer is closed after 30 seconds, one with unacknowledged data after 20.
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Options of libpq for every connection, also those of commands."""
+
+MAX_RESPONSE_SECONDS = 20.0
+"""Maximum wait for a response. Longer than the statement timeout of the services' roles, which Postgres enforces."""
+
+
+class TimeLimitedConnection(AsyncConnection[tuple[Any, ...]]):
+    """Connection that closes itself when a statement gets no response in time, and raises OperationalError.
+
+    Keepalives notice a peer that is gone. They do not notice one that acknowledges bytes and never responds, such as a
+    proxy that has lost its database.
+    """
+
+    async def wait(
+        self,
+        gen: PQGen[Result],
+        interval: float = 0.1,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is the driver's
+    ) -> Result:
+        if timeout is not None:  # the caller expects that nothing may arrive
+            return await super().wait(gen, interval, timeout)
+        try:
+            return await super().wait(gen, interval, MAX_RESPONSE_SECONDS)
+        except OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
