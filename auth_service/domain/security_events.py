@@ -25,7 +25,6 @@ class SecurityEventKind(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a name
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
     PASSWORD_REFUSED = "password_refused"  # noqa: S105 - a name
-
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
     RESET_CODE_ISSUED = "reset_code_issued"
     ROLE_CHANGED = "role_changed"

@@ -37,7 +37,7 @@ class IssueResetCode:
 
     async def __call__(self, caller: Caller, user_id: UUID) -> IssuedResetCode:
         """Return the code, which replaces an earlier one; raise UserNotFound."""
-        code = ResetCode.generate(randomness=self.randomness(SECRET_BYTES))
+        code = ResetCode.generate(random_bytes=self.randomness(SECRET_BYTES))
         issued = IssuedResetCode(code, expires_at=self.now() + self.lifetime)
         async with self.begin() as work:
             if await work.users.lock(user_id) is None:

@@ -16,7 +16,7 @@ OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolCl
 
 
 class SqlReadSession:
-    """Connection for reading, without a transaction. `bind` of a subclass creates its repositories."""
+    """Connection for reading, without a transaction. Subclasses create their repositories in `bind`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -38,7 +38,7 @@ class SqlReadSession:
             await self._pool.putconn(connection)
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._release()
         if isinstance(error, OUTAGES):
@@ -79,14 +79,14 @@ class SqlUnitOfWork(SqlReadSession):
         """Write what the repositories have collected for the end of the transaction. A subclass overrides it."""
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
             await self._rollback()
         except BaseException:
             await self._release()
             raise
-        await super().__aexit__(kind, error, trace)
+        await super().__aexit__(kind, error, traceback)
 
     async def _rollback(self) -> None:
         """Roll back an open transaction. Close the connection if that fails."""
