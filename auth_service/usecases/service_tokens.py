@@ -60,6 +60,6 @@ class IssueServiceToken:
         async with self.begin() as work:
             if await work.login_attempts.hit(service_rejection_key(subject), REJECTION_LOG_LIMIT) is None:
                 await self.events.record(
-                    work, SecurityEventKind.SERVICE_REFUSED, actor=None, subject=subject, reason=reason
+                    work, SecurityEventKind.SERVICE_CREDENTIAL_REJECTED, actor=None, subject=subject, reason=reason
                 )
                 await work.commit()
