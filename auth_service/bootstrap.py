@@ -73,12 +73,12 @@ class RunningServer:
 
 @asynccontextmanager
 async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
-    """Run the service. It becomes ready when the database answers and a signing key exists.
+    """Run the service. It becomes ready when the database responds and a signing key exists.
 
     Raises:
         PortTaken: the service cannot listen on the address.
         WrongEncryptionKey: the signing keys cannot be decrypted. It is raised in an exception group, because it only
-            shows when the database answers.
+            shows when the database responds.
 
     """
     async with open_use_cases(settings) as use_cases:

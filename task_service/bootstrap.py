@@ -49,7 +49,7 @@ CLEANUP_INTERVAL_SECONDS = 60.0
 
 @asynccontextmanager
 async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
-    """Run the service. It becomes ready when it has its first trust state."""
+    """Run the service. It becomes ready when the first trust state was received."""
     serve_metrics(settings.metrics_listen)
     database_url = settings.database_url.get_secret_value()
     certificates = CertificateReloader.from_files(settings.tls)
@@ -117,6 +117,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
 
 
 async def _become_ready(server: GrpcServer, poller: TrustPoller) -> None:
+    """Set ready when the first trust state was received."""
     await poller.first_response.wait()
     await server.set_ready()
 

@@ -83,7 +83,9 @@ class TasksSettings(TlsSettings):
     max_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20, description="maximum length of a cell")
     # Twice GATEWAY_UPLOAD_IDLE_TIMEOUT_SECONDS, so that the gateway times out first and tells its client.
     upload_idle_timeout_seconds: float = Field(default=60, gt=0, description="an idle upload ends after this time")
-    max_upload_seconds: float = Field(default=3600, gt=0, description="unfinished uploads older than this are deleted")
+    unfinished_upload_retention_seconds: float = Field(
+        default=3600, gt=0, description="unfinished uploads older than this are deleted"
+    )
     upload_retention_seconds: float = Field(
         default=7 * 86400, gt=0, description="time for which the file of an ended import is stored"
     )

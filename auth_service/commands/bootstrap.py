@@ -87,7 +87,10 @@ async def bootstrap(settings: BootstrapSettings, use_cases: UseCases) -> None:
         log.info("service account exists", name=account.name, scopes=sorted(account.scopes))
     if settings.admin is not None:
         admin = await use_cases.create_admin(settings.admin, only_if_none=True)
-        log.info("admin exists", user_id=str(admin.id) if admin else None, created=admin is not None)
+        if admin is None:
+            log.info("admin exists")
+        else:
+            log.info("admin created", user_id=str(admin.id))
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ def run(settings: AuthSettings, command: Callable[[UseCases], Awaitable[Result]]
     try:
         return asyncio.run(_run(settings, command))
     except Unavailable:
-        sys.exit("The database does not answer. Check AUTH_DATABASE_URL.")
+        sys.exit("The database does not respond. Check AUTH_DATABASE_URL.")
     except psycopg.errors.UndefinedTable:
         sys.exit("The database is not migrated. Run `python -m auth_service.commands.migrate` first.")
     except Invalid as error:

@@ -11,19 +11,19 @@ _NONCE_BYTES = 12
 
 
 class KeyCipher:
-    """Authenticated encryption of small secrets with a 256-bit key. A sealed secret opens only in its own context."""
+    """Authenticated encryption of small secrets with a 256-bit key. Decryption needs the same associated data."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
-    def seal(self, secret: bytes, *, context: bytes) -> bytes:
+    def encrypt(self, secret: bytes, *, associated_data: bytes) -> bytes:
         """Return nonce, ciphertext and tag. A random nonce is safe here, because only a few keys are made each year."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, secret, context)
+        return nonce + self._cipher.encrypt(nonce, secret, associated_data)
 
-    def open(self, sealed: bytes, *, context: bytes) -> bytes:
-        """Return the secret; raise WrongEncryptionKey for another key or context, or if the ciphertext was changed."""
+    def decrypt(self, encrypted: bytes, *, associated_data: bytes) -> bytes:
+        """Return the secret; raise WrongEncryptionKey if the key, associated data or ciphertext differ."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+            return self._cipher.decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], associated_data)
         except (InvalidTag, ValueError):
             raise WrongEncryptionKey from None

@@ -30,12 +30,12 @@ class Ed25519Signer:
         return SigningKey(
             kid=kid,
             public_key=public_key,
-            sealed_private_key=self._cipher.seal(private_key.private_bytes_raw(), context=kid.encode()),
+            encrypted_private_key=self._cipher.encrypt(private_key.private_bytes_raw(), associated_data=kid.encode()),
             created_at=now,
             activates_at=now,
         )
 
-    def check(self, key: SigningKey) -> None:
+    def ensure_decryptable(self, key: SigningKey) -> None:
         """Raise WrongEncryptionKey if the private key cannot be decrypted."""
         self._private_key(key)
 
@@ -47,7 +47,7 @@ class Ed25519Signer:
     def _private_key(self, key: SigningKey) -> Ed25519PrivateKey:
         private_key = self._private_keys.get(key.kid)
         if private_key is None:
-            secret = self._cipher.open(key.sealed_private_key, context=key.kid.encode())
+            secret = self._cipher.decrypt(key.encrypted_private_key, associated_data=key.kid.encode())
             private_key = self._private_keys[key.kid] = Ed25519PrivateKey.from_private_bytes(secret)
         return private_key
 

@@ -131,14 +131,14 @@ class SessionNotFound(DomainError):
 class PasswordChecksBusy(DomainError):
     """Too many passwords are being checked. Try again shortly."""
 
-    retry_after = 1.0
+    retry_after_seconds = 1.0
 
 
 class TooManyAttempts(DomainError):
     """Too many password attempts. Wait before you try again."""
 
-    def __init__(self, *, retry_after: float) -> None:
-        super().__init__(retry_after=retry_after)
+    def __init__(self, *, retry_after_seconds: float) -> None:
+        super().__init__(retry_after_seconds=retry_after_seconds)
 
 
 class InvalidServiceName(Invalid):

@@ -25,7 +25,7 @@ class OneTimeSecret:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the secret; raise MissingField for an empty text, `invalid_error` for one in another format."""
+        """Return the secret; raise MissingField for an empty text, `invalid_error` for a malformed one."""
         if not text:
             raise MissingField(field=cls.field_name)
         if not _FORMAT.fullmatch(text):
@@ -33,9 +33,9 @@ class OneTimeSecret:
         return cls(text)
 
     @classmethod
-    def generate(cls, *, randomness: bytes) -> Self:
+    def generate(cls, *, random_bytes: bytes) -> Self:
         """Return a new secret made of 32 random bytes."""
-        return cls(base64.urlsafe_b64encode(randomness).rstrip(b"=").decode())
+        return cls(base64.urlsafe_b64encode(random_bytes).rstrip(b"=").decode())
 
     @property
     def digest(self) -> bytes:

@@ -18,14 +18,13 @@ class SecurityEventKind(StrEnum):
 
     REGISTERED = "registered"
     LOGGED_IN = "logged_in"
-    LOGIN_REFUSED = "login_refused"
+    LOGIN_FAILED = "login_failed"
     LOGIN_THROTTLED = "login_throttled"
     LOGGED_OUT = "logged_out"
     SESSION_REVOKED = "session_revoked"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a name
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
-    PASSWORD_REFUSED = "password_refused"  # noqa: S105 - a name
-
+    REAUTHENTICATION_FAILED = "reauthentication_failed"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
     RESET_CODE_ISSUED = "reset_code_issued"
     ROLE_CHANGED = "role_changed"
@@ -38,7 +37,7 @@ class SecurityEventKind(StrEnum):
     SERVICE_CHANGED = "service_changed"
     SERVICE_DISABLED = "service_disabled"
     SERVICE_ENABLED = "service_enabled"
-    SERVICE_REFUSED = "service_refused"
+    SERVICE_CREDENTIAL_REJECTED = "service_credential_rejected"
     KEY_ROTATED = "key_rotated"
     KEY_REPLACED = "key_replaced"
 

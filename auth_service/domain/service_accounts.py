@@ -14,8 +14,6 @@ from uuid import UUID
 from auth_service.domain.errors import InvalidServiceName, MalformedServiceCredential, UnknownScope
 from chassis.kernel.errors import MissingField
 
-SECRET_BYTES = 32
-
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -45,9 +43,9 @@ class ServiceAccount:
 
     def accepts(self, credential: "ServiceCredential") -> bool:
         """Return True if the credential is this account's and the account is not disabled."""
-        return self.owns(credential) and not self.disabled
+        return self.matches(credential) and not self.disabled
 
-    def owns(self, credential: "ServiceCredential") -> bool:
+    def matches(self, credential: "ServiceCredential") -> bool:
         """Return True if the credential is this account's. The comparison takes constant time."""
         return hmac.compare_digest(self.secret_digest, credential.digest)
 
@@ -65,7 +63,7 @@ class ServiceCredential:
 
         Raises:
             MissingField: the text is empty.
-            MalformedServiceCredential: the text has another format.
+            MalformedServiceCredential: the text does not have the required format.
 
         """
         if not text:
@@ -76,9 +74,9 @@ class ServiceCredential:
         return cls(name=name, secret=secret)
 
     @classmethod
-    def generate(cls, name: str, *, randomness: bytes) -> Self:
-        """Return a new credential made of 32 random bytes; raise InvalidServiceName for a name in another format."""
-        secret = base64.urlsafe_b64encode(randomness).rstrip(b"=").decode()
+    def generate(cls, name: str, *, random_bytes: bytes) -> Self:
+        """Return a new credential made of 32 random bytes; raise InvalidServiceName if the name is invalid."""
+        secret = base64.urlsafe_b64encode(random_bytes).rstrip(b"=").decode()
         return cls(name=validate_service_name(name), secret=secret)
 
     @property
@@ -92,7 +90,7 @@ class ServiceCredential:
 
 
 def validate_service_name(text: str) -> str:
-    """Return the name unchanged; raise InvalidServiceName if it has another format."""
+    """Return the name unchanged; raise InvalidServiceName if it does not have the required format."""
     if not _NAME.fullmatch(text):
         raise InvalidServiceName
     return text

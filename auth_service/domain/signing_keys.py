@@ -16,7 +16,7 @@ class SigningKey:
 
     kid: str
     public_key: bytes
-    sealed_private_key: bytes = field(repr=False)
+    encrypted_private_key: bytes = field(repr=False)
     created_at: datetime
     activates_at: datetime
     retires_at: datetime | None = None

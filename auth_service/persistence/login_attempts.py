@@ -59,7 +59,7 @@ class SqlLoginAttempts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def count(self, key: bytes, limit: RateLimit) -> timedelta | None:
+    async def hit(self, key: bytes, limit: RateLimit) -> float | None:
         values = {
             "counter_key": key,
             "interval": limit.interval,
@@ -71,7 +71,7 @@ class SqlLoginAttempts:
         cursor = await _WAIT.run(self._connection, **values)
         row = await cursor.fetchone()
         # The row is missing if the owner of the account logged in between the two statements: nothing to wait for.
-        return timedelta(seconds=max(float(row[0]), 0.0)) if row else timedelta()
+        return max(float(row[0]), 0.0) if row else 0.0
 
     async def refund(self, key: bytes, limit: RateLimit) -> None:
         await _REFUND.run(self._connection, counter_key=key, interval=limit.interval)

@@ -15,7 +15,7 @@ _LIST_ALL = Statement(
     select(
         signing_keys.c.kid,
         signing_keys.c.public_key,
-        signing_keys.c.sealed_private_key,
+        signing_keys.c.encrypted_private_key,
         signing_keys.c.created_at,
         signing_keys.c.activates_at,
         signing_keys.c.retires_at,
@@ -43,7 +43,7 @@ class SqlSigningKeys:
             {
                 "kid": key.kid,
                 "public_key": key.public_key,
-                "sealed_private_key": key.sealed_private_key,
+                "encrypted_private_key": key.encrypted_private_key,
                 "created_at": key.created_at,
                 "activates_at": key.activates_at,
                 "retires_at": key.retires_at,

@@ -99,7 +99,7 @@ signing_keys = Table(
     metadata,
     Column("kid", Text, primary_key=True),
     Column("public_key", LargeBinary),
-    Column("sealed_private_key", LargeBinary),
+    Column("encrypted_private_key", LargeBinary),
     Column("created_at", TIMESTAMP(timezone=True)),
     Column("activates_at", TIMESTAMP(timezone=True)),
     Column("retires_at", TIMESTAMP(timezone=True)),

@@ -73,5 +73,5 @@ class LogIn:
     async def _record_rejection(self, stored: StoredCredentials | None) -> None:
         async with self.begin() as work:
             subject = stored.user.id if stored else None
-            await self.events.record(work, SecurityEventKind.LOGIN_REFUSED, actor=None, subject=subject)
+            await self.events.record(work, SecurityEventKind.LOGIN_FAILED, actor=None, subject=subject)
             await work.commit()

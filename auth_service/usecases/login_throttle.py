@@ -31,10 +31,10 @@ class LoginThrottle:
         """Count an attempt; raise TooManyAttempts, with the time to wait, beyond a limit."""
         key = login_attempt_key(email)
         async with self.begin() as work:
-            wait = await work.login_attempts.count(key, self.per_account)
-            if wait is None:
-                wait = await work.login_attempts.count(ALL_LOGINS_KEY, self.overall)
-            if wait is None:
+            wait_seconds = await work.login_attempts.hit(key, self.per_account)
+            if wait_seconds is None:
+                wait_seconds = await work.login_attempts.hit(ALL_LOGINS_KEY, self.overall)
+            if wait_seconds is None:
                 await work.commit()
                 return
         async with self.begin() as work:
@@ -43,7 +43,7 @@ class LoginThrottle:
                 subject = stored.user.id if stored else None
                 await self.events.record(work, SecurityEventKind.LOGIN_THROTTLED, actor=None, subject=subject)
                 await work.commit()
-        raise TooManyAttempts(retry_after=max(wait.total_seconds(), 1.0))
+        raise TooManyAttempts(retry_after_seconds=max(wait_seconds, 1.0))
 
     async def refund_attempt(self, email: str) -> None:
         """Undo the count of an attempt whose password was not checked."""

@@ -44,7 +44,7 @@ class IssueResetCode:
             UserNotFound: the account does not exist.
 
         """
-        code = ResetCode.generate(randomness=self.randomness(SECRET_BYTES))
+        code = ResetCode.generate(random_bytes=self.randomness(SECRET_BYTES))
         now = self.now()
         issued = IssuedResetCode(code, expires_at=now + self.lifetime)
         async with self.begin() as work:

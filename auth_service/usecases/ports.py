@@ -73,7 +73,7 @@ class Signer(Protocol):
     def generate(self, now: datetime) -> SigningKey:
         """Return a new key that is active from now on."""
 
-    def check(self, key: SigningKey) -> None:
+    def ensure_decryptable(self, key: SigningKey) -> None:
         """Raise WrongEncryptionKey if this process cannot decrypt the private key."""
 
     def sign(self, key: SigningKey, claims: Mapping[str, Any]) -> str:

@@ -42,6 +42,8 @@ class Reauthenticate:
         if is_correct:
             return
         async with self.begin() as work:
-            await self.events.record(work, SecurityEventKind.PASSWORD_REFUSED, actor=caller.id, subject=caller.id)
+            await self.events.record(
+                work, SecurityEventKind.REAUTHENTICATION_FAILED, actor=caller.id, subject=caller.id
+            )
             await work.commit()
         raise WrongCurrentPassword

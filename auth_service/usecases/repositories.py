@@ -104,8 +104,8 @@ class Sessions(Protocol):
 class LoginAttempts(Protocol):
     """Counters of password attempts, by the keys of domain.rate_limits."""
 
-    async def count(self, key: bytes, limit: RateLimit) -> timedelta | None:
-        """Count an attempt and return None. Beyond the limit, count nothing and return the time to wait."""
+    async def hit(self, key: bytes, limit: RateLimit) -> float | None:
+        """Count an attempt. Return None, or the seconds to wait if the limit is exceeded; then nothing is counted."""
 
     async def refund(self, key: bytes, limit: RateLimit) -> None:
         """Undo the count of one attempt."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from auth_service.domain.errors import ServiceAccountNotFound
+from auth_service.domain.one_time_secrets import SECRET_BYTES
 from auth_service.domain.security_events import SecurityEventKind
-from auth_service.domain.service_accounts import SECRET_BYTES, ServiceAccount, ServiceCredential, parse_scopes
+from auth_service.domain.service_accounts import ServiceAccount, ServiceCredential, parse_scopes
 from auth_service.usecases.caller_rights import lock_active_admin
 from auth_service.usecases.ports import Begin, Randomness, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
@@ -54,13 +55,13 @@ class CreateServiceAccount:
 
         Raises:
             AccountGone: the caller is no longer an admin.
-            InvalidServiceName: the name has another format.
+            InvalidServiceName: the name does not have the required format.
             UnknownScope, MissingField: a scope is unknown, or there is none.
             ServiceNameTaken: another account has the name.
 
         """
         now = self.now()
-        credential = ServiceCredential.generate(name, randomness=self.randomness(SECRET_BYTES))
+        credential = ServiceCredential.generate(name, random_bytes=self.randomness(SECRET_BYTES))
         account = ServiceAccount(
             id=self.new_id(),
             name=credential.name,
@@ -106,7 +107,7 @@ class RotateServiceAccount:
             old_account = await work.service_accounts.lock(account_id)
             if old_account is None:
                 raise ServiceAccountNotFound
-            credential = ServiceCredential.generate(old_account.name, randomness=self.randomness(SECRET_BYTES))
+            credential = ServiceCredential.generate(old_account.name, random_bytes=self.randomness(SECRET_BYTES))
             account = replace(old_account, secret_digest=credential.digest, epoch=old_account.epoch + 1)
             await work.service_accounts.update(account)
             await self.session_issuer.revoke_older_epochs(work, account)

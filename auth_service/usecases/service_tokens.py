@@ -48,7 +48,7 @@ class IssueServiceToken:
         if account is None:
             await self._record_rejection(None, "unknown service")
         else:
-            await self._record_rejection(account, "disabled" if account.owns(credential) else "wrong secret")
+            await self._record_rejection(account, "disabled" if account.matches(credential) else "wrong secret")
         raise InvalidServiceCredential
 
     async def _record_rejection(self, account: ServiceAccount | None, reason: str) -> None:
@@ -58,8 +58,8 @@ class IssueServiceToken:
         """
         subject = account.id if account else None
         async with self.begin() as work:
-            if await work.login_attempts.count(service_rejection_key(subject), REJECTION_LOG_LIMIT) is None:
+            if await work.login_attempts.hit(service_rejection_key(subject), REJECTION_LOG_LIMIT) is None:
                 await self.events.record(
-                    work, SecurityEventKind.SERVICE_REFUSED, actor=None, subject=subject, reason=reason
+                    work, SecurityEventKind.SERVICE_CREDENTIAL_REJECTED, actor=None, subject=subject, reason=reason
                 )
                 await work.commit()

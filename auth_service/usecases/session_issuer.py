@@ -71,7 +71,7 @@ class SessionIssuer:
         await work.revocations.add(EpochRaised(account.id, account.epoch, expires_at=expires_at))
 
     async def _issue_tokens(self, work: AuthUnitOfWork, user: User, session: Session) -> SessionTokens:
-        refresh_token = RefreshToken.generate(randomness=self.randomness(SECRET_BYTES))
+        refresh_token = RefreshToken.generate(random_bytes=self.randomness(SECRET_BYTES))
         expires_at = self.policy.refresh_token_expiry(session, self.now())
         await work.sessions.add_refresh_token(refresh_token, session.id, expires_at=expires_at)
         access_token = await self.tokens.issue_user_token(work.signing_keys, user, session)

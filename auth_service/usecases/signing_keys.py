@@ -31,7 +31,7 @@ class EnsureSigningKey:
                 key = self.signer.generate(self.now())
                 await work.signing_keys.add(key)
                 await work.commit()
-        self.signer.check(key)
+        self.signer.ensure_decryptable(key)
         return key
 
 

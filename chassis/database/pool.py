@@ -20,7 +20,7 @@ MAX_WAIT_SECONDS = 5.0
 async def open_pool(url: str, *, name: str, size: int) -> AsyncIterator[Pool]:
     """Yield a pool of up to `size` connections in autocommit mode; a unit of work sends BEGIN itself.
 
-    The pool opens without waiting for the database. Until the database answers, users of the pool get Unavailable.
+    The pool opens without waiting for the database. Until the database responds, users of the pool get Unavailable.
     """
     pool: Pool = AsyncConnectionPool(
         url,

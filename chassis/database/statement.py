@@ -1,7 +1,7 @@
 """SQLAlchemy Core statements, compiled once to the SQL that psycopg runs (docs/adr/0002-sql.md).
 
-Core provides names, types and composition. SQLAlchemy's engine is not used, so callers do what it would do at
-execution: they use `= ANY(:array)` instead of `in_()`, and wrap JSON values in psycopg's `Jsonb`.
+Core provides names, types and composition. SQLAlchemy's engine is not used, so callers must write `= ANY(:array)`
+instead of `in_()`, and wrap JSON values in psycopg's `Jsonb`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

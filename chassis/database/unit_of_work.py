@@ -29,7 +29,7 @@ OperationalError has the SQLSTATE classes 08, 40, 53 and 57 and the code 55P03, 
 
 
 class SqlReadSession:
-    """Connection for reading, without a transaction. `bind` of a subclass creates its repositories."""
+    """Connection for reading, without a transaction. Subclasses create their repositories in `bind`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -51,7 +51,7 @@ class SqlReadSession:
             await self._pool.putconn(connection)
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._release()
         if isinstance(error, OUTAGES):
@@ -94,14 +94,14 @@ class SqlUnitOfWork(SqlReadSession):
         """Write what the repositories have collected for the end of the transaction. A subclass overrides it."""
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
             await self._rollback()
         except BaseException:
             await self._release()
             raise
-        await super().__aexit__(kind, error, trace)
+        await super().__aexit__(kind, error, traceback)
 
     async def _rollback(self) -> None:
         """Roll back an open transaction. Close the connection if that fails."""

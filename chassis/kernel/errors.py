@@ -14,7 +14,7 @@ class DomainError(Exception):
 
     reason: ClassVar[str] = "DOMAIN_ERROR"
     field: str = ""
-    retry_after: float | None = None
+    retry_after_seconds: float | None = None
 
     def __init_subclass__(cls, **keywords: object) -> None:
         super().__init_subclass__(**keywords)
@@ -34,7 +34,7 @@ class DomainError(Exception):
 class Unavailable(DomainError):
     """The service is temporarily unavailable. Try again."""
 
-    retry_after = 1.0
+    retry_after_seconds = 1.0
 
 
 class Invalid(DomainError):

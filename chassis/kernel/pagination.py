@@ -58,8 +58,8 @@ class PageRequest:
     query_fingerprint: bytes = b""
 
     @classmethod
-    def parse(cls, size: int, token: str, *, query: str) -> "PageRequest":
-        """Parse the page size and the token of a client. 0 is the default size; a larger size than the maximum is cut.
+    def parse(cls, size: int, page_token: str, *, query: str) -> "PageRequest":
+        """Parse and check a page token and a page size. 0 is the default size; a larger one is cut to the maximum.
 
         `query` is the text of the caller and the query. It must be equal for all pages of a list.
 
@@ -72,10 +72,10 @@ class PageRequest:
             raise NegativePageSize
         fingerprint = hashlib.sha256(query.encode()).digest()[:FINGERPRINT_BYTES]
         size = min(size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        if not token:
+        if not page_token:
             return cls(size, b"", fingerprint)
         try:
-            raw = _decode(token)
+            raw = _decode(page_token)
         except (binascii.Error, ValueError):
             raise InvalidPageToken from None
         if raw[:FINGERPRINT_BYTES] != fingerprint or len(raw) == FINGERPRINT_BYTES:

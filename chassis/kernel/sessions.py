@@ -1,4 +1,7 @@
-"""Database sessions of a use case: connections for reads, and transactions. Each context adds its repositories."""
+"""Database sessions of a use case: connections for reads, and transactions.
+
+Each bounded context (tasks, history, imports) adds its repositories.
+"""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -9,7 +12,7 @@ class ReadSession(Protocol):
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
 

@@ -1,4 +1,4 @@
-"""Load shedding: refuse calls at once when a process has more than it can answer in time.
+"""Load shedding: refuse calls at once when a process has more than it can handle in time.
 
 Without a limit, calls queue until their callers have given up, and the work for them is wasted. gRPC's own limit
 (maximum_concurrent_rpcs) is only a backstop: it also refuses health checks, sends no RetryInfo, and its refusals are
@@ -27,7 +27,7 @@ _HEALTH_CHECK = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/
 class Overloaded(DomainError):
     """The service is overloaded. Try again shortly."""
 
-    retry_after = 1.0
+    retry_after_seconds = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class TooManyCalls(DomainError):
     """Too many calls from your address. Wait before the next one; see Retry-After."""
 
-    def __init__(self, *, retry_after: float) -> None:
-        super().__init__(retry_after=retry_after)
+    def __init__(self, *, retry_after_seconds: float) -> None:
+        super().__init__(retry_after_seconds=retry_after_seconds)
 
 
 class RateLimitInterceptor(ContextInterceptor):
@@ -35,9 +35,9 @@ class RateLimitInterceptor(ContextInterceptor):
         if method in self._methods:
             address = peer_address(context.peer())
             if not self._is_trusted(address):
-                retry_after = await self._limiter.hit(address)
-                if retry_after is not None:
-                    raise TooManyCalls(retry_after=retry_after)
+                retry_after_seconds = await self._limiter.hit(address)
+                if retry_after_seconds is not None:
+                    raise TooManyCalls(retry_after_seconds=retry_after_seconds)
         yield
 
     def _is_trusted(self, address: str) -> bool:

@@ -21,7 +21,7 @@ CALLER = "caller"
 class TooManyStreams(DomainError):
     """You have {limit} open streams (watches, downloads, uploads). Close one, or try again shortly."""
 
-    retry_after = 5.0
+    retry_after_seconds = 5.0
 
 
 class StreamLimitInterceptor(ContextInterceptor):

@@ -65,7 +65,7 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
         ("grpc.service_config", json.dumps(config)),
         ("grpc.enable_retries", 1),
         ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
-        # Detects a dead peer within 40 seconds. Servers answer more frequent pings with GOAWAY.
+        # Detects a dead peer within 40 seconds. Servers reply to more frequent pings with GOAWAY.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 0),

@@ -1,6 +1,6 @@
 """Deserialization errors, reported through the interceptor chain like every other invalid request.
 
-By itself grpc.aio deserializes before the interceptors run. It answers a malformed request with UNKNOWN and the class
+By itself grpc.aio deserializes before the interceptors run. It rejects a malformed request with UNKNOWN and the class
 of the parser's error, also to callers without a token. It does not count the call, and logs only a traceback.
 """
 

@@ -48,13 +48,13 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class RichStatus:
-    """Status with its details. `retry_after` is in seconds."""
+    """Status with its details."""
 
     code: grpc.StatusCode
     message: str
     reason: str
     violations: tuple[Violation, ...] = ()
-    retry_after: float | None = None
+    retry_after_seconds: float | None = None
 
     def pack(self) -> bytes:
         """Return the serialized google.rpc.Status for the trailers, shortened to the size that they can hold."""
@@ -72,18 +72,18 @@ class RichStatus:
                     error_details_pb2.BadRequest(
                         field_violations=[
                             error_details_pb2.BadRequest.FieldViolation(
-                                field=_cut(violation.field, max_length),
+                                field=_truncate(violation.field, max_length),
                                 reason=violation.reason,
-                                description=_cut(violation.message, max_length),
+                                description=_truncate(violation.message, max_length),
                             )
                             for violation in self.violations[:max_violations]
                         ]
                     )
                 )
             )
-        if self.retry_after is not None:
+        if self.retry_after_seconds is not None:
             retry = error_details_pb2.RetryInfo()
-            retry.retry_delay.FromMilliseconds(int(self.retry_after * 1000))
+            retry.retry_delay.FromMilliseconds(int(self.retry_after_seconds * 1000))
             details.append(_pack(retry))
         number: int = self.code.value[0]
         packed: bytes = status_pb2.Status(code=number, message=self.message, details=details).SerializeToString()
@@ -105,15 +105,16 @@ def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
         if violation.field or len(errors) > 1
     )
     reason = errors[0].reason
-    return RichStatus(code, _cut(error.message, 500), reason, violations, error.retry_after)
+    return RichStatus(code, _truncate(error.message, 500), reason, violations, error.retry_after_seconds)
 
 
 def read_status(error: grpc.RpcError) -> RichStatus:
     """Return the status of a failed call. Without details, the reason is the name of the code."""
     code, message = error.code(), error.details() or ""
-    trailers: Any = error.trailing_metadata() or ()  # pairs; the stubs say otherwise
+    # A sequence of pairs, although the type stubs declare another type.
+    trailers: Any = error.trailing_metadata() or ()
     raw = next((value for key, value in trailers if key == DETAILS_KEY), None)
-    reason, violations, retry_after = code.name, [], None
+    reason, violations, retry_after_seconds = code.name, [], None
     for detail in _parse(raw):
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             reason = _unpack(detail, error_details_pb2.ErrorInfo()).reason or reason
@@ -123,15 +124,15 @@ def read_status(error: grpc.RpcError) -> RichStatus:
                 for violation in _unpack(detail, error_details_pb2.BadRequest()).field_violations
             ]
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
-            retry_after = _unpack(detail, error_details_pb2.RetryInfo()).retry_delay.ToMilliseconds() / 1000
-    return RichStatus(code, message, reason, tuple(violations), retry_after)
+            retry_after_seconds = _unpack(detail, error_details_pb2.RetryInfo()).retry_delay.ToMilliseconds() / 1000
+    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds)
 
 
 class ErrorInterceptor(ContextInterceptor):
     """Interceptor that turns exceptions into statuses. Nothing else does.
 
-    A domain error gets the status of its nearest class in the table. Any other exception is logged in full and answered
-    with a constant: its text may contain a connection string.
+    A domain error gets the status of its nearest class in the table. Any other exception becomes INTERNAL with a
+    fixed message, because its text may contain a connection string. It is logged in full.
     """
 
     def __init__(self, table: StatusTable) -> None:
@@ -144,12 +145,12 @@ class ErrorInterceptor(ContextInterceptor):
         except AbortError:
             raise
         except DomainError as error:
-            await rich_status(self.code_of(error), error).abort(context)
+            await rich_status(self.status_code(error), error).abort(context)
         except Exception:
             log.exception("unhandled exception", method=method)
             await RichStatus(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL").abort(context)
 
-    def code_of(self, error: DomainError) -> grpc.StatusCode:
+    def status_code(self, error: DomainError) -> grpc.StatusCode:
         """Return the status of the error's nearest class in the table."""
         for cls in type(error).__mro__:
             if cls in self._table:
@@ -177,5 +178,5 @@ def _parse(raw: object) -> list[PackedDetail]:
         return []
 
 
-def _cut(text: str, length: int) -> str:
+def _truncate(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"

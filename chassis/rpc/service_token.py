@@ -13,8 +13,8 @@ IssuedToken = tuple[str, float]
 
 Metadata = tuple[tuple[str, str], ...]
 
-RENEW_AT = 0.8
-"""Fraction of its lifetime after which a token is replaced."""
+RENEW_AT_LIFETIME_FRACTION = 0.8
+"""Fraction of its lifetime after which a token is renewed."""
 
 
 class TokenSource:
@@ -34,7 +34,7 @@ class TokenSource:
         async with self._lock:
             if self._now() >= self._renew_at:
                 self._token, lifetime = await self._issue()
-                self._renew_at = self._now() + lifetime * RENEW_AT
+                self._renew_at = self._now() + lifetime * RENEW_AT_LIFETIME_FRACTION
             return self._token
 
     @asynccontextmanager
@@ -49,9 +49,9 @@ class TokenSource:
             yield (("authorization", f"Bearer {token}"),)
         except aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED and self._token == token:
-                self.forget()
+                self.invalidate()
             raise
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Discard the token, so that the next call fetches a new one."""
         self._renew_at = 0.0

@@ -87,7 +87,7 @@ class AuthClient:
             return await method(request, metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
         except AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                self._token.forget()
+                self._token.invalidate()
             raise
 
     async def _issue(self) -> IssuedToken:

@@ -22,7 +22,7 @@ class ExpireCursorsSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
-    owner_database_url: PostgresUrl = Field(description="Postgres, as the schema's owner; no other role can end cursors")
+    owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can end cursors")
 
 
 def main() -> None:

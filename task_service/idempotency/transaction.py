@@ -104,10 +104,10 @@ class IdempotentTransaction(Generic[Work, Response]):
         return self._response  # type: ignore[return-value] # None is a response where Response allows it
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         if self._work is not None:
-            await self._work.__aexit__(kind, error, trace)
+            await self._work.__aexit__(kind, error, traceback)
         return isinstance(error, _KeyUsedMeanwhile)
 
     async def _replay(self, session: IdempotencyReadSession, now: datetime) -> None:

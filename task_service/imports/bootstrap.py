@@ -107,7 +107,11 @@ def imports_use_cases(
         notify_workers=NotifyWorkers(begin=begin, worker_notifier=notifier, max_running=max_running),
         run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention),
         delete_abandoned_uploads=DeleteAbandonedUploads(
-            begin=begin, read=read, store=store, now=utc_now, older_than=timedelta(seconds=settings.max_upload_seconds)
+            begin=begin,
+            read=read,
+            store=store,
+            now=utc_now,
+            older_than=timedelta(seconds=settings.unfinished_upload_retention_seconds),
         ),
         delete_expired_uploads=DeleteExpiredUploads(
             begin=begin,

@@ -19,7 +19,7 @@ def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float
 def test_connection_age_grace_exceeds_upload_time():
     """gRPC does not end an upload by the age of its connection before the upload's own time limit."""
     grace = dict(OPTIONS)["grpc.max_connection_age_grace_ms"] / 1000
-    assert grace >= default(TasksSettings, "max_upload_seconds")
+    assert grace >= default(TasksSettings, "unfinished_upload_retention_seconds")
 
 
 def test_upload_size_limits_agree():

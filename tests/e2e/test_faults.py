@@ -43,7 +43,7 @@ def test_import_continues_while_auth_service_is_down(stack, user):
     """An import continues while auth_service is unavailable, although it checks that the owner is active."""
     queued = user.upload("title\n" + "".join(f"Task {number}\n" for number in range(ROWS)))
     auth = stack.endpoints["processes"]["auth_service"]
-    os.killpg(auth, signal.SIGSTOP)  # a stopped process accepts calls and never answers
+    os.killpg(auth, signal.SIGSTOP)  # a stopped process accepts calls and never responds
     try:
         assert user.wait_for_import(queued["id"])["rows_created"] == ROWS
     finally:

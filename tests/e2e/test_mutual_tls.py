@@ -15,13 +15,13 @@ PREFIXES = {"AUTH": "auth_service", "TASKS": "task_service", "IMPORT_WORKER": "i
 ROWS = 40_000
 
 
-def health(target: str, certificates: CertificateReloader | None) -> int:
-    async def check() -> int:
+def check_health(target: str, certificates: CertificateReloader | None) -> int:
+    async def call() -> int:
         async with open_channel(target, certificates=certificates) as channel:
-            answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
-            return answer.status
+            response = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+            return response.status
 
-    return asyncio.run(check())
+    return asyncio.run(call())
 
 
 def test_certificate_rotation_interrupts_nothing(tmp_path, request):
@@ -43,12 +43,12 @@ def test_certificate_rotation_interrupts_nothing(tmp_path, request):
         assert user.http.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
         upload = user.upload("title\n" + "".join(f"row {number}\n" for number in range(ROWS)))
         progress = user.watch_import(upload["id"])
-        assert any(seen["rows_created"] for seen in progress)
+        assert any(update["rows_created"] for update in progress)
         write_certificates()
         finished = user.wait_for_import(upload["id"])
         assert (finished["state"], finished["rows_created"]) == ("succeeded", ROWS)
-        counted = user.http.get("/api/v1/tasks", params={"include_total": "true", "page_size": 1}).json()
-        assert counted["total_size"] == ROWS + 1
+        page = user.http.get("/api/v1/tasks", params={"include_total": "true", "page_size": 1}).json()
+        assert page["total_size"] == ROWS + 1
         # A client reloads the certificates at its next call, at most once a second.
         logs = [stack.data_dir / "logs" / f"{name}.log" for name in ("gateway", "task_service", "import_worker-1")]
         for number in range(30):
@@ -59,10 +59,11 @@ def test_certificate_rotation_interrupts_nothing(tmp_path, request):
             pytest.fail("a service still presents its old certificate")
         # A client without a certificate reaches no service.
         for target in (stack.endpoints["auth_target"], stack.endpoints["tasks_target"]):
-            foreign = CertificateAuthority().write(tmp_path / "foreign", "localhost")
-            foreign.authority.write_bytes(authority.certificate)
-            assert health(target, CertificateReloader(authority.write(tmp_path / "operator", "operator"))) == 1
-            for certificates in (None, CertificateReloader(foreign)):
-                with pytest.raises(grpc.RpcError) as refused:
-                    health(target, certificates)
-                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            untrusted = CertificateAuthority().write(tmp_path / "untrusted", "localhost")
+            untrusted.authority.write_bytes(authority.certificate)
+            operator = CertificateReloader(authority.write(tmp_path / "operator", "operator"))
+            assert check_health(target, operator) == health_pb2.HealthCheckResponse.SERVING
+            for certificates in (None, CertificateReloader(untrusted)):
+                with pytest.raises(grpc.RpcError) as raised:
+                    check_health(target, certificates)
+                assert raised.value.code() is grpc.StatusCode.UNAVAILABLE

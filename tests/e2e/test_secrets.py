@@ -25,14 +25,14 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     email = f"{name}@example.com"
     secret_values, output = [CANARY], []
 
-    def post(path: str, body: object, token: str = "", **more) -> dict[str, Any]:
+    def post(path: str, body: object, token: str = "", **options) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        response = httpx.post(stack.url + path, json=body, headers=headers, timeout=60, **more)
+        response = httpx.post(stack.url + path, json=body, headers=headers, timeout=60, **options)
         if response.is_error:
             output.append(response.text + str(response.headers))
         return response.json()
 
-    def remember(response: dict[str, Any]) -> dict[str, Any]:
+    def collect_tokens(response: dict[str, Any]) -> dict[str, Any]:
         secret_values.extend(response[key] for key in ("access_token", "refresh_token") if key in response)
         return response
 
@@ -41,13 +41,13 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     post("/api/login", {"email": email, "password": CANARY + "!"})
     post("/api/login", {"email": CANARY, "password": CANARY})
     post("/api/login", {"email": email, "password": [CANARY]})
-    login = remember(post("/api/login", {"email": email, "password": CANARY}))
+    login = collect_tokens(post("/api/login", {"email": email, "password": CANARY}))
     token = login["access_token"]
     post("/api/tasks", {"title": ""}, token)
     post("/api/tasks", {"title": "x"}, token + "x")
     post("/api/tasks", {"title": "x"}, params={"access_token": token})
     post("/api/v1/me:changePassword", {"current_password": CANARY + "?", "new_password": CANARY}, token)
-    refreshed = remember(post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]}))
+    refreshed = collect_tokens(post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]}))
     post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]})
     post("/api/v1/me:changePassword", {"current_password": CANARY, "new_password": CANARY}, refreshed["access_token"])
     code = admin.post(f"/api/v1/users/{user['id']}:resetPassword", json={}).json()["reset_code"]

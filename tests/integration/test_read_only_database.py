@@ -60,7 +60,7 @@ async def test_services_survive_a_read_only_database(system, sonu, database):
     assert (await until_accepted(lambda: system.auth.GetJwks(auth_service_pb2.GetJwksRequest()))).keys
     for write in (create(system, sonu, title="refused"), system.auth.Register(REGISTRATION)):
         status = await refused(write)
-        assert (status.code, status.retry_after) == (grpc.StatusCode.UNAVAILABLE, 1)
+        assert (status.code, status.retry_after_seconds) == (grpc.StatusCode.UNAVAILABLE, 1)
     await set_read_only(database, "off")
     after = await until_accepted(lambda: create(system, sonu, title="after"))
     assert set(await until_accepted(lambda: list_ids(system, sonu))) == {after.id, task.id}

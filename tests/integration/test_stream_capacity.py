@@ -16,7 +16,7 @@ from tests.support.grpc_calls import bearer, refused
 from tests.support.system import ANY_PORT, PASSWORD, new_credential, running_auth_service
 
 
-async def test_excess_stream_is_refused_and_calls_are_answered(database, redis_url, tmp_path):
+async def test_excess_stream_is_refused_but_calls_succeed(database, redis_url, tmp_path):
     async with running_auth_service(database) as (auth_target, use_cases):
         settings = TasksSettings(
             listen=ANY_PORT,

@@ -64,4 +64,4 @@ class DataServers:
 
 
 def _unreachable(option: str) -> str:
-    return f"The server of {option} does not answer, or rejects the login. Check that it runs, and check the URL."
+    return f"The server of {option} does not respond, or rejects the login. Check that it runs, and check the URL."

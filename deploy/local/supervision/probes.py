@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 2.0
 
 
 async def postgres_is_ready(url: str) -> bool:
-    """Return True if a Postgres server answers a query."""
+    """Return True if a Postgres server executes a query."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS), await psycopg.AsyncConnection.connect(url) as connection:
             await connection.execute("SELECT 1")
@@ -28,7 +28,7 @@ async def postgres_is_ready(url: str) -> bool:
 
 
 async def redis_is_ready(url: str) -> bool:
-    """Return True if a Redis server answers and has loaded its data."""
+    """Return True if a Redis server responds and has loaded its data."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS), redis.asyncio.Redis.from_url(url) as client:
             return bool(await client.ping())

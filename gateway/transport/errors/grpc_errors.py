@@ -107,7 +107,7 @@ def _headers(rich_status: RichStatus) -> list[tuple[bytes, bytes]]:
     headers = []
     if rich_status.code is StatusCode.UNAUTHENTICATED:
         headers.append((b"www-authenticate", b"Bearer"))
-    retry_seconds = rich_status.retry_after
+    retry_seconds = rich_status.retry_after_seconds
     if retry_seconds is None and rich_status.code is StatusCode.UNAVAILABLE:
         retry_seconds = _DEFAULT_RETRY_SECONDS
     if retry_seconds is not None:

@@ -46,7 +46,7 @@ class Resolution(NamedTuple):
     skipped: list[KeyedRow]
     rejected: list[KeyedRow]
     deferred: list[KeyedRow]
-    """Rows that update tasks of rows in `created`. Resolve them after those tasks exist."""
+    """Rows whose external_id an earlier row of this batch creates. Resolve them after those tasks exist."""
 
     @property
     def results(self) -> dict[str, Task]:

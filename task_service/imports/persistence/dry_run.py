@@ -34,7 +34,7 @@ _DELETE_ENDED = Statement(
 
 
 class SqlDryRunState:
-    """Tasks that a dry run would have created, on one connection."""
+    """Tasks that a dry run would have created or changed, on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -28,8 +28,8 @@ class WriteResult(NamedTuple):
 class WriteRows:
     """Create and update the tasks of a batch.
 
-    Only rows with an external_id need a lookup of existing tasks. First the owner's external_ids are locked, then the
-    tasks in id order. So concurrent writers can't deadlock.
+    Only rows with an external_id need a lookup of existing tasks. Lock the owner's external_ids first, then the
+    tasks in id order, so that concurrent writers cannot deadlock.
     """
 
     encode_rows: RowEncoder
@@ -52,7 +52,7 @@ class WriteRows:
             context.on_duplicate, batch.keyed, await _find_existing_tasks(work, context, batch.keyed), self.now()
         )
         await self._create(work, context, batch, resolution, on_rows_sent)
-        # One batch can create a task and update it: each change has its own event.
+        # Deferred: rows whose external_id an earlier row of this batch creates. Each change has its own event.
         new_tasks = await _find_existing_tasks(work, context, resolution.deferred) if resolution.deferred else {}
         deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
         await self._update(work, context, resolution)
@@ -110,9 +110,10 @@ class WriteRows:
 async def _find_existing_tasks(
     work: ImportsUnitOfWork, context: IngestContext, rows: Sequence[KeyedRow]
 ) -> Mapping[str, Task]:
-    """Return the owner's live tasks with the rows' external_ids; in a dry run, with its changes.
+    """Return the owner's live tasks with the rows' external_ids.
 
-    Tasks that may be updated are locked. For the other rules it is enough that they exist.
+    In a dry run, apply the changes that the dry run has made so far. Tasks that may be updated are locked. For other
+    values of on_duplicate it is enough that they exist.
     """
     external_ids = {row.values.external_id for row in rows}
     lock = context.on_duplicate is OnDuplicate.UPDATE and not context.validate_only

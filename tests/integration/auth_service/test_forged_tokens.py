@@ -67,8 +67,8 @@ async def auth_server(shared_database):
 @pytest.fixture(scope="module")
 async def forge(auth_server, shared_database):
     with psycopg.connect(shared_database.administrator_url) as connection:
-        [(kid, sealed)] = connection.execute("SELECT kid, sealed_private_key FROM auth.signing_keys").fetchall()
-    secret = KeyCipher(ENCRYPTION_KEY).open(sealed, context=kid.encode())
+        [(kid, encrypted)] = connection.execute("SELECT kid, encrypted_private_key FROM auth.signing_keys").fetchall()
+    secret = KeyCipher(ENCRYPTION_KEY).decrypt(encrypted, associated_data=kid.encode())
     return Forge(kid, Ed25519PrivateKey.from_private_bytes(secret), (await auth_server.login()).user.id)
 
 

@@ -19,7 +19,7 @@ from tests.support.grpc_calls import until_accepted, until_refused
 
 def stored_keys(database):
     with psycopg.connect(database.administrator_url) as connection:
-        return connection.execute("SELECT kid, public_key, sealed_private_key FROM auth.signing_keys").fetchall()
+        return connection.execute("SELECT kid, public_key, encrypted_private_key FROM auth.signing_keys").fetchall()
 
 
 def add_key(database, activates, retires=None):
@@ -28,10 +28,10 @@ def add_key(database, activates, retires=None):
     with psycopg.connect(database.administrator_url) as connection:
         connection.execute(
             """
-            INSERT INTO auth.signing_keys (kid, public_key, sealed_private_key, created_at, activates_at, retires_at)
+            INSERT INTO auth.signing_keys (kid, public_key, encrypted_private_key, created_at, activates_at, retires_at)
             VALUES (%s, %s, %s, now(), now() + %s::interval, now() + %s::interval)
             """,
-            [key.kid, key.public_key, key.sealed_private_key, activates, retires],
+            [key.kid, key.public_key, key.encrypted_private_key, activates, retires],
         )
     return key.kid
 
@@ -57,10 +57,10 @@ async def test_concurrent_starts_create_one_signing_key(settings, database):
 
 
 async def test_private_key_is_stored_encrypted(auth_server, database):
-    [(kid, public, sealed)] = stored_keys(database)
-    secret = KeyCipher(ENCRYPTION_KEY).open(sealed, context=kid.encode())
+    [(kid, public, encrypted)] = stored_keys(database)
+    secret = KeyCipher(ENCRYPTION_KEY).decrypt(encrypted, associated_data=kid.encode())
     assert len(secret) == 32
-    assert secret not in sealed
+    assert secret not in encrypted
     assert public != secret
 
 

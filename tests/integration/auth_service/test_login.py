@@ -131,7 +131,7 @@ async def test_busy_hasher_rejects_with_a_retry_delay(database):
         assert 0 < len(busy) < len(responses)
         status = read_status(busy[0])
         assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "PASSWORD_CHECKS_BUSY")
-        assert status.retry_after == 1.0
+        assert status.retry_after_seconds == 1.0
         assert (await auth_server.login()).access_token
 
 

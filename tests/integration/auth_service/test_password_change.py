@@ -46,7 +46,7 @@ async def test_password_change_needs_the_current_password(auth_server, database)
         assert status.code == grpc.StatusCode.INVALID_ARGUMENT
         assert [(violation.field, violation.reason) for violation in status.violations] == expected
     assert (await auth_server.login()).access_token
-    assert events(database).count("password_refused") == 1
+    assert events(database).count("reauthentication_failed") == 1
 
 
 async def test_one_concurrent_password_change_succeeds(auth_server):

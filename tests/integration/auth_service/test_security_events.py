@@ -35,7 +35,7 @@ async def test_events_are_in_order_and_name_the_actor(auth_server, admin):
     events = (await list_events(auth_server, admin, subject_id=user.id)).events
     assert [(event.kind, event.actor_id) for event in reversed(events)] == [
         ("registered", ""),
-        ("login_refused", ""),
+        ("login_failed", ""),
         ("logged_in", user.id),
         ("role_changed", ada),
         ("user_disabled", ada),

@@ -15,7 +15,7 @@ def rejections(database) -> list[tuple[str | None, dict[str, str], str]]:
         return connection.execute(
             "SELECT name, details, request_id FROM auth.security_events AS events"
             " LEFT JOIN auth.service_accounts AS services ON services.id = subject_id"
-            " WHERE kind = 'service_refused' ORDER BY events.id"
+            " WHERE kind = 'service_credential_rejected' ORDER BY events.id"
         ).fetchall()
 
 

@@ -206,4 +206,4 @@ async def test_stored_events_hold_no_names_and_no_input(auth_server, database):
     stored = json.dumps(database.rows("SELECT security_events::text FROM auth.security_events"))
     assert "canary" not in stored
     assert "sonu" not in stored
-    assert events(database) == ["registered", "login_refused", "login_refused", "login_refused"]
+    assert events(database) == ["registered", "login_failed", "login_failed", "login_failed"]

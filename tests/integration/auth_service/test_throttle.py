@@ -43,8 +43,8 @@ async def test_concurrent_guesses_do_not_exceed_the_limit(auth_server, database,
     assert results.count(THROTTLED) == 90
     assert hash_count() - before == 10
     status = await refused(auth_server.login(email, "one more"))
-    assert status.retry_after is not None
-    assert 3500 < status.retry_after <= 3600
+    assert status.retry_after_seconds is not None
+    assert 3500 < status.retry_after_seconds <= 3600
 
 
 async def test_throttled_login_checks_no_password(auth_server):
@@ -146,7 +146,7 @@ async def test_public_calls_are_limited_by_address(database):
     async with running_auth_server(limited_settings) as auth_server:
         results = await outcomes(*(auth_server.login(f"user{number}@example.com", "guess") for number in range(5)))
         assert results.count((grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")) == 2
-        assert (await refused(auth_server.refresh("x"))).retry_after
+        assert (await refused(auth_server.refresh("x"))).retry_after_seconds
         # Calls that need a token do not count.
         assert (await refused(auth_server.me("x"))).reason == "UNAUTHENTICATED"
     trusting_settings = make_settings(

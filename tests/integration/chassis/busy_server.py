@@ -39,7 +39,7 @@ class BlockingServicer(import_service_pb2_grpc.ImportServiceServicer, trust_serv
     async def GetImport(self, request, context):  # noqa: ARG002, N802 - the signature of gRPC
         self.started += 1
         await self.proceed.wait()
-        return import_pb2.Import(id="answered")
+        return import_pb2.Import(id="response")
 
     async def WatchImport(self, request, context):  # noqa: ARG002, N802
         self.started += 1
@@ -54,7 +54,7 @@ class BlockingServicer(import_service_pb2_grpc.ImportServiceServicer, trust_serv
     async def GetTrustState(self, request, context):  # noqa: ARG002, N802
         self.started += 1
         await self.trust.wait()
-        return trust_service_pb2.TrustState(next_cursor="answered")
+        return trust_service_pb2.TrustState(next_cursor="response")
 
 
 def metric_value(name: str, **labels: str) -> float:

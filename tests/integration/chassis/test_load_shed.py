@@ -20,18 +20,18 @@ async def busy():
 
 
 async def test_excess_call_is_refused_with_a_retry_delay(busy):
-    """A call over the limit is refused at once with a retry delay; the calls in flight are answered."""
+    """A call over the limit is refused at once with a retry delay; the calls in flight complete."""
     calls = await busy.fill()
     status = await busy.refused_call()
-    assert (status.code, status.reason, status.retry_after) == (
+    assert (status.code, status.reason, status.retry_after_seconds) == (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "OVERLOADED",
         1.0,
     )
     assert busy.servicer.started == CAPACITY.max_concurrent_calls
     busy.servicer.proceed.set()
-    assert [(await call).id for call in calls] == ["answered"] * CAPACITY.max_concurrent_calls
-    assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
+    assert [(await call).id for call in calls] == ["response"] * CAPACITY.max_concurrent_calls
+    assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "response"
 
 
 async def test_cancelled_call_frees_its_slot(busy):
@@ -45,7 +45,7 @@ async def test_cancelled_call_frees_its_slot(busy):
                 call = busy.imports.GetImport(GET_IMPORT, metadata=user_metadata())
             await asyncio.sleep(0.01)
     busy.servicer.proceed.set()
-    assert (await call).id == "answered"
+    assert (await call).id == "response"
 
 
 async def test_streams_and_calls_have_separate_limits(busy):
@@ -66,17 +66,17 @@ async def test_open_streams_occupy_no_call_slot(busy):
     for watch in watches:
         await watch.read()
     busy.servicer.proceed.set()
-    assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
+    assert (await busy.imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "response"
 
 
 async def test_health_and_internal_calls_are_never_shed(busy):
-    """Health checks and calls that only services make are answered by a full server."""
+    """Health checks and calls that only services make are handled by a full server."""
     await busy.fill()
     response = await busy.health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
     assert response.status == health_pb2.HealthCheckResponse.SERVING
     verifier = service_metadata("trust:read")
     request = trust_service_pb2.GetTrustStateRequest()
-    assert (await busy.trust.GetTrustState(request, metadata=verifier, timeout=SECONDS)).next_cursor == "answered"
+    assert (await busy.trust.GetTrustState(request, metadata=verifier, timeout=SECONDS)).next_cursor == "response"
 
 
 async def test_health_watches_have_their_own_limit(busy):

@@ -46,7 +46,7 @@ async def test_streams_are_limited_per_caller(busy):
     refusals = metric_value("grpc_server_shed_total", kind="caller")
     watches = [await open_watch(busy, ann) for _ in range(MAX_STREAMS)]
     status = await refused_watch(busy, ann)
-    assert (status.code, status.reason, status.retry_after) == (
+    assert (status.code, status.reason, status.retry_after_seconds) == (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "TOO_MANY_STREAMS",
         5.0,
@@ -54,7 +54,7 @@ async def test_streams_are_limited_per_caller(busy):
     assert metric_value("grpc_server_shed_total", kind="caller") == refusals + 1
     watches.append(await open_watch(busy, ben))
     busy.servicer.proceed.set()
-    assert (await busy.imports.GetImport(GET_IMPORT, metadata=login_of(ann), timeout=SECONDS)).id == "answered"
+    assert (await busy.imports.GetImport(GET_IMPORT, metadata=login_of(ann), timeout=SECONDS)).id == "response"
 
 
 async def test_concurrent_streams_meet_the_same_limit(busy):

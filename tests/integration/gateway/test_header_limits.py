@@ -224,7 +224,7 @@ async def test_malformed_body_suppresses_service_response(address, services, cap
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_error_does_not_answer_the_previous_request(address, services):
+async def test_error_is_no_response_to_the_previous_request(address, services):
     """An error in the next request is not sent while the previous request waits for its response."""
     called_event, release_event = slow_get_task(services)
     async with connected(address) as (reader, writer):

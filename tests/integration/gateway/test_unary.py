@@ -9,7 +9,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from tests.support.rest import error_details
 
-TASK = task_pb2.Task(id="t1", title="Buy task_responses", status=task_pb2.Task.STATUS_IN_PROGRESS)
+TASK = task_pb2.Task(id="t1", title="Buy milk", status=task_pb2.Task.STATUS_IN_PROGRESS)
 
 
 async def test_get_returns_every_field(rest, services):
@@ -26,12 +26,12 @@ async def test_get_returns_every_field(rest, services):
 @pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/tasks"])
 async def test_create_returns_201_and_location(rest, services, path):
     services.respond_with("CreateTask", TASK)
-    response = await rest.post(path, json={"title": "Buy task_responses", "status": "in-progress"})
+    response = await rest.post(path, json={"title": "Buy milk", "status": "in-progress"})
     assert response.status_code == 201
     assert response.headers["location"] == "/api/v1/tasks/t1"
     assert services.requests["CreateTask"] == [
         task_service_pb2.CreateTaskRequest(
-            task=task_pb2.Task(title="Buy task_responses", status=task_pb2.Task.STATUS_IN_PROGRESS)
+            task=task_pb2.Task(title="Buy milk", status=task_pb2.Task.STATUS_IN_PROGRESS)
         )
     ]
 

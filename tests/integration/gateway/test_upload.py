@@ -12,18 +12,19 @@ from tests.support.rest import error_details
 pytestmark = pytest.mark.usefixtures("upload_messages")
 
 MALFORMED_FORM = ("MALFORMED_MULTIPART", None)
-CSV = b"subject,description,status\nBuy task_responses,,pending\n"
-TEXT = {"content-type": "text/csv"}
+CSV = b"subject,description,status\nBuy milk,,pending\n"
+CSV_HEADERS = {"content-type": "text/csv"}
+UNDECODABLE_FILE_NAME = b'--boundary\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\n'
 
 
 def part(name, content, file_name=""):
     file_name_parameter = f'; filename="{file_name}"' if file_name else ""
-    head = f'--limit\r\nContent-Disposition: form-data; name="{name}"{file_name_parameter}\r\n\r\n'
+    head = f'--boundary\r\nContent-Disposition: form-data; name="{name}"{file_name_parameter}\r\n\r\n'
     return head.encode() + content + b"\r\n"
 
 
-def multipart(*parts, end=b"--limit--\r\n"):
-    return {"content": b"".join(parts) + end, "headers": {"content-type": "multipart/form-data; boundary=limit"}}
+def multipart(*parts, end=b"--boundary--\r\n"):
+    return {"content": b"".join(parts) + end, "headers": {"content-type": "multipart/form-data; boundary=boundary"}}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/imports", "/api/upload-csv"])
@@ -71,7 +72,7 @@ async def test_file_name_parameter_overrides_the_form(rest, upload_messages):
 async def test_large_file_is_split_into_chunks(rest, upload_messages):
     """A large file arrives unchanged, in chunks of at most the contract's maximum."""
     content = bytes(range(256)) * 10_000
-    for request in ({"content": content, "headers": TEXT}, {"files": {"file": ("a.csv", content)}}):
+    for request in ({"content": content, "headers": CSV_HEADERS}, {"files": {"file": ("a.csv", content)}}):
         upload_messages.clear()
         response = await rest.post("/api/v1/imports", **request)
         assert response.status_code == 202
@@ -88,16 +89,29 @@ async def test_large_file_is_split_into_chunks(rest, upload_messages):
         (multipart(part("file", CSV), part("other", b"x")), ("UNKNOWN_PART", "other")),
         (multipart(), ("FILE_MISSING", "file")),
         (multipart(part("file", CSV), end=b""), MALFORMED_FORM),
-        (multipart(part("file", CSV), end=b"--lim"), MALFORMED_FORM),
+        (multipart(part("file", CSV), end=b"--bound"), MALFORMED_FORM),
         (multipart(end=b"no boundary at all"), MALFORMED_FORM),
-        (multipart(b"--limit\r\nnonsense\r\n\r\n"), MALFORMED_FORM),
-        (multipart(b'--limit\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\n'), MALFORMED_FORM),
-        (multipart(b"--limit\r\nContent-Length: x\r\n\r\n"), MALFORMED_FORM),
+        (multipart(b"--boundary\r\nnonsense\r\n\r\n"), MALFORMED_FORM),
+        (multipart(UNDECODABLE_FILE_NAME), MALFORMED_FORM),
+        (multipart(b"--boundary\r\nContent-Length: x\r\n\r\n"), MALFORMED_FORM),
         ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, MALFORMED_FORM),
     ],
-    ids=range(12),
+    ids=[
+        "other name",
+        "extra text part",
+        "two files",
+        "part after the file",
+        "no part",
+        "no end",
+        "truncated end",
+        "no boundary",
+        "malformed header",
+        "undecodable file name",
+        "no disposition",
+        "no boundary parameter",
+    ],
 )
-async def test_form_must_be_exactly_one_file(rest, upload_messages, request_, violation):
+async def test_form_must_contain_exactly_one_file(rest, upload_messages, request_, violation):
     response = await rest.post("/api/v1/imports", **request_)
     assert response.status_code == 400
     assert error_details(response) == [violation]
@@ -105,28 +119,27 @@ async def test_form_must_be_exactly_one_file(rest, upload_messages, request_, vi
 
 
 async def test_malformed_form_hides_the_parser_message(rest):
-    undecodable = b'--limit\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\n'
     messages = set()
-    for body in (multipart(undecodable), multipart(end=b"no boundary at all"), multipart(end=b"--lim")):
+    for body in (multipart(UNDECODABLE_FILE_NAME), multipart(end=b"no boundary at all"), multipart(end=b"--bound")):
         messages.add((await rest.post("/api/v1/imports", **body)).json()["error"]["message"])
     (message,) = messages
     assert message.startswith("The body is not multipart/form-data. Each part needs the boundary")
 
 
 async def test_idempotency_key_comes_only_from_the_header(rest, services, upload_messages):
-    response = await rest.post("/api/v1/imports", content=CSV, headers={**TEXT, "idempotency-key": "k-1"})
+    response = await rest.post("/api/v1/imports", content=CSV, headers={**CSV_HEADERS, "idempotency-key": "k-1"})
     assert response.status_code == 202
     assert upload_messages[0].options.idempotency_key == "k-1"
-    response = await rest.post("/api/v1/imports?idempotency_key=k-1", content=CSV, headers=TEXT)
+    response = await rest.post("/api/v1/imports?idempotency_key=k-1", content=CSV, headers=CSV_HEADERS)
     assert error_details(response) == [("UNKNOWN_PARAMETER", "idempotency_key")]
-    headers = [*TEXT.items(), ("idempotency-key", "a"), ("idempotency-key", "b")]
+    headers = [*CSV_HEADERS.items(), ("idempotency-key", "a"), ("idempotency-key", "b")]
     response = await rest.post("/api/v1/imports", content=CSV, headers=headers)
     assert response.status_code == 400
     assert not services.received(response)
 
 
 async def test_unknown_option_is_rejected_before_the_body(rest, services):
-    response = await rest.post("/api/v1/imports?mode=fast", content=CSV, headers=TEXT)
+    response = await rest.post("/api/v1/imports?mode=fast", content=CSV, headers=CSV_HEADERS)
     assert error_details(response) == [("UNKNOWN_PARAMETER", "mode")]
     assert not services.received(response)
 
@@ -147,8 +160,8 @@ async def test_file_over_the_limit_is_413(rest, upload_messages):
             yield content[start : start + 65536]
 
     for request in (
-        {"content": content, "headers": TEXT},
-        {"content": chunks(), "headers": TEXT},
+        {"content": content, "headers": CSV_HEADERS},
+        {"content": chunks(), "headers": CSV_HEADERS},
         {"files": {"file": ("a", content)}},
     ):
         response = await rest.post("/api/v1/imports", **request)
@@ -190,7 +203,7 @@ async def test_service_error_is_sent_while_client_uploads(address, rejecting_ser
 
 @pytest.mark.parametrize("kind", ["raw", "multipart"])
 async def test_disconnect_during_upload_sends_no_finish(address, services, upload_messages, kind):
-    content_type = "text/csv" if kind == "raw" else "multipart/form-data; boundary=limit"
+    content_type = "text/csv" if kind == "raw" else "multipart/form-data; boundary=boundary"
     body = CSV if kind == "raw" else part("file", CSV, "a.csv").removesuffix(b"\r\n")
     _, writer = await asyncio.open_connection(address.host, address.port)
     head = f"POST /api/v1/imports HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\nContent-Length: 1000\r\n\r\n"
@@ -212,7 +225,7 @@ async def test_truncated_chunked_body_sends_no_finish(address, services, upload_
 
 
 async def test_early_success_of_the_service_is_500(address, services):
-    """A service that accepts an upload before its end is an internal error."""
+    """The gateway returns 500 if the service accepts an upload before its end."""
     services.respond_with("UploadImport", import_pb2.Import(id="i1"))
     reader, writer = await asyncio.open_connection(address.host, address.port)
     writer.write(b"POST /api/v1/imports HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\na")

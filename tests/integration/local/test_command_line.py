@@ -222,4 +222,4 @@ def test_unreachable_server_is_reported_with_its_option(tmp_path: Path):
         text=True,
     )
     assert completed.returncode == 1
-    assert "The server of --postgres-url does not answer" in completed.stderr
+    assert "The server of --postgres-url does not respond" in completed.stderr

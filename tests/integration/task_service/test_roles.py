@@ -22,7 +22,7 @@ from tests.support.system import Principal, System
 DENIED, NOT_FOUND = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND
 
 
-async def code_of(call) -> grpc.StatusCode:
+async def status_code(call) -> grpc.StatusCode:
     """Return the status of a call that may succeed."""
     try:
         await call
@@ -51,7 +51,7 @@ async def manager(system: System, database) -> Principal:
 async def call_every_method(system, person, task, assignee) -> list[grpc.StatusCode]:
     """Return the statuses of: get, list events, assign, update, delete, undelete."""
     return [
-        await code_of(call)
+        await status_code(call)
         for call in (
             get(system, person, task.id),
             events_of(system, person, task.id),
@@ -85,7 +85,7 @@ async def test_user_does_not_find_tasks_and_imports_of_others(system, owner, str
     task = await create(system, owner, title="x")
     assert await call_every_method(system, stranger, task, stranger) == [NOT_FOUND] * 6
     queued = await upload(system, owner)
-    assert await code_of(get_import(system, stranger, queued.id)) is NOT_FOUND
+    assert await status_code(get_import(system, stranger, queued.id)) is NOT_FOUND
     assert await list_ids(system, stranger) == []
 
 
@@ -97,7 +97,7 @@ async def test_user_rights_end_at_own_tasks(system, owner, stranger):
         purge(system, owner, task.id),
         list_events(system, owner),
     ):
-        assert await code_of(call) is DENIED
+        assert await status_code(call) is DENIED
 
 
 async def test_manager_has_all_rights_to_every_task(system, owner, stranger, manager):
@@ -105,7 +105,7 @@ async def test_manager_has_all_rights_to_every_task(system, owner, stranger, man
     assert await call_every_method(system, manager, task, stranger) == [grpc.StatusCode.OK] * 6
     assert await list_ids(system, manager, owner_id="-") == [task.id]
     queued = await upload(system, owner)
-    assert await code_of(get_import(system, manager, queued.id)) is grpc.StatusCode.OK
+    assert await status_code(get_import(system, manager, queued.id)) is grpc.StatusCode.OK
     (created, *_, restored) = await events_of(system, owner, task.id)
     role = history_service_pb2.TaskEvent.ActorRole.ACTOR_ROLE_MANAGER
     assert {(event.actor_id, event.actor_role) for event in (created, restored)} == {(manager.id, role)}
@@ -115,7 +115,7 @@ async def test_manager_can_not_purge_or_read_the_list_events(system, owner, mana
     task = await create(system, owner, title="x")
     await delete(system, owner, task.id)
     for call in (purge(system, manager, task.id), list_events(system, manager)):
-        assert await code_of(call) is DENIED
+        assert await status_code(call) is DENIED
 
 
 async def test_admin_also_purges_and_reads_the_event_list_events(system, owner, stranger):
@@ -123,7 +123,7 @@ async def test_admin_also_purges_and_reads_the_event_list_events(system, owner, 
     task = await create(system, owner, title="x")
     assert await call_every_method(system, admin, task, stranger) == [grpc.StatusCode.OK] * 6
     await delete(system, admin, task.id)
-    assert await code_of(purge(system, admin, task.id)) is grpc.StatusCode.OK
+    assert await status_code(purge(system, admin, task.id)) is grpc.StatusCode.OK
     assert len((await list_events(system, admin)).events) == 7
 
 

@@ -57,7 +57,7 @@ async def test_stream_limit_counts_all_kinds_and_sessions(system, sonu):
         await upload(system, sonu)
     status = read_status(caught.value)
     assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS")
-    assert status.retry_after
+    assert status.retry_after_seconds
     assert (await upload(system, await system.new_user("mona"))).id
     for watch in watches:
         watch.cancel()

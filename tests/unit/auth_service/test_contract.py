@@ -51,8 +51,8 @@ def test_every_domain_error_has_a_status(error):
 
 def test_nearest_base_class_decides_the_status():
     table = ErrorInterceptor(STATUS)
-    assert table.code_of(errors.PasswordTooCommon()) == grpc.StatusCode.INVALID_ARGUMENT
-    assert table.code_of(errors.AccountGone()) == grpc.StatusCode.UNAUTHENTICATED
+    assert table.status_code(errors.PasswordTooCommon()) == grpc.StatusCode.INVALID_ARGUMENT
+    assert table.status_code(errors.AccountGone()) == grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_every_row_of_the_status_table_is_an_error():

@@ -1,4 +1,4 @@
-"""Service credentials, scopes, trust cursors, signing keys and sealed secrets."""
+"""Service credentials, scopes, trust cursors, signing keys and encrypted secrets."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -26,7 +26,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @given(st.binary(min_size=32, max_size=32))
 def test_generated_credential_round_trips(randomness):
-    credential = ServiceCredential.generate("reports", randomness=randomness)
+    credential = ServiceCredential.generate("reports", random_bytes=randomness)
     assert ServiceCredential.parse(credential.reveal()) == credential
     assert credential.secret not in repr(credential)
 
@@ -40,12 +40,12 @@ def test_credential_parser_raises_domain_errors_only(text):
 @pytest.mark.parametrize("name", ["", "Reports", "1a", "a.b", "a b", "a" * 64, "ä", "a\n"])
 def test_invalid_service_names_are_rejected(name):
     with pytest.raises(InvalidServiceName):
-        ServiceCredential.generate(name, randomness=bytes(32))
+        ServiceCredential.generate(name, random_bytes=bytes(32))
 
 
 def test_account_accepts_its_credential_unless_disabled():
-    own = ServiceCredential.generate("reports", randomness=bytes(32))
-    other = ServiceCredential.generate("reports", randomness=bytes([1] * 32))
+    own = ServiceCredential.generate("reports", random_bytes=bytes(32))
+    other = ServiceCredential.generate("reports", random_bytes=bytes([1] * 32))
 
     def account(*, disabled: bool) -> ServiceAccount:
         return ServiceAccount(uuid4(), "reports", frozenset({Scope.TASKS_READ}), own.digest, NOW, disabled)
@@ -92,14 +92,14 @@ def test_newest_active_key_signs():
     assert current_signing_key([key("next", activates=1)], NOW) is None
 
 
-def test_sealed_secret_opens_only_with_its_key_and_context():
-    sealed = KeyCipher(bytes(32)).seal(b"secret", context=b"one")
-    assert KeyCipher(bytes(32)).open(sealed, context=b"one") == b"secret"
-    for cipher, context in ((KeyCipher(bytes([1] * 32)), b"one"), (KeyCipher(bytes(32)), b"other")):
+def test_decryption_needs_the_key_and_the_associated_data():
+    encrypted = KeyCipher(bytes(32)).encrypt(b"secret", associated_data=b"one")
+    assert KeyCipher(bytes(32)).decrypt(encrypted, associated_data=b"one") == b"secret"
+    for cipher, associated_data in ((KeyCipher(bytes([1] * 32)), b"one"), (KeyCipher(bytes(32)), b"other")):
         with pytest.raises(WrongEncryptionKey):
-            cipher.open(sealed, context=context)
+            cipher.decrypt(encrypted, associated_data=associated_data)
     with pytest.raises(WrongEncryptionKey):
-        KeyCipher(bytes(32)).open(b"short", context=b"one")
+        KeyCipher(bytes(32)).decrypt(b"short", associated_data=b"one")
 
 
 def test_kid_is_the_jwk_thumbprint():

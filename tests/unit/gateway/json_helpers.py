@@ -24,7 +24,7 @@ def encode(message):
     return json.loads(to_json(Encoders().get(message.DESCRIPTOR)(message)))
 
 
-def task_from(body):
+def decode_task(body):
     request = create_task((), b"", json.dumps(body).encode())
     assert isinstance(request, task_service_pb2.CreateTaskRequest)
     return request.task

@@ -73,7 +73,7 @@ def test_each_violation_is_one_detail():
 
 def test_retry_after_is_sent():
     """An error that can be retried has a Retry-After header, rounded up to seconds."""
-    rich_status = RichStatus(StatusCode.RESOURCE_EXHAUSTED, "Wait.", "TOO_MANY_LOGINS", retry_after=1.2)
+    rich_status = RichStatus(StatusCode.RESOURCE_EXHAUSTED, "Wait.", "TOO_MANY_LOGINS", retry_after_seconds=1.2)
     assert convert(rpc_error(rich_status))[2] == {b"retry-after": b"2"}
     assert convert(rpc_error(None, StatusCode.UNAVAILABLE))[2] == {b"retry-after": b"1"}
 

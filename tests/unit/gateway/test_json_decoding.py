@@ -8,13 +8,13 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 from gateway.transcoding.json_codec.encoder import to_json
 from gateway.transcoding.json_codec.parser import MAX_JSON_VALUES, parse_json
 from gateway.transcoding.violations import InvalidRequest
-from tests.unit.gateway.json_helpers import create_task, decode_import, register, task_from, violations_of
+from tests.unit.gateway.json_helpers import create_task, decode_import, decode_task, register, violations_of
 
 
 def test_enum_names_are_lower_case():
     """Enum names are in lower case, with underscores or hyphens."""
-    assert task_from({"status": "in-progress"}).status == task_pb2.Task.STATUS_IN_PROGRESS
-    assert task_from({"status": "in_progress"}).status == task_pb2.Task.STATUS_IN_PROGRESS
+    assert decode_task({"status": "in-progress"}).status == task_pb2.Task.STATUS_IN_PROGRESS
+    assert decode_task({"status": "in_progress"}).status == task_pb2.Task.STATUS_IN_PROGRESS
 
 
 @pytest.mark.parametrize("word", ["PENDING", "STATUS_PENDING", "Pending", "unspecified", "", "done"])
@@ -24,11 +24,11 @@ def test_unknown_enum_name_is_invalid(word):
 
 def test_enum_error_lists_the_names():
     with pytest.raises(InvalidRequest, match="pending, in_progress, completed, cancelled"):
-        task_from({"status": "done"})
+        decode_task({"status": "done"})
 
 
 def test_null_is_an_absent_field():
-    assert task_from({"title": None, "status": None}) == task_pb2.Task()
+    assert decode_task({"title": None, "status": None}) == task_pb2.Task()
 
 
 def test_empty_body_is_an_empty_message():
@@ -118,7 +118,7 @@ def test_too_many_values_are_rejected(body):
 @pytest.mark.parametrize("text", ["," * 20_000, "[{" * 10_000, '\\",' * 20_000, "\\" * 20_001 + ',"' * 20_000])
 def test_separators_in_strings_do_not_count(text):
     """Commas and brackets inside a string do not count as values."""
-    assert task_from({"title": text, "labels": [","] * 100}).title == text
+    assert decode_task({"title": text, "labels": [","] * 100}).title == text
 
 
 def test_maximum_number_of_values_is_accepted():

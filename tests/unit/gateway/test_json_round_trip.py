@@ -9,7 +9,7 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from gateway.transcoding.violations import InvalidRequest
-from tests.unit.gateway.json_helpers import create_task, decode_import, encode, task_from
+from tests.unit.gateway.json_helpers import create_task, decode_import, decode_task, encode
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 
@@ -28,7 +28,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 def test_task_round_trip(task):
     written = encode(task)
     read_only = ("id", "import_id", "created_at", "updated_at", "completed_at", "deleted_at", "purge_at")
-    assert task_from({name: value for name, value in written.items() if name not in read_only}) == task
+    assert decode_task({name: value for name, value in written.items() if name not in read_only}) == task
 
 
 timestamps = st.builds(

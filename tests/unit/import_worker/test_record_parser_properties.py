@@ -58,7 +58,7 @@ def parse(data: bytes, *, begin: Checkpoint, dialect: Dialect, sizes: list[int],
     return list(parse_all(parser, split_at_sizes(data[begin.offset :], sizes)))
 
 
-def rows_of(batches: list[Batch], columns: int) -> list[list[str]]:
+def to_rows(batches: list[Batch], columns: int) -> list[list[str]]:
     flat = [cell for batch in batches for cell in batch.cells]
     return [flat[index : index + columns] for index in range(0, len(flat), columns)]
 
@@ -73,7 +73,7 @@ def test_written_rows_are_parsed_unchanged(file, sizes, limits):
     """Rows are parsed as they were written, for any division of the file into chunks."""
     rows, data, dialect = file
     batches = parse(HEADER + data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
-    assert rows_of(batches, dialect.columns) == rows
+    assert to_rows(batches, dialect.columns) == rows
     assert not any(batch.defects for batch in batches)
     assert all(len(batch.lines) <= limits.max_rows and batch.end != batch.begin for batch in batches)
 
@@ -86,12 +86,12 @@ def test_parsing_resumes_from_the_end_of_any_batch(file, sizes, limits):
     data = HEADER + data
     batches = parse(data, begin=BEGIN, dialect=dialect, sizes=sizes, limits=limits)
     assert [batch.begin for batch in batches[:1]] in ([], [BEGIN])
-    assert all(batch.end == following.begin for batch, following in pairwise(batches))
+    assert all(batch.end == next_batch.begin for batch, next_batch in pairwise(batches))
     for index, batch in enumerate(batches):
         rest = parse(data, begin=batch.end, dialect=dialect, sizes=sizes, limits=limits)
-        assert batch.end.records == len(rows_of(batches[: index + 1], dialect.columns))
+        assert batch.end.records == len(to_rows(batches[: index + 1], dialect.columns))
         assert [parsed.end for parsed in rest] == [expected.end for expected in batches[index + 1 :]]
-        assert rows_of(rest, dialect.columns) == rows[batch.end.records :]
+        assert to_rows(rest, dialect.columns) == rows[batch.end.records :]
         assert [line for parsed in rest for line in parsed.lines] == [
             line for expected in batches[index + 1 :] for line in expected.lines
         ]

@@ -48,13 +48,13 @@ def upgrade() -> None:
         );
 
         CREATE TABLE auth.signing_keys (
-            kid                text        CONSTRAINT signing_keys_pkey PRIMARY KEY,
-            public_key         bytea       NOT NULL
-                               CONSTRAINT signing_keys_public_key_is_ed25519 CHECK (length(public_key) = 32),
-            sealed_private_key bytea       NOT NULL,
-            created_at         timestamptz NOT NULL,
-            activates_at       timestamptz NOT NULL,
-            retires_at         timestamptz
+            kid                   text        CONSTRAINT signing_keys_pkey PRIMARY KEY,
+            public_key            bytea       NOT NULL
+                                  CONSTRAINT signing_keys_public_key_is_ed25519 CHECK (length(public_key) = 32),
+            encrypted_private_key bytea       NOT NULL,
+            created_at            timestamptz NOT NULL,
+            activates_at          timestamptz NOT NULL,
+            retires_at            timestamptz
         );
 
         CREATE TABLE auth.revocations (

@@ -59,7 +59,7 @@ class SecurityEvent(_message.Message):
     id: _builtins.str
     """UUIDv7."""
     kind: _builtins.str
-    """Kind of the event, such as "logged_in", "login_refused", "role_changed", "key_rotated"."""
+    """Kind of the event, such as "logged_in", "login_failed", "role_changed", "key_rotated"."""
     actor_id: _builtins.str
     """Account that acted; empty if nobody was authenticated."""
     subject_id: _builtins.str

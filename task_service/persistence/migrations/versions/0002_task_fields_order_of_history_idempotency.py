@@ -1,4 +1,4 @@
-"""Labels, external ids, assignees, the trash; the order of commits in history; answers to be repeated.
+"""Labels, external ids, assignees, the trash; the order of commits in history; idempotency keys.
 
 Revision ID: 0002
 """
