@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, LiteralString, Self
 
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from chassis.database.pool import Connection, Pool
+from chassis.database.fair_pool import Connections
+from chassis.database.pool import Connection
 from chassis.kernel.errors import DomainError, Unavailable
 
 OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
@@ -18,7 +19,7 @@ OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolCl
 class SqlReadSession:
     """Connection for reading, without a transaction. `bind` of a subclass creates its repositories."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
         self._connection: Connection | None = None
 
@@ -56,11 +57,13 @@ class SqlReadSession:
 class SqlUnitOfWork(SqlReadSession):
     """Transaction. Leaving it without `commit` rolls it back, whatever the reason."""
 
+    begin_sql: ClassVar[LiteralString] = "BEGIN"
+
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         try:
             with translate_outages():
-                await self.connection.execute("BEGIN")
+                await self.connection.execute(self.begin_sql)
         except BaseException:
             # __aexit__ does not run when __aenter__ fails. If the caller was cancelled, BEGIN may have taken effect.
             try:
