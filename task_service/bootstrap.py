@@ -8,7 +8,8 @@ from functools import partial
 
 from uuid_utils.compat import uuid7
 
-from chassis.database.pool import Pool, open_pool
+from chassis.database.fair_pool import Connections
+from chassis.database.pool import open_pool
 from chassis.kernel.clock import utc_now
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
@@ -20,6 +21,7 @@ from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
 from task_service.clients.user_directory import CachedUserDirectory
+from task_service.connections import CallerConnections, share_connections
 from task_service.history.persistence.unit_of_work import SqlHistoryReadSession, SqlHistoryUnitOfWork
 from task_service.history.usecases.events import ListEvents, WatchEvents
 from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead
@@ -33,7 +35,7 @@ from task_service.imports.persistence.notifications import PostgresNotifications
 from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
 from task_service.tasks.persistence.task_json import tasks_from_json, tasks_to_json
-from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksUnitOfWork
+from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksScanSession, SqlTasksUnitOfWork
 from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
@@ -68,11 +70,12 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
         poller = TrustPoller(state=trust, fetch=auth.get_trust_state)
         users = CachedUserDirectory(auth)
         wake = WakeEvents(queued=asyncio.Event(), undo_requested=asyncio.Event())
-        tasks = tasks_use_cases(settings, pool, users)
-        history = history_use_cases(pool, tasks.list_task_events, draining)
+        connections = share_connections(pool, size=settings.database_pool_size)
+        tasks = tasks_use_cases(settings, connections, users)
+        history = history_use_cases(connections.all, tasks.list_task_events, draining)
         imports = imports_use_cases(
             settings,
-            pool,
+            connections.all,
             users=users,
             store=ObstoreObjectStore(settings.store_url),
             notifications=notifications,
@@ -122,9 +125,10 @@ async def _become_ready(server: GrpcServer, poller: TrustPoller) -> None:
     await server.set_ready()
 
 
-def tasks_use_cases(settings: TasksSettings, pool: Pool, users: UserDirectory) -> TasksUseCases:
+def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, users: UserDirectory) -> TasksUseCases:
     """Build the use cases about tasks."""
-    begin, read = partial(SqlTasksUnitOfWork, pool), partial(SqlTasksReadSession, pool)
+    begin, read = partial(SqlTasksUnitOfWork, connections.all), partial(SqlTasksReadSession, connections.all)
+    scan = partial(SqlTasksScanSession, connections.scans)
     retention = timedelta(days=settings.trash_retention_days)
     transactions: TaskTransactions = IdempotentTransactions(
         begin=begin, read=read, now=utc_now, encode=tasks_to_json, decode=tasks_from_json
@@ -132,9 +136,9 @@ def tasks_use_cases(settings: TasksSettings, pool: Pool, users: UserDirectory) -
     return TasksUseCases(
         create_task=CreateTask(transactions, users, uuid7),
         get_task=GetTask(read),
-        list_tasks=ListTasks(read, utc_now),
-        export_tasks=ExportTasks(read, users, utc_now),
-        get_task_stats=GetTaskStats(read, utc_now),
+        list_tasks=ListTasks(read, scan, utc_now),
+        export_tasks=ExportTasks(scan, users, utc_now),
+        get_task_stats=GetTaskStats(scan, utc_now),
         update_task=UpdateTask(transactions, users, utc_now, uuid7),
         delete_task=DeleteTask(transactions, utc_now, uuid7, retention),
         undelete_task=UndeleteTask(transactions, utc_now, uuid7),
@@ -148,7 +152,7 @@ def tasks_use_cases(settings: TasksSettings, pool: Pool, users: UserDirectory) -
     )
 
 
-def history_use_cases(pool: Pool, list_task_events: ListTaskEvents, draining: asyncio.Event) -> HistoryUseCases:
+def history_use_cases(pool: Connections, list_task_events: ListTaskEvents, draining: asyncio.Event) -> HistoryUseCases:
     """Build the use cases of history."""
     begin, read = partial(SqlHistoryUnitOfWork, pool), partial(SqlHistoryReadSession, pool)
     return HistoryUseCases(

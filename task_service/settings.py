@@ -42,7 +42,12 @@ class TasksSettings(TlsSettings):
     listen: ListenAddress = Listen("127.0.0.1", 50052)
     metrics_listen: ListenAddress | None = None
     database_url: PostgresUrl = Field(description="Postgres URL of the role tasks_app")
-    database_pool_size: int = Field(default=10, ge=2, le=200)
+    database_pool_size: int = Field(
+        default=10,
+        ge=6,
+        le=200,
+        description="connections; 2 are reserved for background work, a caller gets half the rest",
+    )
     redis_url: RedisUrl = Field(description="Celery broker of the import workers")
     store_url: StoreUrl = Field(description="object store: file:///folder, s3://bucket/prefix, gs://, az://")
     auth_target: Target = Field(description="gRPC target of auth_service")

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, LiteralString, Self
 
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from chassis.database.pool import Connection, Pool
+from chassis.database.fair_pool import Connections
+from chassis.database.pool import Connection
 from chassis.kernel.errors import DomainError, Unavailable
 from chassis.periodic import current_loop
 
@@ -31,7 +32,7 @@ OperationalError has the SQLSTATE classes 08, 40, 53 and 57 and the code 55P03, 
 class SqlReadSession:
     """Connection for reading, without a transaction. Subclasses create their repositories in `bind`."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
         self._connection: Connection | None = None
 
@@ -69,11 +70,13 @@ class SqlReadSession:
 class SqlUnitOfWork(SqlReadSession):
     """Transaction. Leaving it without `commit` rolls it back, whatever the reason."""
 
+    begin_sql: ClassVar[LiteralString] = "BEGIN"
+
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         try:
             with translate_outages():
-                await self.connection.execute("BEGIN")
+                await self.connection.execute(self.begin_sql)
         except BaseException:
             # __aexit__ does not run when __aenter__ fails. If the caller was cancelled, BEGIN may have taken effect.
             try:

@@ -58,6 +58,10 @@ class ValidationErrors(Invalid):
         return self._errors
 
 
+class QueryTooExpensive(Invalid):
+    """The query reads too much: it was stopped after {limit} seconds. Narrow it with filters or fewer words."""
+
+
 def raise_all(errors: "Sequence[Invalid]") -> None:
     """Raise the collected errors: nothing for none, the error itself for one, ValidationErrors for several."""
     if len(errors) == 1:

@@ -54,6 +54,11 @@ def enter_caller(caller: Caller) -> None:
     structlog.contextvars.bind_contextvars(caller=str(caller.id))
 
 
+def caller_or_none() -> Caller | None:
+    """Return the current caller; None in a public method and outside a request."""
+    return _caller.get(None)
+
+
 def current_caller() -> Caller:
     """Return the current caller. Raises LookupError in a public method, where no token is verified."""
     return _caller.get()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from chassis.database.pool import Pool
+from chassis.database.fair_pool import Connections
 from chassis.kernel.clock import utc_now
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.csv_header import HeaderLimits
@@ -49,7 +49,7 @@ class WakeEvents:
 
 def imports_use_cases(
     settings: TasksSettings,
-    pool: Pool,
+    pool: Connections,
     *,
     users: UserDirectory,
     store: ObjectStore,

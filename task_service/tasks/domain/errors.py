@@ -135,6 +135,12 @@ class QueryTooLong(Invalid):
     field = "q"
 
 
+class TooManyWords(Invalid):
+    """The search text has {count} different words. Use at most {limit}."""
+
+    field = "q"
+
+
 class UnknownOrder(Invalid):
     """Unknown order. Use created_at, updated_at, due_date, priority or title, optionally followed by asc or desc."""
 

@@ -1,6 +1,7 @@
 """Counts of tasks."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -18,6 +19,18 @@ class Stats:
     by_status: Mapping[Status, int]
     overdue: int
     completed_per_day: Mapping[date, int]
+
+
+def merge_stats(parts: Iterable[Stats]) -> Stats:
+    """Return the sum of the counts of disjoint sets of tasks."""
+    by_status: Counter[Status] = Counter()
+    per_day: Counter[date] = Counter()
+    overdue = 0
+    for part in parts:
+        by_status.update(part.by_status)
+        per_day.update(part.completed_per_day)
+        overdue += part.overdue
+    return Stats(by_status, overdue, per_day)
 
 
 def first_day(days: int, today: date) -> date:

@@ -1,20 +1,28 @@
 """Query of a list of tasks: filters and order."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
+from unicodedata import normalize
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.identity import Caller
 from task_service.access import ALL_OWNERS, owner_filter
 from task_service.tasks.domain import values as rules
-from task_service.tasks.domain.errors import QueryTooLong, UnknownOrder, UnknownPriority, UnknownStatus
+from task_service.tasks.domain.errors import (
+    QueryTooLong,
+    TooManyWords,
+    UnknownOrder,
+    UnknownPriority,
+    UnknownStatus,
+)
 from task_service.tasks.domain.values import Priority, Status
 
 MAX_QUERY_CHARACTERS = 200
+MAX_QUERY_WORDS = 8
 
 
 class Order(StrEnum):
@@ -65,6 +73,24 @@ class TaskQuery:
     deleted: DeletedFilter = DeletedFilter.EXCLUDE
     order: Order = Order.CREATED_AT
     descending: bool = True
+
+    @property
+    def word_forms(self) -> tuple[tuple[str, ...], ...]:
+        """The spellings of each word in titles and descriptions, which are stored as sent: NFC and NFD."""
+        return tuple(tuple(dict.fromkeys((normalize("NFC", word), normalize("NFD", word)))) for word in self.words)
+
+    @property
+    def may_scan(self) -> bool:
+        """Return whether a page may read many more rows than it returns, because no index serves the query."""
+        indexed = TaskQuery(visible_to=self.visible_to, owner_id=self.owner_id, descending=self.descending)
+        return self.deleted is DeletedFilter.ONLY or replace(self, deleted=indexed.deleted) != indexed
+
+
+class IdRange(NamedTuple):
+    """Part of the tasks that a query reads, in the direction of the query: after an id, up to and including another."""
+
+    after: UUID | None = None
+    until: UUID | None = None
 
 
 class TimeFilters(NamedTuple):
@@ -147,7 +173,10 @@ def _parse_words(text: str, errors: list[Invalid]) -> tuple[str, ...]:
     if len(text) > MAX_QUERY_CHARACTERS:
         errors.append(QueryTooLong(limit=MAX_QUERY_CHARACTERS, length=len(text)))
         return ()
-    words = tuple(text.split())
+    # The search ignores case, so words that differ only in case are the same word.
+    words = tuple({word.lower(): word for word in rules.to_nfc(text).split()}.values())
+    if len(words) > MAX_QUERY_WORDS:
+        errors.append(TooManyWords(limit=MAX_QUERY_WORDS, count=len(words)))
     rules.validate_characters("".join(words), "q", "", errors)
     return words
 

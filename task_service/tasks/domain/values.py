@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cache
 from itertools import chain
+from unicodedata import normalize
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
@@ -104,6 +105,11 @@ def validate_description(text: str, errors: list[Invalid]) -> str:
 def is_plain(text: str) -> bool:
     """Return True if the text can't contain a forbidden character. Otherwise call `validate_characters`."""
     return text.isprintable() and REPLACEMENT_CHARACTER not in text
+
+
+def to_nfc(text: str) -> str:
+    """Return the text in NFC, in which characters that look alike and are the same have one spelling."""
+    return text if text.isascii() else normalize("NFC", text)
 
 
 def is_visible(text: str) -> bool:

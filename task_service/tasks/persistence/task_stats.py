@@ -3,47 +3,40 @@
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, cast, func, select
-from sqlalchemy.types import Date, DateTime
+from sqlalchemy import text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from task_service.persistence.tables import tasks
 from task_service.tasks.domain.stats import Stats
+from task_service.tasks.domain.task_query import IdRange, TaskQuery
 from task_service.tasks.domain.values import Status
-from task_service.tasks.persistence.task_lists import IS_OVERDUE, VISIBLE
-
-_IS_OF_OWNER = tasks.c.owner_id == bindparam("owner_id")
-_IS_LIVE = tasks.c.deleted_at.is_(None)
+from task_service.tasks.persistence.task_filters import IS_OVERDUE, VISIBLE, FilterShape, analyze, conditions
 
 
-@lru_cache(maxsize=4)
-def _statements(*, has_visible_to: bool, has_owner_id: bool) -> tuple[Statement, Statement]:
-    conditions: list[ColumnElement[bool]] = [_IS_LIVE]
-    conditions += [VISIBLE] if has_visible_to else []
-    conditions += [_IS_OF_OWNER] if has_owner_id else []
-    overdue = func.count().filter(IS_OVERDUE)
-    by_status = select(tasks.c.status, func.count(), overdue).where(*conditions).group_by(tasks.c.status)
-    day = cast(func.timezone("UTC", tasks.c.completed_at), Date)
-    per_day = (
-        select(day, func.count())
-        .where(*conditions, tasks.c.completed_at >= bindparam("since", type_=DateTime(timezone=True)))
-        .group_by(day)
-    )
-    return Statement(by_status), Statement(per_day)
+@lru_cache(maxsize=100)
+def _statements(shape: FilterShape) -> tuple[Statement, Statement]:
+    visibility = [VISIBLE] if shape.has_visible_to else []
+    by_status = f"""
+        SELECT status, count(*), count(*) FILTER (WHERE {IS_OVERDUE}) FROM tasks.tasks
+        WHERE {conditions(shape, *visibility)} GROUP BY status
+    """  # noqa: S608 - constants
+    per_day = f"""
+        SELECT CAST(timezone('UTC', completed_at) AS date) AS day, count(*) FROM tasks.tasks
+        WHERE {conditions(shape, *visibility, "completed_at >= :since")} GROUP BY day
+    """  # noqa: S608 - constants
+    return Statement(text(by_status)), Statement(text(per_day))
 
 
 async def read_stats(
-    connection: Connection, *, visible_to: UUID | None, owner_id: UUID | None, first_day: date, today: date
+    connection: Connection, query: TaskQuery, *, first_day: date, today: date, id_range: IdRange
 ) -> Stats:
-    """Return the counts of tasks that match the query; completions from `first_day` on."""
-    by_status, per_day = _statements(has_visible_to=visible_to is not None, has_owner_id=owner_id is not None)
-    values: dict[str, Any] = {"visible_to": visible_to, "owner_id": owner_id, "today": today}
-    rows = await (await by_status.run(connection, **values)).fetchall()
-    since = datetime.combine(first_day, time(), UTC)
-    days = await (await per_day.run(connection, **values, since=since)).fetchall()
+    """Return the counts of a query's tasks in a range of ids; completions from `first_day` on."""
+    shape, values = analyze(query, today, id_range)
+    parameters: dict[str, Any] = {**values, "today": today, "since": datetime.combine(first_day, time(), UTC)}
+    by_status, per_day = _statements(shape)
+    rows = await (await by_status.run(connection, **parameters)).fetchall()
+    days = await (await per_day.run(connection, **parameters)).fetchall()
     return Stats(
         {Status(status): count for status, count, _ in rows},
         sum(overdue for _, _, overdue in rows),

@@ -5,22 +5,22 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, text, update
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
-from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
+from chassis.kernel.pagination import Page, PageRequest
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import TaskQuery
+from task_service.tasks.domain.task_query import IdRange, TaskQuery
 from task_service.tasks.domain.values import Priority, Status
+from task_service.tasks.persistence.page_keys import encode_page_key
 from task_service.tasks.persistence.task_json import task_to_json
-from task_service.tasks.persistence.task_lists import COLUMNS, count_statement, page_key, page_statement
+from task_service.tasks.persistence.task_lists import COLUMNS, count_statement, page_statement, step_end_statement
 from task_service.tasks.persistence.task_stats import read_stats
 
 _STATUS, _PRIORITY, _LABELS = map(Task._fields.index, ("status", "priority", "labels"))
@@ -121,27 +121,24 @@ class SqlTasks:
         # Another transaction may have changed a task between the two statements.
         return [task for task in found if task.external_id in external_ids and task.deleted_at is None]
 
-    async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
-        statement, values = page_statement(query, request, today)
-        try:
-            cursor = await statement.run(self._connection, **values)
-        except psycopg.DataError:
-            # All other values are typed. Only a forged token can contain a key that Postgres can't read.
-            if not request.after:
-                raise
-            raise InvalidPageToken from None
-        return request.page(await cursor.fetchall(), page_key).map(lambda row: _decode_task(row[:-1]))
+    async def page(self, query: TaskQuery, request: PageRequest, today: date, until: UUID | None = None) -> Page[Task]:
+        statement, values = page_statement(query, request, today, until)
+        cursor = await statement.run(self._connection, **values)
+        return request.page(await cursor.fetchall(), encode_page_key).map(lambda row: _decode_task(row[:-1]))
 
-    async def count(self, query: TaskQuery, today: date) -> int:
-        statement, values = count_statement(query, today)
+    async def count(self, query: TaskQuery, today: date, id_range: IdRange) -> int:
+        statement, values = count_statement(query, today, id_range)
         cursor = await statement.run(self._connection, **values)
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
 
-    async def stats(self, query: TaskQuery, first_day: date, today: date) -> Stats:
-        return await read_stats(
-            self._connection, visible_to=query.visible_to, owner_id=query.owner_id, first_day=first_day, today=today
-        )
+    async def stats(self, query: TaskQuery, first_day: date, today: date, id_range: IdRange) -> Stats:
+        return await read_stats(self._connection, query, first_day=first_day, today=today, id_range=id_range)
+
+    async def find_step_end(self, query: TaskQuery, after: UUID | None, row_count: int) -> UUID | None:
+        statement, values = step_end_statement(query, after, row_count)
+        row = await (await statement.run(self._connection, **values)).fetchone()
+        return row[0] if row else None
 
     async def _fetch_one(self, statement: Statement, task_id: UUID) -> Task | None:
         cursor = await statement.run(self._connection, id=task_id)

@@ -1,6 +1,7 @@
-"""Read session and unit of work of the use cases about tasks, in Postgres."""
+"""Sessions and unit of work of the use cases about tasks, in Postgres."""
 
 from chassis.database.pool import Connection
+from chassis.database.scan_session import SqlScanSession
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.events import SqlEvents
 from task_service.idempotency.sql_records import SqlIdempotencyRecords
@@ -23,6 +24,10 @@ class _Repositories:
 
 class SqlTasksReadSession(_Repositories, SqlReadSession):
     """Read session. Each statement is a transaction of its own."""
+
+
+class SqlTasksScanSession(_Repositories, SqlScanSession):
+    """Session for lists, counts and exports that no index serves."""
 
 
 class SqlTasksUnitOfWork(_Repositories, SqlUnitOfWork):

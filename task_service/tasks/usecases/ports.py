@@ -12,7 +12,7 @@ from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import TaskQuery
+from task_service.tasks.domain.task_query import IdRange, TaskQuery
 
 
 class Tasks(Protocol):
@@ -53,14 +53,20 @@ class Tasks(Protocol):
     ) -> Sequence[Task]:
         """Return the owner's live tasks with these external_ids. With `lock` they are locked in id order."""
 
-    async def page(self, query: TaskQuery, request: PageRequest, today: date) -> Page[Task]:
-        """Return a page of a list. Tasks are overdue relative to `today`."""
+    async def page(self, query: TaskQuery, request: PageRequest, today: date, until: UUID | None = None) -> Page[Task]:
+        """Return a page of a list. Tasks are overdue relative to `today`. A list by created_at can end at an id.
 
-    async def stats(self, query: TaskQuery, first_day: date, today: date) -> Stats:
-        """Return counts of the live tasks that match the query; completions from `first_day` on."""
+        Raises InvalidPageToken for a forged key.
+        """
 
-    async def count(self, query: TaskQuery, today: date) -> int:
-        """Return the number of tasks on all pages of a list."""
+    async def stats(self, query: TaskQuery, first_day: date, today: date, id_range: IdRange) -> Stats:
+        """Return counts of a query's tasks in a range of ids; completions from `first_day` on."""
+
+    async def count(self, query: TaskQuery, today: date, id_range: IdRange) -> int:
+        """Return the number of a list's tasks in a range of ids."""
+
+    async def find_step_end(self, query: TaskQuery, after: UUID | None, row_count: int) -> UUID | None:
+        """Return the id of the last of the next rows that a scan of the query reads; None if fewer remain."""
 
 
 class UserDirectory(Protocol):
@@ -96,5 +102,7 @@ class TasksUnitOfWork(TasksReadSession, UnitOfWork, Protocol):
 
 Begin = Callable[[], TasksUnitOfWork]
 Read = Callable[[], TasksReadSession]
+Scan = Callable[[], TasksReadSession]
+"""Session for reads that no index serves. Few run at once, and each statement has little time."""
 TaskTransactions = IdempotentTransactions[TasksUnitOfWork, tuple[Task, ...]]
 """Idempotent transactions whose response is a list of tasks, as they were when the first request committed."""

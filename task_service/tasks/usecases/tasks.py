@@ -12,10 +12,11 @@ from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.tasks.domain.stats import Stats, days_between, first_day
+from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Read, TaskTransactions, UserDirectory
+from task_service.tasks.usecases.ports import Read, Scan, TaskTransactions, UserDirectory
+from task_service.tasks.usecases.scans import scan_in_steps
 from task_service.tasks.usecases.task_changes import create_task, ensure_assignee_exists, ensure_visible, update_task
 
 
@@ -112,25 +113,29 @@ class ListTasks:
     """List a page of tasks, with the total if it is requested."""
 
     read: Read
+    scan: Scan
     now: Clock
 
     async def __call__(self, query: TaskQuery, request: PageRequest, *, with_total: bool = False) -> TaskList:
         today = self.now().date()
-        async with self.read() as session:
+        async with (self.scan if query.may_scan else self.read)() as session:
             page = await session.tasks.page(query, request, today)
-            return TaskList(page, await session.tasks.count(query, today) if with_total else None)
+        if not with_total:
+            return TaskList(page, None)
+        counts = scan_in_steps(self.scan, query, lambda tasks, id_range: tasks.count(query, today, id_range))
+        return TaskList(page, sum([count async for count in counts]))
 
 
 @dataclass(frozen=True, slots=True)
 class GetTaskStats:
     """Count the live tasks that match a query."""
 
-    read: Read
+    scan: Scan
     now: Clock
 
     async def __call__(self, query: TaskQuery, days: int) -> tuple[Stats, list[date]]:
         """Return the counts, and the days by which completions are counted. Raises DaysOutOfRange."""
         today = self.now().date()
         first = first_day(days, today)
-        async with self.read() as session:
-            return await session.tasks.stats(query, first, today), days_between(first, today)
+        steps = scan_in_steps(self.scan, query, lambda tasks, id_range: tasks.stats(query, first, today, id_range))
+        return merge_stats([stats async for stats in steps]), days_between(first, today)

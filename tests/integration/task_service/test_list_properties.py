@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from chassis.kernel.pagination import PageRequest
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_query import DeletedFilter, Order, TaskQuery
+from task_service.tasks.domain.task_query import DeletedFilter, IdRange, Order, TaskQuery
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.persistence.task_lists import count_statement, page_key, page_statement
+from task_service.tasks.persistence.page_keys import encode_page_key
+from task_service.tasks.persistence.task_lists import count_statement, page_statement, step_end_statement
 from task_service.tasks.persistence.tasks import encode_task
 
 SONU, MINA = UUID(int=1), UUID(int=2)
@@ -125,6 +126,22 @@ def population(database):
         yield connection, tasks
 
 
+def count_in_steps(connection: psycopg.Connection, query: TaskQuery, size: int) -> int:
+    """Count a list in ranges of ids, each of which ends after `size` rows that the scan reads."""
+    total, after = 0, None
+    while True:
+        statement, values = step_end_statement(query, after, size)
+        row = connection.execute(statement.sql, {**statement._constants, **values}).fetchone()
+        until = row[0] if row else None
+        statement, values = count_statement(query, TODAY, IdRange(after, until))
+        counted = connection.execute(statement.sql, {**statement._constants, **values}).fetchone()
+        assert counted is not None
+        total += counted[0]
+        if until is None:
+            return total
+        after = until
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     query=queries,
@@ -141,15 +158,16 @@ def test_pages_match_an_in_memory_sort(population, query, size, chance, inserted
     deleted: set[UUID] = set()
     seen: list[UUID] = []
     with connection.transaction(force_rollback=True):
-        statement, values = count_statement(query, TODAY)
+        statement, values = count_statement(query, TODAY, IdRange())
         row = connection.execute(statement.sql, {**statement._constants, **values}).fetchone()
         assert row == (len(expected),)
+        assert count_in_steps(connection, query, size) == len(expected)
         token = ""
         while True:
             request = PageRequest.parse(size, token, query="test")
             statement, values = page_statement(query, request, TODAY)
             rows = connection.execute(statement.sql, {**statement._constants, **values}).fetchall()
-            page = request.page(rows, page_key)
+            page = request.page(rows, encode_page_key)
             seen += [row[0] for row in page.items]
             token = page.next_token
             if not token:

@@ -125,7 +125,9 @@ class ListTasksRequest(_message.Message):
     overdue: _builtins.bool
     """Only overdue tasks: pending or in progress, and due before today (UTC)."""
     q: _builtins.str
-    """Search: every word must occur in the title or the description. Case is ignored. At most 200 characters."""
+    """Search: every word must occur in the title or the description. Case is ignored, and a letter with an accent is found
+    in either Unicode spelling (NFC, NFD). At most 200 characters and 8 different words.
+    """
     include_total: _builtins.bool
     """Return total_size: the number of tasks on all pages."""
     only_deleted: _builtins.bool
@@ -240,7 +242,9 @@ class ExportTasksRequest(_message.Message):
     overdue: _builtins.bool
     """Only overdue tasks: pending or in progress, and due before today (UTC)."""
     q: _builtins.str
-    """Search: every word must occur in the title or the description. Case is ignored. At most 200 characters."""
+    """Search: every word must occur in the title or the description. Case is ignored, and a letter with an accent is found
+    in either Unicode spelling (NFC, NFD). At most 200 characters and 8 different words.
+    """
     only_deleted: _builtins.bool
     """Only deleted tasks."""
     @_builtins.property

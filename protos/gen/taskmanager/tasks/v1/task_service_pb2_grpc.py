@@ -122,8 +122,9 @@ class TaskServiceServicer:
     def ListTasks(self, request, context):
         """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
         or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-        every invalid parameter, including a page token of another caller or another query. PERMISSION_DENIED when a user
-        asks for another owner's tasks.
+        every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
+        QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
+        too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,8 +143,8 @@ class TaskServiceServicer:
 
     def GetTaskStats(self, request, context):
         """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. PERMISSION_DENIED when a
-        user asks for another owner's tasks.
+        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
+        caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

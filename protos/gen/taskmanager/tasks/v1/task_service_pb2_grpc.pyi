@@ -45,8 +45,9 @@ class TaskServiceStub:
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
     """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
     or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-    every invalid parameter, including a page token of another caller or another query. PERMISSION_DENIED when a user
-    asks for another owner's tasks.
+    every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
+    QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
+    too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     ExportTasks: _grpc.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]
     """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
@@ -57,8 +58,8 @@ class TaskServiceStub:
     """
     GetTaskStats: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]
     """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. PERMISSION_DENIED when a
-    user asks for another owner's tasks.
+    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
+    caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
     """Changes the fields in the mask (over REST: the keys of the body) and returns the task. An update without an effect
@@ -108,8 +109,9 @@ class TaskServiceAsyncStub(TaskServiceStub):
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
     or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-    every invalid parameter, including a page token of another caller or another query. PERMISSION_DENIED when a user
-    asks for another owner's tasks.
+    every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
+    QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
+    too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     ExportTasks: _aio.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
@@ -120,8 +122,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """
     GetTaskStats: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]  # type: ignore[assignment]
     """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. PERMISSION_DENIED when a
-    user asks for another owner's tasks.
+    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
+    caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Changes the fields in the mask (over REST: the keys of the body) and returns the task. An update without an effect
@@ -186,8 +188,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.ListTasksResponse, _abc.Awaitable[_task_service_pb2.ListTasksResponse]]:
         """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
         or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-        every invalid parameter, including a page token of another caller or another query. PERMISSION_DENIED when a user
-        asks for another owner's tasks.
+        every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
+        QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
+        too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
         """
 
     @_abc_1.abstractmethod
@@ -210,8 +213,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.TaskStats, _abc.Awaitable[_task_service_pb2.TaskStats]]:
         """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. PERMISSION_DENIED when a
-        user asks for another owner's tasks.
+        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
+        caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
         """
 
     @_abc_1.abstractmethod

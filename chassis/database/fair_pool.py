@@ -1,0 +1,63 @@
+"""Connections of a pool, shared fairly between callers."""
+
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+from chassis.database.pool import MAX_WAIT_SECONDS, Connection
+from chassis.limits.fair_limit import FairLimiter
+from chassis.limits.load_shed import SHED_CALLS, Overloaded
+
+CONNECTION = "connection"
+"""Kind of these refusals in the metric of load shedding."""
+
+
+class Connections(Protocol):
+    """Source of connections: a pool, or a part of one."""
+
+    async def getconn(self) -> Connection:
+        """Wait for a free connection and take it. Raises PoolTimeout, PoolClosed."""
+
+    async def putconn(self, conn: Connection) -> None:
+        """Return a connection."""
+
+
+class FairPool:
+    """Part of a pool for callers: limited in total, so that a rest is free for background work, and for each caller.
+
+    `caller_key` returns the key of the current caller; None means that no limit applies.
+    """
+
+    def __init__(
+        self, connections: Connections, *, limiter: FairLimiter, caller_key: Callable[[], Hashable | None]
+    ) -> None:
+        self._connections = connections
+        self._limiter = limiter
+        self._caller_key = caller_key
+        self._keys: dict[Connection, Hashable] = {}
+
+    async def getconn(self) -> Connection:
+        """Wait for a turn and a free connection. Raises Overloaded after MAX_WAIT_SECONDS without a turn."""
+        key = self._caller_key()
+        if key is None:
+            return await self._connections.getconn()
+        try:
+            await self._limiter.acquire(key, timeout_seconds=MAX_WAIT_SECONDS)
+        except TimeoutError:
+            SHED_CALLS.labels(CONNECTION).inc()
+            raise Overloaded from None
+        try:
+            connection = await self._connections.getconn()
+        except BaseException:
+            self._limiter.release(key)
+            raise
+        self._keys[connection] = key
+        return connection
+
+    async def putconn(self, conn: Connection) -> None:
+        """Return a connection and give the turn to the next caller."""
+        key = self._keys.pop(conn, None)
+        try:
+            await self._connections.putconn(conn)
+        finally:
+            if key is not None:
+                self._limiter.release(key)

@@ -1,0 +1,25 @@
+"""Session for reads whose cost depends on the client's filters."""
+
+from types import TracebackType
+
+from psycopg.errors import QueryCanceled
+
+from chassis.database.unit_of_work import SqlUnitOfWork
+from chassis.kernel.errors import QueryTooExpensive
+
+STATEMENT_TIMEOUT_SECONDS = 3
+
+
+class SqlScanSession(SqlUnitOfWork):
+    """Read-only transaction in which a statement has STATEMENT_TIMEOUT_SECONDS. A longer one is QueryTooExpensive."""
+
+    # One message, so it costs one round trip.
+    begin_sql = f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'"
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, QueryCanceled):
+            await super().__aexit__(None, None, None)
+            raise QueryTooExpensive(limit=STATEMENT_TIMEOUT_SECONDS) from error
+        await super().__aexit__(kind, error, trace)

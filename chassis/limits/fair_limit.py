@@ -1,0 +1,67 @@
+"""Limit of concurrent work, in total and for each caller. Callers that wait take turns."""
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import Hashable
+from contextlib import suppress
+
+
+class FairLimiter:
+    """Limit of concurrent holders, in total and for each key.
+
+    Holders of one key that wait are served in order. Keys that wait are served round robin, so a key with a hundred
+    waiters delays another key by one turn, not by a hundred.
+    """
+
+    def __init__(self, *, max_total: int, max_per_key: int) -> None:
+        self._max_total = max_total
+        self._max_per_key = max_per_key
+        self._held: Counter[Hashable] = Counter()
+        self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def acquire(self, key: Hashable, *, timeout_seconds: float) -> None:
+        """Wait for a free place and take it. Raises TimeoutError."""
+        if key not in self._waiting and self._has_room(key):
+            self._held[key] += 1
+            return
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append(granted)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await granted
+        except BaseException:
+            if granted.done() and not granted.cancelled():
+                self.release(key)
+            else:
+                self._forget(key, granted)
+            raise
+
+    def release(self, key: Hashable) -> None:
+        """Give the place to the next key in turn."""
+        self._held[key] -= 1
+        if not self._held[key]:
+            del self._held[key]
+        while (key := self._next_key()) is not None:
+            waiters = self._waiting[key]
+            waiter = waiters.popleft()
+            # A waiter that was cancelled is still here until its task runs.
+            if not waiter.done():
+                waiter.set_result(None)
+                self._held[key] += 1
+            if waiters:
+                self._waiting.move_to_end(key)
+            else:
+                del self._waiting[key]
+
+    def _has_room(self, key: Hashable) -> bool:
+        return self._held.total() < self._max_total and self._held[key] < self._max_per_key
+
+    def _next_key(self) -> Hashable | None:
+        return next((key for key in self._waiting if self._has_room(key)), None)
+
+    def _forget(self, key: Hashable, waiter: "asyncio.Future[None]") -> None:
+        waiters = self._waiting.get(key, deque())
+        with suppress(ValueError):
+            waiters.remove(waiter)
+        if not waiters:
+            self._waiting.pop(key, None)

@@ -1,0 +1,40 @@
+"""Connections of the service: limits for each caller, so that no caller can take what all need."""
+
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from chassis.database.fair_pool import Connections, FairPool
+from chassis.limits.fair_limit import FairLimiter
+from chassis.rpc.request_context import caller_or_none
+
+RESERVED_CONNECTIONS = 2
+"""Connections that callers can't take. They are for background loops and for import workers."""
+MAX_SCANS = 3
+MAX_SCANS_PER_CALLER = 2
+MIN_POOL_SIZE = RESERVED_CONNECTIONS + MAX_SCANS + 1
+
+INTERNAL_SCOPES = frozenset({"imports:ingest"})
+"""Scopes of our own services, which have no limits: their number is bounded by the number of processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerConnections:
+    """Connections for the calls of one process; `scans` are the part of `all` for reads that no index serves."""
+
+    all: Connections
+    scans: Connections
+
+
+def share_connections(pool: Connections, *, size: int) -> CallerConnections:
+    """Return the shares of a pool. A caller gets half of the connections for callers."""
+    max_total = size - RESERVED_CONNECTIONS
+    fair = partial(FairPool, caller_key=_caller_key)
+    everything = fair(pool, limiter=FairLimiter(max_total=max_total, max_per_key=max_total // 2))
+    scans = FairLimiter(max_total=MAX_SCANS, max_per_key=MAX_SCANS_PER_CALLER)
+    return CallerConnections(everything, fair(everything, limiter=scans))
+
+
+def _caller_key() -> UUID | None:
+    caller = caller_or_none()
+    return None if caller is None or caller.scopes & INTERNAL_SCOPES else caller.id

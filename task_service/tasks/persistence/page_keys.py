@@ -1,0 +1,87 @@
+"""Sort keys of task lists, and their values in page tokens.
+
+A page token is not signed. Its key is checked here, because Postgres would log the text of an invalid one as an error.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from chassis.kernel.pagination import UUID_BYTES, InvalidPageToken
+from task_service.tasks.domain.task_query import Order
+from task_service.tasks.domain.values import MAX_TITLE_CHARACTERS, Priority, parse_date
+
+_PRIORITIES_ASCENDING = ", ".join(f"'{priority}'" for priority in Priority)
+_PRIORITY_KEYS = frozenset(str(number) for number in range(1, len(Priority) + 1))
+# The lower case of a character can have two characters.
+_MAX_TITLE_KEY_CHARACTERS = 2 * MAX_TITLE_CHARACTERS
+
+
+class SortKey(NamedTuple):
+    """Sort key of a list before the id. The expression is written as in the index that serves it."""
+
+    expression: str
+    type: str
+    normalize: Callable[[str], str]
+    """Return the text of a key as Postgres reads it. Raises ValueError or OverflowError for any other text."""
+    collation: str = ""
+
+
+def _normalize_time(text: str) -> str:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC).isoformat()
+
+
+def _normalize_date(text: str) -> str:
+    if text == "infinity":
+        return text
+    found = parse_date(text)
+    if found is None:
+        raise ValueError(text)
+    return found.isoformat()
+
+
+def _normalize_priority(text: str) -> str:
+    if text not in _PRIORITY_KEYS:
+        raise ValueError(text)
+    return text
+
+
+def _normalize_title(text: str) -> str:
+    if "\0" in text or len(text) > _MAX_TITLE_KEY_CHARACTERS:
+        raise ValueError(text)
+    return text
+
+
+SORT_KEYS = {
+    Order.UPDATED_AT: SortKey("updated_at", "timestamptz", _normalize_time),
+    Order.DUE_DATE: SortKey("coalesce(due_date, 'infinity'::date)", "date", _normalize_date),
+    Order.PRIORITY: SortKey(
+        f"array_position(ARRAY[{_PRIORITIES_ASCENDING}], priority)", "integer", _normalize_priority
+    ),
+    # This collation ignores case and sorts alike on every server: it does not depend on the database's locale.
+    Order.TITLE: SortKey('lower(title COLLATE "pg_c_utf8")', "text", _normalize_title, ' COLLATE "pg_c_utf8"'),
+}
+"""Sort keys by order. Order.CREATED_AT has none: the id is the key."""
+
+
+def encode_page_key(row: tuple[Any, ...]) -> bytes:
+    """Return the key after which the next page continues. A row ends with the text of its sort key."""
+    task_id: UUID = row[0]
+    return task_id.bytes + str(row[-1] or "").encode()
+
+
+def decode_page_key(raw: bytes, order: Order) -> tuple[UUID, str]:
+    """Return the id and the text of the sort key. Raises InvalidPageToken for a forged key."""
+    try:
+        task_id, text = UUID(bytes=raw[:UUID_BYTES]), raw[UUID_BYTES:].decode()
+        if key := SORT_KEYS.get(order):
+            return task_id, key.normalize(text)
+    except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
+        raise InvalidPageToken from None
+    if text:
+        raise InvalidPageToken
+    return task_id, ""
