@@ -17,7 +17,7 @@ def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float
 
 
 def test_connection_age_grace_exceeds_upload_time():
-    """gRPC does not end an upload by the age of its connection before the upload's own time limit."""
+    """gRPC does not end an upload by the age of its connection before unfinished uploads are deleted."""
     grace = dict(OPTIONS)["grpc.max_connection_age_grace_ms"] / 1000
     assert grace >= default(TasksSettings, "unfinished_upload_retention_seconds")
 

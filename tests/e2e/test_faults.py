@@ -5,7 +5,7 @@ import os
 import signal
 from urllib.parse import urlsplit
 
-from tests.support.waiting import until_blocking
+from tests.support.waiting import wait_until
 
 ROWS = 40_000
 UNDONE = 8_000
@@ -86,10 +86,10 @@ def test_gateway_killed_during_upload_leaves_no_import(stack, user):
     connection.endheaders()
     connection.send(b"title\n" + b"Half a file\n" * 500_000)
     uploading = "SELECT count(*) FROM tasks.imports WHERE owner_id = %s"
-    until_blocking(lambda: stack.sql(uploading, user.id) == [(1,)])
+    wait_until(lambda: stack.sql(uploading, user.id) == [(1,)])
     stack.kill("gateway")
     connection.close()
-    until_blocking(lambda: stack.sql(uploading, user.id) == [(0,)])
+    wait_until(lambda: stack.sql(uploading, user.id) == [(0,)])
     # The gateway is back soon and knows nothing of the upload.
     assert user.http.get("/api/v1/imports").json()["imports"] == []
     assert user.http.get("/api/tasks").json()["tasks"] == []

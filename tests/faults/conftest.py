@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.faults.system import faulty_system
+from tests.faults.system import system_under_test
 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory):
-    with faulty_system(tmp_path_factory.mktemp("faults")) as running:
+    with system_under_test(tmp_path_factory.mktemp("faults")) as running:
         yield running

@@ -9,21 +9,21 @@ import psycopg
 
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from tests.faults.proxy import Mode
-from tests.faults.system import LEASE_SECONDS, WORKERS, FaultySystem
+from tests.faults.system import LEASE_SECONDS, WORKERS, SystemUnderTest
 from tests.faults.workload import Workload
 
-Fault = Callable[[FaultySystem, Workload], None]
+Fault = Callable[[SystemUnderTest, Workload], None]
 
 
-def _signal_fault(number: signal.Signals, *names: str) -> Fault:
-    def send(system: FaultySystem, workload: Workload) -> None:
+def _signal_fault(signal_number: signal.Signals, *names: str) -> Fault:
+    def send(system: SystemUnderTest, workload: Workload) -> None:
         # An orchestrator sends SIGTERM to the process alone, not to its group.
-        system.signal(workload.rng.choice(names), number, group=number is signal.SIGKILL)
+        system.signal(workload.rng.choice(names), signal_number, group=signal_number is signal.SIGKILL)
 
     return send
 
 
-def pause_worker_past_its_lease(system: FaultySystem, workload: Workload) -> None:
+def pause_worker_past_its_lease(system: SystemUnderTest, workload: Workload) -> None:
     """Stop a worker until its lease has expired; it continues as if it still held the lease."""
     name = workload.rng.choice(WORKERS)
     system.signal(name, signal.SIGSTOP)
@@ -31,7 +31,7 @@ def pause_worker_past_its_lease(system: FaultySystem, workload: Workload) -> Non
     system.signal(name, signal.SIGCONT)
 
 
-def lose_a_wake_up(system: FaultySystem, workload: Workload) -> None:
+def lose_a_wake_up(system: SystemUnderTest, workload: Workload) -> None:
     """Stop the workers with open connections, so that one receives a message; kill them before it is stored."""
     for name in WORKERS:
         system.signal(name, signal.SIGSTOP)
@@ -41,21 +41,21 @@ def lose_a_wake_up(system: FaultySystem, workload: Workload) -> None:
         system.signal(name, signal.SIGKILL)
 
 
-def kill_server_during_upload(system: FaultySystem, workload: Workload) -> None:
+def kill_server_during_upload(system: SystemUnderTest, workload: Workload) -> None:
     """Kill or stop a server that receives a file when half of it has arrived. It becomes a whole import or none."""
     name = workload.rng.choice(("gateway", "task_service"))
-    number = workload.rng.choice((signal.SIGKILL, signal.SIGTERM))
-    workload.upload(at_half=lambda: system.signal(name, number, group=number is signal.SIGKILL))
+    signal_number = workload.rng.choice((signal.SIGKILL, signal.SIGTERM))
+    workload.upload(at_half=lambda: system.signal(name, signal_number, group=signal_number is signal.SIGKILL))
 
 
-def flush_redis_after_upload(system: FaultySystem, workload: Workload) -> None:
+def flush_redis_after_upload(system: SystemUnderTest, workload: Workload) -> None:
     system.wait_until_healthy()  # the fault before may have killed Redis, which this fault itself calls
     workload.upload(max_rows=2000)
     with system.redis() as client:
         client.flushall()
 
 
-def lose_an_acknowledgement(system: FaultySystem, workload: Workload) -> None:
+def lose_an_acknowledgement(system: SystemUnderTest, workload: Workload) -> None:
     """Let only the proxied worker work. Its batches reach task_service, the acknowledgements do not come back."""
     system.signal("import_worker-1", signal.SIGSTOP)
     workload.upload()
@@ -67,7 +67,7 @@ def lose_an_acknowledgement(system: FaultySystem, workload: Workload) -> None:
     system.signal("import_worker-1", signal.SIGCONT)
 
 
-def half_open_connection(system: FaultySystem, workload: Workload) -> None:
+def half_open_connection(system: SystemUnderTest, workload: Workload) -> None:
     """Drop all bytes of a worker's connections without closing them; later close them."""
     proxy = workload.rng.choice((system.tasks_proxy, system.redis_proxy))
     proxy.mode = Mode.HALF_OPEN
@@ -77,7 +77,7 @@ def half_open_connection(system: FaultySystem, workload: Workload) -> None:
     proxy.mode = Mode.FORWARD
 
 
-def send_twenty_wake_ups(system: FaultySystem, workload: Workload) -> None:
+def send_twenty_wake_ups(system: SystemUnderTest, workload: Workload) -> None:
     system.wait_until_healthy()  # as in flush_redis_after_upload
     wake_ups = CeleryWorkerNotifier(system.stack.endpoints["redis_url"])
     try:
@@ -86,7 +86,7 @@ def send_twenty_wake_ups(system: FaultySystem, workload: Workload) -> None:
         wake_ups.close()
 
 
-def fill_the_disk(system: FaultySystem, workload: Workload) -> None:
+def fill_the_disk(system: SystemUnderTest, workload: Workload) -> None:
     """Limit the size of files that task_service writes: a write then fails as on a full disk."""
     system.wait_until_healthy()  # otherwise the response may come from the fault before
     pid = system.pid("task_service")
@@ -107,7 +107,7 @@ def fill_the_disk(system: FaultySystem, workload: Workload) -> None:
     assert system.stack.sql("SELECT id FROM tasks.imports WHERE file_name = 'too much for the disk'") == []
 
 
-def lock_the_tables(system: FaultySystem, workload: Workload) -> None:
+def lock_the_tables(system: SystemUnderTest, workload: Workload) -> None:
     """Lock the event table for longer than a lease, as maintenance work does."""
     system.wait_until_healthy()
     with psycopg.connect(system.stack.endpoints["postgres_url"]) as connection:
@@ -115,7 +115,7 @@ def lock_the_tables(system: FaultySystem, workload: Workload) -> None:
         threading.Event().wait(LEASE_SECONDS + 1)
 
 
-def hold_a_row_lock(system: FaultySystem, workload: Workload) -> None:
+def hold_a_row_lock(system: SystemUnderTest, workload: Workload) -> None:
     """Lock the row of an import that is in progress for longer than a lease, as an idle session of an operator does."""
     workload.upload()
     system.wait_until_healthy()
@@ -126,7 +126,7 @@ def hold_a_row_lock(system: FaultySystem, workload: Workload) -> None:
         threading.Event().wait(LEASE_SECONDS + 1)
 
 
-def restart_task_service_without_auth(system: FaultySystem, workload: Workload) -> None:
+def restart_task_service_without_auth(system: SystemUnderTest, workload: Workload) -> None:
     """Kill task_service while auth_service hangs: it has no keys and no user directory when it is back."""
     system.signal("auth_service", signal.SIGSTOP)
     system.signal("task_service", signal.SIGKILL)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import psycopg
 from psycopg.rows import class_row
 
-from tests.faults.system import FaultySystem
+from tests.faults.system import SystemUnderTest
 from tests.faults.workload import File, Workload
 from tests.support.users import FINAL_STATES
 
@@ -69,7 +69,7 @@ class ImportSnapshot(NamedTuple):
         assert self.bytes_read == self.bytes_total, self
 
 
-def snapshot_imports(system: FaultySystem, names: list[str]) -> list[ImportSnapshot]:
+def snapshot_imports(system: SystemUnderTest, names: list[str]) -> list[ImportSnapshot]:
     """Return a snapshot of the imports of these files."""
     url = system.stack.endpoints["postgres_url"]
     with psycopg.connect(url, connect_timeout=5, row_factory=class_row(ImportSnapshot)) as connection:

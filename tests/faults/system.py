@@ -1,4 +1,4 @@
-"""A running system, and signals to its processes."""
+"""System under test: a running local stack, and signals to its processes."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.faults.proxied_worker import ProxiedWorker, proxied_worker
 from tests.faults.proxy import TcpProxy
 from tests.support.crashing_rows import crashing_environment
 from tests.support.stack import LocalStack, running_stack
-from tests.support.waiting import until_blocking
+from tests.support.waiting import wait_until
 
 LEASE_SECONDS = 2
 PROXIED = "import_worker-proxied"
@@ -32,8 +32,8 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class FaultySystem:
-    """Stack with two workers, one of them behind proxies."""
+class SystemUnderTest:
+    """Local stack with two import workers. TCP proxies separate the second worker from task_service and Redis."""
 
     stack: LocalStack
     worker: ProxiedWorker
@@ -43,17 +43,17 @@ class FaultySystem:
     def pid(self, name: str) -> int:
         return self.worker.pid if name == PROXIED else int(self.stack.endpoints["processes"][name])
 
-    def signal(self, name: str, number: signal.Signals, *, group: bool = True) -> None:
+    def signal(self, name: str, signal_number: signal.Signals, *, group: bool = True) -> None:
         """Send a signal to a process or to its group. A process that is already dead is ignored."""
         with suppress(ProcessLookupError):
-            (os.killpg if group else os.kill)(self.pid(name), number)
+            (os.killpg if group else os.kill)(self.pid(name), signal_number)
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.stack.endpoints["redis_url"], socket_timeout=5)
 
     def wait_until_healthy(self) -> None:
-        """Return when every server answers again."""
-        until_blocking(self._is_healthy)
+        """Wait until every server responds."""
+        wait_until(self._is_healthy)
 
     def _is_healthy(self) -> bool:
         try:
@@ -69,8 +69,8 @@ class FaultySystem:
 
 
 @contextmanager
-def faulty_system(data_dir: Path) -> Iterator[FaultySystem]:
-    """Run a system for faults."""
+def system_under_test(data_dir: Path) -> Iterator[SystemUnderTest]:
+    """Run the stack with short leases and two workers until the context ends."""
     with (
         running_stack(data_dir, **SETTINGS, **crashing_environment()) as stack,
         proxied_worker(stack) as (worker, tasks_proxy, redis_proxy),
@@ -78,4 +78,4 @@ def faulty_system(data_dir: Path) -> Iterator[FaultySystem]:
         # Only these tests select the tasks of an import, and they do it all the time.
         with psycopg.connect(stack.endpoints["postgres_url"], autocommit=True) as connection:
             connection.execute("CREATE INDEX ON tasks.tasks (import_id)")
-        yield FaultySystem(stack, worker, tasks_proxy, redis_proxy)
+        yield SystemUnderTest(stack, worker, tasks_proxy, redis_proxy)

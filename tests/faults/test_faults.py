@@ -15,11 +15,11 @@ import pytest
 
 from tests.faults.faults import FAULTS
 from tests.faults.invariants import Observer, snapshot_imports
-from tests.faults.system import FaultySystem
+from tests.faults.system import SystemUnderTest
 from tests.faults.tracebacks import log_sizes, tracebacks_since
 from tests.faults.workload import Workload
 from tests.support.replay import assert_events_give_every_task
-from tests.support.waiting import until_blocking
+from tests.support.waiting import wait_until
 
 SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(10**6))
 IMPORTS = int(os.environ.get("FAULT_IMPORTS", "16"))
@@ -28,7 +28,7 @@ RECOVERY_SECONDS = 150
 
 
 @pytest.mark.timeout(120 + IMPORTS * 20)
-def test_every_row_counts_exactly_once_during_faults(system: FaultySystem):
+def test_every_row_counts_exactly_once_during_faults(system: SystemUnderTest):
     """Every process can die at any moment. Every row of every file still counts exactly once."""
     rng = random.Random(SEED)  # noqa: S311 - a schedule that can be repeated
     workload = Workload(system, [system.stack.api.new_user() for _ in range(3)], rng)
@@ -41,7 +41,7 @@ def test_every_row_counts_exactly_once_during_faults(system: FaultySystem):
             if rng.random() < 0.7:
                 system.wait_until_healthy()
         system.wait_until_healthy()
-        until_blocking(lambda: _all_ended(workload), seconds=RECOVERY_SECONDS)
+        wait_until(lambda: _all_ended(workload), seconds=RECOVERY_SECONDS)
     assert observer.violations == [], f"seed {SEED}"
     assert observer.snapshots > 0
     snapshots_by_id = {snapshot.id: snapshot for snapshot in snapshot_imports(system, _names(workload))}
@@ -54,29 +54,29 @@ def test_every_row_counts_exactly_once_during_faults(system: FaultySystem):
 
 
 @pytest.mark.timeout(120 + RECOVERY_SECONDS)
-def test_history_is_one_hash_chain_after_faults(system: FaultySystem):
+def test_history_is_one_hash_chain_after_faults(system: SystemUnderTest):
     system.wait_until_healthy()
     events = (
         "SELECT (SELECT count(*) FROM tasks.task_events) - coalesce(max(total_events), 0) FROM tasks.history_blocks"
     )
-    until_blocking(lambda: system.stack.sql(events) == [(0,)], seconds=RECOVERY_SECONDS)
+    wait_until(lambda: system.stack.sql(events) == [(0,)], seconds=RECOVERY_SECONDS)
     local = [sys.executable, "-m", "deploy.local", "command", "--data-dir", str(system.stack.data_dir)]
     verified = subprocess.run([*local, "task_service.commands.verify"], capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stderr
     assert verified.stdout.endswith(" 0 not yet sealed.\n")
 
 
-def test_replayed_events_give_every_task_after_faults(system: FaultySystem):
+def test_replayed_events_give_every_task_after_faults(system: SystemUnderTest):
     system.wait_until_healthy()
     assert assert_events_give_every_task(system.stack.endpoints["postgres_url"]) > 0
 
 
-def test_healed_system_logs_no_errors(system: FaultySystem):
+def test_healed_system_logs_no_errors(system: SystemUnderTest):
     system.wait_until_healthy()
     sizes = log_sizes(system.logs())
     workload = Workload(system, [system.stack.api.new_user()], random.Random(SEED))  # noqa: S311 - as above
     workload.upload()
-    until_blocking(lambda: _all_ended(workload))
+    wait_until(lambda: _all_ended(workload))
     assert tracebacks_since(sizes) == []
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx2 as httpx
 
-from tests.faults.system import FaultySystem
+from tests.faults.system import SystemUnderTest
 from tests.support.crashing_rows import CRASHING_CELL
 from tests.support.users import User
 
@@ -41,7 +41,7 @@ class File:
 class Workload:
     """Users who upload files during the faults."""
 
-    system: FaultySystem
+    system: SystemUnderTest
     users: list[User]
     rng: random.Random
     accepted: dict[str, File] = field(default_factory=dict)

@@ -15,7 +15,7 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-def until_blocking(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Return when the condition is true; blocks the thread. Fails after so many seconds."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

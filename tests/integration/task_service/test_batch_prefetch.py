@@ -17,7 +17,7 @@ from task_service.imports.usecases.leases import RenewLease
 from task_service.imports.usecases.write_rows import WriteRows
 from tests.integration.task_service.import_calls import upload
 from tests.support.user_directory import FakeUserDirectory
-from tests.support.waiting import until_blocking
+from tests.support.waiting import wait_until
 
 ROWS = 500
 TITLE = "A task whose title is not short"
@@ -44,7 +44,7 @@ async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
         def start_next() -> None:
             if not calls:
                 # This call blocks the event loop, so all rows were sent before it.
-                until_blocking(lambda: other.execute(IS_WAITING).fetchone() == (1,))
+                wait_until(lambda: other.execute(IS_WAITING).fetchone() == (1,))
                 other.execute("SELECT pg_advisory_unlock(1)")
             calls.append("start_next")
 
