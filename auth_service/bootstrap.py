@@ -167,7 +167,7 @@ def _create_use_cases(
             begin=begin, hasher=hasher, rules=rules, events=events, now=utc_now, new_id=uuid7
         ),
         create_admin=registration.CreateAdmin(
-            begin=begin, hasher=hasher, rules=rules, events=events, now=utc_now, new_id=uuid7
+            read=read, begin=begin, hasher=hasher, rules=rules, events=events, now=utc_now, new_id=uuid7
         ),
         log_in=login.LogIn(
             read=read, begin=begin, hasher=hasher, throttle=throttle, session_issuer=issuer, events=events

@@ -6,7 +6,7 @@ from auth_service.domain.accounts import Registration, User
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.roles import Role
 from auth_service.domain.security_events import SecurityEventKind
-from auth_service.usecases.ports import Begin, PasswordHasher
+from auth_service.usecases.ports import Begin, PasswordHasher, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from chassis.kernel.clock import Clock
 from chassis.kernel.ids import NewId
@@ -43,6 +43,7 @@ class Register:
 class CreateAdmin:
     """Create an admin account. Only operators can call it, by a command; no rpc reaches it."""
 
+    read: Read
     begin: Begin
     hasher: PasswordHasher
     rules: PasswordRules
@@ -52,6 +53,11 @@ class CreateAdmin:
 
     async def __call__(self, registration: Registration, *, only_if_none: bool = False) -> User | None:
         """Return the admin; None if `only_if_none` is set and an active admin exists. Raises the errors of Register."""
+        if only_if_none:
+            # Before any check: the settings of an old installation may break a rule that is newer than its admin.
+            async with self.read() as repositories:
+                if await repositories.users.has_active(Role.ADMIN):
+                    return None
         user = registration.create_user(
             self.rules, user_id=self.new_id(), now=self.now(), grantable_roles=frozenset({Role.ADMIN})
         )

@@ -57,6 +57,17 @@ async def test_repeated_bootstrap_creates_everything_once(command, database, set
         assert (await auth_server.login("ada@example.com", "a canary in the mine")).user.username == "ada"
 
 
+async def test_repeated_bootstrap_accepts_an_existing_admin(command, database):
+    """Rules for new usernames and passwords do not stop the start of an installation that has an admin already."""
+    assert (await command("bootstrap", **ADMIN))[0] == 0
+    older_rules = {**ADMIN, "AUTH_BOOTSTRAP_ADMIN_USERNAME": "\u0430da", "AUTH_BOOTSTRAP_ADMIN_PASSWORD": "short"}
+    status, _, err = await command("bootstrap", **older_rules)
+    assert status == 0, err
+    assert database.rows("SELECT username FROM auth.users") == [("ada",)]
+    database.rows("UPDATE auth.users SET role = 'user'")
+    assert (await command("bootstrap", **older_rules))[0] == 1
+
+
 async def test_bootstrap_updates_secret_and_scopes(command, settings):
     await command("bootstrap", **SERVICES)
     new_credential = "import_worker." + base64.urlsafe_b64encode(bytes([7] * 32)).rstrip(b"=").decode()
