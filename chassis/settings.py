@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated, NamedTuple, NoReturn, TypeVar
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, IPvAnyNetwork, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.secrets_dir import secrets_dir
@@ -32,6 +32,14 @@ def _parse_listen(value: object) -> object:
 
 
 ListenAddress = Annotated[Listen, BeforeValidator(_parse_listen)]
+
+
+def _split_by_commas(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_by_commas)]
+"""Networks, separated by commas."""
 
 
 class Settings(BaseSettings):
