@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.domain.access_tokens import AccessTokenPolicy
@@ -19,7 +19,7 @@ from auth_service.domain.unicode_text import nfkc_casefold
 from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.logs import LogLevel
-from chassis.settings import Listen, ListenAddress
+from chassis.settings import Listen, ListenAddress, Networks
 from chassis.tls.settings import TlsSettings
 from chassis.tokens import MAX_LIFETIME_SECONDS
 
@@ -48,10 +48,6 @@ def _check_text_file(path: Path) -> Path:
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8") from None
     return path
-
-
-def _split_by_commas(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class AuthSettings(TlsSettings):
@@ -89,7 +85,7 @@ class AuthSettings(TlsSettings):
 
     # Calls without a token per client address and minute. Trusted peers are exempt: gateways limit their own clients.
     public_calls_per_minute: PositiveInt = 600
-    trusted_peers: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_by_commas)] = ()
+    trusted_peers: Networks = ()
 
     # A session ends after session_seconds, and earlier if it is not refreshed for session_idle_seconds.
     session_seconds: PositiveInt = 30 * 24 * 3600

@@ -4,7 +4,7 @@ import sys
 from typing import Annotated, NamedTuple, NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.secrets_dir import secrets_dir
@@ -64,6 +64,14 @@ def _check_secret_redis_url(url: SecretStr) -> SecretStr:
 
 
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_secret_redis_url)]
+
+
+def _split_by_commas(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_by_commas)]
+"""Networks, separated by commas."""
 
 
 class Settings(BaseSettings):

@@ -29,6 +29,7 @@ from gateway.transport.app import build_app
 from gateway.transport.docs.docs_page import docs_page
 from gateway.transport.docs.openapi_info import OPENAPI_INFO
 from gateway.transport.endpoints.health import Liveness, Readiness
+from gateway.transport.http.connection_limits import ConnectionLimits, OpenConnections
 from gateway.transport.http.server import serve
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.responses.static_response import StaticResponse
@@ -67,7 +68,7 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
         async with serve(
             build_app(router),
             listen=settings.listen,
-            header_timeout_seconds=settings.header_timeout_seconds,
+            limits=_connection_limits(settings),
             drain_seconds=settings.drain_seconds,
             stopping=stopping,
         ) as address:
@@ -109,6 +110,19 @@ def build_router(
 def load_contract_comments() -> Comments:
     """Read the comments of the contract, which protos/generate writes beside the stubs; the stubs have none."""
     return parse_comments(files("taskmanager").joinpath("contract.binpb").read_bytes())
+
+
+def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:
+    return ConnectionLimits(
+        open_connections=OpenConnections(
+            max_connections=settings.max_connections,
+            max_per_address=settings.max_connections_per_address,
+            trusted_peers=settings.trusted_peers,
+        ),
+        header_timeout_seconds=settings.header_timeout_seconds,
+        send_timeout_seconds=settings.send_timeout_seconds,
+        min_send_bytes=round(settings.send_timeout_seconds * settings.min_bytes_per_second),
+    )
 
 
 def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:

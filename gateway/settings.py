@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.logs import LogLevel
-from chassis.settings import ListenAddress, check_redis_url
+from chassis.settings import ListenAddress, Networks, check_redis_url
 from chassis.tls.settings import Target, TlsSettings
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -47,6 +47,14 @@ class GatewaySettings(TlsSettings):
     upload_idle_timeout_seconds: Seconds = 30
     # Timeout for the service's response after the last byte of an upload. The service stores the file in this time.
     upload_response_timeout_seconds: Seconds = 120
+    # Minimum rate of uploads and responses, and the maximum time for which a response may be read more slowly.
+    min_bytes_per_second: Annotated[int, Field(gt=0)] = 1024
+    send_timeout_seconds: Seconds = 30
+    # Maximum number of open connections, of one client address and in all. Each needs a file of the process, whose
+    # usual limit is 1,024. Trusted peers are proxies, whose address stands for many clients.
+    max_connections_per_address: Annotated[int, Field(gt=0)] = 256
+    max_connections: Annotated[int, Field(gt=0)] = 800
+    trusted_peers: Networks = ()
     # Interval of the keep-alive messages on a stream without other messages.
     keep_alive_seconds: Seconds = 15
     # Maximum time that a shutdown waits for open requests.

@@ -21,6 +21,7 @@ from gateway.transport.request.http_request import Endpoint
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
 from gateway.transport.responses.etag import ETagBuilder
+from gateway.transport.upload.body import UploadBodyReader
 from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPC, UploadEndpoint
 
 
@@ -102,7 +103,11 @@ class EndpointFactory:
             success_status=rpc.success_status,
             location_prefix=location_prefix_of(rpc, self._rpcs),
             max_bytes=self._settings.max_upload_bytes,
-            idle_timeout_seconds=self._settings.upload_idle_timeout_seconds,
+            body_reader=UploadBodyReader(
+                max_bytes=self._settings.max_upload_bytes,
+                idle_timeout_seconds=self._settings.upload_idle_timeout_seconds,
+                min_bytes_per_second=self._settings.min_bytes_per_second,
+            ),
             response_timeout_seconds=self._settings.upload_response_timeout_seconds,
             preconditions=Preconditions(binding, UPLOAD_OPTIONS),
         )

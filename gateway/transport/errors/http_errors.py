@@ -183,6 +183,20 @@ def too_many_calls(retry_after_seconds: float) -> HttpError:
     return _error(429, "RESOURCE_EXHAUSTED", "TOO_MANY_CALLS", message, headers=headers)
 
 
+def too_many_connections_of_address(max_connections: int) -> HttpError:
+    """Return the 429 for a connection over the limit of its address."""
+    message = (
+        f"Too many connections from your address. Open at most {max_connections}, and keep them for more requests."
+    )
+    return _error(429, "RESOURCE_EXHAUSTED", "TOO_MANY_CONNECTIONS", message, headers=[(b"retry-after", b"1")])
+
+
+def too_many_connections() -> HttpError:
+    """Return the 503 for a connection over the limit of the process; another process may accept it."""
+    message = "The gateway has too many connections. Try again."
+    return _error(503, "UNAVAILABLE", "TOO_MANY_CONNECTIONS", message, headers=[(b"retry-after", b"1")])
+
+
 def not_ready(services: Sequence[str]) -> HttpError:
     """Return the 503 of the readiness probe, with the services that do not serve."""
     violations = [Violation("NOT_SERVING", None, f"{name} is not serving.") for name in services]

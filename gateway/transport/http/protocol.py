@@ -1,11 +1,11 @@
-"""uvicorn's HTTP protocol with limits on the head of a request, and with its errors in our error body.
+"""uvicorn's HTTP protocol with limits on connections and on the head of a request, and with our error body.
 
 It extends uvicorn's HttpToolsProtocol and depends on its private state, so that uvicorn is pinned to one version.
 tests/unit/gateway/test_uvicorn_version.py fails on an upgrade and lists what to check.
 """
 
 import asyncio
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -16,6 +16,8 @@ from chassis.rpc.request_context import accept_request_id
 from gateway.transport.access_log import REQUESTS
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.http.connection_limits import ConnectionLimits
+from gateway.transport.http.error_response import render_error
 from gateway.transport.http.header_limits import (
     MAX_HEAD_BYTES,
     HeaderLimits,
@@ -23,7 +25,7 @@ from gateway.transport.http.header_limits import (
     check_transfer_encoding,
     headers_too_large,
 )
-from gateway.transport.responses.send import response_start
+from gateway.transport.http.send_timeout import SendTimeout
 
 LINGER_SECONDS = 5.0
 """Time for which a connection stays open after an error. A socket closed at once makes the client drop the response."""
@@ -37,30 +39,58 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     An HttpError raised in a callback stops the parser and becomes the response.
     """
 
-    header_timeout_seconds: float = 10
+    limits: ConnectionLimits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the timer of the first request."""
+        """Start the timer of the first request, or refuse the connection."""
         super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._is_counted = False
+        self._send_timeout: SendTimeout | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._limits = HeaderLimits()
+        self._header_limits = HeaderLimits()
         # Bytes since the last callback of the parser, which buffers a line until it ends.
         self._unparsed_bytes = 0
         self._is_in_body = False
         self._is_rejected = False
         self._head_without_upgrade = b""
-        self._start_timer(self.header_timeout_seconds)
+        try:
+            self.limits.open_connections.add(self._address)
+        except HttpError as error:
+            self._refuse_connection(error)
+            return
+        self._is_counted = True
+        self._send_timeout = SendTimeout(
+            transport,
+            timeout_seconds=self.limits.send_timeout_seconds,
+            min_bytes=self.limits.min_send_bytes,
+            on_stall=self._cut_unread,
+        )
+        self._start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer."""
+        """Stop the timers."""
         self._stop_timer()
+        if self._send_timeout is not None:
+            self._send_timeout.stop()
+        if self._is_counted:
+            self.limits.open_connections.remove(self._address)
         super().connection_lost(exc)
 
+    def resume_writing(self) -> None:
+        """Let the application write again, now that most of the unsent bytes have left."""
+        if self._send_timeout is not None:
+            self._send_timeout.restart()
+        super().resume_writing()
+
     def data_received(self, data: bytes) -> None:
-        """Parse the data, or reject it. This replaces uvicorn's method, whose error response is plain text."""
+        """Parse the data, or reject it. This replaces uvicorn's method, whose error response is plain text.
+
+        Unlike there, data alone does not end the keep-alive timeout: line breaks between requests, or the rest of a
+        body after its response, would keep a connection for ever.
+        """
         if self._is_rejected:
             return
-        self._unset_keepalive_if_required()
         self._unparsed_bytes += len(data)
         try:
             self._parse(data)
@@ -93,17 +123,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start the timer and the limits of the next request on a kept-alive connection."""
         super().on_message_begin()
-        self._limits = HeaderLimits()
-        self._start_timer(self.header_timeout_seconds)
+        self._unset_keepalive_if_required()
+        self._header_limits = HeaderLimits()
+        self._start_header_timer()
 
     def on_url(self, url: bytes) -> None:
         """Count a fragment of the URL."""
-        self._limits.add_url(url)
+        self._header_limits.add_url(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header line. A trailer is counted and dropped: it is not a header (RFC 9110 section 6.5.1)."""
-        self._limits.add_header(name, value)
+        self._header_limits.add_header(name, value)
         if not self._is_in_body:
             super().on_header(name, value)
 
@@ -117,6 +148,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._head_without_upgrade = self._build_head_without_upgrade(http_version)
             return
+        # It can be set since on_message_begin: by the end of the previous response.
+        self._unset_keepalive_if_required()
         super().on_headers_complete()
         self._is_in_body = True
 
@@ -144,12 +177,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _reject(self, error: HttpError) -> None:
         """Send the error, if this request is next in line for a response, and read no more."""
-        self._is_rejected = True
         self._stop_timer()
-        reason = error.details[0].reason
-        REQUESTS.labels("other", "", error.http_status).inc()
-        request_id = accept_request_id(None)
-        log.info("request rejected", status=error.http_status, reason=reason, request_id=request_id)
+        request_id = self._log_rejection("request rejected", error)
         cycle = self.cycle
         if self._is_in_body and (self.pipeline or cycle.response_started):
             self.transport.close()
@@ -158,44 +187,57 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             # application's own one must not follow.
             cycle.disconnected = True
             cycle.message_event.set()
-            self._send_error(error, request_id)
+            self._send_last_error(error, request_id)
         elif cycle is not None and not cycle.response_complete:
             # The previous request still waits for its response; the client would take the error for it.
             cycle.keep_alive = False
         else:
-            self._send_error(error, request_id)
+            self._send_last_error(error, request_id)
 
-    def _send_error(self, error: HttpError, request_id: str) -> None:
-        body = error.to_json(request_id)
-        headers = response_start(
-            error.http_status,
-            [
-                (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(body)),
-                (b"connection", b"close"),
-                (b"x-request-id", request_id.encode()),
-            ],
-        )["headers"]
-        status = b"HTTP/1.1 %d %b" % (error.http_status, HTTPStatus(error.http_status).phrase.encode())
-        lines = [status, *(b"%b: %b" % header for header in headers), b"", body]
-        self.transport.write(b"\r\n".join(lines))
+    def _refuse_connection(self, error: HttpError) -> None:
+        """Send the error and close. Waiting for the client to read it would keep what the limit protects."""
+        self.transport.write(render_error(error, self._log_rejection("connection refused", error)))
+        self.transport.close()
+
+    def _log_rejection(self, event: str, error: HttpError) -> str:
+        """Log and count the error, ignore further data, and return the request id."""
+        self._is_rejected = True
+        request_id = accept_request_id(None)
+        reason = error.details[0].reason
+        REQUESTS.labels("other", "", error.http_status).inc()
+        log.info(event, status=error.http_status, reason=reason, client=self._address, request_id=request_id)
+        return request_id
+
+    def _send_last_error(self, error: HttpError, request_id: str) -> None:
+        self.transport.write(render_error(error, request_id))
         self.transport.write_eof()
-        self._start_timer(LINGER_SECONDS)
+        self._start_timer(LINGER_SECONDS, self._close_connection)
 
-    def _start_timer(self, seconds: float) -> None:
+    def _start_header_timer(self) -> None:
+        self._start_timer(self.limits.header_timeout_seconds, self._cut_slow_head)
+
+    def _start_timer(self, seconds: float, callback: Callable[[], None]) -> None:
         self._stop_timer()
-        self._timer = self.loop.call_later(seconds, self._close_connection)
+        self._timer = self.loop.call_later(seconds, callback)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _cut_slow_head(self) -> None:
+        log.info("connection cut", reason="no request in time", client=self._address)
+        self._close_connection()
+
+    def _cut_unread(self) -> None:
+        log.info("connection cut", reason="response not read", client=self._address)
+        self.transport.abort()
+
     def _close_connection(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
 
 
-def limited_protocol(header_timeout_seconds: float) -> type[Any]:
-    """Return the protocol class with its timeout: uvicorn creates the instances and passes no arguments of ours."""
-    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), {"header_timeout_seconds": header_timeout_seconds})
+def limited_protocol(limits: ConnectionLimits) -> type[Any]:
+    """Return the protocol class with its limits: uvicorn creates the instances and passes no arguments of ours."""
+    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), {"limits": limits})

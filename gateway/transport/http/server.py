@@ -10,6 +10,7 @@ import uvicorn
 
 from chassis.settings import Listen
 from gateway.transport.asgi import AsgiApp
+from gateway.transport.http.connection_limits import ConnectionLimits
 from gateway.transport.http.protocol import limited_protocol
 
 log = structlog.get_logger("server")
@@ -29,7 +30,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serve(
-    app: AsgiApp, *, listen: Listen, header_timeout_seconds: float, drain_seconds: float, stopping: asyncio.Event
+    app: AsgiApp, *, listen: Listen, limits: ConnectionLimits, drain_seconds: float, stopping: asyncio.Event
 ) -> AsyncIterator[Listen]:
     """Serve the application and yield the bound address. On exit, set `stopping` and wait for open requests.
 
@@ -44,7 +45,7 @@ async def serve(
         raise CannotListen(f"cannot listen on {listen}: {error.strerror}") from error
     config = uvicorn.Config(
         app,
-        http=limited_protocol(header_timeout_seconds),
+        http=limited_protocol(limits),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -62,23 +62,31 @@ class HttpRequest:
         value = self.header(b"content-length")
         return int(value) if value.isdigit() else None
 
-    async def chunks(self, *, idle_timeout_seconds: float) -> AsyncIterator[bytes]:
+    async def chunks(self, *, idle_timeout_seconds: float, min_bytes_per_second: float) -> AsyncIterator[bytes]:
         """Yield the chunks of the body as they arrive.
+
+        Only the time of waiting for the client counts, so that a slow service does not make its client fail.
 
         Raises:
             ClientDisconnected: the connection closed before the body ended.
-            HttpError: no chunk arrived within the timeout.
+            HttpError: no chunk arrived within the timeout, or the body is slower than the minimum rate and one timeout.
 
         """
+        loop = asyncio.get_running_loop()
         more_body = True
+        received_bytes, waited_seconds = 0, 0.0
         while more_body:
+            allowed_seconds = idle_timeout_seconds + received_bytes / min_bytes_per_second - waited_seconds
+            started_at = loop.time()
             try:
-                async with asyncio.timeout(idle_timeout_seconds):
+                async with asyncio.timeout(min(idle_timeout_seconds, allowed_seconds)):
                     message = await self._receive_body()
             except TimeoutError:
                 raise http_errors.request_timeout() from None
+            waited_seconds += loop.time() - started_at
             more_body = message.get("more_body", False)
             if body := message.get("body", b""):
+                received_bytes += len(body)
                 yield body
 
     async def body(self, *, max_bytes: int, timeout_seconds: float) -> bytes:

@@ -15,11 +15,12 @@ _MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
 
 class UploadBodyReader:
-    """Reader of upload bodies with a maximum file size, in bytes, and an idle timeout."""
+    """Reader of upload bodies with a maximum file size, in bytes, an idle timeout and a minimum rate."""
 
-    def __init__(self, *, max_bytes: int, idle_timeout_seconds: float) -> None:
+    def __init__(self, *, max_bytes: int, idle_timeout_seconds: float, min_bytes_per_second: int) -> None:
         self._max_bytes = max_bytes
         self._idle_timeout_seconds = idle_timeout_seconds
+        self._min_bytes_per_second = min_bytes_per_second
 
     async def open_file(self, http_request: HttpRequest) -> UploadedFile:
         """Return the file, whose chunks are read from the body as they are needed.
@@ -46,7 +47,10 @@ class UploadBodyReader:
 
     async def _limited_chunks(self, http_request: HttpRequest, max_body_bytes: int) -> AsyncGenerator[bytes]:
         received = 0
-        async for chunk in http_request.chunks(idle_timeout_seconds=self._idle_timeout_seconds):
+        body = http_request.chunks(
+            idle_timeout_seconds=self._idle_timeout_seconds, min_bytes_per_second=self._min_bytes_per_second
+        )
+        async for chunk in body:
             received += len(chunk)
             if received > max_body_bytes:
                 raise http_errors.file_too_large(self._max_bytes)

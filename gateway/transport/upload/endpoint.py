@@ -43,7 +43,7 @@ class UploadEndpoint:
         success_status: int,
         location_prefix: str | None,
         max_bytes: int,
-        idle_timeout_seconds: float,
+        body_reader: UploadBodyReader,
         response_timeout_seconds: float,
         preconditions: Preconditions,
     ) -> None:
@@ -54,7 +54,7 @@ class UploadEndpoint:
         self._max_bytes = max_bytes
         self._response_timeout_seconds = response_timeout_seconds
         self._preconditions = preconditions
-        self._body_reader = UploadBodyReader(max_bytes=max_bytes, idle_timeout_seconds=idle_timeout_seconds)
+        self._body_reader = body_reader
         # The idempotency key is only a header: access logs would record it as part of the URL.
         self._query = QueryBinder(field for field in UPLOAD_OPTIONS.fields if field.name != IDEMPOTENCY_KEY)
 

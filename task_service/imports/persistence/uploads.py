@@ -71,6 +71,10 @@ _LOCK_OWNER_QUOTA = Statement(text("SELECT pg_advisory_xact_lock(hashtextextende
 _STORED_BYTES = Statement(
     text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE owner_id = :owner_id AND file_stored")
 )
+_LOCK_STORAGE = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.uploads', 0))"))
+_STORED_BYTES_OF_ALL = Statement(
+    text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE file_stored")
+)
 # In random order, so that uploads that can't be deleted do not keep the others from their turn.
 _FIND_EXPIRED = Statement(
     text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY random() LIMIT 1000")
@@ -123,6 +127,11 @@ class SqlUploads:
     async def stored_bytes(self, owner_id: UUID) -> int:
         await _LOCK_OWNER_QUOTA.run(self._connection, owner_id=str(owner_id))
         row = await (await _STORED_BYTES.run(self._connection, owner_id=owner_id)).fetchone()
+        return row[0] if row else 0
+
+    async def stored_bytes_of_all(self) -> int:
+        await _LOCK_STORAGE.run(self._connection)
+        row = await (await _STORED_BYTES_OF_ALL.run(self._connection)).fetchone()
         return row[0] if row else 0
 
     async def find_expired(self, before: datetime) -> Sequence[UUID]:

@@ -10,6 +10,7 @@ from task_service.imports.domain.errors import (
     EmptyFile,
     FileTooLarge,
     SizeMismatch,
+    StorageFull,
     StorageQuotaExceeded,
     UploadIncomplete,
 )
@@ -29,9 +30,12 @@ class IncomingFile:
     parts: AsyncIterator[bytes | Finish]
     _scanner: HeaderScanner
     max_upload_bytes: int
+    max_stored_bytes_per_owner: int
     max_stored_bytes: int
-    stored_bytes: int = 0
+    stored_bytes_of_owner: int = 0
     """Bytes of the owner's files that are already stored."""
+    stored_bytes_of_all: int = 0
+    """Bytes of all files that are already stored."""
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _size: int = 0
 
@@ -45,8 +49,10 @@ class IncomingFile:
             self._size += len(part)
             if self._size > self.max_upload_bytes:
                 raise FileTooLarge(limit=self.max_upload_bytes)
-            if self.stored_bytes + self._size > self.max_stored_bytes:
-                raise StorageQuotaExceeded(limit=self.max_stored_bytes)
+            if self.stored_bytes_of_owner + self._size > self.max_stored_bytes_per_owner:
+                raise StorageQuotaExceeded(limit=self.max_stored_bytes_per_owner)
+            if self.stored_bytes_of_all + self._size > self.max_stored_bytes:
+                raise StorageFull
             self._scanner.feed(part)
             self._hash.update(part)
             yield part

@@ -56,6 +56,12 @@ class Uploads(Protocol):
         The call locks the owner's quota until the transaction ends.
         """
 
+    async def stored_bytes_of_all(self) -> int:
+        """Return the size of all stored files of all owners, without unfinished uploads.
+
+        The call locks the storage until the transaction ends. Call it after stored_bytes.
+        """
+
     async def find_expired(self, before: datetime) -> Sequence[UUID]:
         """Return some imports that ended before this time and whose file is still stored, in random order."""
 

@@ -16,6 +16,7 @@ from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.errors import (
     DuplicateFile,
     ImportNotFound,
+    StorageFull,
     StorageQuotaExceeded,
     UploadIncomplete,
 )
@@ -56,8 +57,10 @@ class UploadImport:
     now: Clock
     new_id: NewId
     max_upload_bytes: int
-    max_stored_bytes: int
+    max_stored_bytes_per_owner: int
     """Quota: bytes of all files that are stored for one owner."""
+    max_stored_bytes: int
+    """Bytes of all files that are stored for all owners."""
     header_limits: HeaderLimits
     notify_queued: Callable[[], None]
 
@@ -65,7 +68,9 @@ class UploadImport:
         """Return the queued import; for a replay, the import of the first upload in its current state."""
         check_file_name(request.file_name)
         scanner = HeaderScanner(request.options, self.header_limits)
-        incoming = IncomingFile(parts, scanner, self.max_upload_bytes, self.max_stored_bytes)
+        incoming = IncomingFile(
+            parts, scanner, self.max_upload_bytes, self.max_stored_bytes_per_owner, self.max_stored_bytes
+        )
         if request.key is not None and await self.transactions.is_key_used(caller, request.key.key):
             return await self._replay(caller, request.key, incoming)
         new = await self._new_import(caller, request)
@@ -97,7 +102,8 @@ class UploadImport:
 
     async def _insert(self, new: NewImport, incoming: IncomingFile) -> None:
         async with self.read() as session:
-            incoming.stored_bytes = await session.uploads.stored_bytes(new.owner_id)
+            incoming.stored_bytes_of_owner = await session.uploads.stored_bytes(new.owner_id)
+            incoming.stored_bytes_of_all = await session.uploads.stored_bytes_of_all()
         async with self.begin() as work:
             await work.uploads.add(new)
             await work.commit()
@@ -116,8 +122,10 @@ class UploadImport:
                     if duplicate_id is not None:
                         raise DuplicateFile(import_id=duplicate_id)
                 # Checked again: another upload may have finished since the first check.
-                if await work.uploads.stored_bytes(new.owner_id) + stored.size > self.max_stored_bytes:
-                    raise StorageQuotaExceeded(limit=self.max_stored_bytes)
+                if await work.uploads.stored_bytes(new.owner_id) + stored.size > self.max_stored_bytes_per_owner:
+                    raise StorageQuotaExceeded(limit=self.max_stored_bytes_per_owner)
+                if await work.uploads.stored_bytes_of_all() + stored.size > self.max_stored_bytes:
+                    raise StorageFull
                 if not await work.uploads.queue(new.id, incoming.header(), stored):
                     raise UploadIncomplete
                 await transaction.commit(new.id)

@@ -10,9 +10,11 @@ uvicorn is not {CHECKED_VERSION}, the version that gateway/transport/http/protoc
 change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
 
 1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
-2. The callbacks that ours extends: connection_made, connection_lost, on_message_begin, on_url, on_header,
-   on_headers_complete, on_body, on_message_complete.
-3. The attributes that ours reads: parser, transport, loop, url, headers, pipeline, cycle, _unset_keepalive_if_required.
+   Ours cancels that timer in on_message_begin and on_headers_complete. Is it still set in on_response_complete only?
+2. The callbacks that ours extends: connection_made, connection_lost, resume_writing, on_message_begin, on_url,
+   on_header, on_headers_complete, on_body, on_message_complete.
+3. The attributes that ours reads: parser, transport, client, loop, url, headers, pipeline, cycle,
+   _unset_keepalive_if_required.
 4. The attributes of cycle: response_started, response_complete, keep_alive, disconnected, message_event. After
    disconnected is True, send() must drop the application's response.
 5. on_headers_complete and on_message_complete: uvicorn's must not see a request whose parser.should_upgrade() is True.
@@ -20,7 +22,8 @@ change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/
    uvicorn makes its own.
 6. An HttpError from a callback must still be the __context__ of httptools' error.
 
-Then run tests/integration/gateway/test_header_limits.py and test_process.py.
+Then run test_header_limits.py, test_upgrade.py, test_connection_limits.py and test_process.py in
+tests/integration/gateway.
 """
 
 

@@ -10,8 +10,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-# High 16 bits of the advisory locks that announce transaction numbers. Other locks come from hashtext(), whose high
-# bits are all 0 or all 1.
+# High 16 bits of the advisory locks that announce transaction numbers. All other advisory locks are exclusive.
 ANNOUNCEMENT_TAG = 0x7473
 
 
@@ -62,7 +61,8 @@ def upgrade() -> None:
     op.execute(f"""
         CREATE FUNCTION tasks.least_announced_transaction_number() RETURNS bigint LANGUAGE sql AS $$
             SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) FROM pg_locks
-            WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND classid::bigint >> 16 = {ANNOUNCEMENT_TAG}
+            WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted
+                AND objsubid = 1 AND classid::bigint >> 16 = {ANNOUNCEMENT_TAG}
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         $$
     """)  # noqa: S608 - a constant

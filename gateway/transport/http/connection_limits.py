@@ -1,0 +1,55 @@
+"""Limits of connections: their number, in all and by client address, and their timeouts."""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis.limits.rate_limit import parse_address, rate_limit_key
+from gateway.transport.errors import http_errors
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class OpenConnections:
+    """Open connections of one server. Trusted peers, such as proxies, are limited only by the total."""
+
+    def __init__(self, *, max_connections: int, max_per_address: int, trusted_peers: Sequence[Network]) -> None:
+        self._max_connections = max_connections
+        self._max_per_address = max_per_address
+        self._trusted_peers = tuple(trusted_peers)
+        self._by_key: Counter[str] = Counter()
+        self._total = 0
+
+    def add(self, address: str) -> None:
+        """Count a new connection. Raises HttpError over a limit, and then counts nothing."""
+        key = rate_limit_key(address)
+        if self._by_key.get(key, 0) >= self._max_per_address and not self._is_trusted(address):
+            raise http_errors.too_many_connections_of_address(self._max_per_address)
+        if self._total >= self._max_connections:
+            raise http_errors.too_many_connections()
+        self._by_key[key] += 1
+        self._total += 1
+
+    def remove(self, address: str) -> None:
+        """Count the end of a connection that was added."""
+        key = rate_limit_key(address)
+        self._total -= 1
+        self._by_key[key] -= 1
+        if not self._by_key[key]:
+            del self._by_key[key]
+
+    def _is_trusted(self, address: str) -> bool:
+        parsed = parse_address(address)
+        return parsed is not None and any(parsed in network for network in self._trusted_peers)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Limits of each connection and of all together."""
+
+    open_connections: OpenConnections
+    header_timeout_seconds: float
+    send_timeout_seconds: float
+    min_send_bytes: int
+    """Minimum of bytes that a client must read in the send timeout."""
