@@ -11,6 +11,7 @@ import psycopg
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.connection import SOCKET_OPTIONS
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.event_log import start_new_epoch
 
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 async def _expire(url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(url) as connection:
+    async with await psycopg.AsyncConnection.connect(url, **SOCKET_OPTIONS) as connection:
         await start_new_epoch(connection)
 
 
