@@ -96,6 +96,7 @@ def imports_use_cases(
         ),
         read_upload=ReadUpload(begin=begin, store=store, lease_seconds=lease_seconds),
         ingest_rows=IngestRows(
+            begin=begin,
             renew_lease=RenewLease(begin=begin, lease_seconds=lease_seconds),
             prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows),
             ingest_batch=IngestBatch(

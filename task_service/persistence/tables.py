@@ -143,6 +143,8 @@ imports = Table(
     Column("queued_at", TIME),
     Column("wake_at", TIME),
     Column("wakes", Integer, nullable=False),
+    Column("waits_for", Text, nullable=False),
+    Column("postponements", Integer, nullable=False),
     Column("failure_code", Text),
     Column("failure_message", Text),
     Column("failure_line", BigInteger),

@@ -19,6 +19,7 @@ class FakeUserDirectory:
 
     async def is_active(self, _: UUID) -> bool:
         """Return True. The owners of imports never lose their accounts."""
+        self._check_available()
         return True
 
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:

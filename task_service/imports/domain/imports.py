@@ -34,6 +34,14 @@ class State(StrEnum):
 _FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
+class WaitReason(StrEnum):
+    """Dependency that a queued import waits for after an outage. The file is not to blame."""
+
+    DATABASE = "database"
+    AUTH_SERVICE = "auth_service"
+    OBJECT_STORE = "object_store"
+
+
 class Failure(NamedTuple):
     """Reason of a failed import. `line` is 0 if no line is the cause."""
 
@@ -106,6 +114,8 @@ class Import:
     undo: Undo | None
     progressed_at: datetime | None
     """Time of the last committed batch."""
+    waits_for: WaitReason | None = None
+    """Set while the import is queued again after an outage."""
 
     @property
     def rows_read(self) -> int:
@@ -188,7 +198,7 @@ class Lease:
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int
-    """Consecutive claims since the checkpoint last advanced, including this one."""
+    """Claims since the checkpoint last advanced, including this one, without those that were given back."""
 
 
 class IngestContext(NamedTuple):

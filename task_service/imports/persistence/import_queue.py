@@ -7,9 +7,10 @@ from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
 from task_service.imports.persistence.notifications import NOTIFY
 
-# An import with an expired lease is waiting again. Imports of an owner at the limit can't be claimed yet. Neither can
-# imports of an owner with a running undo, because the undo changes the tasks that they would look up.
-_IS_WAITING = "(i.state = 'queued' OR (i.state = 'running' AND i.lease_until <= now()))"
+# An import with an expired lease is waiting again. A postponed import is queued at a later time. Imports of an owner at
+# the limit can't be claimed yet. Neither can imports of an owner with a running undo, because the undo changes the
+# tasks that they would look up.
+_IS_WAITING = "((i.state = 'queued' AND i.queued_at <= now()) OR (i.state = 'running' AND i.lease_until <= now()))"
 _WAITING_IMPORTS = f"""
     busy AS (
         SELECT owner_id, count(*) AS running FROM tasks.imports

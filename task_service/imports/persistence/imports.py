@@ -14,7 +14,7 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
-from task_service.imports.domain.imports import Counts, Failure, Import, State
+from task_service.imports.domain.imports import Counts, Failure, Import, State, WaitReason
 from task_service.imports.domain.undo import Undo, UndoState
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
@@ -33,6 +33,7 @@ _IMPORT_FIELDS = (
     "failed_rows_kept",
     "validate_only",
     "progressed_at",
+    "waits_for",
 )
 _COLUMNS = [
     *(imports.c[name] for name in _IMPORT_FIELDS),
@@ -143,7 +144,12 @@ class SqlImports:
 
 def _import(row: tuple[Any, ...]) -> Import:
     values = dict(zip(_IMPORT_FIELDS, row, strict=False))
-    values |= {"state": State(values["state"]), "warnings": tuple(values["warnings"])}
+    is_queued = values["state"] == State.QUEUED
+    values |= {
+        "state": State(values["state"]),
+        "warnings": tuple(values["warnings"]),
+        "waits_for": WaitReason(values["waits_for"]) if values["waits_for"] and is_queued else None,
+    }
     rest = iter(row[len(_IMPORT_FIELDS) :])
     rows = Counts._make(islice(rest, len(Counts._fields)))
     code, message, line, state, *undo = rest

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
 from psycopg import sql
 from sqlalchemy import text
 
@@ -15,7 +16,15 @@ from task_service.history.persistence.events import SqlEvents
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
 from task_service.imports.domain.failed_rows import FailedRow, Quota
-from task_service.imports.domain.imports import Checkpoint, Counts, Defaults, Failure, IngestContext, State
+from task_service.imports.domain.imports import (
+    Checkpoint,
+    Counts,
+    Defaults,
+    Failure,
+    IngestContext,
+    State,
+    WaitReason,
+)
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
@@ -39,10 +48,10 @@ _ADVANCE_CHECKPOINT = Statement(
         bytes_read = :offset, next_line = :line,
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
-        progressed_at = now()
+        progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}
     RETURNING rows_read - :created - :failed,
-        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued'), rows_failed - :failed,
+        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued' AND queued_at <= now()), rows_failed - :failed,
         failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
 )
@@ -71,14 +80,27 @@ _FINISH = Statement(
     WHERE {_IS_LEASE_HOLDER}
     """)  # noqa: S608 - the condition is a constant
 )
+# The claim has counted an attempt. Giving the lease back takes it off again, and leaves those of crashed workers.
 _RELEASE_LEASE = Statement(
     text(f"""
     UPDATE tasks.imports SET
-        state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0,
-        attempts_without_progress = 0
+        state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0, waits_for = '',
+        attempts_without_progress = greatest(attempts_without_progress - 1, 0)
     WHERE {_IS_LEASE_HOLDER}
     """)  # noqa: S608 - the condition is a constant
 )
+# The next claims follow after 1, 2, 4 and up to 300 seconds.
+_PAUSE = "make_interval(secs => least(300, 2 ^ least(postponements, 9)))"
+_POSTPONE = Statement(
+    text(f"""
+    UPDATE tasks.imports SET
+        state = 'queued', lease_until = NULL, queued_at = now() + {_PAUSE}, wake_at = now() + {_PAUSE}, wakes = 0,
+        waits_for = :waits_for, postponements = postponements + 1,
+        attempts_without_progress = greatest(attempts_without_progress - 1, 0)
+    WHERE {_IS_LEASE_HOLDER}
+    """)  # noqa: S608 - the condition and the pause are constants
+)
+_POSTPONED = Counter("imports_postponed", "Imports that were queued again to wait for a dependency", ["waits_for"])
 
 
 def _copy_statement(table: str, columns: Iterable[str]) -> sql.Composed:
@@ -174,6 +196,11 @@ class SqlIngest:
     async def release_lease(self, import_id: UUID, fence: int) -> None:
         await self._run_under_lease(_RELEASE_LEASE, import_id, fence)
         await self._notify(import_id)
+
+    async def postpone(self, import_id: UUID, fence: int, waits_for: WaitReason) -> None:
+        await self._run_under_lease(_POSTPONE, import_id, fence, waits_for=waits_for)
+        await self._notify(import_id)
+        _POSTPONED.labels(waits_for).inc()
 
     async def _run_under_lease(
         self, statement: Statement, import_id: UUID, fence: int, **values: object

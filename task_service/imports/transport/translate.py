@@ -21,6 +21,7 @@ from task_service.imports.domain.imports import (
     Lease,
     RecordLimits,
     State,
+    WaitReason,
     parse_failure,
 )
 from task_service.imports.domain.rows import Batch, Defect
@@ -40,6 +41,10 @@ from task_service.tasks.domain.errors import UnknownStatus
 from task_service.tasks.transport.translate import STATUS_VALUES
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
+_WAITS_FOR: dict[WaitReason | None, import_pb2.Import.WaitsFor.ValueType] = {
+    None: import_pb2.Import.WAITS_FOR_UNSPECIFIED,
+    **{reason: import_pb2.Import.WaitsFor.Value(f"WAITS_FOR_{reason.name}") for reason in WaitReason},
+}
 _UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}
 _REASON = {reason: import_pb2.UndoConflict.Reason.Value(f"REASON_{reason.name}") for reason in ConflictReason}
 _ON_DUPLICATE: dict[int, OnDuplicate] = {
@@ -104,6 +109,7 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         failed_rows_kept=found.failed_rows_kept,
         validate_only=found.validate_only,
         undo=_undo_to_proto(found.undo) if found.undo else None,
+        waits_for=_WAITS_FOR[found.waits_for],
     )
 
 

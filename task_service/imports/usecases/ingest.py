@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.imports import (
@@ -17,10 +16,11 @@ from task_service.imports.domain.imports import (
     Failure,
     IngestContext,
     State,
+    WaitReason,
     too_many_errors,
 )
 from task_service.imports.domain.rows import Batch, convert_rows, distinct_values
-from task_service.imports.usecases.leases import fail_without_owner, requeue
+from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
 from task_service.imports.usecases.ports import ObjectStore, PreparedBatch, RowEncoder
 from task_service.imports.usecases.sessions import Begin
 from task_service.imports.usecases.upload_cleanup import object_key
@@ -41,21 +41,19 @@ class ReadUpload:
         """Yield the file's bytes from the offset. A missing or changed file fails the import."""
         if offset < 0:
             raise NegativeOffset
-        async with self.begin() as work:
+        async with postpone_in_outage(self.begin, import_id, fence, WaitReason.DATABASE), self.begin() as work:
             await work.ingest.renew_lease(import_id, fence, self.lease_seconds)
             upload = await work.ingest.get_upload(import_id)
             await work.commit()
         try:
-            async for chunk in self.store.read(object_key(import_id), offset, upload):
-                yield chunk
+            async with postpone_in_outage(self.begin, import_id, fence, WaitReason.OBJECT_STORE):
+                async for chunk in self.store.read(object_key(import_id), offset, upload):
+                    yield chunk
         except StoredFileChanged:
             async with self.begin() as work:
                 await work.ingest.finish(import_id, fence, State.FAILED, FILE_CHANGED)
                 await work.commit()
             raise LeaseLost from None
-        except Unavailable:
-            await requeue(self.begin, import_id, fence)
-            raise
 
 
 class Progress(NamedTuple):
@@ -80,11 +78,8 @@ class PrepareBatch:
     async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> PreparedBatch:
         """Return the validated and encoded batch. Raises Unavailable when its assignees can't be looked up."""
         assignees = distinct_values(batch, context.fields, "assignee")
-        try:
+        async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             ids = await self.user_directory.ids_by_username(assignees) if assignees else {}
-        except Unavailable:
-            await requeue(self.begin, context.import_id, fence)
-            raise
         prepared = PreparedBatch(batch, [], [], [], [])
         for accepted, failed, keyed in convert_rows(batch, context, ids):
             prepared.accepted.extend(accepted)
@@ -113,7 +108,9 @@ class IngestBatch:
 
         `on_rows_sent` is called while the database processes the rows: the caller can then prepare the next batch.
         """
-        if not await self.user_directory.is_active(context.owner_id):
+        async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
+            is_active = await self.user_directory.is_active(context.owner_id)
+        if not is_active:
             await fail_without_owner(self.begin, context.import_id, fence)
             return Progress(batch.begin, has_pending=False, finished=True)
         while True:

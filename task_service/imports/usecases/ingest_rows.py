@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TypeVar
 from uuid import UUID
 
-from task_service.imports.domain.imports import Failure, IngestContext
+from task_service.imports.domain.imports import Failure, IngestContext, WaitReason
 from task_service.imports.domain.rows import Batch
 from task_service.imports.usecases.ingest import (
     FinishIngest,
@@ -15,9 +15,10 @@ from task_service.imports.usecases.ingest import (
     PrepareBatch,
     Progress,
 )
-from task_service.imports.usecases.leases import ReleaseLease, RenewLease
+from task_service.imports.usecases.leases import ReleaseLease, RenewLease, postpone_in_outage
 from task_service.imports.usecases.ports import PreparedBatch
 from task_service.imports.usecases.prefetcher import Prefetcher
+from task_service.imports.usecases.sessions import Begin
 
 Message = TypeVar("Message")
 
@@ -36,6 +37,7 @@ Finish = FinishReason | Failure
 class IngestRows:
     """Commit the batches of one stream. The next batch is prepared while the database writes the current one."""
 
+    begin: Begin
     renew_lease: RenewLease
     prepare_batch: PrepareBatch
     ingest_batch: IngestBatch
@@ -57,8 +59,23 @@ class IngestRows:
 
         Raises:
             LeaseLost: another worker has the lease.
+            Unavailable: the import is queued again, and the lease is lost.
 
         """
+        async with (
+            postpone_in_outage(self.begin, import_id, fence, WaitReason.DATABASE),
+            aclosing(self._ingest(import_id, fence, messages, decode)) as steps,
+        ):
+            async for progress in steps:
+                yield progress
+
+    async def _ingest(
+        self,
+        import_id: UUID,
+        fence: int,
+        messages: AsyncIterator[Message],
+        decode: Callable[[Message, IngestContext], Batch | Finish],
+    ) -> AsyncGenerator[Progress]:
         checkpoint, context = await self.renew_lease(import_id, fence)
         yield Progress(checkpoint, has_pending=False, finished=False)
         async with aclosing(Prefetcher(self._prepare_all(messages, decode, context, fence))) as steps:

@@ -4,11 +4,12 @@ IngestBatch and ReadUpload renew the lease too.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import InvalidWorker, LeaseLost
 from task_service.imports.domain.imports import (
     NO_PROGRESS,
@@ -17,13 +18,14 @@ from task_service.imports.domain.imports import (
     IngestContext,
     Lease,
     State,
+    WaitReason,
 )
 from task_service.imports.usecases.sessions import Begin
 from task_service.tasks.domain.values import find_control_character
 from task_service.tasks.usecases.ports import UserDirectory
 
 MAX_ATTEMPTS_WITHOUT_PROGRESS = 5
-"""Maximum consecutive claims without progress of the checkpoint. After that the file is assumed to be the cause."""
+"""Maximum claims without progress of the checkpoint. After that the file is assumed to be the cause."""
 
 MAX_WORKER_CHARACTERS = 255
 
@@ -66,8 +68,9 @@ class ClaimNextImport:
     async def _is_orphaned(self, lease: Lease) -> bool:
         """Return whether the owner is disabled or deleted; then the import has failed."""
         # Outside the claim's transaction, because claims run one at a time.
-        if await self.user_directory.is_active(lease.owner_id):
-            return False
+        async with postpone_in_outage(self.begin, lease.import_id, lease.fence, WaitReason.AUTH_SERVICE):
+            if await self.user_directory.is_active(lease.owner_id):
+                return False
         with suppress(LeaseLost):  # another process has ended it
             await fail_without_owner(self.begin, lease.import_id, lease.fence)
         return True
@@ -90,24 +93,35 @@ class RenewLease:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLease:
-    """Release the lease and queue the import again. Raises LeaseLost under another fence."""
+    """Release the lease and queue the import again, after the waiting ones. This is no attempt without progress.
+
+    Raises LeaseLost under another fence.
+    """
 
     begin: Begin
     notify_queued: Callable[[], None]
 
     async def __call__(self, import_id: UUID, fence: int) -> None:
-        await requeue(self.begin, import_id, fence)
+        async with self.begin() as work:
+            await work.ingest.release_lease(import_id, fence)
+            await work.commit()
         self.notify_queued()
 
 
-async def requeue(begin: Begin, import_id: UUID, fence: int) -> None:
-    """Release the lease and queue the import again, after the waiting ones. Raises LeaseLost under another fence.
+@asynccontextmanager
+async def postpone_in_outage(begin: Begin, import_id: UUID, fence: int, waits_for: WaitReason) -> AsyncIterator[None]:
+    """Give the lease back if the block raises Unavailable: the import waits, and this is no attempt.
 
-    This is not an attempt without progress.
+    If the database does not accept that either, the lease expires.
     """
-    async with begin() as work:
-        await work.ingest.release_lease(import_id, fence)
-        await work.commit()
+    try:
+        yield
+    except Unavailable:
+        with suppress(Unavailable, LeaseLost):
+            async with begin() as work:
+                await work.ingest.postpone(import_id, fence, waits_for)
+                await work.commit()
+        raise
 
 
 async def fail_without_owner(begin: Begin, import_id: UUID, fence: int) -> None:

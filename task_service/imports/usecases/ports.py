@@ -19,6 +19,7 @@ from task_service.imports.domain.imports import (
     Lease,
     NewImport,
     State,
+    WaitReason,
 )
 from task_service.imports.domain.rows import Batch
 from task_service.tasks.domain.task import Task, Values
@@ -190,6 +191,12 @@ class Ingest(Protocol):
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
         """Release the lease and queue the import again, after the waiting ones.
+
+        Raises LeaseLost under another fence.
+        """
+
+    async def postpone(self, import_id: UUID, fence: int, waits_for: WaitReason) -> None:
+        """Release the lease and queue the import for a later time. The pause doubles up to five minutes.
 
         Raises LeaseLost under another fence.
         """

@@ -70,3 +70,8 @@ def batch(begin: ingest_pb2.Checkpoint, *rows: list[str], size: int, defects=())
 
 END = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(end_of_file=ingest_pb2.EndOfFile()))
 RELEASE_LEASE = ingest_pb2.IngestRowsRequest(finish=ingest_pb2.IngestFinish(release_lease=ingest_pb2.ReleaseLease()))
+
+
+async def end_postponement(database) -> None:
+    """Let all postponed imports be claimed now."""
+    await database.execute("UPDATE tasks.imports SET queued_at = now(), wake_at = now() WHERE state = 'queued'")

@@ -16,7 +16,7 @@ from task_service.imports.persistence.unit_of_work import SqlImportsReadSession,
 from task_service.imports.usecases.leases import MAX_ATTEMPTS_WITHOUT_PROGRESS
 from task_service.imports.usecases.ports import StoredUpload
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
-from tests.integration.task_service.import_calls import END, FILE, Worker, batch, get, upload
+from tests.integration.task_service.import_calls import END, FILE, Worker, batch, end_postponement, get, upload
 from tests.support.grpc_calls import refused
 from tests.support.s3_server import BUCKET, EmbeddedS3
 
@@ -109,7 +109,7 @@ async def test_expired_file_is_deleted_after_the_outage(system, server, database
     assert await database.execute(file_stored) == [(False,)]
 
 
-async def test_import_waits_for_the_object_store(system, server):
+async def test_import_waits_for_the_object_store(system, server, database):
     """It waits even when it is claimed more often than the limit for attempts without progress."""
     sonu = await system.new_user("sonu")
     worker = Worker(system, await system.new_service("imports:ingest"))
@@ -120,7 +120,10 @@ async def test_import_waits_for_the_object_store(system, server):
             lease = await worker.claim()
         assert lease is not None
         assert (await refused(worker.read(lease, lease.checkpoint.offset))).reason == "UNAVAILABLE"
-        assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
+        waiting = await get(system, sonu, queued.id)
+        assert waiting.state == import_pb2.Import.STATE_QUEUED
+        assert waiting.waits_for == import_pb2.Import.WAITS_FOR_OBJECT_STORE
+        await end_postponement(database)
     async with server:
         lease = await worker.claim()
         assert lease is not None

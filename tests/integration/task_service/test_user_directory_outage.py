@@ -13,7 +13,7 @@ from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import PrepareBatch
 from task_service.imports.usecases.leases import MAX_ATTEMPTS_WITHOUT_PROGRESS, RenewLease
-from tests.integration.task_service.import_calls import END, batch, get, upload
+from tests.integration.task_service.import_calls import END, batch, end_postponement, get, upload
 from tests.support.user_directory import FakeUserDirectory
 
 
@@ -34,7 +34,10 @@ async def test_import_with_assignees_waits_for_auth_service(system, worker, data
             _, context = await renew_lease(UUID(lease.import_id), lease.fence)
             with pytest.raises(Unavailable):
                 await prepare(context, lease.fence, rows)
-            assert (await get(system, sonu, queued.id)).state == import_pb2.Import.STATE_QUEUED
+            waiting = await get(system, sonu, queued.id)
+            assert waiting.state == import_pb2.Import.STATE_QUEUED
+            assert waiting.waits_for == import_pb2.Import.WAITS_FOR_AUTH_SERVICE
+            await end_postponement(database)
     lease = await worker.claim()
     await worker.stream(lease, batch(lease.checkpoint, ["Buy milk", "sonu"], size=14), END)
     done = await get(system, sonu, queued.id)

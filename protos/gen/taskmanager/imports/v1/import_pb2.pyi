@@ -65,6 +65,33 @@ class Import(_message.Message):
     STATE_CANCELLED: Import.State.ValueType  # 6
     """The import was cancelled. Rows before that stay."""
 
+    class _WaitsFor:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _WaitsForEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Import._WaitsFor.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        WAITS_FOR_UNSPECIFIED: Import._WaitsFor.ValueType  # 0
+        """The import does not wait for a dependency."""
+        WAITS_FOR_DATABASE: Import._WaitsFor.ValueType  # 1
+        """The database does not respond, refuses writes, or other transactions hold locks."""
+        WAITS_FOR_AUTH_SERVICE: Import._WaitsFor.ValueType  # 2
+        """auth_service does not respond."""
+        WAITS_FOR_OBJECT_STORE: Import._WaitsFor.ValueType  # 3
+        """The store of uploaded files does not respond."""
+
+    class WaitsFor(_WaitsFor, metaclass=_WaitsForEnumTypeWrapper):
+        """Dependency that a queued import waits for."""
+
+    WAITS_FOR_UNSPECIFIED: Import.WaitsFor.ValueType  # 0
+    """The import does not wait for a dependency."""
+    WAITS_FOR_DATABASE: Import.WaitsFor.ValueType  # 1
+    """The database does not respond, refuses writes, or other transactions hold locks."""
+    WAITS_FOR_AUTH_SERVICE: Import.WaitsFor.ValueType  # 2
+    """auth_service does not respond."""
+    WAITS_FOR_OBJECT_STORE: Import.WaitsFor.ValueType  # 3
+    """The store of uploaded files does not respond."""
+
     @_typing.final
     class Failure(_message.Message):
         """Failure is the reason of STATE_FAILED."""
@@ -182,6 +209,7 @@ class Import(_message.Message):
     FAILED_ROWS_KEPT_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     UNDO_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id, a UUIDv7."""
     state: Global___Import.State.ValueType
@@ -216,6 +244,8 @@ class Import(_message.Message):
     """Number of rejected rows that are stored for listing and download: the first ones, up to a limit."""
     validate_only: _builtins.bool
     """Dry run: no tasks are written; the counts say what the file would do."""
+    waits_for: Global___Import.WaitsFor.ValueType
+    """Set in STATE_QUEUED after an outage. A worker tries again after a pause of up to five minutes."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Warnings, for example about unused columns."""
@@ -265,10 +295,11 @@ class Import(_message.Message):
         failed_rows_kept: _builtins.int = ...,
         validate_only: _builtins.bool = ...,
         undo: Global___Import.Undo | None = ...,
+        waits_for: Global___Import.WaitsFor.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failure", b"failure", "finished_at", b"finished_at", "started_at", b"started_at", "undo", b"undo"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "rows_skipped", b"rows_skipped", "rows_unchanged", b"rows_unchanged", "rows_updated", b"rows_updated", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "undo", b"undo", "validate_only", b"validate_only", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "rows_skipped", b"rows_skipped", "rows_unchanged", b"rows_unchanged", "rows_updated", b"rows_updated", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "undo", b"undo", "validate_only", b"validate_only", "waits_for", b"waits_for", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
