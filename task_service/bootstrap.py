@@ -40,6 +40,7 @@ from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTas
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
 from task_service.tasks.usecases.ports import TaskTransactions, UserDirectory
+from task_service.tasks.usecases.task_changes import ensure_all_visible
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, PurgeTask, UndeleteTask
 from task_service.tasks.usecases.use_cases import TasksUseCases
@@ -131,7 +132,12 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
     scan = partial(SqlTasksScanSession, connections.scans)
     retention = timedelta(days=settings.trash_retention_days)
     transactions: TaskTransactions = IdempotentTransactions(
-        begin=begin, read=read, now=utc_now, encode=tasks_to_json, decode=tasks_from_json
+        begin=begin,
+        read=read,
+        now=utc_now,
+        encode=tasks_to_json,
+        decode=tasks_from_json,
+        check_replay=ensure_all_visible,
     )
     return TasksUseCases(
         create_task=CreateTask(transactions, users, uuid7),

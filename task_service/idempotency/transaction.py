@@ -1,6 +1,6 @@
 """Idempotent transactions: one effect and one stored response for each idempotency key."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -40,6 +40,11 @@ class IdempotentTransactions(Generic[Work, Response]):
     now: Clock
     encode: Callable[[Response], Any]
     decode: Callable[[Any], Response]
+    check_replay: Callable[[Any, Caller, Response], Awaitable[None]] | None = None
+    """Check of a stored response before it is returned, in a session of `read` or `begin`.
+
+    The caller may have lost the right to see it. Raises as a first request would.
+    """
 
     def open(self, caller: Caller, key: IdempotencyKey | None) -> "IdempotentTransaction[Work, Response]":
         """Return a transaction for one request. Without a key it is an ordinary transaction."""
@@ -69,7 +74,10 @@ class IdempotentTransaction(Generic[Work, Response]):
         self.is_replay = False
 
     async def __aenter__(self) -> Self:
-        """Look for a stored response. Raises IdempotencyKeyReused if the key was used with another request."""
+        """Look for a stored response.
+
+        Raises IdempotencyKeyReused if the key was used with another request, and the errors of `check_replay`.
+        """
         if self._key is not None:
             async with self._factory.read() as session:
                 await self._replay(session, self._factory.now())
@@ -115,5 +123,8 @@ class IdempotentTransaction(Generic[Work, Response]):
             return
         stored = await session.idempotency.find(self._caller.id, self._key, now)
         if stored is not None:
+            response = self._factory.decode(stored)
+            if self._factory.check_replay is not None:
+                await self._factory.check_replay(session, self._caller, response)
             self.is_replay = True
-            self._response, self._has_response = self._factory.decode(stored), True
+            self._response, self._has_response = response, True

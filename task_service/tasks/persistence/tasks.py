@@ -83,6 +83,10 @@ class SqlTasks:
     async def get(self, task_id: UUID) -> Task | None:
         return await self._fetch_one(_GET, task_id)
 
+    async def get_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
+        cursor = await _GET_ALL.run(self._connection, task_ids=list(task_ids))
+        return [_decode_task(row) for row in await cursor.fetchall()]
+
     async def lock(self, task_id: UUID) -> Task | None:
         return await self._fetch_one(_LOCK, task_id)
 

@@ -24,6 +24,9 @@ class Tasks(Protocol):
     async def get(self, task_id: UUID) -> Task | None:
         """Return the task, live or deleted. Return None for an unknown id."""
 
+    async def get_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
+        """Return the existing tasks of these ids, live or deleted, in id order."""
+
     async def lock(self, task_id: UUID) -> Task | None:
         """Return the task and lock it until the transaction ends. Return None for an unknown id."""
 

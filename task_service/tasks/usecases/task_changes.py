@@ -1,6 +1,6 @@
 """Changes of one task inside a transaction, for single requests, batches and background work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from task_service.tasks.domain.task_events import (
     task_restored,
     task_updated,
 )
-from task_service.tasks.usecases.ports import TasksUnitOfWork, UserDirectory
+from task_service.tasks.usecases.ports import TasksReadSession, TasksUnitOfWork, UserDirectory
 
 
 def ensure_visible(task: Task | None, caller: Caller) -> Task:
@@ -25,6 +25,13 @@ def ensure_visible(task: Task | None, caller: Caller) -> Task:
     if task is None or not task.is_visible_to(caller):
         raise TaskNotFound
     return task
+
+
+async def ensure_all_visible(session: TasksReadSession, caller: Caller, tasks: Sequence[Task]) -> None:
+    """Raise TaskNotFound if the caller may no longer see one of the tasks. A purged task counts as it last was."""
+    current = {task.id: task for task in await session.tasks.get_all([task.id for task in tasks])}
+    for task in tasks:
+        ensure_visible(current.get(task.id, task), caller)
 
 
 async def ensure_assignee_exists(user_directory: UserDirectory, assignee_id: UUID | None, caller: Caller) -> None:
