@@ -99,6 +99,7 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
             status=STATUS,
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
+            request_timeout_seconds=settings.request_timeout_seconds,
             certificates=CertificateReloader.from_files(settings.tls),
             capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
         )

@@ -18,6 +18,7 @@ from auth_service.domain.sessions import SessionPolicy
 from auth_service.domain.unicode_text import nfkc_casefold
 from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
+from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
 from chassis.logs import LogLevel
 from chassis.settings import Listen, ListenAddress, Networks
 from chassis.tls.settings import TlsSettings
@@ -62,6 +63,8 @@ class AuthSettings(TlsSettings):
     drain_seconds: PositiveFloat = 10.0
     # Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED.
     max_concurrent_calls: PositiveInt = DEFAULT_CAPACITY.max_concurrent_calls
+    # Time in which the request message of a unary call must be complete, from its headers on.
+    request_timeout_seconds: PositiveFloat = REQUEST_TIMEOUT_SECONDS
 
     database_url: PostgresUrl
     database_pool_size: PositiveInt = 10

@@ -58,6 +58,10 @@ class Claims:
 class Trust(Protocol):
     """Public keys and revocations."""
 
+    @property
+    def is_loaded(self) -> bool:
+        """True after the first response of auth_service."""
+
     def key(self, kid: str) -> Ed25519PublicKey:
         """Return the public key with this id. Raises UnknownKey."""
 
@@ -74,6 +78,11 @@ class TokenVerifier:
         self._audience = audience
         self._now = now
         self._verified: dict[str, tuple[str, Claims]] = {}
+
+    @property
+    def is_ready(self) -> bool:
+        """True when there are keys. Before, no verdict on a token is possible."""
+        return self._trust.is_loaded
 
     def verify(self, token: str) -> Claims:
         """Return the claims of a token.

@@ -91,6 +91,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             status=STATUS,
             with_reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
+            request_timeout_seconds=settings.request_timeout_seconds,
             certificates=certificates,
             capacity=Capacity(
                 max_concurrent_calls=settings.max_concurrent_calls,

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
+from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
 from chassis.logs import LogLevel
 from chassis.settings import Listen, ListenAddress, RedisUrl
 from chassis.tls.settings import Target, TlsSettings
@@ -64,6 +65,9 @@ class TasksSettings(TlsSettings):
         default=DEFAULT_CAPACITY.max_concurrent_streams,
         ge=1,
         description="watches, downloads, uploads; counted separately",
+    )
+    request_timeout_seconds: float = Field(
+        default=REQUEST_TIMEOUT_SECONDS, gt=0, description="time in which the message of a unary call must be complete"
     )
     max_streams_per_caller: int = Field(
         default=DEFAULT_CAPACITY.max_streams_per_caller, ge=1, description="open streams of one user or service"

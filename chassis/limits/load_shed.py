@@ -2,7 +2,7 @@
 
 Without a limit, calls queue until their callers have given up, and the work for them is wasted. gRPC's own limit
 (maximum_concurrent_rpcs) is only a backstop: it also refuses health checks, sends no RetryInfo, and its refusals are
-neither counted nor logged.
+neither counted nor logged. The limit of pending requests keeps held calls far below it.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -38,6 +38,21 @@ class Capacity:
     max_concurrent_streams: int
     max_streams_per_caller: int = 20
     """Part of `max_concurrent_streams` that one caller may use."""
+    max_connections: int = 900
+    """Further connections are closed. Less than 1,024, a common limit of open files of a process."""
+
+    @property
+    def max_pending_requests(self) -> int:
+        """Maximum calls that wait for their request message. gRPC's own limit is twice as high."""
+        return 5 * (self.max_concurrent_calls + self.max_concurrent_streams)
+
+    @property
+    def max_calls_per_connection(self) -> int:
+        """Maximum open calls on one connection; further ones wait in the client.
+
+        It is above the limits of load shedding, because a gateway uses one connection for all its clients.
+        """
+        return 2 * (self.max_concurrent_calls + self.max_concurrent_streams)
 
     @property
     def max_concurrent_rpcs(self) -> int:

@@ -10,6 +10,10 @@ from taskmanager.options.v1 import options_pb2
 
 from chassis.kernel.identity import Caller
 
+_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
+HEALTH_METHODS = frozenset(f"/{_HEALTH.full_name}/{method.name}" for method in _HEALTH.methods)
+"""gRPC paths of the health checks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

@@ -7,15 +7,12 @@ from contextlib import asynccontextmanager
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2
 
 from chassis.metrics import RPC_HANDLED, RPC_IN_FLIGHT, RPC_SECONDS
+from chassis.rpc.access import HEALTH_METHODS
 from chassis.rpc.interceptor import Context, ContextInterceptor
 
 log = structlog.get_logger("access")
-
-# Orchestrators call health every few seconds: counted, not logged.
-_UNLOGGED = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/"
 
 
 def status_name(context: Context, error: BaseException | None) -> str:
@@ -47,5 +44,5 @@ class AccessLogInterceptor(ContextInterceptor):
             RPC_IN_FLIGHT.dec()
             RPC_SECONDS.labels(method).observe(seconds)
             RPC_HANDLED.labels(method, status).inc()
-            if not method.startswith(_UNLOGGED):
+            if method not in HEALTH_METHODS:  # orchestrators call health every few seconds: counted, not logged
                 log.info("call", method=method, status=status, ms=round(seconds * 1000, 2))

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.kernel.errors import DomainError
+from chassis.kernel.errors import DomainError, Unavailable
 from chassis.kernel.identity import Caller
-from chassis.rpc.access import Access
+from chassis.rpc.access import HEALTH_METHODS, Access
 from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import enter_caller, request_id
 from chassis.tokens import TokenVerifier, Unauthenticated
@@ -19,9 +19,14 @@ class PermissionDenied(DomainError):
     """Your role or your scopes do not allow this call."""
 
 
+class NotReady(Unavailable):
+    """The service is starting and can't check tokens yet. Try again shortly."""
+
+
 class JwtInterceptor(ContextInterceptor):
     """Interceptor that verifies the bearer token, checks the method's access option, and sets the current caller.
 
+    Before the first trust state, every call but health is refused with UNAVAILABLE, because no token can be judged.
     A method without an access option is refused to every caller. A public method ignores a token. An open stream ends
     when its token expires or is revoked.
     """
@@ -33,6 +38,8 @@ class JwtInterceptor(ContextInterceptor):
 
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:
+        if not self._verifier.is_ready and method not in HEALTH_METHODS:
+            raise NotReady
         access = self._policy.get(method)
         if access is None:
             raise PermissionDenied

@@ -50,7 +50,11 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
     gRPC itself retries the `idempotent` methods ("package.Service/Method") if a server is unavailable. Other methods
     are not safe to repeat.
     """
-    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    config: dict[str, Any] = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        # The channel watches the health of each server and leaves one that is starting or stopping.
+        "healthCheckConfig": {"serviceName": ""},
+    }
     names = [dict(zip(("service", "method"), method.split("/"), strict=True)) for method in idempotent]
     if names:
         retry = {

@@ -9,18 +9,25 @@ import grpc
 import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc import aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from chassis.limits.load_shed import DEFAULT_CAPACITY, Capacity, LoadShedInterceptor, Overloaded
+from chassis.limits.pending_requests import (
+    REQUEST_TIMEOUT_SECONDS,
+    PendingRequests,
+    RequestTimeout,
+    TooManyPendingRequests,
+)
 from chassis.limits.rate_limit_interceptor import TooManyCalls
 from chassis.limits.stream_limit import StreamLimitInterceptor, TooManyStreams
 from chassis.rpc.access import read_policy
 from chassis.rpc.access_log import AccessLogInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
-from chassis.rpc.deserialize import DeserializeInterceptor
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
+from chassis.rpc.health_servicer import HealthServicer
 from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.receive import ReceiveInterceptor
 from chassis.rpc.request_id import RequestIdInterceptor
 from chassis.settings import Listen
 from chassis.tls.credentials import server_credentials
@@ -35,6 +42,8 @@ ACCESS_STATUS: StatusTable = {
     TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    TooManyPendingRequests: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    RequestTimeout: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
 OPTIONS: Sequence[tuple[str, int]] = (
@@ -70,11 +79,12 @@ class GrpcServer:
 
     - request id, access log: they must see refused calls too.
     - errors: every refusal of the interceptors below becomes a status here.
-    - load shedding: before any work is done.
     - the service's own `interceptors`: they may refuse before a token is verified.
-    - JWT: authentication and access.
+    - JWT: authentication and access. Before the first trust state it refuses every call but health.
+    - receive: the request is read here, so that everything above sees the call at its headers, and a caller without a
+      token can't hold a call open.
+    - load shedding: before any work is done. A call that still waits for its request occupies no slot.
     - stream limit: it needs the caller.
-    - deserialize: innermost, so that a caller without a token learns nothing about the request.
 
     With certificates, connections use mutual TLS. A token is required all the same: the certificate decides which
     program may connect, the token decides who calls.
@@ -92,41 +102,44 @@ class GrpcServer:
         interceptors: Sequence[ContextInterceptor] = (),
         certificates: CertificateReloader | None = None,
         capacity: Capacity = DEFAULT_CAPACITY,
+        request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> None:
         self._listen = listen
         self._certificates = certificates
         self._drain_seconds = drain_seconds
-        self._health = health.aio.HealthServicer()
         services = [registration.descriptor for registration in registrations]
         policy = read_policy(services)
+        pending = PendingRequests(timeout_seconds=request_timeout_seconds, max_pending=capacity.max_pending_requests)
         self._server = aio.server(
             interceptors=[
                 RequestIdInterceptor(),
                 AccessLogInterceptor(),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),
-                LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),
+                ReceiveInterceptor(pending),
+                LoadShedInterceptor(capacity=capacity, services=services, policy=policy),
                 StreamLimitInterceptor(max_streams=capacity.max_streams_per_caller, services=services, policy=policy),
-                DeserializeInterceptor(),
             ],
-            options=list(OPTIONS),
+            options=[
+                *OPTIONS,
+                ("grpc.max_concurrent_streams", capacity.max_calls_per_connection),
+                ("grpc.max_allowed_incoming_connections", capacity.max_connections),
+            ],
             maximum_concurrent_rpcs=capacity.max_concurrent_rpcs,
         )
         for registration in registrations:
             registration.add_to_server(registration.servicer, self._server)
+        names = [service.full_name for service in services]
+        self._health = HealthServicer(["", *names])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._names = ["", *(service.full_name for service in services)]
         if with_reflection:
-            reflection.enable_server_reflection(
-                [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
-            )
+            reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         self.port = 0
         self.is_ready = asyncio.Event()
 
     async def start(self) -> Self:
         """Bind and serve. Health reports NOT_SERVING until `set_ready`. Raises PortTaken."""
-        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
             self.port = self._bind()
         except RuntimeError as error:
@@ -142,16 +155,12 @@ class GrpcServer:
 
     async def set_ready(self) -> None:
         """Report SERVING: the server accepts calls."""
-        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self._health.set_serving()
         self.is_ready.set()
         log.info("serving", port=self.port)
 
     async def stop(self) -> None:
         """Report NOT_SERVING, let open calls finish for drain_seconds, and cancel the rest."""
-        await self._health.enter_graceful_shutdown()
+        self._health.stop()
         await self._server.stop(self._drain_seconds)
         log.info("stopped")
-
-    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        for name in self._names:
-            await self._health.set(name, status)

@@ -33,6 +33,7 @@ class TrustState:
         self._sessions: dict[UUID, float] = {}
         self._epochs: dict[UUID, tuple[int, float]] = {}
         self.cursor = ""
+        self.is_loaded = False
         self.unknown_key_seen = asyncio.Event()
 
     def key(self, kid: str) -> Ed25519PublicKey:
@@ -65,6 +66,7 @@ class TrustState:
         self._sessions = {session_id: expiry for session_id, expiry in self._sessions.items() if expiry > now}
         self._epochs = {user_id: (epoch, expiry) for user_id, (epoch, expiry) in self._epochs.items() if expiry > now}
         self.cursor = response.next_cursor
+        self.is_loaded = True
 
 
 class TrustPoller:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc
 import psycopg
 import pytest
+from grpc.aio import insecure_channel
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
@@ -153,7 +154,7 @@ async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
         )
         async with AsyncExitStack() as stack:
             running = await stack.enter_async_context(run_server(make_settings(database.auth_url)))
-            channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{running.port}"))
+            channel = await stack.enter_async_context(insecure_channel(f"127.0.0.1:{running.port}"))
             health = health_pb2_grpc.HealthStub(channel)
             response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -166,7 +167,7 @@ async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
 async def test_sigterm_exits_while_waiting_for_the_database(settings):
     unreachable_url = f"postgresql://auth_app:x@127.0.0.1:{find_free_port()}/nothing"
     async with process(settings, AUTH_DATABASE_URL=unreachable_url) as (child, port):
-        async with open_channel(f"127.0.0.1:{port}") as channel:
+        async with insecure_channel(f"127.0.0.1:{port}") as channel:
             health = health_pb2_grpc.HealthStub(channel)
             response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING

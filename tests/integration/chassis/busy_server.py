@@ -61,6 +61,11 @@ def metric_value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
+def separate_connection(target: str) -> aio.Channel:
+    """Return a channel with a connection of its own. Others to the same target share one."""
+    return aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+
+
 class BusyServer:
     """Running server and stubs on one channel to it."""
 
@@ -85,8 +90,8 @@ class BusyServer:
 
 
 @asynccontextmanager
-async def running_busy_server(capacity=CAPACITY):
+async def running_busy_server(capacity=CAPACITY, **options):
     servicer = BlockingServicer()  # type: ignore[abstract]  # the others are not called
-    server = build_server(import_service(servicer), trust_service(servicer), capacity=capacity)
+    server = build_server(import_service(servicer), trust_service(servicer), capacity=capacity, **options)
     async with running_server(server) as target, aio.insecure_channel(target) as channel:
         yield BusyServer(servicer, channel, target)

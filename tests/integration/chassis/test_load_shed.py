@@ -1,14 +1,25 @@
 """Load shedding: which calls a full server refuses, how, and which it never refuses."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
 
 import grpc
 import pytest
+from grpc import aio
 from grpc_health.v1 import health_pb2
-from taskmanager.trust.v1 import trust_service_pb2
+from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from tests.integration.chassis.busy_server import CAPACITY, SECONDS, metric_value, running_busy_server
-from tests.support.grpc_calls import bearer, refused
+from tests.integration.chassis.busy_server import (
+    CAPACITY,
+    SECONDS,
+    BusyServer,
+    metric_value,
+    running_busy_server,
+    separate_connection,
+)
+from tests.support.grpc_calls import refused
 from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, service_metadata, user_metadata
 from tests.support.waiting import until
 
@@ -91,12 +102,12 @@ async def test_health_watches_have_their_own_limit(busy):
     busy.servicer.proceed.set()
 
 
-async def test_shedding_precedes_authentication_and_is_counted(busy):
+async def test_refused_call_is_counted(busy):
     method = "/taskmanager.imports.v1.ImportService/GetImport"
     before = metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED")
     shed = metric_value("grpc_server_shed_total", kind="call")
     await busy.fill()
-    assert (await busy.refused_call(bearer("nonsense"))).reason == "OVERLOADED"
+    assert (await busy.refused_call()).reason == "OVERLOADED"
     # The server counts a call after it has sent the status.
     await until(
         lambda: metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED") == before + 1
@@ -104,13 +115,22 @@ async def test_shedding_precedes_authentication_and_is_counted(busy):
     assert metric_value("grpc_server_shed_total", kind="call") == shed + 1
 
 
+def has_started(busy: BusyServer, count: int) -> bool:
+    return busy.servicer.started == count
+
+
 async def test_grpc_limit_is_ten_times_the_shedding_limit():
-    async with running_busy_server() as busy:
+    async with running_busy_server() as busy, AsyncExitStack() as stack:
         busy.servicer.trust.clear()
         request, verifier = trust_service_pb2.GetTrustStateRequest(), service_metadata("trust:read")
         call_count = 10 * (CAPACITY.max_concurrent_calls + CAPACITY.max_concurrent_streams)
-        calls = [busy.trust.GetTrustState(request, metadata=verifier) for _ in range(call_count)]
-        await until(lambda: busy.servicer.started == call_count)
+        calls: list[aio.UnaryUnaryCall[Any, Any]] = []
+        while len(calls) < call_count:
+            channel = await stack.enter_async_context(separate_connection(busy.target))
+            stub = trust_service_pb2_grpc.TrustServiceStub(channel)
+            size = min(CAPACITY.max_calls_per_connection, call_count - len(calls))
+            calls += [stub.GetTrustState(request, metadata=verifier) for _ in range(size)]
+            await until(partial(has_started, busy, len(calls)))
         status = await busy.refused_call()
         assert (status.code, status.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED")
         busy.servicer.trust.set()
