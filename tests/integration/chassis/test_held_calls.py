@@ -88,7 +88,7 @@ async def test_held_calls_do_not_silence_the_server(method, shape, capfd):
         await until(lambda: any(call.done() for call in attacker.calls))
         refused_call = next(call for call in attacker.calls if call.done())
         status = await refused(refused_call if shape == UNARY else refused_call.read())
-        assert (status.code, status.reason, status.retry_after) == (
+        assert (status.code, status.reason, status.retry_after_seconds) == (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "TOO_MANY_PENDING_REQUESTS",
             1.0,

@@ -85,7 +85,11 @@ async def test_no_verdict_on_a_token_without_keys(starting, metadata):
     async with aio.insecure_channel(starting.address) as channel:
         stub = trust_service_pb2_grpc.TrustServiceStub(channel)
         status = await refused(stub.GetTrustState(pb.GetTrustStateRequest(), metadata=metadata, timeout=SECONDS))
-        assert (status.code, status.reason, status.retry_after) == (grpc.StatusCode.UNAVAILABLE, "NOT_READY", 1.0)
+        assert (status.code, status.reason, status.retry_after_seconds) == (
+            grpc.StatusCode.UNAVAILABLE,
+            "NOT_READY",
+            1.0,
+        )
         await starting.load()
         assert (await get_trust_state(channel)).next_cursor == "served"
     assert starting.servicer.calls == 1

@@ -5,7 +5,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import create, delete, refused, undelete, update
+from tests.integration.task_service.calls import create, delete, undelete, update
+from tests.support.grpc_calls import expect_failure
 
 NOT_FOUND: tuple[grpc.StatusCode, str, list[tuple[str, str]]] = (grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND", [])
 
@@ -53,7 +54,7 @@ async def test_replay_after_losing_the_assignment_is_not_found(system, sonu, kin
         if kind == "undelete"
         else CHANGES[kind](system, mina, task.id)
     )
-    assert await refused(replay) == NOT_FOUND
+    assert await expect_failure(replay) == NOT_FOUND
 
 
 @pytest.mark.parametrize("is_batch", [False, True])
@@ -74,4 +75,4 @@ async def test_replay_after_a_demotion_is_not_found(system, sonu, database, is_b
 
     assert await create_for_sonu(mina) == await create_for_sonu(mina)
     database.rows("UPDATE auth.users SET role = 'user' WHERE username = 'mina'")
-    assert await refused(create_for_sonu(await system.login("mina@example.com"))) == NOT_FOUND
+    assert await expect_failure(create_for_sonu(await system.login("mina@example.com"))) == NOT_FOUND
