@@ -69,7 +69,7 @@ async def assert_served(busy: BusyServer) -> None:
         health = health_pb2_grpc.HealthStub(channel)
         assert (await health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)).status == SERVING
         imports = import_service_pb2_grpc.ImportServiceStub(channel)
-        assert (await imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "answered"
+        assert (await imports.GetImport(GET_IMPORT, metadata=user_metadata(), timeout=SECONDS)).id == "response"
 
 
 def refusals() -> float:
