@@ -1,11 +1,14 @@
 """Faults of a running system. Each function causes one, and repairs what does not recover by itself."""
 
+import os
 import resource
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
+from psycopg import sql
 
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from tests.faults.proxy import Mode
@@ -134,6 +137,38 @@ def restart_task_service_without_auth(system: SystemUnderTest, workload: Workloa
     system.signal("auth_service", signal.SIGCONT)
 
 
+def make_the_database_read_only(system: SystemUnderTest, workload: Workload) -> None:
+    """Refuse writes in new sessions and end the open ones, as after a failover to a replica."""
+    system.wait_until_healthy()
+    _set_read_only(system, "on")
+    workload.upload()
+    threading.Event().wait(LEASE_SECONDS + 1)
+    _set_read_only(system, "off")
+
+
+def _set_read_only(system: SystemUnderTest, value: str) -> None:
+    with psycopg.connect(system.stack.endpoints["postgres_url"], autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(
+                sql.Identifier(connection.info.dbname), sql.SQL(value)
+            )
+        )
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE '%_app'")
+
+
+def silence_database_sessions(system: SystemUnderTest, workload: Workload) -> None:
+    """Stop the server processes of task_service's sessions: the connections stay open, and nothing comes back."""
+    system.wait_until_healthy()
+    sessions = system.stack.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'tasks_app'")
+    pids = workload.rng.sample([pid for (pid,) in sessions], k=min(2, len(sessions)))
+    for number, pause in ((signal.SIGSTOP, LEASE_SECONDS + 2.0), (signal.SIGCONT, 0.0)):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        threading.Event().wait(pause)
+
+
 FAULTS: dict[str, Fault] = {
     "a worker is killed": _signal_fault(signal.SIGKILL, *WORKERS),
     "a worker gets SIGTERM": _signal_fault(signal.SIGTERM, *WORKERS),
@@ -155,5 +190,7 @@ FAULTS: dict[str, Fault] = {
     "the disk is full during an upload": fill_the_disk,
     "a batch waits for a lock": lock_the_tables,
     "an import's row is locked": hold_a_row_lock,
+    "the database is read-only": make_the_database_read_only,
+    "database sessions fall silent": silence_database_sessions,
     "task_service restarts while auth_service hangs": restart_task_service_without_auth,
 }
