@@ -25,15 +25,15 @@ def _grpc_replicas(
     service: str, prefix: str, environment: Mapping[str, str], ports: tuple[int, ...]
 ) -> tuple[ProcessSpec, ...]:
     """Return the replicas of a gRPC service, one for each port."""
-    addresses = {name: f"{HOST}:{port}" for name, port in _name_replicas(service, ports)}
     return tuple(
         python_process(
             name,
             service,
-            {**environment, f"{prefix}_LISTEN": address},
-            readiness_probe=partial(grpc_is_serving, address, prefix=prefix),
+            {**environment, f"{prefix}_LISTEN": f"{HOST}:{port}"},
+            readiness_probe=partial(grpc_is_serving, f"{HOST}:{port}", prefix=prefix),
+            port=port,
         )
-        for name, address in addresses.items()
+        for name, port in _name_replicas(service, ports)
     )
 
 
@@ -63,4 +63,5 @@ def _gateway(settings: ServiceSettings, port: int) -> ProcessSpec:
         "gateway",
         {**settings.gateway, "GATEWAY_LISTEN": f"{HOST}:{port}"},
         readiness_probe=partial(http_is_ok, f"{settings.endpoints.gateway_url}/readyz"),
+        port=port,
     )

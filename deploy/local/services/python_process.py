@@ -12,6 +12,7 @@ from deploy.local.supervision.process import ProcessSpec
 
 class _SpecOptions(TypedDict, total=False):
     readiness_probe: Callable[[], Awaitable[bool]]
+    port: int
     runtime_files: tuple[Path, ...]
     grace_period_seconds: float
 

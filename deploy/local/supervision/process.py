@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from deploy.local.errors import ProcessFailed, ProcessNotReady
 from deploy.local.host.os_user import OsUser, popen_user_arguments
 from deploy.local.supervision.log_files import read_last_lines
@@ -29,6 +31,8 @@ class ProcessSpec:
     name: str
     argv: tuple[str, ...]
     readiness_probe: Callable[[], Awaitable[bool]] = always_ready
+    port: int | None = None
+    """TCP port on which the process itself must listen to be ready. The probe alone may reach another program."""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: Path | None = None
     user: OsUser | None = None
@@ -87,7 +91,7 @@ class Process:
         exited = asyncio.ensure_future(self._process.wait())
         try:
             async with asyncio.timeout(self.spec.ready_timeout_seconds):
-                while not (await self.spec.readiness_probe() and not exited.done()):
+                while not (await self.spec.readiness_probe() and not exited.done() and self._owns_port()):
                     await asyncio.wait({exited}, timeout=_PROBE_INTERVAL_SECONDS)
                     if exited.done():
                         message = f"{self.spec.name} {describe_exit_status(exited.result())} before it was ready"
@@ -97,6 +101,18 @@ class Process:
             raise ProcessNotReady(message) from None
         finally:
             exited.cancel()
+
+    def _owns_port(self) -> bool:
+        if self.spec.port is None:
+            return True
+        try:
+            connections = psutil.Process(self.pid).net_connections("tcp")
+        except psutil.NoSuchProcess:
+            return False
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.spec.port
+            for connection in connections
+        )
 
     async def wait_until_exit(self) -> int:
         """Wait for the exit of the process, kill the rest of its process group, and return the exit status."""
