@@ -6,6 +6,7 @@ collects errors. A row that passes here also passes the full validation with the
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
+from unicodedata import is_normalized
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
@@ -120,5 +121,6 @@ def _is_plain_external_id(external_id: str) -> bool:
         external_id[0] != "'"
         and len(external_id) <= MAX_EXTERNAL_ID_CHARACTERS
         and external_id.isprintable()
+        and (external_id.isascii() or is_normalized("NFC", external_id))
         and REPLACEMENT_CHARACTER not in external_id
     )

@@ -34,6 +34,9 @@ MAX_EXTERNAL_ID_CHARACTERS = 200
 MAX_LABEL_CHARACTERS = 64
 MAX_LABELS = 50
 
+_MAX_NFC_RATIO = 4
+"""Maximum number of characters that become one character in NFC."""
+
 REPLACEMENT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 """A decoder's substitute for undecodable bytes. Text that contains it has lost data, so it is rejected."""
 
@@ -108,8 +111,17 @@ def is_plain(text: str) -> bool:
 
 
 def to_nfc(text: str) -> str:
-    """Return the text in NFC, in which characters that look alike and are the same have one spelling."""
+    """Return the text in NFC, in which an accented letter has one spelling (Unicode Standard Annex 15)."""
     return text if text.isascii() else normalize("NFC", text)
+
+
+def _normalize(text: str, limit: int) -> str:
+    """Return the text in NFC without surrounding spaces.
+
+    A text that is too long in NFC stays as it is: NFC of many combining marks takes quadratic time.
+    """
+    value = text.strip()
+    return value if len(value) > _MAX_NFC_RATIO * limit else to_nfc(value)
 
 
 def is_visible(text: str) -> bool:
@@ -189,7 +201,7 @@ def parse_date(text: str) -> date | None:
 
 
 def validate_external_id(text: str, errors: list[Invalid]) -> str:
-    value = text.strip()
+    value = _normalize(text, MAX_EXTERNAL_ID_CHARACTERS)
     if len(value) > MAX_EXTERNAL_ID_CHARACTERS:
         errors.append(TooLong(field="external_id", limit=MAX_EXTERNAL_ID_CHARACTERS, length=len(value)))
     elif not is_plain(value):
@@ -198,8 +210,8 @@ def validate_external_id(text: str, errors: list[Invalid]) -> str:
 
 
 def validate_labels(words: Iterable[str], errors: list[Invalid], *, field: str = "labels") -> tuple[str, ...]:
-    """Validate labels and remove duplicates. Only the first invalid label is reported, because labels are one field."""
-    value = tuple(dict.fromkeys(word.strip() for word in words))
+    """Return the labels in NFC without duplicates. Only the first invalid one is reported: labels are one field."""
+    value = tuple(dict.fromkeys(_normalize(word, MAX_LABEL_CHARACTERS) for word in words))
     if len(value) > MAX_LABELS:
         errors.append(TooManyLabels(field=field, limit=MAX_LABELS, count=len(value)))
         return value

@@ -22,7 +22,7 @@ ASSIGNEES = {"sonu": UUID(int=4)}
 # Characters at the limits of the rules, and those that COPY or JSON must escape.
 TEXT = st.text(
     st.one_of(
-        st.sampled_from(" '\"\\\t\n\r\0=+-@\x7f\u2028\x85\u200b\u3164\ufe0fé\N{GRINNING FACE}"),
+        st.sampled_from(" '\"\\\t\n\r\0=+-@\x7f\u2028\x85\u200b\u3164\ufe0fé\N{GRINNING FACE}e\u0301\u0327\u0958"),
         st.characters(codec="utf-8"),
     )
 )
@@ -84,6 +84,13 @@ UNUSUAL_ROWS = (
     row(title=INVISIBLE),
     row(title=f"{INVISIBLE}a"),
     row(title="\u0301"),
+    row(title="e\u0301", description="e\u0301", labels="e\u0301,\xe9", external_id="e\u0301"),
+    row(external_id="e\u0301" * 200),
+    row(external_id="e\u0301" * 201),
+    row(external_id="\u0958" * 101),
+    row(external_id="\u0301\u0327" * 10_000),
+    row(labels="e\u0301" * 64),
+    row(labels="\u0958" * 33),
     row(title="任"),
     row(description="'=1+1"),
     row(description="'\t"),

@@ -123,7 +123,7 @@ class Task(_message.Message):
     """Due date, a calendar date YYYY-MM-DD. Empty: no due date."""
     external_id: _builtins.str
     """Id of the task in another system: at most 200 characters on one line, unique among the owner's live tasks. Empty:
-    none.
+    none. Stored in Unicode's NFC, in which the length counts.
     """
     owner_id: _builtins.str
     """Id of the user who owns the task. Set only at create, and only by a manager, an admin or a service."""
@@ -138,7 +138,7 @@ class Task(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """At most 50 labels, each of 1 to 64 characters and without a comma. Surrounding spaces are removed, and so are
-        duplicates.
+        duplicates. Stored in Unicode's NFC, in which the length counts.
         """
 
     @_builtins.property
