@@ -26,7 +26,7 @@ class RequestTimeout(DomainError):
 class TooManyPendingRequests(DomainError):
     """Too many calls wait for their request message, and this one was the oldest. Try again shortly."""
 
-    retry_after = 1.0
+    retry_after_seconds = 1.0
 
 
 class PendingRequests:
