@@ -5,9 +5,10 @@ from unicodedata import normalize
 import grpc
 import pytest
 
-from tests.integration.task_service.calls import create, get, listed, refused, update
+from tests.integration.task_service.calls import create, get, list_ids, update
 from tests.integration.task_service.import_calls import get as get_import
 from tests.integration.task_service.test_duplicates import FAIL, UPDATE, counts, run_import
+from tests.support.grpc_calls import expect_failure
 
 NFC, NFD = normalize("NFC", "Café"), normalize("NFD", "Café")
 SPELLINGS = [(NFC, NFD), (NFD, NFC)]
@@ -23,7 +24,7 @@ async def test_two_spellings_are_one_external_id(system, sonu, first, second):
         create(system, sonu, title="x", external_id=second),
         update(system, sonu, other.id, external_id=second),
     ):
-        assert (await refused(call))[:2] == (grpc.StatusCode.ALREADY_EXISTS, "EXTERNAL_ID_TAKEN")
+        assert (await expect_failure(call))[:2] == (grpc.StatusCode.ALREADY_EXISTS, "EXTERNAL_ID_TAKEN")
     assert await update(system, sonu, task.id, external_id=second) == task
 
 
@@ -43,7 +44,7 @@ async def test_import_knows_both_spellings_of_an_external_id(system, sonu, worke
     )
     created = await run_import(system, sonu, worker, [["C" + second, "c"]])
     assert counts(created) == (1, 0, 0, 0, 0)
-    assert (await refused(create(system, sonu, title="c", external_id="C" + first)))[1] == "EXTERNAL_ID_TAKEN"
+    assert (await expect_failure(create(system, sonu, title="c", external_id="C" + first)))[1] == "EXTERNAL_ID_TAKEN"
 
 
 @pytest.mark.parametrize(("first", "second"), SPELLINGS)
@@ -52,7 +53,7 @@ async def test_labels_match_in_both_spellings(system, sonu, worker, first, secon
     assert task.labels == [NFC]
     await run_import(system, sonu, worker, [[first, "imported"]], header=["labels", "title"])
     for fields in ({"labels_any": [second]}, {"labels_all": [second]}):
-        assert len(await listed(system, sonu, **fields)) == 2
+        assert len(await list_ids(system, sonu, **fields)) == 2
 
 
 @pytest.mark.parametrize(("first", "second"), SPELLINGS)
@@ -62,6 +63,6 @@ async def test_search_finds_both_spellings_of_a_text(system, sonu, first, second
     in_description = await create(system, sonu, title="x", description=f"the {first} 1%")
     assert (in_title.title, in_description.description) == (f"{first} 1% open", f"the {first} 1%")
     for q in (first, second, second.upper(), f"1% {second}", f"{first} {second} {first.upper()}"):
-        assert await listed(system, sonu, q=q) == [in_description.id, in_title.id]
-    assert await listed(system, sonu, q=f"{second} open") == [in_title.id]
-    assert await listed(system, sonu, q=f"{second} {normalize('NFD', 'ü')}") == []
+        assert await list_ids(system, sonu, q=q) == [in_description.id, in_title.id]
+    assert await list_ids(system, sonu, q=f"{second} open") == [in_title.id]
+    assert await list_ids(system, sonu, q=f"{second} {normalize('NFD', 'ü')}") == []
