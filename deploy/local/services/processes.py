@@ -14,26 +14,34 @@ from deploy.local.supervision.process import ProcessSpec
 def service_processes(settings: ServiceSettings, *, ports: Ports, workers: int) -> tuple[tuple[ProcessSpec, ...], ...]:
     """Return groups of processes in the order of their dependencies: a group calls only the groups before it."""
     return (
-        _grpc_replicas("auth_service", "AUTH", settings.auth_service, ports.auth),
-        _grpc_replicas("task_service", "TASKS", settings.task_service, ports.tasks),
+        _grpc_replicas("auth_service", "AUTH", settings.auth_service, ports.auth, ports.auth_internal),
+        _grpc_replicas("task_service", "TASKS", settings.task_service, ports.tasks, ports.tasks_internal),
         tuple(_import_worker(settings, f"import_worker-{number}") for number in range(1, workers + 1)),
         (_gateway(settings, ports.gateway),),
     )
 
 
 def _grpc_replicas(
-    service: str, prefix: str, environment: Mapping[str, str], ports: tuple[int, ...]
+    service: str,
+    prefix: str,
+    environment: Mapping[str, str],
+    ports: tuple[int, ...],
+    internal_ports: tuple[int, ...],
 ) -> tuple[ProcessSpec, ...]:
     """Return the replicas of a gRPC service, one for each port."""
-    addresses = {name: f"{HOST}:{port}" for name, port in _name_replicas(service, ports)}
+    replicas = zip(_name_replicas(service, ports), internal_ports, strict=True)
     return tuple(
         python_process(
             name,
             service,
-            {**environment, f"{prefix}_LISTEN": address},
-            readiness_probe=partial(grpc_is_serving, address, prefix=prefix),
+            {
+                **environment,
+                f"{prefix}_LISTEN": f"{HOST}:{port}",
+                f"{prefix}_INTERNAL_LISTEN": f"{HOST}:{internal_port}",
+            },
+            readiness_probe=partial(grpc_is_serving, f"{HOST}:{port}", prefix=prefix),
         )
-        for name, address in addresses.items()
+        for (name, port), internal_port in replicas
     )
 
 
