@@ -57,6 +57,8 @@ class AuthSettings(TlsSettings):
     model_config = SettingsConfigDict(env_prefix="AUTH_")
 
     listen: ListenAddress = Listen("127.0.0.1", 50051)
+    # Address for the gateways, workers and other services. With it, `listen` has no internal rpcs and no trusted peers.
+    internal_listen: ListenAddress | None = None
     metrics_listen: ListenAddress | None = None
     log_level: LogLevel = "info"
     reflection: bool = False

@@ -41,6 +41,9 @@ class TasksSettings(TlsSettings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
     listen: ListenAddress = Listen("127.0.0.1", 50052)
+    internal_listen: ListenAddress | None = Field(
+        default=None, description="address for gateways and workers; with it, `listen` has no internal rpcs"
+    )
     metrics_listen: ListenAddress | None = None
     database_url: PostgresUrl = Field(description="Postgres URL of the role tasks_app")
     database_pool_size: int = Field(
