@@ -21,8 +21,9 @@ from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
+from task_service.clients.fair_user_lookup import FairUserLookup
 from task_service.clients.user_directory import CachedUserDirectory
-from task_service.connections import CallerConnections, share_connections
+from task_service.connections import CallerConnections, caller_key, share_connections
 from task_service.history.persistence.unit_of_work import SqlHistoryReadSession, SqlHistoryUnitOfWork
 from task_service.history.usecases.events import ListEvents, WatchEvents
 from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead
@@ -70,7 +71,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
         notifications = PostgresNotifications(database_url)
         trust = TrustState()
         poller = TrustPoller(state=trust, fetch=auth.get_trust_state)
-        users = CachedUserDirectory(auth)
+        users = CachedUserDirectory(FairUserLookup(auth, caller_key=caller_key))
         wake = WakeEvents(queued=asyncio.Event(), undo_requested=asyncio.Event())
         connections = share_connections(pool, size=settings.database_pool_size)
         tasks = tasks_use_cases(settings, connections, users)
