@@ -36,6 +36,7 @@ from auth_service.usecases import (
     user_administration,
     users,
 )
+from auth_service.usecases.account_concurrency import AccountConcurrencyLimit
 from auth_service.usecases.login_throttle import LoginThrottle
 from auth_service.usecases.ports import Begin, PasswordHasher, Read, Signer
 from auth_service.usecases.reauthentication import Reauthenticate
@@ -138,6 +139,7 @@ async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
         ),
         executor=threads,
         concurrency=settings.hash_concurrency,
+        max_per_account=settings.max_hashes_per_account,
         wait_seconds=settings.hash_wait_seconds,
     )
     try:
@@ -168,7 +170,13 @@ def _create_use_cases(
         randomness=os.urandom,
     )
     throttle = LoginThrottle(
-        begin=begin, per_account=settings.account_login_limit, overall=settings.overall_login_limit, events=events
+        begin=begin,
+        per_account=settings.account_login_limit,
+        overall=settings.overall_login_limit,
+        concurrency=AccountConcurrencyLimit(
+            max_concurrent=settings.max_hashes_per_account, wait_seconds=settings.hash_wait_seconds
+        ),
+        events=events,
     )
     reauthenticate = Reauthenticate(begin=begin, hasher=hasher, throttle=throttle, events=events)
     return UseCases(

@@ -147,6 +147,11 @@ class AuthSettings(TlsSettings):
         )
 
     @property
+    def max_hashes_per_account(self) -> int:
+        """Maximum number of concurrent password checks of one account: half of all."""
+        return max(self.hash_concurrency // 2, 1)
+
+    @property
     def account_login_limit(self) -> RateLimit:
         """Limit on password attempts for one account."""
         return RateLimit(burst=self.login_attempts, interval=timedelta(seconds=self.login_attempt_seconds))
