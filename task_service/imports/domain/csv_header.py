@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
-    ByteOrderMarkMismatch,
     CompressedFile,
     DuplicateColumn,
     EmptyFile,
     MappedColumnMissing,
     MissingTitleColumn,
     TooManyColumns,
+    UnmarkedUtf16,
     UnsupportedFormat,
 )
 from task_service.imports.domain.header_record import read_header_record
+from task_service.imports.domain.text_encoding import detect_encoding, guess_unmarked_utf_16
 from task_service.imports.domain.upload_options import UploadOptions
 from task_service.tasks.domain.values import normalize_word
 
@@ -37,9 +38,6 @@ _FIELDS = {
     "external_id": "external_id",
     "assignee": "assignee",
 }
-
-
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +125,14 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
 
     Raises:
         EmptyFile, NotCsv, HeaderTooLong, HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
-        TooManyColumns: see its message.
+        TooManyColumns, UnmarkedUtf16: see their messages.
         MissingTitleColumn, DuplicateColumn: no column, or two columns, for one field.
         MappedColumnMissing: the mapping names a missing column.
 
     """
-    mark_length, encoding = _detect_encoding(data, options.encoding)
+    mark_length, encoding = detect_encoding(data, options.encoding)
+    if not encoding.startswith("utf-16") and (guess := guess_unmarked_utf_16(data)):
+        raise UnmarkedUtf16(encoding=guess)
     record = read_header_record(
         data,
         encoding,
@@ -186,18 +186,3 @@ def _map_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str
     mapped = {column: field for field, column in mapping.items()}
     by_name = {column: field for column, field in _FIELDS.items() if field not in mapping}
     return tuple(mapped.get(column) or by_name.get(column, "") for column in columns)
-
-
-def _detect_encoding(data: bytes, option: str) -> tuple[int, str]:
-    """Return the length of the byte order mark and the encoding.
-
-    The encoding is that of the option, else that of the mark, else UTF-8.
-
-    Raises ByteOrderMarkMismatch when option and mark differ: either choice would garble some files.
-    """
-    for mark, mark_encoding in _BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            if option and not mark_encoding.startswith(option):
-                raise ByteOrderMarkMismatch(mark=mark_encoding, option=option)
-            return len(mark), mark_encoding
-    return 0, {"": "utf-8", "utf-16": "utf-16-le"}.get(option, option)

@@ -8,10 +8,10 @@ from chassis.kernel.errors import Invalid
 from task_service.imports.domain import errors as import_errors
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
     parse_delimiter,
-    parse_encoding,
     parse_mapping,
     parse_max_errors,
 )
@@ -39,7 +39,7 @@ def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderL
         (b"", "utf-16-le", "utf-16", "utf-16-le"),
         (b"", "utf-16-be", "UTF-16BE", "utf-16-be"),
         (b"", "cp1252", "windows-1252", "cp1252"),
-        (b"", "iso8859-1", "latin1", "iso8859-1"),
+        (b"", "iso8859-1", "latin1", "cp1252"),
     ],
 )
 def test_encoding_comes_from_mark_or_option(mark, encoding, option, expected, piece):
@@ -101,7 +101,9 @@ def test_delimiter_option_is_used():
         (lambda: parse_max_errors(-1), import_errors.NegativeMaxErrors),
         (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), import_errors.MappedColumnMissing),
         (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
-        (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.NotCsv),
+        (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.UnmarkedUtf16),
+        (lambda: scan("title\n".encode("utf-16-be"), UploadOptions(encoding="cp1252")), import_errors.UnmarkedUtf16),
+        (lambda: scan(b"ti\0tle\n", UploadOptions()), import_errors.NotCsv),
         (lambda: scan(gzip.compress(b"title\n"), UploadOptions()), import_errors.CompressedFile),
         (lambda: scan(gzip.compress(b"title\n"), UploadOptions(encoding="cp437")), import_errors.CompressedFile),
     ],
