@@ -25,11 +25,11 @@ from task_service.imports.domain.imports import (
     parse_failure,
 )
 from task_service.imports.domain.rows import Batch, Defect
+from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
 from task_service.imports.domain.upload_options import (
     UploadOptions,
     parse_delimiter,
-    parse_encoding,
     parse_labels,
     parse_mapping,
     parse_max_errors,
