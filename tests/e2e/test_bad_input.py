@@ -109,7 +109,7 @@ def test_invalid_rows_are_listed_and_the_others_imported(user):
         b"Good,,,,\n"
         b",no title,,,\n"
         b'"Two\nlines",,,,\n'
-        b"Bad status,,doing,,\n"
+        b"Bad status,,someday,,\n"
         b"Bad date,,,,2026-02-30\n"
         b"N\0UL,,,,\n"
         b"Too,many,pending,low,2026-01-01,cells,here\n"

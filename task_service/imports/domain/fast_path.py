@@ -11,6 +11,7 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import split_labels, unescape_formula
+from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.imports import Defaults
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.task import Values
@@ -20,6 +21,8 @@ from task_service.tasks.domain.values import (
     MAX_EXTERNAL_ID_CHARACTERS,
     MAX_TITLE_CHARACTERS,
     REPLACEMENT_CHARACTER,
+    Priority,
+    Status,
 )
 
 # Titles that start with a neutralising apostrophe or an invisible character need the full validation.
@@ -31,13 +34,12 @@ Parsed = TypeVar("Parsed")
 class FastRowParser:
     """Parser for the rows of one batch."""
 
-    def __init__(self, defaults: Defaults, assignees: Mapping[str, UUID]) -> None:
+    def __init__(self, reader: CellReader, defaults: Defaults, assignees: Mapping[str, UUID]) -> None:
+        self._reader = reader
         self._defaults = defaults
         self._assignee_ids = assignees
-        self._statuses = _ParsedCells(
-            lambda cell, errors: rules.validate_status(cell.strip() or defaults.status, errors)
-        )
-        self._priorities = _ParsedCells(rules.validate_priority)
+        self._statuses = _ParsedCells(self._parse_status)
+        self._priorities = _ParsedCells(self._parse_priority)
         self._dates = _ParsedCells(rules.validate_due_date)
         self._labels = _ParsedCells(self._parse_labels)
         self._assignees = _ParsedCells(self._parse_assignee)
@@ -83,6 +85,12 @@ class FastRowParser:
             except KeyError:
                 return None
         return None
+
+    def _parse_status(self, cell: str, errors: list[Invalid]) -> Status:
+        return self._reader.status(unescape_formula(cell), errors) or self._defaults.initial_status
+
+    def _parse_priority(self, cell: str, errors: list[Invalid]) -> Priority:
+        return self._reader.priority(unescape_formula(cell), errors) or Priority.NONE
 
     def _parse_labels(self, cell: str, errors: list[Invalid]) -> tuple[str, ...]:
         return rules.validate_labels(split_labels(unescape_formula(cell)) or self._defaults.labels, errors)

@@ -14,6 +14,7 @@ from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
 from task_service.imports.domain.undo import Undo
+from task_service.tasks.domain.values import Status
 
 
 class State(StrEnum):
@@ -162,6 +163,10 @@ class Defaults(NamedTuple):
     assignee_id: UUID | None = None
     labels: Sequence[str] = ()
 
+    @property
+    def initial_status(self) -> Status:
+        return Status(self.status) if self.status else Status.PENDING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewImport:
@@ -215,3 +220,9 @@ class IngestContext(NamedTuple):
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
     size: int = 0
     """Size of the file in bytes."""
+    columns: tuple[str, ...] = ()
+    """Column names as in the file."""
+
+    def column_of(self, field: str) -> str:
+        """Return the name of the column that fills a field; empty if there is none."""
+        return next((column for column, used in zip(self.columns, self.fields, strict=False) if used == field), "")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from task_service.csv_dialect.text import split_labels, unescape_formula
+from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.imports.domain.failed_rows import FailedRow, RowError
@@ -14,7 +15,7 @@ from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft, Values
-from task_service.tasks.domain.values import REPLACEMENT_CHARACTER
+from task_service.tasks.domain.values import REPLACEMENT_CHARACTER, Priority
 
 MAX_VALUE_CHARACTERS = 200
 """Maximum stored characters of a rejected cell."""
@@ -80,7 +81,8 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
     `assignees` maps the usernames in the rows to ids.
     """
     columns = _Columns(context.fields, batch.cells)
-    fast_parser = FastRowParser(context.defaults, assignees)
+    reader = CellReader(context.column_of("status"))
+    fast_parser = FastRowParser(reader, context.defaults, assignees)
     rows = enumerate(columns.rows())
     accepted_count = 0
     while step := list(islice(rows, ROWS_PER_STEP)):
@@ -90,7 +92,7 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
             if values is None:
                 try:
                     columns.raise_defects(batch, row_index, context.encoding)
-                    values = _validate_row(_plain_cells(raw_cells), context.defaults, assignees)
+                    values = validate_row(_plain_cells(raw_cells), reader, context.defaults, assignees)
                 except Invalid as error:
                     converted.failed.append(columns.failed_row(batch, row_index, error))
                     continue
@@ -115,28 +117,29 @@ def _plain_cells(raw_cells: Iterable[str]) -> Cells:
     return Cells(*map(unescape_formula, raw_cells))
 
 
-def _validate_row(cells: Cells, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
-    """Return the values of a row. Raises all its errors."""
+def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
+    """Return the values of a row. Raises all its errors, in the order of the fields."""
+    errors: list[Invalid] = []
+    status = reader.status(cells.status, errors) or defaults.initial_status
+    priority = reader.priority(cells.priority, errors) or Priority.NONE
     name = cells.assignee.strip()
     assignee_id = assignees.get(name) if name else defaults.assignee_id
-    unknown_assignee = [UnknownAssignee(field="assignee")] if name and assignee_id is None else []
+    if name and assignee_id is None:
+        errors.append(UnknownAssignee(field="assignee"))
     draft = TaskDraft(
         cells.title,
         cells.description,
-        cells.status.strip() or defaults.status,
-        cells.priority,
-        cells.due_date,
-        cells.external_id,
-        str(assignee_id or ""),
-        split_labels(cells.labels) or tuple(defaults.labels),
+        due_date=cells.due_date,
+        external_id=cells.external_id,
+        assignee_id=str(assignee_id or ""),
+        labels=split_labels(cells.labels) or tuple(defaults.labels),
     )
     try:
         values = draft.validate()
     except Invalid as error:
-        raise_all([*error.violations, *unknown_assignee])
-        raise
-    raise_all(unknown_assignee)
-    return values
+        errors += error.violations
+    raise_all(sorted(errors, key=lambda error: Cells._fields.index(error.field)))
+    return values._replace(status=status, priority=priority)
 
 
 def _changed_fields(values: Values, cells: Cells, context: IngestContext) -> dict[str, Any]:

@@ -39,7 +39,7 @@ _RENEW_LEASE = Statement(
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
-        on_duplicate, bytes_total
+        on_duplicate, bytes_total, columns
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE_CHECKPOINT = Statement(
@@ -135,7 +135,7 @@ class SqlIngest:
         row = await self._run_under_lease(_RENEW_LEASE, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
-        *defaults, on_duplicate, size = rest
+        *defaults, on_duplicate, size, columns = rest
         actor = Actor(actor_id, actor_role, request_id)
         return checkpoint, IngestContext(
             import_id,
@@ -148,6 +148,7 @@ class SqlIngest:
             Defaults._make(defaults),
             OnDuplicate(on_duplicate),
             size,
+            tuple(columns),
         )
 
     async def advance_checkpoint(

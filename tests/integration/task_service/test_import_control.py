@@ -75,7 +75,7 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu, HEADER + b"x" * 100)
     lease = await worker.claim()
-    rows = ["1", "Good", "", ""], ["2", "", "two\nlines", "doing"], ["=3+1", "'-4", "a,b\0", "pending"]
+    rows = ["1", "Good", "", ""], ["2", "", "two\nlines", "someday"], ["=3+1", "'-4", "a,b\0", "pending"]
     await worker.stream(lease, batch(lease.checkpoint, *rows, size=100), END)
     text = await errors_csv(system, sonu, queued.id)
     names, *failed = csv.reader(io.StringIO(text))
@@ -85,8 +85,11 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
             "2",
             "",
             "two\nlines",
-            "doing",
-            "line 3: A task needs a title. Unknown status. Use pending, in_progress, completed or cancelled.",
+            "someday",
+            (
+                "line 3: A task needs a title. Unknown status 'someday'. Use pending, in_progress, completed or"
+                " cancelled, or map it with value_mapping."
+            ),
         ],
         ["'=3+1", "'-4", "a,b�", "pending", "line 4: The description must not contain the character U+0000."],
     ]

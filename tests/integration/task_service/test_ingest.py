@@ -62,7 +62,7 @@ async def test_row_errors_are_listed_and_other_rows_imported(system, worker):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)
     lease = await worker.claim()
-    rows = ["Good", "", ""], ["", "a\0b", "doing"], ["Cut", "", ""], ["B�d", "", ""], ["Also good", "", "completed"]
+    rows = ["Good", "", ""], ["", "a\0b", "someday"], ["Cut", "", ""], ["B�d", "", ""], ["Also good", "", "completed"]
     kinds = ingest_pb2.RowDefect.Kind
     defects = [
         ingest_pb2.RowDefect(row=2, kind=kinds.KIND_TOO_MANY_CELLS, cell=5),
@@ -85,7 +85,7 @@ async def test_row_errors_are_listed_and_other_rows_imported(system, worker):
     assert errors == [
         (3, 2, "title", "BLANK_TITLE", ""),
         (3, 2, "description", "FORBIDDEN_CHARACTER", "a�b"),
-        (3, 2, "status", "UNKNOWN_STATUS", "doing"),
+        (3, 2, "status", "UNKNOWN_STATUS", "someday"),
         (4, 3, "", "TOO_MANY_CELLS", ""),
         (5, 4, "title", "UNDECODABLE_BYTES", "B�d"),
     ]

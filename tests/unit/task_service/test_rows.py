@@ -1,5 +1,6 @@
-"""Conversion of rows: the fast path and the full validation give every row the same result as any other task."""
+"""Conversion of rows: the fast path and the full validation give every row the result of a task with these values."""
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.imports.domain.rows import Batch, ConvertedRows, Defect, convert_rows
+from task_service.imports.domain.value_synonyms import PRIORITY_WORDS, STATUS_WORDS, word_key
 from task_service.tasks.domain.task import TaskDraft, Values
 
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
@@ -32,8 +34,13 @@ INVISIBLE = (
 CELLS = st.tuples(
     TEXT,
     TEXT,
-    st.one_of(st.sampled_from(["", "pending", "in_progress", "In-Progress", "completed", " cancelled "]), TEXT),
-    st.one_of(st.sampled_from(["", "none", "high", "URGENT"]), TEXT),
+    st.one_of(
+        st.sampled_from(
+            ["", "pending", "in_progress", "In-Progress", "completed", " cancelled ", "To Do", "'-", "TRUE"]
+        ),
+        TEXT,
+    ),
+    st.one_of(st.sampled_from(["", "none", "high", "URGENT", "Highest", "P3", "1"]), TEXT),
     st.one_of(st.sampled_from(["", "2026-02-28", "2026-02-29", " 2026-01-01", "20260101", "2026-W01-1"]), TEXT),
     st.one_of(st.sampled_from(["", "home", "home, garden,home", " , "]), TEXT),
     st.one_of(st.sampled_from(["", "A-1", " A-1 "]), TEXT),
@@ -110,6 +117,10 @@ UNUSUAL_ROWS = (
     row(due_date=" 2026-03-31 "),
     row(status="someday"),
     row(status=" In-Progress "),
+    row(status="Won\u2019t do"),
+    row(status="\u2705 Done"),
+    row(status="\u2705"),
+    row(status="TRUE"),
     row(priority="most"),
     row(priority=" URGENT "),
     row(status="'\tpending"),
@@ -142,8 +153,8 @@ def test_rows_of_a_batch_do_not_affect_each_other():
     accepted, failed, keyed = convert(batch_of(*rows))
     separate = [expected_of(cells, Defaults()) for cells in rows]
     assert accepted == [found for found in separate if isinstance(found, Values)]
-    assert [(item.record, [error.message for error in item.errors]) for item in failed] == [
-        (record, [message for _, _, message in found])
+    assert [(item.record, [error.code for error in item.errors]) for item in failed] == [
+        (record, [code for _, code in found])
         for record, found in enumerate(separate, 1)
         if not isinstance(found, Values)
     ]
@@ -168,27 +179,32 @@ def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
         defaults.labels
     )
     assignee_id = str(UUID(int=4)) if unescape_formula(assignee).strip() else str(defaults.assignee_id or "")
-    status = unescape_formula(status).strip() or defaults.status
     try:
         return TaskDraft(
             unescape_formula(title),
             unescape_formula(description),
-            status,
-            unescape_formula(priority),
+            own_word(status, STATUS_WORDS) or defaults.status,
+            own_word(priority, PRIORITY_WORDS),
             unescape_formula(due_date),
             unescape_formula(external_id),
             assignee_id,
             given_labels,
         ).validate()
     except Invalid as error:
-        return [(violation.field, violation.reason, violation.message) for violation in error.violations]
+        return [(violation.field, violation.reason) for violation in error.violations]
+
+
+def own_word(cell: str, words: Mapping[str, str]) -> str:
+    """Return the API's word for a word of another tool; the word itself if no tool has it."""
+    word = unescape_formula(cell).strip()
+    return words.get(word_key(word), word)
 
 
 def result_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """Return the values that an import gives the row, or all violations."""
     accepted, failed, keyed = convert(batch_of(cells), CONTEXT._replace(defaults=defaults))
     assert [(row.accepted_index, row.values) for row in keyed] == [(0, item) for item in accepted if item.external_id]
-    found = [(violation.column, violation.code, violation.message) for row in failed for violation in row.errors]
+    found = [(violation.column, violation.code) for row in failed for violation in row.errors]
     return accepted[0] if accepted else found
 
 

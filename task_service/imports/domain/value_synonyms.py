@@ -1,0 +1,144 @@
+"""Words of other tools for a status and a priority. Only CSV files may use them: the API takes only its own words.
+
+A word that could mean two things, such as Blocked, Active or a bare number, is not in the tables.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from unicodedata import category, normalize
+
+from task_service.tasks.domain.values import Priority, Status
+
+STATUS_SYNONYMS: Mapping[Status, Sequence[str]] = MappingProxyType(
+    {
+        Status.PENDING: (
+            "Pending",
+            "To Do",
+            "Open",
+            "Opened",
+            "Reopened",
+            "New",
+            "Backlog",
+            "Not Started",
+            "Unstarted",
+            "Planned",
+            "Triage",
+            "Needs Action",
+            "Selected for Development",
+            "Incomplete",
+            "Uncompleted",
+            "Unresolved",
+        ),
+        Status.IN_PROGRESS: (
+            "In Progress",
+            "Doing",
+            "Started",
+            "In Process",
+            "Ongoing",
+            "Underway",
+            "Working",
+            "Working on it",
+            "Work in Progress",
+            "WIP",
+            "In Development",
+            "Review",
+            "In Review",
+            "Under Review",
+            "Code Review",
+            "In Code Review",
+            "Testing",
+            "In Testing",
+            "QA",
+            "In QA",
+        ),
+        Status.COMPLETED: (
+            "Completed",
+            "Complete",
+            "Done",
+            "Closed",
+            "Resolved",
+            "Finished",
+            "Fixed",
+            "Verified",
+            "Merged",
+            "Released",
+            "Deployed",
+            "Shipped",
+        ),
+        Status.CANCELLED: (
+            "Cancelled",
+            "Canceled",
+            "Won't Do",
+            "Will Not Do",
+            "Won't Fix",
+            "Not Planned",
+            "Abandoned",
+            "Dropped",
+            "Discarded",
+            "Declined",
+            "Rejected",
+            "Duplicate",
+            "Obsolete",
+        ),
+    }
+)
+
+PRIORITY_SYNONYMS: Mapping[Priority, Sequence[str]] = MappingProxyType(
+    {
+        Priority.URGENT: (
+            "Urgent",
+            "Highest",
+            "Very High",
+            "Critical",
+            "Blocker",
+            "Immediate",
+            "Emergency",
+            "ASAP",
+            "P0",
+            "P1",
+        ),
+        Priority.HIGH: ("High", "Important", "Major", "P2"),
+        Priority.MEDIUM: ("Medium", "Med", "Normal", "Moderate", "P3"),
+        Priority.LOW: ("Low", "Lowest", "Very Low", "Minor", "Trivial", "P4"),
+        Priority.NONE: ("None", "No Priority", "Not Set", "Unset"),
+    }
+)
+
+TRUTH_COLUMNS = ("Done", "Is Done", "Completed", "Is Completed", "Complete", "Is Complete", "Due Complete", "Finished")
+"""Names of columns that ask for a truth value. Only there does a truth value mean a status."""
+
+TRUTH_VALUES: Mapping[Status, Sequence[str]] = MappingProxyType(
+    {
+        Status.COMPLETED: ("TRUE", "T", "Yes", "Y", "On", "Checked", "X", "[x]", "1", "✓", "✔", "☑", "✅"),
+        Status.PENDING: ("FALSE", "F", "No", "N", "Off", "Unchecked", "[ ]", "0", "☐"),
+    }
+)
+
+MAX_WORD_CHARACTERS = 200
+
+_SEPARATORS = re.compile(r"[\s_\-\u2010-\u2013'\u2018\u2019\ufe0f\u200d]+")
+
+
+def word_key(word: str) -> str:
+    """Return the form in which words are compared: without case, spaces, hyphens, apostrophes and symbols.
+
+    "To-Do", "TODO" and an emoji before "To do" are the same word. A word without letters stays as it is.
+    """
+    text = normalize("NFKC", word.strip()[:MAX_WORD_CHARACTERS]).casefold()
+    key = _SEPARATORS.sub("", text)
+    if not key.isascii():
+        letters = "".join(character for character in key if category(character) not in {"So", "Sk"})
+        key = letters or key
+    return key
+
+
+STATUS_WORDS = {word_key(word): status for status, words in STATUS_SYNONYMS.items() for word in words}
+PRIORITY_WORDS = {word_key(word): priority for priority, words in PRIORITY_SYNONYMS.items() for word in words}
+TRUTH_WORDS = {word_key(word): status for status, words in TRUTH_VALUES.items() for word in words}
+_TRUTH_COLUMN_KEYS = frozenset(map(word_key, TRUTH_COLUMNS))
+
+
+def asks_for_truth(column: str) -> bool:
+    """Return True if a column with this name asks for a truth value."""
+    return word_key(column) in _TRUTH_COLUMN_KEYS

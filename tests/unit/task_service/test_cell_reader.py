@@ -1,0 +1,108 @@
+"""Cells with a fixed set of values: words of other tools, and the page that lists them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chassis.kernel.errors import Invalid
+from task_service.imports.domain.cell_reader import CellReader
+from task_service.imports.domain.value_synonyms import (
+    PRIORITY_SYNONYMS,
+    PRIORITY_WORDS,
+    STATUS_SYNONYMS,
+    STATUS_WORDS,
+    TRUTH_COLUMNS,
+    TRUTH_VALUES,
+    TRUTH_WORDS,
+)
+
+PAGE = (Path(__file__).parents[3] / "docs/imports.md").read_text()
+
+
+def table(title: str) -> dict[str, str]:
+    """Return the rows of the page's table with this header line."""
+    rows = PAGE.split(f"| {title} |\n|---|---|\n", 1)[1].split("\n\n", 1)[0]
+    return dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", rows, re.MULTILINE))
+
+
+def test_page_lists_the_words_of_other_tools():
+    assert table("status | words") == {key: ", ".join(words) for key, words in STATUS_SYNONYMS.items()}
+    assert table("priority | words") == {key: ", ".join(words) for key, words in PRIORITY_SYNONYMS.items()}
+    assert table("status | truth values") == {
+        key: ", ".join(f"`{word}`" for word in words) for key, words in TRUTH_VALUES.items()
+    }
+    assert f"Its name is then one of: {', '.join(TRUTH_COLUMNS)}." in PAGE
+
+
+def test_each_word_has_one_meaning():
+    for synonyms, words in (
+        (STATUS_SYNONYMS, STATUS_WORDS),
+        (PRIORITY_SYNONYMS, PRIORITY_WORDS),
+        (TRUTH_VALUES, TRUTH_WORDS),
+    ):
+        assert len(words) == sum(map(len, synonyms.values()))
+    assert not STATUS_WORDS.keys() & TRUTH_WORDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("Done", "completed"),
+        ("CLOSED", "completed"),
+        ("to-do", "pending"),
+        ("ToDo", "pending"),
+        ("not_started", "pending"),
+        ("In  Review", "in_progress"),
+        ("IN-PROCESS", "in_progress"),
+        ("won\u2019t do", "cancelled"),
+        ("Wont Do", "cancelled"),
+        ("\N{WHITE HEAVY CHECK MARK} Done", "completed"),
+        ("\N{LARGE BLUE CIRCLE} To do", "pending"),
+        *((word, None) for word in ("Blocked", "On hold", "Waiting", "Ready", "Deferred", "Active", "1", "TRUE", "x")),
+        *((word, None) for word in ("\N{WHITE HEAVY CHECK MARK}", "-", "'", "Done?", "Not done", "d" * 300)),
+    ],
+)
+def test_status_words_of_other_tools(word, status):
+    errors: list[Invalid] = []
+    assert CellReader("Status").status(word, errors) == status
+    assert [error.reason for error in errors] == ([] if status else ["UNKNOWN_STATUS"])
+
+
+@pytest.mark.parametrize(
+    ("word", "priority"),
+    [
+        ("P0", "urgent"),
+        ("p1", "urgent"),
+        ("P2", "high"),
+        ("P3", "medium"),
+        ("P4", "low"),
+        ("Highest", "urgent"),
+        ("Lowest", "low"),
+        ("Normal", "medium"),
+        ("No priority", "none"),
+        ("\N{LARGE RED CIRCLE} High", "high"),
+        *((word, None) for word in ("1", "4", "5", "P5", "!!", "Blocked", "Priority 1")),
+    ],
+)
+def test_priority_words_of_other_tools(word, priority):
+    errors: list[Invalid] = []
+    assert CellReader().priority(word, errors) == priority
+    assert [error.reason for error in errors] == ([] if priority else ["UNKNOWN_PRIORITY"])
+
+
+@pytest.mark.parametrize("column", ["Done", "is_done", "Completed", "Due Complete", "FINISHED"])
+def test_truth_value_is_a_status_where_it_is_asked_for(column):
+    reader = CellReader(column)
+    for status, words in TRUTH_VALUES.items():
+        assert [reader.status(word, []) for word in words] == [status] * len(words)
+    assert reader.status("In progress", []) == "in_progress"
+
+
+def test_error_quotes_the_word_and_names_the_option():
+    errors: list[Invalid] = []
+    assert CellReader().status("Who\0knows" + "?" * 100, errors) is None
+    assert errors[0].message == (
+        f"Unknown status 'Who\\x00knows{'?' * 31}'. Use pending, in_progress, completed or cancelled, or map it with"
+        " value_mapping."
+    )
