@@ -80,8 +80,8 @@ async def listed_services(channel: aio.Channel) -> set[str]:
 async def test_public_port_has_no_internal_rpcs(servers):
     """The public port neither serves nor lists a service with internal rpcs only; the internal port serves all."""
     async with connection_to(servers.port) as public, connection_to(servers.internal_port) as internal:
-        assert await get_import(public) == await get_import(internal) == "answered"
-        assert await get_trust_state(internal) == "answered"
+        assert await get_import(public) == await get_import(internal) == "response"
+        assert await get_trust_state(internal) == "response"
         assert (await refused(get_trust_state(public))).code is grpc.StatusCode.UNIMPLEMENTED
         name = trust_service_pb2.DESCRIPTOR.services_by_name["TrustService"].full_name
         assert await health_of(internal, name) == SERVING
@@ -106,8 +106,8 @@ async def test_full_public_port_leaves_the_internal_one_alone(servers):
         assert status.code is grpc.StatusCode.RESOURCE_EXHAUSTED
         internal = await stack.enter_async_context(connection_to(servers.internal_port))
         assert await health_of(internal) == SERVING
-        assert await get_import(internal) == "answered"
-        assert await get_trust_state(internal) == "answered"
+        assert await get_import(internal) == "response"
+        assert await get_trust_state(internal) == "response"
 
 
 async def test_taken_internal_port_stops_the_public_server(servers):
