@@ -66,7 +66,8 @@ class TrustState:
         self._sessions = {session_id: expiry for session_id, expiry in self._sessions.items() if expiry > now}
         self._epochs = {user_id: (epoch, expiry) for user_id, (epoch, expiry) in self._epochs.items() if expiry > now}
         self.cursor = response.next_cursor
-        self.is_loaded = True
+        # A page in the middle of the first read does not make the state complete.
+        self.is_loaded = self.is_loaded or not response.has_more
 
 
 class TrustPoller:

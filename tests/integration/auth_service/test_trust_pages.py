@@ -83,14 +83,18 @@ async def test_verifier_is_not_ready_before_the_last_page(auth_server, token, da
         await answered.get()
         return await auth_server.trust_state(token, cursor, page_size=2)
 
-    poller = TrustPoller(state=TrustState(), fetch=fetch)
+    state = TrustState()
+    poller = TrustPoller(state=state, fetch=fetch)
+    verifier = TokenVerifier(trust=state, issuer="taskmanager", audience="taskmanager")
     polling = asyncio.create_task(poller.poll())
     for _ in range(3):
         await asked.get()
         assert not poller.first_response.is_set()
+        assert not verifier.is_ready
         answered.put_nowait(None)
     await polling
     assert poller.first_response.is_set()
+    assert verifier.is_ready
     assert asked.empty()
 
 
