@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
-    CompressedFile,
     DuplicateColumn,
     EmptyFile,
     MappedColumnMissing,
     MissingTitleColumn,
     TooManyColumns,
     UnmarkedUtf16,
-    UnsupportedFormat,
 )
+from task_service.imports.domain.file_format import reject_other_formats, reject_other_text_formats
 from task_service.imports.domain.header_record import read_header_record
 from task_service.imports.domain.text_encoding import detect_encoding, guess_unmarked_utf_16
 from task_service.imports.domain.upload_options import UploadOptions
@@ -23,6 +22,8 @@ from task_service.tasks.domain.values import normalize_word
 ERRORS_COLUMN = "import_errors"
 """Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
 
+_FORMAT_BYTES = 1024
+"""Bytes of a file that are enough to recognize another text format."""
 MAX_COLUMN_WARNINGS = 50
 """Maximum number of unused columns that the warnings of an import name."""
 
@@ -64,19 +65,6 @@ class Header:
     """Number of physical lines before the first row."""
 
 
-_GZIP = b"\x1f\x8b"
-
-# Formats of files that people upload by mistake, by their first bytes.
-_OTHER_FORMATS = {
-    b"PK\x03\x04": "an Excel workbook or another ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-}
-
-
 class HeaderScanner:
     """Scanner for the header line in the first bytes of a file while they arrive."""
 
@@ -112,11 +100,8 @@ class HeaderScanner:
 
     def _parse(self, *, is_complete: bool) -> Header | None:
         data = bytes(self._buffer)
-        if data.startswith(_GZIP):
-            raise CompressedFile
-        for signature, kind in _OTHER_FORMATS.items():
-            if data.startswith(signature):
-                raise UnsupportedFormat(kind=kind)
+        if not reject_other_formats(data, is_complete=is_complete):
+            return None
         return parse_header(data, self._options, self._limits, is_complete=is_complete)
 
 
@@ -125,12 +110,14 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
 
     Raises:
         EmptyFile, NotCsv, HeaderTooLong, HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
-        TooManyColumns, UnmarkedUtf16: see their messages.
+        TooManyColumns, UnmarkedUtf16, UnsupportedFormat: see their messages.
         MissingTitleColumn, DuplicateColumn: no column, or two columns, for one field.
         MappedColumnMissing: the mapping names a missing column.
 
     """
     mark_length, encoding = detect_encoding(data, options.encoding)
+    beginning = data[mark_length : mark_length + _FORMAT_BYTES].decode(encoding, "replace")
+    reject_other_text_formats(f"{beginning}\n" if is_complete else beginning)
     if not encoding.startswith("utf-16") and (guess := guess_unmarked_utf_16(data)):
         raise UnmarkedUtf16(encoding=guess)
     record = read_header_record(

@@ -41,7 +41,7 @@ class ByteOrderMarkMismatch(InvalidUpload):
 
 
 class UnsupportedFormat(InvalidUpload):
-    """The file is {kind}, not CSV. Save it as CSV."""
+    """The file looks like {kind}, not CSV. {advice}."""
 
 
 class UnmarkedUtf16(InvalidUpload):
