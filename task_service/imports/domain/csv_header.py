@@ -130,7 +130,7 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     )
     if record is None:
         return None
-    names = [unescape_formula(name) for name in record.cells]
+    names = _without_padding([unescape_formula(name) for name in record.cells])
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
@@ -147,6 +147,14 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
     return Header(encoding, record.delimiter, tuple(names), fields, tuple(warnings), record.size, record.lines)
+
+
+def _without_padding(names: list[str]) -> list[str]:
+    """Return the names without the empty cells that a spreadsheet adds after the last column of an errors.csv."""
+    count = len(names)
+    while count and not names[count - 1].strip():
+        count -= 1
+    return names[:count] if count and names[count - 1].strip() == ERRORS_COLUMN else names
 
 
 def _unused_columns(names: Sequence[str]) -> list[str]:

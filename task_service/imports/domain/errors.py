@@ -68,12 +68,6 @@ class UnknownEncoding(InvalidUpload):
     field = "encoding"
 
 
-class UnknownDelimiter(InvalidUpload):
-    """Unknown delimiter. Use a comma, a semicolon, a bar or "tab"."""
-
-    field = "delimiter"
-
-
 class MalformedMapping(InvalidUpload):
     """Malformed mapping. Write it like title:Subject,due_date:Due, with each field and each column once."""
 

@@ -140,7 +140,7 @@ class ImportServiceServicer:
     def DownloadImportErrors(self, request, context):
         """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
         errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-        import removes. NOT_FOUND as GetImport.
+        import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,6 +148,7 @@ class ImportServiceServicer:
 
     def DownloadImportTemplate(self, request, context):
         """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+        INVALID_ARGUMENT for an unknown delimiter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,10 +60,12 @@ class ImportServiceStub:
     DownloadImportErrors: _grpc.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]
     """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
     errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-    import removes. NOT_FOUND as GetImport.
+    import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
     """
     DownloadImportTemplate: _grpc.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportTemplateRequest, _httpbody_pb2.HttpBody]
-    """Returns a CSV template: the header line with every column that an import reads, and a valid example row."""
+    """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+    INVALID_ARGUMENT for an unknown delimiter.
+    """
     CancelImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]
     """Cancels an import and returns it with its final counts. Imported rows stay; no further row is imported. Returns a
     cancelled import unchanged. NOT_FOUND as GetImport. FAILED_PRECONDITION when the import succeeded or failed, or its
@@ -108,10 +110,12 @@ class ImportServiceAsyncStub(ImportServiceStub):
     DownloadImportErrors: _aio.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
     errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-    import removes. NOT_FOUND as GetImport.
+    import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
     """
     DownloadImportTemplate: _aio.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportTemplateRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Returns a CSV template: the header line with every column that an import reads, and a valid example row."""
+    """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+    INVALID_ARGUMENT for an unknown delimiter.
+    """
     CancelImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Cancels an import and returns it with its final counts. Imported rows stay; no further row is imported. Returns a
     cancelled import unchanged. NOT_FOUND as GetImport. FAILED_PRECONDITION when the import succeeded or failed, or its
@@ -189,7 +193,7 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
         errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-        import removes. NOT_FOUND as GetImport.
+        import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
         """
 
     @_abc_1.abstractmethod
@@ -198,7 +202,9 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _import_service_pb2.DownloadImportTemplateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Returns a CSV template: the header line with every column that an import reads, and a valid example row."""
+        """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+        INVALID_ARGUMENT for an unknown delimiter.
+        """
 
     @_abc_1.abstractmethod
     def CancelImport(
