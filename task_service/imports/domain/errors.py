@@ -147,7 +147,11 @@ class ControlCharacterInFileName(InvalidUpload):
 
 
 class DuplicateFile(DomainError):
-    """The same file was imported as {import_id}. Set allow_same_file to import it again."""
+    """The same file was imported as {import_id}.
+
+    Undo that import first (:undo), set allow_same_file to import the file again, or set validate_only to check it with
+    other options.
+    """
 
     field = "file"
 

@@ -39,11 +39,11 @@ class ImportServiceStub:
     """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
     nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
     in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
-    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
-    runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
-    stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
-    idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
-    auth_service is down. The stream ends when its token expires.
+    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports, dry runs
+    and imports that created and updated no task don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when
+    the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
+    DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
+    UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
     """
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
     """Returns one import. NOT_FOUND when the caller can see no such import."""
@@ -89,11 +89,11 @@ class ImportServiceAsyncStub(ImportServiceStub):
     """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
     nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
     in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
-    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
-    runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
-    stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
-    idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
-    auth_service is down. The stream ends when its token expires.
+    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports, dry runs
+    and imports that created and updated no task don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when
+    the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
+    DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
+    UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
     """
     GetImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Returns one import. NOT_FOUND when the caller can see no such import."""
@@ -142,11 +142,11 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
         nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
         in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
-        or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
-        runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
-        stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
-        idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
-        auth_service is down. The stream ends when its token expires.
+        or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports, dry runs
+        and imports that created and updated no task don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when
+        the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
+        DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
+        UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
         """
 
     @_abc_1.abstractmethod
