@@ -22,6 +22,7 @@ from task_service.tasks.domain.values import normalize_word
 ERRORS_COLUMN = "import_errors"
 """Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
 
+_FIRST_ATTEMPT_BYTES = 512
 _FORMAT_BYTES = 1024
 """Bytes of a file that are enough to recognize another text format."""
 MAX_COLUMN_WARNINGS = 50
@@ -74,7 +75,7 @@ class HeaderScanner:
         self._buffer = bytearray()
         # A character that takes one byte in UTF-8 takes at most two in UTF-16, and all others at most four.
         self._max_bytes = 4 * limits.line_bytes + 8
-        self._next_attempt_bytes = 1
+        self._attempted_bytes = 0
         self.header: Header | None = None
 
     def feed(self, chunk: bytes) -> None:
@@ -85,21 +86,24 @@ class HeaderScanner:
         if self.header is not None:
             return
         self._buffer += chunk[: self._max_bytes - len(self._buffer)]
-        # An attempt reads the whole buffer. Attempts at doubled sizes bound the work for files that arrive in bits.
-        if len(self._buffer) >= min(self._next_attempt_bytes, self._max_bytes):
-            self._next_attempt_bytes = 2 * len(self._buffer)
-            self.header = self._parse(is_complete=False)
+        # Attempts at doubled sizes bound the work, whether the file arrives in bits or at once. Most header lines are
+        # short.
+        if len(self._buffer) < min(2 * self._attempted_bytes, self._max_bytes):
+            return
+        while self.header is None and self._attempted_bytes < len(self._buffer):
+            self._attempted_bytes = min(2 * self._attempted_bytes or _FIRST_ATTEMPT_BYTES, len(self._buffer))
+            self.header = self._parse(self._attempted_bytes, is_complete=False)
 
     def end(self) -> Header:
         """Return the header of a file that ends here, even without a line end."""
         if self.header is None:
-            self.header = self._parse(is_complete=True)
+            self.header = self._parse(len(self._buffer), is_complete=True)
         if self.header is None:
             raise EmptyFile
         return self.header
 
-    def _parse(self, *, is_complete: bool) -> Header | None:
-        data = bytes(self._buffer)
+    def _parse(self, size: int, *, is_complete: bool) -> Header | None:
+        data = bytes(self._buffer[:size])
         if not reject_other_formats(data, is_complete=is_complete):
             return None
         return parse_header(data, self._options, self._limits, is_complete=is_complete)
