@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
 
+from task_service.csv_dialect.delimiter import parse_delimiter
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     CellTooLong,
@@ -29,7 +30,6 @@ from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
 from task_service.imports.domain.upload_options import (
     UploadOptions,
-    parse_delimiter,
     parse_labels,
     parse_mapping,
     parse_max_errors,
