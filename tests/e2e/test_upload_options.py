@@ -140,3 +140,18 @@ def test_template_names_every_column_and_is_importable(stack, user):
     exported = user.http.get("/api/v1/tasks:export")
     assert exported.headers["content-disposition"] == 'attachment; filename="tasks.csv"'
     assert exported.content == template.content
+
+
+def test_value_options_are_query_parameters(stack, user):
+    mapping = '{"status": {"Blocked": "pending"}, "priority": {"1": "urgent"}}'
+    rows = "title,status,priority\na,Blocked,1\nb,Won't do,9\n"
+    done = user.wait_for_import(user.upload(rows, value_mapping=mapping, on_unknown_priority="default")["id"])
+    assert (done["rows_created"], len(done["warnings"])) == (2, 1)
+    tasks = user.http.get("/api/tasks").json()["tasks"]
+    assert {task["title"]: (task["status"], task["priority"]) for task in tasks} == {
+        "a": ("pending", "urgent"),
+        "b": ("cancelled", "none"),
+    }
+    params = {"value_mapping": '{"status": {"Blocked": "stuck"}}'}
+    refused = user.http.post("/api/v1/imports", files={"file": ("a.csv", "title\nx\n")}, params=params)
+    assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "value_mapping")

@@ -34,6 +34,8 @@ from task_service.imports.domain.upload_options import (
     parse_mapping,
     parse_max_errors,
 )
+from task_service.imports.domain.value_errors import UnknownOnUnknown
+from task_service.imports.domain.value_options import OnUnknownValue, ValueOptions, parse_value_mapping
 from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.ingest_rows import Finish, FinishReason
 from task_service.proto_fields import timestamp_to_proto
@@ -50,6 +52,13 @@ _REASON = {reason: import_pb2.UndoConflict.Reason.Value(f"REASON_{reason.name}")
 _ON_DUPLICATE: dict[int, OnDuplicate] = {
     import_service_pb2.UploadOptions.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.FAIL,
     **{import_service_pb2.UploadOptions.OnDuplicate.Value(f"ON_DUPLICATE_{rule.name}"): rule for rule in OnDuplicate},
+}
+_ON_UNKNOWN_VALUE: dict[int, OnUnknownValue] = {
+    import_service_pb2.UploadOptions.ON_UNKNOWN_VALUE_UNSPECIFIED: OnUnknownValue.FAIL,
+    **{
+        import_service_pb2.UploadOptions.OnUnknownValue.Value(f"ON_UNKNOWN_VALUE_{rule.name}"): rule
+        for rule in OnUnknownValue
+    },
 }
 _DEFECT: dict[int, str] = {
     import_ingest_service_pb2.RowDefect.Kind.Value(f"KIND_{kind}"): kind
@@ -68,6 +77,11 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
     on_duplicate = _ON_DUPLICATE.get(options.on_duplicate)
     if on_duplicate is None:
         raise UnknownOnDuplicate
+    values = ValueOptions(
+        value_mapping=parse_value_mapping(options.value_mapping),
+        on_unknown_status=_on_unknown(options.on_unknown_status, "on_unknown_status"),
+        on_unknown_priority=_on_unknown(options.on_unknown_priority, "on_unknown_priority"),
+    )
     return UploadOptions(
         encoding=parse_encoding(options.encoding),
         delimiter=parse_delimiter(options.delimiter),
@@ -79,7 +93,15 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
         default_labels=parse_labels(options.default_labels),
         on_duplicate=on_duplicate,
         allow_same_file=options.allow_same_file,
+        values=values,
     )
+
+
+def _on_unknown(number: int, field: str) -> OnUnknownValue:
+    found = _ON_UNKNOWN_VALUE.get(number)
+    if found is None:
+        raise UnknownOnUnknown(field=field, other=OnUnknownValue.DEFAULT)
+    return found
 
 
 def import_to_proto(found: Import) -> import_pb2.Import:

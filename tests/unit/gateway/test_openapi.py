@@ -191,6 +191,9 @@ def test_upload_has_two_media_types_and_options(api):
         ("default_assignee", "query"),
         ("default_labels", "query"),
         ("on_duplicate", "query"),
+        ("value_mapping", "query"),
+        ("on_unknown_status", "query"),
+        ("on_unknown_priority", "query"),
         ("Content-Encoding", "header"),
         ("Idempotency-Key", "header"),
     ]

@@ -150,7 +150,7 @@ def test_fast_path_and_validation_agree_on_unusual_rows(cells):
 
 def test_rows_of_a_batch_do_not_affect_each_other():
     rows = [cells for cells in UNUSUAL_ROWS for _ in range(2)]
-    accepted, failed, keyed = convert(batch_of(*rows))
+    accepted, failed, keyed, _ = convert(batch_of(*rows))
     separate = [expected_of(cells, Defaults()) for cells in rows]
     assert accepted == [found for found in separate if isinstance(found, Values)]
     assert [(item.record, [error.code for error in item.errors]) for item in failed] == [
@@ -202,7 +202,7 @@ def own_word(cell: str, words: Mapping[str, str]) -> str:
 
 def result_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """Return the values that an import gives the row, or all violations."""
-    accepted, failed, keyed = convert(batch_of(cells), CONTEXT._replace(defaults=defaults))
+    accepted, failed, keyed, _ = convert(batch_of(cells), CONTEXT._replace(defaults=defaults))
     assert [(row.accepted_index, row.values) for row in keyed] == [(0, item) for item in accepted if item.external_id]
     found = [(violation.column, violation.code) for row in failed for violation in row.errors]
     return accepted[0] if accepted else found
@@ -226,11 +226,11 @@ def test_undecodable_bytes_in_an_unmapped_column_name_the_cell():
 
 
 def test_unknown_assignee_is_refused():
-    accepted, failed, _ = convert(batch_of(("x", "", "", "", "", "", "", "nobody")))
+    accepted, failed, *_ = convert(batch_of(("x", "", "", "", "", "", "", "nobody")))
     assert not accepted
     assert [(violation.column, violation.code) for violation in failed[0].errors] == [("assignee", "UNKNOWN_ASSIGNEE")]
 
 
 def test_unknown_assignee_hides_no_other_error():
-    _, failed, _ = convert(batch_of(row(status="someday", assignee="nobody")))
+    _, failed, *_ = convert(batch_of(row(status="someday", assignee="nobody")))
     assert [violation.code for violation in failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]

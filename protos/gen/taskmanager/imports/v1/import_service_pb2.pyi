@@ -63,6 +63,33 @@ class UploadOptions(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _OnUnknownValue:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OnUnknownValueEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnUnknownValue.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ON_UNKNOWN_VALUE_UNSPECIFIED: UploadOptions._OnUnknownValue.ValueType  # 0
+        """Same as ON_UNKNOWN_VALUE_FAIL."""
+        ON_UNKNOWN_VALUE_FAIL: UploadOptions._OnUnknownValue.ValueType  # 1
+        """The row is rejected and counted in rows_failed."""
+        ON_UNKNOWN_VALUE_DEFAULT: UploadOptions._OnUnknownValue.ValueType  # 2
+        """The cell counts as empty: a new task gets the default, an existing one keeps its value. A warning of the import
+        has the number of such rows.
+        """
+
+    class OnUnknownValue(_OnUnknownValue, metaclass=_OnUnknownValueEnumTypeWrapper):
+        """OnUnknownValue is the treatment of a row with a word that nothing maps."""
+
+    ON_UNKNOWN_VALUE_UNSPECIFIED: UploadOptions.OnUnknownValue.ValueType  # 0
+    """Same as ON_UNKNOWN_VALUE_FAIL."""
+    ON_UNKNOWN_VALUE_FAIL: UploadOptions.OnUnknownValue.ValueType  # 1
+    """The row is rejected and counted in rows_failed."""
+    ON_UNKNOWN_VALUE_DEFAULT: UploadOptions.OnUnknownValue.ValueType  # 2
+    """The cell counts as empty: a new task gets the default, an existing one keeps its value. A warning of the import
+    has the number of such rows.
+    """
+
     class _OnDuplicate:
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
@@ -107,6 +134,9 @@ class UploadOptions(_message.Message):
     DEFAULT_LABELS_FIELD_NUMBER: _builtins.int
     ON_DUPLICATE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    VALUE_MAPPING_FIELD_NUMBER: _builtins.int
+    ON_UNKNOWN_STATUS_FIELD_NUMBER: _builtins.int
+    ON_UNKNOWN_PRIORITY_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """File name: at most 255 characters, without control characters and line ends."""
     owner_id: _builtins.str
@@ -141,6 +171,14 @@ class UploadOptions(_message.Message):
     """Idempotency key: 1 to 128 visible ASCII characters, valid for 24 hours. A repeated upload with the same key, file
     and options returns the same import in its current state. Over REST: the Idempotency-Key header.
     """
+    value_mapping: _builtins.str
+    """Values for texts in the file, by field, as JSON: {"status": {"Blocked": "pending"}, "priority": {"1": "urgent"}}.
+    Fields: status, priority, due_date. It is read before the built-in words of other tools. null means an empty cell.
+    """
+    on_unknown_status: Global___UploadOptions.OnUnknownValue.ValueType
+    """Treatment of a row whose status is unknown. Unset: fail."""
+    on_unknown_priority: Global___UploadOptions.OnUnknownValue.ValueType
+    """Treatment of a row whose priority is unknown. Unset: fail."""
     def __init__(
         self,
         *,
@@ -157,10 +195,13 @@ class UploadOptions(_message.Message):
         default_labels: _builtins.str = ...,
         on_duplicate: Global___UploadOptions.OnDuplicate.ValueType = ...,
         idempotency_key: _builtins.str = ...,
+        value_mapping: _builtins.str = ...,
+        on_unknown_status: Global___UploadOptions.OnUnknownValue.ValueType = ...,
+        on_unknown_priority: Global___UploadOptions.OnUnknownValue.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
