@@ -152,6 +152,11 @@ def test_value_options_are_query_parameters(stack, user):
         "a": ("pending", "urgent"),
         "b": ("cancelled", "none"),
     }
+    dates = "title,due_date\nc,1/5/2027\nd,soon\n"
+    done = user.wait_for_import(user.upload(dates, date_order="mdy", on_unknown_date="empty", time_zone="UTC")["id"])
+    assert done["warnings"] == ["1 row has an unreadable due date and got none (on_unknown_date=empty)."]
+    tasks = user.http.get("/api/tasks").json()["tasks"]
+    assert {task["title"]: task["due_date"] for task in tasks if task["due_date"]} == {"c": "2027-01-05"}
     params = {"value_mapping": '{"status": {"Blocked": "stuck"}}'}
     refused = user.http.post("/api/v1/imports", files={"file": ("a.csv", "title\nx\n")}, params=params)
     assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "value_mapping")

@@ -1,11 +1,14 @@
 """Reading of the cells that have a fixed set of values. The value depends only on the cell's text and the options."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Generic, TypeVar
 
 from chassis.kernel.errors import Invalid
+from task_service.imports.domain.dates import DateParser
 from task_service.imports.domain.value_errors import UnknownPriority, UnknownStatus
-from task_service.imports.domain.value_options import OnUnknownValue, ValueOptions, mapping_key
+from task_service.imports.domain.value_options import OnUnknownDate, OnUnknownValue, ValueOptions, mapping_key
 from task_service.imports.domain.value_synonyms import (
     MAX_WORD_CHARACTERS,
     PRIORITY_WORDS,
@@ -23,7 +26,7 @@ Value = TypeVar("Value")
 
 
 class CellReader:
-    """Reader of status and priority cells, without neutralising apostrophes.
+    """Reader of status, priority and date cells, without neutralising apostrophes.
 
     Each method returns None for an empty cell, and for an unknown one that the options accept.
     """
@@ -31,54 +34,73 @@ class CellReader:
     def __init__(self, options: ValueOptions, status_column: str = "") -> None:
         """`status_column` is the name of the column that fills the status."""
         statuses = STATUS_WORDS | TRUTH_WORDS if asks_for_truth(status_column) else STATUS_WORDS
-        self._statuses = _Words("status", Status, options, statuses, UnknownStatus, options.on_unknown_status)
-        self._priorities = _Words(
-            "priority", Priority, options, PRIORITY_WORDS, UnknownPriority, options.on_unknown_priority
+        dates = DateParser(options.date_format, options.date_order, options.time_zone)
+        mapped = options.value_mapping
+        self._status = _FieldReader(
+            field="status",
+            mapped=_mapped_values(mapped, "status", Status),
+            read=lambda word: _find(word, statuses, UnknownStatus),
+            accepts_unknown=options.on_unknown_status is OnUnknownValue.DEFAULT,
+        )
+        self._priority = _FieldReader(
+            field="priority",
+            mapped=_mapped_values(mapped, "priority", Priority),
+            read=lambda word: _find(word, PRIORITY_WORDS, UnknownPriority),
+            accepts_unknown=options.on_unknown_priority is OnUnknownValue.DEFAULT,
+        )
+        self._due_date = _FieldReader(
+            field="due_date",
+            mapped=_mapped_values(mapped, "due_date", date.fromisoformat),
+            read=dates.parse,
+            accepts_unknown=options.on_unknown_date is OnUnknownDate.EMPTY,
         )
         self.unknown_cells: set[tuple[str, str]] = set()
         """Fields and cells that were read so far, are unknown, and are accepted by the options."""
 
     def status(self, cell: str, errors: list[Invalid]) -> Status | None:
-        return self._read(self._statuses, cell, errors)
+        return self._read(self._status, cell, errors)
 
     def priority(self, cell: str, errors: list[Invalid]) -> Priority | None:
-        return self._read(self._priorities, cell, errors)
+        return self._read(self._priority, cell, errors)
 
-    def _read(self, words: "_Words[Value]", cell: str, errors: list[Invalid]) -> Value | None:
-        word = cell.strip()
-        if not word:
+    def due_date(self, cell: str, errors: list[Invalid]) -> date | None:
+        return self._read(self._due_date, cell, errors)
+
+    def _read(self, reader: "_FieldReader[Value]", cell: str, errors: list[Invalid]) -> Value | None:
+        text = cell.strip()
+        if not text:
             return None
+        if reader.mapped and len(text) <= MAX_WORD_CHARACTERS and (key := mapping_key(text)) in reader.mapped:
+            return reader.mapped[key]
         try:
-            return words.find(word)
-        except KeyError:
-            if words.on_unknown is OnUnknownValue.FAIL:
-                errors.append(words.error(word=repr(word[:MAX_QUOTED_CHARACTERS])))
+            return reader.read(text)
+        except Invalid as error:
+            if reader.accepts_unknown:
+                self.unknown_cells.add((reader.field, cell))
             else:
-                self.unknown_cells.add((words.field, cell))
+                errors.append(error)
         return None
 
 
-class _Words(Generic[Value]):
-    """Words of one field: those of the option value_mapping before the synonyms."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FieldReader(Generic[Value]):
+    """Reader of one field: the texts of the option value_mapping go first."""
 
-    def __init__(
-        self,
-        field: str,
-        value_type: Callable[[str], Value],
-        options: ValueOptions,
-        synonyms: Mapping[str, Value],
-        error: type[Invalid],
-        on_unknown: OnUnknownValue,
-    ) -> None:
-        mapped = options.value_mapping.get(field, {})
-        self._mapped = {key: value_type(value) if value else None for key, value in mapped.items()}
-        self._synonyms = synonyms
-        self.field = field
-        self.error = error
-        self.on_unknown = on_unknown
+    field: str
+    mapped: Mapping[str, Value | None]
+    read: Callable[[str], Value]
+    """Raises Invalid for an unknown text."""
+    accepts_unknown: bool
 
-    def find(self, word: str) -> Value | None:
-        """Return the value of a word; None if the word means an empty cell. Raises KeyError."""
-        if len(word) <= MAX_WORD_CHARACTERS and (key := mapping_key(word)) in self._mapped:
-            return self._mapped[key]
-        return self._synonyms[word_key(word)]
+
+def _mapped_values(
+    mapping: Mapping[str, Mapping[str, str]], field: str, parse: Callable[[str], Value]
+) -> Mapping[str, Value | None]:
+    return {key: parse(value) if value else None for key, value in mapping.get(field, {}).items()}
+
+
+def _find(word: str, words: Mapping[str, Value], error: type[Invalid]) -> Value:
+    value = words.get(word_key(word))
+    if value is None:
+        raise error(word=repr(word[:MAX_QUOTED_CHARACTERS]))
+    return value

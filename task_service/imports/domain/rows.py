@@ -127,6 +127,7 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees
     errors: list[Invalid] = []
     status = reader.status(cells.status, errors) or defaults.initial_status
     priority = reader.priority(cells.priority, errors) or Priority.NONE
+    due_date = reader.due_date(cells.due_date, errors)
     name = cells.assignee.strip()
     assignee_id = assignees.get(name) if name else defaults.assignee_id
     if name and assignee_id is None:
@@ -134,7 +135,6 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees
     draft = TaskDraft(
         cells.title,
         cells.description,
-        due_date=cells.due_date,
         external_id=cells.external_id,
         assignee_id=str(assignee_id or ""),
         labels=split_labels(cells.labels) or tuple(defaults.labels),
@@ -144,7 +144,7 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees
     except Invalid as error:
         errors += error.violations
     raise_all(sorted(errors, key=lambda error: Cells._fields.index(error.field)))
-    return values._replace(status=status, priority=priority)
+    return values._replace(status=status, priority=priority, due_date=due_date)
 
 
 def _changed_fields(
@@ -166,7 +166,7 @@ def _changed_fields(
 
 def _unknown_fields(cells: Cells, unknown_cells: Container[tuple[str, str]]) -> set[str]:
     """Return the fields whose cells are unknown, but accepted by the options."""
-    pairs = (("status", cells.status), ("priority", cells.priority))
+    pairs = (("status", cells.status), ("priority", cells.priority), ("due_date", cells.due_date))
     return {field for field, cell in pairs if (field, cell) in unknown_cells}
 
 

@@ -40,5 +40,47 @@ class DuplicateMappedText(InvalidUpload):
     field = "value_mapping"
 
 
-class UnknownOnUnknown(InvalidUpload):
+class UnknownValueRule(InvalidUpload):
     """Unknown {field}. Use fail or {other}."""
+
+
+class MalformedDate(InvalidTask):
+    """Unreadable date {text}. Use 2026-12-31 or set date_format, value_mapping or on_unknown_date=empty."""
+
+    field = "due_date"
+
+
+class AmbiguousDate(InvalidTask):
+    """The date {text} can be {first} or {second}. Set date_order to mdy, dmy or ymd, or set date_format."""
+
+    field = "due_date"
+
+
+class DateWithoutYear(InvalidTask):
+    """The date {text} has no year. Use 2026-12-31 or set value_mapping or on_unknown_date=empty."""
+
+    field = "due_date"
+
+
+class MalformedDateFormat(InvalidUpload):
+    """Malformed date_format: {problem}. Write it like DD/MM/YYYY, D MMM YYYY or YYYY-MM-DD h:mm A."""
+
+    field = "date_format"
+
+
+class ContradictoryDateOptions(InvalidUpload):
+    """Set date_format or date_order, not both."""
+
+    field = "date_order"
+
+
+class UnknownDateOrder(InvalidUpload):
+    """Unknown date_order. Use mdy, dmy or ymd."""
+
+    field = "date_order"
+
+
+class UnknownTimeZone(InvalidUpload):
+    """Unknown time_zone. Use a name such as Europe/Berlin or UTC."""
+
+    field = "time_zone"

@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chassis.kernel.errors import Invalid
+from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.value_errors import (
+    ContradictoryDateOptions,
     DuplicateMappedText,
     MalformedValueMapping,
     UnknownMappedValue,
@@ -36,6 +38,13 @@ class OnUnknownValue(StrEnum):
     DEFAULT = "default"
 
 
+class OnUnknownDate(StrEnum):
+    """Treatment of a row with a date that has no or several readings."""
+
+    FAIL = "fail"
+    EMPTY = "empty"
+
+
 @dataclass(frozen=True, slots=True)
 class ValueOptions:
     """Options for the values of an import. They are stored with it."""
@@ -44,6 +53,15 @@ class ValueOptions:
     """By field: the value of each text. An empty value means an empty cell."""
     on_unknown_status: OnUnknownValue = OnUnknownValue.FAIL
     on_unknown_priority: OnUnknownValue = OnUnknownValue.FAIL
+    on_unknown_date: OnUnknownDate = OnUnknownDate.FAIL
+    date_format: str = ""
+    date_order: DateOrder | None = None
+    time_zone: str = ""
+    """IANA name; empty means UTC."""
+
+    def __post_init__(self) -> None:
+        if self.date_format and self.date_order:
+            raise ContradictoryDateOptions
 
     def to_json(self) -> dict[str, Any]:
         """Return the options that are set."""
@@ -59,7 +77,12 @@ class ValueOptions:
 
 
 _DEFAULTS = ValueOptions()
-_ENUMS = {"on_unknown_status": OnUnknownValue, "on_unknown_priority": OnUnknownValue}
+_ENUMS: Mapping[str, type[StrEnum]] = {
+    "on_unknown_status": OnUnknownValue,
+    "on_unknown_priority": OnUnknownValue,
+    "on_unknown_date": OnUnknownDate,
+    "date_order": DateOrder,
+}
 
 
 class UnknownCells(NamedTuple):

@@ -87,14 +87,61 @@ async def test_truth_value_needs_a_status_column_that_asks_for_it(system, worker
     assert done.rows_failed == 2
 
 
+DATES = (
+    ["a", "1/5/2027"],
+    ["b", "2026-12-31T23:30:00Z"],
+    ["c", "31 Dec"],
+    ["d", "Dec 31, 2026"],
+    ["e", "4.3.2026"],
+    ["f", "somewhen"],
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {"b": "2026-12-31", "d": "2026-12-31", "e": "2026-03-04"}),
+        ({"date_order": "dmy"}, {"a": "2027-05-01", "b": "2026-12-31", "d": "2026-12-31", "e": "2026-03-04"}),
+        ({"date_format": "M/D/YYYY"}, {"a": "2027-01-05", "b": "2026-12-31", "d": "2026-12-31"}),
+        (
+            {"time_zone": "Europe/Berlin", "value_mapping": '{"due_date": {"31 Dec": "2026-12-31", "somewhen": null}}'},
+            {"b": "2027-01-01", "c": "2026-12-31", "d": "2026-12-31", "e": "2026-03-04", "f": ""},
+        ),
+    ],
+)
+async def test_date_options_decide_dates(system, worker, options, expected):
+    sonu = await system.new_user("sonu")
+    if order := options.get("date_order"):
+        options = options | {"date_order": Options.DateOrder.Value(f"DATE_ORDER_{order.upper()}")}
+    done, tasks = await run_import(system, worker, sonu, *DATES, header=b"title,due_date\n", **options)
+    assert {title: task.due_date for title, task in tasks.items()} == expected
+    assert (done.rows_created, done.rows_failed) == (len(expected), len(DATES) - len(expected))
+
+
+async def test_unreadable_dates_are_left_empty_with_a_warning(system, worker):
+    sonu = await system.new_user("sonu")
+    options: dict[str, Any] = {"header": b"title,due_date\n", "on_unknown_date": Options.ON_UNKNOWN_DATE_EMPTY}
+    done, tasks = await run_import(system, worker, sonu, *DATES, **options)
+    assert [tasks[title].due_date for title in "abcdef"] == ["", "2026-12-31", "", "2026-12-31", "2026-03-04", ""]
+    assert (done.rows_failed, list(done.warnings)) == (
+        0,
+        ["3 rows have an unreadable due date and got none (on_unknown_date=empty)."],
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "reason", "field"),
     [
+        ({"date_format": "dd.mm.yyyy"}, "MALFORMED_DATE_FORMAT", "date_format"),
+        ({"date_format": "DD/MM/YYYY", "date_order": 1}, "CONTRADICTORY_DATE_OPTIONS", "date_order"),
+        ({"date_order": 99}, "UNKNOWN_DATE_ORDER", "date_order"),
+        ({"time_zone": "Mars/Olympus"}, "UNKNOWN_TIME_ZONE", "time_zone"),
+        ({"on_unknown_date": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_date"),
         ({"value_mapping": "status:Blocked"}, "MALFORMED_VALUE_MAPPING", "value_mapping"),
         ({"value_mapping": '{"title": {"a": "b"}}'}, "UNKNOWN_VALUE_FIELD", "value_mapping"),
         ({"value_mapping": '{"status": {"a": "blocked"}}'}, "UNKNOWN_MAPPED_VALUE", "value_mapping"),
-        ({"on_unknown_status": 99}, "UNKNOWN_ON_UNKNOWN", "on_unknown_status"),
-        ({"on_unknown_priority": 99}, "UNKNOWN_ON_UNKNOWN", "on_unknown_priority"),
+        ({"on_unknown_status": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_status"),
+        ({"on_unknown_priority": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_priority"),
     ],
 )
 async def test_invalid_value_option_is_refused(system, database, options, reason, field):

@@ -194,6 +194,10 @@ def test_upload_has_two_media_types_and_options(api):
         ("value_mapping", "query"),
         ("on_unknown_status", "query"),
         ("on_unknown_priority", "query"),
+        ("date_format", "query"),
+        ("date_order", "query"),
+        ("time_zone", "query"),
+        ("on_unknown_date", "query"),
         ("Content-Encoding", "header"),
         ("Idempotency-Key", "header"),
     ]
