@@ -12,7 +12,7 @@ from auth_service.usecases.signing_keys import EnsureSigningKey
 from auth_service.usecases.trust import GetTrustState
 from chassis.kernel.errors import Unavailable
 from chassis.periodic import run_periodically
-from chassis.rpc.server import GrpcServer
+from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import Fetch, TrustPoller
 
 STARTUP_RETRY_SECONDS = 1.0
@@ -22,7 +22,7 @@ log = structlog.get_logger("background_tasks")
 
 
 async def become_ready(
-    ensure_signing_key: EnsureSigningKey, poller: TrustPoller, server: GrpcServer, ready: asyncio.Event
+    ensure_signing_key: EnsureSigningKey, poller: TrustPoller, server: GrpcServers, ready: asyncio.Event
 ) -> None:
     """Wait for a migrated database and a signing key, accept calls, and refresh the trust state from then on."""
     while not poller.first_response.is_set():

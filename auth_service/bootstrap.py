@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +36,7 @@ from auth_service.usecases import (
     user_administration,
     users,
 )
+from auth_service.usecases.account_concurrency import AccountConcurrencyLimit
 from auth_service.usecases.login_throttle import LoginThrottle
 from auth_service.usecases.ports import Begin, PasswordHasher, Read, Signer
 from auth_service.usecases.reauthentication import Reauthenticate
@@ -51,7 +52,8 @@ from chassis.limits.rate_limit import AddressRateLimiter
 from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
 from chassis.rpc.access import public_methods
 from chassis.rpc.request_context import request_id
-from chassis.rpc.server import GrpcServer
+from chassis.rpc.server import GrpcServer, Registration
+from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS, TokenVerifier
@@ -65,9 +67,10 @@ This process's own setting is not enough: another process may issue tokens with 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """Server that listens on `port`. `ready` is set when it also accepts calls."""
+    """Server that listens on its ports. `ready` is set when it also accepts calls."""
 
     port: int
+    internal_port: int
     ready: asyncio.Event
 
 
@@ -84,25 +87,7 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
     async with open_use_cases(settings) as use_cases:
         state = TrustState()
         poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
-        registrations = create_registrations(use_cases)
-        server = GrpcServer(
-            listen=settings.listen,
-            registrations=registrations,
-            interceptors=[
-                RateLimitInterceptor(
-                    limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
-                    methods=public_methods(registration.descriptor for registration in registrations),
-                    trusted=settings.trusted_peers,
-                )
-            ],
-            verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
-            status=STATUS,
-            with_reflection=settings.reflection,
-            drain_seconds=settings.drain_seconds,
-            request_timeout_seconds=settings.request_timeout_seconds,
-            certificates=CertificateReloader.from_files(settings.tls),
-            capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
-        )
+        server = _create_servers(settings, create_registrations(use_cases), state)
         ready = asyncio.Event()
         await server.start()
         metrics.serve_metrics(settings.metrics_listen)
@@ -112,9 +97,33 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
                 clean_up(ready, use_cases.delete_expired_records),
                 clean_up(ready, use_cases.delete_expired_events),
             ):
-                yield RunningServer(port=server.port, ready=ready)
+                yield RunningServer(port=server.port, internal_port=server.internal_port, ready=ready)
         finally:
             await server.stop()
+
+
+def _create_servers(settings: AuthSettings, registrations: Sequence[Registration], state: TrustState) -> GrpcServers:
+    has_internal = settings.internal_listen is not None
+    create = partial(
+        GrpcServer,
+        registrations=registrations,
+        verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
+        status=STATUS,
+        with_reflection=settings.reflection,
+        drain_seconds=settings.drain_seconds,
+        request_timeout_seconds=settings.request_timeout_seconds,
+        certificates=CertificateReloader.from_files(settings.tls),
+        capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
+    )
+    rate_limit = RateLimitInterceptor(
+        limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
+        methods=public_methods(registration.descriptor for registration in registrations),
+        trusted=() if has_internal else settings.trusted_peers,
+    )
+    return GrpcServers(
+        public=create(listen=settings.listen, interceptors=[rate_limit], with_internal_rpcs=not has_internal),
+        internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
+    )
 
 
 @asynccontextmanager
@@ -130,6 +139,7 @@ async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
         ),
         executor=threads,
         concurrency=settings.hash_concurrency,
+        max_per_account=settings.max_hashes_per_account,
         wait_seconds=settings.hash_wait_seconds,
     )
     try:
@@ -160,7 +170,13 @@ def _create_use_cases(
         randomness=os.urandom,
     )
     throttle = LoginThrottle(
-        begin=begin, per_account=settings.account_login_limit, overall=settings.overall_login_limit, events=events
+        begin=begin,
+        per_account=settings.account_login_limit,
+        overall=settings.overall_login_limit,
+        concurrency=AccountConcurrencyLimit(
+            max_concurrent=settings.max_hashes_per_account, wait_seconds=settings.hash_wait_seconds
+        ),
+        events=events,
     )
     reauthenticate = Reauthenticate(begin=begin, hasher=hasher, throttle=throttle, events=events)
     return UseCases(

@@ -57,6 +57,8 @@ class AuthSettings(TlsSettings):
     model_config = SettingsConfigDict(env_prefix="AUTH_")
 
     listen: ListenAddress = Listen("127.0.0.1", 50051)
+    # Address for the gateways, workers and other services. With it, `listen` has no internal rpcs and no trusted peers.
+    internal_listen: ListenAddress | None = None
     metrics_listen: ListenAddress | None = None
     log_level: LogLevel = "info"
     reflection: bool = False
@@ -143,6 +145,11 @@ class AuthSettings(TlsSettings):
             lifetime=timedelta(seconds=self.session_seconds),
             idle_timeout=timedelta(seconds=self.session_idle_seconds),
         )
+
+    @property
+    def max_hashes_per_account(self) -> int:
+        """Maximum number of concurrent password checks of one account: half of all."""
+        return max(self.hash_concurrency // 2, 1)
 
     @property
     def account_login_limit(self) -> RateLimit:

@@ -60,7 +60,7 @@ class Trust(Protocol):
 
     @property
     def is_loaded(self) -> bool:
-        """True after the first response of auth_service."""
+        """True after all pages of the first response of auth_service."""
 
     def key(self, kid: str) -> Ed25519PublicKey:
         """Return the public key with this id. Raises UnknownKey."""
@@ -81,7 +81,7 @@ class TokenVerifier:
 
     @property
     def is_ready(self) -> bool:
-        """True when there are keys. Before, no verdict on a token is possible."""
+        """True when there are keys and all revocations. Before, no verdict on a token is possible."""
         return self._trust.is_loaded
 
     def verify(self, token: str) -> Claims:

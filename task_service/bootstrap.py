@@ -1,7 +1,7 @@
 """Wiring of the service: the only module that names concrete classes of every context."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -15,13 +15,15 @@ from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
 from chassis.metrics import serve_metrics
 from chassis.periodic import run_periodically
-from chassis.rpc.server import GrpcServer
+from chassis.rpc.server import GrpcServer, Registration
+from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller, TrustState
 from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier
 from task_service.clients.auth import auth_client
+from task_service.clients.fair_user_lookup import FairUserLookup
 from task_service.clients.user_directory import CachedUserDirectory
-from task_service.connections import CallerConnections, share_connections
+from task_service.connections import CallerConnections, caller_key, share_connections
 from task_service.history.persistence.unit_of_work import SqlHistoryReadSession, SqlHistoryUnitOfWork
 from task_service.history.usecases.events import ListEvents, WatchEvents
 from task_service.history.usecases.hash_chain import AppendBlocks, GetAuditHead
@@ -51,7 +53,7 @@ CLEANUP_INTERVAL_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
+async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
     """Run the service. It becomes ready when the first trust state was received."""
     serve_metrics(settings.metrics_listen)
     database_url = settings.database_url.get_secret_value()
@@ -69,7 +71,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
         notifications = PostgresNotifications(database_url)
         trust = TrustState()
         poller = TrustPoller(state=trust, fetch=auth.get_trust_state)
-        users = CachedUserDirectory(auth)
+        users = CachedUserDirectory(FairUserLookup(auth, caller_key=caller_key))
         wake = WakeEvents(queued=asyncio.Event(), undo_requested=asyncio.Event())
         connections = share_connections(pool, size=settings.database_pool_size)
         tasks = tasks_use_cases(settings, connections, users)
@@ -84,21 +86,8 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
             wake=wake,
             is_draining=draining.is_set,
         )
-        server = GrpcServer(
-            listen=settings.listen,
-            registrations=create_registrations(settings, tasks=tasks, history=history, imports=imports),
-            verifier=TokenVerifier(trust=trust, issuer=settings.token_issuer, audience=settings.token_audience),
-            status=STATUS,
-            with_reflection=settings.reflection,
-            drain_seconds=settings.drain_seconds,
-            request_timeout_seconds=settings.request_timeout_seconds,
-            certificates=certificates,
-            capacity=Capacity(
-                max_concurrent_calls=settings.max_concurrent_calls,
-                max_concurrent_streams=settings.max_concurrent_streams,
-                max_streams_per_caller=settings.max_streams_per_caller,
-            ),
-        )
+        registrations = create_registrations(settings, tasks=tasks, history=history, imports=imports)
+        server = _create_servers(settings, registrations, trust, certificates)
         await server.start()
         every_minute = partial(run_periodically, interval=CLEANUP_INTERVAL_SECONDS)
         await stack.enter_async_context(
@@ -121,7 +110,34 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServer]:
         yield server
 
 
-async def _become_ready(server: GrpcServer, poller: TrustPoller) -> None:
+def _create_servers(
+    settings: TasksSettings,
+    registrations: Sequence[Registration],
+    trust: TrustState,
+    certificates: CertificateReloader | None,
+) -> GrpcServers:
+    create = partial(
+        GrpcServer,
+        registrations=registrations,
+        verifier=TokenVerifier(trust=trust, issuer=settings.token_issuer, audience=settings.token_audience),
+        status=STATUS,
+        with_reflection=settings.reflection,
+        drain_seconds=settings.drain_seconds,
+        request_timeout_seconds=settings.request_timeout_seconds,
+        certificates=certificates,
+        capacity=Capacity(
+            max_concurrent_calls=settings.max_concurrent_calls,
+            max_concurrent_streams=settings.max_concurrent_streams,
+            max_streams_per_caller=settings.max_streams_per_caller,
+        ),
+    )
+    return GrpcServers(
+        public=create(listen=settings.listen, with_internal_rpcs=settings.internal_listen is None),
+        internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
+    )
+
+
+async def _become_ready(server: GrpcServers, poller: TrustPoller) -> None:
     """Set ready when the first trust state was received."""
     await poller.first_response.wait()
     await server.set_ready()

@@ -29,12 +29,13 @@ class CallerConnections:
 def share_connections(pool: Connections, *, size: int) -> CallerConnections:
     """Return the shares of a pool. A caller gets half of the connections for callers."""
     max_total = size - RESERVED_CONNECTIONS
-    fair = partial(FairPool, caller_key=_caller_key)
+    fair = partial(FairPool, caller_key=caller_key)
     everything = fair(pool, limiter=FairLimiter(max_total=max_total, max_per_key=max_total // 2))
     scans = FairLimiter(max_total=MAX_SCANS, max_per_key=MAX_SCANS_PER_CALLER)
     return CallerConnections(everything, fair(everything, limiter=scans))
 
 
-def _caller_key() -> UUID | None:
+def caller_key() -> UUID | None:
+    """Return the key by which a caller's calls are limited; None for our own services and background work."""
     caller = caller_or_none()
     return None if caller is None or caller.scopes & INTERNAL_SCOPES else caller.id

@@ -41,6 +41,9 @@ class TasksSettings(TlsSettings):
     model_config = SettingsConfigDict(env_prefix="TASKS_")
 
     listen: ListenAddress = Listen("127.0.0.1", 50052)
+    internal_listen: ListenAddress | None = Field(
+        default=None, description="address for gateways and workers; with it, `listen` has no internal rpcs"
+    )
     metrics_listen: ListenAddress | None = None
     database_url: PostgresUrl = Field(description="Postgres URL of the role tasks_app")
     database_pool_size: int = Field(
@@ -86,8 +89,8 @@ class TasksSettings(TlsSettings):
         default=10 << 30, gt=0, description="maximum size of all stored files of one owner"
     )
     max_stored_bytes: int = Field(default=100 << 30, gt=0, description="maximum size of all stored files of all owners")
-    max_header_bytes: int = Field(default=2048, ge=16, le=65536, description="maximum length of a header line")
-    max_columns: int = Field(default=50, ge=1, le=1000, description="maximum number of columns")
+    max_header_bytes: int = Field(default=65536, ge=16, le=65536, description="maximum length of a header line")
+    max_columns: int = Field(default=1000, ge=1, le=1000, description="maximum number of columns")
     # In UTF-8 a record can become three times as long, which still fits a gRPC message.
     max_record_bytes: int = Field(default=1 << 20, ge=64, le=1 << 20, description="maximum length of a row")
     max_cell_characters: int = Field(default=1 << 20, ge=1, le=1 << 20, description="maximum length of a cell")

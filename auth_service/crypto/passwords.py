@@ -12,6 +12,7 @@ from argon2.exceptions import VerifyMismatchError
 from prometheus_client import Counter
 
 from auth_service.domain.errors import PasswordChecksBusy
+from chassis.limits.fair_limit import FairLimiter
 
 PASSWORD_HASHES = Counter(
     "auth_password_hashes", "Runs of argon2. Each uses all of its memory parameter and about 40 ms of a core"
@@ -21,26 +22,34 @@ Result = TypeVar("Result")
 
 
 class Argon2PasswordHasher:
-    """Password hasher on an executor with `concurrency` threads.
+    """Password hasher on an executor with `concurrency` threads, of which one account gets `max_per_account`.
 
     Each run uses all of the memory parameter and a core. Without a limit, many logins at once would stop the service.
     """
 
-    def __init__(self, *, argon2: PasswordHasher, executor: Executor, concurrency: int, wait_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        argon2: PasswordHasher,
+        executor: Executor,
+        concurrency: int,
+        max_per_account: int,
+        wait_seconds: float,
+    ) -> None:
         self._argon2 = argon2
         self._executor = executor
-        self._free_slots = asyncio.Semaphore(concurrency)
+        self._slots = FairLimiter(max_total=concurrency, max_per_key=max_per_account)
         self._wait_seconds = wait_seconds
         # For accounts that do not exist. It has the current parameters, so verifying it takes the same time.
         self._dummy_hash = argon2.hash(secrets.token_urlsafe())
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, account: bytes) -> str:
         """Return the hash in PHC string format; raise PasswordChecksBusy after `wait_seconds` without a free thread."""
-        return await self._run(lambda: self._argon2.hash(password))
+        return await self._run(account, lambda: self._argon2.hash(password))
 
-    async def verify(self, password: str, password_hash: str | None) -> bool:
+    async def verify(self, password: str, password_hash: str | None, *, account: bytes) -> bool:
         """Return True if the hash is of this password; False for None, after the same work. Raises as `hash` does."""
-        is_correct = await self._run(lambda: self._verify(password_hash or self._dummy_hash, password))
+        is_correct = await self._run(account, lambda: self._verify(password_hash or self._dummy_hash, password))
         return is_correct and password_hash is not None
 
     def needs_rehash(self, password_hash: str) -> bool:
@@ -53,24 +62,23 @@ class Argon2PasswordHasher:
         except VerifyMismatchError:
             return False
 
-    async def _run(self, work: Callable[[], Result]) -> Result:
+    async def _run(self, account: bytes, work: Callable[[], Result]) -> Result:
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                await self._free_slots.acquire()
+            await self._slots.acquire(account, timeout_seconds=self._wait_seconds)
         except TimeoutError:
             raise PasswordChecksBusy from None
         PASSWORD_HASHES.inc()
         try:
             running = self._executor.submit(work)
         except BaseException:
-            self._free_slots.release()
+            self._slots.release(account)
             raise
         # Release the slot when the thread is free, not when the caller has gone. Otherwise a client that repeatedly
         # calls and cancels would fill the executor's queue with work that nobody awaits.
         loop = asyncio.get_running_loop()
-        running.add_done_callback(lambda _: self._release_slot(loop))
+        running.add_done_callback(lambda _: self._release_slot(loop, account))
         return await asyncio.wrap_future(running)
 
-    def _release_slot(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _release_slot(self, loop: asyncio.AbstractEventLoop, account: bytes) -> None:
         with suppress(RuntimeError):  # the loop is closed because the process is ending
-            loop.call_soon_threadsafe(self._free_slots.release)
+            loop.call_soon_threadsafe(self._slots.release, account)

@@ -19,6 +19,9 @@ class RateLimit:
 ALL_LOGINS_KEY = b"overall"
 """Key under which the attempts on all accounts together are counted."""
 
+REGISTRATIONS_KEY = b"registrations"
+"""Key of all registrations together: they have no account yet, and share one part of the hashing threads."""
+
 
 def service_rejection_key(account_id: UUID | None) -> bytes:
     """Return the key for rejected credentials of a service account. All unknown services share one key.

@@ -144,6 +144,7 @@ def trust_state_to_proto(state: TrustState) -> trust_service_pb2.TrustState:
         keys=[trust_service_pb2.VerificationKey(kid=key.kid, public_key=key.public_key) for key in state.keys],
         revocations=[revocation_to_proto(revocation) for revocation in state.revocations],
         next_cursor=str(state.cursor),
+        has_more=state.has_more,
     )
 
 

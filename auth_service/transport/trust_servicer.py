@@ -16,4 +16,5 @@ class TrustServicer(trust_service_pb2_grpc.TrustServiceServicer):
     async def GetTrustState(
         self, request: trust_service_pb2.GetTrustStateRequest, context: ServicerContext[Any, Any]
     ) -> trust_service_pb2.TrustState:
-        return trust_state_to_proto(await self._use_cases.get_trust_state(request.cursor))
+        state = await self._use_cases.get_trust_state(request.cursor, page_size=request.page_size)
+        return trust_state_to_proto(state)

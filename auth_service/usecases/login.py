@@ -32,17 +32,22 @@ class LogIn:
             InvalidCredentials: the email and the password match no active account. Neither the error nor the work
                 done shows whether the account exists or is disabled (OWASP ASVS 5.0, 6.3.8).
             TooManyAttempts: the attempts on this account, or on all accounts, exceed a limit.
-            PasswordChecksBusy: too many passwords are being checked. The attempt does not count.
+            PasswordChecksBusy: too many passwords are being checked, of this account or of all. The attempt does not
+                count.
 
         """
         missing = {"email": not email, "password": password is None}
         raise_all([MissingField(field=field) for field, is_missing in missing.items() if is_missing])
-        password = password or ""
+        async with self.throttle.hold_slot(email):
+            return await self._log_in(email, password or "")
+
+    async def _log_in(self, email: str, password: str) -> SessionTokens:
         await self.throttle.count_attempt(email)
         async with self.read() as repositories:
             stored = await repositories.users.get_credentials_by_email(email)
+        password_hash = stored.password_hash if stored else None
         try:
-            is_correct = await self.hasher.verify(password, stored.password_hash if stored else None)
+            is_correct = await self.hasher.verify(password, password_hash, account=login_attempt_key(email))
         except PasswordChecksBusy:
             await self.throttle.refund_attempt(email)
             raise
@@ -53,8 +58,10 @@ class LogIn:
 
     async def _start_session(self, stored: StoredCredentials, password: str) -> SessionTokens:
         needs_rehash = self.hasher.needs_rehash(stored.password_hash)
-        # A hash with outdated parameters is replaced now, because only a login has the password.
-        new_hash = await self.hasher.hash(password) if needs_rehash else stored.password_hash
+        new_hash = stored.password_hash
+        if needs_rehash:
+            # A hash with outdated parameters is replaced now, because only a login has the password.
+            new_hash = await self.hasher.hash(password, account=login_attempt_key(stored.user.email))
         async with self.begin() as work:
             # The lock orders a login and a concurrent change of the password: either the change ends this session, or
             # it came first and the comparison below fails.
@@ -63,10 +70,9 @@ class LogIn:
                 raise InvalidCredentials
             if needs_rehash:
                 await work.users.rehash_password(stored.user.id, old_hash=stored.password_hash, new_hash=new_hash)
-            # A success resets the count of failures (NIST SP 800-63B-4 section 3.2.2).
-            await work.login_attempts.clear(login_attempt_key(stored.user.email))
             tokens = await self.session_issuer.start(work, stored.user)
             await self.events.record(work, SecurityEventKind.LOGGED_IN, actor=stored.user.id, subject=stored.user.id)
+            await self.throttle.reset(work, stored.user.email)
             await work.commit()
         return tokens
 

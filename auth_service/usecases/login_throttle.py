@@ -1,12 +1,14 @@
-"""Rate limit on password attempts."""
+"""Limits on password attempts."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from auth_service.domain.errors import TooManyAttempts
 from auth_service.domain.rate_limits import ALL_LOGINS_KEY, RateLimit, login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
-from auth_service.usecases.ports import Begin
+from auth_service.usecases.account_concurrency import AccountConcurrencyLimit
+from auth_service.usecases.ports import AuthUnitOfWork, Begin
 from auth_service.usecases.security_events import SecurityEventRecorder
 
 LOG_INTERVAL = timedelta(minutes=1)
@@ -15,17 +17,25 @@ LOG_INTERVAL = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class LoginThrottle:
-    """Rate limit on password attempts, per account and for all accounts together.
+    """Rate limits on password attempts, per account and for all accounts together, and a limit on concurrent ones.
 
     It counts an attempt before the password is checked. Otherwise parallel guesses would all pass before the first
     one is counted. It checks the account's limit first, so attempts on an exhausted account do not use up the shared
-    limit.
+    limit. Right passwords do not use it up either: their attempts are given back.
     """
 
     begin: Begin
     per_account: RateLimit
     overall: RateLimit
+    concurrency: AccountConcurrencyLimit
     events: SecurityEventRecorder
+
+    def hold_slot(self, email: str) -> AbstractAsyncContextManager[None]:
+        """Hold one of the account's slots for a password check. Raises PasswordChecksBusy.
+
+        Take it before counting the attempt: a call that waits must not use up the shared limit.
+        """
+        return self.concurrency.hold(login_attempt_key(email))
 
     async def count_attempt(self, email: str) -> None:
         """Count an attempt; raise TooManyAttempts, with the time to wait, beyond a limit."""
@@ -49,4 +59,19 @@ class LoginThrottle:
         """Undo the count of an attempt whose password was not checked."""
         async with self.begin() as work:
             await work.login_attempts.refund(login_attempt_key(email), self.per_account)
+            await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
             await work.commit()
+
+    async def refund_shared_attempt(self) -> None:
+        """Give an attempt with the right password back to the limit of all accounts. The account's count stays."""
+        async with self.begin() as work:
+            await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)
+            await work.commit()
+
+    async def reset(self, work: AuthUnitOfWork, email: str) -> None:
+        """Forget the attempts of an account after a login (NIST SP 800-63B-4 section 3.2.2).
+
+        Call it last before the commit: every login needs the lock of the shared counter.
+        """
+        await work.login_attempts.clear(login_attempt_key(email))
+        await work.login_attempts.refund(ALL_LOGINS_KEY, self.overall)

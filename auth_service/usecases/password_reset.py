@@ -7,6 +7,7 @@ from uuid import UUID
 from auth_service.domain.errors import InvalidResetCode, UserNotFound
 from auth_service.domain.one_time_secrets import SECRET_BYTES, ResetCode
 from auth_service.domain.passwords import PasswordRules
+from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.caller_rights import lock_active_admin
 from auth_service.usecases.passwords import replace_password
@@ -88,7 +89,7 @@ class RedeemResetCode:
         if user is None or user.disabled:
             raise InvalidResetCode
         self.rules.check(new_password, username=user.username, email=user.email, field="new_password")
-        password_hash = await self.hasher.hash(new_password)
+        password_hash = await self.hasher.hash(new_password, account=login_attempt_key(user.email))
         async with self.begin() as work:
             current = await work.users.lock(user.id)
             if current is None or current.user.disabled or not await work.password_resets.spend(code, now=self.now()):

@@ -49,7 +49,7 @@ class ChangePassword:
         user = stored.user
         self.rules.check(new_password, username=user.username, email=user.email, field="new_password")
         await self.reauthenticate(caller, stored, current_password)
-        password_hash = await self.hasher.hash(new_password)
+        password_hash = await self.hasher.hash(new_password, account=login_attempt_key(user.email))
         now = self.now()
         async with self.begin() as work:
             active = await lock_active_caller(work, caller, now)

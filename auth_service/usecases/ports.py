@@ -52,12 +52,15 @@ Begin = Callable[[], AuthUnitOfWork]
 
 
 class PasswordHasher(Protocol):
-    """Slow password hashing. Every method but needs_rehash raises PasswordChecksBusy if too many callers wait."""
+    """Slow password hashing. Every method but needs_rehash raises PasswordChecksBusy if too many callers wait.
 
-    async def hash(self, password: str) -> str:
+    `account` is the key of the account that the work is for. One account gets only a part of the capacity.
+    """
+
+    async def hash(self, password: str, *, account: bytes) -> str:
         """Return the hash to store. It includes the salt and the parameters."""
 
-    async def verify(self, password: str, password_hash: str | None) -> bool:
+    async def verify(self, password: str, password_hash: str | None, *, account: bytes) -> bool:
         """Return True if the hash is of this password.
 
         None stands for an account that does not exist. It costs the same time and returns False.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from auth_service.domain.accounts import StoredCredentials
 from auth_service.domain.errors import PasswordChecksBusy, WrongCurrentPassword
+from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.login_throttle import LoginThrottle
 from auth_service.usecases.ports import Begin, PasswordHasher
@@ -28,22 +29,30 @@ class Reauthenticate:
             MissingField: the password is empty.
             WrongCurrentPassword: the password is wrong. A security event records it.
             TooManyAttempts: the attempts on this account, or on all accounts, exceed a limit.
-            PasswordChecksBusy: too many passwords are being checked. The attempt does not count.
+            PasswordChecksBusy: too many passwords are being checked, of this account or of all. The attempt does not
+                count.
 
         """
         if not password:
             raise MissingField(field=WrongCurrentPassword.field)
-        await self.throttle.count_attempt(stored.user.email)
-        try:
-            is_correct = await self.hasher.verify(password, stored.password_hash)
-        except PasswordChecksBusy:
-            await self.throttle.refund_attempt(stored.user.email)
-            raise
-        if is_correct:
-            return
+        async with self.throttle.hold_slot(stored.user.email):
+            if await self._is_correct(stored, password):
+                return
         async with self.begin() as work:
             await self.events.record(
                 work, SecurityEventKind.REAUTHENTICATION_FAILED, actor=caller.id, subject=caller.id
             )
             await work.commit()
         raise WrongCurrentPassword
+
+    async def _is_correct(self, stored: StoredCredentials, password: str) -> bool:
+        email = stored.user.email
+        await self.throttle.count_attempt(email)
+        try:
+            is_correct = await self.hasher.verify(password, stored.password_hash, account=login_attempt_key(email))
+        except PasswordChecksBusy:
+            await self.throttle.refund_attempt(email)
+            raise
+        if is_correct:
+            await self.throttle.refund_shared_attempt()
+        return is_correct

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from auth_service.domain.accounts import Registration, User
 from auth_service.domain.passwords import PasswordRules
+from auth_service.domain.rate_limits import REGISTRATIONS_KEY
 from auth_service.domain.roles import Role
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.ports import Begin, PasswordHasher, Read
@@ -29,7 +30,7 @@ class Register:
         """Return the account; raise Invalid, RoleNotGrantable, UsernameTaken, EmailTaken or PasswordChecksBusy."""
         user = registration.create_user(self.rules, user_id=self.new_id(), now=self.now())
         # Hash before the transaction: a request that waits for a free hashing thread must not hold a connection.
-        password_hash = await self.hasher.hash(registration.password)
+        password_hash = await self.hasher.hash(registration.password, account=REGISTRATIONS_KEY)
         async with self.begin() as work:
             await work.users.add(user, password_hash=password_hash)
             await self.events.record(
@@ -61,7 +62,7 @@ class CreateAdmin:
         user = registration.create_user(
             self.rules, user_id=self.new_id(), now=self.now(), grantable_roles=frozenset({Role.ADMIN})
         )
-        password_hash = await self.hasher.hash(registration.password)
+        password_hash = await self.hasher.hash(registration.password, account=REGISTRATIONS_KEY)
         async with self.begin() as work:
             await work.serialize(FIRST_ADMIN_LOCK)
             if only_if_none and await work.users.has_active(Role.ADMIN):

@@ -13,7 +13,7 @@ from auth_service.domain.security_events import SecurityEvent
 from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.sessions import Session
 from auth_service.domain.signing_keys import SigningKey
-from auth_service.domain.trust import Revocation, TrustCursor
+from auth_service.domain.trust import EpochRaised, RevocationPage, RevocationPosition, SessionRevoked
 from chassis.kernel.pagination import Page, PageRequest
 
 
@@ -169,17 +169,21 @@ class SigningKeys(Protocol):
 
 
 class Revocations(Protocol):
-    """Revocations of access tokens, in the order of commits."""
+    """Revocations of access tokens, in the order of transaction ids."""
 
-    async def horizon(self) -> TrustCursor:
-        """Return a cursor that precedes every transaction that commits from now on."""
+    async def horizon(self) -> int:
+        """Return an id below which no transaction commits from now on."""
 
-    async def add(self, revocation: Revocation) -> None: ...
+    async def raise_epoch(self, revocation: EpochRaised) -> None:
+        """Add the revocation and delete those of the same account that it includes.
 
-    async def add_all(self, revocations: Iterable[Revocation]) -> None: ...
+        The caller must hold the lock of the account.
+        """
 
-    async def list_since(self, cursor: TrustCursor, *, now: datetime) -> Sequence[Revocation]:
-        """Return unexpired revocations that were committed after the cursor, oldest first."""
+    async def add_all(self, revocations: Iterable[SessionRevoked]) -> None: ...
+
+    async def list_page(self, after: RevocationPosition, *, now: datetime, limit: int) -> RevocationPage:
+        """Return up to `limit` unexpired revocations after a position."""
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
         """Delete up to `limit` revocations that expired before this time. Return the number."""

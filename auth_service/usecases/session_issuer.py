@@ -54,7 +54,7 @@ class SessionIssuer:
         """End a session and revoke its access tokens."""
         now = self.now()
         await work.sessions.end(session_id, now=now)
-        await work.revocations.add(SessionRevoked(session_id, expires_at=now + self.revocation_lifetime))
+        await work.revocations.add_all([SessionRevoked(session_id, expires_at=now + self.revocation_lifetime)])
 
     async def end_others(self, work: AuthUnitOfWork, session: Session) -> None:
         """End the other sessions of a session's user and revoke their access tokens."""
@@ -66,9 +66,12 @@ class SessionIssuer:
         await work.revocations.add_all([SessionRevoked(session_id, expires_at) for session_id in has_tokens])
 
     async def revoke_older_epochs(self, work: AuthUnitOfWork, account: User | ServiceAccount) -> None:
-        """Revoke every access token whose epoch is below the account's. Sessions and refresh tokens stay valid."""
+        """Revoke every access token whose epoch is below the account's. Sessions and refresh tokens stay valid.
+
+        The transaction must hold the lock of the account.
+        """
         expires_at = self.now() + self.revocation_lifetime
-        await work.revocations.add(EpochRaised(account.id, account.epoch, expires_at=expires_at))
+        await work.revocations.raise_epoch(EpochRaised(account.id, account.epoch, expires_at=expires_at))
 
     async def _issue_tokens(self, work: AuthUnitOfWork, user: User, session: Session) -> SessionTokens:
         refresh_token = RefreshToken.generate(random_bytes=self.randomness(SECRET_BYTES))

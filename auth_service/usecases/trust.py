@@ -6,6 +6,10 @@ from auth_service.domain.errors import InvalidCursor
 from auth_service.domain.trust import TrustCursor, TrustState
 from auth_service.usecases.ports import Read
 from chassis.kernel.clock import Clock
+from chassis.kernel.pagination import NegativePageSize
+
+MAX_REVOCATIONS = 10_000
+"""Maximum number of revocations in one response: about 600 kB, well below the 4 MiB of a gRPC message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +19,26 @@ class GetTrustState:
     read: Read
     now: Clock
 
-    async def __call__(self, cursor_text: str) -> TrustState:
-        """Return the trust state; raise InvalidCursor for a cursor that this database never issued.
+    async def __call__(self, cursor_text: str, *, page_size: int = 0) -> TrustState:
+        """Return a page of the trust state. `page_size` 0 is MAX_REVOCATIONS; a larger one is cut to it.
 
-        A cursor from the future is invalid too: after a restore, verifiers hold cursors of the lost transactions.
+        Raises:
+            NegativePageSize: the page size is below 0.
+            InvalidCursor: this database never issued the cursor. A cursor from the future is invalid too: after a
+                restore, verifiers hold cursors of the lost transactions.
+
         """
+        if page_size < 0:
+            raise NegativePageSize
+        limit = min(page_size or MAX_REVOCATIONS, MAX_REVOCATIONS)
         cursor = TrustCursor.parse(cursor_text)
         async with self.read() as repositories:
             # Read the horizon before the revocations: a commit in between is then returned twice, never missed.
             horizon = await repositories.revocations.horizon()
-            if cursor > horizon:
+            if cursor.horizon > horizon:
                 raise InvalidCursor
-            revocations = await repositories.revocations.list_since(cursor, now=self.now())
+            page = await repositories.revocations.list_page(cursor.position, now=self.now(), limit=limit)
             keys = [key for key in await repositories.signing_keys.list_all() if key.is_valid(self.now())]
-        return TrustState(keys=keys, revocations=revocations, cursor=horizon)
+        return TrustState(
+            keys=keys, revocations=page.revocations, cursor=cursor.next(horizon=horizon, page_end=page.last)
+        )

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2
 from prometheus_client import Counter
 
 from chassis.kernel.errors import DomainError
-from chassis.rpc.access import Access
+from chassis.rpc.access import Access, is_internal
 from chassis.rpc.interceptor import Context, ContextInterceptor
 
 SHED_CALLS = Counter("grpc_server_shed", "Calls refused by load shedding", ["kind"])
@@ -38,8 +38,8 @@ class Capacity:
     max_concurrent_streams: int
     max_streams_per_caller: int = 20
     """Part of `max_concurrent_streams` that one caller may use."""
-    max_connections: int = 900
-    """Further connections are closed. Less than 1,024, a common limit of open files of a process."""
+    max_connections: int = 600
+    """Further connections to a port are closed. Two ports need less than 1,024, a common limit of open files."""
 
     @property
     def max_pending_requests(self) -> int:
@@ -85,9 +85,7 @@ class LoadShedInterceptor(ContextInterceptor):
             for service in services
             for method in service.methods
         }
-        self._exempt = {_HEALTH_CHECK} | {
-            method for method, access in policy.items() if not (access.public or access.roles)
-        }
+        self._exempt = {_HEALTH_CHECK} | {method for method, access in policy.items() if is_internal(access)}
 
     @asynccontextmanager
     async def call_context(self, context: Context, method: str) -> AsyncIterator[None]:  # noqa: ARG002 - the interface

@@ -45,6 +45,11 @@ def access_of(method: MethodDescriptor) -> Access | None:
     return access
 
 
+def is_internal(access: Access) -> bool:
+    """Return True if only our own services may call: neither everybody nor a user."""
+    return not (access.public or access.roles)
+
+
 def public_methods(services: Iterable[ServiceDescriptor]) -> frozenset[str]:
     """Return the gRPC paths of the methods that need no token."""
     return frozenset(

@@ -1,7 +1,7 @@
 """gRPC server: interceptor chain, health, reflection, and a graceful stop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ from chassis.limits.pending_requests import (
 )
 from chassis.limits.rate_limit_interceptor import TooManyCalls
 from chassis.limits.stream_limit import StreamLimitInterceptor, TooManyStreams
-from chassis.rpc.access import read_policy
+from chassis.rpc.access import Access, is_internal, read_policy
 from chassis.rpc.access_log import AccessLogInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
@@ -68,6 +68,10 @@ class Registration:
     servicer: Any
 
 
+def _is_callable(service: ServiceDescriptor, policy: Mapping[str, Access]) -> bool:
+    return any(f"/{service.full_name}/{method.name}" in policy for method in service.methods)
+
+
 class PortTaken(OSError):
     """The address to listen on is in use, or not an address of this machine."""
 
@@ -86,6 +90,9 @@ class GrpcServer:
     - load shedding: before any work is done. A call that still waits for its request occupies no slot.
     - stream limit: it needs the caller.
 
+    Without internal rpcs, the server does not have the services of which every rpc is internal. It refuses the
+    internal rpcs of the other services to every caller.
+
     With certificates, connections use mutual TLS. A token is required all the same: the certificate decides which
     program may connect, the token decides who calls.
     """
@@ -103,12 +110,16 @@ class GrpcServer:
         certificates: CertificateReloader | None = None,
         capacity: Capacity = DEFAULT_CAPACITY,
         request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+        with_internal_rpcs: bool = True,
     ) -> None:
         self._listen = listen
         self._certificates = certificates
         self._drain_seconds = drain_seconds
+        policy = read_policy(registration.descriptor for registration in registrations)
+        if not with_internal_rpcs:
+            policy = {method: access for method, access in policy.items() if not is_internal(access)}
+            registrations = [each for each in registrations if _is_callable(each.descriptor, policy)]
         services = [registration.descriptor for registration in registrations]
-        policy = read_policy(services)
         pending = PendingRequests(timeout_seconds=request_timeout_seconds, max_pending=capacity.max_pending_requests)
         self._server = aio.server(
             interceptors=[

@@ -14,7 +14,7 @@ from chassis.metrics import TRUST_FAILURES, TRUST_UPDATED
 from chassis.tokens import LEEWAY_SECONDS, Claims, UnknownKey
 
 Fetch = Callable[[str], Awaitable[trust_service_pb2.TrustState]]
-"""Function that fetches the changes since a cursor. Any exception counts as a failed poll."""
+"""Function that fetches a page of the changes since a cursor. Any exception counts as a failed poll."""
 
 POLL_INTERVAL_SECONDS = 2.0
 """Mean interval between polls; each is jittered by a quarter."""
@@ -66,7 +66,8 @@ class TrustState:
         self._sessions = {session_id: expiry for session_id, expiry in self._sessions.items() if expiry > now}
         self._epochs = {user_id: (epoch, expiry) for user_id, (epoch, expiry) in self._epochs.items() if expiry > now}
         self.cursor = response.next_cursor
-        self.is_loaded = True
+        # A page in the middle of the first read does not make the state complete.
+        self.is_loaded = self.is_loaded or not response.has_more
 
 
 class TrustPoller:
@@ -89,10 +90,14 @@ class TrustPoller:
                 continue
 
     async def poll(self) -> None:
-        """Poll once."""
+        """Poll once: read all pages. The state is complete, and `first_response` set, only after the last one."""
         self._state.unknown_key_seen.clear()
         try:
-            self._state.apply(await self._fetch(self._state.cursor))
+            has_more = True
+            while has_more:
+                response = await self._fetch(self._state.cursor)
+                self._state.apply(response)
+                has_more = response.has_more
         except Exception as error:  # noqa: BLE001 - the next poll may succeed
             # The cursor itself may be invalid, for example after a restore of the database. Polling from the start is
             # cheap: revocations live no longer than tokens.

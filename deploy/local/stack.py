@@ -78,6 +78,8 @@ def _endpoints(ports: Ports, credentials: Credentials, data_servers: DataServers
         gateway_url=f"http://{HOST}:{ports.gateway}",
         auth_target=grpc_target([f"{HOST}:{port}" for port in ports.auth]),
         tasks_target=grpc_target([f"{HOST}:{port}" for port in ports.tasks]),
+        internal_auth_target=grpc_target([f"{HOST}:{port}" for port in ports.auth_internal]),
+        internal_tasks_target=grpc_target([f"{HOST}:{port}" for port in ports.tasks_internal]),
         postgres_url=data_servers.postgres_url,
         redis_url=data_servers.redis_url,
         admin_email=credentials.admin_email,

@@ -38,6 +38,8 @@ class RecordParser:
 
     Text after a closing quote is an error (RFC 4180, section 2): the meaning of the other quotes would be ambiguous.
     Python's reader accepts it unless it is strict. A quote inside a cell that does not begin with one is plain text.
+
+    A row of empty cells is a blank line: spreadsheets write one for every empty row of a table.
     """
 
     def __init__(
@@ -110,7 +112,8 @@ class RecordParser:
         offset, line = self._end.offset, self._end.line
         try:
             for row in rows:
-                if row:
+                has_text = "".join(row).strip()
+                if has_text:
                     length = source.offset - source.record_offset
                     size += length + overhead
                     # A character takes at least one byte: a shorter record cannot hold a cell that is too long.
@@ -128,7 +131,7 @@ class RecordParser:
                 source.end_record()
                 if len(lines) == max_rows:
                     return True
-                if not row and source.offset - offset > max_bytes:
+                if not has_text and source.offset - offset > max_bytes:
                     # A long run of blank lines must advance the checkpoint too, or the lease expires.
                     offset, line = source.offset, source.line
                     return True
@@ -174,10 +177,12 @@ class RecordParser:
                 self._defects.append(Defect(row=index, kind=DefectKind.CELL_TOO_LONG, cell=column))
 
     def _fit_columns(self, row: list[str], index: int) -> None:
-        """Give the record as many cells as the header has."""
-        if len(row) > self._columns:
-            surplus = self._dialect.delimiter.join(row[self._columns :])
-            self._defects.append(Defect(row=index, kind=DefectKind.TOO_MANY_CELLS, cell=len(row), surplus=surplus))
+        """Give the record as many cells as the header has. Surplus cells are a defect unless all are empty."""
+        surplus = row[self._columns :]
+        if surplus:
+            if "".join(surplus).strip():
+                text = self._dialect.delimiter.join(surplus)
+                self._defects.append(Defect(row=index, kind=DefectKind.TOO_MANY_CELLS, cell=len(row), surplus=text))
             del row[self._columns :]
         else:
             row.extend([""] * (self._columns - len(row)))

@@ -66,7 +66,7 @@ def proxied_worker(stack: LocalStack) -> Iterator[tuple[ProxiedWorker, TcpProxy,
     endpoints = stack.endpoints
     redis = urlsplit(endpoints["redis_url"])
     with ExitStack() as resources:
-        to_tasks = resources.enter_context(_proxy_to(endpoints["tasks_target"]))
+        to_tasks = resources.enter_context(_proxy_to(endpoints["internal_tasks_target"]))
         to_redis = resources.enter_context(_proxy_to(f"{redis.hostname}:{redis.port}"))
         login, _, _ = redis.netloc.rpartition("@")
         worker = ProxiedWorker(
@@ -75,7 +75,7 @@ def proxied_worker(stack: LocalStack) -> Iterator[tuple[ProxiedWorker, TcpProxy,
                 **stack.settings,
                 "IMPORT_WORKER_REDIS_URL": redis._replace(netloc=f"{login}@127.0.0.1:{to_redis.port}").geturl(),
                 "IMPORT_WORKER_TASKS_TARGET": f"127.0.0.1:{to_tasks.port}",
-                "IMPORT_WORKER_AUTH_TARGET": endpoints["auth_target"],
+                "IMPORT_WORKER_AUTH_TARGET": endpoints["internal_auth_target"],
                 "IMPORT_WORKER_AUTH_CREDENTIAL": Credentials.load_or_create(stack.data_dir).import_worker_credential,
             },
             stack.data_dir / "logs" / "import_worker-proxied.log",

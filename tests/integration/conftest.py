@@ -40,7 +40,7 @@ def no_nested_connections(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(AsyncConnectionPool, "getconn", getconn)
     monkeypatch.setattr(AsyncConnectionPool, "putconn", putconn)
-    yield
+    yield nested
     assert not nested, nested[0]
 
 

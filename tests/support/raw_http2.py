@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _SETTINGS = 0, 1, 4
-_END_HEADERS = 4
+_END_STREAM, _END_HEADERS = 1, 4
+_INITIAL_WINDOW_SIZE = 4
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -49,12 +50,21 @@ def half_message(stream: int, *, length: int = 100) -> bytes:
     return _frame(_DATA, 0, stream, b"\0" + length.to_bytes(4, "big") + b"x")
 
 
+def empty_request(stream: int) -> bytes:
+    """Return a frame with a complete empty message, which ends the request."""
+    return _frame(_DATA, _END_STREAM, stream, bytes(5))
+
+
 @asynccontextmanager
-async def raw_connection(target: str) -> AsyncIterator[asyncio.StreamWriter]:
-    """Connect and send the preface. What the server sends is read and discarded."""
+async def raw_connection(target: str, *, window_bytes: int = 65_535) -> AsyncIterator[asyncio.StreamWriter]:
+    """Connect and send the preface. What the server sends is read and discarded.
+
+    Without a window, the server can send no response to a call.
+    """
     host, _, port = target.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
+    settings = _INITIAL_WINDOW_SIZE.to_bytes(2, "big") + window_bytes.to_bytes(4, "big")
+    writer.write(_PREFACE + _frame(_SETTINGS, 0, 0, settings))
     discarding = asyncio.create_task(reader.read())
     try:
         yield writer

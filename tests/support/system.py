@@ -53,6 +53,15 @@ class System:
     ingest: "import_ingest_service_pb2_grpc.ImportIngestServiceAsyncStub"
     use_cases: UseCases
     uploads: Path
+    tasks_settings: TasksSettings
+
+    @asynccontextmanager
+    async def new_tasks_replica(self) -> AsyncIterator["task_service_pb2_grpc.TaskServiceAsyncStub"]:
+        """Run another task_service on the same database; yield a stub to call it."""
+        async with task_service.bootstrap.run_server(self.tasks_settings) as server:
+            await server.is_ready.wait()
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+                yield task_service_pb2_grpc.TaskServiceStub(channel)
 
     async def new_user(self, username: str) -> Principal:
         """Register a user and log in."""
@@ -140,4 +149,5 @@ async def running_system(
             ingest=import_ingest_service_pb2_grpc.ImportIngestServiceStub(channel),
             use_cases=use_cases,
             uploads=uploads,
+            tasks_settings=settings,
         )

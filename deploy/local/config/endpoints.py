@@ -19,6 +19,9 @@ class Endpoints:
     gateway_url: str
     auth_target: str
     tasks_target: str
+    internal_auth_target: str
+    """For the processes of the stack, as is the next one."""
+    internal_tasks_target: str
     postgres_url: str = field(repr=False)
     """Superuser URL, for operators."""
     redis_url: str = field(repr=False)
@@ -35,6 +38,8 @@ class Endpoints:
             "gateway_url": self.gateway_url,
             "auth_target": self.auth_target,
             "tasks_target": self.tasks_target,
+            "internal_auth_target": self.internal_auth_target,
+            "internal_tasks_target": self.internal_tasks_target,
             "postgres_url": self.postgres_url,
             "redis_url": self.redis_url,
             "admin": {"email": self.admin_email, "password": self.admin_password},
@@ -55,6 +60,8 @@ class Endpoints:
             gateway_url=content["gateway_url"],
             auth_target=content["auth_target"],
             tasks_target=content["tasks_target"],
+            internal_auth_target=content["internal_auth_target"],
+            internal_tasks_target=content["internal_tasks_target"],
             postgres_url=content["postgres_url"],
             redis_url=content["redis_url"],
             admin_email=content["admin"]["email"],

@@ -15,6 +15,8 @@ class Ports:
     gateway: int
     auth: tuple[int, ...]
     tasks: tuple[int, ...]
+    auth_internal: tuple[int, ...]
+    tasks_internal: tuple[int, ...]
     postgres: int
     redis: int
 
@@ -39,6 +41,8 @@ class Ports:
             gateway=gateway,
             auth=(auth, *(_choose_unused(used) for _ in range(1, options.replicas))),
             tasks=(tasks, *(_choose_unused(used) for _ in range(1, options.replicas))),
+            auth_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
+            tasks_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
             postgres=postgres,
             redis=redis,
         )

@@ -14,26 +14,35 @@ from deploy.local.supervision.process import ProcessSpec
 def service_processes(settings: ServiceSettings, *, ports: Ports, workers: int) -> tuple[tuple[ProcessSpec, ...], ...]:
     """Return groups of processes in the order of their dependencies: a group calls only the groups before it."""
     return (
-        _grpc_replicas("auth_service", "AUTH", settings.auth_service, ports.auth),
-        _grpc_replicas("task_service", "TASKS", settings.task_service, ports.tasks),
+        _grpc_replicas("auth_service", "AUTH", settings.auth_service, ports.auth, ports.auth_internal),
+        _grpc_replicas("task_service", "TASKS", settings.task_service, ports.tasks, ports.tasks_internal),
         tuple(_import_worker(settings, f"import_worker-{number}") for number in range(1, workers + 1)),
         (_gateway(settings, ports.gateway),),
     )
 
 
 def _grpc_replicas(
-    service: str, prefix: str, environment: Mapping[str, str], ports: tuple[int, ...]
+    service: str,
+    prefix: str,
+    environment: Mapping[str, str],
+    ports: tuple[int, ...],
+    internal_ports: tuple[int, ...],
 ) -> tuple[ProcessSpec, ...]:
     """Return the replicas of a gRPC service, one for each port."""
+    replicas = zip(_name_replicas(service, ports), internal_ports, strict=True)
     return tuple(
         python_process(
             name,
             service,
-            {**environment, f"{prefix}_LISTEN": f"{HOST}:{port}"},
+            {
+                **environment,
+                f"{prefix}_LISTEN": f"{HOST}:{port}",
+                f"{prefix}_INTERNAL_LISTEN": f"{HOST}:{internal_port}",
+            },
             readiness_probe=partial(grpc_is_serving, f"{HOST}:{port}", prefix=prefix),
             port=port,
         )
-        for name, port in _name_replicas(service, ports)
+        for (name, port), internal_port in replicas
     )
 
 

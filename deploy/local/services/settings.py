@@ -29,8 +29,8 @@ class ServiceSettings:
             "AUTH_PASSWORD_MIN_LENGTH": str(_PASSWORD_MIN_LENGTH),
             "AUTH_PASSWORD_BLOCKLIST": "false",
             "AUTH_REFLECTION": "true",
-            # The gateway and a person at grpcurl have the same address here. A trusted peer has no limit by address.
-            "AUTH_TRUSTED_PEERS": "127.0.0.0/8",
+            # All clients of this stack share one address, so the limit by address must be high.
+            "AUTH_PUBLIC_CALLS_PER_MINUTE": "6000",
         }
 
     @property
@@ -40,7 +40,7 @@ class ServiceSettings:
             "TASKS_DATABASE_URL": self._tasks_database_url,
             "TASKS_REDIS_URL": self.endpoints.redis_url,
             "TASKS_STORE_URL": (self.data_dir / "uploads").as_uri(),
-            "TASKS_AUTH_TARGET": self.endpoints.auth_target,
+            "TASKS_AUTH_TARGET": self.endpoints.internal_auth_target,
             "TASKS_AUTH_CREDENTIAL": self.credentials.task_service_credential,
             "TASKS_REFLECTION": "true",
         }
@@ -50,8 +50,8 @@ class ServiceSettings:
         """Settings of an import worker, without its heartbeat file."""
         return {
             "IMPORT_WORKER_REDIS_URL": self.endpoints.redis_url,
-            "IMPORT_WORKER_TASKS_TARGET": self.endpoints.tasks_target,
-            "IMPORT_WORKER_AUTH_TARGET": self.endpoints.auth_target,
+            "IMPORT_WORKER_TASKS_TARGET": self.endpoints.internal_tasks_target,
+            "IMPORT_WORKER_AUTH_TARGET": self.endpoints.internal_auth_target,
             "IMPORT_WORKER_AUTH_CREDENTIAL": self.credentials.import_worker_credential,
         }
 
@@ -59,8 +59,8 @@ class ServiceSettings:
     def gateway(self) -> Mapping[str, str]:
         """Settings of the gateway, without its address."""
         return {
-            "GATEWAY_AUTH_TARGET": self.endpoints.auth_target,
-            "GATEWAY_TASKS_TARGET": self.endpoints.tasks_target,
+            "GATEWAY_AUTH_TARGET": self.endpoints.internal_auth_target,
+            "GATEWAY_TASKS_TARGET": self.endpoints.internal_tasks_target,
             # All clients of this stack share one address, so the limit by address must be high.
             "GATEWAY_PUBLIC_CALLS_PER_MINUTE": "6000",
         }

@@ -1,34 +1,30 @@
 """Header line of a CSV file: the dialect, and the field of each column."""
 
-import csv
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
-    ByteOrderMarkMismatch,
     CompressedFile,
     DuplicateColumn,
     EmptyFile,
-    HeaderNotUtf8,
-    HeaderTooLong,
-    HeaderUnreadable,
     MappedColumnMissing,
     MissingTitleColumn,
-    NotCsv,
     TooManyColumns,
-    UnclosedHeaderQuote,
+    UnmarkedUtf16,
     UnsupportedFormat,
 )
-from task_service.imports.domain.upload_options import DELIMITERS, UploadOptions
+from task_service.imports.domain.header_record import read_header_record
+from task_service.imports.domain.text_encoding import detect_encoding, guess_unmarked_utf_16
+from task_service.imports.domain.upload_options import UploadOptions
 from task_service.tasks.domain.values import normalize_word
-
-_LINES = re.compile(r"^[^\r\n]*(?:\r\n|\r|\n)")
 
 ERRORS_COLUMN = "import_errors"
 """Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
+
+MAX_COLUMN_WARNINGS = 50
+"""Maximum number of unused columns that the warnings of an import name."""
 
 # Normalized column names, and the fields that they fill.
 _FIELDS = {
@@ -44,15 +40,12 @@ _FIELDS = {
 }
 
 
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-
-
 @dataclass(frozen=True, slots=True)
 class HeaderLimits:
     """Maximum length of a header line in bytes of UTF-8, and maximum number of columns."""
 
-    line_bytes: int = 2048
-    columns: int = 50
+    line_bytes: int = 65536
+    columns: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,9 @@ class Header:
     fields: tuple[str, ...]
     warnings: tuple[str, ...]
     size: int
-    """Size of the line in bytes, with byte order mark and line end."""
+    """Bytes before the first row: the header line and its line end, a byte order mark, a line `sep=;`."""
+    lines: int
+    """Number of physical lines before the first row."""
 
 
 _GZIP = b"\x1f\x8b"
@@ -88,7 +83,10 @@ class HeaderScanner:
     def __init__(self, options: UploadOptions, limits: HeaderLimits) -> None:
         self._options = options
         self._limits = limits
-        self._buffer = b""
+        self._buffer = bytearray()
+        # A character that takes one byte in UTF-8 takes at most two in UTF-16, and all others at most four.
+        self._max_bytes = 4 * limits.line_bytes + 8
+        self._next_attempt_bytes = 1
         self.header: Header | None = None
 
     def feed(self, chunk: bytes) -> None:
@@ -98,56 +96,58 @@ class HeaderScanner:
         """
         if self.header is not None:
             return
-        self._buffer += chunk[: 2 * self._limits.line_bytes + 8]
-        if self._buffer.startswith(_GZIP):
-            raise CompressedFile
-        for signature, kind in _OTHER_FORMATS.items():
-            if self._buffer.startswith(signature):
-                raise UnsupportedFormat(kind=kind)
-        mark_length, encoding = _detect_encoding(self._buffer, self._options.encoding)
-        body = self._buffer[mark_length:]
-        is_utf16 = encoding.startswith("utf-16")
-        text = body[: len(body) // 2 * 2].decode(encoding, "replace") if is_utf16 else body.decode("latin-1")
-        line = next(iter(_LINES.findall(text)), "")
-        # A \r at the end may be the first half of a \r\n.
-        if line and not (line == text and line.endswith("\r")):
-            size = len(line.encode(encoding, "surrogatepass")) if is_utf16 else len(line)
-            self.header = parse_header(self._buffer[: mark_length + size], self._options, self._limits)
-        elif len(text) > self._limits.line_bytes:
-            _reject_control_characters(text if is_utf16 else body.decode("utf-8", "replace"))
-            raise HeaderTooLong(limit=self._limits.line_bytes)
+        self._buffer += chunk[: self._max_bytes - len(self._buffer)]
+        # An attempt reads the whole buffer. Attempts at doubled sizes bound the work for files that arrive in bits.
+        if len(self._buffer) >= min(self._next_attempt_bytes, self._max_bytes):
+            self._next_attempt_bytes = 2 * len(self._buffer)
+            self.header = self._parse(is_complete=False)
 
     def end(self) -> Header:
         """Return the header of a file that ends here, even without a line end."""
         if self.header is None:
-            self.header = parse_header(self._buffer, self._options, self._limits)
+            self.header = self._parse(is_complete=True)
+        if self.header is None:
+            raise EmptyFile
         return self.header
 
+    def _parse(self, *, is_complete: bool) -> Header | None:
+        data = bytes(self._buffer)
+        if data.startswith(_GZIP):
+            raise CompressedFile
+        for signature, kind in _OTHER_FORMATS.items():
+            if data.startswith(signature):
+                raise UnsupportedFormat(kind=kind)
+        return parse_header(data, self._options, self._limits, is_complete=is_complete)
 
-def parse_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> Header:
-    """Parse a header line, including its line end.
+
+def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_complete: bool) -> Header | None:
+    """Parse the header line at the beginning of a file, or return None if more bytes are needed.
 
     Raises:
-        EmptyFile: the line is empty.
-        NotCsv: the line has control characters, as binary files do.
-        HeaderNotUtf8, HeaderUnreadable, HeaderTooLong, TooManyColumns, UnclosedHeaderQuote: see their messages.
+        EmptyFile, NotCsv, HeaderTooLong, HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
+        TooManyColumns, UnmarkedUtf16: see their messages.
         MissingTitleColumn, DuplicateColumn: no column, or two columns, for one field.
         MappedColumnMissing: the mapping names a missing column.
 
     """
-    mark_length, encoding = _detect_encoding(line, options.encoding)
-    text = _decode(line, mark_length, encoding)
-    if len(text.encode("utf-8", "replace")) > limits.line_bytes:
-        raise HeaderTooLong(limit=limits.line_bytes)
-    if not text:
-        raise EmptyFile
-    _reject_control_characters(text)
-    delimiter, raw_names = _split_columns(text, options.delimiter or DELIMITERS)
-    names = [unescape_formula(name) for name in raw_names]
+    mark_length, encoding = detect_encoding(data, options.encoding)
+    if not encoding.startswith("utf-16") and (guess := guess_unmarked_utf_16(data)):
+        raise UnmarkedUtf16(encoding=guess)
+    record = read_header_record(
+        data,
+        encoding,
+        options.delimiter,
+        mark_length=mark_length,
+        max_bytes=limits.line_bytes,
+        is_complete=is_complete,
+    )
+    if record is None:
+        return None
+    names = [unescape_formula(name) for name in record.cells]
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
-    fields = _map_fields([normalize_word(name) for name in names], options.mapping)
+    fields = _map_fields([_normalize_name(name) for name in names], options.mapping)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
             names_of_field = [
@@ -156,11 +156,26 @@ def parse_header(line: bytes, options: UploadOptions, limits: HeaderLimits) -> H
             raise DuplicateColumn(column=field, names=" and ".join(names_of_field))
     if "title" not in fields:
         raise MissingTitleColumn(columns=", ".join(repr(name.strip()[:40]) for name in names[:10]))
-    unused = [name.strip() for name, field in zip(names[:count], fields, strict=False) if not field]
-    warnings = [f"The column {name!r} is not used." for name in unused]
+    warnings = _unused_columns([name.strip() for name, field in zip(names[:count], fields, strict=False) if not field])
     if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
-    return Header(encoding, delimiter, tuple(names), fields, tuple(warnings), len(line))
+    return Header(encoding, record.delimiter, tuple(names), fields, tuple(warnings), record.size, record.lines)
+
+
+def _unused_columns(names: Sequence[str]) -> list[str]:
+    """Return warnings for columns that fill no field. Further columns are only counted, to bound the response."""
+    named = [name for name in names if name]
+    warnings = [f"The column {name!r} is not used." for name in named[:MAX_COLUMN_WARNINGS]]
+    if more := len(named) - len(warnings):
+        warnings.append(f"{more} more columns are not used.")
+    if nameless := len(names) - len(named):
+        warnings.append(f"Columns without a name are not used: {nameless}.")
+    return warnings
+
+
+def _normalize_name(name: str) -> str:
+    """Normalize a column name for comparison. A name may have line breaks and repeated spaces."""
+    return normalize_word(" ".join(name.split()))
 
 
 def _map_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
@@ -171,53 +186,3 @@ def _map_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str
     mapped = {column: field for field, column in mapping.items()}
     by_name = {column: field for column, field in _FIELDS.items() if field not in mapping}
     return tuple(mapped.get(column) or by_name.get(column, "") for column in columns)
-
-
-def _detect_encoding(data: bytes, option: str) -> tuple[int, str]:
-    """Return the length of the byte order mark and the encoding.
-
-    The encoding is that of the option, else that of the mark, else UTF-8.
-
-    Raises ByteOrderMarkMismatch when option and mark differ: either choice would garble some files.
-    """
-    for mark, mark_encoding in _BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            if option and not mark_encoding.startswith(option):
-                raise ByteOrderMarkMismatch(mark=mark_encoding, option=option)
-            return len(mark), mark_encoding
-    return 0, {"": "utf-8", "utf-16": "utf-16-le"}.get(option, option)
-
-
-def _decode(line: bytes, mark_length: int, encoding: str) -> str:
-    try:
-        text = line[mark_length:].decode(encoding).rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        position = mark_length + error.start + 1
-        if encoding == "utf-8":
-            raise HeaderNotUtf8(position=position) from None
-        raise HeaderUnreadable(encoding=encoding, position=position) from None
-    return text
-
-
-def _reject_control_characters(text: str) -> None:
-    for character in text:
-        if character < " " and character != "\t":
-            raise NotCsv(character=f"U+{ord(character):04X}")
-
-
-def _split_columns(text: str, delimiters: str) -> tuple[str, Sequence[str]]:
-    """Return the delimiter with the most columns (the comma if none has more than one) and the column names."""
-    best: tuple[str, list[str]] = (delimiters[0], [])
-    unreadable = 0
-    for delimiter in delimiters:
-        try:
-            names = next(csv.reader([text], delimiter=delimiter, strict=True))
-        except (csv.Error, StopIteration):
-            unreadable = max(unreadable, text.count(delimiter))
-            continue
-        if len(names) > len(best[1]):
-            best = (delimiter, names)
-    # With another delimiter, a line with an unclosed quote parses as one strange name. Report the real cause.
-    if not best[1] or unreadable >= len(best[1]):
-        raise UnclosedHeaderQuote
-    return best

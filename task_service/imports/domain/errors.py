@@ -44,6 +44,12 @@ class UnsupportedFormat(InvalidUpload):
     """The file is {kind}, not CSV. Save it as CSV."""
 
 
+class UnmarkedUtf16(InvalidUpload):
+    """The file seems to be UTF-16 without a byte order mark. Set the option encoding to {encoding}."""
+
+    field = "encoding"
+
+
 class NotCsv(InvalidUpload):
     """The file is not CSV: its first line contains the control character {character}."""
 
@@ -57,7 +63,7 @@ class HeaderUnreadable(InvalidUpload):
 
 
 class UnknownEncoding(InvalidUpload):
-    """Unknown encoding. Use utf-8, utf-16, windows-1252, iso-8859-1 or another encoding of CSV files."""
+    """Unknown encoding. Use utf-8, utf-16, windows-1252, shift_jis or another encoding without shift states."""
 
     field = "encoding"
 

@@ -15,6 +15,10 @@ class RowError(NamedTuple):
     message: str
 
 
+# An empty cell takes four bytes in an array of Postgres, and a file has up to a thousand columns.
+_CELL_OVERHEAD = 4
+
+
 class FailedRow(NamedTuple):
     """A rejected row: its cells as received, and its errors."""
 
@@ -26,7 +30,7 @@ class FailedRow(NamedTuple):
     @property
     def size(self) -> int:
         """Approximate size of the stored row in bytes."""
-        return sum(map(len, self.cells)) + 100 * (1 + len(self.errors))
+        return sum(map(len, self.cells)) + _CELL_OVERHEAD * len(self.cells) + 100 * (1 + len(self.errors))
 
 
 class ErrorReportRow(NamedTuple):

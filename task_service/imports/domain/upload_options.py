@@ -1,6 +1,5 @@
 """Options of an upload, parsed and validated."""
 
-import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +12,6 @@ from task_service.imports.domain.errors import (
     MalformedMapping,
     NegativeMaxErrors,
     UnknownDelimiter,
-    UnknownEncoding,
     UnknownMappedField,
 )
 from task_service.imports.domain.value_options import ValueOptions
@@ -24,16 +22,6 @@ DELIMITERS = ",;\t|"
 TAB = "tab"
 
 MAX_FILE_NAME_CHARACTERS = 255
-
-# In these encodings, the byte 0x0A or 0x0D is always a line end. In UTF-16 this holds for the code unit. The list does
-# not contain encodings with shift states, nor Python's codecs for other purposes, such as base64.
-_ENCODINGS = frozenset(
-    {"utf-8", "utf-16-le", "utf-16-be", "ascii", "koi8-r", "koi8-u", "mac-roman", "cp437", "cp850", "cp852", "cp866"}
-    | {f"cp{number}" for number in range(1250, 1259)}
-    | {f"iso8859-{part}" for part in (*range(1, 12), 13, 14, 15, 16)}
-    | {"shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "big5", "gbk", "gb2312"}
-)
-_CANONICAL_NAMES = {"utf_16": "utf-16", "utf-16": "utf-16", "utf-8-sig": "utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +49,6 @@ def check_file_name(name: str) -> None:
         raise FileNameTooLong(limit=MAX_FILE_NAME_CHARACTERS)
     if found := find_control_character(name):
         raise ControlCharacterInFileName(character=found)
-
-
-def parse_encoding(name: str) -> str:
-    """Return Python's name of the encoding. Raises UnknownEncoding."""
-    if not name:
-        return ""
-    try:
-        found = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        raise UnknownEncoding from None
-    found = _CANONICAL_NAMES.get(found, found)
-    if found not in _ENCODINGS and found != "utf-16":
-        raise UnknownEncoding
-    return found
 
 
 def parse_delimiter(text: str) -> str:

@@ -48,7 +48,7 @@ _QUEUE = Statement(
         fields=bindparam("fields"),
         warnings=bindparam("warnings"),
         bytes_read=bindparam("begin"),
-        next_line=2,
+        next_line=bindparam("next_line"),
         queued_at=func.now(),
         wake_at=func.now(),
     )
@@ -117,6 +117,7 @@ class SqlUploads:
             "fields": list(header.fields),
             "warnings": list(header.warnings),
             "begin": header.size,
+            "next_line": header.lines + 1,
         }
         cursor = await _QUEUE.run(self._connection, **values)
         await NOTIFY.run(self._connection, import_id=import_id)

@@ -10,10 +10,10 @@ from task_service.imports.domain.date_formats import parse_date_format
 from task_service.imports.domain.dates import DateOrder, parse_time_zone
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import UnknownOnDuplicate
+from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
     parse_delimiter,
-    parse_encoding,
     parse_labels,
     parse_mapping,
     parse_max_errors,

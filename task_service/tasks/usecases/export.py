@@ -25,8 +25,8 @@ class ExportTasks:
     scan: Scan
     user_directory: UserDirectory
     now: Clock
-    page_rows: int = 250
-    """Rows of one query. With tasks of the maximum size, a page is about 40 MB."""
+    page_rows: int = 100
+    """Rows of one query. With tasks of the maximum size a page is about 8 MB, and a caller can have 20 open exports."""
 
     async def __call__(self, query: TaskQuery) -> AsyncIterator[str]:
         header: list[Sequence[str]] = [COLUMNS]

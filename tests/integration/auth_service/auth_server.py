@@ -151,8 +151,8 @@ class AuthServer:
     async def me(self, token: str) -> user_pb2.User:
         return await self.users.GetCurrentUser(user_service_pb2.GetCurrentUserRequest(), metadata=bearer(token))
 
-    async def trust_state(self, token: str, cursor: str = "") -> trust_service_pb2.TrustState:
-        request = trust_service_pb2.GetTrustStateRequest(cursor=cursor)
+    async def trust_state(self, token: str, cursor: str = "", *, page_size: int = 0) -> trust_service_pb2.TrustState:
+        request = trust_service_pb2.GetTrustStateRequest(cursor=cursor, page_size=page_size)
         return await self.trust.GetTrustState(request, metadata=bearer(token))
 
     async def create_service(self, name: str, *scopes: str) -> str:

@@ -11,8 +11,8 @@ INSERT_EXPIRED_ROWS = """
     SELECT uuidv7(), 'u' || i, 'u' || i, 'e' || i, 'e' || i, 'x', 'user', 0, now() FROM generate_series(1, 2500) AS i;
     INSERT INTO auth.sessions (id, user_id, created_at, expires_at, used_at)
     SELECT uuidv7(), id, now(), now() - interval '1 day', now() FROM auth.users;
-    INSERT INTO auth.password_resets (user_id, digest, expires_at)
-    SELECT id, sha256(uuid_send(id)), now() - interval '1 day' FROM auth.users;
+    INSERT INTO auth.password_resets (user_id, digest, expires_at, issuer_id, issuer_epoch)
+    SELECT id, sha256(uuid_send(id)), now() - interval '1 day', id, 0 FROM auth.users;
     INSERT INTO auth.revocations (session_id, expires_at) SELECT id, now() - interval '1 day' FROM auth.users;
     INSERT INTO auth.login_attempts (key, theoretical_arrival_at)
     SELECT uuid_send(id), now() - interval '1 day' FROM auth.users;

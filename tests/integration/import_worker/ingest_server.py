@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from grpc_health.v1.health import HealthServicer
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.auth.v1.auth_service_pb2_grpc import AuthServiceServicer, add_AuthServiceServicer_to_server
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
@@ -240,6 +242,7 @@ def serving(servicer: IngestServer) -> Iterator[str]:
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)])
     add_ImportIngestServiceServicer_to_server(servicer, server)
     add_AuthServiceServicer_to_server(servicer.tokens, server)
+    add_HealthServicer_to_server(HealthServicer(), server)  # the channels of the system look at it
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

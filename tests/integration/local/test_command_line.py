@@ -80,6 +80,8 @@ def test_endpoints_file_has_all_documented_fields(stack: RunningStack):
         "gateway_url",
         "auth_target",
         "tasks_target",
+        "internal_auth_target",
+        "internal_tasks_target",
         "postgres_url",
         "redis_url",
         "admin",

@@ -47,13 +47,17 @@ def all_processes(data_dir: Path, *, gateway_port: int) -> list[ProcessSpec]:
         gateway_url=f"http://{HOST}:{gateway_port}",
         auth_target=f"{HOST}:1",
         tasks_target=f"{HOST}:2",
+        internal_auth_target=f"{HOST}:6",
+        internal_tasks_target=f"{HOST}:7",
         postgres_url="postgresql://postgres@127.0.0.1:3/postgres",
         redis_url="redis://127.0.0.1:4",
         admin_email="admin@example.com",
         admin_password="",
     )
     settings = ServiceSettings(data_dir=data_dir, credentials=Credentials.load_or_create(data_dir), endpoints=endpoints)
-    ports = Ports(gateway=gateway_port, auth=(1,), tasks=(2,), postgres=3, redis=4)
+    ports = Ports(
+        gateway=gateway_port, auth=(1,), tasks=(2,), auth_internal=(6,), tasks_internal=(7,), postgres=3, redis=4
+    )
     return [spec for group in service_processes(settings, ports=ports, workers=1) for spec in group]
 
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import grpc
 import psycopg
 import pytest
-from taskmanager.tasks.v1 import history_service_pb2
+from google.protobuf.field_mask_pb2 import FieldMask
+from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 from uuid_utils.compat import uuid7
 
+import task_service.bootstrap
+from chassis.kernel.clock import utc_now
 from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.event_log import LOG_START, EventQuery, LogPosition
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
@@ -138,6 +141,27 @@ async def test_every_kind_of_change_raises_the_revision(system, sonu, database):
     revisions = [event.revision for event in await log_of(system, admin)]
     assert revisions == [1, 2, 3, 4, 5, 6]
     assert etags == [str(revision) for revision in revisions[:-1]]
+
+
+async def test_replicas_with_clocks_apart_keep_the_order(system, sonu, database, monkeypatch):
+    """The clock of the second replica is two seconds behind: its events have earlier times and lower ids."""
+    admin = await system.new_admin()
+    monkeypatch.setattr(task_service.bootstrap, "utc_now", lambda: utc_now() - timedelta(seconds=2))
+    monkeypatch.setattr(task_service.bootstrap, "uuid7", lambda: UUID(int=uuid7().int - (2000 << 80)))
+    async with system.new_tasks_replica() as tasks:
+        task = await create(system, sonu, title="0")
+        for number in range(1, 7):
+            replica = (tasks, system.tasks)[number % 2 == 0]
+            request = task_service_pb2.UpdateTaskRequest(
+                id=task.id, task=task_pb2.Task(title=str(number)), update_mask=FieldMask(paths=["title"])
+            )
+            await replica.UpdateTask(request, metadata=sonu.metadata)
+    log = await log_of(system, admin)
+    times = [event.occurred_at.ToDatetime() for event in log]
+    assert times != sorted(times)
+    assert_in_order(log)
+    assert await events_of(system, sonu, task.id) == log
+    assert assert_events_give_every_task(database.administrator_url) == 7
 
 
 async def test_history_of_a_task_ignores_clocks(log, database):

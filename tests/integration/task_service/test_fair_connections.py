@@ -17,6 +17,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
+from chassis.database.pool import Pool, open_pool
+from task_service.clients.fair_user_lookup import MAX_LOOKUPS_PER_CALLER
+from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession
 from tests.integration.task_service.calls import create, list_ids, update
 from tests.integration.task_service.import_calls import upload
 from tests.support.grpc_calls import expect_failure
@@ -38,8 +41,9 @@ POLICY = """
 def tasks_settings(database):
     """Let calls wait for the lock as long as a test takes. It applies to connections that are opened later."""
     name = database.administrator_url.rpartition("/")[2]
-    for setting in ("lock_timeout", "statement_timeout"):
-        database.rows(f"ALTER ROLE tasks_app IN DATABASE {name} SET {setting} = '60s'")
+    for role in ("tasks_app", "auth_app"):
+        for setting in ("lock_timeout", "statement_timeout"):
+            database.rows(f"ALTER ROLE {role} IN DATABASE {name} SET {setting} = '60s'")
     return {}
 
 
@@ -50,10 +54,12 @@ def waiting(database) -> int:
 
 
 @asynccontextmanager
-async def held(database, *owners, calls: Sequence[Callable[[], Awaitable[object]]], at_least: int):
+async def held(
+    database, *owners, calls: Sequence[Callable[[], Awaitable[object]]], at_least: int, policy: str = POLICY
+):
     """Hold the owners' reads, start the calls, and yield when `at_least` of them hold a connection."""
     names = ", ".join(f"'{owner.id}'" for owner in owners)
-    await database.execute(POLICY.format(lock=LOCK, owners=names))
+    await database.execute(policy.format(lock=LOCK, owners=names))
     async with await psycopg.AsyncConnection.connect(database.administrator_url, autocommit=True) as lock:
         await lock.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         running = [asyncio.ensure_future(call()) for call in calls]
@@ -157,6 +163,31 @@ async def test_workers_and_background_work_have_connections(system, database, wo
     async with held(database, *noisy, calls=calls, at_least=8):
         assert waiting(database) == 8
         assert await worker.claim() is not None
+
+
+async def test_lookups_of_one_caller_leave_logins_alone(system, database):
+    """Calls that wait for auth_service do not take the database connections that a login needs."""
+    noisy, held_user = await system.new_user("noisy"), await system.new_user("held")
+    policy = POLICY.replace("tasks.", "auth.").replace("auth.tasks", "auth.users").replace("tasks_app", "auth_app")
+    policy = policy.replace("owner_id", "id")
+    calls = [lambda: create(system, noisy, title="x", assignee_id=held_user.id)] * CALLS
+    async with held(database, held_user, calls=calls, at_least=3, policy=policy):
+        await system.new_user("quiet")
+        assert await list_ids(system, noisy) == []
+        assert waiting(database) <= MAX_LOOKUPS_PER_CALLER
+
+
+async def test_nested_connections_are_found(database, no_nested_connections):
+    """The check that every test of the services runs sees a second connection of one call."""
+
+    async def take_two(pool: Pool) -> None:
+        async with SqlTasksReadSession(pool), SqlTasksReadSession(pool):
+            pass
+
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
+        await asyncio.create_task(take_two(pool))
+    assert len(no_nested_connections) == 1
+    no_nested_connections.clear()
 
 
 async def test_waiting_too_long_for_a_turn_is_overload(system, database):

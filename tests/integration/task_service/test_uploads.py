@@ -28,9 +28,9 @@ from tests.support.grpc_calls import refused
         (b"PK\x03\x04\x14\0\0\0\x08\0title\n", "UNSUPPORTED_FORMAT"),
         (b"ti\0tle\nx\n", "NOT_CSV"),
         (b"t\xefitle\nx\n", "HEADER_NOT_UTF8"),
-        (b"title," + b"x" * 3000 + b"\n", "HEADER_TOO_LONG"),
-        (b"title," + b"x" * 3000, "HEADER_TOO_LONG"),
-        (b"title" + b",x" * 50 + b"\n", "TOO_MANY_COLUMNS"),
+        (b"title," + b"x" * 70_000 + b"\n", "HEADER_TOO_LONG"),
+        (b"title," + b"x" * 70_000, "HEADER_TOO_LONG"),
+        (b"title" + b",x" * 1000 + b"\n", "TOO_MANY_COLUMNS"),
         (b"x" * 1_000_000, "HEADER_TOO_LONG"),
     ],
 )

@@ -18,7 +18,7 @@ from auth_service.domain.errors import (
 )
 from auth_service.domain.service_accounts import Scope, ServiceAccount, ServiceCredential, parse_scopes
 from auth_service.domain.signing_keys import SigningKey, current_signing_key
-from auth_service.domain.trust import TrustCursor
+from auth_service.domain.trust import RevocationPosition, TrustCursor
 from chassis.kernel.errors import MissingField
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,12 +62,24 @@ def test_unknown_scope_error_lists_the_known_scopes():
         parse_scopes([])
 
 
-@given(st.integers(min_value=1, max_value=2**64 - 1))
-def test_cursor_round_trips(number):
-    assert TrustCursor.parse(str(TrustCursor(number))) == TrustCursor(number)
+TRANSACTION_IDS = st.integers(min_value=1, max_value=2**64 - 1)
 
 
-@given(st.text(min_size=1).filter(lambda text: not (text.isascii() and text.isdecimal())))
+@given(TRANSACTION_IDS, st.none() | st.builds(RevocationPosition, TRANSACTION_IDS, st.integers(1, 2**63 - 1)))
+def test_cursor_round_trips(horizon, page_end):
+    cursor = TrustCursor(horizon, page_end)
+    assert TrustCursor.parse(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize(
+    "text", ["1.2", "1.2.", "1.2.3.4", "1.0.3", "1.2.0", f"1.{2**64}.1", f"1.1.{2**63}", "1.2.3\n"]
+)
+def test_malformed_positions_are_rejected(text):
+    with pytest.raises(InvalidCursor):
+        TrustCursor.parse(text)
+
+
+@given(st.text(min_size=1).filter(lambda text: not set(text) <= set("0123456789.")))
 def test_malformed_cursors_are_rejected(text):
     with pytest.raises(InvalidCursor):
         TrustCursor.parse(text)

@@ -52,6 +52,12 @@ def test_surplus_cells_are_reported_in_full():
     assert defect.surplus == ",".join(["xyz"] * 1000)
 
 
+def test_empty_surplus_cells_are_dropped():
+    batch = parse_one(b'a,b,\nc,d,, ,""\ne,f,,g\n')
+    assert batch.cells == ["a", "b", "c", "d", "e", "f"]
+    assert batch.defects == [Defect(row=2, kind=DefectKind.TOO_MANY_CELLS, cell=4, surplus=",g")]
+
+
 def test_missing_trailing_cells_are_empty():
     batch = parse_one(b"a\nb,c\n")
     assert batch.cells == ["a", "", "b", "c"]
@@ -82,6 +88,16 @@ def test_blank_lines_are_counted_but_are_no_records():
     assert batch.cells == ["a", "b", "c", "d"]
     assert batch.lines == [4, 8]
     assert batch.end == Checkpoint(offset=14, line=9, records=2)
+
+
+@pytest.mark.parametrize("blank", [b",", b",,,", b'"",""', b" ,\t", b'"\n",', "\xa0,".encode()])
+def test_rows_of_empty_cells_are_blank_lines(blank):
+    """A row without text is no record and no error, also when it has more cells than the header."""
+    batch = parse_one(blank + b"\na,b\n" + (blank + b"\n") * 3 + b"c,d\n")
+    assert batch.cells == ["a", "b", "c", "d"]
+    assert batch.defects == []
+    assert batch.lines[0] == 3 + blank.count(b"\n")
+    assert batch.end.records == 2
 
 
 def test_trailing_blank_lines_belong_to_no_record():
@@ -193,7 +209,7 @@ def test_batch_has_at_most_the_maximum_of_rows():
 
 
 @pytest.mark.parametrize(
-    "row", [b"a\n", b"xxxxxxxxxxxxxxxxxx\n", b"\xff\n", b"\xff" * 50 + b",1,2,3,4,5,6,7,8,9\n", b'"",""\n']
+    "row", [b"a\n", b"xxxxxxxxxxxxxxxxxx\n", b"\xff\n", b"\xff" * 50 + b",1,2,3,4,5,6,7,8,9\n", b'"a",""\n']
 )
 def test_batch_message_has_at_most_the_maximum_of_bytes(row):
     """The message of a batch exceeds the maximum only if a single row does."""
@@ -226,9 +242,9 @@ def test_truncation_defects_fit_the_maximum_of_bytes():
     assert all(batch_to_proto(batch).ByteSize() <= 2000 for batch in batches)
 
 
-@pytest.mark.parametrize("end", [b"", b"\n" * 5000])
+@pytest.mark.parametrize("end", [b"", b"\n" * 5000, b",\n" * 5000])
 def test_long_run_of_blank_lines_advances_the_checkpoint(end):
-    data = b"a,b\n" + b"\n" * 5000 + b"c,d\n" + b"\r\n" * 5000 + b"e,f\n" + end
+    data = b"a,b\n" + b"\n" * 5000 + b"c,d\n" + b",\n" * 5000 + b"e,f\n" + end
     batches, failure = parse(data, batch_limits=BatchLimits(max_bytes=1000), chunk=64)
     assert failure is None
     assert [cell for batch in batches for cell in batch.cells] == ["a", "b", "c", "d", "e", "f"]

@@ -8,10 +8,10 @@ from chassis.kernel.errors import Invalid
 from task_service.imports.domain import errors as import_errors
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.duplicates import OnDuplicate
+from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
     parse_delimiter,
-    parse_encoding,
     parse_mapping,
     parse_max_errors,
 )
@@ -39,7 +39,7 @@ def scan(data: bytes, options: UploadOptions, *, piece: int = 1, limits: HeaderL
         (b"", "utf-16-le", "utf-16", "utf-16-le"),
         (b"", "utf-16-be", "UTF-16BE", "utf-16-be"),
         (b"", "cp1252", "windows-1252", "cp1252"),
-        (b"", "iso8859-1", "latin1", "iso8859-1"),
+        (b"", "iso8859-1", "latin1", "cp1252"),
     ],
 )
 def test_encoding_comes_from_mark_or_option(mark, encoding, option, expected, piece):
@@ -101,7 +101,9 @@ def test_delimiter_option_is_used():
         (lambda: parse_max_errors(-1), import_errors.NegativeMaxErrors),
         (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), import_errors.MappedColumnMissing),
         (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
-        (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.NotCsv),
+        (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.UnmarkedUtf16),
+        (lambda: scan("title\n".encode("utf-16-be"), UploadOptions(encoding="cp1252")), import_errors.UnmarkedUtf16),
+        (lambda: scan(b"ti\0tle\n", UploadOptions()), import_errors.NotCsv),
         (lambda: scan(gzip.compress(b"title\n"), UploadOptions()), import_errors.CompressedFile),
         (lambda: scan(gzip.compress(b"title\n"), UploadOptions(encoding="cp437")), import_errors.CompressedFile),
     ],
@@ -133,3 +135,80 @@ def test_oversized_header_is_refused_early():
     scanner = HeaderScanner(UploadOptions(), HeaderLimits(line_bytes=20))
     with pytest.raises(import_errors.HeaderTooLong):
         scanner.feed(b"title," + b"x" * 20)
+
+
+@pytest.mark.parametrize("piece", [1, 5, 1000])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("first", "delimiter"), [("sep=;", ";"), ('"sep=;"', ";"), ("SEP=,", ","), ("sep=\t", "\t"), ("sep=|", "|")]
+)
+def test_sep_line_gives_the_delimiter(first, delimiter, encoding, piece):
+    line = f"{first}\r\ntitle{delimiter}a,b;c\r\n"
+    header = scan((line + "x;pending\r\n").encode(encoding), UploadOptions(), piece=piece)
+    assert header.delimiter == delimiter
+    assert header.columns == (f"title{delimiter}a,b;c".split(delimiter)[0], *"a,b;c".split(delimiter))
+    assert (header.size, header.lines) == (len(line.encode(encoding)), 2)
+
+
+def test_delimiter_option_overrides_the_sep_line():
+    header = scan(b"sep=;\ntitle,a;b\n", UploadOptions(delimiter=","))
+    assert header.columns == ("title", "a;b")
+    with pytest.raises(import_errors.UnknownDelimiter):
+        scan(b"sep=x\ntitlexstatus\n", UploadOptions())
+    with pytest.raises(import_errors.EmptyFile):
+        scan(b"sep=;\n", UploadOptions())
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_column_name_with_line_breaks(ending, delimiter, encoding, piece):
+    """A quoted column name may have line breaks, which count as spaces."""
+    names = [f'"Due{ending}{ending} date"', "title", f'"a,{ending};""b"', "status"]
+    line = delimiter.join(names) + ending
+    header = scan(f"{line}2026-01-01,x,y,z{ending}".encode(encoding), UploadOptions(), piece=piece)
+    assert header.columns == (f"Due{ending}{ending} date", "title", f'a,{ending};"b', "status")
+    assert header.fields == ("due_date", "title", "", "status")
+    assert (header.size, header.lines) == (len(line.encode(encoding)), 4)
+
+
+@pytest.mark.parametrize("piece", [1, 1000])
+def test_unclosed_quote_of_the_header_is_refused(piece):
+    rows = b"x,y\n" * 100
+    for limits in (DEFAULT_LIMITS, HeaderLimits(line_bytes=50)):
+        for line in (b'title,"status\n', b'title,"a"b\n', b'"title\n', b'title;"a\n'):
+            with pytest.raises(import_errors.UnclosedHeaderQuote):
+                scan(line + rows, UploadOptions(), piece=piece, limits=limits)
+
+
+def test_binary_file_with_quotes_is_not_csv():
+    with pytest.raises(import_errors.NotCsv):
+        scan(b'"\x01' + b"x" * 100, UploadOptions(), limits=HeaderLimits(line_bytes=50), piece=1000)
+    with pytest.raises(import_errors.NotCsv):
+        scan(b'title,"a\n\x01"\n', UploadOptions())
+
+
+def test_position_of_an_undecodable_byte_counts_from_the_start():
+    for before in (b"", b"\xef\xbb\xbf", b"sep=,\n"):
+        with pytest.raises(import_errors.HeaderNotUtf8, match=f"byte {len(before) + 7} of"):
+            scan(before + b"title,\xe4\n", UploadOptions())
+
+
+def test_undecodable_row_does_not_affect_the_header():
+    assert scan(b"title\nK\xe4se\n", UploadOptions(), piece=1000).columns == ("title",)
+
+
+@pytest.mark.parametrize("piece", [1, 1000, 1 << 20])
+def test_a_thousand_columns_are_accepted(piece):
+    names = ["title", *(f"{number}{'x' * 59}" for number in range(100, 1099))]
+    line = ",".join(names) + "\n"
+    header = scan(line.encode(), UploadOptions(), piece=piece)
+    assert (len(header.columns), header.size) == (1000, len(line))
+    assert header.warnings[-2:] == (f"The column {names[50]!r} is not used.", "949 more columns are not used.")
+    with pytest.raises(import_errors.TooManyColumns):
+        scan(f"title{',' * 1000}\n".encode(), UploadOptions(), piece=piece)
+
+
+def test_nameless_columns_share_one_warning():
+    assert scan(b"title,,status, ,\n", UploadOptions()).warnings == ("Columns without a name are not used: 3.",)

@@ -42,7 +42,10 @@ CELLS = st.tuples(
         TEXT,
     ),
     st.one_of(st.sampled_from(["", "none", "high", "URGENT", "Highest", "P3", "1"]), TEXT),
-    st.one_of(st.sampled_from(["", "2026-02-28", "2026-02-29", " 2026-01-01", "20260101", "2026-W01-1"]), TEXT),
+    st.one_of(
+        st.sampled_from(["", "2026-02-28", "2026-02-29", " 2026-01-01", "20260101", "2026-W01-1", "1/2", "1/2/2026"]),
+        TEXT,
+    ),
     st.one_of(st.sampled_from(["", "home", "home, garden,home", " , "]), TEXT),
     st.one_of(st.sampled_from(["", "A-1", " A-1 "]), TEXT),
     st.sampled_from(["", "sonu", " sonu "]),
@@ -155,7 +158,7 @@ def test_rows_of_a_batch_do_not_affect_each_other():
     accepted, failed, keyed, _ = convert(batch_of(*rows))
     separate = [expected_of(cells, Defaults()) for cells in rows]
     assert accepted == [found for found in separate if isinstance(found, Values)]
-    assert [(item.record, [error.code for error in item.errors]) for item in failed] == [
+    assert [(item.record, [generic_reason(error.code) for error in item.errors]) for item in failed] == [
         (record, [code for _, code in found])
         for record, found in enumerate(separate, 1)
         if not isinstance(found, Values)
@@ -193,7 +196,12 @@ def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
             given_labels,
         ).validate()
     except Invalid as error:
-        return [(violation.field, violation.reason) for violation in error.violations]
+        return [(violation.field, generic_reason(violation.reason)) for violation in error.violations]
+
+
+def generic_reason(reason: str) -> str:
+    """Return the API's reason for a date that only a file can have."""
+    return "MALFORMED_DATE" if reason in {"AMBIGUOUS_DATE", "DATE_WITHOUT_YEAR"} else reason
 
 
 def own_date(cell: str) -> str:
@@ -215,7 +223,7 @@ def result_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """Return the values that an import gives the row, or all violations."""
     accepted, failed, keyed, _ = convert(batch_of(cells), CONTEXT._replace(defaults=defaults))
     assert [(row.accepted_index, row.values) for row in keyed] == [(0, item) for item in accepted if item.external_id]
-    found = [(violation.column, violation.code) for row in failed for violation in row.errors]
+    found = [(violation.column, generic_reason(violation.code)) for row in failed for violation in row.errors]
     return accepted[0] if accepted else found
 
 

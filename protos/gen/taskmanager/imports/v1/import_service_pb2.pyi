@@ -202,7 +202,9 @@ class UploadOptions(_message.Message):
     max_errors: _builtins.int
     """Fail the import after the batch in which the number of rejected rows exceeds this. 0: no limit."""
     encoding: _builtins.str
-    """Encoding of the file, for example windows-1252. Empty: UTF-8, or UTF-16 if the file has its byte order mark."""
+    """Encoding of the file, for example windows-1252, by the names of the WHATWG Encoding Standard. Empty: UTF-8, or
+    UTF-16 if the file has its byte order mark.
+    """
     delimiter: _builtins.str
     """Delimiter: a comma, a semicolon, a bar or "tab". Empty: detected from the header line."""
     mapping: _builtins.str

@@ -26,16 +26,20 @@ class GetTrustStateRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CURSOR_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """next_cursor of the previous response; empty for every unexpired revocation."""
+    page_size: _builtins.int
+    """Maximum number of revocations in the response. 0 and numbers above 10000 mean 10000."""
     def __init__(
         self,
         *,
         cursor: _builtins.str = ...,
+        page_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "page_size", b"page_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -50,15 +54,18 @@ class TrustState(_message.Message):
     KEYS_FIELD_NUMBER: _builtins.int
     REVOCATIONS_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
     """cursor of the next call."""
+    has_more: _builtins.bool
+    """True if more revocations follow. Call again at once with next_cursor."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerificationKey]:
         """Every key that may have signed an unexpired token. It replaces the keys of earlier responses."""
 
     @_builtins.property
     def revocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revocation]:
-        """Revocations since the cursor, in the order in which they took effect. Add them to those of earlier responses."""
+        """Revocations since the cursor, in the order of their transactions. Add them to those of earlier responses."""
 
     def __init__(
         self,
@@ -66,10 +73,11 @@ class TrustState(_message.Message):
         keys: _abc.Iterable[Global___VerificationKey] | None = ...,
         revocations: _abc.Iterable[Global___Revocation] | None = ...,
         next_cursor: _builtins.str = ...,
+        has_more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "next_cursor", b"next_cursor", "revocations", b"revocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_more", b"has_more", "keys", b"keys", "next_cursor", b"next_cursor", "revocations", b"revocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

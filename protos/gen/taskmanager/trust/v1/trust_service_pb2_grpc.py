@@ -47,9 +47,10 @@ class TrustServiceServicer:
     """
 
     def GetTrustState(self, request, context):
-        """Returns every public key that verifies tokens, the revocations since the cursor, and the cursor for the next call.
-        UNAUTHENTICATED without a service token, PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a
-        cursor that was never issued.
+        """Returns every public key that verifies tokens, a page of the revocations since the cursor, and the cursor for the
+        next call. A verifier is up to date when has_more is false. UNAUTHENTICATED without a service token,
+        PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a cursor that was never issued and for a
+        negative page_size.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,9 +34,10 @@ class TrustServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TrustServiceAsyncStub: ...
     GetTrustState: _grpc.UnaryUnaryMultiCallable[_trust_service_pb2.GetTrustStateRequest, _trust_service_pb2.TrustState]
-    """Returns every public key that verifies tokens, the revocations since the cursor, and the cursor for the next call.
-    UNAUTHENTICATED without a service token, PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a
-    cursor that was never issued.
+    """Returns every public key that verifies tokens, a page of the revocations since the cursor, and the cursor for the
+    next call. A verifier is up to date when has_more is false. UNAUTHENTICATED without a service token,
+    PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a cursor that was never issued and for a
+    negative page_size.
     """
 
 @_typing.type_check_only
@@ -45,9 +46,10 @@ class TrustServiceAsyncStub(TrustServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTrustState: _aio.UnaryUnaryMultiCallable[_trust_service_pb2.GetTrustStateRequest, _trust_service_pb2.TrustState]  # type: ignore[assignment]
-    """Returns every public key that verifies tokens, the revocations since the cursor, and the cursor for the next call.
-    UNAUTHENTICATED without a service token, PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a
-    cursor that was never issued.
+    """Returns every public key that verifies tokens, a page of the revocations since the cursor, and the cursor for the
+    next call. A verifier is up to date when has_more is false. UNAUTHENTICATED without a service token,
+    PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a cursor that was never issued and for a
+    negative page_size.
     """
 
 class TrustServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,9 +61,10 @@ class TrustServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _trust_service_pb2.GetTrustStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trust_service_pb2.TrustState, _abc.Awaitable[_trust_service_pb2.TrustState]]:
-        """Returns every public key that verifies tokens, the revocations since the cursor, and the cursor for the next call.
-        UNAUTHENTICATED without a service token, PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a
-        cursor that was never issued.
+        """Returns every public key that verifies tokens, a page of the revocations since the cursor, and the cursor for the
+        next call. A verifier is up to date when has_more is false. UNAUTHENTICATED without a service token,
+        PERMISSION_DENIED without the scope trust:read, INVALID_ARGUMENT for a cursor that was never issued and for a
+        negative page_size.
         """
 
 def add_TrustServiceServicer_to_server(servicer: TrustServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,68 @@
+"""Files as other tools write them, imported through the services and the worker's own code."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+from taskmanager.tasks.v1 import task_service_pb2
+
+from import_worker.bootstrap import open_worker
+from import_worker.settings import ImportWorkerSettings
+from tests.integration.task_service.import_calls import get, upload
+from tests.support.system import new_credential
+
+CASES = Path(__file__).parents[1] / "cases" / "csv"
+
+
+@pytest.fixture
+async def import_file(system):
+    """Function that imports a file; returns the import and the titles of its tasks in file order."""
+    settings = ImportWorkerSettings(
+        redis_url=SecretStr("redis://unused"),
+        tasks_target=system.tasks_target,
+        auth_target=system.auth_target,
+        auth_credential=SecretStr(await new_credential(system.use_cases, "import_worker", "imports:ingest")),
+    )
+    user = await system.new_user("sonu")
+
+    async def run(data: bytes, **options) -> tuple[import_pb2.Import, list[str]]:
+        queued = await upload(system, user, data, **options)
+        await process_queue()
+        request = task_service_pb2.ListTasksRequest(import_id=queued.id, order_by="created_at", page_size=200)
+        tasks = (await system.tasks.ListTasks(request, metadata=user.metadata)).tasks
+        return await get(system, user, queued.id), [task.title for task in tasks]
+
+    async with open_worker(settings, is_stopping=lambda: False) as process_queue:
+        yield run
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "titles"),
+    [
+        ("blank_rows_and_max_errors", {"max_errors": 10}, ["t0", "t1", "t2", "last"]),
+        ("excel_sep_semicolon_line", {}, ["A"]),
+        ("header_cell_with_line_break", {"mapping": "title:Task name"}, ["A"]),
+        ("rows_with_trailing_comma_beyond_header", {}, ["A", "B", "C"]),
+    ],
+)
+async def test_file_is_imported_without_an_edit(import_file, name, options, titles):
+    done, found = await import_file((CASES / f"{name}.csv").read_bytes(), **options)
+    assert (done.state, found) == (import_pb2.Import.STATE_SUCCEEDED, titles)
+    assert (done.rows_read, done.rows_failed, list(done.warnings)) == (len(titles), 0, [])
+
+
+async def test_lines_before_the_rows_are_counted(system, import_file):
+    """Row errors have the physical line, also after a `sep=` line and a column name with line breaks."""
+    done, titles = await import_file(b'sep=;\r\n"ti\rtle";"due\ndate"\r\na;\r\n;2026-01-01\r\n', mapping="title:ti tle")
+    assert titles == ["a"]
+    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    sonu = await system.login("sonu@example.com")
+    errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    assert [(error.line, error.record, error.code) for error in errors] == [(6, 2, "BLANK_TITLE")]
+
+
+async def test_row_of_a_wide_file_is_imported(import_file):
+    header = ",".join(["title", *(f"column_{number}" for number in range(999))])
+    done, titles = await import_file(f"{header}\na\nb{',x' * 999}\nc{',' * 2000}\n".encode())
+    assert (done.rows_failed, titles) == (0, ["a", "b", "c"])
