@@ -22,7 +22,7 @@ from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
 from gateway.transport.responses.etag import ETagBuilder
 from gateway.transport.upload.body import UploadBodyReader
-from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPC, UploadEndpoint
+from gateway.transport.upload.endpoint import OPTION_NAMES, UPLOAD_OPTIONS, UPLOAD_RPC, UploadEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ class EndpointFactory:
                 max_bytes=self._settings.max_upload_bytes,
                 idle_timeout_seconds=self._settings.upload_idle_timeout_seconds,
                 min_bytes_per_second=self._settings.min_bytes_per_second,
+                option_names=OPTION_NAMES,
             ),
             response_timeout_seconds=self._settings.upload_response_timeout_seconds,
             preconditions=Preconditions(binding, UPLOAD_OPTIONS),

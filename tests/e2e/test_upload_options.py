@@ -145,3 +145,23 @@ def test_template_names_every_column_and_is_importable(stack, user):
         text = user.http.get(path, params=for_excel).text
         assert text.removeprefix("\ufeff").partition("\r\n")[0] == header.replace(",", ";")
         assert text.startswith("\ufeff")
+
+
+def test_value_options_are_query_parameters(stack, user):
+    mapping = '{"status": {"Blocked": "pending"}, "priority": {"1": "urgent"}}'
+    rows = "title,status,priority\na,Blocked,1\nb,Won't do,9\n"
+    done = user.wait_for_import(user.upload(rows, value_mapping=mapping, on_unknown_priority="default")["id"])
+    assert (done["rows_created"], len(done["warnings"])) == (2, 1)
+    tasks = user.http.get("/api/tasks").json()["tasks"]
+    assert {task["title"]: (task["status"], task["priority"]) for task in tasks} == {
+        "a": ("pending", "urgent"),
+        "b": ("cancelled", "none"),
+    }
+    dates = "title,due_date\nc,1/5/2027\nd,soon\n"
+    done = user.wait_for_import(user.upload(dates, date_order="mdy", on_unknown_date="empty", time_zone="UTC")["id"])
+    assert done["warnings"] == ["1 row has an unreadable due date and got none (on_unknown_date=empty)."]
+    tasks = user.http.get("/api/tasks").json()["tasks"]
+    assert {task["title"]: task["due_date"] for task in tasks if task["due_date"]} == {"c": "2027-01-05"}
+    params = {"value_mapping": '{"status": {"Blocked": "stuck"}}'}
+    refused = user.http.post("/api/v1/imports", files={"file": ("a.csv", "title\nx\n")}, params=params)
+    assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "value_mapping")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
-from taskmanager.tasks.v1 import task_service_pb2
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from import_worker.bootstrap import open_worker
 from import_worker.settings import ImportWorkerSettings
@@ -88,3 +88,56 @@ async def test_file_in_another_encoding_is_imported(import_file, option, codec, 
     file = f'"title"|status\r\n{title}|pending\r\n"{title}, ""x"" | y"|\r\nlast|\r\n'
     done, titles = await import_file(file.encode(codec), encoding=option)
     assert (done.rows_failed, titles) == (0, [title, f'{title}, "x" | y', "last"])
+
+
+SHEETS_COLUMNS = "title:Task,status:Done,due_date:Due,description:Notes"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        (
+            "google_sheets_checkbox",
+            {"mapping": SHEETS_COLUMNS, "date_order": import_service_pb2.UploadOptions.DATE_ORDER_MDY},
+            [
+                ("Water plants", "COMPLETED", "HIGH", "2026-12-31"),
+                ("Pay rent", "PENDING", "URGENT", "2027-01-05"),
+            ],
+        ),
+        (
+            "google_sheets_checkbox",
+            {"mapping": SHEETS_COLUMNS},
+            [("Water plants", "COMPLETED", "HIGH", "2026-12-31")],
+        ),
+        (
+            "own_export_saved_by_excel_de_csv_utf8",
+            {},
+            [
+                ("\U0001f469\u200d\U0001f469\u200d\U0001f467 \u00e9", "CANCELLED", "LOW", "2026-03-04"),
+                ("'tis", "IN_PROGRESS", "URGENT", ""),
+                ("=1+1", "PENDING", "NONE", "2027-02-03"),
+                ("Zo\u00eb\u2019s caf\u00e9", "COMPLETED", "HIGH", "2026-12-31"),
+            ],
+        ),
+    ],
+    ids=["Google Sheets", "Google Sheets without an order", "Excel"],
+)
+async def test_values_of_a_file_are_understood(system, import_file, name, options, expected):
+    data = (CASES / f"{name}.csv").read_bytes()
+    if name.startswith("own_export"):
+        # The file has a colleague's name in the column of assignees.
+        await system.new_user("u680c9823cd")
+    done, _ = await import_file(data, **options)
+    sonu = await system.login("sonu@example.com")
+    request = task_service_pb2.ListTasksRequest(import_id=done.id, order_by="created_at")
+    tasks = (await system.tasks.ListTasks(request, metadata=sonu.metadata)).tasks
+    values = [
+        (
+            task.title,
+            task_pb2.Task.Status.Name(task.status).removeprefix("STATUS_"),
+            task_pb2.Task.Priority.Name(task.priority).removeprefix("PRIORITY_"),
+            task.due_date,
+        )
+        for task in tasks
+    ]
+    assert values == expected

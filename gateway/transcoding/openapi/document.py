@@ -19,6 +19,7 @@ _UPLOAD_CONTENT: Mapping[str, Schema] = {
     "multipart/form-data": {
         "schema": {
             "type": "object",
+            "description": "The parameters of the query may also be parts of the form. They go before the file.",
             "required": ["file"],
             "properties": {"file": {"type": "string", "contentMediaType": "text/csv", "format": "binary"}},
         }

@@ -1,26 +1,34 @@
 """Limits of an upload's body: its media type, its compression and its size."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 
 from gateway.transport.errors import http_errors
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.upload import gzip_body
-from gateway.transport.upload.uploaded_file import UploadedFile, charset, open_form_file
+from gateway.transport.upload.uploaded_file import MAX_OPTION_BYTES, UploadedFile, charset, open_form_file
 
 MULTIPART = b"multipart/form-data"
 CSV = b"text/csv"
 
-# Allowance for boundaries, part headers and a preamble beside the file.
-_MULTIPART_OVERHEAD_BYTES = 64 * 1024
+# Allowance for boundaries, part headers, a preamble and options beside the file.
+_MULTIPART_OVERHEAD_BYTES = 64 * 1024 + MAX_OPTION_BYTES
 
 
 class UploadBodyReader:
     """Reader of upload bodies with a maximum file size, in bytes, an idle timeout and a minimum rate."""
 
-    def __init__(self, *, max_bytes: int, idle_timeout_seconds: float, min_bytes_per_second: int) -> None:
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        idle_timeout_seconds: float,
+        min_bytes_per_second: int,
+        option_names: Collection[str],
+    ) -> None:
         self._max_bytes = max_bytes
         self._idle_timeout_seconds = idle_timeout_seconds
         self._min_bytes_per_second = min_bytes_per_second
+        self._option_names = option_names
 
     async def open_file(self, http_request: HttpRequest) -> UploadedFile:
         """Return the file, whose chunks are read from the body as they are needed.
@@ -42,7 +50,7 @@ class UploadBodyReader:
             raise http_errors.file_too_large(self._max_bytes)
         chunks = self._limited_chunks(http_request, max_body_bytes)
         if media_type == MULTIPART:
-            return await open_form_file(content_type, chunks)
+            return await open_form_file(content_type, chunks, self._option_names)
         return UploadedFile("", gzip_body.decompress(chunks) if is_compressed else chunks, charset(content_type))
 
     async def _limited_chunks(self, http_request: HttpRequest, max_body_bytes: int) -> AsyncGenerator[bytes]:

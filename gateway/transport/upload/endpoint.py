@@ -24,12 +24,14 @@ from gateway.transport.upload.sender import CallEnded, UploadCall, UploadSender
 
 UPLOAD_RPC = "taskmanager.imports.v1.ImportService.UploadImport"
 UPLOAD_OPTIONS = pb.UploadOptions.DESCRIPTOR
+# The idempotency key is only a header: access logs would record it as part of the URL.
+OPTION_NAMES = frozenset(field.name for field in UPLOAD_OPTIONS.fields) - {IDEMPOTENCY_KEY}
 
 log = structlog.get_logger("upload")
 
 
 class UploadEndpoint:
-    """Endpoint of the bindings of UploadImport. Query parameters fill the fields of UploadOptions.
+    """Endpoint of the bindings of UploadImport. Query parameters and parts of a form fill the fields of UploadOptions.
 
     UploadFinish is sent only after the client's body has ended as announced. If the client disconnects or the gateway
     is killed, the stream ends without it, and the service discards the upload.
@@ -55,14 +57,16 @@ class UploadEndpoint:
         self._response_timeout_seconds = response_timeout_seconds
         self._preconditions = preconditions
         self._body_reader = body_reader
-        # The idempotency key is only a header: access logs would record it as part of the URL.
-        self._query = QueryBinder(field for field in UPLOAD_OPTIONS.fields if field.name != IDEMPOTENCY_KEY)
+        self._query = QueryBinder(field for field in UPLOAD_OPTIONS.fields if field.name in OPTION_NAMES)
 
     async def __call__(self, http_request: HttpRequest, send: Send) -> None:
         options = self._options(http_request.query)
         self._preconditions.apply(options, http_request)
         # The call starts only when there is a file.
         file = await self._body_reader.open_file(http_request)
+        if file.options:
+            options = self._options(b"&".join(filter(None, (http_request.query, file.options))))
+            self._preconditions.apply(options, http_request)
         options.file_name = options.file_name or file.name
         options.encoding = options.encoding or file.encoding
         async with aclosing(file.chunks) as chunks:

@@ -1,7 +1,8 @@
 """The file in the body of an upload, read as it arrives: the raw body, or a part of a form (RFC 7578)."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from multipart import (  # type: ignore[import-untyped]
     MultipartError,
@@ -14,6 +15,9 @@ from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
 
 FILE_PART = "file"
+
+MAX_OPTION_BYTES = 64 * 1024
+"""Maximum size of all options in a form."""
 
 _MALFORMED_MULTIPART = (
     "The body is not multipart/form-data. Each part needs the boundary of the Content-Type before it and headers in"
@@ -30,6 +34,8 @@ class UploadedFile:
     chunks: AsyncGenerator[bytes]
     encoding: str = ""
     """The charset in the Content-Type of a raw body; empty if there is none."""
+    options: bytes = b""
+    """The form's parts before the file, as a query string."""
 
 
 def charset(content_type: bytes) -> str:
@@ -38,21 +44,44 @@ def charset(content_type: bytes) -> str:
     return str(parameters.get("charset", ""))
 
 
-async def open_form_file(content_type: bytes, body: AsyncIterator[bytes]) -> UploadedFile:
+async def open_form_file(
+    content_type: bytes, body: AsyncIterator[bytes], option_names: Collection[str]
+) -> UploadedFile:
     """Read the form up to the content of its file.
 
     Raises:
-        HttpError: the body is not a form, or its first part is not "file". Reading the chunks raises it if the form is
-            truncated or has another part after the file.
+        HttpError: the body is not a form, or a part before "file" is not an option. Reading the chunks raises it if the
+            form is truncated or has another part after the file.
 
     """
+    options: list[tuple[str, bytearray]] = []
+    size = 0
     events = _parse_form(content_type, body)
     async for event in events:
-        if isinstance(event, MultipartSegment):
-            if event.name != FILE_PART:
-                raise _unknown_part(event)
-            return UploadedFile(event.filename or "", _file_content(events))
+        if not isinstance(event, MultipartSegment):
+            size += len(event)
+            if size > MAX_OPTION_BYTES:
+                message = f"The options of the form are larger than {MAX_OPTION_BYTES} bytes."
+                raise http_errors.malformed_upload("OPTIONS_TOO_LARGE", message, options[-1][0])
+            options[-1][1].extend(event)
+        elif event.name == FILE_PART:
+            return UploadedFile(event.filename or "", _file_content(events), options=_query_string(options))
+        elif event.name in option_names and not event.filename:
+            options.append((event.name, bytearray()))
+            size += len(event.name)
+        else:
+            raise _unknown_part(event)
     raise http_errors.malformed_upload("FILE_MISSING", f"The form has no part named {FILE_PART!r}.", FILE_PART)
+
+
+def _query_string(options: list[tuple[str, bytearray]]) -> bytes:
+    for name, value in options:
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            message = "The part is not UTF-8 text."
+            raise http_errors.malformed_upload("MALFORMED_PART", message, name) from None
+    return urlencode([(name, bytes(value)) for name, value in options]).encode()
 
 
 async def _file_content(events: AsyncIterator[MultipartSegment | bytes]) -> AsyncGenerator[bytes]:
@@ -83,5 +112,5 @@ async def _parse_form(content_type: bytes, body: AsyncIterator[bytes]) -> AsyncI
 
 
 def _unknown_part(segment: MultipartSegment) -> HttpError:
-    message = f"Unknown part. Send only a part named {FILE_PART!r}, and options as query parameters."
+    message = f"Unknown part. Send options by their names, and then one part named {FILE_PART!r}."
     return http_errors.malformed_upload("UNKNOWN_PART", message, segment.name)

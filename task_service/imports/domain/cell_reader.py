@@ -1,11 +1,16 @@
 """Reading of the cells that have a fixed set of values. The value depends only on the cell's text and the options."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Generic, TypeVar
 
 from chassis.kernel.errors import Invalid
+from task_service.imports.domain.dates import DateParser
 from task_service.imports.domain.value_errors import UnknownPriority, UnknownStatus
+from task_service.imports.domain.value_options import OnUnknownDate, OnUnknownValue, ValueOptions, mapping_key
 from task_service.imports.domain.value_synonyms import (
+    MAX_WORD_CHARACTERS,
     PRIORITY_WORDS,
     STATUS_WORDS,
     TRUTH_WORDS,
@@ -21,24 +26,81 @@ Value = TypeVar("Value")
 
 
 class CellReader:
-    """Reader of status and priority cells, without neutralising apostrophes. Each returns None for an empty cell."""
+    """Reader of status, priority and date cells, without neutralising apostrophes.
 
-    def __init__(self, status_column: str = "") -> None:
+    Each method returns None for an empty cell, and for an unknown one that the options accept.
+    """
+
+    def __init__(self, options: ValueOptions, status_column: str = "") -> None:
         """`status_column` is the name of the column that fills the status."""
-        self._statuses = STATUS_WORDS | TRUTH_WORDS if asks_for_truth(status_column) else STATUS_WORDS
+        statuses = STATUS_WORDS | TRUTH_WORDS if asks_for_truth(status_column) else STATUS_WORDS
+        dates = DateParser(options.date_format, options.date_order, options.time_zone)
+        mapped = options.value_mapping
+        self._status = _FieldReader(
+            field="status",
+            mapped=_mapped_values(mapped, "status", Status),
+            read=lambda word: _find(word, statuses, UnknownStatus),
+            accepts_unknown=options.on_unknown_status is OnUnknownValue.DEFAULT,
+        )
+        self._priority = _FieldReader(
+            field="priority",
+            mapped=_mapped_values(mapped, "priority", Priority),
+            read=lambda word: _find(word, PRIORITY_WORDS, UnknownPriority),
+            accepts_unknown=options.on_unknown_priority is OnUnknownValue.DEFAULT,
+        )
+        self._due_date = _FieldReader(
+            field="due_date",
+            mapped=_mapped_values(mapped, "due_date", date.fromisoformat),
+            read=dates.parse,
+            accepts_unknown=options.on_unknown_date is OnUnknownDate.EMPTY,
+        )
+        self.unknown_cells: set[tuple[str, str]] = set()
+        """Fields and cells that were read so far, are unknown, and are accepted by the options."""
 
     def status(self, cell: str, errors: list[Invalid]) -> Status | None:
-        return _read_word(cell, self._statuses, UnknownStatus, errors)
+        return self._read(self._status, cell, errors)
 
     def priority(self, cell: str, errors: list[Invalid]) -> Priority | None:
-        return _read_word(cell, PRIORITY_WORDS, UnknownPriority, errors)
+        return self._read(self._priority, cell, errors)
 
+    def due_date(self, cell: str, errors: list[Invalid]) -> date | None:
+        return self._read(self._due_date, cell, errors)
 
-def _read_word(cell: str, words: Mapping[str, Value], unknown: type[Invalid], errors: list[Invalid]) -> Value | None:
-    word = cell.strip()
-    if not word:
+    def _read(self, reader: "_FieldReader[Value]", cell: str, errors: list[Invalid]) -> Value | None:
+        text = cell.strip()
+        if not text:
+            return None
+        if reader.mapped and len(text) <= MAX_WORD_CHARACTERS and (key := mapping_key(text)) in reader.mapped:
+            return reader.mapped[key]
+        try:
+            return reader.read(text)
+        except Invalid as error:
+            if reader.accepts_unknown:
+                self.unknown_cells.add((reader.field, cell))
+            else:
+                errors.append(error)
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FieldReader(Generic[Value]):
+    """Reader of one field: the texts of the option value_mapping go first."""
+
+    field: str
+    mapped: Mapping[str, Value | None]
+    read: Callable[[str], Value]
+    """Raises Invalid for an unknown text."""
+    accepts_unknown: bool
+
+
+def _mapped_values(
+    mapping: Mapping[str, Mapping[str, str]], field: str, parse: Callable[[str], Value]
+) -> Mapping[str, Value | None]:
+    return {key: parse(value) if value else None for key, value in mapping.get(field, {}).items()}
+
+
+def _find(word: str, words: Mapping[str, Value], error: type[Invalid]) -> Value:
     value = words.get(word_key(word))
     if value is None:
-        errors.append(unknown(word=repr(word[:MAX_QUOTED_CHARACTERS])))
+        raise error(word=repr(word[:MAX_QUOTED_CHARACTERS]))
     return value

@@ -5,6 +5,7 @@ collects errors. A row that passes here also passes the full validation with the
 """
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import TypeVar
 from unicodedata import is_normalized
 from uuid import UUID
@@ -40,7 +41,7 @@ class FastRowParser:
         self._assignee_ids = assignees
         self._statuses = _ParsedCells(self._parse_status)
         self._priorities = _ParsedCells(self._parse_priority)
-        self._dates = _ParsedCells(rules.validate_due_date)
+        self._dates = _ParsedCells(self._parse_due_date)
         self._labels = _ParsedCells(self._parse_labels)
         self._assignees = _ParsedCells(self._parse_assignee)
 
@@ -91,6 +92,9 @@ class FastRowParser:
 
     def _parse_priority(self, cell: str, errors: list[Invalid]) -> Priority:
         return self._reader.priority(unescape_formula(cell), errors) or Priority.NONE
+
+    def _parse_due_date(self, cell: str, errors: list[Invalid]) -> date | None:
+        return self._reader.due_date(unescape_formula(cell), errors)
 
     def _parse_labels(self, cell: str, errors: list[Invalid]) -> tuple[str, ...]:
         return rules.validate_labels(split_labels(unescape_formula(cell)) or self._defaults.labels, errors)

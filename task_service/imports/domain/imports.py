@@ -14,6 +14,7 @@ from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
 from task_service.imports.domain.undo import Undo
+from task_service.imports.domain.value_options import ValueOptions
 from task_service.tasks.domain.values import Status
 
 
@@ -181,6 +182,7 @@ class NewImport:
     max_errors: int
     defaults: Defaults
     on_duplicate: OnDuplicate
+    value_options: ValueOptions
 
 
 class RecordLimits(NamedTuple):
@@ -222,6 +224,7 @@ class IngestContext(NamedTuple):
     """Size of the file in bytes."""
     columns: tuple[str, ...] = ()
     """Column names as in the file."""
+    value_options: ValueOptions = ValueOptions()
 
     def column_of(self, field: str) -> str:
         """Return the name of the column that fills a field; empty if there is none."""

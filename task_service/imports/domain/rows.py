@@ -1,6 +1,6 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -66,6 +66,8 @@ class ConvertedRows(NamedTuple):
     failed: list[FailedRow]
     keyed: list[KeyedRow]
     """Accepted rows with an external_id. A lookup of existing tasks decides whether they create tasks."""
+    unknown_fields: list[str]
+    """Fields of the unknown cells in accepted rows. The options accept these cells."""
 
 
 def distinct_values(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
@@ -81,12 +83,13 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
     `assignees` maps the usernames in the rows to ids.
     """
     columns = _Columns(context.fields, batch.cells)
-    reader = CellReader(context.column_of("status"))
+    reader = CellReader(context.value_options, context.column_of("status"))
     fast_parser = FastRowParser(reader, context.defaults, assignees)
+    unknown_cells = reader.unknown_cells
     rows = enumerate(columns.rows())
     accepted_count = 0
     while step := list(islice(rows, ROWS_PER_STEP)):
-        converted = ConvertedRows([], [], [])
+        converted = ConvertedRows([], [], [], [])
         for row_index, raw_cells in step:
             values = None if row_index in batch.defects else fast_parser.values(*raw_cells)
             if values is None:
@@ -96,9 +99,11 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
                 except Invalid as error:
                     converted.failed.append(columns.failed_row(batch, row_index, error))
                     continue
+            if unknown_cells:
+                converted.unknown_fields.extend(_unknown_fields(_plain_cells(raw_cells), unknown_cells))
             if values.external_id:
                 changes = (
-                    _changed_fields(values, _plain_cells(raw_cells), context)
+                    _changed_fields(values, _plain_cells(raw_cells), context, unknown_cells)
                     if context.on_duplicate is OnDuplicate.UPDATE
                     else {}
                 )
@@ -122,6 +127,7 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees
     errors: list[Invalid] = []
     status = reader.status(cells.status, errors) or defaults.initial_status
     priority = reader.priority(cells.priority, errors) or Priority.NONE
+    due_date = reader.due_date(cells.due_date, errors)
     name = cells.assignee.strip()
     assignee_id = assignees.get(name) if name else defaults.assignee_id
     if name and assignee_id is None:
@@ -129,7 +135,6 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees
     draft = TaskDraft(
         cells.title,
         cells.description,
-        due_date=cells.due_date,
         external_id=cells.external_id,
         assignee_id=str(assignee_id or ""),
         labels=split_labels(cells.labels) or tuple(defaults.labels),
@@ -139,20 +144,30 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees
     except Invalid as error:
         errors += error.violations
     raise_all(sorted(errors, key=lambda error: Cells._fields.index(error.field)))
-    return values._replace(status=status, priority=priority)
+    return values._replace(status=status, priority=priority, due_date=due_date)
 
 
-def _changed_fields(values: Values, cells: Cells, context: IngestContext) -> dict[str, Any]:
+def _changed_fields(
+    values: Values, cells: Cells, context: IngestContext, unknown_cells: Container[tuple[str, str]]
+) -> dict[str, Any]:
     """Return the new values of an existing task: one for each column of the file.
 
-    An empty cell clears the field. Status and priority can't be empty, so an empty cell leaves them unchanged.
+    An empty cell clears the field. Status and priority can't be empty, so an empty cell leaves them unchanged. So does
+    an unknown cell: its default is for new tasks.
     """
     names = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
     names -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
+    names -= _unknown_fields(cells, unknown_cells)
     # The values contain the defaults, but those are for new tasks only.
     cleared: dict[str, Any] = {} if split_labels(cells.labels) else {"labels": ()}
     cleared |= {} if cells.assignee.strip() else {"assignee_id": None}
     return {name: cleared.get(name, getattr(values, name)) for name in names}
+
+
+def _unknown_fields(cells: Cells, unknown_cells: Container[tuple[str, str]]) -> set[str]:
+    """Return the fields whose cells are unknown, but accepted by the options."""
+    pairs = (("status", cells.status), ("priority", cells.priority), ("due_date", cells.due_date))
+    return {field for field, cell in pairs if (field, cell) in unknown_cells}
 
 
 class _Columns:

@@ -13,6 +13,7 @@ from task_service.imports.domain.errors import (
     NegativeMaxErrors,
     UnknownMappedField,
 )
+from task_service.imports.domain.value_options import ValueOptions
 from task_service.tasks.domain.csv_export import COLUMNS
 from task_service.tasks.domain.values import find_control_character, normalize_word, validate_labels
 
@@ -34,6 +35,7 @@ class UploadOptions:
     """A username."""
     default_labels: tuple[str, ...] = ()
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
+    values: ValueOptions = field(default_factory=ValueOptions)
     allow_same_file: bool = False
 
 

@@ -16,6 +16,7 @@ from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
 from task_service.imports.domain.imports import Counts, Failure, Import, State, WaitReason
 from task_service.imports.domain.undo import Undo, UndoState
+from task_service.imports.domain.value_options import UnknownCells
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
 
@@ -38,6 +39,9 @@ _IMPORT_FIELDS = (
 _COLUMNS = [
     *(imports.c[name] for name in _IMPORT_FIELDS),
     *(imports.c[f"rows_{name}"] for name in Counts._fields),
+    imports.c.unknown_statuses,
+    imports.c.unknown_priorities,
+    imports.c.unknown_due_dates,
     imports.c.failure_code,
     imports.c.failure_message,
     imports.c.failure_line,
@@ -145,13 +149,14 @@ class SqlImports:
 def _import(row: tuple[Any, ...]) -> Import:
     values = dict(zip(_IMPORT_FIELDS, row, strict=False))
     is_queued = values["state"] == State.QUEUED
-    values |= {
-        "state": State(values["state"]),
-        "warnings": tuple(values["warnings"]),
-        "waits_for": WaitReason(values["waits_for"]) if values["waits_for"] and is_queued else None,
-    }
     rest = iter(row[len(_IMPORT_FIELDS) :])
     rows = Counts._make(islice(rest, len(Counts._fields)))
+    unknown_cells = UnknownCells._make(islice(rest, len(UnknownCells._fields)))
+    values |= {
+        "state": State(values["state"]),
+        "warnings": (*values["warnings"], *unknown_cells.warnings()),
+        "waits_for": WaitReason(values["waits_for"]) if values["waits_for"] and is_queued else None,
+    }
     code, message, line, state, *undo = rest
     return Import(
         **values,

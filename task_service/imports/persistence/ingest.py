@@ -25,6 +25,7 @@ from task_service.imports.domain.imports import (
     State,
     WaitReason,
 )
+from task_service.imports.domain.value_options import UnknownCells, ValueOptions
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
@@ -39,7 +40,7 @@ _RENEW_LEASE = Statement(
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
-        on_duplicate, bytes_total, columns
+        on_duplicate, bytes_total, columns, value_options
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE_CHECKPOINT = Statement(
@@ -47,6 +48,8 @@ _ADVANCE_CHECKPOINT = Statement(
     UPDATE tasks.imports SET
         bytes_read = :offset, next_line = :line,
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
+        unknown_statuses = unknown_statuses + :status, unknown_priorities = unknown_priorities + :priority,
+        unknown_due_dates = unknown_due_dates + :due_date,
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
         progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}
@@ -135,7 +138,7 @@ class SqlIngest:
         row = await self._run_under_lease(_RENEW_LEASE, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
-        *defaults, on_duplicate, size, columns = rest
+        *defaults, on_duplicate, size, columns, value_options = rest
         actor = Actor(actor_id, actor_role, request_id)
         return checkpoint, IngestContext(
             import_id,
@@ -149,6 +152,7 @@ class SqlIngest:
             OnDuplicate(on_duplicate),
             size,
             tuple(columns),
+            ValueOptions.from_json(value_options),
         )
 
     async def advance_checkpoint(
@@ -163,6 +167,7 @@ class SqlIngest:
             created=batch.counts.created,
             failed=batch.counts.failed,
             seconds=lease_seconds,
+            **UnknownCells.from_counter(batch.unknown_cells)._asdict(),
         )
         if records != batch.begin.records:
             raise BatchNotAtCheckpoint

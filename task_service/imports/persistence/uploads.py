@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import and_, bindparam, delete, func, insert, select, text, update
 
 from chassis.database.pool import Connection
@@ -28,6 +29,7 @@ _INSERT_COLUMNS = (
     "default_assignee_id",
     "default_labels",
     "on_duplicate",
+    "value_options",
 )
 
 _INSERT = Statement(insert(imports), columns=_INSERT_COLUMNS)
@@ -101,7 +103,8 @@ class SqlUploads:
     async def add(self, new: NewImport) -> None:
         status, assignee_id, labels = new.defaults
         options = (new.validate_only, new.max_errors, status, assignee_id, list(labels), new.on_duplicate)
-        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
+        value_options = Jsonb(new.value_options.to_json())
+        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options, value_options)
         await _INSERT.run(self._connection, **dict(zip(_INSERT_COLUMNS, row, strict=True)))
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:

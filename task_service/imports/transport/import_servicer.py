@@ -20,8 +20,8 @@ from task_service.imports.transport.translate import (
     import_to_proto,
     row_error_to_proto,
     undo_conflict_to_proto,
-    upload_options_from_proto,
 )
+from task_service.imports.transport.upload_options_from_proto import upload_options_from_proto
 from task_service.imports.usecases.incoming_file import Finish
 from task_service.imports.usecases.uploads import UploadRequest
 from task_service.imports.usecases.use_cases import ImportsUseCases

@@ -2,16 +2,13 @@
 
 from collections import defaultdict
 
-from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2, import_service_pb2
+from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 
-from task_service.csv_dialect.delimiter import parse_delimiter
-from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     CellTooLong,
     IngestOutOfOrder,
     MalformedBatch,
     TooManyCells,
-    UnknownOnDuplicate,
 )
 from task_service.imports.domain.failed_rows import RowError
 from task_service.imports.domain.imports import (
@@ -26,19 +23,10 @@ from task_service.imports.domain.imports import (
     parse_failure,
 )
 from task_service.imports.domain.rows import Batch, Defect
-from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
-from task_service.imports.domain.upload_options import (
-    UploadOptions,
-    parse_labels,
-    parse_mapping,
-    parse_max_errors,
-)
 from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.ingest_rows import Finish, FinishReason
 from task_service.proto_fields import timestamp_to_proto
-from task_service.tasks.domain.errors import UnknownStatus
-from task_service.tasks.transport.translate import STATUS_VALUES
 
 _STATE = {state: import_pb2.Import.State.Value(f"STATE_{state.name}") for state in State}
 _WAITS_FOR: dict[WaitReason | None, import_pb2.Import.WaitsFor.ValueType] = {
@@ -47,10 +35,6 @@ _WAITS_FOR: dict[WaitReason | None, import_pb2.Import.WaitsFor.ValueType] = {
 }
 _UNDO_STATE = {state: import_pb2.Import.Undo.State.Value(f"STATE_{state.name}") for state in UndoState}
 _REASON = {reason: import_pb2.UndoConflict.Reason.Value(f"REASON_{reason.name}") for reason in ConflictReason}
-_ON_DUPLICATE: dict[int, OnDuplicate] = {
-    import_service_pb2.UploadOptions.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.FAIL,
-    **{import_service_pb2.UploadOptions.OnDuplicate.Value(f"ON_DUPLICATE_{rule.name}"): rule for rule in OnDuplicate},
-}
 _DEFECT: dict[int, str] = {
     import_ingest_service_pb2.RowDefect.Kind.Value(f"KIND_{kind}"): kind
     for kind in (TooManyCells.reason, "UNDECODABLE", CellTooLong.reason)
@@ -58,28 +42,6 @@ _DEFECT: dict[int, str] = {
 _PARSE_FAILURE: dict[int, str] = {
     import_ingest_service_pb2.ParseFailure.Code.Value(f"CODE_{code}"): code for code in PARSE_FAILURES
 }
-
-
-def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> UploadOptions:
-    """Return the options of an upload. Raises InvalidUpload, UnknownStatus."""
-    status = STATUS_VALUES.get(options.default_status)
-    if status is None:
-        raise UnknownStatus(field="default_status")
-    on_duplicate = _ON_DUPLICATE.get(options.on_duplicate)
-    if on_duplicate is None:
-        raise UnknownOnDuplicate
-    return UploadOptions(
-        encoding=parse_encoding(options.encoding),
-        delimiter=parse_delimiter(options.delimiter),
-        mapping=parse_mapping(options.mapping),
-        validate_only=options.validate_only,
-        max_errors=parse_max_errors(options.max_errors),
-        default_status=status,
-        default_assignee=options.default_assignee.strip(),
-        default_labels=parse_labels(options.default_labels),
-        on_duplicate=on_duplicate,
-        allow_same_file=options.allow_same_file,
-    )
 
 
 def import_to_proto(found: Import) -> import_pb2.Import:

@@ -1,6 +1,7 @@
 """Use cases of processing an import under a lease. leases.py takes, renews and releases the lease."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,11 +81,12 @@ class PrepareBatch:
         assignees = distinct_values(batch, context.fields, "assignee")
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             ids = await self.user_directory.ids_by_username(assignees) if assignees else {}
-        prepared = PreparedBatch(batch, [], [], [], [])
-        for accepted, failed, keyed in convert_rows(batch, context, ids):
+        prepared = PreparedBatch(batch, [], [], [], [], Counter())
+        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids):
             prepared.accepted.extend(accepted)
             prepared.failed.extend(failed)
             prepared.keyed.extend(keyed)
+            prepared.unknown_cells.update(unknown_fields)
             # A dry run has the same counts and errors, but no tasks.
             if not context.validate_only:
                 prepared.rows.append(self.encode_rows(context, accepted))

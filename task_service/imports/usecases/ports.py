@@ -1,5 +1,6 @@
 """Ports of the use cases about imports."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -129,6 +130,8 @@ class PreparedBatch(NamedTuple):
     failed: list[FailedRow]
     keyed: list[KeyedRow]
     """Accepted rows with an external_id, which may be duplicates."""
+    unknown_cells: Counter[str]
+    """Number of accepted rows with an unknown cell, by field."""
 
     @property
     def counts(self) -> Counts:

@@ -98,6 +98,7 @@ class UploadImport:
             max_errors=request.options.max_errors,
             defaults=await self._resolve_defaults(request.options),
             on_duplicate=request.options.on_duplicate,
+            value_options=request.options.values,
         )
 
     async def _insert(self, new: NewImport, incoming: IncomingFile) -> None:

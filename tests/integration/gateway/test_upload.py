@@ -4,7 +4,7 @@ import asyncio
 
 import grpc
 import pytest
-from taskmanager.imports.v1 import import_pb2
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
 from chassis.rpc.errors import RichStatus, Violation
 from tests.support.rest import error_details
@@ -62,6 +62,38 @@ async def test_charset_sets_the_encoding_option(rest, upload_messages, content_t
     """The charset of a raw body is its encoding unless the option is set."""
     await rest.post(f"/api/v1/imports{query}", content=CSV, headers={"content-type": content_type})
     assert upload_messages[0].options.encoding == encoding
+
+
+async def test_options_are_parts_of_the_form_before_the_file(rest, upload_messages):
+    mapping = '{"status": {"Blocked & \u00fcber": "pending"}}'.encode()
+    form = multipart(part("value_mapping", mapping), part("on_unknown_status", b"default"), part("file", CSV, "b.csv"))
+    response = await rest.post("/api/v1/imports?owner_id=u1", **form)
+    assert response.status_code == 202
+    options = upload_messages[0].options
+    assert (options.value_mapping.encode(), options.owner_id, options.file_name) == (mapping, "u1", "b.csv")
+    assert options.on_unknown_status == import_service_pb2.UploadOptions.ON_UNKNOWN_VALUE_DEFAULT
+    response = await rest.post("/api/v1/imports?value_mapping=x", **form)
+    assert error_details(response) == [("DUPLICATE_PARAMETER", "value_mapping")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "violation"),
+    [
+        ((part("file", CSV), part("mapping", b"x")), ("UNKNOWN_PART", "mapping")),
+        ((part("mapping", b"x", "a.csv"), part("file", CSV)), ("UNKNOWN_PART", "mapping")),
+        ((part("idempotency_key", b"x"), part("file", CSV)), ("UNKNOWN_PART", "idempotency_key")),
+        ((part("mapping", b"x" * 65_537), part("file", CSV)), ("OPTIONS_TOO_LARGE", "mapping")),
+        ((part("mapping", b"\xff"), part("file", CSV)), ("MALFORMED_PART", "mapping")),
+        ((part("mapping", b"x"), part("mapping", b"x"), part("file", CSV)), ("DUPLICATE_PARAMETER", "mapping")),
+        ((part("on_duplicate", b"often"), part("file", CSV)), ("UNKNOWN_VALUE", "on_duplicate")),
+        ((part("mapping", b"x"),), ("FILE_MISSING", "file")),
+    ],
+    ids=["after file", "with file name", "only a header", "too large", "not UTF-8", "twice", "unknown word", "no file"],
+)
+async def test_invalid_option_in_a_form_is_refused(rest, upload_messages, parts, violation):
+    response = await rest.post("/api/v1/imports", **multipart(*parts))
+    assert (response.status_code, error_details(response)) == (400, [violation])
+    assert not any(message.WhichOneof("message") == "finish" for message in upload_messages)
 
 
 async def test_file_name_parameter_overrides_the_form(rest, upload_messages):

@@ -191,6 +191,13 @@ def test_upload_has_two_media_types_and_options(api):
         ("default_assignee", "query"),
         ("default_labels", "query"),
         ("on_duplicate", "query"),
+        ("value_mapping", "query"),
+        ("on_unknown_status", "query"),
+        ("on_unknown_priority", "query"),
+        ("date_format", "query"),
+        ("date_order", "query"),
+        ("time_zone", "query"),
+        ("on_unknown_date", "query"),
         ("Content-Encoding", "header"),
         ("Idempotency-Key", "header"),
     ]

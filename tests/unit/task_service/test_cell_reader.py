@@ -7,6 +7,7 @@ import pytest
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.cell_reader import CellReader
+from task_service.imports.domain.value_options import ValueOptions
 from task_service.imports.domain.value_synonyms import (
     PRIORITY_SYNONYMS,
     PRIORITY_WORDS,
@@ -65,7 +66,7 @@ def test_each_word_has_one_meaning():
 )
 def test_status_words_of_other_tools(word, status):
     errors: list[Invalid] = []
-    assert CellReader("Status").status(word, errors) == status
+    assert CellReader(ValueOptions(), "Status").status(word, errors) == status
     assert [error.reason for error in errors] == ([] if status else ["UNKNOWN_STATUS"])
 
 
@@ -87,13 +88,13 @@ def test_status_words_of_other_tools(word, status):
 )
 def test_priority_words_of_other_tools(word, priority):
     errors: list[Invalid] = []
-    assert CellReader().priority(word, errors) == priority
+    assert CellReader(ValueOptions()).priority(word, errors) == priority
     assert [error.reason for error in errors] == ([] if priority else ["UNKNOWN_PRIORITY"])
 
 
 @pytest.mark.parametrize("column", ["Done", "is_done", "Completed", "Due Complete", "FINISHED"])
 def test_truth_value_is_a_status_where_it_is_asked_for(column):
-    reader = CellReader(column)
+    reader = CellReader(ValueOptions(), column)
     for status, words in TRUTH_VALUES.items():
         assert [reader.status(word, []) for word in words] == [status] * len(words)
     assert reader.status("In progress", []) == "in_progress"
@@ -101,7 +102,7 @@ def test_truth_value_is_a_status_where_it_is_asked_for(column):
 
 def test_error_quotes_the_word_and_names_the_option():
     errors: list[Invalid] = []
-    assert CellReader().status("Who\0knows" + "?" * 100, errors) is None
+    assert CellReader(ValueOptions()).status("Who\0knows" + "?" * 100, errors) is None
     assert errors[0].message == (
         f"Unknown status 'Who\\x00knows{'?' * 31}'. Use pending, in_progress, completed or cancelled, or map it with"
         " value_mapping."

@@ -63,6 +63,83 @@ class UploadOptions(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _OnUnknownValue:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OnUnknownValueEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnUnknownValue.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ON_UNKNOWN_VALUE_UNSPECIFIED: UploadOptions._OnUnknownValue.ValueType  # 0
+        """Same as ON_UNKNOWN_VALUE_FAIL."""
+        ON_UNKNOWN_VALUE_FAIL: UploadOptions._OnUnknownValue.ValueType  # 1
+        """The row is rejected and counted in rows_failed."""
+        ON_UNKNOWN_VALUE_DEFAULT: UploadOptions._OnUnknownValue.ValueType  # 2
+        """The cell counts as empty: a new task gets the default, an existing one keeps its value. A warning of the import
+        has the number of such rows.
+        """
+
+    class OnUnknownValue(_OnUnknownValue, metaclass=_OnUnknownValueEnumTypeWrapper):
+        """OnUnknownValue is the treatment of a row with a word that nothing maps."""
+
+    ON_UNKNOWN_VALUE_UNSPECIFIED: UploadOptions.OnUnknownValue.ValueType  # 0
+    """Same as ON_UNKNOWN_VALUE_FAIL."""
+    ON_UNKNOWN_VALUE_FAIL: UploadOptions.OnUnknownValue.ValueType  # 1
+    """The row is rejected and counted in rows_failed."""
+    ON_UNKNOWN_VALUE_DEFAULT: UploadOptions.OnUnknownValue.ValueType  # 2
+    """The cell counts as empty: a new task gets the default, an existing one keeps its value. A warning of the import
+    has the number of such rows.
+    """
+
+    class _DateOrder:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DateOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._DateOrder.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DATE_ORDER_UNSPECIFIED: UploadOptions._DateOrder.ValueType  # 0
+        """No order is known."""
+        DATE_ORDER_MDY: UploadOptions._DateOrder.ValueType  # 1
+        """Month, day, year."""
+        DATE_ORDER_DMY: UploadOptions._DateOrder.ValueType  # 2
+        """Day, month, year."""
+        DATE_ORDER_YMD: UploadOptions._DateOrder.ValueType  # 3
+        """Year, month, day."""
+
+    class DateOrder(_DateOrder, metaclass=_DateOrderEnumTypeWrapper):
+        """DateOrder is the order of the numbers in a date."""
+
+    DATE_ORDER_UNSPECIFIED: UploadOptions.DateOrder.ValueType  # 0
+    """No order is known."""
+    DATE_ORDER_MDY: UploadOptions.DateOrder.ValueType  # 1
+    """Month, day, year."""
+    DATE_ORDER_DMY: UploadOptions.DateOrder.ValueType  # 2
+    """Day, month, year."""
+    DATE_ORDER_YMD: UploadOptions.DateOrder.ValueType  # 3
+    """Year, month, day."""
+
+    class _OnUnknownDate:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OnUnknownDateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnUnknownDate.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ON_UNKNOWN_DATE_UNSPECIFIED: UploadOptions._OnUnknownDate.ValueType  # 0
+        """Same as ON_UNKNOWN_DATE_FAIL."""
+        ON_UNKNOWN_DATE_FAIL: UploadOptions._OnUnknownDate.ValueType  # 1
+        """The row is rejected and counted in rows_failed."""
+        ON_UNKNOWN_DATE_EMPTY: UploadOptions._OnUnknownDate.ValueType  # 2
+        """A new task gets no due date, an existing one keeps its date. A warning of the import has the number of such rows."""
+
+    class OnUnknownDate(_OnUnknownDate, metaclass=_OnUnknownDateEnumTypeWrapper):
+        """OnUnknownDate is the treatment of a row with an unreadable due date."""
+
+    ON_UNKNOWN_DATE_UNSPECIFIED: UploadOptions.OnUnknownDate.ValueType  # 0
+    """Same as ON_UNKNOWN_DATE_FAIL."""
+    ON_UNKNOWN_DATE_FAIL: UploadOptions.OnUnknownDate.ValueType  # 1
+    """The row is rejected and counted in rows_failed."""
+    ON_UNKNOWN_DATE_EMPTY: UploadOptions.OnUnknownDate.ValueType  # 2
+    """A new task gets no due date, an existing one keeps its date. A warning of the import has the number of such rows."""
+
     class _OnDuplicate:
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
@@ -107,6 +184,13 @@ class UploadOptions(_message.Message):
     DEFAULT_LABELS_FIELD_NUMBER: _builtins.int
     ON_DUPLICATE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    VALUE_MAPPING_FIELD_NUMBER: _builtins.int
+    ON_UNKNOWN_STATUS_FIELD_NUMBER: _builtins.int
+    ON_UNKNOWN_PRIORITY_FIELD_NUMBER: _builtins.int
+    DATE_FORMAT_FIELD_NUMBER: _builtins.int
+    DATE_ORDER_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    ON_UNKNOWN_DATE_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """File name: at most 255 characters, without control characters and line ends."""
     owner_id: _builtins.str
@@ -143,6 +227,26 @@ class UploadOptions(_message.Message):
     """Idempotency key: 1 to 128 visible ASCII characters, valid for 24 hours. A repeated upload with the same key, file
     and options returns the same import in its current state. Over REST: the Idempotency-Key header.
     """
+    value_mapping: _builtins.str
+    """Values for texts in the file, by field, as JSON: {"status": {"Blocked": "pending"}, "priority": {"1": "urgent"}}.
+    Fields: status, priority, due_date. It is read before the built-in words of other tools. null means an empty cell.
+    """
+    on_unknown_status: Global___UploadOptions.OnUnknownValue.ValueType
+    """Treatment of a row whose status is unknown. Unset: fail."""
+    on_unknown_priority: Global___UploadOptions.OnUnknownValue.ValueType
+    """Treatment of a row whose priority is unknown. Unset: fail."""
+    date_format: _builtins.str
+    """Form of the due dates, in tokens: YYYY, YY, MMMM, MMM, MM, M, DD, D, Do, dddd, ddd, HH, H, hh, h, mm, ss, SSS, A, Z,
+    and other text in square brackets. For example DD/MM/YYYY or MMM D, YYYY h:mm A. Not together with date_order.
+    """
+    date_order: Global___UploadOptions.DateOrder.ValueType
+    """Order of day, month and year in due dates of three numbers. Unset: a date such as 1/5/2027 is a row error."""
+    time_zone: _builtins.str
+    """Time zone of the days: a date-time with an offset, or a number of seconds since 1970, is the day that it is in this
+    zone. An IANA name such as Europe/Berlin. Empty: UTC.
+    """
+    on_unknown_date: Global___UploadOptions.OnUnknownDate.ValueType
+    """Treatment of a row whose due date can't be read, or can be several days. Unset: fail."""
     def __init__(
         self,
         *,
@@ -159,10 +263,17 @@ class UploadOptions(_message.Message):
         default_labels: _builtins.str = ...,
         on_duplicate: Global___UploadOptions.OnDuplicate.ValueType = ...,
         idempotency_key: _builtins.str = ...,
+        value_mapping: _builtins.str = ...,
+        on_unknown_status: Global___UploadOptions.OnUnknownValue.ValueType = ...,
+        on_unknown_priority: Global___UploadOptions.OnUnknownValue.ValueType = ...,
+        date_format: _builtins.str = ...,
+        date_order: Global___UploadOptions.DateOrder.ValueType = ...,
+        time_zone: _builtins.str = ...,
+        on_unknown_date: Global___UploadOptions.OnUnknownDate.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "owner_id", b"owner_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,190 @@
+"""Options that say how cells become values."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from chassis.kernel.errors import Invalid
+from task_service.imports.domain.dates import DateOrder
+from task_service.imports.domain.value_errors import (
+    ContradictoryDateOptions,
+    DuplicateMappedText,
+    MalformedValueMapping,
+    UnknownMappedValue,
+    UnknownValueField,
+)
+from task_service.imports.domain.value_synonyms import MAX_WORD_CHARACTERS
+from task_service.tasks.domain.values import (
+    normalize_word,
+    to_nfc,
+    validate_due_date,
+    validate_priority,
+    validate_status,
+)
+
+MAX_VALUE_MAPPING_CHARACTERS = 65_536
+
+_RULES = {"status": validate_status, "priority": validate_priority, "due_date": validate_due_date}
+"""Validation of the fields that value_mapping can have."""
+
+
+class OnUnknownValue(StrEnum):
+    """Treatment of a row with a word that nothing maps."""
+
+    FAIL = "fail"
+    DEFAULT = "default"
+
+
+class OnUnknownDate(StrEnum):
+    """Treatment of a row with a date that has no or several readings."""
+
+    FAIL = "fail"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueOptions:
+    """Options for the values of an import. They are stored with it."""
+
+    value_mapping: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By field: the value of each text. An empty value means an empty cell."""
+    on_unknown_status: OnUnknownValue = OnUnknownValue.FAIL
+    on_unknown_priority: OnUnknownValue = OnUnknownValue.FAIL
+    on_unknown_date: OnUnknownDate = OnUnknownDate.FAIL
+    date_format: str = ""
+    date_order: DateOrder | None = None
+    time_zone: str = ""
+    """IANA name; empty means UTC."""
+
+    def __post_init__(self) -> None:
+        if self.date_format and self.date_order:
+            raise ContradictoryDateOptions
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options that are set."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(_DEFAULTS, name)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "ValueOptions":
+        """Return the options from their stored form."""
+        values: dict[str, Any] = {
+            name: _ENUMS[name](value) if name in _ENUMS else value for name, value in stored.items()
+        }
+        return cls(**values)
+
+
+_DEFAULTS = ValueOptions()
+_ENUMS: Mapping[str, type[StrEnum]] = {
+    "on_unknown_status": OnUnknownValue,
+    "on_unknown_priority": OnUnknownValue,
+    "on_unknown_date": OnUnknownDate,
+    "date_order": DateOrder,
+}
+
+
+class UnknownCells(NamedTuple):
+    """Number of imported rows with an unknown cell, by field."""
+
+    status: int = 0
+    priority: int = 0
+    due_date: int = 0
+
+    @classmethod
+    def from_counter(cls, counter: Counter[str]) -> "UnknownCells":
+        return cls(**counter)
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a warning for each field with unknown cells."""
+        for count, text in zip(self, _WARNINGS, strict=True):
+            if count:
+                yield text.format(rows="1 row has" if count == 1 else f"{count} rows have")
+
+
+_WARNINGS = (
+    "{rows} an unknown status and got the default status (on_unknown_status=default).",
+    "{rows} an unknown priority and got the priority none (on_unknown_priority=default).",
+    "{rows} an unreadable due date and got none (on_unknown_date=empty).",
+)
+
+
+def mapping_key(text: str) -> str:
+    """Return the form in which texts of value_mapping are compared: without case, spaces and hyphens being the same."""
+    return to_nfc(normalize_word(text)).casefold()
+
+
+def parse_value_mapping(text: str) -> Mapping[str, Mapping[str, str]]:
+    """Parse a mapping such as `{"status": {"Blocked": "pending"}}`. The texts become keys.
+
+    Raises:
+        MalformedValueMapping: the text is not JSON of this form.
+        UnknownValueField: the field has no mapping.
+        UnknownMappedValue: the value is not one of the field.
+        DuplicateMappedText: a text has two values.
+
+    """
+    if not text.strip():
+        return {}
+    return {name: _parse_values(name, texts) for name, texts in _parse_object(text).items()}
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    if len(text) > MAX_VALUE_MAPPING_CHARACTERS:
+        raise MalformedValueMapping(problem=f"it is longer than {MAX_VALUE_MAPPING_CHARACTERS} characters")
+    try:
+        found = json.loads(text, object_pairs_hook=_unique_keys)
+    except (ValueError, RecursionError):
+        raise MalformedValueMapping(problem="it is not JSON") from None
+    if not isinstance(found, dict):
+        raise MalformedValueMapping(problem="it is not an object")
+    return found
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise DuplicateMappedText(text=_quote(next(name for name in names if names.count(name) > 1)))
+    return found
+
+
+def _parse_values(name: str, texts: Any) -> dict[str, str]:
+    if name not in _RULES:
+        raise UnknownValueField(name=_quote(name))
+    if not isinstance(texts, dict):
+        raise MalformedValueMapping(problem=f"{name} is not an object of texts and values")
+    values: dict[str, str] = {}
+    for text, value in texts.items():
+        key = mapping_key(text)
+        if not key or len(text) > MAX_WORD_CHARACTERS or not _is_storable(text):
+            problem = f"a text must have 1 to {MAX_WORD_CHARACTERS} characters. For empty cells use the defaults"
+            raise MalformedValueMapping(problem=problem)
+        if key in values:
+            raise DuplicateMappedText(text=_quote(text))
+        values[key] = _parse_value(name, text, value)
+    return values
+
+
+def _parse_value(name: str, text: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        if not value.strip():
+            return ""
+        errors: list[Invalid] = []
+        found = _RULES[name](value, errors)
+        if not errors:
+            return str(found)
+    raise UnknownMappedValue(text=_quote(text), value=_quote(str(value)), name=name)
+
+
+def _is_storable(text: str) -> bool:
+    """Return False for NUL and lone surrogates, which JSON can spell but no cell and no database contains."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _quote(text: str) -> str:
+    # ASCII, because a lone surrogate can't be sent in a message.
+    return ascii(text[:40]) if not _is_storable(text) else repr(text[:40])
