@@ -21,11 +21,24 @@ def crashing_environment() -> dict[str, str]:
 
 def install() -> None:
     """Make the row crash this process."""
-    csv.reader = _crashing_reader  # type: ignore[assignment]
+    csv.reader = _CrashingReader  # type: ignore[assignment]
 
 
-def _crashing_reader(*arguments: Any, **options: Any) -> Iterator[list[str]]:
-    for row in _reader(*arguments, **options):
+class _CrashingReader:
+    """Stand-in for csv.reader with its interface."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._reader = _reader(*arguments, **options)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        row = next(self._reader)
         if CRASHING_CELL in row:
             os.kill(os.getpid(), SIGKILL)
-        yield row
+        return row
+
+    @property
+    def line_num(self) -> int:
+        return self._reader.line_num
