@@ -105,6 +105,9 @@ class DateParser:
 
     def parse(self, text: str) -> date:
         """Return the date in a text. Raises MalformedDate, AmbiguousDate, DateWithoutYear."""
+        # The usual form of a date is read without the expressions.
+        if self._format is None and (plain_date := parse_date(text)):
+            return plain_date
         found = self._find(" ".join(text.split())) if len(text) <= MAX_DATE_CHARACTERS else None
         if found is None:
             raise MalformedDate(text=repr(text[:MAX_QUOTED_CHARACTERS]))
@@ -113,8 +116,6 @@ class DateParser:
     def _find(self, text: str) -> date | None:
         if self._format is not None and (match := self._format.fullmatch(text)):
             return self._date_of(match)
-        if self._format is None and (found := parse_date(text)):
-            return found
         if re.fullmatch(r"\d{1,16}(?:\.\d{1,10})?", text, re.ASCII) and (found := self._number(text)):
             return found
         for form in self._forms:
