@@ -7,5 +7,11 @@ class ForbiddenCharacter(Invalid):
     """The {field} must not contain the character {character}."""
 
 
+class UnknownDelimiter(Invalid):
+    """Unknown delimiter. Use a comma, a semicolon, a bar or "tab"."""
+
+    field = "delimiter"
+
+
 class MalformedTime(Invalid):
     """A time must be in the years 1 to 9999."""

@@ -5,6 +5,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER
+
 # Characters that start a formula in a spreadsheet (OWASP, "CSV Injection"), after any number of our apostrophes. Some
 # locales also accept full-width characters, and a formula can follow a line end.
 _FORMULA_STARTS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
@@ -14,15 +16,15 @@ _ESCAPED_FORMULA = re.compile(f"'+{_FORMULA_STARTS}")
 CHUNK_CHARACTERS = 64 * 1024
 
 
-def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Return the rows as CSV text with commas and CRLF (RFC 4180). Formulas are escaped."""
-    return "".join(csv_chunks(rows))
+def csv_text(rows: Iterable[Sequence[str]], delimiter: str = DEFAULT_DELIMITER) -> str:
+    """Return the rows as CSV text with CRLF (RFC 4180). Formulas are escaped."""
+    return "".join(csv_chunks(rows, delimiter))
 
 
-def csv_chunks(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def csv_chunks(rows: Iterable[Sequence[str]], delimiter: str = DEFAULT_DELIMITER) -> Iterator[str]:
     """Yield the text of `csv_text` in chunks of whole rows. A chunk has about CHUNK_CHARACTERS, to bound the memory."""
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, delimiter=delimiter)
     for row in rows:
         writer.writerow([escape_formula(cell) for cell in row])
         if text.tell() >= CHUNK_CHARACTERS:

@@ -140,6 +140,11 @@ def test_template_names_every_column_and_is_importable(stack, user):
     exported = user.http.get("/api/v1/tasks:export")
     assert exported.headers["content-disposition"] == 'attachment; filename="tasks.csv"'
     assert exported.content == template.content
+    for_excel = {"bom": "true", "delimiter": ";"}
+    for path in ("/api/v1/imports:template", "/api/v1/tasks:export"):
+        text = user.http.get(path, params=for_excel).text
+        assert text.removeprefix("\ufeff").partition("\r\n")[0] == header.replace(",", ";")
+        assert text.startswith("\ufeff")
 
 
 def test_value_options_are_query_parameters(stack, user):

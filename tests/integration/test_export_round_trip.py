@@ -1,6 +1,10 @@
 """An export can be imported and gives the same tasks, through the services and the worker's own code."""
 
+import codecs
+import csv
+import io
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -70,22 +74,35 @@ class RoundTrip:
             max_batch_rows=7,
         )
 
-    async def run(self, drafts: list[dict[str, Any]]) -> tuple[list[task_pb2.Task], list[task_pb2.Task]]:
-        """Create tasks, export and import them; return the created and the imported tasks in the same order."""
+    async def run(
+        self,
+        drafts: list[dict[str, Any]],
+        save: Callable[[bytes], bytes] = bytes,
+        encoding: str = "",
+        **export_format: Any,
+    ) -> tuple[list[task_pb2.Task], list[task_pb2.Task]]:
+        """Create tasks, export and import them; return the created and the imported tasks in the same order.
+
+        `save` changes the file in between, as another program does.
+        """
         owner, label = self._exporter, secrets.token_hex(8)
         requests = [task_service_pb2.CreateTaskRequest(task=self._task(draft, label)) for draft in drafts]
         created = await self._system.tasks.BatchCreateTasks(
             task_service_pb2.BatchCreateTasksRequest(requests=requests), metadata=owner.metadata
         )
-        request = task_service_pb2.ExportTasksRequest(labels_any=[label], order_by="created_at", owner_id=owner.id)
+        request = task_service_pb2.ExportTasksRequest(
+            labels_any=[label], order_by="created_at", owner_id=owner.id, **export_format
+        )
         pieces = [piece.data async for piece in self._system.tasks.ExportTasks(request, metadata=owner.metadata)]
-        queued = await self._system.imports.UploadImport(_upload(b"".join(pieces)), metadata=self._importer.metadata)
+        messages = _upload(save(b"".join(pieces)), encoding)
+        queued = await self._system.imports.UploadImport(messages, metadata=self._importer.metadata)
         async with open_worker(self._worker_settings, is_stopping=lambda: False) as process_queue:
             await process_queue()
         done = await self._system.imports.GetImport(
             import_service_pb2.GetImportRequest(id=queued.id), metadata=self._importer.metadata
         )
         assert (done.state, done.rows_failed) == (import_pb2.Import.STATE_SUCCEEDED, 0), done
+        assert done.rows_read == len(drafts)
         listed = await self._system.tasks.ListTasks(
             task_service_pb2.ListTasksRequest(import_id=queued.id, order_by="created_at", page_size=200),
             metadata=self._importer.metadata,
@@ -105,9 +122,9 @@ class RoundTrip:
         )
 
 
-async def _upload(data: bytes):
+async def _upload(data: bytes, encoding: str):
     request = import_service_pb2.UploadImportRequest
-    yield request(options=import_service_pb2.UploadOptions(allow_same_file=True))
+    yield request(options=import_service_pb2.UploadOptions(allow_same_file=True, encoding=encoding))
     for begin in range(0, len(data), 1024):
         yield request(chunk=data[begin : begin + 1024])
     yield request(finish=import_service_pb2.UploadFinish(size=len(data)))
@@ -143,4 +160,56 @@ def values_of(task: task_pb2.Task) -> tuple[Any, ...]:
 )
 async def test_export_then_import_round_trips(round_trip, drafts):
     created, imported = await round_trip.run(drafts)
+    assert [values_of(task) for task in imported] == [values_of(task) for task in created]
+
+
+def excel(separator: str, encoding: str) -> Callable[[bytes], bytes]:
+    """Return a function that opens a CSV file and saves it as Excel does.
+
+    Excel keeps apostrophes of CSV cells as text. It quotes only cells with a separator, a quote or a line break, ends
+    lines with CRLF, and writes the cells of every row and column that were ever in use.
+    """
+
+    def quoted(cell: str) -> str:
+        needs_quotes = any(character in cell for character in (separator, '"', "\n"))
+        return '"' + cell.replace('"', '""') + '"' if needs_quotes else cell
+
+    def save(data: bytes) -> bytes:
+        text = data.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if text.startswith("title;") else ","))
+        width = len(rows[0]) + 2
+        table = [row + [""] * (width - len(row)) for row in (*rows, [], [])]
+        table[2:2] = [[""] * width]  # a row that the user emptied
+        lines = [separator.join(map(quoted, row)) for row in table]
+        mark = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE}.get(encoding, b"")
+        return mark + "".join(f"{line}\r\n" for line in lines).encode(encoding)
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding", "option"),
+    [
+        (",", "utf-8", ""),  # CSV UTF-8 in the US
+        (";", "utf-8", ""),  # CSV UTF-8 in Germany
+        (",", "cp1252", "iso-8859-1"),  # CSV
+        (";", "cp1252", "windows-1252"),
+        ("\t", "utf-16-le", ""),  # Unicode text
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+async def test_export_saved_by_excel_round_trips(round_trip, separator, encoding, option, delimiter):
+    drafts = [
+        draft_of(title=f"{mark}1+1", description=f"{mark}x\n{mark}", labels=[f"{mark}a", "b c"], has_external_id=True)
+        for mark in "=+-@'\""
+    ]
+    drafts += [draft_of(title=f"'{mark}x", description=f"''{mark}", has_external_id=True) for mark in "=+-@'\""]
+    drafts += [
+        draft_of(
+            title='Zoë\u2019s café, or; say "hi" | twice', description="line 1\n\nline 2 € „ä“", labels=["büro", "x"]
+        ),
+        draft_of(title="'tis", description="\n=1", status=3, priority=4, assignee="=Mina"),
+        draft_of(title="x", description=" ; "),
+    ]
+    created, imported = await round_trip.run(drafts, excel(separator, encoding), option, bom=True, delimiter=delimiter)
     assert [values_of(task) for task in imported] == [values_of(task) for task in created]

@@ -68,6 +68,28 @@ async def test_row_of_a_wide_file_is_imported(import_file):
     assert (done.rows_failed, titles) == (0, ["a", "b", "c"])
 
 
+@pytest.mark.parametrize(
+    ("option", "codec", "title"),
+    [
+        ("iso-8859-1", "cp1252", "K\u00e4se f\u00fcr 5 \u20ac"),
+        ("iso-8859-9", "cp1254", "\u0130stanbul \u20ac"),
+        ("gb2312", "gb18030", "\u9577\u570b \u20ac"),
+        ("x-sjis", "cp932", "\u8868\u793a\u30bd \u2460"),
+        ("euc-kr", "cp949", "\ub620\ubc29\uac01\ud558"),
+        ("big5", "big5hkscs", "\u529f\u8a31\u84cb"),
+        ("johab", "johab", "\ud55c\uae00"),
+        ("mac", "mac-roman", "\u00e9t\u00e9"),
+        ("cp720", "cp720", "\u0628\u0637"),
+        ("utf-16be", "utf-16-be", "\u0a0d\u0d0a \U0001f600"),
+    ],
+)
+async def test_file_in_another_encoding_is_imported(import_file, option, codec, title):
+    """Titles may have bytes of line ends, delimiters and quotes within their characters."""
+    file = f'"title"|status\r\n{title}|pending\r\n"{title}, ""x"" | y"|\r\nlast|\r\n'
+    done, titles = await import_file(file.encode(codec), encoding=option)
+    assert (done.rows_failed, titles) == (0, [title, f'{title}, "x" | y', "last"])
+
+
 SHEETS_COLUMNS = "title:Task,status:Done,due_date:Due,description:Notes"
 
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
-    CompressedFile,
     DuplicateColumn,
     EmptyFile,
     MappedColumnMissing,
     MissingTitleColumn,
     TooManyColumns,
     UnmarkedUtf16,
-    UnsupportedFormat,
 )
+from task_service.imports.domain.file_format import reject_other_formats, reject_other_text_formats
 from task_service.imports.domain.header_record import read_header_record
 from task_service.imports.domain.text_encoding import detect_encoding, guess_unmarked_utf_16
 from task_service.imports.domain.upload_options import UploadOptions
@@ -23,6 +22,9 @@ from task_service.tasks.domain.values import normalize_word
 ERRORS_COLUMN = "import_errors"
 """Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
 
+_FIRST_ATTEMPT_BYTES = 512
+_FORMAT_BYTES = 1024
+"""Bytes of a file that are enough to recognize another text format."""
 MAX_COLUMN_WARNINGS = 50
 """Maximum number of unused columns that the warnings of an import name."""
 
@@ -64,19 +66,6 @@ class Header:
     """Number of physical lines before the first row."""
 
 
-_GZIP = b"\x1f\x8b"
-
-# Formats of files that people upload by mistake, by their first bytes.
-_OTHER_FORMATS = {
-    b"PK\x03\x04": "an Excel workbook or another ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-}
-
-
 class HeaderScanner:
     """Scanner for the header line in the first bytes of a file while they arrive."""
 
@@ -86,7 +75,7 @@ class HeaderScanner:
         self._buffer = bytearray()
         # A character that takes one byte in UTF-8 takes at most two in UTF-16, and all others at most four.
         self._max_bytes = 4 * limits.line_bytes + 8
-        self._next_attempt_bytes = 1
+        self._attempted_bytes = 0
         self.header: Header | None = None
 
     def feed(self, chunk: bytes) -> None:
@@ -97,26 +86,26 @@ class HeaderScanner:
         if self.header is not None:
             return
         self._buffer += chunk[: self._max_bytes - len(self._buffer)]
-        # An attempt reads the whole buffer. Attempts at doubled sizes bound the work for files that arrive in bits.
-        if len(self._buffer) >= min(self._next_attempt_bytes, self._max_bytes):
-            self._next_attempt_bytes = 2 * len(self._buffer)
-            self.header = self._parse(is_complete=False)
+        # Attempts at doubled sizes bound the work, whether the file arrives in bits or at once. Most header lines are
+        # short.
+        if len(self._buffer) < min(2 * self._attempted_bytes, self._max_bytes):
+            return
+        while self.header is None and self._attempted_bytes < len(self._buffer):
+            self._attempted_bytes = min(2 * self._attempted_bytes or _FIRST_ATTEMPT_BYTES, len(self._buffer))
+            self.header = self._parse(self._attempted_bytes, is_complete=False)
 
     def end(self) -> Header:
         """Return the header of a file that ends here, even without a line end."""
         if self.header is None:
-            self.header = self._parse(is_complete=True)
+            self.header = self._parse(len(self._buffer), is_complete=True)
         if self.header is None:
             raise EmptyFile
         return self.header
 
-    def _parse(self, *, is_complete: bool) -> Header | None:
-        data = bytes(self._buffer)
-        if data.startswith(_GZIP):
-            raise CompressedFile
-        for signature, kind in _OTHER_FORMATS.items():
-            if data.startswith(signature):
-                raise UnsupportedFormat(kind=kind)
+    def _parse(self, size: int, *, is_complete: bool) -> Header | None:
+        data = bytes(self._buffer[:size])
+        if not reject_other_formats(data, is_complete=is_complete):
+            return None
         return parse_header(data, self._options, self._limits, is_complete=is_complete)
 
 
@@ -125,12 +114,14 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
 
     Raises:
         EmptyFile, NotCsv, HeaderTooLong, HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
-        TooManyColumns, UnmarkedUtf16: see their messages.
+        TooManyColumns, UnmarkedUtf16, UnsupportedFormat: see their messages.
         MissingTitleColumn, DuplicateColumn: no column, or two columns, for one field.
         MappedColumnMissing: the mapping names a missing column.
 
     """
     mark_length, encoding = detect_encoding(data, options.encoding)
+    beginning = data[mark_length : mark_length + _FORMAT_BYTES].decode(encoding, "replace")
+    reject_other_text_formats(f"{beginning}\n" if is_complete else beginning)
     if not encoding.startswith("utf-16") and (guess := guess_unmarked_utf_16(data)):
         raise UnmarkedUtf16(encoding=guess)
     record = read_header_record(
@@ -143,7 +134,7 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     )
     if record is None:
         return None
-    names = [unescape_formula(name) for name in record.cells]
+    names = _without_padding([unescape_formula(name) for name in record.cells])
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
@@ -160,6 +151,14 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
     return Header(encoding, record.delimiter, tuple(names), fields, tuple(warnings), record.size, record.lines)
+
+
+def _without_padding(names: list[str]) -> list[str]:
+    """Return the names without the empty cells that a spreadsheet adds after the last column of an errors.csv."""
+    count = len(names)
+    while count and not names[count - 1].strip():
+        count -= 1
+    return names[:count] if count and names[count - 1].strip() == ERRORS_COLUMN else names
 
 
 def _unused_columns(names: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ class ByteOrderMarkMismatch(InvalidUpload):
 
 
 class UnsupportedFormat(InvalidUpload):
-    """The file is {kind}, not CSV. Save it as CSV."""
+    """The file looks like {kind}, not CSV. {advice}."""
 
 
 class UnmarkedUtf16(InvalidUpload):
@@ -66,12 +66,6 @@ class UnknownEncoding(InvalidUpload):
     """Unknown encoding. Use utf-8, utf-16, windows-1252, shift_jis or another encoding without shift states."""
 
     field = "encoding"
-
-
-class UnknownDelimiter(InvalidUpload):
-    """Unknown delimiter. Use a comma, a semicolon, a bar or "tab"."""
-
-    field = "delimiter"
 
 
 class MalformedMapping(InvalidUpload):
@@ -153,7 +147,11 @@ class ControlCharacterInFileName(InvalidUpload):
 
 
 class DuplicateFile(DomainError):
-    """The same file was imported as {import_id}. Set allow_same_file to import it again."""
+    """The same file was imported as {import_id}.
+
+    Undo that import first (:undo), set allow_same_file to import the file again, or set validate_only to check it with
+    other options.
+    """
 
     field = "file"
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from task_service.csv_dialect.delimiter import DELIMITERS, parse_delimiter
 from task_service.imports.domain.errors import (
     EmptyFile,
     HeaderNotUtf8,
@@ -13,7 +14,6 @@ from task_service.imports.domain.errors import (
     NotCsv,
     UnclosedHeaderQuote,
 )
-from task_service.imports.domain.upload_options import DELIMITERS, parse_delimiter
 
 # These match two bytes at a time, so that half a character is never mistaken for a line ending.
 _UTF_16_LINES = {

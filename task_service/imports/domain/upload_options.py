@@ -11,15 +11,11 @@ from task_service.imports.domain.errors import (
     FileNameTooLong,
     MalformedMapping,
     NegativeMaxErrors,
-    UnknownDelimiter,
     UnknownMappedField,
 )
 from task_service.imports.domain.value_options import ValueOptions
 from task_service.tasks.domain.csv_export import COLUMNS
 from task_service.tasks.domain.values import find_control_character, normalize_word, validate_labels
-
-DELIMITERS = ",;\t|"
-TAB = "tab"
 
 MAX_FILE_NAME_CHARACTERS = 255
 
@@ -49,13 +45,6 @@ def check_file_name(name: str) -> None:
         raise FileNameTooLong(limit=MAX_FILE_NAME_CHARACTERS)
     if found := find_control_character(name):
         raise ControlCharacterInFileName(character=found)
-
-
-def parse_delimiter(text: str) -> str:
-    """Return the delimiter character. Raises UnknownDelimiter."""
-    if text and text != TAB and text not in tuple(DELIMITERS):
-        raise UnknownDelimiter
-    return "\t" if text == TAB else text
 
 
 def parse_mapping(text: str) -> Mapping[str, str]:

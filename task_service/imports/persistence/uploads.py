@@ -63,7 +63,9 @@ _FIND_DUPLICATE_FILE = Statement(
     text("""
     SELECT first.id FROM tasks.imports new JOIN tasks.imports first USING (owner_id)
     WHERE new.id = :import_id AND first.id <> new.id AND first.sha256 = :sha256 AND NOT first.validate_only
-        AND first.state IN ('queued', 'running', 'succeeded') AND NOT EXISTS (
+        AND (first.state IN ('queued', 'running')
+            OR first.state = 'succeeded' AND first.rows_created + first.rows_updated > 0)
+        AND NOT EXISTS (
             SELECT FROM tasks.import_undos undo WHERE undo.import_id = first.id AND undo.state = 'succeeded'
         )
     ORDER BY first.id LIMIT 1

@@ -11,6 +11,7 @@ from chassis.rpc.interceptor import Context
 from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
 from task_service.access import owner_filter
+from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER, parse_delimiter
 from task_service.csv_dialect.http_bodies import csv_bodies
 from task_service.idempotency.key_from_proto import idempotency_key_from_proto
 from task_service.imports.domain.errors import UploadIncomplete, UploadOutOfOrder
@@ -72,13 +73,16 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         self, request: import_service_pb2.DownloadImportErrorsRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         import_id = parse_id(request.import_id, field="import_id")
-        async for body in csv_bodies(self._use_cases.download_import_errors(current_caller(), import_id)):
+        delimiter = parse_delimiter(request.delimiter) or DEFAULT_DELIMITER
+        texts = self._use_cases.download_import_errors(current_caller(), import_id, delimiter)
+        async for body in csv_bodies(texts, bom=request.bom):
             yield body
 
     async def DownloadImportTemplate(
         self, request: import_service_pb2.DownloadImportTemplateRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        async for body in csv_bodies(self._use_cases.download_import_template()):
+        delimiter = parse_delimiter(request.delimiter) or DEFAULT_DELIMITER
+        async for body in csv_bodies(self._use_cases.download_import_template(delimiter), bom=request.bom):
             yield body
 
     async def CancelImport(

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from taskmanager.imports.v1 import import_service_pb2
 
+from task_service.csv_dialect.delimiter import parse_delimiter
 from task_service.imports.domain.date_formats import parse_date_format
 from task_service.imports.domain.dates import DateOrder, parse_time_zone
 from task_service.imports.domain.duplicates import OnDuplicate
@@ -13,7 +14,6 @@ from task_service.imports.domain.errors import UnknownOnDuplicate
 from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
-    parse_delimiter,
     parse_labels,
     parse_mapping,
     parse_max_errors,

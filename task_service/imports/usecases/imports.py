@@ -96,20 +96,20 @@ class DownloadImportErrors:
     read: Read
     page_rows: int = 200
 
-    async def __call__(self, caller: Caller, import_id: UUID) -> AsyncIterator[str]:
+    async def __call__(self, caller: Caller, import_id: UUID, delimiter: str) -> AsyncIterator[str]:
         await get_visible_import(self.read, caller, import_id)
         async with self.read() as session:
             names = await session.imports.get_column_names(import_id)
         # A file that was downloaded as errors.csv before already has the column.
         width = len(names) - (bool(names) and names[-1].strip() == ERRORS_COLUMN)
-        yield csv_text([[*names[:width], ERRORS_COLUMN]])
+        yield csv_text([[*names[:width], ERRORS_COLUMN]], delimiter)
         after = 0
         while True:
             async with self.read() as session:  # one session per page: a slow client must not hold a connection
                 rows = await session.imports.list_failed_rows(import_id, after, self.page_rows)
             if not rows:
                 return
-            for piece in csv_chunks(_rejected_row(row, names, width) for row in rows):
+            for piece in csv_chunks((_rejected_row(row, names, width) for row in rows), delimiter):
                 yield piece
             after = rows[-1].record
 
@@ -125,8 +125,8 @@ def _rejected_row(row: ErrorReportRow, names: Sequence[str], width: int) -> Sequ
 class DownloadImportTemplate:
     """Yield a CSV template."""
 
-    async def __call__(self) -> AsyncIterator[str]:
-        yield csv_template()
+    async def __call__(self, delimiter: str) -> AsyncIterator[str]:
+        yield csv_template(delimiter)
 
 
 @dataclass(frozen=True, slots=True)

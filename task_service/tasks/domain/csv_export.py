@@ -39,6 +39,6 @@ _EXAMPLE = Values(
 )
 
 
-def csv_template() -> str:
+def csv_template(delimiter: str) -> str:
     """Return a CSV file with the columns and one example row."""
-    return csv_text([COLUMNS, csv_row(_EXAMPLE, {})])
+    return csv_text([COLUMNS, csv_row(_EXAMPLE, {})], delimiter)

@@ -10,6 +10,7 @@ from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
 from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
+from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER, parse_delimiter
 from task_service.csv_dialect.http_bodies import csv_bodies
 from task_service.idempotency.key_from_proto import idempotency_key_from_proto
 from task_service.tasks.transport.queries import query_from_proto, stats_query_from_proto
@@ -53,7 +54,8 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         self, request: task_service_pb2.ExportTasksRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         query = query_from_proto(request, current_caller())
-        async for body in csv_bodies(self._use_cases.export_tasks(query)):
+        delimiter = parse_delimiter(request.delimiter) or DEFAULT_DELIMITER
+        async for body in csv_bodies(self._use_cases.export_tasks(query, delimiter), bom=request.bom):
             yield body
 
     async def DeleteTask(self, request: task_service_pb2.DeleteTaskRequest, context: Context) -> task_pb2.Task:

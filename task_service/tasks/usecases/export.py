@@ -28,12 +28,13 @@ class ExportTasks:
     page_rows: int = 100
     """Rows of one query. With tasks of the maximum size a page is about 8 MB, and a caller can have 20 open exports."""
 
-    async def __call__(self, query: TaskQuery) -> AsyncIterator[str]:
+    async def __call__(self, query: TaskQuery, delimiter: str) -> AsyncIterator[str]:
         header: list[Sequence[str]] = [COLUMNS]
         async for tasks in self._pages(query):
             assignees = {task.assignee_id for task in tasks if task.assignee_id}
             usernames = await self.user_directory.usernames_by_id(assignees) if assignees else {}
-            for chunk in csv_chunks(chain(header, (csv_row(task, usernames) for task in tasks))):
+            rows = (csv_row(task, usernames) for task in tasks)
+            for chunk in csv_chunks(chain(header, rows), delimiter):
                 yield chunk
             header = []
 

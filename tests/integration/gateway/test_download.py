@@ -31,10 +31,13 @@ async def test_chunks_form_one_named_file(rest, services):
 
 async def test_export_takes_the_filters_of_a_list(rest, services):
     services.handlers["ExportTasks"] = chunks(b"title\r\n", b"a\r\n")
-    response = await rest.get("/api/v1/tasks:export?status=pending&labels_any=a&labels_any=b&order_by=due_date%20desc")
+    response = await rest.get(
+        "/api/v1/tasks:export?status=pending&labels_any=a&labels_any=b&order_by=due_date%20desc&bom=true&delimiter=;"
+    )
     assert (response.status_code, response.content) == (200, b"title\r\na\r\n")
     assert response.headers["content-disposition"] == 'attachment; filename="tasks.csv"'
     request = services.requests["ExportTasks"][0]
+    assert (request.bom, request.delimiter) == (True, ";")
     assert (len(request.status), request.labels_any, request.order_by) == (1, ["a", "b"], "due_date desc")
 
 

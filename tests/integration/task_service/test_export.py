@@ -213,3 +213,20 @@ async def test_interrupted_export_ends_with_an_error(system, database):
     await database.execute("ALTER TABLE tasks.tasks RENAME TO renamed_tasks")
     with pytest.raises(grpc.aio.AioRpcError):
         await read_to_end(call)
+
+
+async def test_export_has_the_requested_format(system):
+    sonu = await system.new_user("sonu")
+    await create(system, sonu, title="Käse; 5 €, frisch")
+    rows = [list(COLUMNS), ["Käse; 5 €, frisch", "", "pending", "none", "", "", "", ""]]
+    for delimiter, character in (("", ","), (",", ","), (";", ";"), ("tab", "\t"), ("|", "|")):
+        for bom in (True, False):
+            text = await export_text(system, sonu, bom=bom, delimiter=delimiter)
+            assert text.startswith("\ufeff") is bom
+            assert list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=character)) == rows
+
+
+async def test_unknown_delimiter_of_an_export_is_refused(system):
+    sonu = await system.new_user("sonu")
+    failure = await expect_failure(export(system, sonu, delimiter="x").read())
+    assert failure == (grpc.StatusCode.INVALID_ARGUMENT, "UNKNOWN_DELIMITER", [("delimiter", "UNKNOWN_DELIMITER")])

@@ -18,8 +18,8 @@ async def cancel(system, user, import_id: str) -> import_pb2.Import:
     return await system.imports.CancelImport(request, metadata=user.metadata)
 
 
-async def errors_csv(system, user, import_id: str) -> str:
-    request = import_service_pb2.DownloadImportErrorsRequest(import_id=import_id)
+async def errors_csv(system, user, import_id: str, **file_format) -> str:
+    request = import_service_pb2.DownloadImportErrorsRequest(import_id=import_id, **file_format)
     call = system.imports.DownloadImportErrors(request, metadata=user.metadata)
     return b"".join([piece.data async for piece in call]).decode()
 
@@ -78,6 +78,9 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
     rows = ["1", "Good", "", ""], ["2", "", "two\nlines", "someday"], ["=3+1", "'-4", "a,b\0", "pending"]
     await worker.stream(lease, batch(lease.checkpoint, *rows, size=100), END)
     text = await errors_csv(system, sonu, queued.id)
+    for_excel = await errors_csv(system, sonu, queued.id, bom=True, delimiter=";")
+    assert for_excel.startswith("\ufeffTitel;subject;")
+    assert list(csv.reader(io.StringIO(for_excel[1:]), delimiter=";")) == list(csv.reader(io.StringIO(text)))
     names, *failed = csv.reader(io.StringIO(text))
     assert names == ["Titel", "subject", "description", "Status", "import_errors"]
     assert failed == [

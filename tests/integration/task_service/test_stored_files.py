@@ -35,7 +35,10 @@ async def test_duplicate_file_is_refused_with_the_first_import_id(system, stored
     first = await upload_once(system, sonu)
     status = await refused(upload_once(system, sonu))
     assert (status.code, status.reason) == (grpc.StatusCode.ALREADY_EXISTS, "DUPLICATE_FILE")
-    assert first.id in status.message
+    assert status.message == (
+        f"The same file was imported as {first.id}. Undo that import first (:undo), set allow_same_file to import the"
+        " file again, or set validate_only to check it with other options."
+    )
     assert await database.execute("SELECT count(*) FROM tasks.imports") == [(1,)]
     assert stored.names() == [object_key(UUID(first.id))]
     assert stored.unfinished() == []
@@ -57,6 +60,36 @@ async def test_dry_runs_and_other_owners_are_no_duplicate_files(system, worker):
     request = import_service_pb2.CancelImportRequest(id=cancelled.id)
     await system.imports.CancelImport(request, metadata=sonu.metadata)
     assert (await upload_once(system, sonu)).id not in {dry_run.id, cancelled.id}
+
+
+async def test_import_without_effect_is_no_duplicate_file(system, worker):
+    """A file whose first import created and changed no task can be uploaded again with other options."""
+    sonu = await system.new_user("sonu")
+    first = await upload_once(system, sonu)
+    assert (await refused(upload_once(system, sonu))).reason == "DUPLICATE_FILE"  # it may still create tasks
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, ["", "", ""], ["x", "", "?"], size=20), END)
+    done = await get(system, sonu, first.id)
+    assert (done.state, done.rows_created, done.rows_failed) == (import_pb2.Import.STATE_SUCCEEDED, 0, 2)
+    second = await upload_once(system, sonu)
+    lease = await worker.claim()
+    await worker.stream(lease, batch(lease.checkpoint, ["x", "", ""], size=20), END)
+    status = await refused(upload_once(system, sonu))
+    assert (status.reason, second.id in status.message) == ("DUPLICATE_FILE", True)
+
+
+async def test_import_that_only_updated_is_a_duplicate_file(system, worker):
+    sonu = await system.new_user("sonu")
+    rows = b"title,external_id\na,A-1\n"
+    for title in ("a", "b"):
+        data = rows.replace(b"\na", b"\n" + title.encode())
+        updated = await upload_once(
+            system, sonu, data, on_duplicate=import_service_pb2.UploadOptions.ON_DUPLICATE_UPDATE
+        )
+        lease = await worker.claim()
+        await worker.stream(lease, batch(lease.checkpoint, [title, "A-1"], size=6), END)
+    assert (await get(system, sonu, updated.id)).rows_updated == 1
+    assert (await refused(upload_once(system, sonu, data))).reason == "DUPLICATE_FILE"
 
 
 @pytest.mark.parametrize("content", [b"", FILE[:-1], FILE.swapcase(), None])

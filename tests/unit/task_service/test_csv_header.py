@@ -5,13 +5,14 @@ import gzip
 import pytest
 
 from chassis.kernel.errors import Invalid
+from task_service.csv_dialect.delimiter import parse_delimiter
+from task_service.errors import UnknownDelimiter
 from task_service.imports.domain import errors as import_errors
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
-    parse_delimiter,
     parse_mapping,
     parse_max_errors,
 )
@@ -61,6 +62,11 @@ def test_neutralised_column_name_is_recognised():
     assert scan(b"'=x,import_errors\r\n", options).fields == ("title", "")
 
 
+def test_errors_column_is_recognised_before_empty_cells():
+    header = scan(b"title;import_errors;; \r\n", UploadOptions())
+    assert (header.columns, header.warnings) == (("title", "import_errors"), ())
+
+
 def test_on_duplicate_without_external_id_is_a_warning():
     skip = UploadOptions(on_duplicate=OnDuplicate.SKIP)
     assert scan(b"title\r\n", skip).warnings == ("on_duplicate does nothing: the file has no external_id column.",)
@@ -91,8 +97,8 @@ def test_delimiter_option_is_used():
         (lambda: parse_encoding("base64"), import_errors.UnknownEncoding),
         (lambda: parse_encoding("utf-7"), import_errors.UnknownEncoding),
         (lambda: parse_encoding("no\0name"), import_errors.UnknownEncoding),
-        (lambda: parse_delimiter("x"), import_errors.UnknownDelimiter),
-        (lambda: parse_delimiter(",;"), import_errors.UnknownDelimiter),
+        (lambda: parse_delimiter("x"), UnknownDelimiter),
+        (lambda: parse_delimiter(",;"), UnknownDelimiter),
         (lambda: parse_mapping("title"), import_errors.MalformedMapping),
         (lambda: parse_mapping("title:"), import_errors.MalformedMapping),
         (lambda: parse_mapping("title:a,title:b"), import_errors.MalformedMapping),
@@ -153,7 +159,7 @@ def test_sep_line_gives_the_delimiter(first, delimiter, encoding, piece):
 def test_delimiter_option_overrides_the_sep_line():
     header = scan(b"sep=;\ntitle,a;b\n", UploadOptions(delimiter=","))
     assert header.columns == ("title", "a;b")
-    with pytest.raises(import_errors.UnknownDelimiter):
+    with pytest.raises(UnknownDelimiter):
         scan(b"sep=x\ntitlexstatus\n", UploadOptions())
     with pytest.raises(import_errors.EmptyFile):
         scan(b"sep=;\n", UploadOptions())

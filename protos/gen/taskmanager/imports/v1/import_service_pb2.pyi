@@ -468,16 +468,24 @@ class DownloadImportErrorsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     IMPORT_ID_FIELD_NUMBER: _builtins.int
+    BOM_FIELD_NUMBER: _builtins.int
+    DELIMITER_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """The import's id."""
+    bom: _builtins.bool
+    """Begin the file with the UTF-8 byte order mark, without which Excel garbles letters such as umlauts."""
+    delimiter: _builtins.str
+    """Delimiter: a comma, a semicolon, a bar or "tab". Empty: comma. Excel expects the list separator of its locale."""
     def __init__(
         self,
         *,
         import_id: _builtins.str = ...,
+        bom: _builtins.bool = ...,
+        delimiter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_id", b"import_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bom", b"bom", "delimiter", b"delimiter", "import_id", b"import_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -485,16 +493,25 @@ Global___DownloadImportErrorsRequest: _TypeAlias = DownloadImportErrorsRequest  
 
 @_typing.final
 class DownloadImportTemplateRequest(_message.Message):
-    """DownloadImportTemplateRequest is empty."""
+    """DownloadImportTemplateRequest holds the format of the template."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    BOM_FIELD_NUMBER: _builtins.int
+    DELIMITER_FIELD_NUMBER: _builtins.int
+    bom: _builtins.bool
+    """Begin the file with the UTF-8 byte order mark, without which Excel garbles letters such as umlauts."""
+    delimiter: _builtins.str
+    """Delimiter: a comma, a semicolon, a bar or "tab". Empty: comma. Excel expects the list separator of its locale."""
     def __init__(
         self,
+        *,
+        bom: _builtins.bool = ...,
+        delimiter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bom", b"bom", "delimiter", b"delimiter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

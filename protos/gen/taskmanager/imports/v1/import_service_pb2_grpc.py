@@ -97,11 +97,11 @@ class ImportServiceServicer:
         """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
         nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
         in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
-        or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
-        runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
-        stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
-        idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
-        auth_service is down. The stream ends when its token expires.
+        or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports, dry runs
+        and imports that created and updated no task don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when
+        the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
+        DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
+        UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +140,7 @@ class ImportServiceServicer:
     def DownloadImportErrors(self, request, context):
         """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
         errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-        import removes. NOT_FOUND as GetImport.
+        import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,6 +148,7 @@ class ImportServiceServicer:
 
     def DownloadImportTemplate(self, request, context):
         """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+        INVALID_ARGUMENT for an unknown delimiter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

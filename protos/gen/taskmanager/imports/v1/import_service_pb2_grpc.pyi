@@ -39,11 +39,11 @@ class ImportServiceStub:
     """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
     nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
     in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
-    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
-    runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
-    stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
-    idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
-    auth_service is down. The stream ends when its token expires.
+    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports, dry runs
+    and imports that created and updated no task don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when
+    the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
+    DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
+    UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
     """
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
     """Returns one import. NOT_FOUND when the caller can see no such import."""
@@ -60,10 +60,12 @@ class ImportServiceStub:
     DownloadImportErrors: _grpc.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]
     """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
     errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-    import removes. NOT_FOUND as GetImport.
+    import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
     """
     DownloadImportTemplate: _grpc.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportTemplateRequest, _httpbody_pb2.HttpBody]
-    """Returns a CSV template: the header line with every column that an import reads, and a valid example row."""
+    """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+    INVALID_ARGUMENT for an unknown delimiter.
+    """
     CancelImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]
     """Cancels an import and returns it with its final counts. Imported rows stay; no further row is imported. Returns a
     cancelled import unchanged. NOT_FOUND as GetImport. FAILED_PRECONDITION when the import succeeded or failed, or its
@@ -87,11 +89,11 @@ class ImportServiceAsyncStub(ImportServiceStub):
     """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
     nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
     in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
-    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
-    runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
-    stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
-    idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
-    auth_service is down. The stream ends when its token expires.
+    or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports, dry runs
+    and imports that created and updated no task don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when
+    the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
+    DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
+    UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
     """
     GetImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Returns one import. NOT_FOUND when the caller can see no such import."""
@@ -108,10 +110,12 @@ class ImportServiceAsyncStub(ImportServiceStub):
     DownloadImportErrors: _aio.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportErrorsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
     errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-    import removes. NOT_FOUND as GetImport.
+    import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
     """
     DownloadImportTemplate: _aio.UnaryStreamMultiCallable[_import_service_pb2.DownloadImportTemplateRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Returns a CSV template: the header line with every column that an import reads, and a valid example row."""
+    """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+    INVALID_ARGUMENT for an unknown delimiter.
+    """
     CancelImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.CancelImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Cancels an import and returns it with its final counts. Imported rows stay; no further row is imported. Returns a
     cancelled import unchanged. NOT_FOUND as GetImport. FAILED_PRECONDITION when the import succeeded or failed, or its
@@ -138,11 +142,11 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores a CSV file and returns its queued import. Send options first, then chunks, then finish; without finish
         nothing is stored. INVALID_ARGUMENT for an invalid option, an empty file, a header line without a title column or
         in another encoding, or a wrong size in finish. ALREADY_EXISTS when the idempotency key was used with another file
-        or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports and dry
-        runs don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when the file is too large, the owner's
-        stored files would exceed the quota, or the caller has too many open streams. DEADLINE_EXCEEDED when the stream is
-        idle for a minute. PERMISSION_DENIED when a user names another owner. UNAVAILABLE when the object store or
-        auth_service is down. The stream ends when its token expires.
+        or other options, and when the owner imported the same bytes before (failed, cancelled and undone imports, dry runs
+        and imports that created and updated no task don't count; allow_same_file turns this off). RESOURCE_EXHAUSTED when
+        the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
+        DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
+        UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
         """
 
     @_abc_1.abstractmethod
@@ -189,7 +193,7 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """Returns the rejected rows as a CSV file: the columns of the uploaded file, and a last column with the line and the
         errors. Correct it and upload it again. A cell that a spreadsheet would run as a formula gets a leading ', which an
-        import removes. NOT_FOUND as GetImport.
+        import removes. NOT_FOUND as GetImport. INVALID_ARGUMENT for an unknown delimiter.
         """
 
     @_abc_1.abstractmethod
@@ -198,7 +202,9 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _import_service_pb2.DownloadImportTemplateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Returns a CSV template: the header line with every column that an import reads, and a valid example row."""
+        """Returns a CSV template: the header line with every column that an import reads, and a valid example row.
+        INVALID_ARGUMENT for an unknown delimiter.
+        """
 
     @_abc_1.abstractmethod
     def CancelImport(

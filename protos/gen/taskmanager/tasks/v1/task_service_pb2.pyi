@@ -199,7 +199,7 @@ Global___ListTasksRequest: _TypeAlias = ListTasksRequest  # noqa: Y015
 
 @_typing.final
 class ExportTasksRequest(_message.Message):
-    """ExportTasksRequest holds the filters and the order, as in ListTasksRequest."""
+    """ExportTasksRequest holds the filters and the order, as in ListTasksRequest, and the format of the file."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -221,6 +221,8 @@ class ExportTasksRequest(_message.Message):
     OVERDUE_FIELD_NUMBER: _builtins.int
     Q_FIELD_NUMBER: _builtins.int
     ONLY_DELETED_FIELD_NUMBER: _builtins.int
+    BOM_FIELD_NUMBER: _builtins.int
+    DELIMITER_FIELD_NUMBER: _builtins.int
     owner_id: _builtins.str
     """Filter by owner. Empty: tasks that the caller owns or is assigned to (for a service: all tasks). A user id: tasks
     that this user owns. "-": all tasks. Only a manager, an admin or a service may ask for more than its own.
@@ -247,6 +249,10 @@ class ExportTasksRequest(_message.Message):
     """
     only_deleted: _builtins.bool
     """Only deleted tasks."""
+    bom: _builtins.bool
+    """Begin the file with the UTF-8 byte order mark, without which Excel garbles letters such as umlauts."""
+    delimiter: _builtins.str
+    """Delimiter: a comma, a semicolon, a bar or "tab". Empty: comma. Excel expects the list separator of its locale."""
     @_builtins.property
     def status(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.Task.Status.ValueType]:
         """Filter by status: any of these. Empty: all."""
@@ -300,10 +306,12 @@ class ExportTasksRequest(_message.Message):
         overdue: _builtins.bool = ...,
         q: _builtins.str = ...,
         only_deleted: _builtins.bool = ...,
+        bom: _builtins.bool = ...,
+        delimiter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "created_after", b"created_after", "created_before", b"created_before", "due_after", b"due_after", "due_before", b"due_before", "import_id", b"import_id", "labels_all", b"labels_all", "labels_any", b"labels_any", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "bom", b"bom", "created_after", b"created_after", "created_before", b"created_before", "delimiter", b"delimiter", "due_after", b"due_after", "due_before", b"due_before", "import_id", b"import_id", "labels_all", b"labels_all", "labels_any", b"labels_any", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

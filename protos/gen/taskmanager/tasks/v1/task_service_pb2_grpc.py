@@ -134,8 +134,9 @@ class TaskServiceServicer:
         """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
         reads. Importing the file creates tasks with the same values. Assignees are written as usernames. The cell is empty
         when the account was deleted, and a disabled assignee is a row error at import. A cell that a spreadsheet would run
-        as a formula gets a leading ', which an import removes. Errors: as ListTasks, and UNAVAILABLE when the assignees
-        can't be looked up. A file whose stream ends with an error is incomplete.
+        as a formula gets a leading ', which an import removes. Errors: as ListTasks, INVALID_ARGUMENT for an unknown
+        delimiter, and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is
+        incomplete.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

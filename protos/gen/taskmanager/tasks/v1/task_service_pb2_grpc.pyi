@@ -53,8 +53,9 @@ class TaskServiceStub:
     """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
     reads. Importing the file creates tasks with the same values. Assignees are written as usernames. The cell is empty
     when the account was deleted, and a disabled assignee is a row error at import. A cell that a spreadsheet would run
-    as a formula gets a leading ', which an import removes. Errors: as ListTasks, and UNAVAILABLE when the assignees
-    can't be looked up. A file whose stream ends with an error is incomplete.
+    as a formula gets a leading ', which an import removes. Errors: as ListTasks, INVALID_ARGUMENT for an unknown
+    delimiter, and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is
+    incomplete.
     """
     GetTaskStats: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]
     """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
@@ -117,8 +118,9 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
     reads. Importing the file creates tasks with the same values. Assignees are written as usernames. The cell is empty
     when the account was deleted, and a disabled assignee is a row error at import. A cell that a spreadsheet would run
-    as a formula gets a leading ', which an import removes. Errors: as ListTasks, and UNAVAILABLE when the assignees
-    can't be looked up. A file whose stream ends with an error is incomplete.
+    as a formula gets a leading ', which an import removes. Errors: as ListTasks, INVALID_ARGUMENT for an unknown
+    delimiter, and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is
+    incomplete.
     """
     GetTaskStats: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]  # type: ignore[assignment]
     """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
@@ -202,8 +204,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
         reads. Importing the file creates tasks with the same values. Assignees are written as usernames. The cell is empty
         when the account was deleted, and a disabled assignee is a row error at import. A cell that a spreadsheet would run
-        as a formula gets a leading ', which an import removes. Errors: as ListTasks, and UNAVAILABLE when the assignees
-        can't be looked up. A file whose stream ends with an error is incomplete.
+        as a formula gets a leading ', which an import removes. Errors: as ListTasks, INVALID_ARGUMENT for an unknown
+        delimiter, and UNAVAILABLE when the assignees can't be looked up. A file whose stream ends with an error is
+        incomplete.
         """
 
     @_abc_1.abstractmethod
