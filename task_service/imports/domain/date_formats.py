@@ -14,7 +14,7 @@ MONTHS = (
 """English names of the months."""
 
 MONTH = r"(?P<month_name>[a-z]{3,9})"
-OFFSET = r"(?P<utc>z|utc|gmt)?\s*(?:(?P<sign>[+-])(?P<offset_hours>\d{1,2})(?::?(?P<offset_minutes>\d{2}))?)?"
+OFFSET = r"(?P<utc>z|utc|gmt)? ?(?:(?P<sign>[+-])(?P<offset_hours>\d{1,2})(?::?(?P<offset_minutes>\d{2}))?)?"
 _WEEKDAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
 
 _TOKENS = {
@@ -57,7 +57,7 @@ def parse_date_format(text: str) -> str:
 
 @lru_cache(maxsize=64)
 def compile_date_format(text: str) -> re.Pattern[str]:
-    """Return the expression of a format. Raises MalformedDateFormat."""
+    """Return the expression of a format, for texts with single spaces. Raises MalformedDateFormat."""
     if len(text) > MAX_DATE_FORMAT_CHARACTERS:
         raise MalformedDateFormat(problem=f"it is longer than {MAX_DATE_FORMAT_CHARACTERS} characters")
     if not text.isprintable():
@@ -77,7 +77,7 @@ def compile_date_format(text: str) -> re.Pattern[str]:
 def _expression(piece: re.Match[str]) -> str:
     literal, space, letters, other = piece.groups()
     if space:
-        return r"\s+"
+        return " "
     if letters is None:
         return re.escape(literal or other or "")
     parts = _LETTERS.findall(letters)

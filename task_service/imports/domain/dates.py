@@ -26,14 +26,15 @@ _EXCEL_EPOCH = date(1899, 12, 30)
 _EPOCH_SECONDS = range(946_684_800, 4_102_444_800)
 """Seconds since 1970: the same years as EXCEL_SERIALS, so that no number has two meanings."""
 
-_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?"
+# The expressions match texts with single spaces: several optional runs of spaces would take quadratic time or more.
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,? )?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4}|\d{2})"
 _TIME = (
-    r"(?:(?:t|\s*,?\s+(?:at\s+)?)(?P<hour>\d{1,2})"
+    r"(?:(?:t| ?,? (?:at )?)(?P<hour>\d{1,2})"
     # An hour needs minutes or a half of the day: "Dec 31, 2026 10" is no time.
-    r"(?=:|\s*[ap])(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?)?"
-    rf"(?:\s*(?P<half>[ap])\.?m\.?)?\s*\(?{OFFSET}\)?(?:\s*\([a-z ]+\))?)?"
+    r"(?=:| ?[ap])(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?)?"
+    rf"(?: ?(?P<half>[ap])\.?m\.?)? ?\(?{OFFSET}\)?(?: ?\([a-z ]+\))?)?"
 )
 
 
@@ -41,22 +42,25 @@ def _compile(*forms: str) -> Sequence[re.Pattern[str]]:
     return [re.compile(form + _TIME, re.IGNORECASE) for form in forms]
 
 
-_YEAR_FIRST = r"(?P<year>\d{4})([-/.])\s?(?P<month>\d{1,2})\2\s?(?P<day>\d{1,2})"
 _BASIC = r"(?P<year>(?:19|20)\d{2})(?P<month>\d{2})(?P<day>\d{2})"
 _BASIC_TIME = rf"(?:t(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?P<second>\d{{2}})?{OFFSET})?"
 # Forms with one reading. The first is the basic form of ISO 8601, as in calendars.
 _FORMS = (
     re.compile(_BASIC + _BASIC_TIME, re.IGNORECASE),
     *_compile(
-        rf"{_WEEKDAY}{_DAY}\.?(?:[\s/-]+|\s+of\s+){MONTH}\.?(?:,\s*|[\s/-]+){_YEAR}",
-        rf"{_WEEKDAY}{MONTH}\.?[\s/-]+{_DAY}(?:,\s*|[\s/-]+){_YEAR}",
-        rf"(?P<year>\d{{4}})[\s/-]+{MONTH}[\s/-]+{_DAY}",
+        rf"{_WEEKDAY}{_DAY}\.?(?:[ /-]{{1,3}}| of ){MONTH}\.?(?:, ?|[ /-]{{1,3}}){_YEAR}",
+        rf"{_WEEKDAY}{MONTH}\.?[ /-]{{1,3}}{_DAY}(?:, ?|[ /-]{{1,3}}){_YEAR}",
+        rf"(?P<year>\d{{4}})[ /-]{{1,3}}{MONTH}[ /-]{{1,3}}{_DAY}",
     ),
 )
-_YEAR_FIRST_FORMS = _compile(_YEAR_FIRST)
-(_NUMBERS,) = _compile(r"(?P<a>\d{1,2})(?P<separator>[-/.])\s?(?P<b>\d{1,2})(?P=separator)\s?(?P<c>\d{4}|\d{1,2})")
+_YEAR_FIRST_FORMS = _compile(r"(?P<year>\d{4})([-/.]) ?(?P<month>\d{1,2})\2 ?(?P<day>\d{1,2})")
+(_NUMBERS,) = _compile(
+    rf"{_WEEKDAY}(?P<a>\d{{1,2}})(?P<separator>[-/.]) ?(?P<b>\d{{1,2}})(?P=separator) ?(?P<c>\d{{4}}|\d{{1,2}})"
+)
 _WITHOUT_YEAR = _compile(
-    rf"{_WEEKDAY}{_DAY}\.?[\s/-]+{MONTH}\.?", rf"{_WEEKDAY}{MONTH}\.?[\s/-]+{_DAY}", r"\d{1,2}[/.-]\d{1,2}\.?"
+    rf"{_WEEKDAY}{_DAY}\.?[ /-]{{1,3}}{MONTH}\.?",
+    rf"{_WEEKDAY}{MONTH}\.?[ /-]{{1,3}}{_DAY}",
+    r"\d{1,2}[/.-]\d{1,2}\.?",
 )
 _LAST_YEAR_OF_THIS_CENTURY = 68
 """Two digits up to this are 20xx, as in POSIX."""
@@ -101,7 +105,10 @@ class DateParser:
 
     def parse(self, text: str) -> date:
         """Return the date in a text. Raises MalformedDate, AmbiguousDate, DateWithoutYear."""
-        found = self._find(text) if len(text) <= MAX_DATE_CHARACTERS else None
+        # The usual form of a date is read without the expressions.
+        if self._format is None and (plain_date := parse_date(text)):
+            return plain_date
+        found = self._find(" ".join(text.split())) if len(text) <= MAX_DATE_CHARACTERS else None
         if found is None:
             raise MalformedDate(text=repr(text[:MAX_QUOTED_CHARACTERS]))
         return found
@@ -109,8 +116,6 @@ class DateParser:
     def _find(self, text: str) -> date | None:
         if self._format is not None and (match := self._format.fullmatch(text)):
             return self._date_of(match)
-        if self._format is None and (found := parse_date(text)):
-            return found
         if re.fullmatch(r"\d{1,16}(?:\.\d{1,10})?", text, re.ASCII) and (found := self._number(text)):
             return found
         for form in self._forms:
