@@ -37,7 +37,8 @@ up: ## Build the images and run the whole system with docker compose
 down: ## Stop the containers of `make up` and keep their volumes
 	docker compose down
 
-WORKERS ?= logical
+# Tests wait for servers half of their time: three processes keep two cores busy.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 2) * 3 // 2))')
 test: $(STAMP) ## Run all tests that need no Docker and no browser, in parallel; WORKERS=… sets the number of processes
 	$(BIN)/python -m pytest -m 'not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
 
