@@ -48,6 +48,18 @@ async def list_ids(system, person, **fields) -> list[str]:
     return [task.id for task in response.tasks]
 
 
+async def list_all_events(system, admin, **fields) -> list[history_service_pb2.TaskEvent]:
+    """Return the events of all pages."""
+    found, token = [], ""
+    while True:
+        request = history_service_pb2.ListEventsRequest(page_token=token, **fields)
+        page = await system.history.ListEvents(request, metadata=admin.metadata)
+        found += page.events
+        token = page.next_page_token
+        if not token:
+            return found
+
+
 async def events_of(system, person, task_id: str) -> list[history_service_pb2.TaskEvent]:
     request = history_service_pb2.ListTaskEventsRequest(task_id=task_id)
     return list((await system.history.ListTaskEvents(request, metadata=person.metadata)).events)

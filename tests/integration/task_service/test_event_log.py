@@ -10,7 +10,7 @@ import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
 from task_service.history.domain.event_log import Cursor, LogPosition
-from tests.integration.task_service.calls import create, delete, purge, update
+from tests.integration.task_service.calls import create, delete, list_all_events, purge, update
 from tests.support.grpc_calls import expect_failure
 
 Action = history_service_pb2.TaskEvent.Action
@@ -19,18 +19,6 @@ Action = history_service_pb2.TaskEvent.Action
 @pytest.fixture
 async def admin(system):
     return await system.new_admin()
-
-
-async def list_all_events(system, admin, **fields) -> list[history_service_pb2.TaskEvent]:
-    """Return the events of all pages."""
-    found, token = [], ""
-    while True:
-        request = history_service_pb2.ListEventsRequest(page_token=token, **fields)
-        page = await system.history.ListEvents(request, metadata=admin.metadata)
-        found += page.events
-        token = page.next_page_token
-        if not token:
-            return found
 
 
 def watch(system, person, cursor: str = "", **fields):

@@ -5,44 +5,29 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-import grpc
-import psycopg
-import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
-from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 from uuid_utils.compat import uuid7
 
 import task_service.bootstrap
 from chassis.kernel.clock import utc_now
 from chassis.kernel.pagination import PageRequest
-from task_service.history.domain.event_log import LOG_START, EventQuery, LogPosition
+from task_service.history.domain.event_log import LOG_START, EventQuery
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_events import task_created, task_updated
+from task_service.tasks.domain.task_events import task_updated
 from task_service.tasks.persistence.unit_of_work import SqlTasksUnitOfWork
 from tests.integration.task_service.calls import (
     batch_update,
     create,
     delete,
     events_of,
+    list_all_events,
     purge,
     undelete,
     update,
 )
 from tests.integration.task_service.history_log import ACTOR, OWNER
-from tests.support.grpc_calls import expect_failure
 from tests.support.replay import assert_events_give_every_task
-
-
-async def log_of(system, admin) -> list[history_service_pb2.TaskEvent]:
-    """Return the whole event log, read in small pages."""
-    found, token = [], ""
-    while True:
-        request = history_service_pb2.ListEventsRequest(page_size=7, page_token=token)
-        page = await system.history.ListEvents(request, metadata=admin.metadata)
-        found += page.events
-        token = page.next_page_token
-        if not token:
-            return found
 
 
 def assert_in_order(events) -> None:
@@ -65,7 +50,7 @@ async def test_log_has_the_order_of_commits_for_each_task(system, sonu):
     task = await create(system, sonu, title="start")
     for turn in range(16):
         await asyncio.gather(*(update(system, sonu, task.id, title=f"{turn} {client}") for client in range(6)))
-    log = await log_of(system, admin)
+    log = await list_all_events(system, admin, page_size=7)
     assert len(log) == 1 + 16 * 6
     assert_in_order(log)
     assert await events_of(system, sonu, task.id) == log[:50]
@@ -81,7 +66,7 @@ async def test_batches_and_single_changes_keep_the_order(system, sonu, database)
             batch_update(system, sonu, {task: {"title": f"reverse {turn}"} for task in reversed(tasks)}),
             *(update(system, sonu, task, title=f"single {turn}") for task in tasks),
         )
-    log = await log_of(system, admin)
+    log = await list_all_events(system, admin, page_size=7)
     assert len(log) == 4 + 10 * (4 + 4 + 4)
     assert_in_order(log)
     assert assert_events_give_every_task(database.administrator_url) == len(log)
@@ -138,7 +123,7 @@ async def test_every_kind_of_change_raises_the_revision(system, sonu, database):
     ]
     await purge(system, admin, task.id)
     assert assert_events_give_every_task(database.administrator_url) == 6
-    revisions = [event.revision for event in await log_of(system, admin)]
+    revisions = [event.revision for event in await list_all_events(system, admin, page_size=7)]
     assert revisions == [1, 2, 3, 4, 5, 6]
     assert etags == [str(revision) for revision in revisions[:-1]]
 
@@ -156,7 +141,7 @@ async def test_replicas_with_clocks_apart_keep_the_order(system, sonu, database,
                 id=task.id, task=task_pb2.Task(title=str(number)), update_mask=FieldMask(paths=["title"])
             )
             await replica.UpdateTask(request, metadata=sonu.metadata)
-    log = await log_of(system, admin)
+    log = await list_all_events(system, admin, page_size=7)
     times = [event.occurred_at.ToDatetime() for event in log]
     assert times != sorted(times)
     assert_in_order(log)
@@ -185,91 +170,3 @@ async def test_history_of_a_task_ignores_clocks(log, database):
         logged = (await work.event_log.scan(EventQuery(), LOG_START, horizon, limit=10, max_scanned=10)).events
     assert [event.revision for page in (first, second) for event in page.items] == [1, 2]
     assert [entry.event.revision for entry in logged] == [1, 2]
-
-
-async def test_open_transaction_without_events_delays_no_reader(system, sonu, database):
-    """The transaction has written to another table, so it has a transaction id, and it stays open."""
-    admin = await system.new_admin()
-    async with await psycopg.AsyncConnection.connect(database.administrator_url) as other:
-        await other.execute("CREATE TABLE public.other AS SELECT 1")
-        task = await create(system, sonu, title="x")
-        assert [event.task_id for event in await log_of(system, admin)] == [task.id]
-
-
-@pytest.mark.parametrize("ends", ["commit", "rollback"])
-async def test_announced_transaction_delays_readers_until_it_ends(log, ends):
-    """It has taken its number, so the events of later transactions wait: nobody can know yet whether it commits."""
-    await log.write()
-    async with log.begin() as slow:
-        number = await slow.events.take_transaction_number()
-        await log.write()
-        assert await horizon_of(log) <= number
-        if ends == "commit":
-            await slow.commit()
-    assert await horizon_of(log) > number + 2
-
-
-async def horizon_of(log) -> int:
-    async with log.begin() as work:
-        return await work.event_log.horizon()
-
-
-async def test_reader_by_cursor_neither_misses_nor_repeats(log):
-    """Twenty writers commit and roll back at once, while a reader goes from horizon to horizon."""
-    written: set[UUID] = set()
-    writing = 20
-
-    async def write(writer: int) -> None:
-        nonlocal writing
-        for turn in range(15):
-            task = new_task(TaskDraft(title="x").validate(), task_id=uuid7(), owner_id=OWNER, import_id=None)
-            async with log.begin() as work:
-                await work.events.record(task_created(task, by=ACTOR, event_id=uuid7()))
-                await work.flush()
-                await asyncio.sleep(0.001 * ((writer * 7 + turn) % 5))  # the others overtake this transaction
-                if (writer + turn) % 4:
-                    await work.commit()
-                    written.add(task.id)
-        writing -= 1
-
-    found: list[UUID] = []
-
-    async def read() -> None:
-        after = LOG_START
-        while True:
-            is_last_round = not writing
-            async with log.begin() as work:
-                horizon = await work.event_log.horizon()
-                events = (await work.event_log.scan(EventQuery(), after, horizon, limit=1000, max_scanned=1000)).events
-            found.extend(entry.event.task_id for entry in events)
-            after = max(after, LogPosition.before_transaction(horizon))
-            if is_last_round:
-                return
-
-    await asyncio.gather(read(), *(write(number) for number in range(20)))
-    assert len(found) == len(set(found))
-    assert set(found) == written
-
-
-async def test_restored_log_refuses_older_cursors(system, sonu, command):
-    """After a restore an operator ends all cursors, because the log may lack events that clients have read."""
-    admin = await system.new_admin()
-    for title in ("a", "b"):
-        await create(system, sonu, title=title)
-    stream = system.history.WatchEvents(history_service_pb2.WatchEventsRequest(), metadata=sonu.metadata)
-    cursor = (await stream.read()).cursor
-    stream.cancel()
-    page = await system.history.ListEvents(history_service_pb2.ListEventsRequest(page_size=1), metadata=admin.metadata)
-    assert await command("expire_cursors") == (0, "All cursors of the event log have expired.\n", "")
-    expired: tuple[grpc.StatusCode, str, list[tuple[str, str]]] = (
-        grpc.StatusCode.FAILED_PRECONDITION,
-        "CURSOR_EXPIRED",
-        [],
-    )
-    watch = system.history.WatchEvents(history_service_pb2.WatchEventsRequest(cursor=cursor), metadata=sonu.metadata)
-    assert await expect_failure(watch.read()) == expired
-    following = history_service_pb2.ListEventsRequest(page_size=1, page_token=page.next_page_token)
-    assert await expect_failure(system.history.ListEvents(following, metadata=admin.metadata)) == expired
-    watch = system.history.WatchEvents(history_service_pb2.WatchEventsRequest(cursor="-"), metadata=sonu.metadata)
-    assert not (await watch.read()).HasField("event")
-    watch.cancel()
