@@ -50,7 +50,7 @@ CASES = [
     Case("due_date", "9999-12-31"),
     Case("due_date", "0001-01-01"),
     Case("due_date", "2026-02-29", "MALFORMED_DATE"),
-    Case("due_date", "20260331", "MALFORMED_DATE"),
+    Case("due_date", "2026-13-01", "MALFORMED_DATE"),
     Case("due_date", "1" * 10_000, "MALFORMED_DATE"),
     Case("labels", ["😀" * 64, RIGHT_TO_LEFT]),
     Case("labels", ["a" * 65], "LABEL_TOO_LONG"),
