@@ -84,7 +84,7 @@ def test_unknown_query_parameter_is_400(user):
     ("data", "reason"),
     [
         (b"", "EMPTY_FILE"),
-        (b"name,notes\nx,y\n", "MISSING_TITLE_COLUMN"),
+        (b"label,notes\nx,y\n", "MISSING_TITLE_COLUMN"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "UNSUPPORTED_FORMAT"),
         (b"PK\x03\x04\x14\0\x06\0\x08\0title\n", "UNSUPPORTED_FORMAT"),
         (b'title,"descr\nx,y\n', "UNCLOSED_HEADER_QUOTE"),

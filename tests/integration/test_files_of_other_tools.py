@@ -42,7 +42,7 @@ async def import_file(system):
     [
         ("blank_rows_and_max_errors", {"max_errors": 10}, ["t0", "t1", "t2", "last"]),
         ("excel_sep_semicolon_line", {}, ["A"]),
-        ("header_cell_with_line_break", {"mapping": "title:Task name"}, ["A"]),
+        ("header_cell_with_line_break", {}, ["A"]),
         ("rows_with_trailing_comma_beyond_header", {}, ["A", "B", "C"]),
     ],
 )
@@ -90,15 +90,12 @@ async def test_file_in_another_encoding_is_imported(import_file, option, codec, 
     assert (done.rows_failed, titles) == (0, [title, f'{title}, "x" | y', "last"])
 
 
-SHEETS_COLUMNS = "title:Task,status:Done,due_date:Due,description:Notes"
-
-
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
         (
             "google_sheets_checkbox",
-            {"mapping": SHEETS_COLUMNS, "date_order": import_service_pb2.UploadOptions.DATE_ORDER_MDY},
+            {"date_order": import_service_pb2.UploadOptions.DATE_ORDER_MDY},
             [
                 ("Water plants", "COMPLETED", "HIGH", "2026-12-31"),
                 ("Pay rent", "PENDING", "URGENT", "2027-01-05"),
@@ -106,7 +103,7 @@ SHEETS_COLUMNS = "title:Task,status:Done,due_date:Due,description:Notes"
         ),
         (
             "google_sheets_checkbox",
-            {"mapping": SHEETS_COLUMNS},
+            {},
             [("Water plants", "COMPLETED", "HIGH", "2026-12-31")],
         ),
         (
@@ -124,9 +121,9 @@ SHEETS_COLUMNS = "title:Task,status:Done,due_date:Due,description:Notes"
 )
 async def test_values_of_a_file_are_understood(system, import_file, name, options, expected):
     data = (CASES / f"{name}.csv").read_bytes()
-    if name.startswith("own_export"):
-        # The file has a colleague's name in the column of assignees.
-        await system.new_user("u680c9823cd")
+    # The files have names of colleagues in the column of assignees.
+    for colleague in ("u680c9823cd", "ann"):
+        await system.new_user(colleague)
     done, _ = await import_file(data, **options)
     sonu = await system.login("sonu@example.com")
     request = task_service_pb2.ListTasksRequest(import_id=done.id, order_by="created_at")

@@ -1,23 +1,16 @@
 """Header line of a CSV file: the dialect, and the field of each column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from task_service.csv_dialect.text import unescape_formula
+from task_service.imports.domain.columns import match_columns
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.errors import (
-    DuplicateColumn,
-    EmptyFile,
-    MappedColumnMissing,
-    MissingTitleColumn,
-    TooManyColumns,
-    UnmarkedUtf16,
-)
+from task_service.imports.domain.errors import EmptyFile, TooManyColumns, UnmarkedUtf16
 from task_service.imports.domain.file_format import reject_other_formats, reject_other_text_formats
 from task_service.imports.domain.header_record import read_header_record
 from task_service.imports.domain.text_encoding import detect_encoding, guess_unmarked_utf_16
 from task_service.imports.domain.upload_options import UploadOptions
-from task_service.tasks.domain.values import normalize_word
 
 ERRORS_COLUMN = "import_errors"
 """Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
@@ -27,19 +20,6 @@ _FORMAT_BYTES = 1024
 """Bytes of a file that are enough to recognize another text format."""
 MAX_COLUMN_WARNINGS = 50
 """Maximum number of unused columns that the warnings of an import name."""
-
-# Normalized column names, and the fields that they fill.
-_FIELDS = {
-    "title": "title",
-    "subject": "title",
-    "description": "description",
-    "status": "status",
-    "priority": "priority",
-    "due_date": "due_date",
-    "labels": "labels",
-    "external_id": "external_id",
-    "assignee": "assignee",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +95,7 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     Raises:
         EmptyFile, NotCsv, HeaderTooLong, HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
         TooManyColumns, UnmarkedUtf16, UnsupportedFormat: see their messages.
-        MissingTitleColumn, DuplicateColumn: no column, or two columns, for one field.
-        MappedColumnMissing: the mapping names a missing column.
+        MappedColumnMissing, DuplicateColumn, MissingTitleColumn: see match_columns.
 
     """
     mark_length, encoding = detect_encoding(data, options.encoding)
@@ -138,15 +117,7 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
-    fields = _map_fields([_normalize_name(name) for name in names], options.mapping)
-    for field in set(fields) - {""}:
-        if fields.count(field) > 1:
-            names_of_field = [
-                repr(name.strip()[:40]) for name, used in zip(names, fields, strict=False) if used == field
-            ]
-            raise DuplicateColumn(column=field, names=" and ".join(names_of_field))
-    if "title" not in fields:
-        raise MissingTitleColumn(columns=", ".join(repr(name.strip()[:40]) for name in names[:10]))
+    fields = match_columns(names, options.mapping)
     warnings = _unused_columns([name.strip() for name, field in zip(names[:count], fields, strict=False) if not field])
     if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
@@ -170,18 +141,3 @@ def _unused_columns(names: Sequence[str]) -> list[str]:
     if nameless := len(names) - len(named):
         warnings.append(f"Columns without a name are not used: {nameless}.")
     return warnings
-
-
-def _normalize_name(name: str) -> str:
-    """Normalize a column name for comparison. A name may have line breaks and repeated spaces."""
-    return normalize_word(" ".join(name.split()))
-
-
-def _map_fields(columns: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the field of each column: from the mapping, otherwise from the column's name."""
-    for column in mapping.values():
-        if column not in columns:
-            raise MappedColumnMissing(column=repr(column[:40]))
-    mapped = {column: field for field, column in mapping.items()}
-    by_name = {column: field for column, field in _FIELDS.items() if field not in mapping}
-    return tuple(mapped.get(column) or by_name.get(column, "") for column in columns)

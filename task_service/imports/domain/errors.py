@@ -111,11 +111,11 @@ class UnclosedHeaderQuote(InvalidUpload):
 
 
 class MissingTitleColumn(InvalidUpload):
-    """The header line has no title column. Use "title" or "subject", or set the option mapping. Found: {columns}."""
+    """The header line has no title column. Name one title, or set the option mapping=title:COLUMN. Found: {columns}."""
 
 
 class DuplicateColumn(InvalidUpload):
-    """Two columns fill {column}: {names}. Choose one with the option mapping."""
+    """Several columns fill {column}: {names}. Choose one with the option mapping."""
 
 
 class SizeMismatch(InvalidUpload):

@@ -102,7 +102,7 @@ async def test_same_file_under_another_key_is_a_duplicate(system):
 
 async def test_failed_upload_stores_no_key(system, database):
     sonu = await system.new_user("sonu")
-    assert (await refused(upload_once(system, sonu, b"name\nx\n"))).reason == "MISSING_TITLE_COLUMN"
+    assert (await refused(upload_once(system, sonu, b"label\nx\n"))).reason == "MISSING_TITLE_COLUMN"
     unfinished = messages(FILE, finish=False, idempotency_key="k")
     assert (
         await refused(system.imports.UploadImport(unfinished, metadata=sonu.metadata))

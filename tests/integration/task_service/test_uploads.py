@@ -21,8 +21,8 @@ from tests.support.grpc_calls import refused
     [
         (b"", "EMPTY_FILE"),
         (b"\n", "EMPTY_FILE"),
-        (b"name,notes\nx,y\n", "MISSING_TITLE_COLUMN"),
-        (b"title,Subject\nx,y\n", "DUPLICATE_COLUMN"),
+        (b"label,notes\nx,y\n", "MISSING_TITLE_COLUMN"),
+        (b"title,Title\nx,y\n", "DUPLICATE_COLUMN"),
         (b'title,"notes\nx,y\n', "UNCLOSED_HEADER_QUOTE"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "UNSUPPORTED_FORMAT"),
         (b"PK\x03\x04\x14\0\0\0\x08\0title\n", "UNSUPPORTED_FORMAT"),

@@ -73,11 +73,6 @@ def test_on_duplicate_without_external_id_is_a_warning():
     assert scan(b"title,external_id\r\n", skip).warnings == ()
 
 
-def test_error_names_both_columns_of_a_field():
-    with pytest.raises(import_errors.DuplicateColumn, match="fill title: 'Title' and 'subject'"):
-        scan(b"Title,subject\r\n", UploadOptions())
-
-
 def test_mapping_assigns_columns_to_fields():
     options = UploadOptions(mapping=parse_mapping("title: TITEL ,due_date:Fällig"))
     header = scan(LINE.encode(), options)

@@ -1,0 +1,50 @@
+"""Names of columns in files of other tools, by the field that they fill.
+
+A name is not in the table if it could mean two things, or if rows of the tool that uses it are not all tasks.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from task_service.imports.domain.value_synonyms import MAX_WORD_CHARACTERS, TRUTH_COLUMNS, word_key
+
+COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "title": ("Title", "Task Name", "Task Title", "Task", "Subject", "Name", "Summary", "Issue Title"),
+        "description": (
+            "Description",
+            "Task Description",
+            "Notes",
+            "Note",
+            "Details",
+            "Body",
+            "Task Content",
+            "Content",
+        ),
+        "status": ("Status", "Task Status", "State", "Progress", *TRUTH_COLUMNS),
+        "priority": ("Priority", "Task Priority", "Importance"),
+        "due_date": ("Due Date", "Due", "Due On", "Due By", "Deadline"),
+        "labels": ("Labels", "Label", "Tags", "Tag", "Categories", "Category"),
+        "external_id": ("External ID",),
+        "assignee": ("Assignee", "Assignee Username", "Assignees", "Assigned To", "Responsible", "Owner"),
+    }
+)
+"""The first name of a field is the product's own. If a file has several names of one field, the first is used."""
+
+
+class Synonym(NamedTuple):
+    """Meaning of a column name: the field, and the position of the name among those of the field."""
+
+    field: str
+    rank: int
+
+
+_SYNONYMS = {
+    word_key(name): Synonym(field, rank) for field, names in COLUMN_SYNONYMS.items() for rank, name in enumerate(names)
+}
+
+
+def find_column_synonym(name: str) -> Synonym | None:
+    """Return the meaning of a column name; None if it has none."""
+    return _SYNONYMS.get(word_key(name)) if len(name) <= MAX_WORD_CHARACTERS else None
