@@ -17,7 +17,8 @@ def test_utf_16_file_with_mapped_columns_is_imported(stack, user):
     errors = user.http.get(f"/api/v1/imports/{queued['id']}/errors.csv")
     assert errors.headers["content-type"] == "text/csv; charset=utf-8"
     corrected_file = errors.text.replace("2,,", "2,Besuch,").replace("morgen", "2026-04-02")
-    corrected = user.wait_for_import(user.upload(corrected_file, mapping=MAPPING)["id"])
+    as_json = '{"Vorgang": "title", "#3": "due_date", "Nummer": null}'
+    corrected = user.wait_for_import(user.upload(corrected_file, mapping=as_json)["id"])
     assert (corrected["state"], corrected["rows_created"], corrected["rows_failed"]) == ("succeeded", 2, 0)
     assert {task["title"] for task in user.http.get("/api/tasks").json()["tasks"]} >= {"Besuch", "Käse 😀"}
 

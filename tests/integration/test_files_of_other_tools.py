@@ -68,6 +68,18 @@ async def test_row_of_a_wide_file_is_imported(import_file):
     assert (done.rows_failed, titles) == (0, ["a", "b", "c"])
 
 
+async def test_columns_are_mapped_by_name_and_number(system, import_file):
+    """A column that the mapping ignores has no effect: nobody is called Ann Lee."""
+    file = b'"Task, or\nnote",Labels,Labels,Assignee,Due\nA,x,y,Ann Lee,2026-12-31\n'
+    mapping = '{"Task, or note": "title", "#3": "labels", "#2": null, "Assignee": null}'
+    done, _ = await import_file(file, mapping=mapping)
+    assert (done.rows_created, list(done.warnings)) == (1, [])
+    sonu = await system.login("sonu@example.com")
+    request = task_service_pb2.ListTasksRequest(import_id=done.id)
+    (task,) = (await system.tasks.ListTasks(request, metadata=sonu.metadata)).tasks
+    assert (task.title, list(task.labels), task.assignee_id, task.due_date) == ("A", ["y"], "", "2026-12-31")
+
+
 @pytest.mark.parametrize(
     ("option", "codec", "title"),
     [

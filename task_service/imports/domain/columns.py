@@ -1,64 +1,89 @@
 """Fields that the columns of a file fill: by the option `mapping`, otherwise by their names."""
 
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from task_service.imports.domain.column_mapping import normalize_column, quote_column
 from task_service.imports.domain.column_synonyms import find_column_synonym
-from task_service.imports.domain.errors import DuplicateColumn, MappedColumnMissing, MissingTitleColumn
-from task_service.tasks.domain.values import normalize_word
+from task_service.imports.domain.errors import (
+    DuplicateColumn,
+    DuplicateMappedColumn,
+    MappedColumnMissing,
+    MissingTitleColumn,
+)
 
 MAX_LISTED_COLUMNS = 20
 """Maximum number of columns that an error lists."""
-MAX_LISTED_CHARACTERS = 40
-"""Maximum characters of a column name in an error."""
+
+_NUMBER = re.compile(r"#([1-9][0-9]{0,5})", re.ASCII)
 
 
-def match_columns(names: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the field of each column, "" for unused ones.
+class MatchedColumns(NamedTuple):
+    """Field of each column, "" for the others, and the indexes of the columns that the mapping ignores."""
+
+    fields: tuple[str, ...]
+    ignored: frozenset[int]
+
+
+def match_columns(names: Sequence[str], mapping: Mapping[str, str]) -> MatchedColumns:
+    """Return the field of each column. The mapping is one of parse_mapping.
 
     Raises:
         MappedColumnMissing: the mapping names a missing column.
+        DuplicateMappedColumn: the mapping has a column by its name and by its number.
         DuplicateColumn: two columns fill one field equally well.
         MissingTitleColumn: no column fills the title.
 
     """
-    columns = [normalize_column(name) for name in names]
-    for column in mapping.values():
-        if column not in columns:
-            raise MappedColumnMissing(column=repr(column[:MAX_LISTED_CHARACTERS]))
-    mapped = {column: field for field, column in mapping.items()}
-    fields = [mapped.get(column, "") for column in columns]
-    _match_by_name(names, fields)
+    mapped = _match_by_mapping(names, mapping)
+    fields = _match_by_name(names, mapped)
     for field in set(fields) - {""}:
         if fields.count(field) > 1:
-            names_of_field = [name for name, used in zip(names, fields, strict=True) if used == field]
-            raise DuplicateColumn(column=field, names=list_columns(names_of_field))
+            found = [f"#{index + 1} {quote_column(names[index])}" for index, used in enumerate(fields) if used == field]
+            raise DuplicateColumn(column=field, names=_list(found), number=found[0].split()[0])
     if "title" not in fields:
-        raise MissingTitleColumn(columns=list_columns(names))
-    return tuple(fields)
+        raise MissingTitleColumn(columns=_list([quote_column(name) for name in names]))
+    return MatchedColumns(tuple(fields), frozenset(index for index, field in mapped.items() if not field))
 
 
-def normalize_column(name: str) -> str:
-    """Normalize a column name for comparison. A name may have line breaks and repeated spaces."""
-    return normalize_word(" ".join(name.split()))
+def _match_by_mapping(names: Sequence[str], mapping: Mapping[str, str]) -> Mapping[int, str]:
+    """Return the fields of the mapped columns by index, "" for ignored columns."""
+    indexes_by_name = defaultdict(list)
+    for index, name in enumerate(names):
+        indexes_by_name[normalize_column(name)].append(index)
+    mapped: dict[int, str] = {}
+    for column, field in mapping.items():
+        if number := _NUMBER.fullmatch(column):
+            indexes = [int(number[1]) - 1] if int(number[1]) <= len(names) else []
+        else:
+            indexes = indexes_by_name.get(column, [])
+        if not indexes:
+            columns = _list([quote_column(name) for name in names])
+            raise MappedColumnMissing(column=quote_column(column), name=field or "null", columns=columns)
+        for index in indexes:
+            if index in mapped:
+                raise DuplicateMappedColumn(column=quote_column(names[index]))
+            mapped[index] = field
+    return mapped
 
 
-def list_columns(names: Sequence[str]) -> str:
-    """Return the first names for an error message, and the number of further ones."""
-    listed = ", ".join(map(_quote, names[:MAX_LISTED_COLUMNS]))
-    more = len(names) - MAX_LISTED_COLUMNS
-    return f"{listed} and {more} more" if more > 0 else listed
-
-
-def _match_by_name(names: Sequence[str], fields: list[str]) -> None:
-    """Set the fields of further columns by their names. For each field, the first name of the table wins."""
-    found = [None if field else find_column_synonym(name) for name, field in zip(names, fields, strict=True)]
-    best_ranks = dict.fromkeys(fields, -1)
-    for field, rank in filter(None, found):
+def _match_by_name(names: Sequence[str], mapped: Mapping[int, str]) -> list[str]:
+    """Return the field of each column. For each field without a mapping, the first name of the table wins."""
+    found = {index: find_column_synonym(name) for index, name in enumerate(names) if index not in mapped}
+    best_ranks = dict.fromkeys(mapped.values(), -1)
+    for field, rank in filter(None, found.values()):
         best_ranks[field] = min(rank, best_ranks.get(field, rank))
-    for index, synonym in enumerate(found):
+    fields = [mapped.get(index, "") for index in range(len(names))]
+    for index, synonym in found.items():
         if synonym and synonym.rank == best_ranks[synonym.field]:
             fields[index] = synonym.field
+    return fields
 
 
-def _quote(name: str) -> str:
-    return repr(name.strip()[:MAX_LISTED_CHARACTERS])
+def _list(names: Sequence[str]) -> str:
+    """Return the first names for an error message, and the number of further ones."""
+    listed = ", ".join(names[:MAX_LISTED_COLUMNS])
+    more = len(names) - MAX_LISTED_COLUMNS
+    return f"{listed} and {more} more" if more > 0 else listed

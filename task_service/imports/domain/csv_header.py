@@ -95,7 +95,7 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     Raises:
         EmptyFile, NotCsv, HeaderTooLong, HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
         TooManyColumns, UnmarkedUtf16, UnsupportedFormat: see their messages.
-        MappedColumnMissing, DuplicateColumn, MissingTitleColumn: see match_columns.
+        MappedColumnMissing, DuplicateMappedColumn, DuplicateColumn, MissingTitleColumn: see match_columns.
 
     """
     mark_length, encoding = detect_encoding(data, options.encoding)
@@ -117,8 +117,9 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
-    fields = match_columns(names, options.mapping)
-    warnings = _unused_columns([name.strip() for name, field in zip(names[:count], fields, strict=False) if not field])
+    fields, ignored = match_columns(names, options.mapping)
+    unused = [index for index in range(count) if not fields[index] and index not in ignored]
+    warnings = _unused_columns([names[index].strip() for index in unused])
     if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
     return Header(encoding, record.delimiter, tuple(names), fields, tuple(warnings), record.size, record.lines)

@@ -69,19 +69,25 @@ class UnknownEncoding(InvalidUpload):
 
 
 class MalformedMapping(InvalidUpload):
-    """Malformed mapping. Write it like title:Subject,due_date:Due, with each field and each column once."""
+    """Malformed mapping: {problem}. Write it like title:Subject,due_date:Due or like {{"Subject": "title"}}."""
+
+    field = "mapping"
+
+
+class DuplicateMappedColumn(InvalidUpload):
+    """The mapping has the column {column} twice. Give each column one field, or null."""
 
     field = "mapping"
 
 
 class UnknownMappedField(InvalidUpload):
-    """The mapping names {name}, which is not a field that a column can fill."""
+    """The mapping gives the column {column} to {name}, which is not a field. Use {fields}, or null in JSON."""
 
     field = "mapping"
 
 
 class MappedColumnMissing(InvalidUpload):
-    """The mapping names the column {column}, which the header line does not have."""
+    """The mapping gives the column {column} to {name}, but the file has no such column. Found: {columns}."""
 
     field = "mapping"
 
@@ -115,7 +121,7 @@ class MissingTitleColumn(InvalidUpload):
 
 
 class DuplicateColumn(InvalidUpload):
-    """Several columns fill {column}: {names}. Choose one with the option mapping."""
+    """Several columns fill {column}: {names}. Choose one with the option mapping={column}:{number}."""
 
 
 class SizeMismatch(InvalidUpload):

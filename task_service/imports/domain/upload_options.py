@@ -9,13 +9,10 @@ from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     ControlCharacterInFileName,
     FileNameTooLong,
-    MalformedMapping,
     NegativeMaxErrors,
-    UnknownMappedField,
 )
 from task_service.imports.domain.value_options import ValueOptions
-from task_service.tasks.domain.csv_export import COLUMNS
-from task_service.tasks.domain.values import find_control_character, normalize_word, validate_labels
+from task_service.tasks.domain.values import find_control_character, validate_labels
 
 MAX_FILE_NAME_CHARACTERS = 255
 
@@ -27,7 +24,7 @@ class UploadOptions:
     encoding: str = ""
     delimiter: str = ""
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """Normalized column name by field."""
+    """Result of parse_mapping: field by column, "" for a column to ignore."""
     validate_only: bool = False
     max_errors: int = 0
     default_status: str = ""
@@ -45,26 +42,6 @@ def check_file_name(name: str) -> None:
         raise FileNameTooLong(limit=MAX_FILE_NAME_CHARACTERS)
     if found := find_control_character(name):
         raise ControlCharacterInFileName(character=found)
-
-
-def parse_mapping(text: str) -> Mapping[str, str]:
-    """Parse a mapping such as `title:Subject,due_date:Due`.
-
-    Raises:
-        MalformedMapping: the text is malformed, or names a field or a column twice.
-        UnknownMappedField: the field does not exist.
-
-    """
-    mapping: dict[str, str] = {}
-    for pair in filter(None, text.split(",")):
-        name, colon, column = pair.partition(":")
-        name, column = normalize_word(name), normalize_word(column)
-        if not colon or not column or name in mapping or column in mapping.values():
-            raise MalformedMapping
-        if name not in COLUMNS:
-            raise UnknownMappedField(name=name[:40])
-        mapping[name] = column
-    return mapping
 
 
 def parse_max_errors(number: int) -> int:

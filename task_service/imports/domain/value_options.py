@@ -1,6 +1,5 @@
 """Options that say how cells become values."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.dates import DateOrder
+from task_service.imports.domain.json_option import parse_json_object
 from task_service.imports.domain.value_errors import (
     ContradictoryDateOptions,
     DuplicateMappedText,
@@ -24,8 +24,6 @@ from task_service.tasks.domain.values import (
     validate_priority,
     validate_status,
 )
-
-MAX_VALUE_MAPPING_CHARACTERS = 65_536
 
 _RULES = {"status": validate_status, "priority": validate_priority, "due_date": validate_due_date}
 """Validation of the fields that value_mapping can have."""
@@ -127,28 +125,12 @@ def parse_value_mapping(text: str) -> Mapping[str, Mapping[str, str]]:
     """
     if not text.strip():
         return {}
-    return {name: _parse_values(name, texts) for name, texts in _parse_object(text).items()}
 
+    def duplicate(name: str) -> DuplicateMappedText:
+        return DuplicateMappedText(text=_quote(name))
 
-def _parse_object(text: str) -> dict[str, Any]:
-    if len(text) > MAX_VALUE_MAPPING_CHARACTERS:
-        raise MalformedValueMapping(problem=f"it is longer than {MAX_VALUE_MAPPING_CHARACTERS} characters")
-    try:
-        found = json.loads(text, object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError):
-        raise MalformedValueMapping(problem="it is not JSON") from None
-    if not isinstance(found, dict):
-        raise MalformedValueMapping(problem="it is not an object")
-    return found
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise DuplicateMappedText(text=_quote(name))
-        found[name] = value
-    return found
+    fields = parse_json_object(text, malformed=MalformedValueMapping, duplicate=duplicate)
+    return {name: _parse_values(name, texts) for name, texts in fields.items()}
 
 
 def _parse_values(name: str, texts: Any) -> dict[str, str]:

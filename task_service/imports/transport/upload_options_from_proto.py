@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from taskmanager.imports.v1 import import_service_pb2
 
 from task_service.csv_dialect.delimiter import parse_delimiter
+from task_service.imports.domain.column_mapping import parse_mapping
 from task_service.imports.domain.date_formats import parse_date_format
 from task_service.imports.domain.dates import DateOrder, parse_time_zone
 from task_service.imports.domain.duplicates import OnDuplicate
@@ -15,7 +16,6 @@ from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
     parse_labels,
-    parse_mapping,
     parse_max_errors,
 )
 from task_service.imports.domain.value_errors import UnknownDateOrder, UnknownValueRule

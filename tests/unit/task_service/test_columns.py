@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from task_service.imports.domain.column_mapping import parse_mapping
 from task_service.imports.domain.column_synonyms import COLUMN_SYNONYMS, find_column_synonym
 from task_service.imports.domain.columns import match_columns
 from task_service.imports.domain.errors import DuplicateColumn, MissingTitleColumn
-from task_service.imports.domain.upload_options import parse_mapping
 from task_service.tasks.domain.csv_export import COLUMNS
 
 PAGE = (Path(__file__).parents[3] / "docs/imports.md").read_text()
 
 
 def fields_of(header: str, mapping: str = "") -> list[str]:
-    return list(match_columns(header.split(","), parse_mapping(mapping)))
+    return list(match_columns(header.split(","), parse_mapping(mapping)).fields)
 
 
 def test_page_lists_the_column_names_of_other_tools():
@@ -80,9 +80,9 @@ def test_mapping_comes_before_column_names():
 @pytest.mark.parametrize(
     ("header", "names"),
     [
-        ("Title,title,Name", "fill title: 'Title', 'title'."),
-        ("Name,name", "fill title: 'Name', 'name'."),
-        ("task,Tags,tags", "fill labels: 'Tags', 'tags'."),
+        ("Title,title,Name", "fill title: #1 'Title', #2 'title'. .* mapping=title:#1"),
+        ("Name,name", "fill title: #1 'Name', #2 'name'."),
+        ("task,Tags,tags", "fill labels: #2 'Tags', #3 'tags'."),
     ],
 )
 def test_same_name_twice_is_refused(header, names):

@@ -8,14 +8,11 @@ from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.delimiter import parse_delimiter
 from task_service.errors import UnknownDelimiter
 from task_service.imports.domain import errors as import_errors
+from task_service.imports.domain.column_mapping import parse_mapping
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.text_encoding import parse_encoding
-from task_service.imports.domain.upload_options import (
-    UploadOptions,
-    parse_mapping,
-    parse_max_errors,
-)
+from task_service.imports.domain.upload_options import UploadOptions, parse_max_errors
 
 DEFAULT_LIMITS = HeaderLimits()
 LINE = "Titel;title;Fällig;Status\r\n"
@@ -58,7 +55,7 @@ def test_byte_order_mark_mismatch_is_refused():
 
 
 def test_neutralised_column_name_is_recognised():
-    options = UploadOptions(mapping={"title": "=x"})
+    options = UploadOptions(mapping={"=x": "title"})
     assert scan(b"'=x,import_errors\r\n", options).fields == ("title", "")
 
 
@@ -97,10 +94,10 @@ def test_delimiter_option_is_used():
         (lambda: parse_mapping("title"), import_errors.MalformedMapping),
         (lambda: parse_mapping("title:"), import_errors.MalformedMapping),
         (lambda: parse_mapping("title:a,title:b"), import_errors.MalformedMapping),
-        (lambda: parse_mapping("title:a,description:A"), import_errors.MalformedMapping),
+        (lambda: parse_mapping("title:a,description:A"), import_errors.DuplicateMappedColumn),
         (lambda: parse_mapping("colour:a"), import_errors.UnknownMappedField),
         (lambda: parse_max_errors(-1), import_errors.NegativeMaxErrors),
-        (lambda: scan(b"title\n", UploadOptions(mapping={"due_date": "due"})), import_errors.MappedColumnMissing),
+        (lambda: scan(b"title\n", UploadOptions(mapping={"due": "due_date"})), import_errors.MappedColumnMissing),
         (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
         (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.UnmarkedUtf16),
         (lambda: scan("title\n".encode("utf-16-be"), UploadOptions(encoding="cp1252")), import_errors.UnmarkedUtf16),

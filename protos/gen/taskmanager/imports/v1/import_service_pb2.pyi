@@ -208,8 +208,8 @@ class UploadOptions(_message.Message):
     delimiter: _builtins.str
     """Delimiter: a comma, a semicolon, a bar or "tab". Empty: detected from the header line."""
     mapping: _builtins.str
-    """Columns for fields, for example title:Name,due_date:Deadline. Other fields are filled by the columns with their
-    names.
+    """Fields of columns, as JSON: {"Summary": "title", "#3": "labels", "Owner": null}. #3 is the third column, and null
+    ignores a column. Or in short: title:Summary,labels:#3. Other fields are filled by columns with known names.
     """
     allow_same_file: _builtins.bool
     """Import the file even if the same bytes were imported for this owner before."""
