@@ -148,6 +148,13 @@ def test_template_names_every_column_and_is_importable(stack, user):
         assert text.startswith("\ufeff")
 
 
+def test_header_options_are_query_parameters(stack, user):
+    done = user.wait_for_import(user.upload("Buy milk,x\n", has_header="false", mapping='{"#1": "title"}')["id"])
+    assert (done["rows_created"], done["warnings"]) == (1, ["The column '#2' is not used."])
+    done = user.wait_for_import(user.upload("November\n\ntask\nCall mum\n", header_row="3", has_header="true")["id"])
+    assert (done["rows_created"], done["rows_failed"]) == (1, 0)
+
+
 def test_value_options_are_query_parameters(stack, user):
     mapping = '{"status": {"Blocked": "pending"}, "priority": {"1": "urgent"}}'
     rows = "title,status,priority\na,Blocked,1\nb,Won't do,9\n"

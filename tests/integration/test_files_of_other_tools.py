@@ -43,6 +43,7 @@ async def import_file(system):
         ("blank_rows_and_max_errors", {"max_errors": 10}, ["t0", "t1", "t2", "last"]),
         ("excel_sep_semicolon_line", {}, ["A"]),
         ("header_cell_with_line_break", {}, ["A"]),
+        ("report_title_above_header", {"header_row": 3}, ["A"]),
         ("rows_with_trailing_comma_beyond_header", {}, ["A", "B", "C"]),
     ],
 )
@@ -60,6 +61,29 @@ async def test_lines_before_the_rows_are_counted(system, import_file):
     sonu = await system.login("sonu@example.com")
     errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
     assert [(error.line, error.record, error.code) for error in errors] == [(6, 2, "BLANK_TITLE")]
+
+
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [
+        (b"A,x\n,y\n\nB,z\n", {"has_header": False}),
+        (b"\xef\xbb\xbfA,x\n,y\n\nB,z\n", {"has_header": False}),
+        (b'My "tasks\nTask,Labels\nA,x\n,y\n\nB,z\n', {"header_row": 2}),
+    ],
+)
+async def test_errors_csv_has_the_header_line_first(system, import_file, file, options):
+    """errors.csv needs neither option: without column names in the file, they are #1, #2 and so on."""
+    mapping = '{"#1": "title", "#2": "labels"}'
+    done, titles = await import_file(file, mapping=mapping, **options)
+    assert (titles, done.rows_read, done.rows_failed) == (["A", "B"], 3, 1)
+    sonu = await system.login("sonu@example.com")
+    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    assert [(error.line, error.record) for error in errors] == [(2 + options.get("header_row", 0), 2)]
+    download = import_service_pb2.DownloadImportErrorsRequest(import_id=done.id)
+    parts = [part.data async for part in system.imports.DownloadImportErrors(download, metadata=sonu.metadata)]
+    mended, titles = await import_file(b"".join(parts).replace(b"\n,y", b"\nC,y"), mapping=mapping)
+    assert (titles, mended.rows_failed, list(mended.warnings)) == (["C"], 0, [])
 
 
 async def test_row_of_a_wide_file_is_imported(import_file):

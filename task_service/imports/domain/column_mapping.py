@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from task_service.imports.domain.errors import DuplicateMappedColumn, MalformedMapping, UnknownMappedField
+from task_service.imports.domain.column_errors import DuplicateMappedColumn, MalformedMapping, UnknownMappedField
 from task_service.imports.domain.json_option import MAX_JSON_CHARACTERS, parse_json_object
 from task_service.tasks.domain.csv_export import COLUMNS
 from task_service.tasks.domain.values import normalize_word

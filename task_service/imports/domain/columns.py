@@ -5,14 +5,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from task_service.imports.domain.column_mapping import normalize_column, quote_column
-from task_service.imports.domain.column_synonyms import find_column_synonym
-from task_service.imports.domain.errors import (
+from task_service.imports.domain.column_errors import (
     DuplicateColumn,
     DuplicateMappedColumn,
     MappedColumnMissing,
     MissingTitleColumn,
 )
+from task_service.imports.domain.column_mapping import normalize_column, quote_column
+from task_service.imports.domain.column_synonyms import find_column_synonym
 
 MAX_LISTED_COLUMNS = 20
 """Maximum number of columns that an error lists."""

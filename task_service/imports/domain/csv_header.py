@@ -37,11 +37,11 @@ class Header:
     encoding: str
     delimiter: str
     columns: tuple[str, ...]
-    """Column names as in the file."""
+    """Column names as in the file; #1, #2 and so on if it has none."""
     fields: tuple[str, ...]
     warnings: tuple[str, ...]
     size: int
-    """Bytes before the first row: the header line and its line end, a byte order mark, a line `sep=;`."""
+    """Bytes before the first row: a byte order mark, a line `sep=;`, the lines above the header line and itself."""
     lines: int
     """Number of physical lines before the first row."""
 
@@ -54,7 +54,8 @@ class HeaderScanner:
         self._limits = limits
         self._buffer = bytearray()
         # A character that takes one byte in UTF-8 takes at most two in UTF-16, and all others at most four.
-        self._max_bytes = 4 * limits.line_bytes + 8
+        # The lines above the header line have the same maximum.
+        self._max_bytes = (4 * limits.line_bytes + 8) * (2 if options.header_row else 1)
         self._attempted_bytes = 0
         self.header: Header | None = None
 
@@ -93,7 +94,8 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     """Parse the header line at the beginning of a file, or return None if more bytes are needed.
 
     Raises:
-        EmptyFile, NotCsv, HeaderTooLong, HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
+        EmptyFile, EmptyHeaderRow, NotCsv, HeaderTooLong, HeaderRowTooFar: see read_header_record.
+        HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
         TooManyColumns, UnmarkedUtf16, UnsupportedFormat: see their messages.
         MappedColumnMissing, DuplicateMappedColumn, DuplicateColumn, MissingTitleColumn: see match_columns.
 
@@ -108,12 +110,16 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
         encoding,
         options.delimiter,
         mark_length=mark_length,
+        header_row=options.header_row,
         max_bytes=limits.line_bytes,
         is_complete=is_complete,
     )
     if record is None:
         return None
-    names = _without_padding([unescape_formula(name) for name in record.cells])
+    if options.has_header:
+        rows, names = record.end, _without_padding([unescape_formula(name) for name in record.cells])
+    else:
+        rows, names = record.begin, [f"#{number}" for number in range(1, len(record.cells) + 1)]
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
@@ -122,7 +128,7 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     warnings = _unused_columns([names[index].strip() for index in unused])
     if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
-    return Header(encoding, record.delimiter, tuple(names), fields, tuple(warnings), record.size, record.lines)
+    return Header(encoding, record.delimiter, tuple(names), fields, tuple(warnings), rows.size, rows.lines)
 
 
 def _without_padding(names: list[str]) -> list[str]:

@@ -68,30 +68,6 @@ class UnknownEncoding(InvalidUpload):
     field = "encoding"
 
 
-class MalformedMapping(InvalidUpload):
-    """Malformed mapping: {problem}. Write it like title:Subject,due_date:Due or like {{"Subject": "title"}}."""
-
-    field = "mapping"
-
-
-class DuplicateMappedColumn(InvalidUpload):
-    """The mapping has the column {column} twice. Give each column one field, or null."""
-
-    field = "mapping"
-
-
-class UnknownMappedField(InvalidUpload):
-    """The mapping gives the column {column} to {name}, which is not a field. Use {fields}, or null in JSON."""
-
-    field = "mapping"
-
-
-class MappedColumnMissing(InvalidUpload):
-    """The mapping gives the column {column} to {name}, but the file has no such column. Found: {columns}."""
-
-    field = "mapping"
-
-
 class NegativeMaxErrors(InvalidUpload):
     """The option max_errors must be 0 or more."""
 
@@ -114,14 +90,6 @@ class TooManyColumns(InvalidUpload):
 
 class UnclosedHeaderQuote(InvalidUpload):
     """The header line has an unclosed quote."""
-
-
-class MissingTitleColumn(InvalidUpload):
-    """The header line has no title column. Name one title, or set the option mapping=title:COLUMN. Found: {columns}."""
-
-
-class DuplicateColumn(InvalidUpload):
-    """Several columns fill {column}: {names}. Choose one with the option mapping={column}:{number}."""
 
 
 class SizeMismatch(InvalidUpload):

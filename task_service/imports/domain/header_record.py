@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from task_service.csv_dialect.delimiter import DELIMITERS, parse_delimiter
+from task_service.imports.domain.column_errors import EmptyHeaderRow, HeaderRowTooFar
 from task_service.imports.domain.errors import (
     EmptyFile,
     HeaderNotUtf8,
@@ -23,24 +24,34 @@ _UTF_16_LINES = {
 _SEP_LINE = re.compile(r'(?i)"?sep=(.)"?[\r\n]*')
 
 
-class HeaderRecord(NamedTuple):
-    """Cells of the header line, and the bytes and physical lines before the first row, a byte order mark included."""
+class Position(NamedTuple):
+    """Position in a file: the bytes, a byte order mark included, and the physical lines before it."""
 
-    cells: Sequence[str]
-    delimiter: str
     size: int
     lines: int
 
 
+class HeaderRecord(NamedTuple):
+    """Cells of the first record, and the positions of its begin and its end."""
+
+    cells: Sequence[str]
+    delimiter: str
+    begin: Position
+    end: Position
+
+
 def read_header_record(
-    data: bytes, encoding: str, delimiter: str, *, mark_length: int, max_bytes: int, is_complete: bool
+    data: bytes, encoding: str, delimiter: str, *, mark_length: int, header_row: int, max_bytes: int, is_complete: bool
 ) -> HeaderRecord | None:
     """Return the first record after the byte order mark, or None if it may continue after the data.
+
+    The record is at the physical line `header_row`, unless that is 0. The lines above may be anything.
 
     A first line `sep=;`, which Excel reads and some tools write, gives the delimiter unless the caller does.
 
     Raises:
-        EmptyFile: the record is empty.
+        EmptyFile, EmptyHeaderRow: the record is empty.
+        HeaderRowTooFar: the lines above it have more than `max_bytes` in UTF-8.
         NotCsv: it has control characters, as binary files do.
         HeaderTooLong: it has more than `max_bytes` in UTF-8.
         UnclosedHeaderQuote, HeaderNotUtf8, HeaderUnreadable, UnknownDelimiter: see their messages.
@@ -51,27 +62,33 @@ def read_header_record(
     if not is_complete and lines and not lines[-1].endswith("\n".encode(encoding)):
         lines.pop()  # A \r at the end may be the first half of a \r\n.
     texts = [line.decode(encoding, "replace") for line in lines]
-    skipped = 0
-    if texts and (sep_line := _SEP_LINE.fullmatch(texts[0])):
-        skipped, delimiter = 1, delimiter or parse_delimiter(sep_line[1])
+    skipped = max(header_row - 1, 0)
+    if header_row != 1 and texts and (sep_line := _SEP_LINE.fullmatch(texts[0])):
+        skipped, delimiter = max(skipped, 1), delimiter or parse_delimiter(sep_line[1])
+    above = body if len(lines) < skipped else b"".join(lines[:skipped])
+    if header_row and len(above.decode(encoding, "replace").encode("utf-8")) > max_bytes:
+        raise HeaderRowTooFar(limit=max_bytes)
+    begin = mark_length + len(above)
     if texts[skipped:]:
         _reject_control_characters(texts[skipped])
     found = _split_cells(texts[skipped:], delimiter or DELIMITERS)
     if found is None:
-        _check_unfinished(body.decode(encoding, "replace"), has_line=bool(texts[skipped:]), max_bytes=max_bytes)
+        _check_unfinished(data[begin:].decode(encoding, "replace"), has_line=bool(texts[skipped:]), max_bytes=max_bytes)
         if not is_complete:
             return None
-        raise UnclosedHeaderQuote if texts[skipped:] else EmptyFile
+        if texts[skipped:]:
+            raise UnclosedHeaderQuote
+        raise EmptyHeaderRow(line=header_row) if header_row else EmptyFile
     delimiter, cells, count = found
-    begin = mark_length + sum(map(len, lines[:skipped]))
     record = b"".join(lines[skipped : skipped + count])
     text = _decode(record, encoding, begin)
     if len(text.encode("utf-8")) > max_bytes:
         raise HeaderTooLong(limit=max_bytes)
     _reject_control_characters(text)
     if not cells:
-        raise EmptyFile
-    return HeaderRecord(cells, delimiter, begin + len(record), skipped + count)
+        raise EmptyHeaderRow(line=header_row) if header_row else EmptyFile
+    end = Position(begin + len(record), skipped + count)
+    return HeaderRecord(cells, delimiter, Position(begin, skipped), end)
 
 
 def _split_lines(data: bytes, encoding: str) -> list[bytes]:

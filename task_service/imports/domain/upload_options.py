@@ -5,12 +5,9 @@ from dataclasses import dataclass, field
 
 from chassis.kernel.errors import Invalid, raise_all
 from task_service.csv_dialect.text import split_labels
+from task_service.imports.domain.column_errors import ContradictoryHeaderOptions, NegativeHeaderRow
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.errors import (
-    ControlCharacterInFileName,
-    FileNameTooLong,
-    NegativeMaxErrors,
-)
+from task_service.imports.domain.errors import ControlCharacterInFileName, FileNameTooLong, NegativeMaxErrors
 from task_service.imports.domain.value_options import ValueOptions
 from task_service.tasks.domain.values import find_control_character, validate_labels
 
@@ -34,6 +31,13 @@ class UploadOptions:
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
     values: ValueOptions = field(default_factory=ValueOptions)
     allow_same_file: bool = False
+    has_header: bool = True
+    header_row: int = 0
+    """Physical line of the column names; 0 means the first line."""
+
+    def __post_init__(self) -> None:
+        if self.header_row and not self.has_header:
+            raise ContradictoryHeaderOptions
 
 
 def check_file_name(name: str) -> None:
@@ -48,6 +52,13 @@ def parse_max_errors(number: int) -> int:
     """Return the maximum number of row errors. Raises NegativeMaxErrors."""
     if number < 0:
         raise NegativeMaxErrors
+    return number
+
+
+def parse_header_row(number: int) -> int:
+    """Return the line of the column names. Raises NegativeHeaderRow."""
+    if number < 0:
+        raise NegativeHeaderRow
     return number
 
 

@@ -15,6 +15,7 @@ from task_service.imports.domain.errors import UnknownOnDuplicate
 from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
+    parse_header_row,
     parse_labels,
     parse_max_errors,
 )
@@ -64,6 +65,8 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
         default_labels=parse_labels(options.default_labels),
         on_duplicate=on_duplicate,
         allow_same_file=options.allow_same_file,
+        has_header=options.has_header or not options.HasField("has_header"),
+        header_row=parse_header_row(options.header_row),
         values=_value_options(options),
     )
 

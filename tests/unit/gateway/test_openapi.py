@@ -198,6 +198,8 @@ def test_upload_has_two_media_types_and_options(api):
         ("date_order", "query"),
         ("time_zone", "query"),
         ("on_unknown_date", "query"),
+        ("has_header", "query"),
+        ("header_row", "query"),
         ("Content-Encoding", "header"),
         ("Idempotency-Key", "header"),
     ]

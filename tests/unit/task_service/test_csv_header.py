@@ -7,6 +7,7 @@ import pytest
 from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.delimiter import parse_delimiter
 from task_service.errors import UnknownDelimiter
+from task_service.imports.domain import column_errors
 from task_service.imports.domain import errors as import_errors
 from task_service.imports.domain.column_mapping import parse_mapping
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
@@ -91,13 +92,13 @@ def test_delimiter_option_is_used():
         (lambda: parse_encoding("no\0name"), import_errors.UnknownEncoding),
         (lambda: parse_delimiter("x"), UnknownDelimiter),
         (lambda: parse_delimiter(",;"), UnknownDelimiter),
-        (lambda: parse_mapping("title"), import_errors.MalformedMapping),
-        (lambda: parse_mapping("title:"), import_errors.MalformedMapping),
-        (lambda: parse_mapping("title:a,title:b"), import_errors.MalformedMapping),
-        (lambda: parse_mapping("title:a,description:A"), import_errors.DuplicateMappedColumn),
-        (lambda: parse_mapping("colour:a"), import_errors.UnknownMappedField),
+        (lambda: parse_mapping("title"), column_errors.MalformedMapping),
+        (lambda: parse_mapping("title:"), column_errors.MalformedMapping),
+        (lambda: parse_mapping("title:a,title:b"), column_errors.MalformedMapping),
+        (lambda: parse_mapping("title:a,description:A"), column_errors.DuplicateMappedColumn),
+        (lambda: parse_mapping("colour:a"), column_errors.UnknownMappedField),
         (lambda: parse_max_errors(-1), import_errors.NegativeMaxErrors),
-        (lambda: scan(b"title\n", UploadOptions(mapping={"due": "due_date"})), import_errors.MappedColumnMissing),
+        (lambda: scan(b"title\n", UploadOptions(mapping={"due": "due_date"})), column_errors.MappedColumnMissing),
         (lambda: scan(b"t\x81itle\n", UploadOptions(encoding="cp1252")), import_errors.HeaderUnreadable),
         (lambda: scan("title\n".encode("utf-16-le"), UploadOptions()), import_errors.UnmarkedUtf16),
         (lambda: scan("title\n".encode("utf-16-be"), UploadOptions(encoding="cp1252")), import_errors.UnmarkedUtf16),

@@ -191,6 +191,8 @@ class UploadOptions(_message.Message):
     DATE_ORDER_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     ON_UNKNOWN_DATE_FIELD_NUMBER: _builtins.int
+    HAS_HEADER_FIELD_NUMBER: _builtins.int
+    HEADER_ROW_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """File name: at most 255 characters, without control characters and line ends."""
     owner_id: _builtins.str
@@ -247,6 +249,12 @@ class UploadOptions(_message.Message):
     """
     on_unknown_date: Global___UploadOptions.OnUnknownDate.ValueType
     """Treatment of a row whose due date can't be read, or can be several days. Unset: fail."""
+    has_header: _builtins.bool
+    """False: the file has no header line, and its first line is a row. mapping names the columns by number. Unset: true."""
+    header_row: _builtins.int
+    """Physical line of the column names, from 1. The lines above it are skipped. 0: the first line, or the second one
+    after a line such as sep=;. Not together with has_header=false.
+    """
     def __init__(
         self,
         *,
@@ -270,12 +278,16 @@ class UploadOptions(_message.Message):
         date_order: Global___UploadOptions.DateOrder.ValueType = ...,
         time_zone: _builtins.str = ...,
         on_unknown_date: Global___UploadOptions.OnUnknownDate.ValueType = ...,
+        has_header: _builtins.bool | None = ...,
+        header_row: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "has_header", b"has_header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "has_header", b"has_header", "header_row", b"header_row", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__has_header: _TypeAlias = _typing.Literal["has_header"]  # noqa: Y015
+    _WhichOneofArgType__has_header: _TypeAlias = _typing.Literal["_has_header", b"_has_header"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__has_header) -> _WhichOneofReturnType__has_header | None: ...
 
 Global___UploadOptions: _TypeAlias = UploadOptions  # noqa: Y015
 

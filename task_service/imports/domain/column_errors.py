@@ -1,0 +1,62 @@
+"""Errors of the columns of a file, and of the options for them. A docstring is the message."""
+
+from task_service.imports.domain.errors import InvalidUpload
+
+
+class MalformedMapping(InvalidUpload):
+    """Malformed mapping: {problem}. Write it like title:Subject,due_date:Due or like {{"Subject": "title"}}."""
+
+    field = "mapping"
+
+
+class DuplicateMappedColumn(InvalidUpload):
+    """The mapping has the column {column} twice. Give each column one field, or null."""
+
+    field = "mapping"
+
+
+class UnknownMappedField(InvalidUpload):
+    """The mapping gives the column {column} to {name}, which is not a field. Use {fields}, or null in JSON."""
+
+    field = "mapping"
+
+
+class MappedColumnMissing(InvalidUpload):
+    """The mapping gives the column {column} to {name}, but the file has no such column. Found: {columns}."""
+
+    field = "mapping"
+
+
+class EmptyHeaderRow(InvalidUpload):
+    """Line {line} of the file is empty or missing. Set the option header_row to the line of the column names."""
+
+    field = "header_row"
+
+
+class HeaderRowTooFar(InvalidUpload):
+    """The lines above the header line have more than {limit} bytes. Remove them."""
+
+    field = "header_row"
+
+
+class NegativeHeaderRow(InvalidUpload):
+    """The option header_row must be a line from 1, or 0 for the first line."""
+
+    field = "header_row"
+
+
+class ContradictoryHeaderOptions(InvalidUpload):
+    """Set has_header=false or header_row, not both."""
+
+    field = "header_row"
+
+
+class MissingTitleColumn(InvalidUpload):
+    """No column fills the title. Choose one with the option mapping=title:COLUMN. Found: {columns}.
+
+    If another line has the column names, set header_row.
+    """
+
+
+class DuplicateColumn(InvalidUpload):
+    """Several columns fill {column}: {names}. Choose one with the option mapping={column}:{number}."""
