@@ -13,7 +13,6 @@ from task_service.imports.domain.errors import CellTooLong, TooManyCells, Undeco
 from task_service.imports.domain.failed_rows import FailedRow, RowError
 from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft, Values
 from task_service.tasks.domain.values import REPLACEMENT_CHARACTER, Priority
 
@@ -83,8 +82,8 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
     `assignees` maps the usernames in the rows to ids.
     """
     columns = _Columns(context.fields, batch.cells)
-    reader = CellReader(context.value_options, context.column_of("status"))
-    fast_parser = FastRowParser(reader, context.defaults, assignees)
+    reader = CellReader(context.value_options, context.column_of("status"), assignees)
+    fast_parser = FastRowParser(reader, context.defaults)
     unknown_cells = reader.unknown_cells
     rows = enumerate(columns.rows())
     accepted_count = 0
@@ -95,7 +94,7 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
             if values is None:
                 try:
                     columns.raise_defects(batch, row_index, context.encoding)
-                    values = validate_row(_plain_cells(raw_cells), reader, context.defaults, assignees)
+                    values = validate_row(_plain_cells(raw_cells), reader, context.defaults)
                 except Invalid as error:
                     converted.failed.append(columns.failed_row(batch, row_index, error))
                     continue
@@ -122,16 +121,13 @@ def _plain_cells(raw_cells: Iterable[str]) -> Cells:
     return Cells(*map(unescape_formula, raw_cells))
 
 
-def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
+def validate_row(cells: Cells, reader: CellReader, defaults: Defaults) -> Values:
     """Return the values of a row. Raises all its errors, in the order of the fields."""
     errors: list[Invalid] = []
     status = reader.status(cells.status, errors) or defaults.initial_status
     priority = reader.priority(cells.priority, errors) or Priority.NONE
     due_date = reader.due_date(cells.due_date, errors)
-    name = cells.assignee.strip()
-    assignee_id = assignees.get(name) if name else defaults.assignee_id
-    if name and assignee_id is None:
-        errors.append(UnknownAssignee(field="assignee"))
+    assignee_id = reader.assignee(cells.assignee, errors) or defaults.assignee_id
     draft = TaskDraft(
         cells.title,
         cells.description,
@@ -157,7 +153,7 @@ def _changed_fields(
     """
     names = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
     names -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
-    names -= _unknown_fields(cells, unknown_cells)
+    names -= {"assignee_id" if field == "assignee" else field for field in _unknown_fields(cells, unknown_cells)}
     # The values contain the defaults, but those are for new tasks only.
     cleared: dict[str, Any] = {} if split_labels(cells.labels) else {"labels": ()}
     cleared |= {} if cells.assignee.strip() else {"assignee_id": None}
@@ -166,7 +162,12 @@ def _changed_fields(
 
 def _unknown_fields(cells: Cells, unknown_cells: Container[tuple[str, str]]) -> set[str]:
     """Return the fields whose cells are unknown, but accepted by the options."""
-    pairs = (("status", cells.status), ("priority", cells.priority), ("due_date", cells.due_date))
+    pairs = (
+        ("status", cells.status),
+        ("priority", cells.priority),
+        ("due_date", cells.due_date),
+        ("assignee", cells.assignee),
+    )
     return {field for field, cell in pairs if (field, cell) in unknown_cells}
 
 

@@ -16,6 +16,12 @@ class UnknownPriority(InvalidTask):
     field = "priority"
 
 
+class UnknownAssignee(InvalidTask):
+    """No user is called {name}. Use the username of an existing user, or set on_unknown_assignee=leave_empty."""
+
+    field = "assignee"
+
+
 class MalformedValueMapping(InvalidUpload):
     """Malformed value_mapping: {problem}. Write it like {{"status": {{"Blocked": "pending"}}}}."""
 

@@ -43,6 +43,13 @@ class OnUnknownDate(StrEnum):
     EMPTY = "empty"
 
 
+class OnUnknownAssignee(StrEnum):
+    """Treatment of a row with an assignee who is not a user."""
+
+    FAIL = "fail"
+    LEAVE_EMPTY = "leave_empty"
+
+
 @dataclass(frozen=True, slots=True)
 class ValueOptions:
     """Options for the values of an import. They are stored with it."""
@@ -52,6 +59,7 @@ class ValueOptions:
     on_unknown_status: OnUnknownValue = OnUnknownValue.FAIL
     on_unknown_priority: OnUnknownValue = OnUnknownValue.FAIL
     on_unknown_date: OnUnknownDate = OnUnknownDate.FAIL
+    on_unknown_assignee: OnUnknownAssignee = OnUnknownAssignee.FAIL
     date_format: str = ""
     date_order: DateOrder | None = None
     time_zone: str = ""
@@ -79,6 +87,7 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "on_unknown_status": OnUnknownValue,
     "on_unknown_priority": OnUnknownValue,
     "on_unknown_date": OnUnknownDate,
+    "on_unknown_assignee": OnUnknownAssignee,
     "date_order": DateOrder,
 }
 
@@ -89,6 +98,7 @@ class UnknownCells(NamedTuple):
     status: int = 0
     priority: int = 0
     due_date: int = 0
+    assignee: int = 0
 
     @classmethod
     def from_counter(cls, counter: Counter[str]) -> "UnknownCells":
@@ -105,6 +115,7 @@ _WARNINGS = (
     "{rows} an unknown status and got the default status (on_unknown_status=default).",
     "{rows} an unknown priority and got the priority none (on_unknown_priority=default).",
     "{rows} an unreadable due date and got none (on_unknown_date=empty).",
+    "{rows} an unknown assignee, which counts as an empty cell (on_unknown_assignee=leave_empty).",
 )
 
 
