@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
+from task_service.csv_dialect.text import split_labels
 from task_service.imports.domain.dates import DateParser
 from task_service.imports.domain.value_errors import UnknownAssignee, UnknownPriority, UnknownStatus
 from task_service.imports.domain.value_options import (
@@ -70,6 +71,7 @@ class CellReader:
             read=lambda name: _find_assignee(name, assignees),
             accepts_unknown=options.on_unknown_assignee is OnUnknownAssignee.LEAVE_EMPTY,
         )
+        self._label_separator = options.label_separator
         self.unknown_cells: set[tuple[str, str]] = set()
         """Fields and cells that were read so far, are unknown, and are accepted by the options."""
 
@@ -84,6 +86,10 @@ class CellReader:
 
     def assignee(self, cell: str, errors: list[Invalid]) -> UUID | None:
         return self._read(self._assignee, cell, errors)
+
+    def labels(self, cell: str) -> tuple[str, ...]:
+        """Return the labels of a cell, which the caller validates."""
+        return split_labels(cell, self._label_separator)
 
     def _read(self, reader: "_FieldReader[Value]", cell: str, errors: list[Invalid]) -> Value | None:
         text = cell.strip()

@@ -11,7 +11,7 @@ from unicodedata import is_normalized
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import split_labels, unescape_formula
+from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.imports import Defaults
 from task_service.tasks.domain import values as rules
@@ -96,7 +96,7 @@ class FastRowParser:
         return self._reader.due_date(unescape_formula(cell), errors)
 
     def _parse_labels(self, cell: str, errors: list[Invalid]) -> tuple[str, ...]:
-        return rules.validate_labels(split_labels(unescape_formula(cell)) or self._defaults.labels, errors)
+        return rules.validate_labels(self._reader.labels(unescape_formula(cell)) or self._defaults.labels, errors)
 
     def _parse_assignee(self, cell: str, errors: list[Invalid]) -> UUID | None:
         return self._reader.assignee(unescape_formula(cell), errors) or self._defaults.assignee_id

@@ -80,6 +80,12 @@ class ContradictoryDateOptions(InvalidUpload):
     field = "date_order"
 
 
+class MalformedLabelSeparator(InvalidUpload):
+    """The label_separator must have at most {limit} characters, no letters, digits, brackets and apostrophes."""
+
+    field = "label_separator"
+
+
 class UnknownDateOrder(InvalidUpload):
     """Unknown date_order. Use mdy, dmy or ymd."""
 

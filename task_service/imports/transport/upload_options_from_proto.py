@@ -25,6 +25,7 @@ from task_service.imports.domain.value_options import (
     OnUnknownDate,
     OnUnknownValue,
     ValueOptions,
+    parse_label_separator,
     parse_value_mapping,
 )
 from task_service.tasks.domain.errors import UnknownStatus
@@ -88,6 +89,7 @@ def _value_options(options: import_service_pb2.UploadOptions) -> ValueOptions:
         date_format=parse_date_format(options.date_format),
         date_order=_DATE_ORDER.get(options.date_order),
         time_zone=parse_time_zone(options.time_zone),
+        label_separator=parse_label_separator(options.label_separator),
     )
 
 

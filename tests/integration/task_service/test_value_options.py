@@ -171,6 +171,37 @@ async def test_error_of_an_unknown_assignee_names_the_option(system, worker):
 
 
 @pytest.mark.parametrize(
+    ("options", "cells", "expected"),
+    [
+        ({}, ["b,c", "a"], ["a", "b", "c"]),
+        ({}, ["'-1", "'=2,[x]"], ["-1", "=2", "[x]"]),
+        ({}, ["[b, a]", "[c]"], ["a", "b", "c"]),
+        ({}, ["[]", ""], ["new"]),
+        ({}, ["null", "{}"], ["null", "{}"]),
+        ({"label_separator": ";"}, ["b; c", "[d;a]"], ["a", "b", "c", "d"]),
+        ({"label_separator": " | "}, ["b | c", "a"], ["a", "b", "c"]),
+        ({"mapping": '{"#3": "labels"}'}, ["b", "a"], ["a"]),
+        ({"mapping": '{"#3": "labels", "#2": "labels"}'}, ["b", "a"], ["a", "b"]),
+    ],
+)
+async def test_labels_come_from_several_columns(system, worker, options, cells, expected):
+    sonu = await system.new_user("sonu")
+    options = options | {"header": b"title,Labels,Labels\n", "default_labels": "new"}
+    done, tasks = await run_import(system, worker, sonu, ["a", *cells], **options)
+    assert (done.rows_failed, sorted(tasks["a"].labels)) == (0, expected)
+
+
+async def test_error_of_labels_shows_the_cells_of_all_columns(system, worker):
+    sonu = await system.new_user("sonu")
+    header = b"title,Labels,Labels\n"
+    rows = ["a", "b", "c" * 65], ["d", "e;f", ""]
+    done, _ = await run_import(system, worker, sonu, *rows, header=header, label_separator="|")
+    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    (error,) = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    assert (error.code, error.column, error.value) == ("LABEL_TOO_LONG", "labels", f"b,{'c' * 65}")
+
+
+@pytest.mark.parametrize(
     ("options", "reason", "field"),
     [
         ({"date_format": "dd.mm.yyyy"}, "MALFORMED_DATE_FORMAT", "date_format"),
@@ -183,6 +214,8 @@ async def test_error_of_an_unknown_assignee_names_the_option(system, worker):
         ({"value_mapping": '{"status": {"a": "blocked"}}'}, "UNKNOWN_MAPPED_VALUE", "value_mapping"),
         ({"on_unknown_status": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_status"),
         ({"on_unknown_assignee": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_assignee"),
+        ({"label_separator": "and"}, "MALFORMED_LABEL_SEPARATOR", "label_separator"),
+        ({"label_separator": ";" * 9}, "MALFORMED_LABEL_SEPARATOR", "label_separator"),
         ({"on_unknown_priority": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_priority"),
     ],
 )

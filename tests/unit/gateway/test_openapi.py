@@ -201,6 +201,7 @@ def test_upload_has_two_media_types_and_options(api):
         ("has_header", "query"),
         ("header_row", "query"),
         ("on_unknown_assignee", "query"),
+        ("label_separator", "query"),
         ("Content-Encoding", "header"),
         ("Idempotency-Key", "header"),
     ]

@@ -221,6 +221,7 @@ class UploadOptions(_message.Message):
     HAS_HEADER_FIELD_NUMBER: _builtins.int
     HEADER_ROW_FIELD_NUMBER: _builtins.int
     ON_UNKNOWN_ASSIGNEE_FIELD_NUMBER: _builtins.int
+    LABEL_SEPARATOR_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """File name: at most 255 characters, without control characters and line ends."""
     owner_id: _builtins.str
@@ -285,6 +286,10 @@ class UploadOptions(_message.Message):
     """
     on_unknown_assignee: Global___UploadOptions.OnUnknownAssignee.ValueType
     """Treatment of a row whose assignee is not the username of a user. Unset: fail."""
+    label_separator: _builtins.str
+    """Text between two labels of a cell, for example a semicolon: at most 8 characters, no letters, digits, brackets and
+    apostrophes. Empty: a comma.
+    """
     def __init__(
         self,
         *,
@@ -311,10 +316,11 @@ class UploadOptions(_message.Message):
         has_header: _builtins.bool | None = ...,
         header_row: _builtins.int = ...,
         on_unknown_assignee: Global___UploadOptions.OnUnknownAssignee.ValueType = ...,
+        label_separator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "has_header", b"has_header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "has_header", b"has_header", "header_row", b"header_row", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_assignee", b"on_unknown_assignee", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "has_header", b"has_header", "header_row", b"header_row", "idempotency_key", b"idempotency_key", "label_separator", b"label_separator", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_assignee", b"on_unknown_assignee", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__has_header: _TypeAlias = _typing.Literal["has_header"]  # noqa: Y015
     _WhichOneofArgType__has_header: _TypeAlias = _typing.Literal["_has_header", b"_has_header"]  # noqa: Y015
