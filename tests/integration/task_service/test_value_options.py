@@ -177,6 +177,7 @@ async def test_error_of_an_unknown_assignee_names_the_option(system, worker):
         ({}, ["'-1", "'=2,[x]"], ["-1", "=2", "[x]"]),
         ({}, ["[b, a]", "[c]"], ["a", "b", "c"]),
         ({}, ["[]", ""], ["new"]),
+        ({}, ["", ",[a,b]"], ["[a", "b]"]),
         ({}, ["null", "{}"], ["null", "{}"]),
         ({"label_separator": ";"}, ["b; c", "[d;a]"], ["a", "b", "c", "d"]),
         ({"label_separator": " | "}, ["b | c", "a"], ["a", "b", "c"]),
