@@ -202,8 +202,16 @@ CLICKUP_VALUES = {"priority": {"1": "urgent", "2": "high", "null": None}, "due_d
                 ("Prune the roses", "COMPLETED", "URGENT", "", []),
             ],
         ),
+        (
+            "ms_planner_export",
+            {"label_separator": ";"},
+            [
+                ("Book the room", "PENDING", "HIGH", "2026-12-31", ["Blue", "Red"]),
+                ("Order food", "COMPLETED", "MEDIUM", "", []),
+            ],
+        ),
     ],
-    ids=["Jira", "ClickUp"],
+    ids=["Jira", "ClickUp", "Planner"],
 )
 async def test_labels_of_a_file_are_understood(system, import_file, name, options, expected):
     """The assignees are names of people who are no users."""
