@@ -13,6 +13,9 @@ _FORMULA_STARTS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 _FORMULA = re.compile(f"'*{_FORMULA_STARTS}")
 _ESCAPED_FORMULA = re.compile(f"'+{_FORMULA_STARTS}")
 
+LABEL_SEPARATOR = ","
+_LIST = re.compile(r"\[([^\[\]]*)\]\s*")
+
 CHUNK_CHARACTERS = 64 * 1024
 
 
@@ -40,9 +43,17 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def split_labels(cell: str) -> tuple[str, ...]:
-    """Return the comma-separated labels of a cell without blank ones."""
-    return tuple(label for label in cell.split(",") if label and not label.isspace())
+def split_labels(cell: str, separator: str = LABEL_SEPARATOR) -> tuple[str, ...]:
+    """Return the labels of a cell such as `a,b` or `[a, b]` without blank ones."""
+    if cell[:1] == "[" and (labels := _LIST.fullmatch(cell)):
+        cell = labels[1]
+    return tuple(label for label in cell.split(separator) if label and not label.isspace())
+
+
+def join_labels(labels: Sequence[str], separator: str = LABEL_SEPARATOR) -> str:
+    """Return a cell that split_labels reads as these labels."""
+    cell = separator.join(labels)
+    return f"{separator}{cell}" if _LIST.fullmatch(cell) else cell
 
 
 def unescape_formula(cell: str) -> str:

@@ -136,6 +136,7 @@ imports = Table(
     Column("unknown_statuses", BigInteger, nullable=False),
     Column("unknown_priorities", BigInteger, nullable=False),
     Column("unknown_due_dates", BigInteger, nullable=False),
+    Column("unknown_assignees", BigInteger, nullable=False),
     Column("progressed_at", TIME),
     Column("failed_rows_kept", BigInteger, nullable=False),
     Column("failed_size_kept", BigInteger, nullable=False),

@@ -1,5 +1,6 @@
 """Files as other tools write them, imported through the services and the worker's own code."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,61 @@ async def test_values_of_a_file_are_understood(system, import_file, name, option
         for task in tasks
     ]
     assert values == expected
+
+
+LEAVE_EMPTY = import_service_pb2.UploadOptions.ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY
+CLICKUP_VALUES = {"priority": {"1": "urgent", "2": "high", "null": None}, "due_date": {"null": None}}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        (
+            "jira_current_fields",
+            {},
+            [
+                ("Login fails on Safari", "PENDING", "HIGH", "2026-12-31", ["backend", "login"]),
+                ("Upgrade the router", "IN_PROGRESS", "URGENT", "", []),
+                ("Old report", "COMPLETED", "LOW", "", ["infra"]),
+            ],
+        ),
+        (
+            "clickup_export",
+            {"value_mapping": json.dumps(CLICKUP_VALUES)},
+            [
+                ("Sow the beans", "PENDING", "HIGH", "2026-12-31", ["garden", "spring"]),
+                ("Mow the lawn", "IN_PROGRESS", "NONE", "", []),
+                ("Prune the roses", "COMPLETED", "URGENT", "", []),
+            ],
+        ),
+        (
+            "ms_planner_export",
+            {"label_separator": ";"},
+            [
+                ("Book the room", "PENDING", "HIGH", "2026-12-31", ["Blue", "Red"]),
+                ("Order food", "COMPLETED", "MEDIUM", "", []),
+            ],
+        ),
+    ],
+    ids=["Jira", "ClickUp", "Planner"],
+)
+async def test_labels_of_a_file_are_understood(system, import_file, name, options, expected):
+    """The assignees are names of people who are no users."""
+    done, _ = await import_file((CASES / f"{name}.csv").read_bytes(), on_unknown_assignee=LEAVE_EMPTY, **options)
+    assert done.rows_failed == 0
+    assert "unknown assignee" in done.warnings[-1]
+    sonu = await system.login("sonu@example.com")
+    request = task_service_pb2.ListTasksRequest(import_id=done.id, order_by="created_at")
+    tasks = (await system.tasks.ListTasks(request, metadata=sonu.metadata)).tasks
+    values = [
+        (
+            task.title,
+            task_pb2.Task.Status.Name(task.status).removeprefix("STATUS_"),
+            task_pb2.Task.Priority.Name(task.priority).removeprefix("PRIORITY_"),
+            task.due_date,
+            sorted(task.labels),
+        )
+        for task in tasks
+    ]
+    assert values == expected
+    assert not any(task.assignee_id for task in tasks)

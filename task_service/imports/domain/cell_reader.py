@@ -3,12 +3,21 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from chassis.kernel.errors import Invalid
+from task_service.csv_dialect.text import split_labels
 from task_service.imports.domain.dates import DateParser
-from task_service.imports.domain.value_errors import UnknownPriority, UnknownStatus
-from task_service.imports.domain.value_options import OnUnknownDate, OnUnknownValue, ValueOptions, mapping_key
+from task_service.imports.domain.value_errors import UnknownAssignee, UnknownPriority, UnknownStatus
+from task_service.imports.domain.value_options import (
+    OnUnknownAssignee,
+    OnUnknownDate,
+    OnUnknownValue,
+    ValueOptions,
+    mapping_key,
+)
 from task_service.imports.domain.value_synonyms import (
     MAX_WORD_CHARACTERS,
     PRIORITY_WORDS,
@@ -26,13 +35,15 @@ Value = TypeVar("Value")
 
 
 class CellReader:
-    """Reader of status, priority and date cells, without neutralising apostrophes.
+    """Reader of status, priority, date and assignee cells, without neutralising apostrophes.
 
     Each method returns None for an empty cell, and for an unknown one that the options accept.
     """
 
-    def __init__(self, options: ValueOptions, status_column: str = "") -> None:
-        """`status_column` is the name of the column that fills the status."""
+    def __init__(
+        self, options: ValueOptions, status_column: str = "", assignees: Mapping[str, UUID] = MappingProxyType({})
+    ) -> None:
+        """`status_column` is the name of the column that fills the status, `assignees` maps usernames to ids."""
         statuses = STATUS_WORDS | TRUTH_WORDS if asks_for_truth(status_column) else STATUS_WORDS
         dates = DateParser(options.date_format, options.date_order, options.time_zone)
         mapped = options.value_mapping
@@ -54,6 +65,13 @@ class CellReader:
             read=dates.parse,
             accepts_unknown=options.on_unknown_date is OnUnknownDate.EMPTY,
         )
+        self._assignee = _FieldReader(
+            field="assignee",
+            mapped={},
+            read=lambda name: _find_assignee(name, assignees),
+            accepts_unknown=options.on_unknown_assignee is OnUnknownAssignee.LEAVE_EMPTY,
+        )
+        self._label_separator = options.label_separator
         self.unknown_cells: set[tuple[str, str]] = set()
         """Fields and cells that were read so far, are unknown, and are accepted by the options."""
 
@@ -65,6 +83,13 @@ class CellReader:
 
     def due_date(self, cell: str, errors: list[Invalid]) -> date | None:
         return self._read(self._due_date, cell, errors)
+
+    def assignee(self, cell: str, errors: list[Invalid]) -> UUID | None:
+        return self._read(self._assignee, cell, errors)
+
+    def labels(self, cell: str) -> tuple[str, ...]:
+        """Return the labels of a cell, which the caller validates."""
+        return split_labels(cell, self._label_separator)
 
     def _read(self, reader: "_FieldReader[Value]", cell: str, errors: list[Invalid]) -> Value | None:
         text = cell.strip()
@@ -104,3 +129,9 @@ def _find(word: str, words: Mapping[str, Value], error: type[Invalid]) -> Value:
     if value is None:
         raise error(word=repr(word[:MAX_QUOTED_CHARACTERS]))
     return value
+
+
+def _find_assignee(name: str, assignees: Mapping[str, UUID]) -> UUID:
+    if name not in assignees:
+        raise UnknownAssignee(name=repr(name[:MAX_QUOTED_CHARACTERS]))
+    return assignees[name]

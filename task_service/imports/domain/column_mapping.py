@@ -12,13 +12,17 @@ MAX_QUOTED_CHARACTERS = 40
 """Maximum characters of a column name in an error."""
 
 
+FIELDS_OF_SEVERAL_COLUMNS = frozenset({"labels"})
+"""Fields that may have several columns."""
+
+
 def parse_mapping(text: str) -> Mapping[str, str]:
     """Parse a mapping such as `{"Summary": "title", "#3": "labels", "Owner": null}` or `title:Summary,labels:#3`.
 
     Return the field of each column, "" for a column to ignore. The columns are normalized names, or numbers from #1.
 
     Raises:
-        MalformedMapping: the text is malformed, or two columns have one field.
+        MalformedMapping: the text is malformed, or two columns have one field that is not labels.
         DuplicateMappedColumn: a column has two fields.
         UnknownMappedField: the field does not exist.
 
@@ -36,7 +40,7 @@ def parse_mapping(text: str) -> Mapping[str, str]:
         if field and field not in COLUMNS:
             fields = ", ".join(COLUMNS)
             raise UnknownMappedField(column=quote_column(name), name=repr(field[:MAX_QUOTED_CHARACTERS]), fields=fields)
-        if field in column_names:
+        if field in column_names and field not in FIELDS_OF_SEVERAL_COLUMNS:
             both = f"{quote_column(column_names[field])} and {quote_column(name)}"
             raise MalformedMapping(problem=f"{both} both fill {field}")
         mapping[column] = field

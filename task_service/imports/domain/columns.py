@@ -11,7 +11,7 @@ from task_service.imports.domain.column_errors import (
     MappedColumnMissing,
     MissingTitleColumn,
 )
-from task_service.imports.domain.column_mapping import normalize_column, quote_column
+from task_service.imports.domain.column_mapping import FIELDS_OF_SEVERAL_COLUMNS, normalize_column, quote_column
 from task_service.imports.domain.column_synonyms import find_column_synonym
 
 MAX_LISTED_COLUMNS = 20
@@ -33,13 +33,13 @@ def match_columns(names: Sequence[str], mapping: Mapping[str, str]) -> MatchedCo
     Raises:
         MappedColumnMissing: the mapping names a missing column.
         DuplicateMappedColumn: the mapping has a column by its name and by its number.
-        DuplicateColumn: two columns fill one field equally well.
+        DuplicateColumn: two columns fill one field equally well, and the field is not labels.
         MissingTitleColumn: no column fills the title.
 
     """
     mapped = _match_by_mapping(names, mapping)
     fields = _match_by_name(names, mapped)
-    for field in set(fields) - {""}:
+    for field in set(fields) - {"", *FIELDS_OF_SEVERAL_COLUMNS}:
         if fields.count(field) > 1:
             found = [f"#{index + 1} {quote_column(names[index])}" for index, used in enumerate(fields) if used == field]
             raise DuplicateColumn(column=field, names=_list(found), number=found[0].split()[0])

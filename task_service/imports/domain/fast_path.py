@@ -4,14 +4,14 @@ It runs for every row of every import and takes a fraction of the time of the fu
 collects errors. A row that passes here also passes the full validation with the same values; a test checks this.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from typing import TypeVar
 from unicodedata import is_normalized
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import split_labels, unescape_formula
+from task_service.csv_dialect.text import unescape_formula
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.imports import Defaults
 from task_service.tasks.domain import values as rules
@@ -35,10 +35,9 @@ Parsed = TypeVar("Parsed")
 class FastRowParser:
     """Parser for the rows of one batch."""
 
-    def __init__(self, reader: CellReader, defaults: Defaults, assignees: Mapping[str, UUID]) -> None:
+    def __init__(self, reader: CellReader, defaults: Defaults) -> None:
         self._reader = reader
         self._defaults = defaults
-        self._assignee_ids = assignees
         self._statuses = _ParsedCells(self._parse_status)
         self._priorities = _ParsedCells(self._parse_priority)
         self._dates = _ParsedCells(self._parse_due_date)
@@ -97,11 +96,10 @@ class FastRowParser:
         return self._reader.due_date(unescape_formula(cell), errors)
 
     def _parse_labels(self, cell: str, errors: list[Invalid]) -> tuple[str, ...]:
-        return rules.validate_labels(split_labels(unescape_formula(cell)) or self._defaults.labels, errors)
+        return rules.validate_labels(self._reader.labels(unescape_formula(cell)) or self._defaults.labels, errors)
 
-    def _parse_assignee(self, cell: str, _errors: list[Invalid]) -> UUID | None:
-        name = unescape_formula(cell).strip()
-        return self._assignee_ids[name] if name else self._defaults.assignee_id
+    def _parse_assignee(self, cell: str, errors: list[Invalid]) -> UUID | None:
+        return self._reader.assignee(unescape_formula(cell), errors) or self._defaults.assignee_id
 
 
 class _ParsedCells(dict[str, Parsed]):

@@ -1,19 +1,20 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice, repeat
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
-from task_service.csv_dialect.text import split_labels, unescape_formula
+from task_service.csv_dialect.text import LABEL_SEPARATOR, escape_formula, join_labels, split_labels, unescape_formula
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.imports.domain.failed_rows import FailedRow, RowError
 from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import TaskDraft, Values
 from task_service.tasks.domain.values import REPLACEMENT_CHARACTER, Priority
 
@@ -82,9 +83,9 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
 
     `assignees` maps the usernames in the rows to ids.
     """
-    columns = _Columns(context.fields, batch.cells)
-    reader = CellReader(context.value_options, context.column_of("status"))
-    fast_parser = FastRowParser(reader, context.defaults, assignees)
+    columns = _Columns(context.fields, batch.cells, context.value_options.label_separator)
+    reader = CellReader(context.value_options, context.column_of("status"), assignees)
+    fast_parser = FastRowParser(reader, context.defaults)
     unknown_cells = reader.unknown_cells
     rows = enumerate(columns.rows())
     accepted_count = 0
@@ -95,7 +96,7 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
             if values is None:
                 try:
                     columns.raise_defects(batch, row_index, context.encoding)
-                    values = validate_row(_plain_cells(raw_cells), reader, context.defaults, assignees)
+                    values = validate_row(_plain_cells(raw_cells), reader, context.defaults)
                 except Invalid as error:
                     converted.failed.append(columns.failed_row(batch, row_index, error))
                     continue
@@ -103,7 +104,7 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
                 converted.unknown_fields.extend(_unknown_fields(_plain_cells(raw_cells), unknown_cells))
             if values.external_id:
                 changes = (
-                    _changed_fields(values, _plain_cells(raw_cells), context, unknown_cells)
+                    _changed_fields(values, _plain_cells(raw_cells), context, reader)
                     if context.on_duplicate is OnDuplicate.UPDATE
                     else {}
                 )
@@ -122,22 +123,19 @@ def _plain_cells(raw_cells: Iterable[str]) -> Cells:
     return Cells(*map(unescape_formula, raw_cells))
 
 
-def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees: Mapping[str, UUID]) -> Values:
+def validate_row(cells: Cells, reader: CellReader, defaults: Defaults) -> Values:
     """Return the values of a row. Raises all its errors, in the order of the fields."""
     errors: list[Invalid] = []
     status = reader.status(cells.status, errors) or defaults.initial_status
     priority = reader.priority(cells.priority, errors) or Priority.NONE
     due_date = reader.due_date(cells.due_date, errors)
-    name = cells.assignee.strip()
-    assignee_id = assignees.get(name) if name else defaults.assignee_id
-    if name and assignee_id is None:
-        errors.append(UnknownAssignee(field="assignee"))
+    assignee_id = reader.assignee(cells.assignee, errors) or defaults.assignee_id
     draft = TaskDraft(
         cells.title,
         cells.description,
         external_id=cells.external_id,
         assignee_id=str(assignee_id or ""),
-        labels=split_labels(cells.labels) or tuple(defaults.labels),
+        labels=reader.labels(cells.labels) or tuple(defaults.labels),
     )
     try:
         values = draft.validate()
@@ -147,9 +145,7 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults, assignees
     return values._replace(status=status, priority=priority, due_date=due_date)
 
 
-def _changed_fields(
-    values: Values, cells: Cells, context: IngestContext, unknown_cells: Container[tuple[str, str]]
-) -> dict[str, Any]:
+def _changed_fields(values: Values, cells: Cells, context: IngestContext, reader: CellReader) -> dict[str, Any]:
     """Return the new values of an existing task: one for each column of the file.
 
     An empty cell clears the field. Status and priority can't be empty, so an empty cell leaves them unchanged. So does
@@ -157,25 +153,33 @@ def _changed_fields(
     """
     names = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
     names -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
-    names -= _unknown_fields(cells, unknown_cells)
+    names -= {"assignee_id" if field == "assignee" else field for field in _unknown_fields(cells, reader.unknown_cells)}
     # The values contain the defaults, but those are for new tasks only.
-    cleared: dict[str, Any] = {} if split_labels(cells.labels) else {"labels": ()}
+    cleared: dict[str, Any] = {} if reader.labels(cells.labels) else {"labels": ()}
     cleared |= {} if cells.assignee.strip() else {"assignee_id": None}
     return {name: cleared.get(name, getattr(values, name)) for name in names}
 
 
 def _unknown_fields(cells: Cells, unknown_cells: Container[tuple[str, str]]) -> set[str]:
     """Return the fields whose cells are unknown, but accepted by the options."""
-    pairs = (("status", cells.status), ("priority", cells.priority), ("due_date", cells.due_date))
+    pairs = (
+        ("status", cells.status),
+        ("priority", cells.priority),
+        ("due_date", cells.due_date),
+        ("assignee", cells.assignee),
+    )
     return {field for field, cell in pairs if (field, cell) in unknown_cells}
 
 
 class _Columns:
     """Cells of a batch by column. A missing column is empty in every row."""
 
-    def __init__(self, fields: tuple[str, ...], cells: Sequence[str]) -> None:
+    def __init__(self, fields: tuple[str, ...], cells: Sequence[str], label_separator: str = LABEL_SEPARATOR) -> None:
         self._fields = fields
-        self._index_by_field = {field: index for index, field in enumerate(fields) if field}
+        self._label_separator = label_separator
+        self._indexes_by_field = defaultdict[str, list[int]](list)
+        for index, field in enumerate(fields):
+            self._indexes_by_field[field].append(index)
         self._width = len(fields)
         self._cells = cells
 
@@ -184,8 +188,16 @@ class _Columns:
         return zip(*map(self._column, Cells._fields), strict=False)
 
     def _column(self, field: str) -> Iterable[str]:
-        index = self._index_by_field.get(field)
-        return repeat("") if index is None else self._cells[index :: self._width]
+        cells = [self._cells[index :: self._width] for index in self._indexes_by_field.get(field, ())]
+        if len(cells) > 1:  # only labels have several columns
+            return map(cache(self._join_label_cells), *cells)
+        return cells[0] if cells else repeat("")
+
+    def _join_label_cells(self, *cells: str) -> str:
+        """Return one cell that has the labels of all."""
+        separator = self._label_separator
+        labels = [label for cell in cells for label in split_labels(unescape_formula(cell), separator)]
+        return escape_formula(join_labels(labels, separator))
 
     def failed_row(self, batch: Batch, row_index: int, error: Invalid) -> FailedRow:
         record, line = batch.begin.records + row_index + 1, batch.lines[row_index]
@@ -222,5 +234,5 @@ class _Columns:
         return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
 
     def _stored_value(self, cells: Sequence[str], field: str) -> str:
-        index = self._index_by_field.get(field)
-        return "" if index is None else cells[index][:MAX_VALUE_CHARACTERS]
+        found = [cells[index] for index in self._indexes_by_field.get(field, ())]
+        return ",".join(filter(None, found))[:MAX_VALUE_CHARACTERS]

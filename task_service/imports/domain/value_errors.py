@@ -16,6 +16,12 @@ class UnknownPriority(InvalidTask):
     field = "priority"
 
 
+class UnknownAssignee(InvalidTask):
+    """No user is called {name}. Use the username of an existing user, or set on_unknown_assignee=leave_empty."""
+
+    field = "assignee"
+
+
 class MalformedValueMapping(InvalidUpload):
     """Malformed value_mapping: {problem}. Write it like {{"status": {{"Blocked": "pending"}}}}."""
 
@@ -72,6 +78,12 @@ class ContradictoryDateOptions(InvalidUpload):
     """Set date_format or date_order, not both."""
 
     field = "date_order"
+
+
+class MalformedLabelSeparator(InvalidUpload):
+    """The label_separator must have at most {limit} characters, no letters, digits, brackets and apostrophes."""
+
+    field = "label_separator"
 
 
 class UnknownDateOrder(InvalidUpload):

@@ -7,11 +7,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chassis.kernel.errors import Invalid
+from task_service.csv_dialect.text import LABEL_SEPARATOR
 from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.json_option import parse_json_object
 from task_service.imports.domain.value_errors import (
     ContradictoryDateOptions,
     DuplicateMappedText,
+    MalformedLabelSeparator,
     MalformedValueMapping,
     UnknownMappedValue,
     UnknownValueField,
@@ -24,6 +26,8 @@ from task_service.tasks.domain.values import (
     validate_priority,
     validate_status,
 )
+
+MAX_LABEL_SEPARATOR_CHARACTERS = 8
 
 _RULES = {"status": validate_status, "priority": validate_priority, "due_date": validate_due_date}
 """Validation of the fields that value_mapping can have."""
@@ -43,6 +47,13 @@ class OnUnknownDate(StrEnum):
     EMPTY = "empty"
 
 
+class OnUnknownAssignee(StrEnum):
+    """Treatment of a row with an assignee who is not a user."""
+
+    FAIL = "fail"
+    LEAVE_EMPTY = "leave_empty"
+
+
 @dataclass(frozen=True, slots=True)
 class ValueOptions:
     """Options for the values of an import. They are stored with it."""
@@ -52,10 +63,12 @@ class ValueOptions:
     on_unknown_status: OnUnknownValue = OnUnknownValue.FAIL
     on_unknown_priority: OnUnknownValue = OnUnknownValue.FAIL
     on_unknown_date: OnUnknownDate = OnUnknownDate.FAIL
+    on_unknown_assignee: OnUnknownAssignee = OnUnknownAssignee.FAIL
     date_format: str = ""
     date_order: DateOrder | None = None
     time_zone: str = ""
     """IANA name; empty means UTC."""
+    label_separator: str = LABEL_SEPARATOR
 
     def __post_init__(self) -> None:
         if self.date_format and self.date_order:
@@ -79,6 +92,7 @@ _ENUMS: Mapping[str, type[StrEnum]] = {
     "on_unknown_status": OnUnknownValue,
     "on_unknown_priority": OnUnknownValue,
     "on_unknown_date": OnUnknownDate,
+    "on_unknown_assignee": OnUnknownAssignee,
     "date_order": DateOrder,
 }
 
@@ -89,6 +103,7 @@ class UnknownCells(NamedTuple):
     status: int = 0
     priority: int = 0
     due_date: int = 0
+    assignee: int = 0
 
     @classmethod
     def from_counter(cls, counter: Counter[str]) -> "UnknownCells":
@@ -105,7 +120,15 @@ _WARNINGS = (
     "{rows} an unknown status and got the default status (on_unknown_status=default).",
     "{rows} an unknown priority and got the priority none (on_unknown_priority=default).",
     "{rows} an unreadable due date and got none (on_unknown_date=empty).",
+    "{rows} an unknown assignee, which counts as an empty cell (on_unknown_assignee=leave_empty).",
 )
+
+
+def parse_label_separator(text: str) -> str:
+    """Return the text between two labels of a cell, a comma for an empty option. Raises MalformedLabelSeparator."""
+    if len(text) > MAX_LABEL_SEPARATOR_CHARACTERS or any(found.isalnum() or found in "[]'\0" for found in text):
+        raise MalformedLabelSeparator(limit=MAX_LABEL_SEPARATOR_CHARACTERS)
+    return text or LABEL_SEPARATOR
 
 
 def mapping_key(text: str) -> str:

@@ -42,6 +42,7 @@ _COLUMNS = [
     imports.c.unknown_statuses,
     imports.c.unknown_priorities,
     imports.c.unknown_due_dates,
+    imports.c.unknown_assignees,
     imports.c.failure_code,
     imports.c.failure_message,
     imports.c.failure_line,

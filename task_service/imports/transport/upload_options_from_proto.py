@@ -21,9 +21,11 @@ from task_service.imports.domain.upload_options import (
 )
 from task_service.imports.domain.value_errors import UnknownDateOrder, UnknownValueRule
 from task_service.imports.domain.value_options import (
+    OnUnknownAssignee,
     OnUnknownDate,
     OnUnknownValue,
     ValueOptions,
+    parse_label_separator,
     parse_value_mapping,
 )
 from task_service.tasks.domain.errors import UnknownStatus
@@ -43,6 +45,10 @@ _ON_UNKNOWN_VALUE = {
     **_rules(_Options.OnUnknownValue, "ON_UNKNOWN_VALUE", OnUnknownValue),
 }
 _ON_UNKNOWN_DATE = {0: OnUnknownDate.FAIL, **_rules(_Options.OnUnknownDate, "ON_UNKNOWN_DATE", OnUnknownDate)}
+_ON_UNKNOWN_ASSIGNEE = {
+    0: OnUnknownAssignee.FAIL,
+    **_rules(_Options.OnUnknownAssignee, "ON_UNKNOWN_ASSIGNEE", OnUnknownAssignee),
+}
 _DATE_ORDER = _rules(_Options.DateOrder, "DATE_ORDER", DateOrder)
 
 
@@ -79,9 +85,11 @@ def _value_options(options: import_service_pb2.UploadOptions) -> ValueOptions:
         on_unknown_status=_rule(_ON_UNKNOWN_VALUE, options, "on_unknown_status", OnUnknownValue.DEFAULT),
         on_unknown_priority=_rule(_ON_UNKNOWN_VALUE, options, "on_unknown_priority", OnUnknownValue.DEFAULT),
         on_unknown_date=_rule(_ON_UNKNOWN_DATE, options, "on_unknown_date", OnUnknownDate.EMPTY),
+        on_unknown_assignee=_rule(_ON_UNKNOWN_ASSIGNEE, options, "on_unknown_assignee", OnUnknownAssignee.LEAVE_EMPTY),
         date_format=parse_date_format(options.date_format),
         date_order=_DATE_ORDER.get(options.date_order),
         time_zone=parse_time_zone(options.time_zone),
+        label_separator=parse_label_separator(options.label_separator),
     )
 
 

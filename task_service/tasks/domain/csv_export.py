@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
-from task_service.csv_dialect.text import csv_text
+from task_service.csv_dialect.text import csv_text, join_labels
 from task_service.tasks.domain.task import Task, Values
 from task_service.tasks.domain.values import Priority, Status
 
@@ -20,7 +20,7 @@ def csv_row(task: Task | Values, usernames: Mapping[UUID, str]) -> tuple[str, ..
         task.status.value,
         task.priority.value,
         task.due_date.isoformat() if task.due_date else "",
-        ",".join(task.labels),
+        join_labels(task.labels),
         task.external_id,
         usernames.get(task.assignee_id, "") if task.assignee_id else "",
     )

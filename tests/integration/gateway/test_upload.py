@@ -66,12 +66,20 @@ async def test_charset_sets_the_encoding_option(rest, upload_messages, content_t
 
 async def test_options_are_parts_of_the_form_before_the_file(rest, upload_messages):
     mapping = '{"status": {"Blocked & \u00fcber": "pending"}}'.encode()
-    form = multipart(part("value_mapping", mapping), part("on_unknown_status", b"default"), part("file", CSV, "b.csv"))
+    form = multipart(
+        part("value_mapping", mapping),
+        part("on_unknown_status", b"default"),
+        part("on_unknown_assignee", b"leave_empty"),
+        part("label_separator", b";"),
+        part("file", CSV, "b.csv"),
+    )
     response = await rest.post("/api/v1/imports?owner_id=u1", **form)
     assert response.status_code == 202
     options = upload_messages[0].options
     assert (options.value_mapping.encode(), options.owner_id, options.file_name) == (mapping, "u1", "b.csv")
     assert options.on_unknown_status == import_service_pb2.UploadOptions.ON_UNKNOWN_VALUE_DEFAULT
+    assert options.on_unknown_assignee == import_service_pb2.UploadOptions.ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY
+    assert options.label_separator == ";"
     response = await rest.post("/api/v1/imports?value_mapping=x", **form)
     assert error_details(response) == [("DUPLICATE_PARAMETER", "value_mapping")]
 

@@ -71,6 +71,14 @@ async def test_empty_export_is_a_header_line(system):
     assert await export_text(system, await system.new_user("sonu")) == ",".join(COLUMNS) + "\r\n"
 
 
+async def test_labels_in_brackets_do_not_look_like_a_list(system):
+    """An import reads `[a,b]` as the labels a and b, but not `,[a,b]`."""
+    sonu = await system.new_user("sonu")
+    await create(system, sonu, title="x", labels=["[a", "b]"])
+    (row,) = await export_rows(system, sonu)
+    assert row["labels"] == ",[a,b]"
+
+
 async def test_formulas_are_escaped_in_every_column(system):
     attacker = await system.new_user("=cmd")
     await create(

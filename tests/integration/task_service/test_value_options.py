@@ -13,6 +13,7 @@ from tests.support.grpc_calls import refused
 
 Options = import_service_pb2.UploadOptions
 DEFAULT = Options.ON_UNKNOWN_VALUE_DEFAULT
+LEAVE_EMPTY = Options.ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY
 HEADER = b"title,status,priority\n"
 
 
@@ -129,6 +130,78 @@ async def test_unreadable_dates_are_left_empty_with_a_warning(system, worker):
     )
 
 
+@pytest.mark.parametrize("validate_only", [False, True])
+async def test_unknown_assignee_is_left_empty_with_a_warning(system, worker, validate_only):
+    sonu, ann = await system.new_user("sonu"), await system.new_user("ann")
+    rows = ["a", "Ann Lee"], ["b", "ann"], ["c", "nobody"], ["", "nobody"], ["e", ""]
+    options: dict[str, Any] = {"header": b"title,assignee\n", "on_unknown_assignee": LEAVE_EMPTY}
+    done, tasks = await run_import(system, worker, sonu, *rows, validate_only=validate_only, **options)
+    expected = {"a": "", "b": ann.id, "c": "", "e": ""}
+    assert {title: task.assignee_id for title, task in tasks.items()} == ({} if validate_only else expected)
+    assert (done.rows_created, done.rows_failed) == (4, 1)
+    warning = "2 rows have an unknown assignee, which counts as an empty cell (on_unknown_assignee=leave_empty)."
+    assert list(done.warnings) == [warning]
+    done, tasks = await run_import(system, worker, sonu, ["f", "Ann Lee"], default_assignee="ann", **options)
+    assert (tasks["f"].assignee_id, len(done.warnings)) == (ann.id, 1)
+
+
+async def test_unknown_assignee_keeps_the_one_of_an_existing_task(system, worker):
+    sonu, ann = await system.new_user("sonu"), await system.new_user("ann")
+    options: dict[str, Any] = {
+        "header": b"title,external_id,assignee\n",
+        "on_duplicate": Options.ON_DUPLICATE_UPDATE,
+        "on_unknown_assignee": LEAVE_EMPTY,
+    }
+    await run_import(system, worker, sonu, ["a", "1", "ann"], **options)
+    done, tasks = await run_import(system, worker, sonu, ["b", "1", "Ann Lee"], **options)
+    assert (done.rows_updated, len(done.warnings), tasks["b"].assignee_id) == (1, 1, ann.id)
+    done, tasks = await run_import(system, worker, sonu, ["c", "1", ""], **options)
+    assert (done.rows_updated, len(done.warnings), tasks["c"].assignee_id) == (1, 0, "")
+
+
+async def test_error_of_an_unknown_assignee_names_the_option(system, worker):
+    sonu = await system.new_user("sonu")
+    done, _ = await run_import(system, worker, sonu, ["a", "Ann Lee"], header=b"title,assignee\n")
+    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    (error,) = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    assert (error.code, error.message) == (
+        "UNKNOWN_ASSIGNEE",
+        "No user is called 'Ann Lee'. Use the username of an existing user, or set on_unknown_assignee=leave_empty.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "cells", "expected"),
+    [
+        ({}, ["b,c", "a"], ["a", "b", "c"]),
+        ({}, ["'-1", "'=2,[x]"], ["-1", "=2", "[x]"]),
+        ({}, ["[b, a]", "[c]"], ["a", "b", "c"]),
+        ({}, ["[]", ""], ["new"]),
+        ({}, ["", ",[a,b]"], ["[a", "b]"]),
+        ({}, ["null", "{}"], ["null", "{}"]),
+        ({"label_separator": ";"}, ["b; c", "[d;a]"], ["a", "b", "c", "d"]),
+        ({"label_separator": " | "}, ["b | c", "a"], ["a", "b", "c"]),
+        ({"mapping": '{"#3": "labels"}'}, ["b", "a"], ["a"]),
+        ({"mapping": '{"#3": "labels", "#2": "labels"}'}, ["b", "a"], ["a", "b"]),
+    ],
+)
+async def test_labels_come_from_several_columns(system, worker, options, cells, expected):
+    sonu = await system.new_user("sonu")
+    options = options | {"header": b"title,Labels,Labels\n", "default_labels": "new"}
+    done, tasks = await run_import(system, worker, sonu, ["a", *cells], **options)
+    assert (done.rows_failed, sorted(tasks["a"].labels)) == (0, expected)
+
+
+async def test_error_of_labels_shows_the_cells_of_all_columns(system, worker):
+    sonu = await system.new_user("sonu")
+    header = b"title,Labels,Labels\n"
+    rows = ["a", "b", "c" * 65], ["d", "e;f", ""]
+    done, _ = await run_import(system, worker, sonu, *rows, header=header, label_separator="|")
+    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    (error,) = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    assert (error.code, error.column, error.value) == ("LABEL_TOO_LONG", "labels", f"b,{'c' * 65}")
+
+
 @pytest.mark.parametrize(
     ("options", "reason", "field"),
     [
@@ -141,6 +214,9 @@ async def test_unreadable_dates_are_left_empty_with_a_warning(system, worker):
         ({"value_mapping": '{"title": {"a": "b"}}'}, "UNKNOWN_VALUE_FIELD", "value_mapping"),
         ({"value_mapping": '{"status": {"a": "blocked"}}'}, "UNKNOWN_MAPPED_VALUE", "value_mapping"),
         ({"on_unknown_status": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_status"),
+        ({"on_unknown_assignee": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_assignee"),
+        ({"label_separator": "and"}, "MALFORMED_LABEL_SEPARATOR", "label_separator"),
+        ({"label_separator": ";" * 9}, "MALFORMED_LABEL_SEPARATOR", "label_separator"),
         ({"on_unknown_priority": 99}, "UNKNOWN_VALUE_RULE", "on_unknown_priority"),
     ],
 )

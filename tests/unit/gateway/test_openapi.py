@@ -200,6 +200,8 @@ def test_upload_has_two_media_types_and_options(api):
         ("on_unknown_date", "query"),
         ("has_header", "query"),
         ("header_row", "query"),
+        ("on_unknown_assignee", "query"),
+        ("label_separator", "query"),
         ("Content-Encoding", "header"),
         ("Idempotency-Key", "header"),
     ]

@@ -57,7 +57,7 @@ def test_ignored_column_is_no_warning():
         ({"Due": "due_date", "due ": "labels"}, "DUPLICATE_MAPPED_COLUMN", ["'due'"]),
         ({"Due": "due_date", "#2": "labels"}, "DUPLICATE_MAPPED_COLUMN", ["'Due'"]),
         ('{"Due": "due_date", "Due": "labels"}', "DUPLICATE_MAPPED_COLUMN", ["'Due'"]),
-        ({"title": "labels", "Due": "labels"}, "MALFORMED_MAPPING", ["'title' and 'Due' both fill labels"]),
+        ({"title": "status", "Due": "status"}, "MALFORMED_MAPPING", ["'title' and 'Due' both fill status"]),
         ({"title": 1}, "MALFORMED_MAPPING", ["'title' needs a field"]),
         ({"title": " "}, "MALFORMED_MAPPING", ["'title' needs a field"]),
         ({" ": "labels"}, "MALFORMED_MAPPING", ["has no name"]),

@@ -82,13 +82,19 @@ def test_mapping_comes_before_column_names():
     [
         ("Title,title,Name", "fill title: #1 'Title', #2 'title'. .* mapping=title:#1"),
         ("Name,name", "fill title: #1 'Name', #2 'name'."),
-        ("task,Tags,tags", "fill labels: #2 'Tags', #3 'tags'."),
+        ("task,Due,due", "fill due_date: #2 'Due', #3 'due'."),
     ],
 )
 def test_same_name_twice_is_refused(header, names):
     """The file does not say which of two equal columns is meant."""
     with pytest.raises(DuplicateColumn, match=names):
         fields_of(header)
+
+
+def test_several_columns_fill_labels():
+    assert fields_of("task,Tags,tags,Category") == ["title", "labels", "labels", ""]
+    assert fields_of("task,Tags,tags,Type", "labels:#3,labels:Type") == ["title", "", "labels", "labels"]
+    assert fields_of("task,x,X", "labels:x") == ["title", "labels", "labels"]
 
 
 def test_missing_title_lists_the_columns_and_the_option():

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import unescape_formula
+from task_service.csv_dialect.text import split_labels, unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.dates import DateParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
@@ -180,9 +180,7 @@ def test_row_is_validated_like_any_other_task(cells, defaults):
 def expected_of(cells: tuple[str, ...], defaults: Defaults) -> Any:
     """Return the values of a task with these cells, or all violations."""
     title, description, status, priority, due_date, labels, external_id, assignee = cells
-    given_labels = tuple(label for label in unescape_formula(labels).split(",") if label.strip()) or tuple(
-        defaults.labels
-    )
+    given_labels = split_labels(unescape_formula(labels)) or tuple(defaults.labels)
     assignee_id = str(UUID(int=4)) if unescape_formula(assignee).strip() else str(defaults.assignee_id or "")
     try:
         return TaskDraft(

@@ -16,7 +16,13 @@ from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.imports.domain.rows import Batch, Cells, convert_rows, validate_row
-from task_service.imports.domain.value_options import OnUnknownDate, OnUnknownValue, ValueOptions, parse_value_mapping
+from task_service.imports.domain.value_options import (
+    OnUnknownAssignee,
+    OnUnknownDate,
+    OnUnknownValue,
+    ValueOptions,
+    parse_value_mapping,
+)
 from task_service.tasks.domain.values import Priority, Status
 
 FIELDS = Cells._fields
@@ -29,6 +35,8 @@ DATES = st.one_of(
     st.dates().map(str),
     WORDS,
 )
+USERS = {"ann": UUID(int=4), "-ben": UUID(int=5)}
+NAMES = st.one_of(st.sampled_from(["", "ann", " ann ", "Ann Lee", "'-ben"]), st.text())
 MAPPED_TEXTS = st.one_of(st.sampled_from(["Blocked", "To-Do", "1", "\u2b50", "-"]), st.text(max_size=9))
 
 
@@ -51,27 +59,31 @@ def value_options(draw) -> ValueOptions:
         on_unknown_status=draw(rules),
         on_unknown_priority=draw(rules),
         on_unknown_date=draw(st.sampled_from(OnUnknownDate)),
+        on_unknown_assignee=draw(st.sampled_from(OnUnknownAssignee)),
         date_format=date_format,
         date_order=None if date_format else draw(st.one_of(st.none(), st.sampled_from(DateOrder))),
         time_zone=draw(st.sampled_from(["", "Europe/Berlin", "America/New_York"])),
     )
 
 
-@given(value_options(), st.tuples(WORDS, WORDS, DATES), st.booleans())
+@given(value_options(), st.tuples(WORDS, WORDS, DATES, NAMES), st.booleans())
 def test_fast_path_and_validation_agree_on_values(options, cells, asks_for_truth):
-    status, priority, due_date = cells
-    raw_cells = ("x", "", status, priority, due_date, "", "", "")
+    status, priority, due_date, assignee = cells
+    raw_cells = ("x", "", status, priority, due_date, "", "", assignee)
     columns = tuple("Done" if asks_for_truth and field == "status" else field for field in FIELDS)
     context = CONTEXT._replace(value_options=options, columns=columns)
-    reader, defaults = CellReader(options, context.column_of("status")), Defaults("in_progress")
-    fast = FastRowParser(CellReader(options, context.column_of("status")), defaults, {}).values(*raw_cells)
+    reader, defaults = CellReader(options, context.column_of("status"), USERS), Defaults("in_progress")
+    fast = FastRowParser(CellReader(options, context.column_of("status"), USERS), defaults).values(*raw_cells)
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], raw_cells, {})
-    (converted,) = convert_rows(batch, context._replace(defaults=defaults), {})
+    (converted,) = convert_rows(batch, context._replace(defaults=defaults), USERS)
     plain_cells = Cells(*raw_cells)._replace(
-        status=unescape_formula(status), priority=unescape_formula(priority), due_date=unescape_formula(due_date)
+        status=unescape_formula(status),
+        priority=unescape_formula(priority),
+        due_date=unescape_formula(due_date),
+        assignee=unescape_formula(assignee),
     )
     try:
-        expected, reasons = [validate_row(plain_cells, reader, defaults, {})], []
+        expected, reasons = [validate_row(plain_cells, reader, defaults)], []
     except Invalid as error:
         expected, reasons = [], [item.reason for item in error.violations]
     assert ([fast] if fast else []) == expected == converted.accepted
@@ -99,7 +111,7 @@ class CountingReader(CellReader):
 def test_distinct_cells_are_read_once():
     options = ValueOptions(on_unknown_status=OnUnknownValue.DEFAULT, value_mapping={"status": {"m": "completed"}})
     reader = CountingReader(options)
-    parser = FastRowParser(reader, Defaults(), {})
+    parser = FastRowParser(reader, Defaults())
     for _ in range(100):
         for word in ("m", "Done", "Blocked", ""):
             assert parser.values("x", "", word, "", "", "", "", "")

@@ -140,6 +140,33 @@ class UploadOptions(_message.Message):
     ON_UNKNOWN_DATE_EMPTY: UploadOptions.OnUnknownDate.ValueType  # 2
     """A new task gets no due date, an existing one keeps its date. A warning of the import has the number of such rows."""
 
+    class _OnUnknownAssignee:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OnUnknownAssigneeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnUnknownAssignee.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ON_UNKNOWN_ASSIGNEE_UNSPECIFIED: UploadOptions._OnUnknownAssignee.ValueType  # 0
+        """Same as ON_UNKNOWN_ASSIGNEE_FAIL."""
+        ON_UNKNOWN_ASSIGNEE_FAIL: UploadOptions._OnUnknownAssignee.ValueType  # 1
+        """The row is rejected and counted in rows_failed."""
+        ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY: UploadOptions._OnUnknownAssignee.ValueType  # 2
+        """The cell counts as empty: a new task gets the default assignee, an existing one keeps its assignee. A warning of
+        the import has the number of such rows.
+        """
+
+    class OnUnknownAssignee(_OnUnknownAssignee, metaclass=_OnUnknownAssigneeEnumTypeWrapper):
+        """OnUnknownAssignee is the treatment of a row with an assignee who is not a user."""
+
+    ON_UNKNOWN_ASSIGNEE_UNSPECIFIED: UploadOptions.OnUnknownAssignee.ValueType  # 0
+    """Same as ON_UNKNOWN_ASSIGNEE_FAIL."""
+    ON_UNKNOWN_ASSIGNEE_FAIL: UploadOptions.OnUnknownAssignee.ValueType  # 1
+    """The row is rejected and counted in rows_failed."""
+    ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY: UploadOptions.OnUnknownAssignee.ValueType  # 2
+    """The cell counts as empty: a new task gets the default assignee, an existing one keeps its assignee. A warning of
+    the import has the number of such rows.
+    """
+
     class _OnDuplicate:
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
@@ -193,6 +220,8 @@ class UploadOptions(_message.Message):
     ON_UNKNOWN_DATE_FIELD_NUMBER: _builtins.int
     HAS_HEADER_FIELD_NUMBER: _builtins.int
     HEADER_ROW_FIELD_NUMBER: _builtins.int
+    ON_UNKNOWN_ASSIGNEE_FIELD_NUMBER: _builtins.int
+    LABEL_SEPARATOR_FIELD_NUMBER: _builtins.int
     file_name: _builtins.str
     """File name: at most 255 characters, without control characters and line ends."""
     owner_id: _builtins.str
@@ -255,6 +284,12 @@ class UploadOptions(_message.Message):
     """Physical line of the column names, from 1. The lines above it are skipped. 0: the first line, or the second one
     after a line such as sep=;. Not together with has_header=false.
     """
+    on_unknown_assignee: Global___UploadOptions.OnUnknownAssignee.ValueType
+    """Treatment of a row whose assignee is not the username of a user. Unset: fail."""
+    label_separator: _builtins.str
+    """Text between two labels of a cell, for example a semicolon: at most 8 characters, no letters, digits, brackets and
+    apostrophes. Empty: a comma.
+    """
     def __init__(
         self,
         *,
@@ -280,10 +315,12 @@ class UploadOptions(_message.Message):
         on_unknown_date: Global___UploadOptions.OnUnknownDate.ValueType = ...,
         has_header: _builtins.bool | None = ...,
         header_row: _builtins.int = ...,
+        on_unknown_assignee: Global___UploadOptions.OnUnknownAssignee.ValueType = ...,
+        label_separator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "has_header", b"has_header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "has_header", b"has_header", "header_row", b"header_row", "idempotency_key", b"idempotency_key", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "has_header", b"has_header", "header_row", b"header_row", "idempotency_key", b"idempotency_key", "label_separator", b"label_separator", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_assignee", b"on_unknown_assignee", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__has_header: _TypeAlias = _typing.Literal["has_header"]  # noqa: Y015
     _WhichOneofArgType__has_header: _TypeAlias = _typing.Literal["_has_header", b"_has_header"]  # noqa: Y015
