@@ -179,7 +179,8 @@ class _Columns:
         self._label_separator = label_separator
         self._indexes_by_field = defaultdict[str, list[int]](list)
         for index, field in enumerate(fields):
-            self._indexes_by_field[field].append(index)
+            if field:
+                self._indexes_by_field[field].append(index)
         self._width = len(fields)
         self._cells = cells
 
