@@ -7,6 +7,7 @@ of the parser's error, also to callers without a token.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from inspect import isasyncgenfunction
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from chassis.kernel.errors import Invalid
+from chassis.kernel.errors import DomainError, Invalid
 from chassis.limits.pending_requests import PendingRequests
 from chassis.rpc.interceptor import Context
 
@@ -30,6 +31,9 @@ class MissingRequest(Invalid):
 class SecondRequest(Invalid):
     """The call has more than one request message. This method takes exactly one."""
 
+
+MAX_DRAINED_REQUESTS = 8
+MAX_DRAIN_SECONDS = 1.0
 
 _UNREADABLE: Final = object()
 
@@ -87,9 +91,28 @@ class ReceiveInterceptor(aio.ServerInterceptor):
             return stream_method
 
         async def unary_method(requests: AsyncIterator[Any], context: Context) -> Any:
-            return await method(_check_each(requests), context)
+            try:
+                return await method(_check_each(requests), context)
+            except DomainError:
+                await _drain(requests)
+                raise
 
         return unary_method
+
+
+async def _drain(requests: AsyncIterator[Any]) -> None:
+    """Read a few more requests before an error ends the call.
+
+    A Python client whose write fails because the call has ended reports INTERNAL instead of the status
+    (https://github.com/grpc/grpc/issues/36066). A client that has little left to send gets the status this way.
+    """
+    received = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(MAX_DRAIN_SECONDS):
+            async for _ in requests:
+                received += 1
+                if received == MAX_DRAINED_REQUESTS:
+                    return
 
 
 def _mark_unreadable(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
