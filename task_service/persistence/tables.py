@@ -112,7 +112,6 @@ imports = Table(
     Column("default_assignee_id", Uuid),
     Column("default_labels", ARRAY(Text), nullable=False),
     Column("on_duplicate", Text, nullable=False),
-    Column("value_options", JSONB, nullable=False),
     # Known once the upload has finished.
     Column("bytes_total", BigInteger, nullable=False),
     Column("sha256", LargeBinary),
@@ -123,6 +122,8 @@ imports = Table(
     Column("columns", ARRAY(Text), nullable=False),
     Column("fields", ARRAY(Text), nullable=False),
     Column("warnings", ARRAY(Text), nullable=False),
+    Column("options", JSONB, nullable=False),
+    Column("source_detected", Text, nullable=False),
     # Checkpoint, and the counts up to it.
     Column("bytes_read", BigInteger, nullable=False),
     Column("next_line", BigInteger, nullable=False),

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import split_labels
+from task_service.csv_dialect.text import LABEL_SEPARATOR, split_labels
 from task_service.imports.domain.dates import DateParser
 from task_service.imports.domain.value_errors import UnknownAssignee, UnknownPriority, UnknownStatus
 from task_service.imports.domain.value_options import (
@@ -71,7 +71,7 @@ class CellReader:
             read=lambda name: _find_assignee(name, assignees),
             accepts_unknown=options.on_unknown_assignee is OnUnknownAssignee.LEAVE_EMPTY,
         )
-        self._label_separator = options.label_separator
+        self._label_separator = options.label_separator or LABEL_SEPARATOR
         self.unknown_cells: set[tuple[str, str]] = set()
         """Fields and cells that were read so far, are unknown, and are accepted by the options."""
 

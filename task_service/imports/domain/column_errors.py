@@ -60,3 +60,33 @@ class MissingTitleColumn(InvalidUpload):
 
 class DuplicateColumn(InvalidUpload):
     """Several columns fill {column}: {names}. Choose one with the option mapping={column}:{number}."""
+
+
+class MalformedRowFilter(InvalidUpload):
+    """Malformed {field}: {problem}. Write it like {example}."""
+
+
+class FilteredColumnMissing(InvalidUpload):
+    """The option {field} names the column {column}, but the file has no such column. Found: {columns}."""
+
+
+class AmbiguousFilteredColumn(InvalidUpload):
+    """The option {field} names the column {column}, which the file has several times. Use a number like #{number}."""
+
+
+class UnknownSource(InvalidUpload):
+    """Unknown source. Use {names}, or none to switch the recognition off."""
+
+    field = "source"
+
+
+class SourceColumnsMissing(InvalidUpload):
+    """The file has no header line of {source}. Leave source out. Missing: {missing}. Found: {columns}."""
+
+    field = "source"
+
+
+class SourceWithoutHeader(InvalidUpload):
+    """Set has_header=false or source, not both: a source has column names."""
+
+    field = "source"

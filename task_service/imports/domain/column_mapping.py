@@ -12,7 +12,25 @@ MAX_QUOTED_CHARACTERS = 40
 """Maximum characters of a column name in an error."""
 
 
-FIELDS_OF_SEVERAL_COLUMNS = frozenset({"labels"})
+APPEND = "append"
+STATUS_OR_LABEL = "status_or_label"
+DONE = "done"
+RESOLUTION = "resolution"
+COMPLETED_AT = "completed_at"
+TIME_ZONE = "time_zone"
+
+FIELDS = (*COLUMNS, COMPLETED_AT, DONE, RESOLUTION, STATUS_OR_LABEL, TIME_ZONE, APPEND)
+"""Fields that a column can have: those of a task, and parts of them.
+
+- completed_at: time of completion.
+- done: truth value; true means completed.
+- resolution: word that tells a cancelled task from a completed one.
+- status_or_label: status if the word is known, otherwise a label.
+- time_zone: zone of the dates in the row.
+- append: line `Column: cell` at the end of the description.
+"""
+
+FIELDS_OF_SEVERAL_COLUMNS = frozenset({"labels", APPEND})
 """Fields that may have several columns."""
 
 
@@ -37,8 +55,8 @@ def parse_mapping(text: str) -> Mapping[str, str]:
             raise MalformedMapping(problem="a column has no name; use its number, such as #3")
         if column in mapping:
             raise DuplicateMappedColumn(column=quote_column(name))
-        if field and field not in COLUMNS:
-            fields = ", ".join(COLUMNS)
+        if field and field not in FIELDS:
+            fields = ", ".join(FIELDS)
             raise UnknownMappedField(column=quote_column(name), name=repr(field[:MAX_QUOTED_CHARACTERS]), fields=fields)
         if field in column_names and field not in FIELDS_OF_SEVERAL_COLUMNS:
             both = f"{quote_column(column_names[field])} and {quote_column(name)}"

@@ -1,7 +1,6 @@
 """Fields that the columns of a file fill: by the option `mapping`, otherwise by their names."""
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -44,23 +43,30 @@ def match_columns(names: Sequence[str], mapping: Mapping[str, str]) -> MatchedCo
             found = [f"#{index + 1} {quote_column(names[index])}" for index, used in enumerate(fields) if used == field]
             raise DuplicateColumn(column=field, names=_list(found), number=found[0].split()[0])
     if "title" not in fields:
-        raise MissingTitleColumn(columns=_list([quote_column(name) for name in names]))
+        raise MissingTitleColumn(columns=list_columns(names))
     return MatchedColumns(tuple(fields), frozenset(index for index, field in mapped.items() if not field))
+
+
+def find_columns(normalized_names: Sequence[str], column: str) -> Sequence[int]:
+    """Return the indexes of the columns with a normalized name, or of the one with a number such as #3."""
+    if number := _NUMBER.fullmatch(column):
+        return [int(number[1]) - 1] if int(number[1]) <= len(normalized_names) else []
+    return [index for index, name in enumerate(normalized_names) if name == column]
+
+
+def list_columns(names: Sequence[str]) -> str:
+    """Return the column names for an error message, the first ones if there are many."""
+    return _list([quote_column(name) for name in names])
 
 
 def _match_by_mapping(names: Sequence[str], mapping: Mapping[str, str]) -> Mapping[int, str]:
     """Return the fields of the mapped columns by index, "" for ignored columns."""
-    indexes_by_name = defaultdict(list)
-    for index, name in enumerate(names):
-        indexes_by_name[normalize_column(name)].append(index)
     mapped: dict[int, str] = {}
+    normalized_names = list(map(normalize_column, names))
     for column, field in mapping.items():
-        if number := _NUMBER.fullmatch(column):
-            indexes = [int(number[1]) - 1] if int(number[1]) <= len(names) else []
-        else:
-            indexes = indexes_by_name.get(column, [])
+        indexes = find_columns(normalized_names, column)
         if not indexes:
-            columns = _list([quote_column(name) for name in names])
+            columns = list_columns(names)
             raise MappedColumnMissing(column=quote_column(column), name=field or "null", columns=columns)
         for index in indexes:
             if index in mapped:

@@ -1,16 +1,36 @@
 """Header line of a CSV file: the dialect, and the field of each column."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from task_service.csv_dialect.text import unescape_formula
+from task_service.imports.domain.column_errors import (
+    FilteredColumnMissing,
+    MappedColumnMissing,
+    MissingTitleColumn,
+    SourceColumnsMissing,
+    SourceWithoutHeader,
+)
 from task_service.imports.domain.columns import match_columns
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.errors import EmptyFile, TooManyColumns, UnmarkedUtf16
+from task_service.imports.domain.errors import EmptyFile, TooManyColumns, UnclosedHeaderQuote, UnmarkedUtf16
 from task_service.imports.domain.file_format import reject_other_formats, reject_other_text_formats
-from task_service.imports.domain.header_record import read_header_record
+from task_service.imports.domain.header_record import HeaderRecord, read_header_record, split_lines
+from task_service.imports.domain.row_filter import (
+    CONTINUATION_ROWS,
+    ROW_FILTER,
+    parse_continuation_rows,
+    parse_row_filter,
+)
+from task_service.imports.domain.sources import (
+    MAX_SEARCHED_LINES,
+    find_source_line,
+    load_sources,
+    recognise_source,
+)
 from task_service.imports.domain.text_encoding import detect_encoding, guess_unmarked_utf_16
-from task_service.imports.domain.upload_options import UploadOptions
+from task_service.imports.domain.upload_options import NO_SOURCE, UploadOptions
+from task_service.imports.domain.value_options import ValueOptions
 
 ERRORS_COLUMN = "import_errors"
 """Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
@@ -44,6 +64,17 @@ class Header:
     """Bytes before the first row: a byte order mark, a line `sep=;`, the lines above the header line and itself."""
     lines: int
     """Number of physical lines before the first row."""
+    options: UploadOptions = field(default_factory=UploadOptions)
+    """Options of the upload, those of its source included."""
+    source_detected: str = ""
+    """Source that was recognised by the column names."""
+
+
+def max_header_bytes(options: UploadOptions, limits: HeaderLimits) -> int:
+    """Return the maximum number of bytes up to the end of the header line."""
+    # A character that takes one byte in UTF-8 takes at most two in UTF-16, and all others at most four.
+    # The lines above the header line have the same maximum.
+    return (4 * limits.line_bytes + 8) * (2 if options.header_row else 1)
 
 
 class HeaderScanner:
@@ -53,9 +84,7 @@ class HeaderScanner:
         self._options = options
         self._limits = limits
         self._buffer = bytearray()
-        # A character that takes one byte in UTF-8 takes at most two in UTF-16, and all others at most four.
-        # The lines above the header line have the same maximum.
-        self._max_bytes = (4 * limits.line_bytes + 8) * (2 if options.header_row else 1)
+        self._max_bytes = max_header_bytes(options, limits)
         self._attempted_bytes = 0
         self.header: Header | None = None
 
@@ -93,11 +122,15 @@ class HeaderScanner:
 def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_complete: bool) -> Header | None:
     """Parse the header line at the beginning of a file, or return None if more bytes are needed.
 
+    The header line is the first record, or the line `header_row`. If the first record can't be one, it is the first
+    line that a source is known to write.
+
     Raises:
         EmptyFile, EmptyHeaderRow, NotCsv, HeaderTooLong, HeaderRowTooFar: see read_header_record.
         HeaderNotUtf8, HeaderUnreadable, UnclosedHeaderQuote: see read_header_record.
         TooManyColumns, UnmarkedUtf16, UnsupportedFormat: see their messages.
         MappedColumnMissing, DuplicateMappedColumn, DuplicateColumn, MissingTitleColumn: see match_columns.
+        SourceColumnsMissing, SourceWithoutHeader, FilteredColumnMissing, AmbiguousFilteredColumn: see their messages.
 
     """
     mark_length, encoding = detect_encoding(data, options.encoding)
@@ -105,30 +138,84 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     reject_other_text_formats(f"{beginning}\n" if is_complete else beginning)
     if not encoding.startswith("utf-16") and (guess := guess_unmarked_utf_16(data)):
         raise UnmarkedUtf16(encoding=guess)
-    record = read_header_record(
-        data,
-        encoding,
-        options.delimiter,
-        mark_length=mark_length,
-        header_row=options.header_row,
-        max_bytes=limits.line_bytes,
-        is_complete=is_complete,
-    )
-    if record is None:
-        return None
-    if options.has_header:
-        rows, names = record.end, _without_padding([unescape_formula(name) for name in record.cells])
-    else:
+
+    def parse_at(header_row: int) -> Header | None:
+        record = read_header_record(
+            data,
+            encoding,
+            options.delimiter,
+            mark_length=mark_length,
+            header_row=header_row,
+            max_bytes=limits.line_bytes,
+            is_complete=is_complete,
+        )
+        return record and _parse_record(record, encoding, replace(options, header_row=header_row), limits)
+
+    try:
+        return parse_at(options.header_row)
+    except _IS_NO_HEADER_LINE:
+        if options.header_row or options.has_header is False or options.source == NO_SOURCE:
+            raise
+        lines = split_lines(data[mark_length:], encoding)
+        row = find_source_line([line.decode(encoding, "replace") for line in lines], options.source)
+        if row:
+            return parse_at(row)
+        if not is_complete and len(lines) <= MAX_SEARCHED_LINES and len(data) < max_header_bytes(options, limits):
+            return None
+        raise
+
+
+_IS_NO_HEADER_LINE = (
+    EmptyFile,
+    UnclosedHeaderQuote,
+    MissingTitleColumn,
+    MappedColumnMissing,
+    FilteredColumnMissing,
+    SourceColumnsMissing,
+)
+
+
+def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, limits: HeaderLimits) -> Header:
+    source_detected = ""
+    if options.has_header is False:
         rows, names = record.begin, [f"#{number}" for number in range(1, len(record.cells) + 1)]
+        if options.source not in {"", NO_SOURCE}:
+            raise SourceWithoutHeader
+    else:
+        rows, names = record.end, _without_padding([unescape_formula(name) for name in record.cells])
+        source = load_sources().get(options.source)
+        if not options.source and (source := recognise_source(names)):
+            source_detected = source.name
+        if source:
+            options = options.over(source.options_for(names))
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
     fields, ignored = match_columns(names, options.mapping)
-    unused = [index for index in range(count) if not fields[index] and index not in ignored]
+    used = {*ignored, *_filtered_columns(names, options.values)}
+    unused = [index for index in range(count) if not fields[index] and index not in used]
     warnings = _unused_columns([names[index].strip() for index in unused])
-    if options.on_duplicate is not OnDuplicate.FAIL and "external_id" not in fields:
+    if options.on_duplicate in {OnDuplicate.SKIP, OnDuplicate.UPDATE} and "external_id" not in fields:
         warnings.append("on_duplicate does nothing: the file has no external_id column.")
-    return Header(encoding, record.delimiter, tuple(names), fields, tuple(warnings), rows.size, rows.lines)
+    return Header(
+        encoding,
+        record.delimiter,
+        tuple(names),
+        fields,
+        tuple(warnings),
+        rows.size,
+        rows.lines,
+        options,
+        source_detected,
+    )
+
+
+def _filtered_columns(names: Sequence[str], options: ValueOptions) -> Iterator[int]:
+    """Yield the columns that choose rows. Raises FilteredColumnMissing, AmbiguousFilteredColumn."""
+    if row_filter := parse_row_filter(options.row_filter or ""):
+        yield row_filter.column_index(names, ROW_FILTER)
+    if continuation := parse_continuation_rows(options.continuation_rows or ""):
+        yield continuation.column_index(names, CONTINUATION_ROWS)
 
 
 def _without_padding(names: list[str]) -> list[str]:

@@ -30,6 +30,12 @@ class EmptyFile(InvalidUpload):
     """The file or its first line is empty. Line 1 must be a header line with a title column."""
 
 
+class UnknownOptionsImport(InvalidUpload):
+    """The option options_from must be the id of an import that you can see."""
+
+    field = "options_from"
+
+
 class CompressedFile(InvalidUpload):
     """The file is compressed. Send it as a raw body with Content-Encoding: gzip, or unpack it first."""
 

@@ -58,7 +58,7 @@ def read_header_record(
 
     """
     body = data[mark_length:]
-    lines = _split_lines(body, encoding)
+    lines = split_lines(body, encoding)
     if not is_complete and lines and not lines[-1].endswith("\n".encode(encoding)):
         lines.pop()  # A \r at the end may be the first half of a \r\n.
     texts = [line.decode(encoding, "replace") for line in lines]
@@ -91,7 +91,8 @@ def read_header_record(
     return HeaderRecord(cells, delimiter, Position(begin, skipped), end)
 
 
-def _split_lines(data: bytes, encoding: str) -> list[bytes]:
+def split_lines(data: bytes, encoding: str) -> list[bytes]:
+    """Return the physical lines of bytes, with their line ends."""
     pattern = _UTF_16_LINES.get(encoding)
     return data.splitlines(keepends=True) if pattern is None else pattern.findall(data)
 

@@ -14,6 +14,7 @@ from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
 from task_service.imports.domain.undo import Undo
+from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.domain.value_options import ValueOptions
 from task_service.tasks.domain.values import Status
 
@@ -116,8 +117,12 @@ class Import:
     undo: Undo | None
     progressed_at: datetime | None
     """Time of the last committed batch."""
-    waits_for: WaitReason | None = None
+    waits_for: WaitReason | None
     """Set while the import is queued again after an outage."""
+    options: UploadOptions
+    """Options that the import runs with, those of its source included. Not set while the file is being uploaded."""
+    source_detected: str
+    """Source that was recognised by the column names."""
 
     @property
     def rows_read(self) -> int:
@@ -182,7 +187,6 @@ class NewImport:
     max_errors: int
     defaults: Defaults
     on_duplicate: OnDuplicate
-    value_options: ValueOptions
 
 
 class RecordLimits(NamedTuple):

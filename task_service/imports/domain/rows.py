@@ -83,7 +83,7 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
 
     `assignees` maps the usernames in the rows to ids.
     """
-    columns = _Columns(context.fields, batch.cells, context.value_options.label_separator)
+    columns = _Columns(context.fields, batch.cells, context.value_options.label_separator or LABEL_SEPARATOR)
     reader = CellReader(context.value_options, context.column_of("status"), assignees)
     fast_parser = FastRowParser(reader, context.defaults)
     unknown_cells = reader.unknown_cells

@@ -86,6 +86,18 @@ class MalformedLabelSeparator(InvalidUpload):
     field = "label_separator"
 
 
+class TooManyNullValues(InvalidUpload):
+    """The option null_values has at most {limit} texts of {characters} characters. Write them like null|n/a|[]."""
+
+    field = "null_values"
+
+
+class MalformedTitleLabelPrefix(InvalidUpload):
+    """The title_label_prefix must be one character such as @ or #, or empty."""
+
+    field = "title_label_prefix"
+
+
 class UnknownDateOrder(InvalidUpload):
     """Unknown date_order. Use mdy, dmy or ymd."""
 

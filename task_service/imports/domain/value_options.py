@@ -2,19 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import LABEL_SEPARATOR
 from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.json_option import parse_json_object
+from task_service.imports.domain.option_layers import overlay, set_options
 from task_service.imports.domain.value_errors import (
     ContradictoryDateOptions,
     DuplicateMappedText,
     MalformedLabelSeparator,
+    MalformedTitleLabelPrefix,
     MalformedValueMapping,
+    TooManyNullValues,
     UnknownMappedValue,
     UnknownValueField,
 )
@@ -28,6 +30,7 @@ from task_service.tasks.domain.values import (
 )
 
 MAX_LABEL_SEPARATOR_CHARACTERS = 8
+MAX_NULL_VALUES = 50
 
 _RULES = {"status": validate_status, "priority": validate_priority, "due_date": validate_due_date}
 """Validation of the fields that value_mapping can have."""
@@ -56,27 +59,50 @@ class OnUnknownAssignee(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ValueOptions:
-    """Options for the values of an import. They are stored with it."""
+    """Options for the rows of an import and their values. A field with its default value is not set."""
 
     value_mapping: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By field: the value of each text. An empty value means an empty cell."""
-    on_unknown_status: OnUnknownValue = OnUnknownValue.FAIL
-    on_unknown_priority: OnUnknownValue = OnUnknownValue.FAIL
-    on_unknown_date: OnUnknownDate = OnUnknownDate.FAIL
-    on_unknown_assignee: OnUnknownAssignee = OnUnknownAssignee.FAIL
+    on_unknown_status: OnUnknownValue | None = None
+    on_unknown_priority: OnUnknownValue | None = None
+    on_unknown_date: OnUnknownDate | None = None
+    on_unknown_assignee: OnUnknownAssignee | None = None
     date_format: str = ""
     date_order: DateOrder | None = None
     time_zone: str = ""
     """IANA name; empty means UTC."""
-    label_separator: str = LABEL_SEPARATOR
+    label_separator: str = ""
+    """Text between two labels; empty means a comma."""
+    row_filter: str | None = None
+    """Text of a RowFilter. An empty text imports every row, also if the source has a filter."""
+    continuation_rows: str | None = None
+    """Text of a RowFilter for the rows that continue the task above them; empty for none."""
+    null_values: tuple[str, ...] | None = None
+    """Texts that count as an empty cell."""
+    title_label_prefix: str | None = None
+    """Character that begins a label within a title; empty for none."""
+    strip_label_colors: bool | None = None
 
     def __post_init__(self) -> None:
         if self.date_format and self.date_order:
             raise ContradictoryDateOptions
 
+    def over(self, base: "ValueOptions") -> "ValueOptions":
+        """Return these options, and the base's for those that are not set here."""
+        # The two options contradict each other, so one of them replaces the other.
+        if self.date_format:
+            base = replace(base, date_order=None)
+        if self.date_order:
+            base = replace(base, date_format="")
+        value_mapping = {
+            name: {**base.value_mapping.get(name, {}), **self.value_mapping.get(name, {})}
+            for name in (*base.value_mapping, *self.value_mapping)
+        }
+        return replace(overlay(self, base), value_mapping=value_mapping)
+
     def to_json(self) -> dict[str, Any]:
         """Return the options that are set."""
-        return {name: value for name, value in asdict(self).items() if value != getattr(_DEFAULTS, name)}
+        return set_options(self)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "ValueOptions":
@@ -84,10 +110,11 @@ class ValueOptions:
         values: dict[str, Any] = {
             name: _ENUMS[name](value) if name in _ENUMS else value for name, value in stored.items()
         }
+        if values.get("null_values") is not None:
+            values["null_values"] = tuple(values["null_values"])
         return cls(**values)
 
 
-_DEFAULTS = ValueOptions()
 _ENUMS: Mapping[str, type[StrEnum]] = {
     "on_unknown_status": OnUnknownValue,
     "on_unknown_priority": OnUnknownValue,
@@ -125,10 +152,30 @@ _WARNINGS = (
 
 
 def parse_label_separator(text: str) -> str:
-    """Return the text between two labels of a cell, a comma for an empty option. Raises MalformedLabelSeparator."""
+    """Return the text between two labels of a cell. Raises MalformedLabelSeparator."""
     if len(text) > MAX_LABEL_SEPARATOR_CHARACTERS or any(found.isalnum() or found in "[]'\0" for found in text):
         raise MalformedLabelSeparator(limit=MAX_LABEL_SEPARATOR_CHARACTERS)
-    return text or LABEL_SEPARATOR
+    return text
+
+
+def parse_null_values(text: str) -> tuple[str, ...]:
+    """Parse texts such as `null|[]`, with a bar between, as keys for comparison. Raises TooManyNullValues."""
+    keys = tuple(dict.fromkeys(key for part in text.split("|") if (key := null_key(part))))
+    if len(keys) > MAX_NULL_VALUES or any(len(key) > MAX_WORD_CHARACTERS or not _is_storable(key) for key in keys):
+        raise TooManyNullValues(limit=MAX_NULL_VALUES, characters=MAX_WORD_CHARACTERS)
+    return keys
+
+
+def null_key(text: str) -> str:
+    """Return the form in which texts of null_values are compared: without case and surrounding spaces."""
+    return text.strip().casefold()
+
+
+def parse_title_label_prefix(text: str) -> str:
+    """Return the character that begins a label within a title. Raises MalformedTitleLabelPrefix."""
+    if len(text) > 1 or text.isalnum() or text.isspace() or not text.isprintable() or text in "'\"":
+        raise MalformedTitleLabelPrefix
+    return text
 
 
 def mapping_key(text: str) -> str:

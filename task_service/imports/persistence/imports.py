@@ -16,6 +16,7 @@ from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
 from task_service.imports.domain.imports import Counts, Failure, Import, State, WaitReason
 from task_service.imports.domain.undo import Undo, UndoState
+from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.domain.value_options import UnknownCells
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
@@ -35,6 +36,8 @@ _IMPORT_FIELDS = (
     "validate_only",
     "progressed_at",
     "waits_for",
+    "options",
+    "source_detected",
 )
 _COLUMNS = [
     *(imports.c[name] for name in _IMPORT_FIELDS),
@@ -155,6 +158,7 @@ def _import(row: tuple[Any, ...]) -> Import:
     unknown_cells = UnknownCells._make(islice(rest, len(UnknownCells._fields)))
     values |= {
         "state": State(values["state"]),
+        "options": UploadOptions.from_json(values["options"]),
         "warnings": (*values["warnings"], *unknown_cells.warnings()),
         "waits_for": WaitReason(values["waits_for"]) if values["waits_for"] and is_queued else None,
     }

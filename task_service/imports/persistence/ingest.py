@@ -40,7 +40,7 @@ _RENEW_LEASE = Statement(
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
-        on_duplicate, bytes_total, columns, value_options
+        on_duplicate, bytes_total, columns, options -> 'values'
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE_CHECKPOINT = Statement(

@@ -29,7 +29,6 @@ _INSERT_COLUMNS = (
     "default_assignee_id",
     "default_labels",
     "on_duplicate",
-    "value_options",
 )
 
 _INSERT = Statement(insert(imports), columns=_INSERT_COLUMNS)
@@ -47,6 +46,8 @@ _QUEUE = Statement(
         columns=bindparam("columns"),
         fields=bindparam("fields"),
         warnings=bindparam("warnings"),
+        options=bindparam("options"),
+        source_detected=bindparam("source_detected"),
         bytes_read=bindparam("begin"),
         next_line=bindparam("next_line"),
         queued_at=func.now(),
@@ -103,8 +104,7 @@ class SqlUploads:
     async def add(self, new: NewImport) -> None:
         status, assignee_id, labels = new.defaults
         options = (new.validate_only, new.max_errors, status, assignee_id, list(labels), new.on_duplicate)
-        value_options = Jsonb(new.value_options.to_json())
-        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options, value_options)
+        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
         await _INSERT.run(self._connection, **dict(zip(_INSERT_COLUMNS, row, strict=True)))
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:
@@ -118,6 +118,8 @@ class SqlUploads:
             "columns": list(header.columns),
             "fields": list(header.fields),
             "warnings": list(header.warnings),
+            "options": Jsonb(header.options.to_json()),
+            "source_detected": header.source_detected,
             "begin": header.size,
             "next_line": header.lines + 1,
         }

@@ -21,7 +21,7 @@ from task_service.imports.transport.translate import (
     row_error_to_proto,
     undo_conflict_to_proto,
 )
-from task_service.imports.transport.upload_options_from_proto import upload_options_from_proto
+from task_service.imports.transport.upload_options import upload_options_from_proto
 from task_service.imports.usecases.incoming_file import Finish
 from task_service.imports.usecases.uploads import UploadRequest
 from task_service.imports.usecases.use_cases import ImportsUseCases
@@ -117,7 +117,9 @@ async def _read_options(requests: Requests) -> UploadRequest:
         raise UploadOutOfOrder
     owner_id = optional_id(first.options.owner_id, field="owner_id")
     options = upload_options_from_proto(first.options)
-    return UploadRequest(first.options.file_name, owner_id, options, idempotency_key_from_proto(first.options))
+    options_from = optional_id(first.options.options_from, field="options_from")
+    key = idempotency_key_from_proto(first.options)
+    return UploadRequest(first.options.file_name, owner_id, options, options_from, key)
 
 
 async def _file_parts(requests: Requests) -> AsyncIterator[bytes | Finish]:

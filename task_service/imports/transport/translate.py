@@ -24,6 +24,7 @@ from task_service.imports.domain.imports import (
 )
 from task_service.imports.domain.rows import Batch, Defect
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
+from task_service.imports.transport.upload_options import upload_options_to_proto
 from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.ingest_rows import Finish, FinishReason
 from task_service.proto_fields import timestamp_to_proto
@@ -72,6 +73,8 @@ def import_to_proto(found: Import) -> import_pb2.Import:
         validate_only=found.validate_only,
         undo=_undo_to_proto(found.undo) if found.undo else None,
         waits_for=_WAITS_FOR[found.waits_for],
+        options=upload_options_to_proto(found.options),
+        source_detected=found.source_detected,
     )
 
 

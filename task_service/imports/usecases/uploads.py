@@ -13,11 +13,13 @@ from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
+from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     DuplicateFile,
     ImportNotFound,
     StorageFull,
     StorageQuotaExceeded,
+    UnknownOptionsImport,
     UploadIncomplete,
 )
 from task_service.imports.domain.imports import Defaults, Import, NewImport
@@ -37,6 +39,8 @@ class UploadRequest(NamedTuple):
     file_name: str
     owner_id: UUID | None
     options: UploadOptions
+    options_from: UUID | None = None
+    """Import whose options apply where these are not set."""
     key: IdempotencyKey | None = None
     """Its fingerprint covers these options. The file's digest is added when the file has arrived."""
 
@@ -67,6 +71,9 @@ class UploadImport:
     async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
         """Return the queued import; for a replay, the import of the first upload in its current state."""
         check_file_name(request.file_name)
+        if request.options_from is not None:
+            options = request.options.over(await self._options_of(caller, request.options_from))
+            request = request._replace(options=options)
         scanner = HeaderScanner(request.options, self.header_limits)
         incoming = IncomingFile(
             parts, scanner, self.max_upload_bytes, self.max_stored_bytes_per_owner, self.max_stored_bytes
@@ -97,8 +104,7 @@ class UploadImport:
             validate_only=request.options.validate_only,
             max_errors=request.options.max_errors,
             defaults=await self._resolve_defaults(request.options),
-            on_duplicate=request.options.on_duplicate,
-            value_options=request.options.values,
+            on_duplicate=request.options.on_duplicate or OnDuplicate.FAIL,
         )
 
     async def _insert(self, new: NewImport, incoming: IncomingFile) -> None:
@@ -147,6 +153,13 @@ class UploadImport:
         if found is None or not found.is_visible_to(caller):
             raise ImportNotFound
         return found
+
+    async def _options_of(self, caller: Caller, import_id: UUID) -> UploadOptions:
+        async with self.read() as session:
+            found = await session.imports.get(import_id)
+        if found is None or not found.is_visible_to(caller):
+            raise UnknownOptionsImport
+        return found.options.for_another_file()
 
     async def _discard(self, import_id: UUID) -> None:
         """Delete the upload. If that fails, the cleanup deletes it later, and the caller gets the first error."""

@@ -24,10 +24,10 @@ Request = TypeVar(
     task_service_pb2.DeleteTaskRequest,
 )
 
-_STATUS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
+STATUS_NUMBERS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 
-STATUS_VALUES: dict[int, str] = {0: "", **{number: status.value for status, number in _STATUS.items()}}
+STATUS_VALUES: dict[int, str] = {0: "", **{number: status.value for status, number in STATUS_NUMBERS.items()}}
 PRIORITY_VALUES: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
 
 
@@ -90,7 +90,7 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         id=str(task.id),
         title=task.title,
         description=task.description,
-        status=_STATUS[task.status],
+        status=STATUS_NUMBERS[task.status],
         priority=_PRIORITY[task.priority],
         due_date=task.due_date.isoformat() if task.due_date else "",
         labels=task.labels,

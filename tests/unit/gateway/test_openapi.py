@@ -202,6 +202,13 @@ def test_upload_has_two_media_types_and_options(api):
         ("header_row", "query"),
         ("on_unknown_assignee", "query"),
         ("label_separator", "query"),
+        ("source", "query"),
+        ("row_filter", "query"),
+        ("continuation_rows", "query"),
+        ("null_values", "query"),
+        ("title_label_prefix", "query"),
+        ("strip_label_colors", "query"),
+        ("options_from", "query"),
         ("Content-Encoding", "header"),
         ("Idempotency-Key", "header"),
     ]

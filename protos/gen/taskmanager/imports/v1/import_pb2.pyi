@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from taskmanager.imports.v1 import upload_options_pb2 as _upload_options_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -210,6 +211,8 @@ class Import(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     UNDO_FIELD_NUMBER: _builtins.int
     WAITS_FOR_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    SOURCE_DETECTED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id, a UUIDv7."""
     state: Global___Import.State.ValueType
@@ -246,6 +249,8 @@ class Import(_message.Message):
     """Dry run: no tasks are written; the counts say what the file would do."""
     waits_for: Global___Import.WaitsFor.ValueType
     """Set in STATE_QUEUED after an outage. A worker tries again after a pause of up to five minutes."""
+    source_detected: _builtins.str
+    """Source that was recognised by the column names. Empty: none, or the option source was set."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Warnings, for example about unused columns."""
@@ -269,6 +274,10 @@ class Import(_message.Message):
     @_builtins.property
     def undo(self) -> Global___Import.Undo:
         """Undo of the import. Unset if nobody requested one."""
+
+    @_builtins.property
+    def options(self) -> _upload_options_pb2.UploadOptions:
+        """Options of the import, those of its source included. Empty while the file is being uploaded."""
 
     def __init__(
         self,
@@ -296,10 +305,12 @@ class Import(_message.Message):
         validate_only: _builtins.bool = ...,
         undo: Global___Import.Undo | None = ...,
         waits_for: Global___Import.WaitsFor.ValueType = ...,
+        options: _upload_options_pb2.UploadOptions | None = ...,
+        source_detected: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failure", b"failure", "finished_at", b"finished_at", "started_at", b"started_at", "undo", b"undo"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failure", b"failure", "finished_at", b"finished_at", "options", b"options", "started_at", b"started_at", "undo", b"undo"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "rows_skipped", b"rows_skipped", "rows_unchanged", b"rows_unchanged", "rows_updated", b"rows_updated", "seconds_left", b"seconds_left", "started_at", b"started_at", "state", b"state", "undo", b"undo", "validate_only", b"validate_only", "waits_for", b"waits_for", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_read", b"bytes_read", "bytes_total", b"bytes_total", "created_at", b"created_at", "failed_rows_kept", b"failed_rows_kept", "failure", b"failure", "file_name", b"file_name", "finished_at", b"finished_at", "id", b"id", "options", b"options", "owner_id", b"owner_id", "rows_created", b"rows_created", "rows_failed", b"rows_failed", "rows_per_second", b"rows_per_second", "rows_read", b"rows_read", "rows_skipped", b"rows_skipped", "rows_unchanged", b"rows_unchanged", "rows_updated", b"rows_updated", "seconds_left", b"seconds_left", "source_detected", b"source_detected", "started_at", b"started_at", "state", b"state", "undo", b"undo", "validate_only", b"validate_only", "waits_for", b"waits_for", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,11 +26,12 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from taskmanager.imports.v1 import import_pb2 as taskmanager_dot_imports_dot_v1_dot_import__pb2
+from taskmanager.imports.v1 import upload_options_pb2 as taskmanager_dot_imports_dot_v1_dot_upload__options__pb2
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
-from taskmanager.tasks.v1 import task_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__pb2
 
+from taskmanager.imports.v1.upload_options_pb2 import *
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"\xc8\x0b\n\rUploadOptions\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nmax_errors\x18\x04 \x01(\x03\x12\x10\n\x08\x65ncoding\x18\x05 \x01(\t\x12\x11\n\tdelimiter\x18\x06 \x01(\t\x12\x0f\n\x07mapping\x18\x07 \x01(\t\x12\x17\n\x0f\x61llow_same_file\x18\x08 \x01(\x08\x12\x39\n\x0e\x64\x65\x66\x61ult_status\x18\t \x01(\x0e\x32!.taskmanager.tasks.v1.Task.Status\x12\x18\n\x10\x64\x65\x66\x61ult_assignee\x18\n \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_labels\x18\x0b \x01(\t\x12G\n\x0con_duplicate\x18\x0c \x01(\x0e\x32\x31.taskmanager.imports.v1.UploadOptions.OnDuplicate\x12\x17\n\x0fidempotency_key\x18\r \x01(\t\x12\x15\n\rvalue_mapping\x18\x0e \x01(\t\x12O\n\x11on_unknown_status\x18\x0f \x01(\x0e\x32\x34.taskmanager.imports.v1.UploadOptions.OnUnknownValue\x12Q\n\x13on_unknown_priority\x18\x10 \x01(\x0e\x32\x34.taskmanager.imports.v1.UploadOptions.OnUnknownValue\x12\x13\n\x0b\x64\x61te_format\x18\x11 \x01(\t\x12\x43\n\ndate_order\x18\x12 \x01(\x0e\x32/.taskmanager.imports.v1.UploadOptions.DateOrder\x12\x11\n\ttime_zone\x18\x13 \x01(\t\x12L\n\x0fon_unknown_date\x18\x14 \x01(\x0e\x32\x33.taskmanager.imports.v1.UploadOptions.OnUnknownDate\x12\x17\n\nhas_header\x18\x15 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nheader_row\x18\x16 \x01(\x05\x12T\n\x13on_unknown_assignee\x18\x17 \x01(\x0e\x32\x37.taskmanager.imports.v1.UploadOptions.OnUnknownAssignee\x12\x17\n\x0flabel_separator\x18\x18 \x01(\t\"k\n\x0eOnUnknownValue\x12 \n\x1cON_UNKNOWN_VALUE_UNSPECIFIED\x10\x00\x12\x19\n\x15ON_UNKNOWN_VALUE_FAIL\x10\x01\x12\x1c\n\x18ON_UNKNOWN_VALUE_DEFAULT\x10\x02\"c\n\tDateOrder\x12\x1a\n\x16\x44\x41TE_ORDER_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x41TE_ORDER_MDY\x10\x01\x12\x12\n\x0e\x44\x41TE_ORDER_DMY\x10\x02\x12\x12\n\x0e\x44\x41TE_ORDER_YMD\x10\x03\"e\n\rOnUnknownDate\x12\x1f\n\x1bON_UNKNOWN_DATE_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_UNKNOWN_DATE_FAIL\x10\x01\x12\x19\n\x15ON_UNKNOWN_DATE_EMPTY\x10\x02\"{\n\x11OnUnknownAssignee\x12#\n\x1fON_UNKNOWN_ASSIGNEE_UNSPECIFIED\x10\x00\x12\x1c\n\x18ON_UNKNOWN_ASSIGNEE_FAIL\x10\x01\x12#\n\x1fON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY\x10\x02\"r\n\x0bOnDuplicate\x12\x1c\n\x18ON_DUPLICATE_UNSPECIFIED\x10\x00\x12\x15\n\x11ON_DUPLICATE_FAIL\x10\x01\x12\x15\n\x11ON_DUPLICATE_SKIP\x10\x02\x12\x17\n\x13ON_DUPLICATE_UPDATE\x10\x03\x42\r\n\x0b_has_header\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0b\n\x03\x62om\x18\x02 \x01(\x08\x12\x11\n\tdelimiter\x18\x03 \x01(\t\"?\n\x1d\x44ownloadImportTemplateRequest\x12\x0b\n\x03\x62om\x18\x01 \x01(\x08\x12\x11\n\tdelimiter\x18\x02 \x01(\t\"@\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\">\n\x11UndoImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"Z\n\x18ListUndoConflictsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"m\n\x19ListUndoConflictsResponse\x12\x37\n\tconflicts\x18\x01 \x03(\x0b\x32$.taskmanager.imports.v1.UndoConflict\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd3\x0e\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xca\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"e\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\nerrors.csv\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xc2\x01\n\x16\x44ownloadImportTemplate\x12\x35.taskmanager.imports.v1.DownloadImportTemplateRequest\x1a\x14.google.api.HttpBody\"Y\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\x0ctemplate.csv\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/imports:template0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*\x12\xa6\x01\n\nUndoImport\x12).taskmanager.imports.v1.UndoImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"M\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/imports/{id}:undo:\x01*\x12\xd5\x01\n\x11ListUndoConflicts\x12\x30.taskmanager.imports.v1.ListUndoConflictsRequest\x1a\x31.taskmanager.imports.v1.ListUndoConflictsResponse\"[\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02,\x12*/api/v1/imports/{import_id}/undo-conflictsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a+taskmanager/imports/v1/upload_options.proto\x1a$taskmanager/options/v1/options.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0b\n\x03\x62om\x18\x02 \x01(\x08\x12\x11\n\tdelimiter\x18\x03 \x01(\t\"?\n\x1d\x44ownloadImportTemplateRequest\x12\x0b\n\x03\x62om\x18\x01 \x01(\x08\x12\x11\n\tdelimiter\x18\x02 \x01(\t\"@\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\">\n\x11UndoImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"Z\n\x18ListUndoConflictsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"m\n\x19ListUndoConflictsResponse\x12\x37\n\tconflicts\x18\x01 \x03(\x0b\x32$.taskmanager.imports.v1.UndoConflict\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd3\x0e\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xca\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"e\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\nerrors.csv\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xc2\x01\n\x16\x44ownloadImportTemplate\x12\x35.taskmanager.imports.v1.DownloadImportTemplateRequest\x1a\x14.google.api.HttpBody\"Y\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\x0ctemplate.csv\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/imports:template0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*\x12\xa6\x01\n\nUndoImport\x12).taskmanager.imports.v1.UndoImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"M\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/imports/{id}:undo:\x01*\x12\xd5\x01\n\x11ListUndoConflicts\x12\x30.taskmanager.imports.v1.ListUndoConflictsRequest\x1a\x31.taskmanager.imports.v1.ListUndoConflictsResponse\"[\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02,\x12*/api/v1/imports/{import_id}/undo-conflictsP\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,46 +72,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTSERVICE'].methods_by_name['UndoImport']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002\036\"\031/api/v1/imports/{id}:undo:\001*'
   _globals['_IMPORTSERVICE'].methods_by_name['ListUndoConflicts']._loaded_options = None
   _globals['_IMPORTSERVICE'].methods_by_name['ListUndoConflicts']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002,\022*/api/v1/imports/{import_id}/undo-conflicts'
-  _globals['_UPLOADIMPORTREQUEST']._serialized_start=270
-  _globals['_UPLOADIMPORTREQUEST']._serialized_end=433
-  _globals['_UPLOADOPTIONS']._serialized_start=436
-  _globals['_UPLOADOPTIONS']._serialized_end=1916
-  _globals['_UPLOADOPTIONS_ONUNKNOWNVALUE']._serialized_start=1349
-  _globals['_UPLOADOPTIONS_ONUNKNOWNVALUE']._serialized_end=1456
-  _globals['_UPLOADOPTIONS_DATEORDER']._serialized_start=1458
-  _globals['_UPLOADOPTIONS_DATEORDER']._serialized_end=1557
-  _globals['_UPLOADOPTIONS_ONUNKNOWNDATE']._serialized_start=1559
-  _globals['_UPLOADOPTIONS_ONUNKNOWNDATE']._serialized_end=1660
-  _globals['_UPLOADOPTIONS_ONUNKNOWNASSIGNEE']._serialized_start=1662
-  _globals['_UPLOADOPTIONS_ONUNKNOWNASSIGNEE']._serialized_end=1785
-  _globals['_UPLOADOPTIONS_ONDUPLICATE']._serialized_start=1787
-  _globals['_UPLOADOPTIONS_ONDUPLICATE']._serialized_end=1901
-  _globals['_UPLOADFINISH']._serialized_start=1918
-  _globals['_UPLOADFINISH']._serialized_end=1946
-  _globals['_GETIMPORTREQUEST']._serialized_start=1948
-  _globals['_GETIMPORTREQUEST']._serialized_end=1984
-  _globals['_LISTIMPORTSREQUEST']._serialized_start=1986
-  _globals['_LISTIMPORTSREQUEST']._serialized_end=2063
-  _globals['_LISTIMPORTSRESPONSE']._serialized_start=2065
-  _globals['_LISTIMPORTSRESPONSE']._serialized_end=2160
-  _globals['_WATCHIMPORTREQUEST']._serialized_start=2162
-  _globals['_WATCHIMPORTREQUEST']._serialized_end=2200
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=2202
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=2291
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=2293
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=2397
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=2399
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=2485
-  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_start=2487
-  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_end=2550
-  _globals['_CANCELIMPORTREQUEST']._serialized_start=2552
-  _globals['_CANCELIMPORTREQUEST']._serialized_end=2616
-  _globals['_UNDOIMPORTREQUEST']._serialized_start=2618
-  _globals['_UNDOIMPORTREQUEST']._serialized_end=2680
-  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_start=2682
-  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_end=2772
-  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_start=2774
-  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_end=2883
-  _globals['_IMPORTSERVICE']._serialized_start=2886
-  _globals['_IMPORTSERVICE']._serialized_end=4761
+  _globals['_UPLOADIMPORTREQUEST']._serialized_start=282
+  _globals['_UPLOADIMPORTREQUEST']._serialized_end=445
+  _globals['_UPLOADFINISH']._serialized_start=447
+  _globals['_UPLOADFINISH']._serialized_end=475
+  _globals['_GETIMPORTREQUEST']._serialized_start=477
+  _globals['_GETIMPORTREQUEST']._serialized_end=513
+  _globals['_LISTIMPORTSREQUEST']._serialized_start=515
+  _globals['_LISTIMPORTSREQUEST']._serialized_end=592
+  _globals['_LISTIMPORTSRESPONSE']._serialized_start=594
+  _globals['_LISTIMPORTSRESPONSE']._serialized_end=689
+  _globals['_WATCHIMPORTREQUEST']._serialized_start=691
+  _globals['_WATCHIMPORTREQUEST']._serialized_end=729
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=731
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=820
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=822
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=926
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=928
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=1014
+  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_start=1016
+  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_end=1079
+  _globals['_CANCELIMPORTREQUEST']._serialized_start=1081
+  _globals['_CANCELIMPORTREQUEST']._serialized_end=1145
+  _globals['_UNDOIMPORTREQUEST']._serialized_start=1147
+  _globals['_UNDOIMPORTREQUEST']._serialized_end=1209
+  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_start=1211
+  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_end=1301
+  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_start=1303
+  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_end=1412
+  _globals['_IMPORTSERVICE']._serialized_start=1415
+  _globals['_IMPORTSERVICE']._serialized_end=3290
 # @@protoc_insertion_point(module_scope)

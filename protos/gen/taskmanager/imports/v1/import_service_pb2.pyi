@@ -7,9 +7,9 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from taskmanager.imports.v1 import import_pb2 as _import_pb2
-from taskmanager.tasks.v1 import task_pb2 as _task_pb2
+from taskmanager.imports.v1 import upload_options_pb2 as _upload_options_pb2
+from taskmanager.imports.v1.upload_options_pb2 import UploadOptions as UploadOptions
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -33,7 +33,7 @@ class UploadImportRequest(_message.Message):
     chunk: _builtins.bytes
     """Bytes of the file, at most 1 MiB in one message."""
     @_builtins.property
-    def options(self) -> Global___UploadOptions:
+    def options(self) -> _upload_options_pb2.UploadOptions:
         """The first message."""
 
     @_builtins.property
@@ -43,7 +43,7 @@ class UploadImportRequest(_message.Message):
     def __init__(
         self,
         *,
-        options: Global___UploadOptions | None = ...,
+        options: _upload_options_pb2.UploadOptions | None = ...,
         chunk: _builtins.bytes = ...,
         finish: Global___UploadFinish | None = ...,
     ) -> None: ...
@@ -56,277 +56,6 @@ class UploadImportRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
 Global___UploadImportRequest: _TypeAlias = UploadImportRequest  # noqa: Y015
-
-@_typing.final
-class UploadOptions(_message.Message):
-    """UploadOptions holds the options of an upload."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    class _OnUnknownValue:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _OnUnknownValueEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnUnknownValue.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        ON_UNKNOWN_VALUE_UNSPECIFIED: UploadOptions._OnUnknownValue.ValueType  # 0
-        """Same as ON_UNKNOWN_VALUE_FAIL."""
-        ON_UNKNOWN_VALUE_FAIL: UploadOptions._OnUnknownValue.ValueType  # 1
-        """The row is rejected and counted in rows_failed."""
-        ON_UNKNOWN_VALUE_DEFAULT: UploadOptions._OnUnknownValue.ValueType  # 2
-        """The cell counts as empty: a new task gets the default, an existing one keeps its value. A warning of the import
-        has the number of such rows.
-        """
-
-    class OnUnknownValue(_OnUnknownValue, metaclass=_OnUnknownValueEnumTypeWrapper):
-        """OnUnknownValue is the treatment of a row with a word that nothing maps."""
-
-    ON_UNKNOWN_VALUE_UNSPECIFIED: UploadOptions.OnUnknownValue.ValueType  # 0
-    """Same as ON_UNKNOWN_VALUE_FAIL."""
-    ON_UNKNOWN_VALUE_FAIL: UploadOptions.OnUnknownValue.ValueType  # 1
-    """The row is rejected and counted in rows_failed."""
-    ON_UNKNOWN_VALUE_DEFAULT: UploadOptions.OnUnknownValue.ValueType  # 2
-    """The cell counts as empty: a new task gets the default, an existing one keeps its value. A warning of the import
-    has the number of such rows.
-    """
-
-    class _DateOrder:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _DateOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._DateOrder.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        DATE_ORDER_UNSPECIFIED: UploadOptions._DateOrder.ValueType  # 0
-        """No order is known."""
-        DATE_ORDER_MDY: UploadOptions._DateOrder.ValueType  # 1
-        """Month, day, year."""
-        DATE_ORDER_DMY: UploadOptions._DateOrder.ValueType  # 2
-        """Day, month, year."""
-        DATE_ORDER_YMD: UploadOptions._DateOrder.ValueType  # 3
-        """Year, month, day."""
-
-    class DateOrder(_DateOrder, metaclass=_DateOrderEnumTypeWrapper):
-        """DateOrder is the order of the numbers in a date."""
-
-    DATE_ORDER_UNSPECIFIED: UploadOptions.DateOrder.ValueType  # 0
-    """No order is known."""
-    DATE_ORDER_MDY: UploadOptions.DateOrder.ValueType  # 1
-    """Month, day, year."""
-    DATE_ORDER_DMY: UploadOptions.DateOrder.ValueType  # 2
-    """Day, month, year."""
-    DATE_ORDER_YMD: UploadOptions.DateOrder.ValueType  # 3
-    """Year, month, day."""
-
-    class _OnUnknownDate:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _OnUnknownDateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnUnknownDate.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        ON_UNKNOWN_DATE_UNSPECIFIED: UploadOptions._OnUnknownDate.ValueType  # 0
-        """Same as ON_UNKNOWN_DATE_FAIL."""
-        ON_UNKNOWN_DATE_FAIL: UploadOptions._OnUnknownDate.ValueType  # 1
-        """The row is rejected and counted in rows_failed."""
-        ON_UNKNOWN_DATE_EMPTY: UploadOptions._OnUnknownDate.ValueType  # 2
-        """A new task gets no due date, an existing one keeps its date. A warning of the import has the number of such rows."""
-
-    class OnUnknownDate(_OnUnknownDate, metaclass=_OnUnknownDateEnumTypeWrapper):
-        """OnUnknownDate is the treatment of a row with an unreadable due date."""
-
-    ON_UNKNOWN_DATE_UNSPECIFIED: UploadOptions.OnUnknownDate.ValueType  # 0
-    """Same as ON_UNKNOWN_DATE_FAIL."""
-    ON_UNKNOWN_DATE_FAIL: UploadOptions.OnUnknownDate.ValueType  # 1
-    """The row is rejected and counted in rows_failed."""
-    ON_UNKNOWN_DATE_EMPTY: UploadOptions.OnUnknownDate.ValueType  # 2
-    """A new task gets no due date, an existing one keeps its date. A warning of the import has the number of such rows."""
-
-    class _OnUnknownAssignee:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _OnUnknownAssigneeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnUnknownAssignee.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        ON_UNKNOWN_ASSIGNEE_UNSPECIFIED: UploadOptions._OnUnknownAssignee.ValueType  # 0
-        """Same as ON_UNKNOWN_ASSIGNEE_FAIL."""
-        ON_UNKNOWN_ASSIGNEE_FAIL: UploadOptions._OnUnknownAssignee.ValueType  # 1
-        """The row is rejected and counted in rows_failed."""
-        ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY: UploadOptions._OnUnknownAssignee.ValueType  # 2
-        """The cell counts as empty: a new task gets the default assignee, an existing one keeps its assignee. A warning of
-        the import has the number of such rows.
-        """
-
-    class OnUnknownAssignee(_OnUnknownAssignee, metaclass=_OnUnknownAssigneeEnumTypeWrapper):
-        """OnUnknownAssignee is the treatment of a row with an assignee who is not a user."""
-
-    ON_UNKNOWN_ASSIGNEE_UNSPECIFIED: UploadOptions.OnUnknownAssignee.ValueType  # 0
-    """Same as ON_UNKNOWN_ASSIGNEE_FAIL."""
-    ON_UNKNOWN_ASSIGNEE_FAIL: UploadOptions.OnUnknownAssignee.ValueType  # 1
-    """The row is rejected and counted in rows_failed."""
-    ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY: UploadOptions.OnUnknownAssignee.ValueType  # 2
-    """The cell counts as empty: a new task gets the default assignee, an existing one keeps its assignee. A warning of
-    the import has the number of such rows.
-    """
-
-    class _OnDuplicate:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _OnDuplicateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UploadOptions._OnDuplicate.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        ON_DUPLICATE_UNSPECIFIED: UploadOptions._OnDuplicate.ValueType  # 0
-        """Same as ON_DUPLICATE_FAIL."""
-        ON_DUPLICATE_FAIL: UploadOptions._OnDuplicate.ValueType  # 1
-        """The row is rejected and counted in rows_failed."""
-        ON_DUPLICATE_SKIP: UploadOptions._OnDuplicate.ValueType  # 2
-        """The row is skipped and counted in rows_skipped."""
-        ON_DUPLICATE_UPDATE: UploadOptions._OnDuplicate.ValueType  # 3
-        """The row updates the fields for which the file has a column. An empty cell clears the field; an empty status or
-        priority leaves it unchanged. A row without an effect is counted in rows_unchanged.
-        """
-
-    class OnDuplicate(_OnDuplicate, metaclass=_OnDuplicateEnumTypeWrapper):
-        """OnDuplicate is the treatment of a row whose external_id exists."""
-
-    ON_DUPLICATE_UNSPECIFIED: UploadOptions.OnDuplicate.ValueType  # 0
-    """Same as ON_DUPLICATE_FAIL."""
-    ON_DUPLICATE_FAIL: UploadOptions.OnDuplicate.ValueType  # 1
-    """The row is rejected and counted in rows_failed."""
-    ON_DUPLICATE_SKIP: UploadOptions.OnDuplicate.ValueType  # 2
-    """The row is skipped and counted in rows_skipped."""
-    ON_DUPLICATE_UPDATE: UploadOptions.OnDuplicate.ValueType  # 3
-    """The row updates the fields for which the file has a column. An empty cell clears the field; an empty status or
-    priority leaves it unchanged. A row without an effect is counted in rows_unchanged.
-    """
-
-    FILE_NAME_FIELD_NUMBER: _builtins.int
-    OWNER_ID_FIELD_NUMBER: _builtins.int
-    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
-    MAX_ERRORS_FIELD_NUMBER: _builtins.int
-    ENCODING_FIELD_NUMBER: _builtins.int
-    DELIMITER_FIELD_NUMBER: _builtins.int
-    MAPPING_FIELD_NUMBER: _builtins.int
-    ALLOW_SAME_FILE_FIELD_NUMBER: _builtins.int
-    DEFAULT_STATUS_FIELD_NUMBER: _builtins.int
-    DEFAULT_ASSIGNEE_FIELD_NUMBER: _builtins.int
-    DEFAULT_LABELS_FIELD_NUMBER: _builtins.int
-    ON_DUPLICATE_FIELD_NUMBER: _builtins.int
-    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
-    VALUE_MAPPING_FIELD_NUMBER: _builtins.int
-    ON_UNKNOWN_STATUS_FIELD_NUMBER: _builtins.int
-    ON_UNKNOWN_PRIORITY_FIELD_NUMBER: _builtins.int
-    DATE_FORMAT_FIELD_NUMBER: _builtins.int
-    DATE_ORDER_FIELD_NUMBER: _builtins.int
-    TIME_ZONE_FIELD_NUMBER: _builtins.int
-    ON_UNKNOWN_DATE_FIELD_NUMBER: _builtins.int
-    HAS_HEADER_FIELD_NUMBER: _builtins.int
-    HEADER_ROW_FIELD_NUMBER: _builtins.int
-    ON_UNKNOWN_ASSIGNEE_FIELD_NUMBER: _builtins.int
-    LABEL_SEPARATOR_FIELD_NUMBER: _builtins.int
-    file_name: _builtins.str
-    """File name: at most 255 characters, without control characters and line ends."""
-    owner_id: _builtins.str
-    """Owner of the created tasks. Empty: the caller. Only a manager, an admin or a service may name another owner; a
-    service must name one.
-    """
-    validate_only: _builtins.bool
-    """Dry run: validate and report every row, but write no task."""
-    max_errors: _builtins.int
-    """Fail the import after the batch in which the number of rejected rows exceeds this. 0: no limit."""
-    encoding: _builtins.str
-    """Encoding of the file, for example windows-1252, by the names of the WHATWG Encoding Standard. Empty: UTF-8, or
-    UTF-16 if the file has its byte order mark.
-    """
-    delimiter: _builtins.str
-    """Delimiter: a comma, a semicolon, a bar or "tab". Empty: detected from the header line."""
-    mapping: _builtins.str
-    """Fields of columns, as JSON: {"Summary": "title", "#3": "labels", "Owner": null}. #3 is the third column, and null
-    ignores a column. Or in short: title:Summary,labels:#3. Other fields are filled by columns with known names.
-    """
-    allow_same_file: _builtins.bool
-    """Import the file even if the same bytes were imported for this owner before."""
-    default_status: _task_pb2.Task.Status.ValueType
-    """Status of new tasks whose status cell is empty or missing. Unset: pending."""
-    default_assignee: _builtins.str
-    """Username to assign a task to when its assignee cell is empty or missing. Empty: nobody."""
-    default_labels: _builtins.str
-    """Comma-separated labels of a task whose labels cell is empty or missing."""
-    on_duplicate: Global___UploadOptions.OnDuplicate.ValueType
-    """Treatment of a row whose external_id a live task of the owner has, including tasks that an earlier row created.
-    Unset: fail.
-    """
-    idempotency_key: _builtins.str
-    """Idempotency key: 1 to 128 visible ASCII characters, valid for 24 hours. A repeated upload with the same key, file
-    and options returns the same import in its current state. Over REST: the Idempotency-Key header.
-    """
-    value_mapping: _builtins.str
-    """Values for texts in the file, by field, as JSON: {"status": {"Blocked": "pending"}, "priority": {"1": "urgent"}}.
-    Fields: status, priority, due_date. It is read before the built-in words of other tools. null means an empty cell.
-    """
-    on_unknown_status: Global___UploadOptions.OnUnknownValue.ValueType
-    """Treatment of a row whose status is unknown. Unset: fail."""
-    on_unknown_priority: Global___UploadOptions.OnUnknownValue.ValueType
-    """Treatment of a row whose priority is unknown. Unset: fail."""
-    date_format: _builtins.str
-    """Form of the due dates, in tokens: YYYY, YY, MMMM, MMM, MM, M, DD, D, Do, dddd, ddd, HH, H, hh, h, mm, ss, SSS, A, Z,
-    and other text in square brackets. For example DD/MM/YYYY or MMM D, YYYY h:mm A. Not together with date_order.
-    """
-    date_order: Global___UploadOptions.DateOrder.ValueType
-    """Order of day, month and year in due dates of three numbers. Unset: a date such as 1/5/2027 is a row error."""
-    time_zone: _builtins.str
-    """Time zone of the days: a date-time with an offset, or a number of seconds since 1970, is the day that it is in this
-    zone. An IANA name such as Europe/Berlin. Empty: UTC.
-    """
-    on_unknown_date: Global___UploadOptions.OnUnknownDate.ValueType
-    """Treatment of a row whose due date can't be read, or can be several days. Unset: fail."""
-    has_header: _builtins.bool
-    """False: the file has no header line, and its first line is a row. mapping names the columns by number. Unset: true."""
-    header_row: _builtins.int
-    """Physical line of the column names, from 1. The lines above it are skipped. 0: the first line, or the second one
-    after a line such as sep=;. Not together with has_header=false.
-    """
-    on_unknown_assignee: Global___UploadOptions.OnUnknownAssignee.ValueType
-    """Treatment of a row whose assignee is not the username of a user. Unset: fail."""
-    label_separator: _builtins.str
-    """Text between two labels of a cell, for example a semicolon: at most 8 characters, no letters, digits, brackets and
-    apostrophes. Empty: a comma.
-    """
-    def __init__(
-        self,
-        *,
-        file_name: _builtins.str = ...,
-        owner_id: _builtins.str = ...,
-        validate_only: _builtins.bool = ...,
-        max_errors: _builtins.int = ...,
-        encoding: _builtins.str = ...,
-        delimiter: _builtins.str = ...,
-        mapping: _builtins.str = ...,
-        allow_same_file: _builtins.bool = ...,
-        default_status: _task_pb2.Task.Status.ValueType = ...,
-        default_assignee: _builtins.str = ...,
-        default_labels: _builtins.str = ...,
-        on_duplicate: Global___UploadOptions.OnDuplicate.ValueType = ...,
-        idempotency_key: _builtins.str = ...,
-        value_mapping: _builtins.str = ...,
-        on_unknown_status: Global___UploadOptions.OnUnknownValue.ValueType = ...,
-        on_unknown_priority: Global___UploadOptions.OnUnknownValue.ValueType = ...,
-        date_format: _builtins.str = ...,
-        date_order: Global___UploadOptions.DateOrder.ValueType = ...,
-        time_zone: _builtins.str = ...,
-        on_unknown_date: Global___UploadOptions.OnUnknownDate.ValueType = ...,
-        has_header: _builtins.bool | None = ...,
-        header_row: _builtins.int = ...,
-        on_unknown_assignee: Global___UploadOptions.OnUnknownAssignee.ValueType = ...,
-        label_separator: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "has_header", b"has_header"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "allow_same_file", b"allow_same_file", "date_format", b"date_format", "date_order", b"date_order", "default_assignee", b"default_assignee", "default_labels", b"default_labels", "default_status", b"default_status", "delimiter", b"delimiter", "encoding", b"encoding", "file_name", b"file_name", "has_header", b"has_header", "header_row", b"header_row", "idempotency_key", b"idempotency_key", "label_separator", b"label_separator", "mapping", b"mapping", "max_errors", b"max_errors", "on_duplicate", b"on_duplicate", "on_unknown_assignee", b"on_unknown_assignee", "on_unknown_date", b"on_unknown_date", "on_unknown_priority", b"on_unknown_priority", "on_unknown_status", b"on_unknown_status", "owner_id", b"owner_id", "time_zone", b"time_zone", "validate_only", b"validate_only", "value_mapping", b"value_mapping"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__has_header: _TypeAlias = _typing.Literal["has_header"]  # noqa: Y015
-    _WhichOneofArgType__has_header: _TypeAlias = _typing.Literal["_has_header", b"_has_header"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__has_header) -> _WhichOneofReturnType__has_header | None: ...
-
-Global___UploadOptions: _TypeAlias = UploadOptions  # noqa: Y015
 
 @_typing.final
 class UploadFinish(_message.Message):

@@ -8,6 +8,7 @@ from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 from taskmanager.imports.v1 import import_pb2 as _import_pb2
 from taskmanager.imports.v1 import import_service_pb2 as _import_service_pb2
+from taskmanager.imports.v1.upload_options_pb2 import UploadOptions as UploadOptions
 import abc as _abc_1
 import grpc as _grpc
 import sys
