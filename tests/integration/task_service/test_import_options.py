@@ -32,7 +32,7 @@ async def test_import_shows_the_options_it_runs_with(system):
     found = (await get(system, sonu, (await upload(system, sonu, FILE, **OPTIONS)).id)).options
     normalized = {
         "mapping": '{"#1": "title", "kind": null}',
-        "value_mapping": '{"status": {"blocked": "pending", "n/a": null}}',
+        "value_mapping": '{"status": {"n/a": null, "blocked": "pending"}}',
         "null_values": "null|n/a",
         "allow_same_file": True,
     }
