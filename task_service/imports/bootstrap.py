@@ -23,6 +23,7 @@ from task_service.imports.usecases.imports import (
     GetImport,
     ListImportErrors,
     ListImports,
+    ListImportSources,
     WatchImport,
 )
 from task_service.imports.usecases.ingest import DeleteDryRunState, FinishIngest, IngestBatch, PrepareBatch, ReadUpload
@@ -82,6 +83,7 @@ def imports_use_cases(
             header_limits=header_limits,
             notify_queued=wake.queued.set,
         ),
+        list_import_sources=ListImportSources(),
         get_import=GetImport(read),
         list_imports=ListImports(read),
         watch_import=WatchImport(read=read, notifications=notifications, is_draining=is_draining),

@@ -187,7 +187,7 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
         if not options.source and (source := recognise_source(names)):
             source_detected = source.name
         if source:
-            options = options.over(source.options_for(names))
+            options = options.over(source.options_for(names, options.mapping))
     count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)

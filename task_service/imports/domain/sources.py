@@ -3,7 +3,7 @@
 import csv
 import json
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -39,8 +39,10 @@ class Source:
     """Name of the tool for people."""
     export: str
     """Way to export a file from the tool."""
+    columns: Sequence[str]
+    """Column names by which a file is recognised; empty if the tool has no fixed columns."""
     headers: Sequence[frozenset[str]]
-    """Alternatives: normalized names that only a header line of this tool has. None: it has no fixed columns."""
+    """Alternatives of these, normalized. Only a header line of this tool has all names of one."""
     options: UploadOptions
 
     def recognises(self, names: Sequence[str]) -> bool:
@@ -48,8 +50,8 @@ class Source:
         found = set(map(normalize_column, names))
         return any(header <= found for header in self.headers)
 
-    def options_for(self, names: Sequence[str]) -> UploadOptions:
-        """Return the options without those about columns that the file does not have.
+    def options_for(self, names: Sequence[str], mapping: Mapping[str, str]) -> UploadOptions:
+        """Return the options without those about columns that the file does not have, or that `mapping` has.
 
         Raises SourceColumnsMissing when the header line is not one of the tool.
         """
@@ -69,9 +71,18 @@ class Source:
         )
         return replace(
             self.options,
-            mapping={column: used for column, used in self.options.mapping.items() if column in normalized_names},
+            mapping=dict(self._mapping_for(normalized_names, mapping)),
             values=replace(values, row_filter=row_filter, continuation_rows=continuation),
         )
+
+    def _mapping_for(self, normalized_names: Sequence[str], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        mapped = {index for column in mapping for index in find_columns(normalized_names, column)}
+        for column, used in self.options.mapping.items():
+            indexes = find_columns(normalized_names, column)
+            if indexes and mapped.isdisjoint(indexes):
+                yield column, used
+            else:
+                yield from ((f"#{index + 1}", used) for index in indexes if index not in mapped)
 
 
 def parse_source(text: str) -> str:
@@ -122,6 +133,7 @@ def _parse_source(name: str, data: Mapping[str, Any]) -> Source:
         name,
         data["title"],
         data["export"],
+        next(iter(data["headers"]), ()),
         [frozenset(map(normalize_column, header)) for header in data["headers"]],
         UploadOptions(source=name, mapping=parse_mapping(json.dumps(mapping)), values=ValueOptions(**values)),
     )

@@ -21,7 +21,7 @@ from task_service.imports.transport.translate import (
     row_error_to_proto,
     undo_conflict_to_proto,
 )
-from task_service.imports.transport.upload_options import upload_options_from_proto
+from task_service.imports.transport.upload_options import source_to_proto, upload_options_from_proto
 from task_service.imports.usecases.incoming_file import Finish
 from task_service.imports.usecases.uploads import UploadRequest
 from task_service.imports.usecases.use_cases import ImportsUseCases
@@ -39,6 +39,12 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         requests = with_idle_timeout(request_iterator, timeout_seconds=self._idle_timeout_seconds)
         options = await _read_options(requests)
         return import_to_proto(await self._use_cases.upload_import(current_caller(), options, _file_parts(requests)))
+
+    async def ListImportSources(
+        self, request: import_service_pb2.ListImportSourcesRequest, context: Context
+    ) -> import_service_pb2.ListImportSourcesResponse:
+        sources = map(source_to_proto, self._use_cases.list_import_sources())
+        return import_service_pb2.ListImportSourcesResponse(sources=sources)
 
     async def GetImport(self, request: import_service_pb2.GetImportRequest, context: Context) -> import_pb2.Import:
         return import_to_proto(await self._use_cases.get_import(current_caller(), parse_id(request.id, field="id")))

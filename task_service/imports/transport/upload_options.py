@@ -14,7 +14,7 @@ from task_service.imports.domain.dates import DateOrder, parse_time_zone
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import UnknownOnDuplicate
 from task_service.imports.domain.row_filter import parse_continuation_rows, parse_row_filter
-from task_service.imports.domain.sources import parse_source
+from task_service.imports.domain.sources import Source, parse_source
 from task_service.imports.domain.text_encoding import parse_encoding
 from task_service.imports.domain.upload_options import (
     UploadOptions,
@@ -158,6 +158,16 @@ def upload_options_to_proto(options: UploadOptions) -> import_service_pb2.Upload
         null_values=None if values.null_values is None else "|".join(values.null_values),
         title_label_prefix=values.title_label_prefix,
         strip_label_colors=values.strip_label_colors,
+    )
+
+
+def source_to_proto(source: Source) -> import_service_pb2.ImportSource:
+    return import_service_pb2.ImportSource(
+        name=source.name,
+        title=source.title,
+        export=source.export,
+        columns=source.columns,
+        options=upload_options_to_proto(source.options),
     )
 
 

@@ -13,6 +13,7 @@ from task_service.imports.domain.csv_header import ERRORS_COLUMN
 from task_service.imports.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
 from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
 from task_service.imports.domain.imports import Import, State
+from task_service.imports.domain.sources import Source, load_sources
 from task_service.imports.usecases.ports import ImportNotifications
 from task_service.imports.usecases.sessions import ImportTransactions, Read
 from task_service.tasks.domain.csv_export import csv_template
@@ -127,6 +128,14 @@ class DownloadImportTemplate:
 
     async def __call__(self, delimiter: str) -> AsyncIterator[str]:
         yield csv_template(delimiter)
+
+
+@dataclass(frozen=True, slots=True)
+class ListImportSources:
+    """Return the tools whose files are known."""
+
+    def __call__(self) -> Sequence[Source]:
+        return list(load_sources().values())
 
 
 @dataclass(frozen=True, slots=True)

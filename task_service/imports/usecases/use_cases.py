@@ -10,6 +10,7 @@ from task_service.imports.usecases.imports import (
     GetImport,
     ListImportErrors,
     ListImports,
+    ListImportSources,
     WatchImport,
 )
 from task_service.imports.usecases.ingest import DeleteDryRunState, ReadUpload
@@ -25,6 +26,7 @@ class ImportsUseCases:
     """Use cases with their dependencies. bootstrap.py builds them."""
 
     upload_import: UploadImport
+    list_import_sources: ListImportSources
     get_import: GetImport
     list_imports: ListImports
     watch_import: WatchImport

@@ -1,5 +1,7 @@
 """Options that an import shows, and options that another upload takes from it."""
 
+from typing import Any
+
 import grpc
 import pytest
 from taskmanager.imports.v1 import import_service_pb2
@@ -10,7 +12,7 @@ from tests.support.grpc_calls import expect_failure
 
 Options = import_service_pb2.UploadOptions
 FILE = b"Subject,Due,Owner,Kind\na,1/5/2027,nobody,x\n"
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "mapping": '{"Kind": null, "#1": "title"}',
     "value_mapping": '{"status": {"Blocked": "pending", "n/a": null}}',
     "date_order": Options.DATE_ORDER_DMY,

@@ -80,6 +80,91 @@ class UploadFinish(_message.Message):
 Global___UploadFinish: _TypeAlias = UploadFinish  # noqa: Y015
 
 @_typing.final
+class ListImportSourcesRequest(_message.Message):
+    """ListImportSourcesRequest has no fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImportSourcesRequest: _TypeAlias = ListImportSourcesRequest  # noqa: Y015
+
+@_typing.final
+class ListImportSourcesResponse(_message.Message):
+    """ListImportSourcesResponse holds all sources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportSource]:
+        """The sources, in alphabetical order."""
+
+    def __init__(
+        self,
+        *,
+        sources: _abc.Iterable[Global___ImportSource] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImportSourcesResponse: _TypeAlias = ListImportSourcesResponse  # noqa: Y015
+
+@_typing.final
+class ImportSource(_message.Message):
+    """ImportSource is a tool that writes CSV files."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    EXPORT_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Value of the option source."""
+    title: _builtins.str
+    """Name of the tool for people."""
+    export: _builtins.str
+    """Way to export a file from the tool."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Column names by which a file is recognised without the option source. Empty: such files are not recognised."""
+
+    @_builtins.property
+    def options(self) -> _upload_options_pb2.UploadOptions:
+        """Options that apply to files of the tool where an upload does not set them. Columns that a file does not have do not
+        matter.
+        """
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        export: _builtins.str = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+        options: _upload_options_pb2.UploadOptions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "export", b"export", "name", b"name", "options", b"options", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSource: _TypeAlias = ImportSource  # noqa: Y015
+
+@_typing.final
 class GetImportRequest(_message.Message):
     """GetImportRequest names an import."""
 

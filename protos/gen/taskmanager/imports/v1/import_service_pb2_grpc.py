@@ -42,6 +42,11 @@ class ImportServiceStub:
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
                 _registered_method=True)
+        self.ListImportSources = channel.unary_unary(
+                '/taskmanager.imports.v1.ImportService/ListImportSources',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesResponse.FromString,
+                _registered_method=True)
         self.GetImport = channel.unary_unary(
                 '/taskmanager.imports.v1.ImportService/GetImport',
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.GetImportRequest.SerializeToString,
@@ -102,6 +107,13 @@ class ImportServiceServicer:
         the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
         DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
         UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListImportSources(self, request, context):
+        """Returns the tools whose files are known, by name, with the options for their files.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,6 +200,11 @@ def add_ImportServiceServicer_to_server(servicer, server):
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.FromString,
                     response_serializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.SerializeToString,
             ),
+            'ListImportSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListImportSources,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesRequest.FromString,
+                    response_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesResponse.SerializeToString,
+            ),
             'GetImport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetImport,
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.GetImportRequest.FromString,
@@ -262,6 +279,33 @@ class ImportService:
             '/taskmanager.imports.v1.ImportService/UploadImport',
             taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.SerializeToString,
             taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListImportSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.imports.v1.ImportService/ListImportSources',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesRequest.SerializeToString,
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

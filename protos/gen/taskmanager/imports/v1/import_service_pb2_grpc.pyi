@@ -46,6 +46,8 @@ class ImportServiceStub:
     DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
     UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
     """
+    ListImportSources: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListImportSourcesRequest, _import_service_pb2.ListImportSourcesResponse]
+    """Returns the tools whose files are known, by name, with the options for their files."""
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
     """Returns one import. NOT_FOUND when the caller can see no such import."""
     ListImports: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListImportsRequest, _import_service_pb2.ListImportsResponse]
@@ -96,6 +98,8 @@ class ImportServiceAsyncStub(ImportServiceStub):
     DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
     UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
     """
+    ListImportSources: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListImportSourcesRequest, _import_service_pb2.ListImportSourcesResponse]  # type: ignore[assignment]
+    """Returns the tools whose files are known, by name, with the options for their files."""
     GetImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]  # type: ignore[assignment]
     """Returns one import. NOT_FOUND when the caller can see no such import."""
     ListImports: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListImportsRequest, _import_service_pb2.ListImportsResponse]  # type: ignore[assignment]
@@ -149,6 +153,14 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
         UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
         """
+
+    @_abc_1.abstractmethod
+    def ListImportSources(
+        self,
+        request: _import_service_pb2.ListImportSourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_service_pb2.ListImportSourcesResponse, _abc.Awaitable[_import_service_pb2.ListImportSourcesResponse]]:
+        """Returns the tools whose files are known, by name, with the options for their files."""
 
     @_abc_1.abstractmethod
     def GetImport(
