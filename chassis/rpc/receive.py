@@ -103,7 +103,8 @@ async def _drain(requests: AsyncIterator[Any]) -> None:
     """Read the rest of the requests before an error ends the call, for at most a second.
 
     A Python client whose write fails because the call has ended reports INTERNAL instead of the status
-    (https://github.com/grpc/grpc/issues/36066). A client that has little left to send gets the status this way.
+    (https://github.com/grpc/grpc/issues/36066). A client that has little left to send gets the status this way. A
+    client that cancels its pending write when the call ends does not need it.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(MAX_DRAIN_SECONDS):

@@ -90,6 +90,14 @@ class UploadEndpoint:
         """
         sender = UploadSender(call, max_bytes=self._max_bytes)
         sending = asyncio.ensure_future(sender.send(options, chunks))
+
+        def stop_sending(_: object) -> None:
+            # If a write fails after the status of the service has arrived, gRPC replaces the status with INTERNAL
+            # (https://github.com/grpc/grpc/issues/36066). It calls this function before that, and a cancelled write
+            # leaves the status as it is. If the write fails first, the status replaces INTERNAL.
+            sending.cancel()
+
+        call.add_done_callback(stop_sending)
         responding = asyncio.ensure_future(_response_of(call))
         try:
             # A response can come before the end of the body: a service that rejects the header line of a gigabyte must
@@ -111,9 +119,12 @@ class UploadEndpoint:
         return response
 
     async def _wait_for_response(self, sending: asyncio.Future[None], responding: asyncio.Future[Any]) -> None:
-        """Raise the error of a failed transfer; otherwise wait for the response with a timeout."""
-        with suppress(CallEnded):
-            await sending
+        """Raise the error of a failed transfer; otherwise wait for the response with a timeout.
+
+        `sending` is done. It is cancelled or has failed with CallEnded if the service has ended the call.
+        """
+        with suppress(CallEnded, asyncio.CancelledError):
+            sending.result()
         _, pending = await asyncio.wait({responding}, timeout=self._response_timeout_seconds)
         if pending:
             raise http_errors.upstream_timeout()

@@ -241,6 +241,21 @@ async def test_service_error_is_sent_while_client_uploads(address, rejecting_ser
     writer.close()
 
 
+async def test_refused_upload_has_the_status_of_the_service(rest, rejecting_service):
+    """An upload that is refused while the gateway sends it has the status of the service, at each of many attempts.
+
+    If a write is pending when the call ends, grpc.aio can report INTERNAL: in most of these attempts it would.
+    """
+
+    async def content():
+        for _ in range(50):
+            yield b"x" * 20_000
+
+    responses = [await rest.post("/api/v1/imports", content=content(), headers=CSV_HEADERS) for _ in range(20)]
+    assert {response.status_code for response in responses} == {400}
+    assert all(error_details(response) == [("MISSING_TITLE_COLUMN", "file_name")] for response in responses)
+
+
 @pytest.mark.parametrize("kind", ["raw", "multipart"])
 async def test_disconnect_during_upload_sends_no_finish(address, services, upload_messages, kind):
     content_type = "text/csv" if kind == "raw" else "multipart/form-data; boundary=boundary"
