@@ -62,6 +62,12 @@ class TooManyUsernames(Invalid):
     field = "usernames"
 
 
+class TooManyEmails(Invalid):
+    """Too many emails. Send at most {limit} in one request."""
+
+    field = "emails"
+
+
 class TooManyIds(Invalid):
     """Too many ids. Send at most {limit} in one request."""
 
