@@ -13,6 +13,10 @@ class MixedScripts(InvalidUsername):
     """The username mixes scripts, such as Latin and Cyrillic letters. Use the letters of one script."""
 
 
+class EmailAsUsername(InvalidUsername):
+    """The username looks like an email, and it could be another person's. Use a name without @ inside."""
+
+
 class InvalidEmail(Invalid):
     """An email must look like name@example.com and have at most 254 characters."""
 
