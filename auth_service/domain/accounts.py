@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from auth_service.domain.errors import InvalidEmail, InvalidUsername, MixedScripts, RoleNotGrantable
+from auth_service.domain.errors import (
+    EmailAsUsername,
+    InvalidEmail,
+    InvalidUsername,
+    MixedScripts,
+    RoleNotGrantable,
+)
 from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.roles import Role, parse_requested_role
 from auth_service.domain.unicode_scripts import is_highly_restrictive
@@ -30,6 +36,8 @@ MAX_LOCAL_PART_CHARACTERS = 64
 _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\\\]]+")
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+# Services that take a username or an email, such as task_service for assignees in a CSV file, use the same rule.
+_EMAIL_LIKE = re.compile(r".@.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +133,14 @@ def validate_username(text: str) -> str:
 
 
 def validate_new_username(text: str) -> str:
-    """Return the username as validate_username does; raise MixedScripts too, if letters could imitate another name.
+    """Return the username as validate_username does.
 
+    Raise MixedScripts too, if letters could imitate another name, and EmailAsUsername, if the name looks like an email.
     Names of existing accounts were not checked for this and stay valid.
     """
     name = validate_username(text)
+    if _EMAIL_LIKE.search(name):
+        raise EmailAsUsername
     if not is_highly_restrictive(name):
         raise MixedScripts
     return name

@@ -13,6 +13,10 @@ class MixedScripts(InvalidUsername):
     """The username mixes scripts, such as Latin and Cyrillic letters. Use the letters of one script."""
 
 
+class EmailAsUsername(InvalidUsername):
+    """The username looks like an email, and it could be another person's. Use a name without @ inside."""
+
+
 class InvalidEmail(Invalid):
     """An email must look like name@example.com and have at most 254 characters."""
 
@@ -60,6 +64,12 @@ class TooManyUsernames(Invalid):
     """Too many usernames. Send at most {limit} in one request."""
 
     field = "usernames"
+
+
+class TooManyEmails(Invalid):
+    """Too many emails. Send at most {limit} in one request."""
+
+    field = "emails"
 
 
 class TooManyIds(Invalid):

@@ -107,10 +107,13 @@ _FIND_BY_PREFIX = Statement(
 _GET_USERNAMES = Statement(
     select(users.c.id, users.c.username).where(users.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _NOT_DELETED)
 )
-_GET_IDS = Statement(
-    select(users.c.username_key, users.c.id).where(
-        users.c.username_key == any_(bindparam("keys", type_=ARRAY(Text()))), users.c.disabled.is_(False), _NOT_DELETED
+_GET_IDS, _GET_IDS_BY_EMAIL = (
+    Statement(
+        select(key, users.c.id).where(
+            key == any_(bindparam("keys", type_=ARRAY(Text()))), users.c.disabled.is_(False), _NOT_DELETED
+        )
     )
+    for key in (users.c.username_key, users.c.email_key)
 )
 _REHASH_PASSWORD = Statement(
     update(users)
@@ -196,6 +199,10 @@ class SqlUsers:
 
     async def get_ids(self, username_keys: Collection[str]) -> Mapping[str, UUID]:
         cursor = await _GET_IDS.run(self._connection, keys=list(username_keys))
+        return dict(await cursor.fetchall())
+
+    async def get_ids_by_email(self, email_keys: Collection[str]) -> Mapping[str, UUID]:
+        cursor = await _GET_IDS_BY_EMAIL.run(self._connection, keys=list(email_keys))
         return dict(await cursor.fetchall())
 
     async def update(self, user: User) -> None:

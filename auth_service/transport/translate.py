@@ -17,6 +17,7 @@ from auth_service.domain.trust import EpochRaised, Revocation, SessionRevoked, T
 from auth_service.usecases.password_reset import IssuedResetCode
 from auth_service.usecases.service_tokens import ServiceToken
 from auth_service.usecases.session_issuer import SessionTokens
+from auth_service.usecases.users import UserIds
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
@@ -102,9 +103,15 @@ def usernames_to_proto(usernames: Mapping[UUID, str]) -> user_service_pb2.BatchG
     )
 
 
-def user_ids_to_proto(user_ids: Mapping[str, UUID]) -> user_service_pb2.BatchGetUserIdsResponse:
+def user_ids_to_proto(user_ids: UserIds) -> user_service_pb2.BatchGetUserIdsResponse:
     return user_service_pb2.BatchGetUserIdsResponse(
-        users=[user_service_pb2.UserName(id=str(user_id), username=username) for username, user_id in user_ids.items()]
+        users=[
+            user_service_pb2.UserName(id=str(user_id), username=username)
+            for username, user_id in user_ids.by_username.items()
+        ],
+        users_by_email=[
+            user_service_pb2.UserEmail(id=str(user_id), email=email) for email, user_id in user_ids.by_email.items()
+        ],
     )
 
 

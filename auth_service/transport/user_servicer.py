@@ -83,7 +83,7 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         return usernames_to_proto(await self._use_cases.batch_get_user_names(user_ids))
 
     async def BatchGetUserIds(self, request: pb.BatchGetUserIdsRequest, context: Context) -> pb.BatchGetUserIdsResponse:
-        return user_ids_to_proto(await self._use_cases.batch_get_user_ids(request.usernames))
+        return user_ids_to_proto(await self._use_cases.batch_get_user_ids(request.usernames, request.emails))
 
     async def UpdateUser(self, request: pb.UpdateUserRequest, context: Context) -> user_pb2.User:
         user = await self._use_cases.update_user(

@@ -51,6 +51,9 @@ class Users(Protocol):
     async def get_ids(self, username_keys: Collection[str]) -> Mapping[str, UUID]:
         """Return the ids of active accounts by `lookup_key` of the username. Unknown keys are left out."""
 
+    async def get_ids_by_email(self, email_keys: Collection[str]) -> Mapping[str, UUID]:
+        """Return the ids of active accounts by `lookup_key` of the email. Unknown keys are left out."""
+
     async def update(self, user: User) -> None:
         """Store every field but the password; raise UsernameTaken or EmailTaken if another account has it."""
 

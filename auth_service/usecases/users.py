@@ -2,10 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from auth_service.domain.accounts import MAX_USERNAME_CHARACTERS, User, lookup_key, validate_username
-from auth_service.domain.errors import ExactlyOneIdentifier, TooManyIds, TooManyUsernames, UserNotFound
+from auth_service.domain.accounts import (
+    MAX_EMAIL_CHARACTERS,
+    MAX_USERNAME_CHARACTERS,
+    User,
+    lookup_key,
+    validate_username,
+)
+from auth_service.domain.errors import ExactlyOneIdentifier, TooManyEmails, TooManyIds, TooManyUsernames, UserNotFound
 from auth_service.usecases.ports import Read
 from chassis.kernel.errors import Invalid, MissingField
 from chassis.kernel.pagination import Page, PageRequest
@@ -99,20 +106,34 @@ class BatchGetUserNames:
             return await repositories.users.get_usernames(user_ids)
 
 
+class UserIds(NamedTuple):
+    """Ids of accounts, by username and by email as the caller spelt them."""
+
+    by_username: Mapping[str, UUID]
+    by_email: Mapping[str, UUID]
+
+
 @dataclass(frozen=True, slots=True)
 class BatchGetUserIds:
-    """Read the ids of many accounts by username, for other services."""
+    """Read the ids of many accounts by username and by email, for other services."""
 
     read: Read
 
-    async def __call__(self, usernames: Collection[str]) -> Mapping[str, UUID]:
-        """Return the ids of active accounts by username, as the caller spelt it; raise TooManyUsernames."""
+    async def __call__(self, usernames: Collection[str], emails: Collection[str]) -> UserIds:
+        """Return the ids of active accounts by username and by email; raise TooManyUsernames or TooManyEmails."""
         if len(usernames) > MAX_BATCH_SIZE:
             raise TooManyUsernames(limit=MAX_BATCH_SIZE)
-        keys = {username: key for username in usernames if (key := _username_key(username))}
+        if len(emails) > MAX_BATCH_SIZE:
+            raise TooManyEmails(limit=MAX_BATCH_SIZE)
+        username_keys = {username: key for username in usernames if (key := _username_key(username))}
+        email_keys = {email: key for email in emails if (key := _email_key(email))}
         async with self.read() as repositories:
-            ids = await repositories.users.get_ids(set(keys.values()))
-        return {username: ids[key] for username, key in keys.items() if key in ids}
+            ids = await repositories.users.get_ids(set(username_keys.values())) if username_keys else {}
+            ids_by_email = await repositories.users.get_ids_by_email(set(email_keys.values())) if email_keys else {}
+        return UserIds(
+            {username: ids[key] for username, key in username_keys.items() if key in ids},
+            {email: ids_by_email[key] for email, key in email_keys.items() if key in ids_by_email},
+        )
 
 
 def _username_key(username: str) -> str:
@@ -123,3 +144,9 @@ def _username_key(username: str) -> str:
         return lookup_key(validate_username(username))
     except Invalid:
         return ""
+
+
+def _email_key(email: str) -> str:
+    """Return the lookup key of an email, as at login; an empty text if no account can have this email."""
+    # Normalization takes quadratic time, and a request can have a thousand emails.
+    return lookup_key(email) if len(email) <= MAX_EMAIL_CHARACTERS else ""

@@ -81,6 +81,13 @@ class AuthClient:
             response = await self._call(self._users.BatchGetUserIds, request)
         return {user.username: UUID(user.id) for user in response.users}
 
+    async def ids_by_email(self, emails: Collection[str]) -> Mapping[str, UUID]:
+        """Return the ids of at most 1,000 active users. Unknown emails are left out. Raises Unavailable."""
+        request = user_service_pb2.BatchGetUserIdsRequest(emails=emails)
+        with _translate_outages():
+            response = await self._call(self._users.BatchGetUserIds, request)
+        return {user.email: UUID(user.id) for user in response.users_by_email}
+
     async def _call(self, method: Callable[..., Awaitable[Response]], request: Message) -> Response:
         metadata = (("authorization", f"Bearer {await self._token()}"),)
         try:

@@ -42,6 +42,10 @@ class FairUserLookup:
         async with self._turn():
             return await self._users.ids_by_username(usernames)
 
+    async def ids_by_email(self, emails: Collection[str]) -> Mapping[str, UUID]:
+        async with self._turn():
+            return await self._users.ids_by_email(emails)
+
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         key = self._caller_key()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -15,13 +15,15 @@ from chassis.kernel.errors import Unavailable
 
 FOUND_TTL_SECONDS = 60.0
 UNKNOWN_TTL_SECONDS = 3.0
-"""Lifetime of an unknown username, which is short because the account may be about to be created."""
+"""Lifetime of an unknown username or email, which is short because the account may be about to be created."""
 ACTIVE_TTL_SECONDS = 3.0
 """Lifetime of `is_active`, which is short because an import must end soon after its owner's account."""
 ACTIVE_TIMEOUT_SECONDS = 1.0
 MAX_CACHE_ENTRIES = 10_000
-MAX_USERNAMES_PER_CALL = 1000
-"""Limit of auth_service."""
+MAX_IDENTIFIERS_PER_CALL = 1000
+"""Limit of auth_service, for usernames and for emails."""
+MAX_IDENTIFIER_CHARACTERS = 512
+"""A longer text is the username or email of no account. It is not looked up, so that it does not fill the cache."""
 
 log = structlog.get_logger("user_directory")
 
@@ -38,6 +40,35 @@ class UserLookup(Protocol):
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
         """Return the ids of at most 1,000 active users. Unknown names are left out."""
 
+    async def ids_by_email(self, emails: Collection[str]) -> Mapping[str, UUID]:
+        """Return the ids of at most 1,000 active users. Unknown emails are left out."""
+
+
+class _IdCache:
+    """Cache of the ids of users by one kind of identifier, and of identifiers without a user."""
+
+    def __init__(self, max_entries: int, now: Callable[[], float]) -> None:
+        self._ids: TTLCache[str, UUID] = TTLCache(max_entries, FOUND_TTL_SECONDS, now)
+        self._unknown: TTLCache[str, bool] = TTLCache(max_entries, UNKNOWN_TTL_SECONDS, now)
+
+    async def find(
+        self, identifiers: Collection[str], look_up: Callable[[Collection[str]], Awaitable[Mapping[str, UUID]]]
+    ) -> Mapping[str, UUID]:
+        """Return the ids of users. Identifiers that are not cached are looked up."""
+        found = {text: user_id for text in identifiers if (user_id := self._ids.get(text)) is not None}
+        missing = [
+            text
+            for text in identifiers
+            if text not in found and text not in self._unknown and len(text) <= MAX_IDENTIFIER_CHARACTERS
+        ]
+        for start in range(0, len(missing), MAX_IDENTIFIERS_PER_CALL):
+            chunk = missing[start : start + MAX_IDENTIFIERS_PER_CALL]
+            ids = await look_up(chunk)
+            self._ids.update(ids)
+            self._unknown.update((text, True) for text in chunk if text not in ids)
+            found |= ids
+        return found
+
 
 class CachedUserDirectory:
     """User directory with TTL caches of at most `max_entries` entries each."""
@@ -53,8 +84,8 @@ class CachedUserDirectory:
         self._users = users
         self._active_timeout_seconds = active_timeout_seconds
         self._existing: TTLCache[UUID, bool] = TTLCache(max_entries, FOUND_TTL_SECONDS, now)
-        self._ids: TTLCache[str, UUID] = TTLCache(max_entries, FOUND_TTL_SECONDS, now)
-        self._unknown_names: TTLCache[str, bool] = TTLCache(max_entries, UNKNOWN_TTL_SECONDS, now)
+        self._ids_by_username = _IdCache(max_entries, now)
+        self._ids_by_email = _IdCache(max_entries, now)
         self._usernames: TTLCache[UUID, str] = TTLCache(max_entries, FOUND_TTL_SECONDS, now)
         self._active: TTLCache[UUID, bool] = TTLCache(max_entries, ACTIVE_TTL_SECONDS, now)
         self._last_active: LRUCache[UUID, bool] = LRUCache(max_entries)
@@ -91,15 +122,11 @@ class CachedUserDirectory:
 
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
         """Return the ids of active users by the requested names. Unknown names are left out. Raises Unavailable."""
-        found = {name: user_id for name in usernames if (user_id := self._ids.get(name)) is not None}
-        missing = [name for name in usernames if name not in found and name not in self._unknown_names]
-        for start in range(0, len(missing), MAX_USERNAMES_PER_CALL):
-            chunk = missing[start : start + MAX_USERNAMES_PER_CALL]
-            ids = await self._users.ids_by_username(chunk)
-            self._ids.update(ids)
-            self._unknown_names.update((name, True) for name in chunk if name not in ids)
-            found |= ids
-        return found
+        return await self._ids_by_username.find(usernames, self._users.ids_by_username)
+
+    async def ids_by_email(self, emails: Collection[str]) -> Mapping[str, UUID]:
+        """Return the ids of active users by the requested emails. Unknown emails are left out. Raises Unavailable."""
+        return await self._ids_by_email.find(emails, self._users.ids_by_email)
 
     async def usernames_by_id(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """Return the usernames of at most 1,000 users. Users without an account are left out. Raises Unavailable."""

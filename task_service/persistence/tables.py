@@ -138,6 +138,7 @@ imports = Table(
     Column("unknown_priorities", BigInteger, nullable=False),
     Column("unknown_due_dates", BigInteger, nullable=False),
     Column("unknown_assignees", BigInteger, nullable=False),
+    Column("unknown_email_digests", ARRAY(LargeBinary), nullable=False),  # of all rows, also of rejected ones
     Column("progressed_at", TIME),
     Column("failed_rows_kept", BigInteger, nullable=False),
     Column("failed_size_kept", BigInteger, nullable=False),

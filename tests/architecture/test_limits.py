@@ -2,11 +2,11 @@
 
 from taskmanager.tasks.v1 import task_service_pb2
 
-from auth_service.usecases.users import MAX_BATCH_SIZE as MAX_USERNAMES_IN_AUTH_SERVICE
+from auth_service.usecases.users import MAX_BATCH_SIZE as MAX_IDENTIFIERS_IN_AUTH_SERVICE
 from chassis.rpc.server import OPTIONS
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.json_mapping import item_limit_of
-from task_service.clients.user_directory import MAX_USERNAMES_PER_CALL
+from task_service.clients.user_directory import MAX_IDENTIFIERS_PER_CALL
 from task_service.settings import TasksSettings
 from task_service.tasks.domain.errors import TooManyInBatch
 from task_service.tasks.usecases.batches import MAX_BATCH_SIZE
@@ -39,5 +39,5 @@ def test_batch_size_limits_agree():
 
 
 def test_user_lookup_batch_limits_agree():
-    """task_service asks for as many usernames in one call as auth_service accepts."""
-    assert MAX_USERNAMES_PER_CALL == MAX_USERNAMES_IN_AUTH_SERVICE
+    """task_service asks for as many usernames or emails in one call as auth_service accepts."""
+    assert MAX_IDENTIFIERS_PER_CALL == MAX_IDENTIFIERS_IN_AUTH_SERVICE

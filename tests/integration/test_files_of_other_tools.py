@@ -233,3 +233,28 @@ async def test_labels_of_a_file_are_understood(system, import_file, name, option
     ]
     assert values == expected
     assert not any(task.assignee_id for task in tasks)
+
+
+async def test_assignees_of_asana_are_found_by_email(system, import_file):
+    """The column Assignee has people's full names, and is ignored."""
+    mina = await system.new_user("mina")
+    done, _ = await import_file((CASES / "asana_export.csv").read_bytes())
+    sonu = await system.login("sonu@example.com")
+    request = task_service_pb2.ListTasksRequest(import_id=done.id, order_by="created_at")
+    tasks = (await system.tasks.ListTasks(request, metadata=sonu.metadata)).tasks
+    assert (done.state, done.rows_failed) == (import_pb2.Import.STATE_SUCCEEDED, 0)
+    assert [(task.title, task.assignee_id) for task in tasks] == [
+        ("Write the agenda", mina.id),
+        ("Book the room", sonu.id),
+        ("Invite guests", ""),
+    ]
+
+
+async def test_file_with_too_many_unknown_emails_fails(import_file):
+    """The worker's batches together exceed the limit, and the file is imported without the column."""
+    rows = (f"task {number},nobody{number % 501}@example.com\n" for number in range(3000))
+    file = ("Name,Assignee Email\n" + "".join(rows)).encode()
+    failed, _ = await import_file(file, validate_only=True)
+    assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "TOO_MANY_UNKNOWN_EMAILS")
+    done, _ = await import_file(file, mapping='{"Assignee Email": null}')
+    assert (done.state, done.rows_created) == (import_pb2.Import.STATE_SUCCEEDED, 3000)

@@ -7,7 +7,10 @@ from chassis.kernel.errors import Unavailable
 
 
 class FakeUserDirectory:
-    """User directory in memory. `users` are the active users by name; `is_available` is False in an outage."""
+    """User directory in memory. `users` are the active users by name; `is_available` is False in an outage.
+
+    The email of sonu is sonu@example.com.
+    """
 
     def __init__(self, users: Mapping[str, UUID] | None = None, *, is_available: bool = True) -> None:
         self.users = dict(users or {})
@@ -25,6 +28,11 @@ class FakeUserDirectory:
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
         self._check_available()
         return {name: user_id for name, user_id in self.users.items() if name in usernames}
+
+    async def ids_by_email(self, emails: Collection[str]) -> Mapping[str, UUID]:
+        self._check_available()
+        users = {f"{name}@example.com": user_id for name, user_id in self.users.items()}
+        return {email: user_id for email, user_id in users.items() if email in emails}
 
     async def usernames_by_id(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         self._check_available()

@@ -43,7 +43,7 @@ class CellReader:
     def __init__(
         self, options: ValueOptions, status_column: str = "", assignees: Mapping[str, UUID] = MappingProxyType({})
     ) -> None:
-        """`status_column` is the name of the column that fills the status, `assignees` maps usernames to ids."""
+        """`status_column` is the column that fills the status, `assignees` maps usernames and emails to ids."""
         statuses = STATUS_WORDS | TRUTH_WORDS if asks_for_truth(status_column) else STATUS_WORDS
         dates = DateParser(options.date_format, options.date_order, options.time_zone)
         mapped = options.value_mapping

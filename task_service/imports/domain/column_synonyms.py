@@ -27,10 +27,21 @@ COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
         "due_date": ("Due Date", "Due", "Due On", "Due By", "Deadline"),
         "labels": ("Labels", "Label", "Tags", "Tag", "Categories", "Category"),
         "external_id": ("External ID",),
-        "assignee": ("Assignee", "Assignee Username", "Assignees", "Assigned To", "Responsible", "Owner"),
+        "assignee": (
+            "Assignee Email",
+            "Assignee",
+            "Assignee Username",
+            "Assignees",
+            "Assigned To",
+            "Responsible",
+            "Owner",
+        ),
     }
 )
-"""The first name of a field is the product's own. If a file has several names of one field, the first is used."""
+"""If a file has several names of one field, the first is used.
+
+It is the product's own name, except for Assignee Email: beside that column, Assignee has people's full names.
+"""
 
 
 class Synonym(NamedTuple):

@@ -11,6 +11,7 @@ from uuid import UUID
 from chassis.kernel.identity import Caller
 from task_service.access import sees_all
 from task_service.history.domain.events import Actor
+from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
 from task_service.imports.domain.undo import Undo
@@ -56,6 +57,12 @@ class Failure(NamedTuple):
 NO_PROGRESS = Failure("NO_PROGRESS", "Five attempts in a row made no progress in the file.", 0)
 OWNER_DISABLED = Failure("OWNER_DISABLED", "The owner's account was disabled or deleted.", 0)
 FILE_CHANGED = Failure("STORED_FILE_CHANGED", "The stored file differs from the uploaded one.", 0)
+
+TOO_MANY_UNKNOWN_EMAILS = Failure(
+    "TOO_MANY_UNKNOWN_EMAILS",
+    f"More than {MAX_UNKNOWN_EMAILS} different emails of assignees belong to no user. Correct them, or ignore their "
+    'column with the option mapping, for example {"Assignee Email": null}.',
+)
 
 
 def too_many_errors(limit: int) -> Failure:

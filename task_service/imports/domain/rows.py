@@ -81,7 +81,7 @@ def distinct_values(batch: Batch, fields: Sequence[str], field: str) -> set[str]
 def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[ConvertedRows]:
     """Convert every row, in steps of ROWS_PER_STEP so that the caller can yield to other calls in between.
 
-    `assignees` maps the usernames in the rows to ids.
+    `assignees` maps the usernames and emails in the rows to ids.
     """
     columns = _Columns(context.fields, batch.cells, context.value_options.label_separator or LABEL_SEPARATOR)
     reader = CellReader(context.value_options, context.column_of("status"), assignees)

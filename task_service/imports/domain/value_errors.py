@@ -17,7 +17,7 @@ class UnknownPriority(InvalidTask):
 
 
 class UnknownAssignee(InvalidTask):
-    """No user is called {name}. Use the username of an existing user, or set on_unknown_assignee=leave_empty."""
+    """Unknown assignee {name}. Use the username or email of a user, or set on_unknown_assignee=leave_empty."""
 
     field = "assignee"
 

@@ -1,6 +1,7 @@
 """Imports in Postgres, as workers process them. Leases use the database's clock only."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
 from task_service.history.persistence.events import SqlEvents
+from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
 from task_service.imports.domain.failed_rows import FailedRow, Quota
@@ -29,7 +31,8 @@ from task_service.imports.domain.value_options import UnknownCells, ValueOptions
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
-from task_service.imports.usecases.ports import PreparedBatch, PreviousTotals, StoredUpload
+from task_service.imports.usecases.ports import PreviousTotals, StoredUpload
+from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.tasks.domain.errors import ExternalIdTaken
 
 _GET_UPLOAD = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
@@ -65,6 +68,16 @@ _ADD_COUNTS = Statement(
         rows_unchanged = rows_unchanged + :unchanged, rows_skipped = rows_skipped + :skipped,
         rows_failed = rows_failed + :failed
     WHERE id = :import_id
+    """)
+)
+# Most batches have no new digest, and then write nothing.
+_ADD_UNKNOWN_EMAILS = Statement(
+    text("""
+    UPDATE tasks.imports SET unknown_email_digests = ARRAY(
+        SELECT unnest(unknown_email_digests) UNION SELECT unnest(CAST(:digests AS bytea[]))
+    )
+    WHERE id = :import_id AND NOT unknown_email_digests @> CAST(:digests AS bytea[])
+    RETURNING cardinality(unknown_email_digests)
     """)
 )
 _ADD_STORED_FAILED_ROWS = Statement(
@@ -178,6 +191,12 @@ class SqlIngest:
 
     async def add_counts(self, import_id: UUID, counts: Counts) -> None:
         await _ADD_COUNTS.run(self._connection, import_id=import_id, **counts._asdict())
+
+    async def add_unknown_emails(self, import_id: UUID, digests: Collection[bytes]) -> int:
+        # One more than the limit is enough to exceed it.
+        added = list(islice(digests, MAX_UNKNOWN_EMAILS + 1))
+        row = await (await _ADD_UNKNOWN_EMAILS.run(self._connection, import_id=import_id, digests=added)).fetchone()
+        return int(row[0]) if row else 0
 
     async def insert_rows(self, rows: Sequence[CopyRows], on_rows_sent: Callable[[], None]) -> None:
         if not any(piece.tasks for piece in rows):

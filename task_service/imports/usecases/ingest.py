@@ -9,10 +9,12 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
+from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS, unknown_email_digests
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.imports import (
     FILE_CHANGED,
+    TOO_MANY_UNKNOWN_EMAILS,
     Checkpoint,
     Failure,
     IngestContext,
@@ -21,8 +23,10 @@ from task_service.imports.domain.imports import (
     too_many_errors,
 )
 from task_service.imports.domain.rows import Batch, convert_rows, distinct_values
+from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
-from task_service.imports.usecases.ports import ObjectStore, PreparedBatch, RowEncoder
+from task_service.imports.usecases.ports import ObjectStore, RowEncoder
+from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import Begin
 from task_service.imports.usecases.upload_cleanup import object_key
 from task_service.imports.usecases.write_rows import WriteRows
@@ -80,8 +84,9 @@ class PrepareBatch:
         """Return the validated and encoded batch. Raises Unavailable when its assignees can't be looked up."""
         assignees = distinct_values(batch, context.fields, "assignee")
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
-            ids = await self.user_directory.ids_by_username(assignees) if assignees else {}
-        prepared = PreparedBatch(batch, [], [], [], [], Counter())
+            ids = await find_assignees(self.user_directory, assignees)
+        unknown_emails = unknown_email_digests(context.import_id, assignees, ids)
+        prepared = PreparedBatch(batch, [], [], [], [], Counter(), unknown_emails)
         for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids):
             prepared.accepted.extend(accepted)
             prepared.failed.extend(failed)
@@ -124,7 +129,7 @@ class IngestBatch:
     async def _write(
         self, context: IngestContext, fence: int, batch: PreparedBatch, on_rows_sent: Callable[[], None]
     ) -> Progress:
-        import_id, limit = context.import_id, context.max_errors
+        import_id, limit, failure = context.import_id, context.max_errors, None
         async with self.begin() as work:
             # First, because it locks the import's row and rejects an old fence before anything is written.
             before = await work.ingest.advance_checkpoint(import_id, fence, batch, self.lease_seconds)
@@ -135,10 +140,15 @@ class IngestBatch:
             quota = MAX_STORED_FAILED_ROWS.remaining(before.stored_failed_rows)
             if stored := quota.select_fitting(failed):
                 await work.ingest.add_failed_rows(import_id, stored)
-            if exceeds_limit := bool(limit) and before.rows_failed + len(failed) > limit:
-                await work.ingest.finish(import_id, fence, State.FAILED, too_many_errors(limit))
+            if batch.unknown_emails:
+                unknown_emails = await work.ingest.add_unknown_emails(import_id, batch.unknown_emails)
+                failure = TOO_MANY_UNKNOWN_EMAILS if unknown_emails > MAX_UNKNOWN_EMAILS else None
+            if limit and before.rows_failed + len(failed) > limit:
+                failure = too_many_errors(limit)
+            if failure:
+                await work.ingest.finish(import_id, fence, State.FAILED, failure)
             await work.commit()
-        return Progress(batch.end, before.has_pending, exceeds_limit)
+        return Progress(batch.end, before.has_pending, finished=failure is not None)
 
 
 @dataclass(frozen=True, slots=True)

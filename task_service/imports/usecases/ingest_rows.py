@@ -16,8 +16,8 @@ from task_service.imports.usecases.ingest import (
     Progress,
 )
 from task_service.imports.usecases.leases import ReleaseLease, RenewLease, postpone_in_outage
-from task_service.imports.usecases.ports import PreparedBatch
 from task_service.imports.usecases.prefetcher import Prefetcher
+from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import Begin
 
 Message = TypeVar("Message")

@@ -1,6 +1,5 @@
 """Ports of the use cases about imports."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -9,7 +8,6 @@ from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.imports.domain.csv_header import Header
-from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.failed_rows import ErrorReportRow, FailedRow, Quota, RowError
 from task_service.imports.domain.imports import (
     Checkpoint,
@@ -22,7 +20,7 @@ from task_service.imports.domain.imports import (
     State,
     WaitReason,
 )
-from task_service.imports.domain.rows import Batch
+from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.tasks.domain.task import Task, Values
 
 
@@ -120,33 +118,6 @@ class RowEncoder(Protocol):
     def __call__(self, context: IngestContext, accepted: Sequence[Values]) -> Any: ...
 
 
-class PreparedBatch(NamedTuple):
-    """A batch after all work that needs no database."""
-
-    source: Batch
-    accepted: list[Values]
-    rows: list[Any]
-    """Encoded accepted rows, in several pieces; empty in a dry run."""
-    failed: list[FailedRow]
-    keyed: list[KeyedRow]
-    """Accepted rows with an external_id, which may be duplicates."""
-    unknown_cells: Counter[str]
-    """Number of accepted rows with an unknown cell, by field."""
-
-    @property
-    def counts(self) -> Counts:
-        """Counts of the rows without an external_id, which can't be duplicates."""
-        return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
-
-    @property
-    def begin(self) -> Checkpoint:
-        return self.source.begin
-
-    @property
-    def end(self) -> Checkpoint:
-        return self.source.end
-
-
 class ImportQueue(Protocol):
     """Queue of imports that wait for a worker. All times are the database's."""
 
@@ -179,6 +150,9 @@ class Ingest(Protocol):
 
     async def add_counts(self, import_id: UUID, counts: Counts) -> None:
         """Add the counts of the rows with an external_id."""
+
+    async def add_unknown_emails(self, import_id: UUID, digests: Collection[bytes]) -> int:
+        """Add digests of unknown emails, and return the number of different ones; 0 if none is new."""
 
     async def insert_rows(self, rows: Sequence[Any], on_rows_sent: Callable[[], None]) -> None:
         """Insert encoded tasks and events.

@@ -24,6 +24,7 @@ from task_service.imports.domain.errors import (
 )
 from task_service.imports.domain.imports import Defaults, Import, NewImport
 from task_service.imports.domain.upload_options import UploadOptions, check_file_name
+from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.incoming_file import Finish, IncomingFile
 from task_service.imports.usecases.ports import ObjectStore
 from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
@@ -168,7 +169,7 @@ class UploadImport:
 
     async def _resolve_defaults(self, options: UploadOptions) -> Defaults:
         name = options.default_assignee
-        ids = await self.user_directory.ids_by_username({name}) if name else {}
+        ids = await find_assignees(self.user_directory, {name}) if name else {}
         if name and name not in ids:
             raise UnknownAssignee(field="default_assignee")
         return Defaults(options.default_status, ids.get(name), options.default_labels)

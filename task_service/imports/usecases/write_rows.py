@@ -10,7 +10,8 @@ from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Resolu
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Counts, IngestContext
 from task_service.imports.domain.rows import build_failed_row
-from task_service.imports.usecases.ports import PreparedBatch, RowEncoder
+from task_service.imports.usecases.ports import RowEncoder
+from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import ImportsUnitOfWork
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task, new_task

@@ -84,6 +84,9 @@ class UserDirectory(Protocol):
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:
         """Return the ids of active users. Unknown names are left out."""
 
+    async def ids_by_email(self, emails: Collection[str]) -> Mapping[str, UUID]:
+        """Return the ids of active users. Unknown emails are left out."""
+
     async def usernames_by_id(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """Return the usernames of at most 1,000 users. Users without an account are left out."""
 

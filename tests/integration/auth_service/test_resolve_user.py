@@ -119,3 +119,47 @@ async def test_batch_ids_reject_large_batches_and_users(auth_server):
         user_service_pb2.BatchGetUserIdsRequest(), metadata=bearer((await auth_server.login()).access_token)
     )
     assert (await refused(call)).code == grpc.StatusCode.PERMISSION_DENIED
+
+
+async def batch_emails(auth_server, metadata, *emails: str) -> user_service_pb2.BatchGetUserIdsResponse:
+    request = user_service_pb2.BatchGetUserIdsRequest(emails=emails)
+    return await auth_server.users.BatchGetUserIds(request, metadata=metadata)
+
+
+async def test_batch_ids_match_emails_as_at_login(auth_server, database):
+    """Emails match in any case and spelling. Those of disabled and deleted accounts, and usernames, are left out."""
+    sonu, mina, _ = [await auth_server.register(name) for name in ("Sonu", "mina", "dora")]
+    metadata = await reader_metadata(auth_server)
+    with psycopg.connect(database.administrator_url) as connection:
+        connection.execute("UPDATE auth.users SET disabled = true WHERE username = 'mina'")
+    await auth_server.delete_me((await auth_server.login("dora@example.com")).access_token)
+    spellings = ("Sonu@example.com", "sonu@EXAMPLE.com", " sonu@example.com ", "\uff33onu\uff20example.com")
+    for spelling in spellings:
+        assert (await auth_server.login(spelling)).user.id == sonu.id
+    invalid_emails = ("", " ", "a\0b@example.com", "a" + "\u0301" * 100_000, "x" * 100_000)
+    unknown_emails = (mina.email, "dora@example.com", "nobody@example.com", "Sonu", *invalid_emails)
+    response = await batch_emails(auth_server, metadata, *spellings, *unknown_emails)
+    assert {user.email: user.id for user in response.users_by_email} == dict.fromkeys(spellings, sonu.id)
+    assert len(response.users_by_email) == len(spellings)
+
+
+async def test_batch_ids_of_emails_have_no_usernames(auth_server):
+    sonu = await auth_server.register("Sonu", email="private@example.com")
+    metadata = await reader_metadata(auth_server)
+    response = await batch_emails(auth_server, metadata, "private@example.com")
+    expected = user_service_pb2.UserEmail(id=sonu.id, email="private@example.com")
+    assert response == user_service_pb2.BatchGetUserIdsResponse(users_by_email=[expected])
+
+
+async def test_batch_ids_take_usernames_and_emails_together(auth_server):
+    sonu, mina = [await auth_server.register(name) for name in ("sonu", "mina")]
+    request = user_service_pb2.BatchGetUserIdsRequest(usernames=["sonu"] * 1000, emails=["mina@example.com"] * 1000)
+    response = await auth_server.users.BatchGetUserIds(request, metadata=await reader_metadata(auth_server))
+    assert [user.id for user in response.users] == [sonu.id]
+    assert [user.id for user in response.users_by_email] == [mina.id]
+
+
+async def test_batch_ids_reject_too_many_emails(auth_server):
+    call = batch_emails(auth_server, await reader_metadata(auth_server), *["nobody@example.com"] * 1001)
+    status = await refused(call)
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "TOO_MANY_EMAILS")

@@ -166,7 +166,7 @@ async def test_error_of_an_unknown_assignee_names_the_option(system, worker):
     (error,) = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
     assert (error.code, error.message) == (
         "UNKNOWN_ASSIGNEE",
-        "No user is called 'Ann Lee'. Use the username of an existing user, or set on_unknown_assignee=leave_empty.",
+        "Unknown assignee 'Ann Lee'. Use the username or email of a user, or set on_unknown_assignee=leave_empty.",
     )
 
 

@@ -28,7 +28,7 @@ def test_each_column_name_has_one_meaning():
     assert tuple(COLUMN_SYNONYMS) == COLUMNS
     for field, names in COLUMN_SYNONYMS.items():
         assert [find_column_synonym(name) for name in names] == [(field, rank) for rank in range(len(names))]
-        assert find_column_synonym(field) == (field, 0)
+        assert find_column_synonym(field) == (field, 1 if field == "assignee" else 0)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,7 @@ def test_column_name_of_another_tool(name, field):
         ("Task,Done,Status,Completed", ["title", "", "status", ""]),
         ("Task,Completed,Done", ["title", "", "status"]),
         ("name,Name,title", ["", "", "title"]),
+        ("Name,Assignee,Assignee Email,Start Date", ["title", "", "assignee", ""]),
         ("Task,Owner,Assigned To,Tags,Category", ["title", "", "assignee", "labels", ""]),
     ],
 )

@@ -37,6 +37,10 @@ class FakeUserLookup:
         self.calls.append(" ".join(usernames))
         return {name: SONU for name in usernames if self.exists and name.lower() == "sonu"}
 
+    async def ids_by_email(self, emails: Collection[str]) -> Mapping[str, UUID]:
+        self.calls.append(" ".join(emails))
+        return {email: SONU for email in emails if self.exists and email.lower() == "sonu@example.com"}
+
     async def usernames_by_id(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
         self.calls.append(" ".join(sorted(str(user_id) for user_id in user_ids)))
         return {SONU: "sonu"} if self.exists and SONU in user_ids else {}
@@ -97,6 +101,38 @@ async def test_username_cache_has_a_maximum_size():
     for name in ("sonu", "Sonu", "sonu"):
         await directory.ids_by_username({name})
     assert users.calls == ["sonu", "Sonu", "sonu"]
+
+
+async def test_emails_are_resolved_in_calls_of_a_thousand():
+    """Neither known nor unknown emails are looked up again until their TTLs end."""
+    users, clock = FakeUserLookup(), [0.0]
+    directory = CachedUserDirectory(users, now=lambda: clock[0])
+    emails = ["sonu@example.com", *(f"nobody{number}@example.com" for number in range(1999))]
+    for _ in range(2):
+        assert await directory.ids_by_email(emails) == {"sonu@example.com": SONU}
+    assert [len(call.split()) for call in users.calls] == [1000, 1000]
+    clock[0] += user_directory.UNKNOWN_TTL_SECONDS
+    await directory.ids_by_email(emails[:2])
+    clock[0] = user_directory.FOUND_TTL_SECONDS
+    await directory.ids_by_email(emails[:1])
+    assert users.calls[2:] == ["nobody0@example.com", "sonu@example.com"]
+
+
+async def test_email_cache_has_a_maximum_size():
+    users = FakeUserLookup()
+    directory = CachedUserDirectory(users, max_entries=1)
+    for email in ("sonu@example.com", "Sonu@example.com", "sonu@example.com"):
+        await directory.ids_by_email({email})
+    assert users.calls == ["sonu@example.com", "Sonu@example.com", "sonu@example.com"]
+
+
+async def test_text_that_no_account_can_have_is_not_looked_up():
+    """It does not fill the cache either."""
+    users = FakeUserLookup()
+    directory = CachedUserDirectory(users)
+    assert await directory.ids_by_username({"x" * 100_000}) == {}
+    assert await directory.ids_by_email({"x" * 100_000 + "@example.com"}) == {}
+    assert users.calls == []
 
 
 async def test_only_uncached_ids_are_looked_up():

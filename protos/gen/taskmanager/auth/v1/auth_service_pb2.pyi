@@ -31,7 +31,8 @@ class RegisterRequest(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """1 to 64 visible characters. Letter case is kept, but two usernames must not differ in it alone. The letters are of
-    one script, or of Latin and the scripts of Chinese, Japanese or Korean.
+    one script, or of Latin and the scripts of Chinese, Japanese or Korean. It does not look
+    like an email: @ is allowed only as the first or the last character.
     """
     email: _builtins.str
     """The person's email address, which is also their login name."""

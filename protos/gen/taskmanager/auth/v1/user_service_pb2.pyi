@@ -499,23 +499,29 @@ Global___BatchGetUserNamesResponse: _TypeAlias = BatchGetUserNamesResponse  # no
 
 @_typing.final
 class BatchGetUserIdsRequest(_message.Message):
-    """BatchGetUserIdsRequest selects accounts by username."""
+    """BatchGetUserIdsRequest selects accounts by username and by email."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     USERNAMES_FIELD_NUMBER: _builtins.int
+    EMAILS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def usernames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Usernames in any letter case, at most 1000."""
+
+    @_builtins.property
+    def emails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Emails in any letter case, at most 1000."""
 
     def __init__(
         self,
         *,
         usernames: _abc.Iterable[_builtins.str] | None = ...,
+        emails: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["usernames", b"usernames"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emails", b"emails", "usernames", b"usernames"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -528,22 +534,56 @@ class BatchGetUserIdsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USERS_FIELD_NUMBER: _builtins.int
+    USERS_BY_EMAIL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def users(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserName]:
-        """The active accounts, in no particular order, each with the username as the request spelt it."""
+        """The active accounts of the usernames, in no particular order, each with the username as the request spelt it."""
+
+    @_builtins.property
+    def users_by_email(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserEmail]:
+        """The active accounts of the emails, in no particular order. They do not have the usernames: the response must not
+        show who has an email.
+        """
 
     def __init__(
         self,
         *,
         users: _abc.Iterable[Global___UserName] | None = ...,
+        users_by_email: _abc.Iterable[Global___UserEmail] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["users", b"users"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["users", b"users", "users_by_email", b"users_by_email"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchGetUserIdsResponse: _TypeAlias = BatchGetUserIdsResponse  # noqa: Y015
+
+@_typing.final
+class UserEmail(_message.Message):
+    """UserEmail is the id of an account that was requested by its email."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The account's id."""
+    email: _builtins.str
+    """The email as the request spelt it."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        email: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserEmail: _TypeAlias = UserEmail  # noqa: Y015
 
 @_typing.final
 class UpdateUserRequest(_message.Message):

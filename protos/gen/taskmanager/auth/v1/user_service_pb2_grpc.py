@@ -181,8 +181,8 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetUserIds(self, request, context):
-        """Returns the ids of active accounts by their usernames. Unknown usernames and those of disabled accounts are left
-        out. INVALID_ARGUMENT for more than 1000 usernames.
+        """Returns the ids of active accounts by their usernames and emails. Unknown usernames and emails and those of disabled
+        accounts are left out. INVALID_ARGUMENT for more than 1000 usernames or more than 1000 emails.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,8 +69,8 @@ class UserServiceStub:
     INVALID_ARGUMENT for more than 1000 ids, or for a malformed id.
     """
     BatchGetUserIds: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUserIdsRequest, _user_service_pb2.BatchGetUserIdsResponse]
-    """Returns the ids of active accounts by their usernames. Unknown usernames and those of disabled accounts are left
-    out. INVALID_ARGUMENT for more than 1000 usernames.
+    """Returns the ids of active accounts by their usernames and emails. Unknown usernames and emails and those of disabled
+    accounts are left out. INVALID_ARGUMENT for more than 1000 usernames or more than 1000 emails.
     """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]
     """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
@@ -132,8 +132,8 @@ class UserServiceAsyncStub(UserServiceStub):
     INVALID_ARGUMENT for more than 1000 ids, or for a malformed id.
     """
     BatchGetUserIds: _aio.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUserIdsRequest, _user_service_pb2.BatchGetUserIdsResponse]  # type: ignore[assignment]
-    """Returns the ids of active accounts by their usernames. Unknown usernames and those of disabled accounts are left
-    out. INVALID_ARGUMENT for more than 1000 usernames.
+    """Returns the ids of active accounts by their usernames and emails. Unknown usernames and emails and those of disabled
+    accounts are left out. INVALID_ARGUMENT for more than 1000 usernames or more than 1000 emails.
     """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]  # type: ignore[assignment]
     """Returns a page of accounts, newest first. INVALID_ARGUMENT for a page token of another query."""
@@ -246,8 +246,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.BatchGetUserIdsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_service_pb2.BatchGetUserIdsResponse, _abc.Awaitable[_user_service_pb2.BatchGetUserIdsResponse]]:
-        """Returns the ids of active accounts by their usernames. Unknown usernames and those of disabled accounts are left
-        out. INVALID_ARGUMENT for more than 1000 usernames.
+        """Returns the ids of active accounts by their usernames and emails. Unknown usernames and emails and those of disabled
+        accounts are left out. INVALID_ARGUMENT for more than 1000 usernames or more than 1000 emails.
         """
 
     @_abc_1.abstractmethod

@@ -103,7 +103,7 @@ class Import(_message.Message):
         MESSAGE_FIELD_NUMBER: _builtins.int
         LINE_FIELD_NUMBER: _builtins.int
         code: _builtins.str
-        """Machine-readable code, for example UNCLOSED_QUOTE."""
+        """Machine-readable code, for example UNCLOSED_QUOTE or TOO_MANY_UNKNOWN_EMAILS."""
         message: _builtins.str
         """Message for people."""
         line: _builtins.int

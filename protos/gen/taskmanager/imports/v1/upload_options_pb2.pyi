@@ -215,7 +215,7 @@ class UploadOptions(_message.Message):
     default_status: _task_pb2.Task.Status.ValueType
     """Status of new tasks whose status cell is empty or missing. Unset: pending."""
     default_assignee: _builtins.str
-    """Username to assign a task to when its assignee cell is empty or missing. Empty: nobody."""
+    """Username or email of the user to assign a task to when its assignee cell is empty or missing. Empty: nobody."""
     default_labels: _builtins.str
     """Comma-separated labels of a task whose labels cell is empty or missing."""
     on_duplicate: Global___UploadOptions.OnDuplicate.ValueType
@@ -253,7 +253,9 @@ class UploadOptions(_message.Message):
     after a line such as sep=;. Not together with has_header=false.
     """
     on_unknown_assignee: Global___UploadOptions.OnUnknownAssignee.ValueType
-    """Treatment of a row whose assignee is not the username of a user. Unset: fail."""
+    """Treatment of a row whose assignee is not the username or email of a user. Unset: fail. With either value, an import
+    with more than 500 different unknown emails fails.
+    """
     label_separator: _builtins.str
     """Text between two labels of a cell, for example a semicolon: at most 8 characters, no letters, digits, brackets and
     apostrophes. Empty: a comma.
