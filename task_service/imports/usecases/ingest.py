@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
+from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.imports import (
@@ -20,7 +21,7 @@ from task_service.imports.domain.imports import (
     WaitReason,
     too_many_errors,
 )
-from task_service.imports.domain.rows import Batch, convert_rows, distinct_values
+from task_service.imports.domain.rows import convert_rows, distinct_values
 from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
 from task_service.imports.usecases.ports import ObjectStore, PreparedBatch, RowEncoder
 from task_service.imports.usecases.sessions import Begin

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
+from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.csv_header import Header
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.failed_rows import ErrorReportRow, FailedRow, Quota, RowError
@@ -22,7 +23,6 @@ from task_service.imports.domain.imports import (
     State,
     WaitReason,
 )
-from task_service.imports.domain.rows import Batch
 from task_service.tasks.domain.task import Task, Values
 
 
