@@ -1,63 +1,24 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
-from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from itertools import islice, repeat
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
-from task_service.csv_dialect.text import LABEL_SEPARATOR, escape_formula, join_labels, split_labels, unescape_formula
+from task_service.csv_dialect.text import LABEL_SEPARATOR, unescape_formula
+from task_service.imports.domain.batch import Batch, Cells
+from task_service.imports.domain.batch_columns import BatchColumns
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
-from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
-from task_service.imports.domain.failed_rows import FailedRow, RowError
+from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.fast_path import FastRowParser
-from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
+from task_service.imports.domain.imports import Defaults, IngestContext
 from task_service.tasks.domain.task import TaskDraft, Values
-from task_service.tasks.domain.values import REPLACEMENT_CHARACTER, Priority
-
-MAX_VALUE_CHARACTERS = 200
-"""Maximum stored characters of a rejected cell."""
+from task_service.tasks.domain.values import Priority
 
 ROWS_PER_STEP = 50
 """Rows of one step, which takes less than a millisecond."""
-
-
-class Cells(NamedTuple):
-    """Cells of a row, without neutralising apostrophes. The cell of a missing column is empty."""
-
-    title: str
-    description: str
-    status: str
-    priority: str
-    due_date: str
-    labels: str
-    external_id: str
-    assignee: str
-
-
-class Defect(NamedTuple):
-    """A defect that the parser found in a record."""
-
-    kind: str
-    """TOO_MANY_CELLS, UNDECODABLE or CELL_TOO_LONG."""
-    cell: int
-    """Number of cells, or the index of the cell that can't be decoded or was truncated."""
-    surplus: str = ""
-    """The surplus cells, joined."""
-
-
-class Batch(NamedTuple):
-    """Consecutive records: their cells in order, and the first line of each record."""
-
-    begin: Checkpoint
-    end: Checkpoint
-    lines: Sequence[int]
-    cells: Sequence[str]
-    defects: Mapping[int, Sequence[Defect]]
-    """By index of the row in the batch."""
 
 
 class ConvertedRows(NamedTuple):
@@ -83,7 +44,7 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
 
     `assignees` maps the usernames and emails in the rows to ids.
     """
-    columns = _Columns(context.fields, batch.cells, context.value_options.label_separator or LABEL_SEPARATOR)
+    columns = BatchColumns(context.fields, batch.cells, context.value_options.label_separator or LABEL_SEPARATOR)
     reader = CellReader(context.value_options, context.column_of("status"), assignees)
     fast_parser = FastRowParser(reader, context.defaults)
     unknown_cells = reader.unknown_cells
@@ -116,7 +77,7 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
 
 def build_failed_row(batch: Batch, context: IngestContext, row_index: int, error: Invalid) -> FailedRow:
     """Return the rejected row with its errors."""
-    return _Columns(context.fields, batch.cells).failed_row(batch, row_index, error)
+    return BatchColumns(context.fields, batch.cells).failed_row(batch, row_index, error)
 
 
 def _plain_cells(raw_cells: Iterable[str]) -> Cells:
@@ -169,71 +130,3 @@ def _unknown_fields(cells: Cells, unknown_cells: Container[tuple[str, str]]) -> 
         ("assignee", cells.assignee),
     )
     return {field for field, cell in pairs if (field, cell) in unknown_cells}
-
-
-class _Columns:
-    """Cells of a batch by column. A missing column is empty in every row."""
-
-    def __init__(self, fields: tuple[str, ...], cells: Sequence[str], label_separator: str = LABEL_SEPARATOR) -> None:
-        self._fields = fields
-        self._label_separator = label_separator
-        self._indexes_by_field = defaultdict[str, list[int]](list)
-        for index, field in enumerate(fields):
-            if field:
-                self._indexes_by_field[field].append(index)
-        self._width = len(fields)
-        self._cells = cells
-
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """Yield each row's cells in the order of Cells."""
-        return zip(*map(self._column, Cells._fields), strict=False)
-
-    def _column(self, field: str) -> Iterable[str]:
-        cells = [self._cells[index :: self._width] for index in self._indexes_by_field.get(field, ())]
-        if len(cells) > 1:  # only labels have several columns
-            return map(cache(self._join_label_cells), *cells)
-        return cells[0] if cells else repeat("")
-
-    def _join_label_cells(self, *cells: str) -> str:
-        """Return one cell that has the labels of all."""
-        separator = self._label_separator
-        labels = [label for cell in cells for label in split_labels(unescape_formula(cell), separator)]
-        return escape_formula(join_labels(labels, separator))
-
-    def failed_row(self, batch: Batch, row_index: int, error: Invalid) -> FailedRow:
-        record, line = batch.begin.records + row_index + 1, batch.lines[row_index]
-        row = list(self._cells[row_index * self._width : (row_index + 1) * self._width])
-        row += [defect.surplus for defect in batch.defects.get(row_index, ()) if defect.surplus]
-        # Postgres can't store NUL. Its replacement is rejected too if the row is uploaded again unchanged.
-        cells = tuple(cell.replace("\0", REPLACEMENT_CHARACTER) for cell in row)
-        errors = (
-            RowError(
-                record,
-                line,
-                violation.field,
-                self._stored_value(cells, violation.field),
-                violation.reason,
-                violation.message,
-            )
-            for violation in error.violations
-        )
-        return FailedRow(record, line, cells, tuple(errors))
-
-    def raise_defects(self, batch: Batch, row_index: int, encoding: str) -> None:
-        """Raise the defects that the parser found in a row."""
-        raise_all([self._defect_error(row_index, defect, encoding) for defect in batch.defects.get(row_index, ())])
-
-    def _defect_error(self, row_index: int, defect: Defect, encoding: str) -> Invalid:
-        if defect.kind == TooManyCells.reason:
-            return TooManyCells(count=defect.cell, columns=self._width)
-        if not 0 <= defect.cell < self._width:
-            return UndecodableBytes(field="", encoding=encoding, cell=defect.cell + 1)
-        field = self._fields[defect.cell]
-        if defect.kind == CellTooLong.reason:
-            # The cell was truncated to the limit, so its length is the limit.
-            return CellTooLong(field=field, limit=len(self._cells[row_index * self._width + defect.cell]))
-        return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
-
-    def _stored_value(self, cells: Sequence[str], field: str) -> str:
-        found = [cells[index] for index in self._indexes_by_field.get(field, ())]
-        return ",".join(filter(None, found))[:MAX_VALUE_CHARACTERS]

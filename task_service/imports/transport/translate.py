@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 
+from task_service.imports.domain.batch import Batch, Defect
 from task_service.imports.domain.errors import (
     CellTooLong,
     IngestOutOfOrder,
@@ -22,7 +23,6 @@ from task_service.imports.domain.imports import (
     WaitReason,
     parse_failure,
 )
-from task_service.imports.domain.rows import Batch, Defect
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
 from task_service.imports.transport.upload_options import upload_options_to_proto
 from task_service.imports.usecases.ingest import Progress

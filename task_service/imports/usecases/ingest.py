@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS, unknown_email_digests
+from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.imports import (
@@ -22,7 +23,7 @@ from task_service.imports.domain.imports import (
     WaitReason,
     too_many_errors,
 )
-from task_service.imports.domain.rows import Batch, convert_rows, distinct_values
+from task_service.imports.domain.rows import convert_rows, distinct_values
 from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
 from task_service.imports.usecases.ports import ObjectStore, RowEncoder

@@ -7,8 +7,8 @@ from enum import Enum
 from typing import TypeVar
 from uuid import UUID
 
+from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.imports import Failure, IngestContext, WaitReason
-from task_service.imports.domain.rows import Batch
 from task_service.imports.usecases.ingest import (
     FinishIngest,
     IngestBatch,

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import split_labels, unescape_formula
 from task_service.history.domain.events import Actor
+from task_service.imports.domain.batch import Batch, Defect
 from task_service.imports.domain.dates import DateParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.imports.domain.rows import Batch, ConvertedRows, Defect, convert_rows
+from task_service.imports.domain.rows import ConvertedRows, convert_rows
 from task_service.imports.domain.value_synonyms import PRIORITY_WORDS, STATUS_WORDS, word_key
 from task_service.tasks.domain.task import TaskDraft, Values
 

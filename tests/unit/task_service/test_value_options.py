@@ -11,11 +11,12 @@ from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain import value_errors
+from task_service.imports.domain.batch import Batch, Cells
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.imports.domain.rows import Batch, Cells, convert_rows, validate_row
+from task_service.imports.domain.rows import convert_rows, validate_row
 from task_service.imports.domain.value_options import (
     OnUnknownAssignee,
     OnUnknownDate,
