@@ -197,7 +197,6 @@ def _encode_due_date(due_date: date) -> tuple[bytes, str]:
     return encode_cell(encode_date(due_date)), f',"due_date":["","{due_date}"]'
 
 
-@lru_cache(maxsize=4096)
 def _encode_completed_at(moment: datetime) -> tuple[bytes, str]:
     """Return the task's cell, and its part of the event's changes."""
     microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
