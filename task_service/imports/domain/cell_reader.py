@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -10,7 +10,12 @@ from uuid import UUID
 from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import LABEL_SEPARATOR, split_labels
 from task_service.imports.domain.dates import DateParser
-from task_service.imports.domain.value_errors import UnknownAssignee, UnknownPriority, UnknownStatus
+from task_service.imports.domain.value_errors import (
+    CompletionTimeOutOfRange,
+    UnknownAssignee,
+    UnknownPriority,
+    UnknownStatus,
+)
 from task_service.imports.domain.value_options import (
     OnUnknownAssignee,
     OnUnknownDate,
@@ -30,6 +35,8 @@ from task_service.tasks.domain.values import Priority, Status
 
 MAX_QUOTED_CHARACTERS = 40
 """Maximum characters of a cell in an error message."""
+
+_EARLIEST_COMPLETION = datetime(1900, 1, 1, tzinfo=UTC)
 
 Value = TypeVar("Value")
 
@@ -65,6 +72,12 @@ class CellReader:
             read=dates.parse,
             accepts_unknown=options.on_unknown_date is OnUnknownDate.EMPTY,
         )
+        self._completed_at = _FieldReader(
+            field="completed_at",
+            mapped={},
+            read=dates.parse_moment,
+            accepts_unknown=options.on_unknown_date is OnUnknownDate.EMPTY,
+        )
         self._assignee = _FieldReader(
             field="assignee",
             mapped={},
@@ -81,8 +94,17 @@ class CellReader:
     def priority(self, cell: str, errors: list[Invalid]) -> Priority | None:
         return self._read(self._priority, cell, errors)
 
-    def due_date(self, cell: str, errors: list[Invalid]) -> date | None:
-        return self._read(self._due_date, cell, errors)
+    def due_date(self, cell: str, errors: list[Invalid], zone: str = "") -> date | None:
+        """Return the date of a cell. `zone` is the time zone of the row, which replaces the one of the options."""
+        return self._read(self._due_date, cell, errors, zone)
+
+    def completed_at(self, cell: str, errors: list[Invalid], now: datetime) -> datetime | None:
+        """Return the moment of a cell, in UTC. A moment before 1900 or after `now` is an error."""
+        moment = self._read(self._completed_at, cell, errors)
+        if moment is None or _EARLIEST_COMPLETION <= moment <= now:
+            return moment
+        errors.append(CompletionTimeOutOfRange(text=repr(cell.strip()[:MAX_QUOTED_CHARACTERS])))
+        return None
 
     def assignee(self, cell: str, errors: list[Invalid]) -> UUID | None:
         return self._read(self._assignee, cell, errors)
@@ -91,18 +113,19 @@ class CellReader:
         """Return the labels of a cell, which the caller validates."""
         return split_labels(cell, self._label_separator)
 
-    def _read(self, reader: "_FieldReader[Value]", cell: str, errors: list[Invalid]) -> Value | None:
+    def _read(self, reader: "_FieldReader[Value]", cell: str, errors: list[Invalid], *arguments: str) -> Value | None:
         text = cell.strip()
         if not text:
             return None
         if reader.mapped and len(text) <= MAX_WORD_CHARACTERS and (key := mapping_key(text)) in reader.mapped:
             return reader.mapped[key]
         try:
-            return reader.read(text)
+            return reader.read(text, *arguments)
         except Invalid as error:
             if reader.accepts_unknown:
                 self.unknown_cells.add((reader.field, cell))
             else:
+                error.field = reader.field  # several fields have dates
                 errors.append(error)
         return None
 
@@ -113,7 +136,7 @@ class _FieldReader(Generic[Value]):
 
     field: str
     mapped: Mapping[str, Value | None]
-    read: Callable[[str], Value]
+    read: Callable[..., Value]
     """Raises Invalid for an unknown text."""
     accepts_unknown: bool
 

@@ -35,7 +35,7 @@ _TOKENS = {
     "h": r"(?P<hour>\d{1,2})",
     "mm": r"(?P<minute>\d{2})",
     "ss": r"(?P<second>\d{2})",
-    "SSS": r"\d{3}",
+    "SSS": r"(?P<fraction>\d{3})",
     "A": r"(?P<half>[ap])\.?m\.?",
     "a": r"(?P<half>[ap])\.?m\.?",
     "Z": OFFSET,

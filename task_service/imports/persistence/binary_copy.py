@@ -23,7 +23,7 @@ encode_length = _int32
 
 _TEXT_OID = 25
 _FIRST_DAY = date(2000, 1, 1).toordinal()
-_FIRST_MILLISECOND = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1000
+_FIRST_MICROSECOND = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 _ARRAY = struct.Struct("!iii")
 _DIMENSION = struct.Struct("!ii")
 
@@ -33,9 +33,9 @@ def encode_cell(value: bytes) -> bytes:
     return encode_length(len(value)) + value
 
 
-def encode_timestamp(milliseconds: int) -> bytes:
-    """Encode a timestamptz; milliseconds since 1970."""
-    return struct.pack("!q", (milliseconds - _FIRST_MILLISECOND) * 1000)
+def encode_timestamp(microseconds: int) -> bytes:
+    """Encode a timestamptz; microseconds since 1970."""
+    return struct.pack("!q", microseconds - _FIRST_MICROSECOND)
 
 
 def encode_date(value: date) -> bytes:

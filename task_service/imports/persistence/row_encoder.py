@@ -8,7 +8,7 @@ So the definition of a new task stays in one place. A test compares both row by 
 import os
 import struct
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from hashlib import sha256
 from json.encoder import encode_basestring  # json.dumps uses it for a single string
@@ -30,7 +30,7 @@ from task_service.imports.persistence.binary_copy import (
     encode_value,
 )
 from task_service.tasks.domain.task import Task, Values, new_task
-from task_service.tasks.domain.task_events import task_created
+from task_service.tasks.domain.task_events import change_text, task_created
 from task_service.tasks.domain.values import Priority, Status
 from task_service.tasks.persistence.tasks import encode_task as task_row
 
@@ -91,6 +91,7 @@ _TASK_PREFIX = struct.pack("!h", len(TASK_COLUMNS)) + _ID_LENGTH
 _EVENT_PREFIX = struct.pack("!h", len(EVENT_COLUMNS)) + _ID_LENGTH
 _SALT_LENGTH = encode_length(SALT_BYTES)
 _DIGEST_LENGTH = encode_length(sha256().digest_size)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EMPTY_OPTIONAL_CELLS = encode_cell(encode_text_array(())) + encode_cell(b"") + NULL
 
 
@@ -103,7 +104,7 @@ def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
     events: list[bytes] = []
     # One call for all salts of the batch.
     salts, offset = os.urandom(SALT_BYTES * len(accepted)), 0
-    for title, description, status, priority, due_date, labels, external_id, assignee_id in accepted:
+    for title, description, status, priority, due_date, labels, external_id, assignee_id, completed_at in accepted:
         # The native UUID costs an eighth of the standard library's.
         new_id = uuid7()
         task_id, moment = new_id.bytes, _encode_moment(new_id.timestamp)
@@ -123,6 +124,14 @@ def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
             )
             changes += more_changes
             text += more_text
+        completion = NULL
+        if status is Status.COMPLETED:
+            completion = moment
+            if completed_at:
+                completion, more_changes = _encode_completed_at(completed_at)
+                # The event's own time is implied.
+                if completion != moment:
+                    changes += more_changes
         title_bytes, description_bytes = title.encode(), description.encode()
         tasks += (
             _TASK_PREFIX,
@@ -133,7 +142,7 @@ def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
             description_bytes,
             status_cells,
             due,
-            moment if status is Status.COMPLETED else NULL,
+            completion,
             moment,
             moment,
             optional_cells,
@@ -172,7 +181,7 @@ def encode_rows(context: IngestContext, accepted: Sequence[Values]) -> CopyRows:
 @lru_cache(maxsize=64)
 def _encode_moment(milliseconds: int) -> bytes:
     """Return the cell of a time; milliseconds since 1970."""
-    return encode_cell(encode_timestamp(milliseconds))
+    return encode_cell(encode_timestamp(milliseconds * 1000))
 
 
 @cache
@@ -186,6 +195,12 @@ def _encode_status_and_priority(status: Status, priority: Priority) -> tuple[byt
 def _encode_due_date(due_date: date) -> tuple[bytes, str]:
     """Return the task's cell, and its part of the event's changes."""
     return encode_cell(encode_date(due_date)), f',"due_date":["","{due_date}"]'
+
+
+def _encode_completed_at(moment: datetime) -> tuple[bytes, str]:
+    """Return the task's cell, and its part of the event's changes."""
+    microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
+    return encode_cell(encode_timestamp(microseconds)), f',"completed_at":["","{change_text(moment)}"]'
 
 
 def _encode_optional_fields(

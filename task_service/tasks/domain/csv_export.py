@@ -5,10 +5,10 @@ from datetime import date
 from uuid import UUID
 
 from task_service.csv_dialect.text import csv_text, join_labels
-from task_service.tasks.domain.task import Task, Values
+from task_service.tasks.domain.task import WRITABLE_FIELDS, Task, Values
 from task_service.tasks.domain.values import Priority, Status
 
-COLUMNS = (*(name for name in Values._fields if name != "assignee_id"), "assignee")
+COLUMNS = (*(name for name in WRITABLE_FIELDS if name != "assignee_id"), "assignee")
 """Columns of exports and imports. Assignees are written as usernames."""
 
 

@@ -24,7 +24,7 @@ FIRST_REVISION = 1
 
 
 class Values(NamedTuple):
-    """Validated values of the fields that a client can set."""
+    """Validated values of the fields that a client can write, and the time of completion in a row of an import."""
 
     title: str
     description: str
@@ -34,6 +34,12 @@ class Values(NamedTuple):
     labels: tuple[str, ...]
     external_id: str
     assignee_id: UUID | None
+    completed_at: datetime | None = None
+    """In UTC. It counts only if the task is completed. None: the time at which the status is set."""
+
+
+WRITABLE_FIELDS = Values._fields[:-1]
+"""Fields that a client can write."""
 
 
 class Task(NamedTuple):
@@ -41,7 +47,7 @@ class Task(NamedTuple):
 
     id: UUID
     owner_id: UUID
-    # These are the fields of Values, in the same order.
+    # These are WRITABLE_FIELDS, in the same order.
     title: str
     description: str
     status: Status
@@ -71,22 +77,25 @@ class Task(NamedTuple):
             raise EtagMismatch(etag=self.etag)
 
     def changed(self, new: Mapping[str, Any], now: datetime) -> "Task":
-        """Return the task with new values; the same object if nothing differs. Raises TaskDeleted."""
+        """Return the task with new values; the same object if nothing differs. Raises TaskDeleted.
+
+        Only imports give a completed_at. It counts only if the task is completed afterwards; None gives no time.
+        """
         if self.deleted_at is not None:
             raise TaskDeleted
-        after = self._replace(**new)
-        if after == self:
-            return self
+        after = self._replace(**{**new, "completed_at": self.completed_at})
         if after.status is not self.status:
             after = after._replace(completed_at=now if after.status is Status.COMPLETED else None)
-        return after._replace(updated_at=now, revision=self.revision + 1)
+        if after.status is Status.COMPLETED and (completed_at := new.get("completed_at")):
+            after = after._replace(completed_at=completed_at)
+        return self if after == self else after._replace(updated_at=now, revision=self.revision + 1)
 
     def deleted(self, now: datetime, *, retention: timedelta) -> "Task":
         return self._replace(deleted_at=now, purge_at=now + retention, updated_at=now, revision=self.revision + 1)
 
     def reverted(self, before: "Task", now: datetime) -> "Task":
         """Return the task with its earlier values; the same object if nothing differs."""
-        values = {name: getattr(before, name) for name in (*Values._fields, "completed_at")}
+        values = {name: getattr(before, name) for name in Values._fields}
         after = self._replace(**values)
         return self if after == self else after._replace(updated_at=now, revision=self.revision + 1)
 
@@ -200,5 +209,5 @@ def new_task(values: Values, *, task_id: UUID, owner_id: UUID, import_id: UUID |
     no matter which process created the tasks.
     """
     now = datetime.fromtimestamp((task_id.int >> 80) / 1000, UTC)
-    completed_at = now if values.status is Status.COMPLETED else None
-    return Task(task_id, owner_id, *values, import_id, now, now, completed_at, None, None, FIRST_REVISION)
+    completed_at = (values.completed_at or now) if values.status is Status.COMPLETED else None
+    return Task(task_id, owner_id, *values[:-1], import_id, now, now, completed_at, None, None, FIRST_REVISION)

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from task_service.history.domain.events import Action, Actor, Change, TaskEvent
-from task_service.tasks.domain.task import Task, Values
+from task_service.tasks.domain.task import WRITABLE_FIELDS, Task
+from task_service.tasks.domain.values import Status
 
 
 def task_created(task: Task, *, by: Actor, event_id: UUID) -> TaskEvent:
@@ -23,30 +24,40 @@ def task_created(task: Task, *, by: Actor, event_id: UUID) -> TaskEvent:
         changes.append(Change("external_id", "", task.external_id))
     if task.assignee_id is not None:
         changes.append(Change("assignee_id", "", str(task.assignee_id)))
+    if task.completed_at not in {None, task.created_at}:
+        changes.append(Change("completed_at", "", change_text(task.completed_at)))
     if task.import_id is not None:
         changes.append(Change("import_id", "", str(task.import_id)))
     return _event(task, Action.CREATED, by, event_id, task.created_at, changes)
 
 
 def task_updated(before: Task, after: Task, *, by: Actor, event_id: UUID) -> TaskEvent:
-    """Return the event of an update, with a change for each field that differs."""
+    """Return the event of an update, with a change for each field that differs.
+
+    A change of the status implies the time of completion: that of the event, or none. Another time is a change.
+    """
     changes = [
-        Change(field, _text(old), _text(new))
-        for field in Values._fields
+        Change(field, change_text(old), change_text(new))
+        for field in WRITABLE_FIELDS
         if (old := getattr(before, field)) != (new := getattr(after, field))
     ]
+    implied = before.completed_at
+    if after.status is not before.status:
+        implied = after.updated_at if after.status is Status.COMPLETED else None
+    if after.completed_at != implied:
+        changes.append(Change("completed_at", change_text(before.completed_at), change_text(after.completed_at)))
     return _event(after, Action.UPDATED, by, event_id, after.updated_at, changes)
 
 
 def task_deleted(task: Task, *, by: Actor, event_id: UUID) -> TaskEvent:
     """Return the event of a soft delete; `task` is the deleted task."""
-    changes = [Change("deleted_at", "", _text(task.updated_at))]
+    changes = [Change("deleted_at", "", change_text(task.updated_at))]
     return _event(task, Action.DELETED, by, event_id, task.updated_at, changes)
 
 
 def task_restored(before: Task, after: Task, *, by: Actor, event_id: UUID) -> TaskEvent:
     """Return the event of an undelete."""
-    changes = [Change("deleted_at", _text(before.deleted_at), "")]
+    changes = [Change("deleted_at", change_text(before.deleted_at), "")]
     return _event(after, Action.RESTORED, by, event_id, after.updated_at, changes)
 
 
@@ -73,8 +84,8 @@ def _event(
     )
 
 
-def _text(value: object) -> str:
-    """Return a field's value as text, empty for None."""
+def change_text(value: object) -> str:
+    """Return a field's value as the text of a change, empty for None."""
     match value:
         case None:
             return ""

@@ -87,6 +87,7 @@ async def test_undo_deletes_created_and_reverts_changed_tasks(system, worker):
     assert {(change.field, change.old, change.new) for change in last.changes} == {
         ("title", "newer", "old"),
         ("status", "pending", "completed"),
+        ("completed_at", "", f"{existing.completed_at.ToDatetime().isoformat()}Z"),
     }
     for task_id in await list_ids(system, sonu, import_id=finished.id, show_deleted=True):
         *_, last = await events_of(system, sonu, task_id)

@@ -97,13 +97,14 @@ def test_update_errors_have_a_fixed_order():
 async def test_update_lists_every_invalid_field(system):
     sonu = await system.new_user("sonu")
     task = await create(system, sonu, title="x")
-    fields = ["title", "due_date", "labels", "owner_id", "created_at", "colour", "assignee_id"]
+    fields = ["title", "due_date", "labels", "owner_id", "created_at", "completed_at", "colour", "assignee_id"]
     invalid: dict[str, Any] = {"title": " ", "due_date": "soon", "labels": ["a,b"], "assignee_id": "me"}
     code, _, violations = await expect_failure(update(system, sonu, task.id, fields, **invalid))
     assert code is INVALID
     assert sorted(violations) == [
         ("assignee_id", "MALFORMED_ID"),
         ("colour", "UNKNOWN_FIELD"),
+        ("completed_at", "READ_ONLY_FIELD"),
         ("created_at", "READ_ONLY_FIELD"),
         ("due_date", "MALFORMED_DATE"),
         ("labels", "COMMA_IN_LABEL"),

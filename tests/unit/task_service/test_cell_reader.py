@@ -1,13 +1,14 @@
 """Cells with a fixed set of values: words of other tools, and the page that lists them."""
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.cell_reader import CellReader
-from task_service.imports.domain.value_options import ValueOptions
+from task_service.imports.domain.value_options import OnUnknownDate, ValueOptions
 from task_service.imports.domain.value_synonyms import (
     PRIORITY_SYNONYMS,
     PRIORITY_WORDS,
@@ -107,3 +108,37 @@ def test_error_quotes_the_word_and_names_the_option():
         f"Unknown status 'Who\\x00knows{'?' * 31}'. Use pending, in_progress, completed or cancelled, or map it with"
         " value_mapping."
     )
+
+
+NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cell", "moment", "reason"),
+    [
+        (" 2026-12-31T09:30:00Z ", NOW.replace(hour=9, minute=30), None),
+        ("2026-12-31T12:00:00Z", NOW, None),
+        ("", None, None),
+        ("2026-12-31T12:00:01Z", None, "COMPLETION_TIME_OUT_OF_RANGE"),
+        ("1899-12-31T23:59:59Z", None, "COMPLETION_TIME_OUT_OF_RANGE"),
+        ("soon", None, "MALFORMED_DATE"),
+        ("1/5/2026", None, "AMBIGUOUS_DATE"),
+    ],
+)
+def test_completion_is_a_moment_of_the_past(cell, moment, reason):
+    errors: list[Invalid] = []
+    assert CellReader(ValueOptions()).completed_at(cell, errors, NOW) == moment
+    assert [(error.reason, error.field) for error in errors] == ([(reason, "completed_at")] if reason else [])
+
+
+def test_unreadable_completion_is_empty_where_the_option_says_so():
+    errors: list[Invalid] = []
+    reader = CellReader(ValueOptions(on_unknown_date=OnUnknownDate.EMPTY))
+    assert reader.completed_at("soon", errors, NOW) is None
+    assert (errors, reader.unknown_cells) == ([], {("completed_at", "soon")})
+
+
+def test_due_date_is_in_the_time_zone_of_the_row():
+    reader = CellReader(ValueOptions())
+    assert reader.due_date("2026-12-30T23:00:00+0000", [], "Europe/Berlin") == date(2026, 12, 31)
+    assert reader.due_date("2026-12-30T23:00:00+0000", []) == date(2026, 12, 30)

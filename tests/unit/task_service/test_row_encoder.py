@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from uuid_utils import uuid7
 
 from task_service.history.domain.events import ERASABLE_FIELDS, Actor
 from task_service.history.persistence.events import ENCODED_COLUMNS, SALT_BYTES, encode_event
 from task_service.imports.domain.imports import IngestContext
+from task_service.imports.persistence import row_encoder
 from task_service.imports.persistence.binary_copy import encode_value
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows, encode_rows
 from task_service.persistence.tables import task_events, tasks
-from task_service.tasks.domain.task import Values, new_task
+from task_service.tasks.domain.task import TaskDraft, Values, new_task
 from task_service.tasks.domain.task_events import task_created
 from task_service.tasks.domain.values import Priority, Status
 
@@ -36,6 +39,7 @@ VALUES = st.builds(
     st.lists(PRINTABLE, max_size=3).map(tuple),
     st.one_of(st.just(""), PRINTABLE),
     st.one_of(st.none(), st.uuids()),
+    st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), timezones=st.just(UTC))),  # noqa: DTZ001 - a bound
 )
 
 
@@ -108,3 +112,14 @@ def test_each_event_has_its_own_salt(accepted):
         assert set(json.loads(text)) == ERASABLE_FIELDS & set(changes)
         assert (len(salt), hashlib.sha256(salt + text.encode()).digest()) == (SALT_BYTES, row["free_text_digest"])
     assert len({row["salt"] for row in rows}) == len(rows)
+
+
+def test_completion_at_the_time_of_creation_is_no_change(monkeypatch):
+    """The event implies its own time, so the encoder leaves it out as `task_created` does."""
+    fixed = uuid7()
+    monkeypatch.setattr(row_encoder, "uuid7", lambda: fixed)
+    created_at = datetime.fromtimestamp(fixed.timestamp / 1000, UTC)
+    values = TaskDraft(title="x", status="completed").validate()
+    for completed_at, has_change in ((created_at, False), (created_at.replace(microsecond=1), True), (None, False)):
+        copied = encode_rows(CONTEXT, [values._replace(completed_at=completed_at)])
+        assert ("completed_at" in decode_events(copied)[0]["changes"]) is has_change

@@ -218,7 +218,9 @@ class TaskEvent(_message.Message):
 
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskEvent.Change]:
-        """Changed fields."""
+        """Changed fields. A changed status implies completed_at: occurred_at if it is completed, else none. Only another time
+        is a change of completed_at.
+        """
 
     def __init__(
         self,

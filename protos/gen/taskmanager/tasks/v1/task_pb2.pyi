@@ -151,7 +151,9 @@ class Task(_message.Message):
 
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp:
-        """Time when the status became STATUS_COMPLETED. Unset in any other status."""
+        """Time when the status became STATUS_COMPLETED, or the time of completion in an imported file. Unset in any other
+        status.
+        """
 
     @_builtins.property
     def deleted_at(self) -> _timestamp_pb2.Timestamp:
