@@ -14,14 +14,14 @@ from uuid_utils.compat import uuid7
 
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel.clock import utc_now
+from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.imports import Checkpoint
-from task_service.imports.domain.rows import Batch
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import IngestBatch
 from task_service.imports.usecases.leases import RenewLease
-from task_service.imports.usecases.ports import PreparedBatch
+from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.tasks.domain.task import TaskDraft, Values
 from tests.integration.task_service import calls
@@ -63,7 +63,7 @@ class Importer:
             KeyedRow(index, index, values, values._asdict()) for index, values in enumerate(rows) if values.external_id
         ]
         source = Batch(checkpoint, end, range(len(rows)), (), {})
-        batch = PreparedBatch(source, list(rows), [encode_rows(context, rows)], [], keyed, Counter())
+        batch = PreparedBatch(source, list(rows), [encode_rows(context, rows)], [], keyed, Counter(), ())
         write_rows = WriteRows(encode_rows=encode_rows, now=utc_now, new_id=uuid7)
         ingest_batch = IngestBatch(begin, FakeUserDirectory(), write_rows, 15)
         await ingest_batch(context, lease.fence, batch, lambda: None)
