@@ -34,7 +34,7 @@ from gateway.transport.http.server import serve
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.responses.static_response import StaticResponse
 from gateway.transport.routes import EndpointFactory, Route
-from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPC
+from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPCS
 
 AUTH_SERVICES = (
     auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
@@ -137,6 +137,6 @@ def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
 
 
 def _openapi_document(rpcs: Sequence[Rpc]) -> bytes:
-    uploads = {UPLOAD_RPC: UPLOAD_OPTIONS}
+    uploads = dict.fromkeys(UPLOAD_RPCS, UPLOAD_OPTIONS)
     document = build_document(rpcs, uploads=uploads, comments=load_contract_comments(), info=OPENAPI_INFO)
     return to_json(document)

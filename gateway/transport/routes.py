@@ -22,7 +22,7 @@ from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
 from gateway.transport.responses.etag import ETagBuilder
 from gateway.transport.upload.body import UploadBodyReader
-from gateway.transport.upload.endpoint import OPTION_NAMES, UPLOAD_OPTIONS, UPLOAD_RPC, UploadEndpoint
+from gateway.transport.upload.endpoint import OPTION_NAMES, UPLOAD_OPTIONS, UPLOAD_RPCS, UploadEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class EndpointFactory:
         )
 
     def _upload(self, upstream: Upstream, rpc: Rpc, binding: Binding) -> Endpoint:
-        if rpc.full_name != UPLOAD_RPC:
+        if rpc.full_name not in UPLOAD_RPCS:
             raise UnsupportedContract(f"{rpc.full_name}: a client stream needs an endpoint of its own")
         return UploadEndpoint(
             call=upstream.client_stream_call(rpc),

@@ -28,6 +28,7 @@ from task_service.imports.usecases.imports import (
 )
 from task_service.imports.usecases.ingest import DeleteDryRunState, FinishIngest, IngestBatch, PrepareBatch, ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
+from task_service.imports.usecases.inspect_import import InspectImport
 from task_service.imports.usecases.leases import ClaimNextImport, ReleaseLease, RenewLease
 from task_service.imports.usecases.ports import ImportNotifications, ObjectStore, WorkerNotifier
 from task_service.imports.usecases.sessions import ImportTransactions
@@ -83,6 +84,7 @@ def imports_use_cases(
             header_limits=header_limits,
             notify_queued=wake.queued.set,
         ),
+        inspect_import=InspectImport(read, header_limits, settings.max_upload_bytes),
         list_import_sources=ListImportSources(),
         get_import=GetImport(read),
         list_imports=ListImports(read),

@@ -173,3 +173,27 @@ def test_value_options_are_query_parameters(stack, user):
     params = {"value_mapping": '{"status": {"Blocked": "stuck"}}'}
     refused = user.http.post("/api/v1/imports", files={"file": ("a.csv", "title\nx\n")}, params=params)
     assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "value_mapping")
+
+
+def test_options_of_an_inspection_are_upload_parameters(stack, user):
+    """The options of an inspection can be sent with the file as they are, as query parameters or parts of a form."""
+    rows = "My tasks\nTask,State,Due\nWalk,Blocked,12/31/2026\nRead,Done,1/5/2027\n"
+    files = {"file": ("mine.csv", rows)}
+    response = user.http.post("/api/v1/imports:inspect", files=files)
+    assert response.status_code == 200
+    found = response.json()
+    assert [column["target"] for column in found["columns"]] == ["title", "status", "due_date"]
+    assert (found["header_row"], found["date_order"]) == (2, "mdy")
+    assert found["unmapped_values"] == [{"field": "status", "text": "Blocked", "proposal": "pending", "rows": 1}]
+    assert [task["due_date"] for task in found["rows"]] == ["2026-12-31", "2027-01-05"]
+    options = {name: value for name, value in found["options"].items() if value}
+    queued = user.http.post("/api/v1/imports", files=files, params=options)
+    assert queued.status_code == 202
+    done = user.wait_for_import(queued.json()["id"])
+    assert (done["rows_created"], done["rows_failed"]) == (2, 0)
+    assert done["options"]["value_mapping"] == '{"status": {"blocked": "pending"}}'
+
+
+def test_sources_are_listed(stack, user):
+    sources = user.http.get("/api/v1/imports:sources").json()["sources"]
+    assert {source["name"] for source in sources} >= {"jira", "trello", "todoist"}

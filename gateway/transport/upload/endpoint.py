@@ -22,7 +22,8 @@ from gateway.transport.responses.send import location_header, send_response
 from gateway.transport.upload.body import UploadBodyReader
 from gateway.transport.upload.sender import CallEnded, UploadCall, UploadSender
 
-UPLOAD_RPC = "taskmanager.imports.v1.ImportService.UploadImport"
+UPLOAD_RPCS = frozenset(f"taskmanager.imports.v1.ImportService.{name}" for name in ("UploadImport", "InspectImport"))
+"""The rpcs that take the messages of an upload."""
 UPLOAD_OPTIONS = pb.UploadOptions.DESCRIPTOR
 # The idempotency key is only a header: access logs would record it as part of the URL.
 OPTION_NAMES = frozenset(field.name for field in UPLOAD_OPTIONS.fields) - {IDEMPOTENCY_KEY}
@@ -31,7 +32,7 @@ log = structlog.get_logger("upload")
 
 
 class UploadEndpoint:
-    """Endpoint of the bindings of UploadImport. Query parameters and parts of a form fill the fields of UploadOptions.
+    """Endpoint of the bindings of UPLOAD_RPCS. Query parameters and parts of a form fill the fields of UploadOptions.
 
     UploadFinish is sent only after the client's body has ended as announced. If the client disconnects or the gateway
     is killed, the stream ends without it, and the service discards the upload.

@@ -61,6 +61,10 @@ class MissingTitleColumn(InvalidUpload):
 class DuplicateColumn(InvalidUpload):
     """Several columns fill {column}: {names}. Choose one with the option mapping={column}:{number}."""
 
+    column: str
+    number: str
+    """The first of these columns."""
+
 
 class MalformedRowFilter(InvalidUpload):
     """Malformed {field}: {problem}. Write it like {example}."""

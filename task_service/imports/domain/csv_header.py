@@ -64,6 +64,8 @@ class Header:
     """Bytes before the first row: a byte order mark, a line `sep=;`, the lines above the header line and itself."""
     lines: int
     """Number of physical lines before the first row."""
+    row: int
+    """Physical line of the column names; 0 if the file has none."""
     options: UploadOptions = field(default_factory=UploadOptions)
     """Options of the upload, those of its source included."""
     source_detected: str = ""
@@ -205,6 +207,7 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
         tuple(warnings),
         rows.size,
         rows.lines,
+        0 if options.has_header is False else record.begin.lines + 1,
         options,
         source_detected,
     )

@@ -64,6 +64,12 @@ class HeaderNotUtf8(InvalidUpload):
     """The header line is not UTF-8: byte {position} of the file can't be decoded. Set the option encoding."""
 
 
+class FileNotUtf8(InvalidUpload):
+    """The file is not UTF-8: byte {position} can't be decoded. Set the option encoding."""
+
+    field = "encoding"
+
+
 class HeaderUnreadable(InvalidUpload):
     """The header line is not {encoding}: byte {position} of the file can't be decoded. Change the option encoding."""
 

@@ -16,6 +16,7 @@ from task_service.csv_dialect.http_bodies import csv_bodies
 from task_service.idempotency.key_from_proto import idempotency_key_from_proto
 from task_service.imports.domain.errors import UploadIncomplete, UploadOutOfOrder
 from task_service.imports.transport.idle_timeout import with_idle_timeout
+from task_service.imports.transport.inspection import inspection_to_proto
 from task_service.imports.transport.translate import (
     import_to_proto,
     row_error_to_proto,
@@ -23,7 +24,7 @@ from task_service.imports.transport.translate import (
 )
 from task_service.imports.transport.upload_options import source_to_proto, upload_options_from_proto
 from task_service.imports.usecases.incoming_file import Finish
-from task_service.imports.usecases.uploads import UploadRequest
+from task_service.imports.usecases.upload_request import UploadRequest
 from task_service.imports.usecases.use_cases import ImportsUseCases
 from task_service.proto_fields import optional_id
 
@@ -39,6 +40,14 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         requests = with_idle_timeout(request_iterator, timeout_seconds=self._idle_timeout_seconds)
         options = await _read_options(requests)
         return import_to_proto(await self._use_cases.upload_import(current_caller(), options, _file_parts(requests)))
+
+    async def InspectImport(
+        self, request_iterator: Requests, context: Context
+    ) -> import_service_pb2.InspectImportResponse:
+        requests = with_idle_timeout(request_iterator, timeout_seconds=self._idle_timeout_seconds)
+        options = await _read_options(requests)
+        found = await self._use_cases.inspect_import(current_caller(), options, _file_parts(requests))
+        return inspection_to_proto(found)
 
     async def ListImportSources(
         self, request: import_service_pb2.ListImportSourcesRequest, context: Context

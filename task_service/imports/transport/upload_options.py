@@ -161,6 +161,11 @@ def upload_options_to_proto(options: UploadOptions) -> import_service_pb2.Upload
     )
 
 
+def date_order_to_proto(order: DateOrder | None) -> Any:
+    """Return the number of the order, 0 for None."""
+    return _number(_DATE_ORDER, order)
+
+
 def source_to_proto(source: Source) -> import_service_pb2.ImportSource:
     return import_service_pb2.ImportSource(
         name=source.name,

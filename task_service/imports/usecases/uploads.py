@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel.clock import Clock
@@ -19,7 +18,6 @@ from task_service.imports.domain.errors import (
     ImportNotFound,
     StorageFull,
     StorageQuotaExceeded,
-    UnknownOptionsImport,
     UploadIncomplete,
 )
 from task_service.imports.domain.imports import Defaults, Import, NewImport
@@ -29,21 +27,10 @@ from task_service.imports.usecases.incoming_file import Finish, IncomingFile
 from task_service.imports.usecases.ports import ObjectStore
 from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
 from task_service.imports.usecases.upload_cleanup import delete_upload, object_key
+from task_service.imports.usecases.upload_request import UploadRequest, resolve_options
 from task_service.tasks.domain.errors import UnknownAssignee
 from task_service.tasks.domain.task import owner_for
 from task_service.tasks.usecases.ports import UserDirectory
-
-
-class UploadRequest(NamedTuple):
-    """Options of an upload. They arrive before the first byte of the file."""
-
-    file_name: str
-    owner_id: UUID | None
-    options: UploadOptions
-    options_from: UUID | None = None
-    """Import whose options apply where these are not set."""
-    key: IdempotencyKey | None = None
-    """Its fingerprint covers these options. The file's digest is added when the file has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +59,7 @@ class UploadImport:
     async def __call__(self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]) -> Import:
         """Return the queued import; for a replay, the import of the first upload in its current state."""
         check_file_name(request.file_name)
-        if request.options_from is not None:
-            options = request.options.over(await self._options_of(caller, request.options_from))
-            request = request._replace(options=options)
+        request = request._replace(options=await resolve_options(self.read, caller, request))
         scanner = HeaderScanner(request.options, self.header_limits)
         incoming = IncomingFile(
             parts, scanner, self.max_upload_bytes, self.max_stored_bytes_per_owner, self.max_stored_bytes
@@ -154,13 +139,6 @@ class UploadImport:
         if found is None or not found.is_visible_to(caller):
             raise ImportNotFound
         return found
-
-    async def _options_of(self, caller: Caller, import_id: UUID) -> UploadOptions:
-        async with self.read() as session:
-            found = await session.imports.get(import_id)
-        if found is None or not found.is_visible_to(caller):
-            raise UnknownOptionsImport
-        return found.options.for_another_file()
 
     async def _discard(self, import_id: UUID) -> None:
         """Delete the upload. If that fails, the cleanup deletes it later, and the caller gets the first error."""

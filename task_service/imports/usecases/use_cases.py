@@ -15,6 +15,7 @@ from task_service.imports.usecases.imports import (
 )
 from task_service.imports.usecases.ingest import DeleteDryRunState, ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
+from task_service.imports.usecases.inspect_import import InspectImport
 from task_service.imports.usecases.leases import ClaimNextImport
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
@@ -26,6 +27,7 @@ class ImportsUseCases:
     """Use cases with their dependencies. bootstrap.py builds them."""
 
     upload_import: UploadImport
+    inspect_import: InspectImport
     list_import_sources: ListImportSources
     get_import: GetImport
     list_imports: ListImports

@@ -28,10 +28,11 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from taskmanager.imports.v1 import import_pb2 as taskmanager_dot_imports_dot_v1_dot_import__pb2
 from taskmanager.imports.v1 import upload_options_pb2 as taskmanager_dot_imports_dot_v1_dot_upload__options__pb2
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
+from taskmanager.tasks.v1 import task_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__pb2
 
 from taskmanager.imports.v1.upload_options_pb2 import *
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a+taskmanager/imports/v1/upload_options.proto\x1a$taskmanager/options/v1/options.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"\x1a\n\x18ListImportSourcesRequest\"R\n\x19ListImportSourcesResponse\x12\x35\n\x07sources\x18\x01 \x03(\x0b\x32$.taskmanager.imports.v1.ImportSource\"\x84\x01\n\x0cImportSource\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x65xport\x18\x03 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12\x36\n\x07options\x18\x05 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptions\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0b\n\x03\x62om\x18\x02 \x01(\x08\x12\x11\n\tdelimiter\x18\x03 \x01(\t\"?\n\x1d\x44ownloadImportTemplateRequest\x12\x0b\n\x03\x62om\x18\x01 \x01(\x08\x12\x11\n\tdelimiter\x18\x02 \x01(\t\"@\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\">\n\x11UndoImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"Z\n\x18ListUndoConflictsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"m\n\x19ListUndoConflictsResponse\x12\x37\n\tconflicts\x18\x01 \x03(\x0b\x32$.taskmanager.imports.v1.UndoConflict\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x98\x10\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\xc2\x01\n\x11ListImportSources\x12\x30.taskmanager.imports.v1.ListImportSourcesRequest\x1a\x31.taskmanager.imports.v1.ListImportSourcesResponse\"H\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/imports:sources\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xca\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"e\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\nerrors.csv\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xc2\x01\n\x16\x44ownloadImportTemplate\x12\x35.taskmanager.imports.v1.DownloadImportTemplateRequest\x1a\x14.google.api.HttpBody\"Y\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\x0ctemplate.csv\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/imports:template0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*\x12\xa6\x01\n\nUndoImport\x12).taskmanager.imports.v1.UndoImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"M\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/imports/{id}:undo:\x01*\x12\xd5\x01\n\x11ListUndoConflicts\x12\x30.taskmanager.imports.v1.ListUndoConflictsRequest\x1a\x31.taskmanager.imports.v1.ListUndoConflictsResponse\"[\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02,\x12*/api/v1/imports/{import_id}/undo-conflictsP\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/import_service.proto\x12\x16taskmanager.imports.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a#taskmanager/imports/v1/import.proto\x1a+taskmanager/imports/v1/upload_options.proto\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"\xa3\x01\n\x13UploadImportRequest\x12\x38\n\x07options\x18\x01 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.UploadFinishH\x00\x42\t\n\x07message\"\x1c\n\x0cUploadFinish\x12\x0c\n\x04size\x18\x01 \x01(\x03\"\xb8\x03\n\x15InspectImportResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\x12\x11\n\tdelimiter\x18\x03 \x01(\t\x12\x12\n\nheader_row\x18\x04 \x01(\x05\x12\x38\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\'.taskmanager.imports.v1.InspectedColumn\x12>\n\x0funmapped_values\x18\x06 \x03(\x0b\x32%.taskmanager.imports.v1.UnmappedValue\x12\x43\n\ndate_order\x18\x07 \x01(\x0e\x32/.taskmanager.imports.v1.UploadOptions.DateOrder\x12(\n\x04rows\x18\x08 \x03(\x0b\x32\x1a.taskmanager.tasks.v1.Task\x12\x35\n\x08problems\x18\t \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x36\n\x07options\x18\n \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptions\"y\n\x0fInspectedColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0f\n\x07samples\x18\x03 \x03(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\x0e\n\x06values\x18\x05 \x03(\t\x12\x17\n\x0fhas_more_values\x18\x06 \x01(\x08\"L\n\rUnmappedValue\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08proposal\x18\x03 \x01(\t\x12\x0c\n\x04rows\x18\x04 \x01(\x03\"\x1a\n\x18ListImportSourcesRequest\"R\n\x19ListImportSourcesResponse\x12\x35\n\x07sources\x18\x01 \x03(\x0b\x32$.taskmanager.imports.v1.ImportSource\"\x84\x01\n\x0cImportSource\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x65xport\x18\x03 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12\x36\n\x07options\x18\x05 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptions\"$\n\x10GetImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x12ListImportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\t\"_\n\x13ListImportsResponse\x12/\n\x07imports\x18\x01 \x03(\x0b\x32\x1e.taskmanager.imports.v1.Import\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12WatchImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Y\n\x17ListImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"h\n\x18ListImportErrorsResponse\x12\x33\n\x06\x65rrors\x18\x01 \x03(\x0b\x32#.taskmanager.imports.v1.ImportError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"V\n\x1b\x44ownloadImportErrorsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0b\n\x03\x62om\x18\x02 \x01(\x08\x12\x11\n\tdelimiter\x18\x03 \x01(\t\"?\n\x1d\x44ownloadImportTemplateRequest\x12\x0b\n\x03\x62om\x18\x01 \x01(\x08\x12\x11\n\tdelimiter\x18\x02 \x01(\t\"@\n\x13\x43\x61ncelImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\">\n\x11UndoImportRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"Z\n\x18ListUndoConflictsRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"m\n\x19ListUndoConflictsResponse\x12\x37\n\tconflicts\x18\x01 \x03(\x0b\x32$.taskmanager.imports.v1.UndoConflict\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd5\x11\n\rImportService\x12\xbd\x01\n\x0cUploadImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"^\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x90\xb5\x18\xca\x01\x82\xd3\xe4\x93\x02*\"\x0f/api/v1/imports:\x01*Z\x14\"\x0f/api/upload-csv:\x01*(\x01\x12\xba\x01\n\rInspectImport\x12+.taskmanager.imports.v1.UploadImportRequest\x1a-.taskmanager.imports.v1.InspectImportResponse\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/imports:inspect:\x01*(\x01\x12\xc2\x01\n\x11ListImportSources\x12\x30.taskmanager.imports.v1.ListImportSourcesRequest\x1a\x31.taskmanager.imports.v1.ListImportSourcesResponse\"H\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/imports:sources\x12\x9c\x01\n\tGetImport\x12(.taskmanager.imports.v1.GetImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"E\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/imports/{id}\x12\xa8\x01\n\x0bListImports\x12*.taskmanager.imports.v1.ListImportsRequest\x1a+.taskmanager.imports.v1.ListImportsResponse\"@\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/imports\x12\xa8\x01\n\x0bWatchImport\x12*.taskmanager.imports.v1.WatchImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"K\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imports/{id}:watch0\x01\x12\xca\x01\n\x10ListImportErrors\x12/.taskmanager.imports.v1.ListImportErrorsRequest\x1a\x30.taskmanager.imports.v1.ListImportErrorsResponse\"S\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imports/{import_id}/errors\x12\xca\x01\n\x14\x44ownloadImportErrors\x12\x33.taskmanager.imports.v1.DownloadImportErrorsRequest\x1a\x14.google.api.HttpBody\"e\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\nerrors.csv\x82\xd3\xe4\x93\x02(\x12&/api/v1/imports/{import_id}/errors.csv0\x01\x12\xc2\x01\n\x16\x44ownloadImportTemplate\x12\x35.taskmanager.imports.v1.DownloadImportTemplateRequest\x1a\x14.google.api.HttpBody\"Y\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x9a\xb5\x18\x0ctemplate.csv\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/imports:template0\x01\x12\xac\x01\n\x0c\x43\x61ncelImport\x12+.taskmanager.imports.v1.CancelImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"O\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/imports/{id}:cancel:\x01*\x12\xa6\x01\n\nUndoImport\x12).taskmanager.imports.v1.UndoImportRequest\x1a\x1e.taskmanager.imports.v1.Import\"M\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/imports/{id}:undo:\x01*\x12\xd5\x01\n\x11ListUndoConflicts\x12\x30.taskmanager.imports.v1.ListUndoConflictsRequest\x1a\x31.taskmanager.imports.v1.ListUndoConflictsResponse\"[\x8a\xb5\x18%\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\rimports:write\x82\xd3\xe4\x93\x02,\x12*/api/v1/imports/{import_id}/undo-conflictsP\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTUNDOCONFLICTSREQUEST'].fields_by_name['import_id']._serialized_options = b'\342A\001\002'
   _globals['_IMPORTSERVICE'].methods_by_name['UploadImport']._loaded_options = None
   _globals['_IMPORTSERVICE'].methods_by_name['UploadImport']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\220\265\030\312\001\202\323\344\223\002*\"\017/api/v1/imports:\001*Z\024\"\017/api/upload-csv:\001*'
+  _globals['_IMPORTSERVICE'].methods_by_name['InspectImport']._loaded_options = None
+  _globals['_IMPORTSERVICE'].methods_by_name['InspectImport']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002\034\"\027/api/v1/imports:inspect:\001*'
   _globals['_IMPORTSERVICE'].methods_by_name['ListImportSources']._loaded_options = None
   _globals['_IMPORTSERVICE'].methods_by_name['ListImportSources']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002\031\022\027/api/v1/imports:sources'
   _globals['_IMPORTSERVICE'].methods_by_name['GetImport']._loaded_options = None
@@ -74,40 +77,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTSERVICE'].methods_by_name['UndoImport']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002\036\"\031/api/v1/imports/{id}:undo:\001*'
   _globals['_IMPORTSERVICE'].methods_by_name['ListUndoConflicts']._loaded_options = None
   _globals['_IMPORTSERVICE'].methods_by_name['ListUndoConflicts']._serialized_options = b'\212\265\030%\022\004user\022\007manager\022\005admin\032\rimports:write\202\323\344\223\002,\022*/api/v1/imports/{import_id}/undo-conflicts'
-  _globals['_UPLOADIMPORTREQUEST']._serialized_start=282
-  _globals['_UPLOADIMPORTREQUEST']._serialized_end=445
-  _globals['_UPLOADFINISH']._serialized_start=447
-  _globals['_UPLOADFINISH']._serialized_end=475
-  _globals['_LISTIMPORTSOURCESREQUEST']._serialized_start=477
-  _globals['_LISTIMPORTSOURCESREQUEST']._serialized_end=503
-  _globals['_LISTIMPORTSOURCESRESPONSE']._serialized_start=505
-  _globals['_LISTIMPORTSOURCESRESPONSE']._serialized_end=587
-  _globals['_IMPORTSOURCE']._serialized_start=590
-  _globals['_IMPORTSOURCE']._serialized_end=722
-  _globals['_GETIMPORTREQUEST']._serialized_start=724
-  _globals['_GETIMPORTREQUEST']._serialized_end=760
-  _globals['_LISTIMPORTSREQUEST']._serialized_start=762
-  _globals['_LISTIMPORTSREQUEST']._serialized_end=839
-  _globals['_LISTIMPORTSRESPONSE']._serialized_start=841
-  _globals['_LISTIMPORTSRESPONSE']._serialized_end=936
-  _globals['_WATCHIMPORTREQUEST']._serialized_start=938
-  _globals['_WATCHIMPORTREQUEST']._serialized_end=976
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=978
-  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=1067
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=1069
-  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=1173
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=1175
-  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=1261
-  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_start=1263
-  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_end=1326
-  _globals['_CANCELIMPORTREQUEST']._serialized_start=1328
-  _globals['_CANCELIMPORTREQUEST']._serialized_end=1392
-  _globals['_UNDOIMPORTREQUEST']._serialized_start=1394
-  _globals['_UNDOIMPORTREQUEST']._serialized_end=1456
-  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_start=1458
-  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_end=1548
-  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_start=1550
-  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_end=1659
-  _globals['_IMPORTSERVICE']._serialized_start=1662
-  _globals['_IMPORTSERVICE']._serialized_end=3734
+  _globals['_UPLOADIMPORTREQUEST']._serialized_start=315
+  _globals['_UPLOADIMPORTREQUEST']._serialized_end=478
+  _globals['_UPLOADFINISH']._serialized_start=480
+  _globals['_UPLOADFINISH']._serialized_end=508
+  _globals['_INSPECTIMPORTRESPONSE']._serialized_start=511
+  _globals['_INSPECTIMPORTRESPONSE']._serialized_end=951
+  _globals['_INSPECTEDCOLUMN']._serialized_start=953
+  _globals['_INSPECTEDCOLUMN']._serialized_end=1074
+  _globals['_UNMAPPEDVALUE']._serialized_start=1076
+  _globals['_UNMAPPEDVALUE']._serialized_end=1152
+  _globals['_LISTIMPORTSOURCESREQUEST']._serialized_start=1154
+  _globals['_LISTIMPORTSOURCESREQUEST']._serialized_end=1180
+  _globals['_LISTIMPORTSOURCESRESPONSE']._serialized_start=1182
+  _globals['_LISTIMPORTSOURCESRESPONSE']._serialized_end=1264
+  _globals['_IMPORTSOURCE']._serialized_start=1267
+  _globals['_IMPORTSOURCE']._serialized_end=1399
+  _globals['_GETIMPORTREQUEST']._serialized_start=1401
+  _globals['_GETIMPORTREQUEST']._serialized_end=1437
+  _globals['_LISTIMPORTSREQUEST']._serialized_start=1439
+  _globals['_LISTIMPORTSREQUEST']._serialized_end=1516
+  _globals['_LISTIMPORTSRESPONSE']._serialized_start=1518
+  _globals['_LISTIMPORTSRESPONSE']._serialized_end=1613
+  _globals['_WATCHIMPORTREQUEST']._serialized_start=1615
+  _globals['_WATCHIMPORTREQUEST']._serialized_end=1653
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_start=1655
+  _globals['_LISTIMPORTERRORSREQUEST']._serialized_end=1744
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_start=1746
+  _globals['_LISTIMPORTERRORSRESPONSE']._serialized_end=1850
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_start=1852
+  _globals['_DOWNLOADIMPORTERRORSREQUEST']._serialized_end=1938
+  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_start=1940
+  _globals['_DOWNLOADIMPORTTEMPLATEREQUEST']._serialized_end=2003
+  _globals['_CANCELIMPORTREQUEST']._serialized_start=2005
+  _globals['_CANCELIMPORTREQUEST']._serialized_end=2069
+  _globals['_UNDOIMPORTREQUEST']._serialized_start=2071
+  _globals['_UNDOIMPORTREQUEST']._serialized_end=2133
+  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_start=2135
+  _globals['_LISTUNDOCONFLICTSREQUEST']._serialized_end=2225
+  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_start=2227
+  _globals['_LISTUNDOCONFLICTSRESPONSE']._serialized_end=2336
+  _globals['_IMPORTSERVICE']._serialized_start=2339
+  _globals['_IMPORTSERVICE']._serialized_end=4600
 # @@protoc_insertion_point(module_scope)

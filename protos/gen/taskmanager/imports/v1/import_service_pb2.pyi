@@ -10,6 +10,7 @@ from google.protobuf.internal import containers as _containers
 from taskmanager.imports.v1 import import_pb2 as _import_pb2
 from taskmanager.imports.v1 import upload_options_pb2 as _upload_options_pb2
 from taskmanager.imports.v1.upload_options_pb2 import UploadOptions as UploadOptions
+from taskmanager.tasks.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -78,6 +79,156 @@ class UploadFinish(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UploadFinish: _TypeAlias = UploadFinish  # noqa: Y015
+
+@_typing.final
+class InspectImportResponse(_message.Message):
+    """InspectImportResponse is the result of an inspection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    DELIMITER_FIELD_NUMBER: _builtins.int
+    HEADER_ROW_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    UNMAPPED_VALUES_FIELD_NUMBER: _builtins.int
+    DATE_ORDER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Source that the options name, or that was recognised by the column names. Empty: none."""
+    encoding: _builtins.str
+    """Encoding of the file: that of the options, detected, or proposed."""
+    delimiter: _builtins.str
+    """Delimiter between cells."""
+    header_row: _builtins.int
+    """Physical line of the column names, from 1. 0: no line can be one, or the options say that there is none."""
+    date_order: _upload_options_pb2.UploadOptions.DateOrder.ValueType
+    """Order of day, month and year that all dates of the file fit and no other order does. Unset: several or none."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___InspectedColumn]:
+        """The columns, in the order of the file."""
+
+    @_builtins.property
+    def unmapped_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmappedValue]:
+        """Texts that are no value of their field, most frequent first."""
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
+        """The first five rows as tasks, read with the returned options. Assignees are not looked up."""
+
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[_import_pb2.ImportError]:
+        """Errors that an import with the options of the request would report, at most 50. Errors of the header line have
+        line 0.
+        """
+
+    @_builtins.property
+    def options(self) -> _upload_options_pb2.UploadOptions:
+        """The options of the request, those of the source, and the proposals. They can be sent with the file."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        encoding: _builtins.str = ...,
+        delimiter: _builtins.str = ...,
+        header_row: _builtins.int = ...,
+        columns: _abc.Iterable[Global___InspectedColumn] | None = ...,
+        unmapped_values: _abc.Iterable[Global___UnmappedValue] | None = ...,
+        date_order: _upload_options_pb2.UploadOptions.DateOrder.ValueType = ...,
+        rows: _abc.Iterable[_task_pb2.Task] | None = ...,
+        problems: _abc.Iterable[_import_pb2.ImportError] | None = ...,
+        options: _upload_options_pb2.UploadOptions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "date_order", b"date_order", "delimiter", b"delimiter", "encoding", b"encoding", "header_row", b"header_row", "options", b"options", "problems", b"problems", "rows", b"rows", "source", b"source", "unmapped_values", b"unmapped_values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectImportResponse: _TypeAlias = InspectImportResponse  # noqa: Y015
+
+@_typing.final
+class InspectedColumn(_message.Message):
+    """InspectedColumn is a column of an inspected file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    HAS_MORE_VALUES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name in the header line; #1, #2 and so on if the file has none."""
+    number: _builtins.int
+    """Number, from 1."""
+    target: _builtins.str
+    """Field that the column fills, as in the option mapping. Empty: none."""
+    has_more_values: _builtins.bool
+    """True if the column has further different cells."""
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The first three different cells with text, truncated to 200 characters."""
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Different cells with text, at most 50, truncated to 200 characters."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        number: _builtins.int = ...,
+        samples: _abc.Iterable[_builtins.str] | None = ...,
+        target: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        has_more_values: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_more_values", b"has_more_values", "name", b"name", "number", b"number", "samples", b"samples", "target", b"target", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectedColumn: _TypeAlias = InspectedColumn  # noqa: Y015
+
+@_typing.final
+class UnmappedValue(_message.Message):
+    """UnmappedValue is a text that is no value of its field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Field: status or priority."""
+    text: _builtins.str
+    """Text of the cells, truncated to 200 characters."""
+    proposal: _builtins.str
+    """Proposed value, which the returned options map. Empty: none."""
+    rows: _builtins.int
+    """Number of rows with the text."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        text: _builtins.str = ...,
+        proposal: _builtins.str = ...,
+        rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "proposal", b"proposal", "rows", b"rows", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmappedValue: _TypeAlias = UnmappedValue  # noqa: Y015
 
 @_typing.final
 class ListImportSourcesRequest(_message.Message):

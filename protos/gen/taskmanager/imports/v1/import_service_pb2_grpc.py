@@ -42,6 +42,11 @@ class ImportServiceStub:
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
                 _registered_method=True)
+        self.InspectImport = channel.stream_unary(
+                '/taskmanager.imports.v1.ImportService/InspectImport',
+                request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.InspectImportResponse.FromString,
+                _registered_method=True)
         self.ListImportSources = channel.unary_unary(
                 '/taskmanager.imports.v1.ImportService/ListImportSources',
                 request_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesRequest.SerializeToString,
@@ -107,6 +112,16 @@ class ImportServiceServicer:
         the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
         DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
         UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InspectImport(self, request_iterator, context):
+        """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
+        256 KiB and the first 2,000 rows count; further bytes are read and ignored. Nothing is stored, and users are not
+        looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
+        those of UploadImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -200,6 +215,11 @@ def add_ImportServiceServicer_to_server(servicer, server):
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.FromString,
                     response_serializer=taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.SerializeToString,
             ),
+            'InspectImport': grpc.stream_unary_rpc_method_handler(
+                    servicer.InspectImport,
+                    request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.FromString,
+                    response_serializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.InspectImportResponse.SerializeToString,
+            ),
             'ListImportSources': grpc.unary_unary_rpc_method_handler(
                     servicer.ListImportSources,
                     request_deserializer=taskmanager_dot_imports_dot_v1_dot_import__service__pb2.ListImportSourcesRequest.FromString,
@@ -279,6 +299,33 @@ class ImportService:
             '/taskmanager.imports.v1.ImportService/UploadImport',
             taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.SerializeToString,
             taskmanager_dot_imports_dot_v1_dot_import__pb2.Import.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InspectImport(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/taskmanager.imports.v1.ImportService/InspectImport',
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.UploadImportRequest.SerializeToString,
+            taskmanager_dot_imports_dot_v1_dot_import__service__pb2.InspectImportResponse.FromString,
             options,
             channel_credentials,
             insecure,

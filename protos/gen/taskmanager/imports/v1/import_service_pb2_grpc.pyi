@@ -46,6 +46,12 @@ class ImportServiceStub:
     DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
     UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
     """
+    InspectImport: _grpc.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_service_pb2.InspectImportResponse]
+    """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
+    256 KiB and the first 2,000 rows count; further bytes are read and ignored. Nothing is stored, and users are not
+    looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
+    those of UploadImport.
+    """
     ListImportSources: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListImportSourcesRequest, _import_service_pb2.ListImportSourcesResponse]
     """Returns the tools whose files are known, by name, with the options for their files."""
     GetImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportRequest, _import_pb2.Import]
@@ -97,6 +103,12 @@ class ImportServiceAsyncStub(ImportServiceStub):
     the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
     DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
     UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
+    """
+    InspectImport: _aio.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_service_pb2.InspectImportResponse]  # type: ignore[assignment]
+    """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
+    256 KiB and the first 2,000 rows count; further bytes are read and ignored. Nothing is stored, and users are not
+    looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
+    those of UploadImport.
     """
     ListImportSources: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListImportSourcesRequest, _import_service_pb2.ListImportSourcesResponse]  # type: ignore[assignment]
     """Returns the tools whose files are known, by name, with the options for their files."""
@@ -152,6 +164,18 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         the file is too large, the owner's stored files would exceed the quota, or the caller has too many open streams.
         DEADLINE_EXCEEDED when the stream is idle for a minute. PERMISSION_DENIED when a user names another owner.
         UNAVAILABLE when the object store or auth_service is down. The stream ends when its token expires.
+        """
+
+    @_abc_1.abstractmethod
+    def InspectImport(
+        self,
+        request_iterator: _MaybeAsyncIterator[_import_service_pb2.UploadImportRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_service_pb2.InspectImportResponse, _abc.Awaitable[_import_service_pb2.InspectImportResponse]]:
+        """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
+        256 KiB and the first 2,000 rows count; further bytes are read and ignored. Nothing is stored, and users are not
+        looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
+        those of UploadImport.
         """
 
     @_abc_1.abstractmethod
