@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tests.bench.calls import OPERATIONS, open_client
 from tests.bench.echo_floor import running_echo
-from tests.bench.imports import import_rows, measure_imports
+from tests.bench.imports import PLAIN_FILE, PLAIN_FILE_GOAL, import_rows, measure_imports, valid_sample
 from tests.bench.measure import Sample, measure_calls
 from tests.bench.report import Row, print_table, write_json
 from tests.bench.system import System, running_system
@@ -94,8 +94,9 @@ def _row(
 async def bench(arguments: argparse.Namespace, console: Console) -> list[Row]:
     async with running_system(console.log) as system:
         samples = await calls(system, rounds=arguments.rounds, seconds=arguments.seconds, console=console)
-        imports = await measure_imports(system, rows=arguments.rows, rounds=arguments.imports, announce=console.log)
-    return [*call_rows(samples), *import_rows(imports)]
+        sample = valid_sample(arguments.rows)
+        imports = await measure_imports(system, sample, rounds=arguments.imports, announce=console.log)
+    return [*call_rows(samples), *import_rows(imports, file=PLAIN_FILE, goal=PLAIN_FILE_GOAL)]
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from rich.console import Console
 
 from tests.bench.calls import open_client
 from tests.bench.imports import (
+    PLAIN_FILE,
+    PLAIN_FILE_GOAL,
     import_measuring_memory,
     import_once,
     import_rows,
@@ -24,10 +26,12 @@ from tests.bench.imports import (
     memory_row,
     valid_sample,
 )
+from tests.bench.jira_sample import make_jira_sample
 from tests.bench.measure import Call, latencies
 from tests.bench.report import Row, print_table, write_json
 from tests.bench.system import running_system
 
+_MAPPED_FILE_GOAL = 0.5
 _GROWTH_GOAL = 1.3
 _P99_GOAL = 5.0
 _CALLERS = 4
@@ -37,8 +41,15 @@ _MICROSECONDS = 1e6
 
 async def speed(rows: int, imports: int, console: Console) -> list[Row]:
     """Measure rows per second, compared with `\\copy` of the same rows into the same two tables."""
-    async with running_system(console.log) as system:
-        return list(import_rows(await measure_imports(system, rows=rows, rounds=imports, announce=console.log)))
+    found: list[Row] = []
+    for file, sample, goal in (
+        (PLAIN_FILE, valid_sample(rows), PLAIN_FILE_GOAL),
+        ("a mapped Jira file", make_jira_sample(rows), _MAPPED_FILE_GOAL),
+    ):
+        async with running_system(console.log) as system:
+            rounds = await measure_imports(system, sample, rounds=imports, announce=console.log)
+        found += import_rows(rounds, file=file, goal=goal)
+    return found
 
 
 async def memory(rows: int, console: Console) -> list[Row]:
@@ -47,7 +58,7 @@ async def memory(rows: int, console: Console) -> list[Row]:
     async with running_system(console.log) as system:
         seconds, mebibytes_by_process = await import_measuring_memory(system, sample)
     console.log(f"memory: {rows:,} rows in {seconds:.1f} s")
-    return [memory_row(name, mebibytes, rows) for name, mebibytes in mebibytes_by_process.items()]
+    return [memory_row(name, mebibytes, f"{rows:,} rows") for name, mebibytes in mebibytes_by_process.items()]
 
 
 async def growth(rows: int, step: int, console: Console) -> list[Row]:
