@@ -13,6 +13,7 @@ from task_service.access import sees_all
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
+from task_service.imports.domain.row_rules import RowRules
 from task_service.imports.domain.undo import Undo
 from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.domain.value_options import ValueOptions
@@ -229,6 +230,7 @@ class IngestContext(NamedTuple):
     columns: tuple[str, ...] = ()
     """Column names as in the file."""
     value_options: ValueOptions = ValueOptions()
+    row_rules: RowRules = RowRules()
 
     def column_of(self, field: str) -> str:
         """Return the name of the column that fills a field; empty if there is none."""

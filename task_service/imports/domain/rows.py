@@ -14,6 +14,7 @@ from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Defaults, IngestContext
+from task_service.imports.domain.row_selection import select_rows
 from task_service.tasks.domain.task import TaskDraft, Values
 from task_service.tasks.domain.values import Priority
 
@@ -40,7 +41,7 @@ def distinct_values(batch: Batch, fields: Sequence[str], field: str) -> set[str]
 
 
 def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[ConvertedRows]:
-    """Convert every row, in steps of ROWS_PER_STEP so that the caller can yield to other calls in between.
+    """Convert the rows that row_filter chooses, in steps of ROWS_PER_STEP so that the caller can yield in between.
 
     `assignees` maps the usernames in the rows to ids.
     """
@@ -48,7 +49,8 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
     reader = CellReader(context.value_options, context.column_of("status"), assignees)
     fast_parser = FastRowParser(reader, context.defaults)
     unknown_cells = reader.unknown_cells
-    rows = enumerate(columns.rows())
+    omitted = select_rows(batch, context.row_rules, len(context.fields)).omitted
+    rows = ((index, cells) for index, cells in enumerate(columns.rows()) if index not in omitted)
     accepted_count = 0
     while step := list(islice(rows, ROWS_PER_STEP)):
         converted = ConvertedRows([], [], [], [])

@@ -135,8 +135,9 @@ class PreparedBatch(NamedTuple):
 
     @property
     def counts(self) -> Counts:
-        """Counts of the rows without an external_id, which can't be duplicates."""
-        return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
+        """Counts of the rows that can't be duplicates: those without an external_id, rejected or skipped."""
+        skipped = len(self.source.lines) - len(self.accepted) - len(self.failed)
+        return Counts(created=len(self.accepted) - len(self.keyed), skipped=skipped, failed=len(self.failed))
 
     @property
     def begin(self) -> Checkpoint:
@@ -172,13 +173,13 @@ class Ingest(Protocol):
     async def advance_checkpoint(
         self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float
     ) -> PreviousTotals:
-        """Advance the checkpoint, add the counts of rows without external_id, and renew the lease.
+        """Advance the checkpoint, add the counts of the batch, and renew the lease.
 
         Raises LeaseLost under another fence, BatchNotAtCheckpoint if the batch does not begin at the checkpoint.
         """
 
     async def add_counts(self, import_id: UUID, counts: Counts) -> None:
-        """Add the counts of the rows with an external_id."""
+        """Add the counts of the accepted rows with an external_id."""
 
     async def insert_rows(self, rows: Sequence[Any], on_rows_sent: Callable[[], None]) -> None:
         """Insert encoded tasks and events.
