@@ -13,7 +13,7 @@ from task_service.access import sees_all
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
-from task_service.imports.domain.row_rules import RowRules
+from task_service.imports.domain.row_rules import ColumnCondition, RowRules
 from task_service.imports.domain.undo import Undo
 from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.domain.value_options import ValueOptions
@@ -207,6 +207,8 @@ class Lease:
     encoding: str
     delimiter: str
     columns: int
+    continuation: ColumnCondition | None
+    """Rows that continue the task above them."""
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int

@@ -12,6 +12,11 @@ from task_service.imports.domain.row_filter import (
 )
 from task_service.imports.domain.value_options import ValueOptions
 
+MAX_CONTINUATION_ROWS = 200
+"""Maximum number of rows that continue one task."""
+MAX_CONTINUATION_BYTES = 256 * 1024
+"""Maximum size of these rows in the file."""
+
 
 class ColumnCondition(NamedTuple):
     """A condition, and the index of its column."""
@@ -19,15 +24,14 @@ class ColumnCondition(NamedTuple):
     column: int
     condition: RowFilter
 
-    def matches(self, cell: str) -> bool:
-        return self.condition.matches(cell)
-
 
 class RowRules(NamedTuple):
     """Conditions of the rows of an import."""
 
     row_filter: ColumnCondition | None = None
+    """Rows that are imported; None means all."""
     continuation: ColumnCondition | None = None
+    """Rows that continue the task above them; None means none."""
 
 
 def find_row_rules(options: ValueOptions, names: Sequence[str]) -> RowRules:

@@ -52,6 +52,7 @@ _ADVANCE_CHECKPOINT = Statement(
         rows_failed = rows_failed + :failed,
         unknown_statuses = unknown_statuses + :status, unknown_priorities = unknown_priorities + :priority,
         unknown_due_dates = unknown_due_dates + :due_date, unknown_assignees = unknown_assignees + :assignee,
+        orphaned_rows = orphaned_rows + :orphans,
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
         progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}
@@ -171,6 +172,7 @@ class SqlIngest:
             created=batch.counts.created,
             skipped=batch.counts.skipped,
             failed=batch.counts.failed,
+            orphans=batch.selection.orphans,
             seconds=lease_seconds,
             **UnknownCells.from_counter(batch.unknown_cells)._asdict(),
         )

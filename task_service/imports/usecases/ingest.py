@@ -21,6 +21,7 @@ from task_service.imports.domain.imports import (
     WaitReason,
     too_many_errors,
 )
+from task_service.imports.domain.row_selection import select_rows
 from task_service.imports.domain.rows import convert_rows, distinct_values
 from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
 from task_service.imports.usecases.ports import ObjectStore, PreparedBatch, RowEncoder
@@ -82,8 +83,9 @@ class PrepareBatch:
         assignees = distinct_values(batch, context.fields, "assignee")
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             ids = await self.user_directory.ids_by_username(assignees) if assignees else {}
-        prepared = PreparedBatch(batch, [], [], [], [], Counter())
-        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids):
+        selection = select_rows(batch, context.row_rules, len(context.fields))
+        prepared = PreparedBatch(batch, selection, [], [], [], [], Counter())
+        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids, selection):
             prepared.accepted.extend(accepted)
             prepared.failed.extend(failed)
             prepared.keyed.extend(keyed)

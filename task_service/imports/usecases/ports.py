@@ -23,6 +23,7 @@ from task_service.imports.domain.imports import (
     State,
     WaitReason,
 )
+from task_service.imports.domain.row_selection import RowSelection
 from task_service.tasks.domain.task import Task, Values
 
 
@@ -47,16 +48,12 @@ class Uploads(Protocol):
     async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
         """Return the owner's first import of the same bytes.
 
-        Failed, cancelled and undone imports and dry runs do not count.
-
-        The call locks these bytes of this owner until the transaction ends.
+        Failed, cancelled and undone imports and dry runs do not count. The call locks these bytes of this owner until
+        the transaction ends.
         """
 
     async def stored_bytes(self, owner_id: UUID) -> int:
-        """Return the size of all stored files of an owner, without unfinished uploads.
-
-        The call locks the owner's quota until the transaction ends.
-        """
+        """Return the size of an owner's stored files, without unfinished uploads, and lock the owner's quota."""
 
     async def stored_bytes_of_all(self) -> int:
         """Return the size of all stored files of all owners, without unfinished uploads.
@@ -124,6 +121,7 @@ class PreparedBatch(NamedTuple):
     """A batch after all work that needs no database."""
 
     source: Batch
+    selection: RowSelection
     accepted: list[Values]
     rows: list[Any]
     """Encoded accepted rows, in several pieces; empty in a dry run."""
