@@ -4,7 +4,7 @@ from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 
 from import_worker.domain.batch import Batch, DefectKind, FinishReason
 from import_worker.domain.errors import UnreadableFile
-from import_worker.domain.lease import Checkpoint, Dialect, Lease, Progress, RecordLimits
+from import_worker.domain.lease import Checkpoint, ContinuationRows, Dialect, Lease, Progress, RecordLimits
 
 _DEFAULT_LIMITS = RecordLimits()
 
@@ -19,17 +19,27 @@ def lease_from_proto(lease: pb.Lease) -> Lease:
     return Lease(
         import_id=lease.import_id,
         fence=lease.fence,
-        dialect=Dialect(
-            delimiter=lease.dialect.delimiter,
-            columns=lease.dialect.columns,
-            encoding=lease.dialect.encoding or "utf-8",
-        ),
+        dialect=_dialect_from_proto(lease.dialect),
         checkpoint=_checkpoint_from_proto(lease.checkpoint),
         size=lease.size,
         limits=RecordLimits(
             max_record_bytes=lease.limits.record_bytes or _DEFAULT_LIMITS.max_record_bytes,
             max_cell_characters=lease.limits.cell_characters or _DEFAULT_LIMITS.max_cell_characters,
         ),
+    )
+
+
+def _dialect_from_proto(dialect: pb.Dialect) -> Dialect:
+    rule = dialect.continuation_rows
+    return Dialect(
+        delimiter=dialect.delimiter,
+        columns=dialect.columns,
+        encoding=dialect.encoding or "utf-8",
+        continuation_rows=ContinuationRows(
+            column=rule.column, keys=frozenset(rule.keys), max_rows=rule.max_rows, max_bytes=rule.max_bytes
+        )
+        if dialect.HasField("continuation_rows")
+        else None,
     )
 
 

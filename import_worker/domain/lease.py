@@ -18,12 +18,27 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ContinuationRows:
+    """Rows that continue the task above them: the key of the cell in `column` is one of `keys`.
+
+    max_rows: maximum number of rows that continue one task.
+    max_bytes: maximum bytes from the end of the task's row to the end of the last row that continues it.
+    """
+
+    column: int
+    keys: frozenset[str]
+    max_rows: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
-    """The delimiter between cells, the number of cells in each record, and the text encoding."""
+    """The delimiter between cells, the number of cells in each record, the text encoding, and the continuation rows."""
 
     delimiter: str
     columns: int
     encoding: str = "utf-8"
+    continuation_rows: ContinuationRows | None = None
 
 
 @dataclass(frozen=True, slots=True)

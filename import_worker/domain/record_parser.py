@@ -3,10 +3,11 @@
 import csv
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from import_worker.domain.batch import Batch, Defect, DefectKind
+from import_worker.domain.continuation import LastTask, continues_task
 from import_worker.domain.errors import StrayQuote, UnclosedQuote, UnreadableFile
 from import_worker.domain.lease import Checkpoint, Dialect, RecordLimits
 from import_worker.domain.physical_lines import PhysicalLines
@@ -40,6 +41,9 @@ class RecordParser:
     Python's reader accepts it unless it is strict. A quote inside a cell that does not begin with one is plain text.
 
     A row of empty cells is a blank line: spreadsheets write one for every empty row of a table.
+
+    Rows that continue a task are in the batch of that task, up to the limits of the dialect. A batch that is full at
+    such a row ends before the task.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class RecordParser:
         self._rows: Iterable[list[str]] = ()
         self._held_row: list[str] | None = None
         self._begin = self._end = begin
+        self._last_task: LastTask | None = None
+        self._end_before: LastTask | None = None
         self._bytes = _BATCH_OVERHEAD
         self._lines: list[int] = []
         self._cells: list[str] = []
@@ -104,6 +110,7 @@ class RecordParser:
         overhead = columns * _CELL_OVERHEAD + _RECORD_OVERHEAD
         max_rows, max_bytes = self._batch_limits.max_rows, self._batch_limits.max_bytes
         max_cell_characters = self._record_limits.max_cell_characters
+        rule = self._dialect.continuation_rows
         rows = self._rows
         if self._held_row is not None:
             rows = chain((self._held_row,), rows)
@@ -115,22 +122,25 @@ class RecordParser:
                 has_text = "".join(row).strip()
                 if has_text:
                     length = source.offset - source.record_offset
-                    size += length + overhead
+                    row_size = length + overhead
                     # A character takes at least one byte: a shorter record cannot hold a cell that is too long.
                     is_suspect = source.has_undecodable or length > max_cell_characters
                     if is_suspect:
-                        size += self._extra_bytes(length)
-                    if size > max_bytes and lines:
-                        self._held_row = row  # the first row of the next batch
+                        row_size += self._extra_bytes(length)
+                    is_full = size + row_size > max_bytes or len(lines) >= max_rows
+                    if is_full and lines and self._can_end_before(row):
+                        self._held_row = row  # the next row of the next batch
                         return True
+                    if rule is not None and not continues_task(row, rule):
+                        begin = Checkpoint(offset=offset, line=line, records=records + len(lines))
+                        self._last_task = LastTask(len(lines), begin, size, source.offset)
+                    size += row_size
                     if is_suspect or len(row) != columns:
                         self._repair(row, len(lines))
                     lines.append(source.record_line)
                     cells += row
                     offset, line = source.offset, source.line
                 source.end_record()
-                if len(lines) == max_rows:
-                    return True
                 if not has_text and source.offset - offset > max_bytes:
                     # A long run of blank lines must advance the checkpoint too, or the lease expires.
                     offset, line = source.offset, source.line
@@ -140,11 +150,34 @@ class RecordParser:
             self._bytes = size
             self._end = Checkpoint(offset=offset, line=line, records=records + len(lines))
 
+    def _can_end_before(self, row: list[str]) -> bool:
+        """Return True if the full batch can end: before the row, or before the task that the row continues."""
+        rule, task = self._dialect.continuation_rows, self._last_task
+        if rule is None or task is None or not continues_task(row, rule):
+            return True
+        count = len(self._lines) - task.index
+        if count > rule.max_rows or self._source.offset - task.end_offset > rule.max_bytes:
+            return True
+        self._end_before = task if task.index else None
+        return self._end_before is not None
+
     def _take_batch(self) -> Batch:
-        """Return the batch and start the next one."""
-        batch = Batch(begin=self._begin, end=self._end, lines=self._lines, cells=self._cells, defects=self._defects)
-        self._begin, self._bytes = self._end, _BATCH_OVERHEAD
-        self._lines, self._cells, self._defects = [], [], []
+        """Return the batch and start the next one, with the rows of the task before which the batch ends."""
+        task, self._end_before = self._end_before, None
+        end = task.begin if task else self._end
+        count = task.index if task else len(self._lines)
+        batch = Batch(
+            begin=self._begin,
+            end=end,
+            lines=self._lines[:count],
+            cells=self._cells[: count * self._columns],
+            defects=[defect for defect in self._defects if defect.row < count],
+        )
+        self._begin = end
+        self._bytes = _BATCH_OVERHEAD + (self._bytes - task.bytes_before if task else 0)
+        self._last_task = replace(task, index=0, bytes_before=_BATCH_OVERHEAD) if task else None
+        self._lines, self._cells = self._lines[count:], self._cells[count * self._columns :]
+        self._defects = [replace(defect, row=defect.row - count) for defect in self._defects if defect.row >= count]
         return batch
 
     def _extra_bytes(self, length: int) -> int:

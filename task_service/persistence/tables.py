@@ -139,6 +139,8 @@ imports = Table(
     Column("unknown_due_dates", BigInteger, nullable=False),
     Column("unknown_assignees", BigInteger, nullable=False),
     Column("unknown_email_digests", ARRAY(LargeBinary), nullable=False),  # of all rows, also of rejected ones
+    # Skipped rows that continue a task, but have none above them.
+    Column("orphaned_rows", BigInteger, nullable=False),
     Column("progressed_at", TIME),
     Column("failed_rows_kept", BigInteger, nullable=False),
     Column("failed_size_kept", BigInteger, nullable=False),

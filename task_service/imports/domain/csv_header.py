@@ -1,6 +1,6 @@
 """Header line of a CSV file: the dialect, and the field of each column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from task_service.csv_dialect.text import unescape_formula
@@ -16,12 +16,7 @@ from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import EmptyFile, TooManyColumns, UnclosedHeaderQuote, UnmarkedUtf16
 from task_service.imports.domain.file_format import reject_other_formats, reject_other_text_formats
 from task_service.imports.domain.header_record import HeaderRecord, read_header_record, split_lines
-from task_service.imports.domain.row_filter import (
-    CONTINUATION_ROWS,
-    ROW_FILTER,
-    parse_continuation_rows,
-    parse_row_filter,
-)
+from task_service.imports.domain.row_rules import find_row_rules
 from task_service.imports.domain.sources import (
     MAX_SEARCHED_LINES,
     find_source_line,
@@ -30,7 +25,6 @@ from task_service.imports.domain.sources import (
 )
 from task_service.imports.domain.text_encoding import detect_encoding, guess_unmarked_utf_16
 from task_service.imports.domain.upload_options import NO_SOURCE, UploadOptions
-from task_service.imports.domain.value_options import ValueOptions
 
 ERRORS_COLUMN = "import_errors"
 """Last column of errors.csv. When the file is uploaded again, the column is ignored without a warning."""
@@ -194,7 +188,7 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
     fields, ignored = match_columns(names, options.mapping)
-    used = {*ignored, *_filtered_columns(names, options.values)}
+    used = {*ignored, *(rule.column for rule in find_row_rules(options.values, names) if rule)}
     unused = [index for index in range(count) if not fields[index] and index not in used]
     warnings = _unused_columns([names[index].strip() for index in unused])
     if options.on_duplicate in {OnDuplicate.SKIP, OnDuplicate.UPDATE} and "external_id" not in fields:
@@ -211,14 +205,6 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
         options,
         source_detected,
     )
-
-
-def _filtered_columns(names: Sequence[str], options: ValueOptions) -> Iterator[int]:
-    """Yield the columns that choose rows. Raises FilteredColumnMissing, AmbiguousFilteredColumn."""
-    if row_filter := parse_row_filter(options.row_filter or ""):
-        yield row_filter.column_index(names, ROW_FILTER)
-    if continuation := parse_continuation_rows(options.continuation_rows or ""):
-        yield continuation.column_index(names, CONTINUATION_ROWS)
 
 
 def _without_padding(names: list[str]) -> list[str]:

@@ -20,6 +20,18 @@ class CellTooLong(InvalidTask):
     """A cell has more than {limit} characters."""
 
 
+class TooManyContinuationRows(InvalidTask):
+    """At most {rows} rows can continue a task, in at most {kib} KiB. Put the text into the description of the task."""
+
+
+class ContinuedTaskRejected(InvalidTask):
+    """The task that this row continues was rejected. Correct its row, and upload both rows."""
+
+
+class ContinuationRowRejected(InvalidTask):
+    """A row that continues this task was rejected. Correct it, and upload both rows."""
+
+
 class InvalidUpload(Invalid):
     """The upload is invalid."""
 

@@ -14,6 +14,7 @@ from task_service.history.domain.events import Actor
 from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
+from task_service.imports.domain.row_rules import ColumnCondition, RowRules
 from task_service.imports.domain.undo import Undo
 from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.domain.value_options import ValueOptions
@@ -213,6 +214,8 @@ class Lease:
     encoding: str
     delimiter: str
     columns: int
+    continuation: ColumnCondition | None
+    """Rows that continue the task above them."""
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int
@@ -236,6 +239,7 @@ class IngestContext(NamedTuple):
     columns: tuple[str, ...] = ()
     """Column names as in the file."""
     value_options: ValueOptions = ValueOptions()
+    row_rules: RowRules = RowRules()
 
     def column_of(self, field: str) -> str:
         """Return the name of the column that fills a field; empty if there is none."""

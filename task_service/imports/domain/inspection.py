@@ -17,6 +17,8 @@ from task_service.imports.domain.dates import DateOrder, DateParser
 from task_service.imports.domain.failed_rows import RowError
 from task_service.imports.domain.file_sample import FittedHeader, fit_header, read_sample
 from task_service.imports.domain.imports import Defaults, IngestContext
+from task_service.imports.domain.row_rules import find_row_rules
+from task_service.imports.domain.row_selection import select_rows
 from task_service.imports.domain.rows import ConvertedRows, convert_rows
 from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.domain.value_errors import (
@@ -111,9 +113,10 @@ def _convert(batch: Batch, header: Header) -> Iterator[ConvertedRows]:
         encoding=header.encoding,
         defaults=Defaults(options.default_status, None, options.default_labels),
         columns=header.columns,
+        row_rules=find_row_rules(options.values, header.columns),
         value_options=replace(options.values, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY),
     )
-    return convert_rows(batch, context, {})
+    return convert_rows(batch, context, {}, select_rows(batch, context.row_rules, len(header.fields)))
 
 
 def _inspect_column(batch: Batch, header: Header, index: int) -> InspectedColumn:

@@ -11,9 +11,16 @@ from task_service.imports.domain.batch import Batch, Cells
 from task_service.imports.domain.batch_columns import BatchColumns
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
+from task_service.imports.domain.errors import (
+    ContinuationRowRejected,
+    ContinuedTaskRejected,
+    TooManyContinuationRows,
+)
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.imports import Defaults, IngestContext
+from task_service.imports.domain.row_rules import MAX_CONTINUATION_BYTES, MAX_CONTINUATION_ROWS
+from task_service.imports.domain.row_selection import EVERY_ROW, RowSelection, continue_cells
 from task_service.tasks.domain.task import TaskDraft, Values
 from task_service.tasks.domain.values import Priority
 
@@ -39,8 +46,10 @@ def distinct_values(batch: Batch, fields: Sequence[str], field: str) -> set[str]
     return {unescape_formula(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
 
 
-def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, UUID]) -> Iterator[ConvertedRows]:
-    """Convert every row, in steps of ROWS_PER_STEP so that the caller can yield to other calls in between.
+def convert_rows(
+    batch: Batch, context: IngestContext, assignees: Mapping[str, UUID], selection: RowSelection = EVERY_ROW
+) -> Iterator[ConvertedRows]:
+    """Convert the rows of tasks, in steps of ROWS_PER_STEP so that the caller can yield in between.
 
     `assignees` maps the usernames and emails in the rows to ids.
     """
@@ -48,18 +57,26 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
     reader = CellReader(context.value_options, context.column_of("status"), assignees)
     fast_parser = FastRowParser(reader, context.defaults)
     unknown_cells = reader.unknown_cells
-    rows = enumerate(columns.rows())
+    defective = {
+        task for task, rows in selection.continuations.items() if any(row in batch.defects for row in rows)
+    }.union(batch.defects)
+    rows = _task_rows(columns, selection)
     accepted_count = 0
+    if selection.surplus:
+        error = TooManyContinuationRows(rows=MAX_CONTINUATION_ROWS, kib=MAX_CONTINUATION_BYTES // 1024)
+        yield ConvertedRows([], [columns.failed_row(batch, row, error) for row in selection.surplus], [], [])
     while step := list(islice(rows, ROWS_PER_STEP)):
         converted = ConvertedRows([], [], [], [])
         for row_index, raw_cells in step:
-            values = None if row_index in batch.defects else fast_parser.values(*raw_cells)
+            values = None if row_index in defective else fast_parser.values(*raw_cells)
             if values is None:
                 try:
                     columns.raise_defects(batch, row_index, context.encoding)
                     values = validate_row(_plain_cells(raw_cells), reader, context.defaults)
+                    if row_index in defective:
+                        raise ContinuationRowRejected
                 except Invalid as error:
-                    converted.failed.append(columns.failed_row(batch, row_index, error))
+                    converted.failed.extend(reject_task(columns, batch, context, selection, row_index, error))
                     continue
             if unknown_cells:
                 converted.unknown_fields.extend(_unknown_fields(_plain_cells(raw_cells), unknown_cells))
@@ -69,15 +86,40 @@ def convert_rows(batch: Batch, context: IngestContext, assignees: Mapping[str, U
                     if context.on_duplicate is OnDuplicate.UPDATE
                     else {}
                 )
+                if changes and row_index in selection.continuations:
+                    changes["description"] = values.description
                 converted.keyed.append(KeyedRow(accepted_count + len(converted.accepted), row_index, values, changes))
             converted.accepted.append(values)
         accepted_count += len(converted.accepted)
         yield converted
 
 
-def build_failed_row(batch: Batch, context: IngestContext, row_index: int, error: Invalid) -> FailedRow:
-    """Return the rejected row with its errors."""
-    return BatchColumns(context.fields, batch.cells).failed_row(batch, row_index, error)
+def reject_task(
+    columns: BatchColumns,
+    batch: Batch,
+    context: IngestContext,
+    selection: RowSelection,
+    row_index: int,
+    error: Invalid,
+) -> Iterator[FailedRow]:
+    """Yield the rejected row of a task with its errors, and the rows that continue it."""
+    yield columns.failed_row(batch, row_index, error)
+    for row in selection.continuations.get(row_index, ()):
+        try:
+            columns.raise_defects(batch, row, context.encoding)
+            yield columns.failed_row(batch, row, ContinuedTaskRejected())
+        except Invalid as defects:
+            yield columns.failed_row(batch, row, defects)
+
+
+def _task_rows(columns: BatchColumns, selection: RowSelection) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the index and the cells of each row of a task, with the cells of the rows that continue it."""
+    if not selection.continuations:
+        return ((row, cells) for row, cells in enumerate(columns.rows()) if row not in selection.omitted)
+    rows = list(map(Cells._make, columns.rows()))
+    for task, added in selection.continuations.items():
+        rows[task] = continue_cells(rows[task], [rows[row] for row in added])
+    return ((row, cells) for row, cells in enumerate(rows) if row not in selection.omitted)
 
 
 def _plain_cells(raw_cells: Iterable[str]) -> Cells:

@@ -5,6 +5,8 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
+from task_service.imports.domain.row_rules import find_row_rules
+from task_service.imports.domain.value_options import ValueOptions
 from task_service.imports.persistence.notifications import NOTIFY
 
 # An import with an expired lease is waiting again. A postponed import is queued at a later time. Imports of an owner at
@@ -38,8 +40,8 @@ _CLAIM = Statement(
         attempts_without_progress = attempts_without_progress + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
-    RETURNING i.id, owner_id, fence, encoding, delimiter, cardinality(fields), bytes_read, next_line, rows_read,
-        bytes_total, attempts_without_progress
+    RETURNING i.id, owner_id, fence, encoding, delimiter, columns, options -> 'values', bytes_read, next_line,
+        rows_read, bytes_total, attempts_without_progress
     """)  # noqa: S608 - as above
 )
 # Without this lock, two concurrent claims could both find an owner one import below the limit. Claims are rare.
@@ -73,7 +75,7 @@ class SqlImportQueue:
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, owner_id, fence, encoding, delimiter, columns, offset, line, records, size, attempts = row
+        import_id, owner_id, fence, encoding, delimiter, columns, values, offset, line, records, size, attempts = row
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
             import_id=import_id,
@@ -81,7 +83,8 @@ class SqlImportQueue:
             fence=fence,
             encoding=encoding,
             delimiter=delimiter,
-            columns=columns,
+            columns=len(columns),
+            continuation=find_row_rules(ValueOptions.from_json(values), columns).continuation,
             checkpoint=Checkpoint(offset, line, records),
             size=size,
             attempts_without_progress=attempts,

@@ -15,6 +15,7 @@ from chassis.database.statement import Statement
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
 from task_service.imports.domain.imports import Counts, Failure, Import, State, WaitReason
+from task_service.imports.domain.row_selection import orphan_warnings
 from task_service.imports.domain.undo import Undo, UndoState
 from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.domain.value_options import UnknownCells
@@ -46,6 +47,7 @@ _COLUMNS = [
     imports.c.unknown_priorities,
     imports.c.unknown_due_dates,
     imports.c.unknown_assignees,
+    imports.c.orphaned_rows,
     imports.c.failure_code,
     imports.c.failure_message,
     imports.c.failure_line,
@@ -156,10 +158,11 @@ def _import(row: tuple[Any, ...]) -> Import:
     rest = iter(row[len(_IMPORT_FIELDS) :])
     rows = Counts._make(islice(rest, len(Counts._fields)))
     unknown_cells = UnknownCells._make(islice(rest, len(UnknownCells._fields)))
+    orphaned_rows = next(rest)
     values |= {
         "state": State(values["state"]),
         "options": UploadOptions.from_json(values["options"]),
-        "warnings": (*values["warnings"], *unknown_cells.warnings()),
+        "warnings": (*values["warnings"], *unknown_cells.warnings(), *orphan_warnings(orphaned_rows)),
         "waits_for": WaitReason(values["waits_for"]) if values["waits_for"] and is_queued else None,
     }
     code, message, line, state, *undo = rest

@@ -27,6 +27,7 @@ from task_service.imports.domain.imports import (
     State,
     WaitReason,
 )
+from task_service.imports.domain.row_rules import find_row_rules
 from task_service.imports.domain.value_options import UnknownCells, ValueOptions
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
@@ -50,13 +51,15 @@ _ADVANCE_CHECKPOINT = Statement(
     text(f"""
     UPDATE tasks.imports SET
         bytes_read = :offset, next_line = :line,
-        rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
+        rows_created = rows_created + :created, rows_skipped = rows_skipped + :skipped,
+        rows_failed = rows_failed + :failed,
         unknown_statuses = unknown_statuses + :status, unknown_priorities = unknown_priorities + :priority,
         unknown_due_dates = unknown_due_dates + :due_date, unknown_assignees = unknown_assignees + :assignee,
+        orphaned_rows = orphaned_rows + :orphans,
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
         progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}
-    RETURNING rows_read - :created - :failed,
+    RETURNING rows_read - :created - :skipped - :failed,
         EXISTS (SELECT FROM tasks.imports WHERE state = 'queued' AND queued_at <= now()), rows_failed - :failed,
         failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
@@ -151,7 +154,8 @@ class SqlIngest:
         row = await self._run_under_lease(_RENEW_LEASE, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
-        *defaults, on_duplicate, size, columns, value_options = rest
+        *defaults, on_duplicate, size, columns, values = rest
+        value_options = ValueOptions.from_json(values)
         actor = Actor(actor_id, actor_role, request_id)
         return checkpoint, IngestContext(
             import_id,
@@ -165,7 +169,8 @@ class SqlIngest:
             OnDuplicate(on_duplicate),
             size,
             tuple(columns),
-            ValueOptions.from_json(value_options),
+            value_options,
+            find_row_rules(value_options, columns),
         )
 
     async def advance_checkpoint(
@@ -178,7 +183,9 @@ class SqlIngest:
             offset=batch.end.offset,
             line=batch.end.line,
             created=batch.counts.created,
+            skipped=batch.counts.skipped,
             failed=batch.counts.failed,
+            orphans=batch.selection.orphans,
             seconds=lease_seconds,
             **UnknownCells.from_counter(batch.unknown_cells)._asdict(),
         )

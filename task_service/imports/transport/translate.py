@@ -23,6 +23,7 @@ from task_service.imports.domain.imports import (
     WaitReason,
     parse_failure,
 )
+from task_service.imports.domain.row_rules import MAX_CONTINUATION_BYTES, MAX_CONTINUATION_ROWS, ColumnCondition
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
 from task_service.imports.transport.upload_options import upload_options_to_proto
 from task_service.imports.usecases.ingest import Progress
@@ -115,11 +116,23 @@ def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_
         import_id=str(lease.import_id),
         fence=lease.fence,
         dialect=import_ingest_service_pb2.Dialect(
-            delimiter=lease.delimiter, columns=lease.columns, encoding=lease.encoding
+            delimiter=lease.delimiter,
+            columns=lease.columns,
+            encoding=lease.encoding,
+            continuation_rows=_continuation_to_proto(lease.continuation) if lease.continuation else None,
         ),
         checkpoint=checkpoint_to_proto(lease.checkpoint),
         size=lease.size,
         limits=import_ingest_service_pb2.RecordLimits(**limits._asdict()),
+    )
+
+
+def _continuation_to_proto(rule: ColumnCondition) -> import_ingest_service_pb2.ContinuationRows:
+    return import_ingest_service_pb2.ContinuationRows(
+        column=rule.column,
+        keys=sorted(rule.condition.texts),
+        max_rows=MAX_CONTINUATION_ROWS,
+        max_bytes=MAX_CONTINUATION_BYTES,
     )
 
 

@@ -23,6 +23,7 @@ from task_service.imports.domain.imports import (
     WaitReason,
     too_many_errors,
 )
+from task_service.imports.domain.row_selection import select_rows
 from task_service.imports.domain.rows import convert_rows, distinct_values
 from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
@@ -87,8 +88,9 @@ class PrepareBatch:
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             ids = await find_assignees(self.user_directory, assignees)
         unknown_emails = unknown_email_digests(context.import_id, assignees, ids)
-        prepared = PreparedBatch(batch, [], [], [], [], Counter(), unknown_emails)
-        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids):
+        selection = select_rows(batch, context.row_rules, len(context.fields))
+        prepared = PreparedBatch(batch, selection, [], [], [], [], Counter(), unknown_emails)
+        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids, selection):
             prepared.accepted.extend(accepted)
             prepared.failed.extend(failed)
             prepared.keyed.extend(keyed)

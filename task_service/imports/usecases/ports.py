@@ -45,16 +45,12 @@ class Uploads(Protocol):
     async def find_duplicate_file(self, import_id: UUID, sha256: bytes) -> UUID | None:
         """Return the owner's first import of the same bytes.
 
-        Failed, cancelled and undone imports and dry runs do not count.
-
-        The call locks these bytes of this owner until the transaction ends.
+        Failed, cancelled and undone imports and dry runs do not count. The call locks these bytes of this owner until
+        the transaction ends.
         """
 
     async def stored_bytes(self, owner_id: UUID) -> int:
-        """Return the size of all stored files of an owner, without unfinished uploads.
-
-        The call locks the owner's quota until the transaction ends.
-        """
+        """Return the size of an owner's stored files, without unfinished uploads, and lock the owner's quota."""
 
     async def stored_bytes_of_all(self) -> int:
         """Return the size of all stored files of all owners, without unfinished uploads.
@@ -143,13 +139,13 @@ class Ingest(Protocol):
     async def advance_checkpoint(
         self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float
     ) -> PreviousTotals:
-        """Advance the checkpoint, add the counts of rows without external_id, and renew the lease.
+        """Advance the checkpoint, add the counts of the batch, and renew the lease.
 
         Raises LeaseLost under another fence, BatchNotAtCheckpoint if the batch does not begin at the checkpoint.
         """
 
     async def add_counts(self, import_id: UUID, counts: Counts) -> None:
-        """Add the counts of the rows with an external_id."""
+        """Add the counts of the accepted rows with an external_id."""
 
     async def add_unknown_emails(self, import_id: UUID, digests: Collection[bytes]) -> int:
         """Add digests of unknown emails, and return the number of different ones; 0 if none is new."""

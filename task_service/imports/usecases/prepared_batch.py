@@ -8,6 +8,7 @@ from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Checkpoint, Counts
+from task_service.imports.domain.row_selection import RowSelection
 from task_service.tasks.domain.task import Values
 
 
@@ -15,6 +16,7 @@ class PreparedBatch(NamedTuple):
     """A batch after all work that needs no database."""
 
     source: Batch
+    selection: RowSelection
     accepted: list[Values]
     rows: list[Any]
     """Encoded accepted rows, in several pieces; empty in a dry run."""
@@ -28,8 +30,9 @@ class PreparedBatch(NamedTuple):
 
     @property
     def counts(self) -> Counts:
-        """Counts of the rows without an external_id, which can't be duplicates."""
-        return Counts(created=len(self.accepted) - len(self.keyed), failed=len(self.failed))
+        """Counts of the rows that can't be duplicates: those without an external_id, rejected or skipped."""
+        skipped = len(self.source.lines) - len(self.accepted) - len(self.failed)
+        return Counts(created=len(self.accepted) - len(self.keyed), skipped=skipped, failed=len(self.failed))
 
     @property
     def begin(self) -> Checkpoint:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.ids import NewId
+from task_service.imports.domain.batch_columns import BatchColumns
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Resolution, resolve_duplicates
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Counts, IngestContext
-from task_service.imports.domain.rows import build_failed_row
+from task_service.imports.domain.rows import reject_task
 from task_service.imports.usecases.ports import RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import ImportsUnitOfWork
@@ -58,17 +59,23 @@ class WriteRows:
         deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
         await self._update(work, context, resolution)
         await self._update(work, context, deferred_resolution)
+        columns = BatchColumns(context.fields, batch.source.cells)
+        failed = [
+            failed_row
+            for row in resolution.rejected
+            for failed_row in reject_task(
+                columns, batch.source, context, batch.selection, row.row_index, ExternalIdTaken()
+            )
+        ]
         counts = Counts(
             created=len(resolution.created),
             updated=len(resolution.changes) + len(deferred_resolution.changes),
             unchanged=len(resolution.unchanged) + len(deferred_resolution.unchanged),
-            skipped=len(resolution.skipped),
-            failed=len(resolution.rejected),
+            # The rows that continue a rejected task were counted as skipped.
+            skipped=len(resolution.skipped) + len(resolution.rejected) - len(failed),
+            failed=len(failed),
         )
-        return WriteResult(
-            counts,
-            [build_failed_row(batch.source, context, row.row_index, ExternalIdTaken()) for row in resolution.rejected],
-        )
+        return WriteResult(counts, failed)
 
     async def _create(
         self,

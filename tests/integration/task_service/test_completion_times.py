@@ -17,6 +17,7 @@ from chassis.kernel.clock import utc_now
 from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.imports import Checkpoint
+from task_service.imports.domain.row_selection import EVERY_ROW
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import IngestBatch
@@ -63,7 +64,7 @@ class Importer:
             KeyedRow(index, index, values, values._asdict()) for index, values in enumerate(rows) if values.external_id
         ]
         source = Batch(checkpoint, end, range(len(rows)), (), {})
-        batch = PreparedBatch(source, list(rows), [encode_rows(context, rows)], [], keyed, Counter(), ())
+        batch = PreparedBatch(source, EVERY_ROW, list(rows), [encode_rows(context, rows)], [], keyed, Counter(), ())
         write_rows = WriteRows(encode_rows=encode_rows, now=utc_now, new_id=uuid7)
         ingest_batch = IngestBatch(begin, FakeUserDirectory(), write_rows, 15)
         await ingest_batch(context, lease.fence, batch, lambda: None)

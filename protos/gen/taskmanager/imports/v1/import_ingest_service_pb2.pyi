@@ -148,26 +148,72 @@ class Dialect(_message.Message):
     DELIMITER_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
     ENCODING_FIELD_NUMBER: _builtins.int
+    CONTINUATION_ROWS_FIELD_NUMBER: _builtins.int
     delimiter: _builtins.str
     """Delimiter between cells."""
     columns: _builtins.int
     """Number of columns."""
     encoding: _builtins.str
     """Encoding: utf-8, utf-16-le, windows-1252 and so on. Empty: utf-8."""
+    @_builtins.property
+    def continuation_rows(self) -> Global___ContinuationRows:
+        """Rows that continue the task above them. Unset: none."""
+
     def __init__(
         self,
         *,
         delimiter: _builtins.str = ...,
         columns: _builtins.int = ...,
         encoding: _builtins.str = ...,
+        continuation_rows: Global___ContinuationRows | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["continuation_rows", b"continuation_rows"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "delimiter", b"delimiter", "encoding", b"encoding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "continuation_rows", b"continuation_rows", "delimiter", b"delimiter", "encoding", b"encoding"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dialect: _TypeAlias = Dialect  # noqa: Y015
+
+@_typing.final
+class ContinuationRows(_message.Message):
+    """ContinuationRows are rows that continue the task above them: the key of a cell is one of the keys. No batch begins with
+    such a row if it has a task above it in the file, except beyond the limits: the row is then rejected.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    column: _builtins.int
+    """Index of the column."""
+    max_rows: _builtins.int
+    """Maximum number of rows that continue one task."""
+    max_bytes: _builtins.int
+    """Maximum bytes of the file from the end of the task's row to the end of the last row that continues it."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys of the texts. The key of a cell is its text without surrounding white space, in lower case, with "_" for each
+        "-" and space, in NFC, with case folding.
+        """
+
+    def __init__(
+        self,
+        *,
+        column: _builtins.int = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        max_rows: _builtins.int = ...,
+        max_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "keys", b"keys", "max_bytes", b"max_bytes", "max_rows", b"max_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContinuationRows: _TypeAlias = ContinuationRows  # noqa: Y015
 
 @_typing.final
 class Checkpoint(_message.Message):
@@ -266,7 +312,9 @@ class IngestRowsRequest(_message.Message):
 
     @_builtins.property
     def batch(self) -> Global___RowBatch:
-        """At most 2000 rows and 512 KiB, unless a single row is larger. Empty for many blank lines."""
+        """At most 2000 rows and 512 KiB, unless a single row is larger, with the rows that continue it. Empty for many blank
+        lines.
+        """
 
     @_builtins.property
     def finish(self) -> Global___IngestFinish:

@@ -236,7 +236,9 @@ class Import(_message.Message):
     rows_unchanged: _builtins.int
     """Rows that matched an existing task and changed nothing."""
     rows_skipped: _builtins.int
-    """Rows that were skipped because a task has their external_id."""
+    """Rows that row_filter did not choose, that continue the task above them (continuation_rows), or whose external_id a
+    task has.
+    """
     rows_failed: _builtins.int
     """Rejected rows; see ListImportErrors."""
     rows_per_second: _builtins.int
