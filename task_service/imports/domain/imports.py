@@ -230,6 +230,6 @@ class IngestContext(NamedTuple):
     """Column names as in the file."""
     value_options: ValueOptions = ValueOptions()
 
-    def column_of(self, field: str) -> str:
-        """Return the name of the column that fills a field; empty if there is none."""
-        return next((column for column, used in zip(self.columns, self.fields, strict=False) if used == field), "")
+    def column_of(self, field: str) -> str | None:
+        """Return the name of the column that fills a field; None if there is none."""
+        return next((column for column, used in zip(self.columns, self.fields, strict=False) if used == field), None)

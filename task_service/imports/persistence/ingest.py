@@ -50,6 +50,8 @@ _ADVANCE_CHECKPOINT = Statement(
         rows_created = rows_created + :created, rows_failed = rows_failed + :failed,
         unknown_statuses = unknown_statuses + :status, unknown_priorities = unknown_priorities + :priority,
         unknown_due_dates = unknown_due_dates + :due_date, unknown_assignees = unknown_assignees + :assignee,
+        unreadable_completions = unreadable_completions + :completed_at,
+        rounded_external_ids = rounded_external_ids + :external_id,
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
         progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}

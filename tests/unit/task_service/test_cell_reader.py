@@ -7,13 +7,14 @@ import pytest
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.cell_reader import CellReader
+from task_service.imports.domain.label_cells import LABEL_COLORS
 from task_service.imports.domain.value_options import ValueOptions
 from task_service.imports.domain.value_synonyms import (
+    CANCELLING_RESOLUTIONS,
     PRIORITY_SYNONYMS,
     PRIORITY_WORDS,
     STATUS_SYNONYMS,
     STATUS_WORDS,
-    TRUTH_COLUMNS,
     TRUTH_VALUES,
     TRUTH_WORDS,
 )
@@ -33,7 +34,9 @@ def test_page_lists_the_words_of_other_tools():
     assert table("status | truth values") == {
         key: ", ".join(f"`{word}`" for word in words) for key, words in TRUTH_VALUES.items()
     }
-    assert f"Its name is then one of: {', '.join(TRUTH_COLUMNS)}." in PAGE
+    assert f"is one of: {', '.join(CANCELLING_RESOLUTIONS)}." in PAGE
+    colors = PAGE.split("The colours are ", 1)[1].split(", also as", 1)[0].replace("\n", " ").replace(" and ", ", ")
+    assert set(colors.split(", ")) == {color for color in LABEL_COLORS if " " not in color}
 
 
 def test_each_word_has_one_meaning():

@@ -11,7 +11,7 @@ from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain import value_errors
-from task_service.imports.domain.batch import Batch, Cells
+from task_service.imports.domain.batch import Batch, Cell, Cells
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.fast_path import FastRowParser
@@ -104,7 +104,7 @@ class CountingReader(CellReader):
         super().__init__(options)
         self.count = 0
 
-    def status(self, cell: str, errors: list[Invalid]) -> Status | None:
+    def status(self, cell: Cell, errors: list[Invalid]) -> Status | None:
         self.count += 1
         return super().status(cell, errors)
 
