@@ -84,7 +84,7 @@ def imports_use_cases(
             header_limits=header_limits,
             notify_queued=wake.queued.set,
         ),
-        inspect_import=InspectImport(read, header_limits, settings.max_upload_bytes),
+        inspect_import=InspectImport(read, header_limits, settings.max_upload_bytes, utc_now),
         list_import_sources=ListImportSources(),
         get_import=GetImport(read),
         list_imports=ListImports(read),
@@ -102,7 +102,7 @@ def imports_use_cases(
         ingest_rows=IngestRows(
             begin=begin,
             renew_lease=RenewLease(begin=begin, lease_seconds=lease_seconds),
-            prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows),
+            prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows, now=utc_now),
             ingest_batch=IngestBatch(
                 begin=begin, user_directory=users, write_rows=write_rows, lease_seconds=lease_seconds
             ),

@@ -1,27 +1,30 @@
 """Columns of a batch: the cells that fill each field, and the errors that quote them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from itertools import repeat
+from collections.abc import Iterator, Sequence
 
 from chassis.kernel.errors import Invalid, raise_all
-from task_service.csv_dialect.text import LABEL_SEPARATOR, escape_formula, join_labels, split_labels, unescape_formula
-from task_service.imports.domain.batch import Batch, Cells, Defect
+from task_service.imports.domain.batch import Batch, Defect, RawCells
+from task_service.imports.domain.column_mapping import APPEND, STATUS_OR_LABEL
 from task_service.imports.domain.errors import CellTooLong, TooManyCells, UndecodableBytes
 from task_service.imports.domain.failed_rows import FailedRow, RowError
+from task_service.imports.domain.field_cells import FieldCells
+from task_service.imports.domain.imports import IngestContext
 from task_service.tasks.domain.values import REPLACEMENT_CHARACTER
 
 MAX_VALUE_CHARACTERS = 200
 """Maximum stored characters of a rejected cell."""
 
+_FURTHER_FIELDS = {"description": (APPEND,), "labels": (STATUS_OR_LABEL,)}
+"""Fields whose columns also fill another field, and may be the cause of its errors."""
+
 
 class BatchColumns:
     """Cells of a batch by column. A missing column is empty in every row."""
 
-    def __init__(self, fields: tuple[str, ...], cells: Sequence[str], label_separator: str = LABEL_SEPARATOR) -> None:
-        self._fields = fields
-        self._label_separator = label_separator
+    def __init__(self, context: IngestContext, cells: Sequence[str]) -> None:
+        self._context = context
+        self._fields = fields = context.fields
         self._indexes_by_field = defaultdict[str, list[int]](list)
         for index, field in enumerate(fields):
             if field:
@@ -29,21 +32,11 @@ class BatchColumns:
         self._width = len(fields)
         self._cells = cells
 
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """Yield each row's cells in the order of Cells."""
-        return zip(*map(self._column, Cells._fields), strict=False)
-
-    def _column(self, field: str) -> Iterable[str]:
-        cells = [self._cells[index :: self._width] for index in self._indexes_by_field.get(field, ())]
-        if len(cells) > 1:  # only labels have several columns
-            return map(cache(self._join_label_cells), *cells)
-        return cells[0] if cells else repeat("")
-
-    def _join_label_cells(self, *cells: str) -> str:
-        """Return one cell that has the labels of all."""
-        separator = self._label_separator
-        labels = [label for cell in cells for label in split_labels(unescape_formula(cell), separator)]
-        return escape_formula(join_labels(labels, separator))
+    def rows(self) -> Iterator[RawCells]:
+        """Yield each row's cells."""
+        context = self._context
+        names = context.columns or self._fields
+        return FieldCells(self._indexes_by_field, names, self._cells, self._width, context.value_options).rows()
 
     def failed_row(self, batch: Batch, row_index: int, error: Invalid) -> FailedRow:
         record, line = batch.begin.records + row_index + 1, batch.lines[row_index]
@@ -80,5 +73,8 @@ class BatchColumns:
         return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
 
     def _stored_value(self, cells: Sequence[str], field: str) -> str:
-        found = [cells[index] for index in self._indexes_by_field.get(field, ())]
+        fields = [field, *_FURTHER_FIELDS.get(field, ())]
+        if field == "labels" and self._context.value_options.title_label_prefix:
+            fields.append("title")
+        found = [cells[index] for name in fields for index in self._indexes_by_field.get(name, ())]
         return ",".join(filter(None, found))[:MAX_VALUE_CHARACTERS]

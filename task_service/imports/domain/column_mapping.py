@@ -1,6 +1,7 @@
 """The option `mapping`: fields for columns of the file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from task_service.imports.domain.column_errors import DuplicateMappedColumn, MalformedMapping, UnknownMappedField
@@ -29,6 +30,18 @@ FIELDS = (*COLUMNS, COMPLETED_AT, DONE, RESOLUTION, STATUS_OR_LABEL, TIME_ZONE, 
 - time_zone: zone of the dates in the row.
 - append: line `Column: cell` at the end of the description.
 """
+
+FIELDS_OF_TASK: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        COMPLETED_AT: ("status", "completed_at"),
+        DONE: ("status",),
+        RESOLUTION: ("status",),
+        STATUS_OR_LABEL: ("status", "labels"),
+        TIME_ZONE: (),
+        APPEND: ("description",),
+    }
+)
+"""Fields of a task that the other fields change."""
 
 FIELDS_OF_SEVERAL_COLUMNS = frozenset({"labels", APPEND})
 """Fields that may have several columns."""

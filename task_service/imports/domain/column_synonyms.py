@@ -22,7 +22,7 @@ COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
             "Task Content",
             "Content",
         ),
-        "status": ("Status", "Task Status", "State", "Progress", *TRUTH_COLUMNS),
+        "status": ("Status", "Task Status", "State", "Progress"),
         "priority": ("Priority", "Task Priority", "Importance"),
         "due_date": ("Due Date", "Due", "Due On", "Due By", "Deadline"),
         "labels": ("Labels", "Label", "Tags", "Tag", "Categories", "Category"),
@@ -36,6 +36,15 @@ COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
             "Responsible",
             "Owner",
         ),
+        "completed_at": (
+            "Completed At",
+            "Completed On",
+            "Completed Date",
+            "Completed Time",
+            "Date Completed",
+            "Completion Date",
+        ),
+        "done": TRUTH_COLUMNS,
     }
 )
 """If a file has several names of one field, the first is used.

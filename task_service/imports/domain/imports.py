@@ -241,6 +241,6 @@ class IngestContext(NamedTuple):
     value_options: ValueOptions = ValueOptions()
     row_rules: RowRules = RowRules()
 
-    def column_of(self, field: str) -> str:
-        """Return the name of the column that fills a field; empty if there is none."""
-        return next((column for column, used in zip(self.columns, self.fields, strict=False) if used == field), "")
+    def column_of(self, field: str) -> str | None:
+        """Return the name of the column that fills a field; None if there is none."""
+        return next((column for column, used in zip(self.columns, self.fields, strict=False) if used == field), None)

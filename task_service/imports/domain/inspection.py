@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
@@ -70,7 +71,9 @@ class Inspection:
     options: UploadOptions
 
 
-def inspect_file(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_complete: bool) -> Inspection:
+def inspect_file(
+    data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_complete: bool, now: datetime
+) -> Inspection:
     """Inspect the beginning of a file. `is_complete` tells that it is the whole file.
 
     Raises the errors of an upload that no option mends, such as UnsupportedFormat and CompressedFile.
@@ -81,7 +84,7 @@ def inspect_file(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     if header is None:
         return Inspection(header=None, problems=problems, options=fitted.options)
     batch, failure = read_sample(data, header, is_complete=is_complete)
-    errors = [error for rows in _convert(batch, header) for failed in rows.failed for error in failed.errors]
+    errors = [error for rows in _convert(batch, header, now) for failed in rows.failed for error in failed.errors]
     if not problems:
         problems = errors[:MAX_PROBLEMS]
     if failure:
@@ -90,7 +93,7 @@ def inspect_file(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     date_order = _find_date_order(batch, header)
     values = _fit_values(header, batch, unmapped_values, date_order)
     fitted_header = replace(header, options=replace(header.options, values=values))
-    accepted = (values for rows in _convert(batch, fitted_header) for values in rows.accepted)
+    accepted = (values for rows in _convert(batch, fitted_header, now) for values in rows.accepted)
     return Inspection(
         header=header,
         columns=[_inspect_column(batch, header, index) for index in range(len(header.columns))],
@@ -102,7 +105,7 @@ def inspect_file(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
     )
 
 
-def _convert(batch: Batch, header: Header) -> Iterator[ConvertedRows]:
+def _convert(batch: Batch, header: Header, now: datetime) -> Iterator[ConvertedRows]:
     """Convert the rows of a sample. Nobody is looked up, so an assignee counts as an empty cell."""
     options = header.options
     context = IngestContext(
@@ -116,7 +119,7 @@ def _convert(batch: Batch, header: Header) -> Iterator[ConvertedRows]:
         row_rules=find_row_rules(options.values, header.columns),
         value_options=replace(options.values, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY),
     )
-    return convert_rows(batch, context, {}, select_rows(batch, context.row_rules, len(header.fields)))
+    return convert_rows(batch, context, {}, select_rows(batch, context.row_rules, len(header.fields)), now=now)
 
 
 def _inspect_column(batch: Batch, header: Header, index: int) -> InspectedColumn:

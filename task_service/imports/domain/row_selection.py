@@ -1,7 +1,7 @@
 """Rows of a batch that become tasks, and those that do not: the effect of row_filter and continuation_rows."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,6 +22,11 @@ class RowSelection(NamedTuple):
     """Rows that continue a task beyond the limit."""
     orphans: int = 0
     """Number of rows that continue a task, but have none above them in the file."""
+
+    def defective_tasks(self, defects: Collection[int]) -> AbstractSet[int]:
+        """Return the rows that have a defect, or are continued by one that has."""
+        continued = {task for task, rows in self.continuations.items() if any(row in defects for row in rows)}
+        return continued.union(defects)
 
 
 EVERY_ROW = RowSelection()

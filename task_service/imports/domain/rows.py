@@ -1,31 +1,38 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
-from task_service.csv_dialect.text import LABEL_SEPARATOR, unescape_formula
-from task_service.imports.domain.batch import Batch, Cells
+from task_service.csv_dialect.text import unescape_formula
+from task_service.imports.domain.assignee_cells import assignee_candidates
+from task_service.imports.domain.batch import Batch, Cell, Cells, RawCells
 from task_service.imports.domain.batch_columns import BatchColumns
 from task_service.imports.domain.cell_reader import CellReader
+from task_service.imports.domain.column_mapping import DONE, FIELDS_OF_TASK
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.errors import (
     ContinuationRowRejected,
     ContinuedTaskRejected,
     TooManyContinuationRows,
 )
+from task_service.imports.domain.external_id_cells import is_rounded_number
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.fast_path import FastRowParser
+from task_service.imports.domain.field_cells import plain_cell
 from task_service.imports.domain.imports import Defaults, IngestContext
 from task_service.imports.domain.row_rules import MAX_CONTINUATION_BYTES, MAX_CONTINUATION_ROWS
 from task_service.imports.domain.row_selection import EVERY_ROW, RowSelection, continue_cells
 from task_service.tasks.domain.task import TaskDraft, Values
-from task_service.tasks.domain.values import Priority
+from task_service.tasks.domain.values import Priority, Status
 
 ROWS_PER_STEP = 50
 """Rows of one step, which takes less than a millisecond."""
+
+_FIELD_ORDER = {field: order for order, field in enumerate(Cells._fields)} | {DONE: Cells._fields.index("status")}
 
 
 class ConvertedRows(NamedTuple):
@@ -40,26 +47,29 @@ class ConvertedRows(NamedTuple):
 
 
 def distinct_values(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
-    """Return the distinct values of a column; empty if the file has no such column."""
+    """Return the distinct values of a column of names; empty if the file has no such column."""
     if field not in fields:
         return set()
-    return {unescape_formula(cell).strip() for cell in batch.cells[fields.index(field) :: len(fields)]} - {""}
+    cells = set(batch.cells[fields.index(field) :: len(fields)])
+    return {name for cell in cells for name in assignee_candidates(unescape_formula(cell))} - {""}
 
 
 def convert_rows(
-    batch: Batch, context: IngestContext, assignees: Mapping[str, UUID], selection: RowSelection = EVERY_ROW
+    batch: Batch,
+    context: IngestContext,
+    assignees: Mapping[str, UUID],
+    selection: RowSelection = EVERY_ROW,
+    *,
+    now: datetime,
 ) -> Iterator[ConvertedRows]:
     """Convert the rows of tasks, in steps of ROWS_PER_STEP so that the caller can yield in between.
 
-    `assignees` maps the usernames and emails in the rows to ids.
+    `assignees` maps the usernames and emails in the rows to ids. `now` is the latest time of completion.
     """
-    columns = BatchColumns(context.fields, batch.cells, context.value_options.label_separator or LABEL_SEPARATOR)
-    reader = CellReader(context.value_options, context.column_of("status"), assignees)
-    fast_parser = FastRowParser(reader, context.defaults)
+    columns = BatchColumns(context, batch.cells)
+    reader = CellReader(context.value_options, context.column_of("status"), assignees, now=now)
+    read_values = _ValuesReader(batch, context, selection, columns, reader)
     unknown_cells = reader.unknown_cells
-    defective = {
-        task for task, rows in selection.continuations.items() if any(row in batch.defects for row in rows)
-    }.union(batch.defects)
     rows = _task_rows(columns, selection)
     accepted_count = 0
     if selection.surplus:
@@ -68,30 +78,56 @@ def convert_rows(
     while step := list(islice(rows, ROWS_PER_STEP)):
         converted = ConvertedRows([], [], [], [])
         for row_index, raw_cells in step:
-            values = None if row_index in defective else fast_parser.values(*raw_cells)
-            if values is None:
-                try:
-                    columns.raise_defects(batch, row_index, context.encoding)
-                    values = validate_row(_plain_cells(raw_cells), reader, context.defaults)
-                    if row_index in defective:
-                        raise ContinuationRowRejected
-                except Invalid as error:
-                    converted.failed.extend(reject_task(columns, batch, context, selection, row_index, error))
-                    continue
+            try:
+                values = read_values(row_index, raw_cells)
+            except Invalid as error:
+                converted.failed.extend(reject_task(columns, batch, context, selection, row_index, error))
+                continue
             if unknown_cells:
                 converted.unknown_fields.extend(_unknown_fields(_plain_cells(raw_cells), unknown_cells))
             if values.external_id:
-                changes = (
-                    _changed_fields(values, _plain_cells(raw_cells), context, reader)
-                    if context.on_duplicate is OnDuplicate.UPDATE
-                    else {}
-                )
-                if changes and row_index in selection.continuations:
-                    changes["description"] = values.description
+                if "E+" in values.external_id and is_rounded_number(values.external_id):
+                    converted.unknown_fields.append("external_id")
+                changes: Mapping[str, Any] = {}
+                if context.on_duplicate is OnDuplicate.UPDATE:
+                    is_continued = row_index in selection.continuations
+                    changes = _changed_fields(
+                        values, _plain_cells(raw_cells), context, reader, is_continued=is_continued
+                    )
                 converted.keyed.append(KeyedRow(accepted_count + len(converted.accepted), row_index, values, changes))
             converted.accepted.append(values)
         accepted_count += len(converted.accepted)
         yield converted
+
+
+class _ValuesReader:
+    """Reader of the values of a row, by the fast path if possible."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        context: IngestContext,
+        selection: RowSelection,
+        columns: BatchColumns,
+        reader: CellReader,
+    ) -> None:
+        self._batch = batch
+        self._context = context
+        self._columns = columns
+        self._reader = reader
+        self._parse = FastRowParser(reader, context.defaults).values
+        self._defective = selection.defective_tasks(batch.defects)
+
+    def __call__(self, row_index: int, raw_cells: RawCells) -> Values:
+        """Return the values of a row. Raises Invalid."""
+        is_defective = row_index in self._defective
+        if not is_defective and (values := self._parse(*raw_cells)):
+            return values
+        self._columns.raise_defects(self._batch, row_index, self._context.encoding)
+        values = validate_row(_plain_cells(raw_cells), self._reader, self._context.defaults)
+        if is_defective:
+            raise ContinuationRowRejected
+        return values
 
 
 def reject_task(
@@ -112,7 +148,7 @@ def reject_task(
             yield columns.failed_row(batch, row, defects)
 
 
-def _task_rows(columns: BatchColumns, selection: RowSelection) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _task_rows(columns: BatchColumns, selection: RowSelection) -> Iterator[tuple[int, RawCells]]:
     """Yield the index and the cells of each row of a task, with the cells of the rows that continue it."""
     if not selection.continuations:
         return ((row, cells) for row, cells in enumerate(columns.rows()) if row not in selection.omitted)
@@ -122,8 +158,8 @@ def _task_rows(columns: BatchColumns, selection: RowSelection) -> Iterator[tuple
     return ((row, cells) for row, cells in enumerate(rows) if row not in selection.omitted)
 
 
-def _plain_cells(raw_cells: Iterable[str]) -> Cells:
-    return Cells(*map(unescape_formula, raw_cells))
+def _plain_cells(raw_cells: RawCells) -> Cells:
+    return Cells._make(map(plain_cell, raw_cells))
 
 
 def validate_row(cells: Cells, reader: CellReader, defaults: Defaults) -> Values:
@@ -144,31 +180,50 @@ def validate_row(cells: Cells, reader: CellReader, defaults: Defaults) -> Values
         values = draft.validate()
     except Invalid as error:
         errors += error.violations
-    raise_all(sorted(errors, key=lambda error: Cells._fields.index(error.field)))
-    return values._replace(status=status, priority=priority, due_date=due_date)
+    raise_all(sorted(errors, key=lambda error: _FIELD_ORDER[error.field]))
+    completed_at = reader.completed_at(cells.completed_at) if status is Status.COMPLETED else None
+    return values._replace(status=status, priority=priority, due_date=due_date, completed_at=completed_at)
 
 
-def _changed_fields(values: Values, cells: Cells, context: IngestContext, reader: CellReader) -> dict[str, Any]:
-    """Return the new values of an existing task: one for each column of the file.
+def _changed_fields(
+    values: Values, cells: Cells, context: IngestContext, reader: CellReader, *, is_continued: bool
+) -> Mapping[str, Any]:
+    """Return the new values of an existing task: one for each field that the columns of the file fill.
 
     An empty cell clears the field. Status and priority can't be empty, so an empty cell leaves them unchanged. So does
     an unknown cell: its default is for new tasks.
     """
-    names = {"assignee_id" if field == "assignee" else field for field in context.fields} - {"", "external_id"}
-    names -= {name for name, cell in (("status", cells.status), ("priority", cells.priority)) if not cell.strip()}
-    names -= {"assignee_id" if field == "assignee" else field for field in _unknown_fields(cells, reader.unknown_cells)}
+    names = {name for field in context.fields for name in FIELDS_OF_TASK.get(field, (field,))} - {"", "external_id"}
+    # A status may come from another cell than the unknown one, so its own value decides.
+    names -= _unknown_fields(cells, reader.unknown_cells) - {"status"}
+    if reader.status(cells.status, []) is None:
+        names.discard("status")
+    if reader.priority(cells.priority, []) is None:
+        names.discard("priority")
+    labels = reader.labels(cells.labels)
+    if labels:
+        names.add("labels")  # also those of a title
+    elif "labels" not in context.fields:
+        names.discard("labels")
+    changes: dict[str, Any] = {name: getattr(values, name) for name in names - {"assignee"}}
     # The values contain the defaults, but those are for new tasks only.
-    cleared: dict[str, Any] = {} if reader.labels(cells.labels) else {"labels": ()}
-    cleared |= {} if cells.assignee.strip() else {"assignee_id": None}
-    return {name: cleared.get(name, getattr(values, name)) for name in names}
+    if "labels" in names and not labels:
+        changes["labels"] = ()
+    if is_continued:
+        changes["description"] = values.description
+    if "assignee" in names:
+        changes["assignee_id"] = values.assignee_id if cells.assignee.strip() else None
+    return changes
 
 
-def _unknown_fields(cells: Cells, unknown_cells: Container[tuple[str, str]]) -> set[str]:
+def _unknown_fields(cells: Cells, unknown_cells: Container[tuple[str, Cell]]) -> set[str]:
     """Return the fields whose cells are unknown, but accepted by the options."""
     pairs = (
         ("status", cells.status),
+        ("done", cells.status),
         ("priority", cells.priority),
         ("due_date", cells.due_date),
         ("assignee", cells.assignee),
+        ("completed_at", cells.completed_at),
     )
-    return {field for field, cell in pairs if (field, cell) in unknown_cells}
+    return {"status" if field == "done" else field for field, cell in pairs if (field, cell) in unknown_cells}

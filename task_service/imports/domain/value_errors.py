@@ -68,12 +68,6 @@ class DateWithoutYear(InvalidTask):
     field = "due_date"
 
 
-class CompletionTimeOutOfRange(InvalidTask):
-    """The time of completion {text} is before 1900 or in the future. Correct it, or set time_zone if it is local."""
-
-    field = "completed_at"
-
-
 class MalformedDateFormat(InvalidUpload):
     """Malformed date_format: {problem}. Write it like DD/MM/YYYY, D MMM YYYY or YYYY-MM-DD h:mm A."""
 

@@ -105,8 +105,22 @@ PRIORITY_SYNONYMS: Mapping[Priority, Sequence[str]] = MappingProxyType(
     }
 )
 
+CANCELLING_RESOLUTIONS: Sequence[str] = (
+    *STATUS_SYNONYMS[Status.CANCELLED],
+    "Will Not Fix",
+    "Cannot Reproduce",
+    "Can't Reproduce",
+    "Not Reproducible",
+    "Incomplete",
+    "Invalid",
+    "Not a Bug",
+    "Works for Me",
+    "Works as Designed",
+)
+"""Resolutions that turn a completed task into a cancelled one."""
+
 TRUTH_COLUMNS = ("Done", "Is Done", "Completed", "Is Completed", "Complete", "Is Complete", "Due Complete", "Finished")
-"""Names of columns that ask for a truth value. Only there does a truth value mean a status."""
+"""Names of columns that ask for a truth value. They fill the field done."""
 
 TRUTH_VALUES: Mapping[Status, Sequence[str]] = MappingProxyType(
     {
@@ -136,6 +150,7 @@ def word_key(word: str) -> str:
 STATUS_WORDS = {word_key(word): status for status, words in STATUS_SYNONYMS.items() for word in words}
 PRIORITY_WORDS = {word_key(word): priority for priority, words in PRIORITY_SYNONYMS.items() for word in words}
 TRUTH_WORDS = {word_key(word): status for status, words in TRUTH_VALUES.items() for word in words}
+RESOLUTION_WORDS = {word_key(word): Status.CANCELLED for word in CANCELLING_RESOLUTIONS}
 _TRUTH_COLUMN_KEYS = frozenset(map(word_key, TRUTH_COLUMNS))
 
 

@@ -47,6 +47,8 @@ _COLUMNS = [
     imports.c.unknown_priorities,
     imports.c.unknown_due_dates,
     imports.c.unknown_assignees,
+    imports.c.unreadable_completions,
+    imports.c.rounded_external_ids,
     imports.c.orphaned_rows,
     imports.c.failure_code,
     imports.c.failure_message,

@@ -17,7 +17,7 @@ from task_service.history.persistence.events import SqlEvents
 from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
-from task_service.imports.domain.failed_rows import FailedRow, Quota
+from task_service.imports.domain.failed_rows import FailedRow, Quota, RowError
 from task_service.imports.domain.imports import (
     Checkpoint,
     Counts,
@@ -55,7 +55,8 @@ _ADVANCE_CHECKPOINT = Statement(
         rows_failed = rows_failed + :failed,
         unknown_statuses = unknown_statuses + :status, unknown_priorities = unknown_priorities + :priority,
         unknown_due_dates = unknown_due_dates + :due_date, unknown_assignees = unknown_assignees + :assignee,
-        orphaned_rows = orphaned_rows + :orphans,
+        unreadable_completions = unreadable_completions + :completed_at, orphaned_rows = orphaned_rows + :orphans,
+        rounded_external_ids = rounded_external_ids + :external_id,
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
         progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}
@@ -132,9 +133,7 @@ _BINARY_FORMAT = sql.SQL(" (FORMAT binary)")
 _COPY_TASKS = _copy_statement("tasks", TASK_COLUMNS) + _BINARY_FORMAT
 _COPY_EVENTS = _copy_statement("task_events", EVENT_COLUMNS) + _BINARY_FORMAT
 _COPY_FAILED_ROWS = _copy_statement("import_failed_rows", ("import_id", "record", "line", "cells"))
-_COPY_ERRORS = _copy_statement(
-    "import_errors", ("import_id", "position", "record", "line", "column", "value", "code", "message")
-)
+_COPY_ERRORS = _copy_statement("import_errors", ("import_id", "position", *RowError._fields))
 
 
 class SqlIngest:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
+from chassis.kernel.clock import Clock
 from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS, unknown_email_digests
 from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
@@ -81,6 +82,7 @@ class PrepareBatch:
     begin: Begin
     user_directory: UserDirectory
     encode_rows: RowEncoder
+    now: Clock
 
     async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> PreparedBatch:
         """Return the validated and encoded batch. Raises Unavailable when its assignees can't be looked up."""
@@ -90,7 +92,7 @@ class PrepareBatch:
         unknown_emails = unknown_email_digests(context.import_id, assignees, ids)
         selection = select_rows(batch, context.row_rules, len(context.fields))
         prepared = PreparedBatch(batch, selection, [], [], [], [], Counter(), unknown_emails)
-        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids, selection):
+        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids, selection, now=self.now()):
             prepared.accepted.extend(accepted)
             prepared.failed.extend(failed)
             prepared.keyed.extend(keyed)

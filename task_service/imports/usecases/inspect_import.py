@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
 from task_service.imports.domain.csv_header import HeaderLimits
 from task_service.imports.domain.errors import EmptyFile, FileTooLarge, UploadIncomplete
@@ -20,6 +21,7 @@ class InspectImport:
     read: Read
     header_limits: HeaderLimits
     max_upload_bytes: int
+    now: Clock
 
     async def __call__(
         self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]
@@ -44,5 +46,5 @@ class InspectImport:
             raise EmptyFile
         # In a thread: it takes up to a tenth of a second.
         return await asyncio.to_thread(
-            inspect_file, bytes(data), options, self.header_limits, is_complete=size < MAX_BYTES
+            inspect_file, bytes(data), options, self.header_limits, is_complete=size < MAX_BYTES, now=self.now()
         )

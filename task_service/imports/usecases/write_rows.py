@@ -59,7 +59,7 @@ class WriteRows:
         deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
         await self._update(work, context, resolution)
         await self._update(work, context, deferred_resolution)
-        columns = BatchColumns(context.fields, batch.source.cells)
+        columns = BatchColumns(context, batch.source.cells)
         failed = [
             failed_row
             for row in resolution.rejected

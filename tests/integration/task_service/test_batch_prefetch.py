@@ -8,6 +8,7 @@ import psycopg
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
+from chassis.kernel.clock import utc_now
 from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.imports import Checkpoint
 from task_service.imports.persistence.row_encoder import encode_rows
@@ -58,7 +59,7 @@ async def test_next_batch_is_prepared_during_the_copy(system, worker, database):
                 begin=work, user_directory=FakeUserDirectory(), write_rows=write_rows, lease_seconds=60
             )
             _, context = await RenewLease(begin=work, lease_seconds=60)(UUID(lease.import_id), lease.fence)
-            prepare = PrepareBatch(begin=work, user_directory=FakeUserDirectory(), encode_rows=encode_rows)
+            prepare = PrepareBatch(begin=work, user_directory=FakeUserDirectory(), encode_rows=encode_rows, now=utc_now)
             prepared = await prepare(context, lease.fence, rows)
             progress = await ingest(context, lease.fence, prepared, start_next)
     assert calls

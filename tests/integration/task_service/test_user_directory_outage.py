@@ -6,6 +6,7 @@ import pytest
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
+from chassis.kernel.clock import utc_now
 from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.imports import Checkpoint
@@ -28,6 +29,7 @@ async def test_import_with_assignees_waits_for_auth_service(system, worker, data
             begin=lambda: SqlImportsUnitOfWork(pool),
             user_directory=FakeUserDirectory(is_available=False),
             encode_rows=encode_rows,
+            now=utc_now,
         )
         for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS + 2):
             lease = await worker.claim()

@@ -8,13 +8,14 @@ import pytest
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.cell_reader import CellReader
-from task_service.imports.domain.value_options import OnUnknownDate, ValueOptions
+from task_service.imports.domain.label_cells import LABEL_COLORS
+from task_service.imports.domain.value_options import ValueOptions
 from task_service.imports.domain.value_synonyms import (
+    CANCELLING_RESOLUTIONS,
     PRIORITY_SYNONYMS,
     PRIORITY_WORDS,
     STATUS_SYNONYMS,
     STATUS_WORDS,
-    TRUTH_COLUMNS,
     TRUTH_VALUES,
     TRUTH_WORDS,
 )
@@ -34,7 +35,9 @@ def test_page_lists_the_words_of_other_tools():
     assert table("status | truth values") == {
         key: ", ".join(f"`{word}`" for word in words) for key, words in TRUTH_VALUES.items()
     }
-    assert f"Its name is then one of: {', '.join(TRUTH_COLUMNS)}." in PAGE
+    assert f"is one of: {', '.join(CANCELLING_RESOLUTIONS)}." in PAGE
+    colors = PAGE.split("The colours are ", 1)[1].split(", also as", 1)[0].replace("\n", " ").replace(" and ", ", ")
+    assert set(colors.split(", ")) == {color for color in LABEL_COLORS if " " not in color}
 
 
 def test_each_word_has_one_meaning():
@@ -114,31 +117,28 @@ NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("cell", "moment", "reason"),
+    ("cell", "moment"),
     [
-        (" 2026-12-31T09:30:00Z ", NOW.replace(hour=9, minute=30), None),
-        ("2026-12-31T12:00:00Z", NOW, None),
-        ("", None, None),
-        ("2026-12-31T12:00:01Z", None, "COMPLETION_TIME_OUT_OF_RANGE"),
-        ("1899-12-31T23:59:59Z", None, "COMPLETION_TIME_OUT_OF_RANGE"),
-        ("soon", None, "MALFORMED_DATE"),
-        ("1/5/2026", None, "AMBIGUOUS_DATE"),
+        (" 2026-12-31T09:30:00Z ", NOW.replace(hour=9, minute=30)),
+        ("2026-12-31T12:00:00Z", NOW),
+        (("2026-12-31 09:30", "Europe/Berlin"), NOW.replace(hour=8, minute=30)),
+        ("", None),
     ],
 )
-def test_completion_is_a_moment_of_the_past(cell, moment, reason):
-    errors: list[Invalid] = []
-    assert CellReader(ValueOptions()).completed_at(cell, errors, NOW) == moment
-    assert [(error.reason, error.field) for error in errors] == ([(reason, "completed_at")] if reason else [])
+def test_completion_is_a_moment_of_the_past(cell, moment):
+    reader = CellReader(ValueOptions(), now=NOW)
+    assert reader.completed_at(cell) == moment
+    assert reader.unknown_cells == set()
 
 
-def test_unreadable_completion_is_empty_where_the_option_says_so():
-    errors: list[Invalid] = []
-    reader = CellReader(ValueOptions(on_unknown_date=OnUnknownDate.EMPTY))
-    assert reader.completed_at("soon", errors, NOW) is None
-    assert (errors, reader.unknown_cells) == ([], {("completed_at", "soon")})
+@pytest.mark.parametrize("cell", ["2026-12-31T12:00:01Z", "1899-12-31T23:59:59Z", "soon", "1/5/2026", ("soon", "UTC")])
+def test_completion_without_a_moment_of_the_past_is_empty(cell):
+    reader = CellReader(ValueOptions(), now=NOW)
+    assert reader.completed_at(cell) is None
+    assert reader.unknown_cells == {("completed_at", cell)}
 
 
 def test_due_date_is_in_the_time_zone_of_the_row():
     reader = CellReader(ValueOptions())
-    assert reader.due_date("2026-12-30T23:00:00+0000", [], "Europe/Berlin") == date(2026, 12, 31)
+    assert reader.due_date(("2026-12-30T23:00:00+0000", "Europe/Berlin"), []) == date(2026, 12, 31)
     assert reader.due_date("2026-12-30T23:00:00+0000", []) == date(2026, 12, 30)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from task_service.imports.domain.column_errors import DuplicateColumn, MissingTitleColumn
-from task_service.imports.domain.column_mapping import parse_mapping
+from task_service.imports.domain.column_mapping import COMPLETED_AT, DONE, parse_mapping
 from task_service.imports.domain.column_synonyms import COLUMN_SYNONYMS, find_column_synonym
 from task_service.imports.domain.columns import match_columns
 from task_service.tasks.domain.csv_export import COLUMNS
@@ -25,7 +25,7 @@ def test_page_lists_the_column_names_of_other_tools():
 
 
 def test_each_column_name_has_one_meaning():
-    assert tuple(COLUMN_SYNONYMS) == COLUMNS
+    assert tuple(COLUMN_SYNONYMS) == (*COLUMNS, COMPLETED_AT, DONE)
     for field, names in COLUMN_SYNONYMS.items():
         assert [find_column_synonym(name) for name in names] == [(field, rank) for rank in range(len(names))]
         assert find_column_synonym(field) == (field, 1 if field == "assignee" else 0)
@@ -41,9 +41,11 @@ def test_each_column_name_has_one_meaning():
         ("\N{SPIRAL CALENDAR PAD}\ufe0f Due", "due_date"),
         ("dueDate", "due_date"),
         ("assigned_to", "assignee"),
-        ("Due Complete", "status"),
+        ("Due Complete", "done"),
         ("Task ID", ""),
-        ("Completed At", ""),
+        ("Completed At", "completed_at"),
+        ("completion_date", "completed_at"),
+        ("Closed Date", ""),
         ("% Done", ""),
         ("Parent task", ""),
         ("Project name", ""),
@@ -62,8 +64,8 @@ def test_column_name_of_another_tool(name, field):
     [
         ("Name,Task,Due Date,Deadline", ["", "title", "due_date", ""]),
         ("Subject,Title,Notes,description", ["", "title", "", "description"]),
-        ("Task,Done,Status,Completed", ["title", "", "status", ""]),
-        ("Task,Completed,Done", ["title", "", "status"]),
+        ("Task,Done,Status,Completed", ["title", "done", "status", ""]),
+        ("Task,Completed,Done", ["title", "", "done"]),
         ("name,Name,title", ["", "", "title"]),
         ("Name,Assignee,Assignee Email,Start Date", ["title", "", "assignee", ""]),
         ("Task,Owner,Assigned To,Tags,Category", ["title", "", "assignee", "labels", ""]),

@@ -1,6 +1,7 @@
 """Conversion of rows: the fast path and the full validation give every row the result of a task with these values."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -52,6 +53,8 @@ CELLS = st.tuples(
     st.sampled_from(["", "sonu", " sonu "]),
 )
 
+NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
+
 
 def batch_of(*rows: tuple[str, ...]) -> Batch:
     begin = Checkpoint(0, 2, 0)
@@ -61,7 +64,7 @@ def batch_of(*rows: tuple[str, ...]) -> Batch:
 
 def convert(batch: Batch, context: IngestContext = CONTEXT) -> ConvertedRows:
     """Convert a batch, and join the steps."""
-    steps = list(convert_rows(batch, context, ASSIGNEES))
+    steps = list(convert_rows(batch, context, ASSIGNEES, now=NOW))
     return ConvertedRows(*(list(chain.from_iterable(column)) for column in zip(*steps, strict=True)))
 
 

@@ -1,6 +1,7 @@
 """Options for the values of an import: parsing, and the same result on the fast path and the full validation."""
 
 import json
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -8,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.kernel.errors import Invalid
-from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain import value_errors
-from task_service.imports.domain.batch import Batch, Cells
+from task_service.imports.domain.batch import Batch, Cell, Cells
+from task_service.imports.domain.batch_columns import BatchColumns
 from task_service.imports.domain.cell_reader import CellReader
 from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.fast_path import FastRowParser
+from task_service.imports.domain.field_cells import plain_cell
 from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
 from task_service.imports.domain.rows import convert_rows, validate_row
 from task_service.imports.domain.value_options import (
@@ -36,6 +38,8 @@ DATES = st.one_of(
     st.dates().map(str),
     WORDS,
 )
+
+NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
 USERS = {"ann": UUID(int=4), "-ben": UUID(int=5)}
 NAMES = st.one_of(st.sampled_from(["", "ann", " ann ", "Ann Lee", "'-ben"]), st.text())
 MAPPED_TEXTS = st.one_of(st.sampled_from(["Blocked", "To-Do", "1", "\u2b50", "-"]), st.text(max_size=9))
@@ -64,32 +68,69 @@ def value_options(draw) -> ValueOptions:
         date_format=date_format,
         date_order=None if date_format else draw(st.one_of(st.none(), st.sampled_from(DateOrder))),
         time_zone=draw(st.sampled_from(["", "Europe/Berlin", "America/New_York"])),
+        null_values=draw(st.sampled_from([None, ("null", "-", "x")])),
+        title_label_prefix=draw(st.sampled_from([None, "", "@"])),
+        strip_label_colors=draw(st.sampled_from([None, True])),
     )
 
 
-@given(value_options(), st.tuples(WORDS, WORDS, DATES, NAMES), st.booleans())
-def test_fast_path_and_validation_agree_on_values(options, cells, asks_for_truth):
-    status, priority, due_date, assignee = cells
-    raw_cells = ("x", "", status, priority, due_date, "", "", assignee)
-    columns = tuple("Done" if asks_for_truth and field == "status" else field for field in FIELDS)
-    context = CONTEXT._replace(value_options=options, columns=columns)
-    reader, defaults = CellReader(options, context.column_of("status"), USERS), Defaults("in_progress")
-    fast = FastRowParser(CellReader(options, context.column_of("status"), USERS), defaults).values(*raw_cells)
-    batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], raw_cells, {})
-    (converted,) = convert_rows(batch, context._replace(defaults=defaults), USERS)
-    plain_cells = Cells(*raw_cells)._replace(
-        status=unescape_formula(status),
-        priority=unescape_formula(priority),
-        due_date=unescape_formula(due_date),
-        assignee=unescape_formula(assignee),
-    )
-    try:
-        expected, reasons = [validate_row(plain_cells, reader, defaults)], []
-    except Invalid as error:
-        expected, reasons = [], [item.reason for item in error.violations]
-    assert ([fast] if fast else []) == expected == converted.accepted
-    assert [item.code for row in converted.failed for item in row.errors] == reasons
-    assert set(converted.unknown_fields) == {field for field, _ in reader.unknown_cells if expected}
+TEXTS = st.one_of(
+    st.sampled_from(["", "x", "null", "'-", "'=1 @a", "a (green),b", "[x]", "x @home", "@home", "Won't do", "Yes"]),
+    st.sampled_from(["No", "2026-11-10", "Garden", "1.21E+08", "y" * 65, "a\0b", "e\u0301", "Europe/Berlin", "[ann]"]),
+)
+CELLS_BY_FIELD = {
+    "title": TEXTS,
+    "description": TEXTS,
+    "status": st.one_of(WORDS, TEXTS),
+    "priority": WORDS,
+    "due_date": DATES,
+    "labels": TEXTS,
+    "external_id": TEXTS,
+    "assignee": NAMES,
+    "done": st.one_of(WORDS, TEXTS, DATES),
+    "completed_at": DATES,
+    "resolution": st.one_of(WORDS, TEXTS),
+    "status_or_label": st.one_of(WORDS, TEXTS),
+    "time_zone": TEXTS,
+    "append": TEXTS,
+}
+
+
+@st.composite
+def files(draw) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+    """Return the columns of a file, their fields, and the cells of its rows."""
+    other_fields = draw(st.lists(st.sampled_from(sorted(CELLS_BY_FIELD.keys() - {"title"})), unique=True))
+    fields = ("title", *other_fields, *draw(st.lists(st.sampled_from(["labels", "append"]), max_size=2)))
+    columns = tuple(draw(st.sampled_from(["Done", ""])) if field == "status" else field for field in fields)
+    rows = draw(st.lists(st.tuples(*(CELLS_BY_FIELD[field] for field in fields)), min_size=1, max_size=2))
+    return columns, fields, [cell for row in rows for cell in row]
+
+
+@given(value_options(), files(), st.sampled_from([Defaults("in_progress"), Defaults("", UUID(int=6), ("home",))]))
+def test_fast_path_and_validation_agree_on_values(options, file, defaults):
+    columns, fields, cells = file
+    context = CONTEXT._replace(value_options=options, columns=columns, fields=fields, defaults=defaults)
+    count = len(cells) // len(fields)
+    batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 2 + count, count), range(2, 2 + count), cells, {})
+    fast_parser = FastRowParser(CellReader(options, context.column_of("status"), USERS, now=NOW), defaults)
+    accepted, reasons, unknown_fields = [], [], []
+    for raw_cells in BatchColumns(context, cells).rows():
+        fast = fast_parser.values(*raw_cells)
+        reader = CellReader(options, context.column_of("status"), USERS, now=NOW)
+        try:
+            values = validate_row(Cells._make(map(plain_cell, raw_cells)), reader, defaults)
+        except Invalid as error:
+            reasons.append([item.reason for item in error.violations])
+            assert fast is None
+            continue
+        assert fast in {None, values}
+        accepted.append(values)
+        unknown_fields += [{"done": "status"}.get(field, field) for field, _ in reader.unknown_cells]
+        unknown_fields += ["external_id"] * (values.external_id == "1.21E+08")
+    (converted,) = convert_rows(batch, context, USERS, now=NOW)
+    assert converted.accepted == accepted
+    assert [[item.code for item in row.errors] for row in converted.failed] == reasons
+    assert set(converted.unknown_fields) == set(unknown_fields)
 
 
 @given(value_options())
@@ -104,7 +145,7 @@ class CountingReader(CellReader):
         super().__init__(options)
         self.count = 0
 
-    def status(self, cell: str, errors: list[Invalid]) -> Status | None:
+    def status(self, cell: Cell, errors: list[Invalid]) -> Status | None:
         self.count += 1
         return super().status(cell, errors)
 
@@ -115,7 +156,7 @@ def test_distinct_cells_are_read_once():
     parser = FastRowParser(reader, Defaults())
     for _ in range(100):
         for word in ("m", "Done", "Blocked", ""):
-            assert parser.values("x", "", word, "", "", "", "", "")
+            assert parser.values("x", "", word, "", "", "", "", "", "")
     assert reader.count == 4
 
 

@@ -384,7 +384,7 @@ class ImportError(_message.Message):
     record: _builtins.int
     """Number of the row, from 1, without the header and blank lines."""
     column: _builtins.str
-    """Field, named as in Task. Empty: the whole row."""
+    """Field, named as in Task or in the option mapping. Empty: the whole row."""
     value: _builtins.str
     """Cell as received, truncated to 200 characters."""
     code: _builtins.str

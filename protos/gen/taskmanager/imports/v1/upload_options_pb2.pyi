@@ -209,6 +209,8 @@ class UploadOptions(_message.Message):
     mapping: _builtins.str
     """Fields of columns, as JSON: {"Summary": "title", "#3": "labels", "Owner": null}. #3 is the third column, and null
     ignores a column. Or in short: title:Summary,labels:#3. Other fields are filled by columns with known names.
+    Further targets: done (truth value or date), completed_at, resolution, status_or_label (status if the word is known,
+    otherwise a label), time_zone (of the row) and append (a line "Column: cell" at the end of the description).
     """
     allow_same_file: _builtins.bool
     """Import the file even if the same bytes were imported for this owner before."""
