@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from psycopg_pool import AsyncConnectionPool
+from pydantic import SecretStr
+from taskmanager.imports.v1 import import_pb2
+from taskmanager.tasks.v1 import task_service_pb2
 
+from import_worker.bootstrap import open_worker
+from import_worker.settings import ImportWorkerSettings
+from tests.integration.task_service.import_calls import get, upload
 from tests.support.rest import rest_client
-from tests.support.system import Principal, System, running_system
+from tests.support.system import Principal, System, new_credential, running_system
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +75,31 @@ async def rest(system: System, sonu: Principal):
     """A client of the REST API with that user's token."""
     async with rest_client(system, sonu) as client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def process_queue(system):
+    """Function that processes all imports that wait, with the worker's own code."""
+    settings = ImportWorkerSettings(
+        redis_url=SecretStr("redis://unused"),
+        tasks_target=system.tasks_target,
+        auth_target=system.auth_target,
+        auth_credential=SecretStr(await new_credential(system.use_cases, "import_worker", "imports:ingest")),
+    )
+    async with open_worker(settings, is_stopping=lambda: False) as process_queue:
+        yield process_queue
+
+
+@pytest_asyncio.fixture
+async def import_file(system, process_queue):
+    """Function that imports a file for the user sonu; returns the import and the titles of its tasks in file order."""
+    user = await system.new_user("sonu")
+
+    async def run(data: bytes, **options: Any) -> tuple[import_pb2.Import, list[str]]:
+        queued = await upload(system, user, data, **options)
+        await process_queue()
+        request = task_service_pb2.ListTasksRequest(import_id=queued.id, order_by="created_at", page_size=200)
+        tasks = (await system.tasks.ListTasks(request, metadata=user.metadata)).tasks
+        return await get(system, user, queued.id), [task.title for task in tasks]
+
+    return run

@@ -1,35 +1,17 @@
 """Rows that continue tasks, in a file that takes several batches of the worker's own code."""
 
-import pytest
-from pydantic import SecretStr
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
-from import_worker.bootstrap import open_worker
 from import_worker.clients.translate import batch_to_proto, lease_from_proto
 from import_worker.domain.record_parser import BatchLimits, RecordParser
-from import_worker.settings import ImportWorkerSettings
 from tests.integration.task_service.import_calls import Worker, get, upload
-from tests.support.system import new_credential
 
 # Each task has two notes and a blank row between them, so that batches of 2,000 rows end in the middle of a task.
 TASKS = [f"t{number}" for number in range(1500)]
 ROWS = "".join(f"task,{title},d\nnote,a {title},\n,,\nnote,b {title},\n" for title in TASKS)
 FILE = f"TYPE,CONTENT,DESCRIPTION\n{ROWS}".encode()
 OPTIONS = {"mapping": "title:CONTENT", "continuation_rows": "TYPE=note"}
-
-
-@pytest.fixture
-async def process_queue(system):
-    """Function that processes all imports that wait."""
-    settings = ImportWorkerSettings(
-        redis_url=SecretStr("redis://unused"),
-        tasks_target=system.tasks_target,
-        auth_target=system.auth_target,
-        auth_credential=SecretStr(await new_credential(system.use_cases, "import_worker", "imports:ingest")),
-    )
-    async with open_worker(settings, is_stopping=lambda: False) as process_queue:
-        yield process_queue
 
 
 async def check_tasks(system, user, import_id: str) -> None:

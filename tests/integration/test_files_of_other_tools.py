@@ -4,38 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from import_worker.bootstrap import open_worker
-from import_worker.settings import ImportWorkerSettings
-from tests.integration.task_service.import_calls import get, upload
-from tests.support.system import new_credential
-
 CASES = Path(__file__).parents[1] / "cases" / "csv"
-
-
-@pytest.fixture
-async def import_file(system):
-    """Function that imports a file; returns the import and the titles of its tasks in file order."""
-    settings = ImportWorkerSettings(
-        redis_url=SecretStr("redis://unused"),
-        tasks_target=system.tasks_target,
-        auth_target=system.auth_target,
-        auth_credential=SecretStr(await new_credential(system.use_cases, "import_worker", "imports:ingest")),
-    )
-    user = await system.new_user("sonu")
-
-    async def run(data: bytes, **options) -> tuple[import_pb2.Import, list[str]]:
-        queued = await upload(system, user, data, **options)
-        await process_queue()
-        request = task_service_pb2.ListTasksRequest(import_id=queued.id, order_by="created_at", page_size=200)
-        tasks = (await system.tasks.ListTasks(request, metadata=user.metadata)).tasks
-        return await get(system, user, queued.id), [task.title for task in tasks]
-
-    async with open_worker(settings, is_stopping=lambda: False) as process_queue:
-        yield run
 
 
 @pytest.mark.parametrize(

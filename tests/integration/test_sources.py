@@ -1,0 +1,286 @@
+"""Files of the tools that are sources, imported as they are; and their errors.csv, corrected."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+from taskmanager.imports.v1 import import_pb2, import_service_pb2
+from taskmanager.tasks.v1 import task_pb2, task_service_pb2
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests" / "cases" / "csv"
+Options = import_service_pb2.UploadOptions
+LEAVE_EMPTY = Options.ON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY
+
+
+class Expected(NamedTuple):
+    """A task as a case expects it."""
+
+    title: str
+    status: str
+    priority: str = "NONE"
+    due_date: str = ""
+    labels: Sequence[str] = ()
+    assignee: str = ""
+    external_id: str = ""
+    completed_on: str = ""
+
+
+class Case(NamedTuple):
+    """A file of a tool and what it becomes."""
+
+    file: str
+    source: str
+    tasks: Sequence[Expected]
+    failed: int = 0
+    skipped: int = 0
+    unused: Sequence[str] = ()
+    """Columns of which a warning says that they are not used."""
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+TODOIST = Case(
+    "todoist_export",
+    "todoist",
+    [Expected("Buy washers", "PENDING", due_date="2026-12-31")],
+    # "31 Dec" and "every mon" are no dates. The note belongs to "Buy washers"; meta and section are skipped.
+    failed=2,
+    skipped=3,
+)
+CASES_OF_SOURCES = [
+    TODOIST,
+    TODOIST._replace(
+        tasks=[
+            Expected("Ring the plumber", "PENDING", "URGENT", labels=["home"]),
+            Expected("Buy washers", "PENDING", due_date="2026-12-31"),
+            Expected("Post the letters", "PENDING", "MEDIUM"),
+        ],
+        failed=0,
+        options={"on_unknown_date": Options.ON_UNKNOWN_DATE_EMPTY},
+    ),
+    Case(
+        "asana_export",
+        "asana",
+        [
+            Expected(
+                "Draft the menu", "PENDING", "NONE", "2026-12-31", ["kitchen", "party"], "ann", "1209000000000001"
+            ),
+            Expected(
+                "Send invitations",
+                "COMPLETED",
+                due_date="2026-11-09",
+                external_id="1209000000000002",
+                completed_on="2026-11-10",
+            ),
+            Expected("Ask for allergies", "IN_PROGRESS", assignee="ben", external_id="1209000000000003"),
+        ],
+    ),
+    Case(
+        "trello_export",
+        "trello",
+        [
+            Expected(
+                *("Paint the shed", "PENDING", "NONE", "2026-12-31", ["garden", "weekend"], "ann"),
+                external_id="64aa0000000000000000a001",
+            ),
+            Expected(
+                *("Order paint", "COMPLETED", "NONE", "2026-11-12", ["garden"]), external_id="64aa0000000000000000a002"
+            ),
+        ],
+        skipped=1,
+    ),
+    Case(
+        "jira_current_fields",
+        "jira",
+        [
+            Expected(
+                *("Login fails on Safari", "PENDING", "HIGH", "2026-12-31", ["backend", "login"]), external_id="WEB-1"
+            ),
+            Expected("Upgrade the router", "IN_PROGRESS", "URGENT", external_id="WEB-2"),
+            Expected("Old report", "COMPLETED", "LOW", labels=["infra"], external_id="WEB-3"),
+        ],
+    ),
+    Case(
+        "linear_export",
+        "linear",
+        [
+            Expected(
+                *("Fix the login", "IN_PROGRESS", "URGENT", "2026-12-31", ["Bug", "Frontend"], "ann"),
+                external_id="ENG-1",
+            ),
+            Expected("Write the changelog", "COMPLETED", external_id="ENG-2", completed_on="2026-11-10"),
+            Expected("Rewrite in a new language", "CANCELLED", "LOW", labels=["Idea"], external_id="ENG-3"),
+        ],
+    ),
+    Case(
+        "notion_export",
+        "",
+        [
+            Expected("Plan the trip", "PENDING", "HIGH", "2026-12-31", ["family", "travel"]),
+            Expected("Book the hotel", "IN_PROGRESS", "MEDIUM", "2026-12-31", ["travel"]),
+            Expected("Buy tickets", "COMPLETED", "LOW", "2026-12-02"),
+        ],
+    ),
+    Case(
+        "clickup_export",
+        "clickup",
+        [
+            Expected(
+                *("Sow the beans", "PENDING", "HIGH", "2026-12-31", ["garden", "spring"]), external_id="86aaaaaa1"
+            ),
+            Expected("Mow the lawn", "IN_PROGRESS", external_id="86aaaaaa2"),
+            Expected("Prune the roses", "COMPLETED", "URGENT", external_id="86aaaaaa3"),
+        ],
+        unused=["Attachments", "Time Estimated", "Checklists", "Comments"],
+    ),
+    Case(
+        "github_export",
+        "github",
+        [
+            Expected("Typing in Safari is slow", "IN_PROGRESS", labels=["bug", "performance"], assignee="ann"),
+            Expected("Update the logo", "PENDING"),
+            Expected("Drop old browsers", "COMPLETED", labels=["infra"]),
+        ],
+    ),
+    Case(
+        "gitlab_export",
+        "gitlab",
+        [
+            Expected("Rotate the keys", "PENDING", due_date="2026-12-31", labels=["ops", "security"], assignee="ben"),
+            Expected("Renew the certificate", "COMPLETED", completed_on="2026-11-10"),
+        ],
+    ),
+    Case(
+        "ms_planner_export",
+        "planner",
+        [
+            Expected("Book the room", "PENDING", "HIGH", "2026-12-31", ["Blue", "Red"], external_id="aBcD1"),
+            Expected("Order food", "COMPLETED", "MEDIUM", external_id="aBcD2"),
+        ],
+    ),
+    Case(
+        "ticktick_backup",
+        "ticktick",
+        [
+            Expected("Sow the beans", "PENDING", "HIGH", "2026-12-31", ["garden", "spring"]),
+            Expected("Order seeds", "COMPLETED", completed_on="2026-11-10"),
+            Expected("Learn to fly", "CANCELLED", "LOW"),
+        ],
+    ),
+    Case(
+        "own_export_saved_by_excel_de_csv_utf8",
+        "taskmanager",
+        [
+            Expected("👩\u200d👩\u200d👧 é", "CANCELLED", "LOW", "2026-03-04", external_id="a-1"),
+            Expected("'tis", "IN_PROGRESS", "URGENT", external_id="1.209E+19"),
+            Expected("=1+1", "PENDING", "NONE", "2027-02-03", external_id="1.00E+05"),
+            Expected("Zo\u00eb\u2019s caf\u00e9", "COMPLETED", "HIGH", "2026-12-31", ["a b", "büro"], external_id="7"),
+        ],
+    ),
+]
+
+
+@pytest.fixture
+async def users(system) -> dict[str, str]:
+    """Usernames by the ids of ann and ben, whose emails are ann@example.com and ben@example.com."""
+    return {(await system.new_user(name)).id: name for name in ("ann", "ben")}
+
+
+async def tasks_of(system, user, done: import_pb2.Import, users: dict[str, str]) -> Sequence[Expected]:
+    request = task_service_pb2.ListTasksRequest(import_id=done.id, order_by="created_at", page_size=200)
+    tasks = (await system.tasks.ListTasks(request, metadata=user.metadata)).tasks
+    return [_expected(task, users, imported_at=done.created_at.seconds) for task in tasks]
+
+
+def _expected(task: task_pb2.Task, users: dict[str, str], *, imported_at: int) -> Expected:
+    is_given = task.HasField("completed_at") and task.completed_at.seconds < imported_at
+    return Expected(
+        task.title,
+        task_pb2.Task.Status.Name(task.status).removeprefix("STATUS_"),
+        task_pb2.Task.Priority.Name(task.priority).removeprefix("PRIORITY_"),
+        task.due_date,
+        tuple(sorted(task.labels)),
+        users.get(task.assignee_id, ""),
+        task.external_id,
+        task.completed_at.ToDatetime().date().isoformat() if is_given else "",
+    )
+
+
+def _sorted_labels(tasks: Sequence[Expected]) -> Sequence[Expected]:
+    return [task._replace(labels=tuple(sorted(task.labels))) for task in tasks]
+
+
+def _name(case: Case) -> str:
+    return case.file + "".join(f"-{name}" for name in case.options)
+
+
+@pytest.mark.parametrize("case", CASES_OF_SOURCES, ids=_name)
+async def test_file_of_a_tool_comes_in_as_it_is(system, import_file, users, case):
+    sonu = await system.login("sonu@example.com")
+    data = (CASES / f"{case.file}.csv").read_bytes()
+    done, _ = await import_file(data, on_unknown_assignee=LEAVE_EMPTY, **case.options)
+    assert (done.state, done.source_detected) == (import_pb2.Import.STATE_SUCCEEDED, case.source)
+    assert await tasks_of(system, sonu, done, users) == _sorted_labels(case.tasks)
+    assert (done.rows_failed, done.rows_skipped) == (case.failed, case.skipped)
+    unused = [f"The column {column!r} is not used." for column in case.unused]
+    assert [warning for warning in done.warnings if "not used" in warning] == unused
+
+
+@pytest.mark.parametrize("case", CASES_OF_SOURCES, ids=_name)
+async def test_corrected_errors_csv_comes_in(system, import_file, users, case):
+    """Every row is rejected at first. The corrected errors.csv needs no option but the id of the first import."""
+    sonu = await system.login("sonu@example.com")
+    broken = (CASES / f"{case.file}.csv").read_bytes().decode()
+    for task in case.tasks:
+        title = re.escape(task.title).replace("=1", "'=1")
+        broken = re.sub(rf"(?<=[,;\t\n\"]){title}", lambda found: f"{found[0]}\ufffd", broken, count=1)
+    first, _ = await import_file(broken.encode(), on_unknown_assignee=LEAVE_EMPTY, **case.options)
+    # The note in the file of Todoist is rejected with its task.
+    notes = 1 if case.source == "todoist" else 0
+    assert (first.rows_created, first.rows_failed) == (0, len(case.tasks) + case.failed + notes)
+    request = import_service_pb2.DownloadImportErrorsRequest(import_id=first.id)
+    parts = [part.data async for part in system.imports.DownloadImportErrors(request, metadata=sonu.metadata)]
+    corrected = b"".join(parts).replace("\ufffd".encode(), b"")
+    done, _ = await import_file(corrected, options_from=first.id)
+    assert done.options.source == case.source
+    assert await tasks_of(system, sonu, done, users) == _sorted_labels(case.tasks)
+
+
+def lines_of_the_page() -> list[tuple[str, dict[str, str]]]:
+    """Return the tools of the page with the options that it names."""
+    page = (ROOT / "docs" / "imports.md").read_text("utf-8")
+    section = page.partition("## Coming from another tool")[2].partition("\n##")[0]
+    rows = re.findall(r"^\| (?!tool|---)([^|]+?) \|[^|]*\|([^|]*)\|", section, re.MULTILINE)
+    return [(tool, dict(re.findall(r"`(\w+)=([^`]*)`", options))) for tool, options in rows]
+
+
+FILES_OF_TOOLS: dict[str, str] = {
+    "Todoist": "todoist_export",
+    "Asana": "asana_export",
+    "Trello": "trello_export",
+    "Jira": "jira_current_fields",
+    "Linear": "linear_export",
+    "Notion": "notion_export",
+    "ClickUp": "clickup_export",
+    "GitHub": "github_export",
+    "GitLab": "gitlab_export",
+    "Planner": "ms_planner_export",
+    "TickTick": "ticktick_backup",
+    "this task manager": "own_export_saved_by_excel_de_csv_utf8",
+}
+
+
+@pytest.mark.parametrize(("tool", "options"), lines_of_the_page(), ids=str)
+async def test_line_of_the_page_imports_the_file_of_its_tool(import_file, tool, options):
+    data = (CASES / f"{FILES_OF_TOOLS[tool]}.csv").read_bytes()
+    done, titles = await import_file(data, **options)
+    assert done.state == import_pb2.Import.STATE_SUCCEEDED
+    assert titles
+    assert done.rows_failed == (2 if tool == "Todoist" else 1 if tool == "this task manager" else 0)
+
+
+def test_page_has_a_line_for_every_source():
+    assert {tool for tool, _ in lines_of_the_page()} == FILES_OF_TOOLS.keys()
