@@ -108,7 +108,7 @@ class FieldCells:
     def _labels(self, title_labels: Iterable[str] | None) -> Iterable[Cell]:
         columns = self._columns("labels")
         if len(columns) <= 1 and title_labels is None and not self._indexes.get(STATUS_OR_LABEL):
-            return self._column("labels")
+            return columns[0] if columns else repeat("")
         status, status_or_label = self._column("status"), self._column(STATUS_OR_LABEL)
         return zip(status, status_or_label, title_labels or repeat(""), *columns, strict=False)
 
