@@ -53,7 +53,7 @@ def parse_mapping(text: str) -> Mapping[str, str]:
     Return the field of each column, "" for a column to ignore. The columns are normalized names, or numbers from #1.
 
     Raises:
-        MalformedMapping: the text is malformed, or two columns have one field that is not labels.
+        MalformedMapping: the text is malformed, or two columns have one field that is not labels or append.
         DuplicateMappedColumn: a column has two fields.
         UnknownMappedField: the field does not exist.
 

@@ -32,7 +32,7 @@ def match_columns(names: Sequence[str], mapping: Mapping[str, str]) -> MatchedCo
     Raises:
         MappedColumnMissing: the mapping names a missing column.
         DuplicateMappedColumn: the mapping has a column by its name and by its number.
-        DuplicateColumn: two columns fill one field equally well, and the field is not labels.
+        DuplicateColumn: two columns fill one field equally well, and the field is not labels or append.
         MissingTitleColumn: no column fills the title.
 
     """

@@ -1,6 +1,7 @@
 """Cells of each field in the rows of a batch, taken from the columns that fill the field."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import repeat, tee
 from operator import itemgetter
 from typing import NamedTuple
@@ -12,6 +13,9 @@ from task_service.imports.domain.label_cells import split_title
 from task_service.imports.domain.status_cells import StatusCells
 from task_service.imports.domain.value_options import ValueOptions, null_key
 from task_service.imports.domain.value_synonyms import MAX_WORD_CHARACTERS
+
+_DISTINCT_FIELDS = frozenset({"title", "description", "external_id", APPEND})
+"""Fields with few equal cells: a cache would not pay."""
 
 
 class DateCells(NamedTuple):
@@ -104,7 +108,7 @@ class FieldCells:
     def _labels(self, title_labels: Iterable[str] | None) -> Iterable[Cell]:
         columns = self._columns("labels")
         if len(columns) <= 1 and title_labels is None and not self._indexes.get(STATUS_OR_LABEL):
-            return self._column("labels")
+            return columns[0] if columns else repeat("")
         status, status_or_label = self._column("status"), self._column(STATUS_OR_LABEL)
         return zip(status, status_or_label, title_labels or repeat(""), *columns, strict=False)
 
@@ -114,7 +118,10 @@ class FieldCells:
 
     def _columns(self, field: str) -> Sequence[Iterable[str]]:
         columns = [self._cells[index :: self._width] for index in self._indexes.get(field, ())]
-        return [map(self._without_null, cells) for cells in columns] if self._null_values else columns
+        if not self._null_values:
+            return columns
+        without_null = self._without_null if field in _DISTINCT_FIELDS else cache(self._without_null)
+        return [map(without_null, cells) for cells in columns]
 
     def _without_null(self, cell: str) -> str:
         is_null = len(cell) <= 2 * MAX_WORD_CHARACTERS and null_key(unescape_formula(cell)) in self._null_values

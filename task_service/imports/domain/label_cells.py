@@ -5,7 +5,7 @@ from itertools import product
 from typing import NamedTuple
 
 from task_service.csv_dialect.text import escape_formula, unescape_formula
-from task_service.tasks.domain.values import MAX_LABEL_CHARACTERS
+from task_service.tasks.domain.values import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_TITLE_CHARACTERS
 
 _COLORS = ("green", "yellow", "orange", "red", "purple", "blue", "sky", "lime", "pink", "black", "grey", "gray")
 _SHADES = ("light", "dark")
@@ -13,6 +13,9 @@ LABEL_COLORS = frozenset(
     (*_COLORS, *(form for pair in product(_COLORS, _SHADES) for form in (" ".join(pair), " ".join(reversed(pair)))))
 )
 """Names of colours that strip_label_colors removes: those of Trello."""
+
+MAX_SPLIT_CHARACTERS = MAX_TITLE_CHARACTERS + MAX_LABELS * (MAX_LABEL_CHARACTERS + 2)
+"""Maximum characters of a title with its labels. A longer one is an error, which needs no labels."""
 
 _SPACES = re.compile(r"(\s+)")
 
@@ -30,7 +33,7 @@ def split_title(cell: str, prefix: str) -> TitleCells:
     A word that can't be a label stays in the title. A title of labels only stays as it is. The results are cells, with
     neutralising apostrophes.
     """
-    if prefix not in cell:
+    if prefix not in cell or len(cell) > MAX_SPLIT_CHARACTERS:
         return TitleCells(cell)
     # Words are at the even positions, and each has its preceding spaces at the position before it.
     parts = _SPACES.split(unescape_formula(cell))

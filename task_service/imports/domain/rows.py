@@ -19,7 +19,7 @@ from task_service.imports.domain.errors import (
     ContinuedTaskRejected,
     TooManyContinuationRows,
 )
-from task_service.imports.domain.external_id_cells import is_rounded_number
+from task_service.imports.domain.external_id_cells import find_rounded_ids
 from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.fast_path import FastRowParser
 from task_service.imports.domain.field_cells import plain_cell
@@ -70,6 +70,7 @@ def convert_rows(
     reader = CellReader(context.value_options, context.column_of("status"), assignees, now=now)
     read_values = _ValuesReader(batch, context, selection, columns, reader)
     unknown_cells = reader.unknown_cells
+    rounded_ids = find_rounded_ids(batch, context.fields)
     rows = _task_rows(columns, selection)
     accepted_count = 0
     if selection.surplus:
@@ -86,8 +87,6 @@ def convert_rows(
             if unknown_cells:
                 converted.unknown_fields.extend(_unknown_fields(_plain_cells(raw_cells), unknown_cells))
             if values.external_id:
-                if "E+" in values.external_id and is_rounded_number(values.external_id):
-                    converted.unknown_fields.append("external_id")
                 changes: Mapping[str, Any] = {}
                 if context.on_duplicate is OnDuplicate.UPDATE:
                     is_continued = row_index in selection.continuations
@@ -96,6 +95,10 @@ def convert_rows(
                     )
                 converted.keyed.append(KeyedRow(accepted_count + len(converted.accepted), row_index, values, changes))
             converted.accepted.append(values)
+        if rounded_ids:
+            converted.unknown_fields.extend(
+                "external_id" for row in converted.keyed if row.values.external_id in rounded_ids
+            )
         accepted_count += len(converted.accepted)
         yield converted
 
@@ -200,6 +203,8 @@ def _changed_fields(
         names.discard("status")
     if reader.priority(cells.priority, []) is None:
         names.discard("priority")
+    if not cells.description and "description" not in context.fields:
+        names.discard("description")  # a file without descriptions may append to them, but clears none
     labels = reader.labels(cells.labels)
     if labels:
         names.add("labels")  # also those of a title

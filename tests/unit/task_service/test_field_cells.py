@@ -316,6 +316,8 @@ def test_update_changes_the_fields_of_all_used_columns():
         "description": "URL: a",
     }
     assert changes_of({"Section": "Garden"}, "status_or_label:Section") == {"labels": ("Garden",)}
+    assert changes_of({"URL": ""}, "append:URL") == {}
+    assert changes_of({"Notes": "", "URL": ""}, "append:URL") == {"description": ""}
     assert changes_of({"Done": ""}) == {}
     assert changes_of({"Done": "No"}) == {"status": "pending"}
     assert changes_of({"Status": "", "Done": "No"}) == {}
