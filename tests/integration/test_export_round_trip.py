@@ -3,8 +3,11 @@
 import codecs
 import csv
 import io
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -78,7 +81,7 @@ class RoundTrip:
         self,
         drafts: list[dict[str, Any]],
         save: Callable[[bytes], bytes] = bytes,
-        encoding: str = "",
+        upload_options: Mapping[str, Any] = MappingProxyType({}),
         **export_format: Any,
     ) -> tuple[list[task_pb2.Task], list[task_pb2.Task]]:
         """Create tasks, export and import them; return the created and the imported tasks in the same order.
@@ -94,7 +97,7 @@ class RoundTrip:
             labels_any=[label], order_by="created_at", owner_id=owner.id, **export_format
         )
         pieces = [piece.data async for piece in self._system.tasks.ExportTasks(request, metadata=owner.metadata)]
-        messages = _upload(save(b"".join(pieces)), encoding)
+        messages = _upload(save(b"".join(pieces)), upload_options)
         queued = await self._system.imports.UploadImport(messages, metadata=self._importer.metadata)
         async with open_worker(self._worker_settings, is_stopping=lambda: False) as process_queue:
             await process_queue()
@@ -122,9 +125,9 @@ class RoundTrip:
         )
 
 
-async def _upload(data: bytes, encoding: str):
+async def _upload(data: bytes, options: Mapping[str, Any]):
     request = import_service_pb2.UploadImportRequest
-    yield request(options=import_service_pb2.UploadOptions(allow_same_file=True, encoding=encoding))
+    yield request(options=import_service_pb2.UploadOptions(allow_same_file=True, **options))
     for begin in range(0, len(data), 1024):
         yield request(chunk=data[begin : begin + 1024])
     yield request(finish=import_service_pb2.UploadFinish(size=len(data)))
@@ -163,12 +166,23 @@ async def test_export_then_import_round_trips(round_trip, drafts):
     assert [values_of(task) for task in imported] == [values_of(task) for task in created]
 
 
-def excel(separator: str, encoding: str) -> Callable[[bytes], bytes]:
+US_DATE, GERMAN_DATE = "{month}/{day}/{year}", "{day:02}.{month:02}.{year}"
+US_ORDER = {"date_order": import_service_pb2.UploadOptions.DATE_ORDER_MDY}
+
+
+def excel(separator: str, encoding: str, date_format: str) -> Callable[[bytes], bytes]:
     """Return a function that opens a CSV file and saves it as Excel does.
 
     Excel keeps apostrophes of CSV cells as text. It quotes only cells with a separator, a quote or a line break, ends
-    lines with CRLF, and writes the cells of every row and column that were ever in use.
+    lines with CRLF, and writes the cells of every row and column that were ever in use. It writes dates in the format
+    of its locale.
     """
+
+    def shown(cell: str) -> str:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", cell):
+            return cell
+        day = date.fromisoformat(cell)
+        return date_format.format(day=day.day, month=day.month, year=day.year)
 
     def quoted(cell: str) -> str:
         needs_quotes = any(character in cell for character in (separator, '"', "\n"))
@@ -178,7 +192,7 @@ def excel(separator: str, encoding: str) -> Callable[[bytes], bytes]:
         text = data.decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if text.startswith("title;") else ","))
         width = len(rows[0]) + 2
-        table = [row + [""] * (width - len(row)) for row in (*rows, [], [])]
+        table = [[*map(shown, row), *[""] * (width - len(row))] for row in (*rows, [], [])]
         table[2:2] = [[""] * width]  # a row that the user emptied
         lines = [separator.join(map(quoted, row)) for row in table]
         mark = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE}.get(encoding, b"")
@@ -188,17 +202,18 @@ def excel(separator: str, encoding: str) -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize(
-    ("separator", "encoding", "option"),
+    ("separator", "encoding", "date_format", "options"),
     [
-        (",", "utf-8", ""),  # CSV UTF-8 in the US
-        (";", "utf-8", ""),  # CSV UTF-8 in Germany
-        (",", "cp1252", "iso-8859-1"),  # CSV
-        (";", "cp1252", "windows-1252"),
-        ("\t", "utf-16-le", ""),  # Unicode text
+        (",", "utf-8", US_DATE, US_ORDER),  # CSV UTF-8 in the US
+        (";", "utf-8", GERMAN_DATE, {}),  # CSV UTF-8 in Germany
+        (",", "cp1252", US_DATE, {"encoding": "iso-8859-1", **US_ORDER}),  # CSV
+        (";", "cp1252", GERMAN_DATE, {"encoding": "windows-1252"}),
+        ("\t", "utf-16-le", GERMAN_DATE, {}),  # Unicode text
     ],
 )
 @pytest.mark.parametrize("delimiter", [",", ";"])
-async def test_export_saved_by_excel_round_trips(round_trip, separator, encoding, option, delimiter):
+async def test_export_saved_by_excel_round_trips(round_trip, separator, encoding, date_format, options, delimiter):
+    """A date in the format of the US needs the option date_order, and one in the format of Germany needs none."""
     drafts = [
         draft_of(title=f"{mark}1+1", description=f"{mark}x\n{mark}", labels=[f"{mark}a", "b c"], has_external_id=True)
         for mark in "=+-@'\""
@@ -210,6 +225,8 @@ async def test_export_saved_by_excel_round_trips(round_trip, separator, encoding
         ),
         draft_of(title="'tis", description="\n=1", status=3, priority=4, assignee="=Mina"),
         draft_of(title="x", description=" ; "),
+        *(draft_of(title="x", due_date=due_date) for due_date in ("2026-12-31", "2027-01-05", "2026-10-11")),
     ]
-    created, imported = await round_trip.run(drafts, excel(separator, encoding), option, bom=True, delimiter=delimiter)
+    save = excel(separator, encoding, date_format)
+    created, imported = await round_trip.run(drafts, save, options, bom=True, delimiter=delimiter)
     assert [values_of(task) for task in imported] == [values_of(task) for task in created]
