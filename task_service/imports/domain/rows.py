@@ -68,7 +68,9 @@ def convert_rows(
     """
     columns = BatchColumns(context, batch.cells)
     reader = CellReader(context.value_options, context.column_of("status"), assignees, now=now)
-    read_values = _ValuesReader(batch, context, selection, columns, reader)
+    parse = FastRowParser(reader, context.defaults).values
+    defective = selection.defective_tasks(batch.defects)
+    validate = _RowValidator(batch, context, defective, columns, reader)
     unknown_cells = reader.unknown_cells
     rounded_ids = find_rounded_ids(batch, context.fields)
     rows = _task_rows(columns, selection)
@@ -80,7 +82,8 @@ def convert_rows(
         converted = ConvertedRows([], [], [], [])
         for row_index, raw_cells in step:
             try:
-                values = read_values(row_index, raw_cells)
+                # Written out here, because a further call for every row would take a tenth of its time.
+                values = (row_index not in defective and parse(*raw_cells)) or validate(row_index, raw_cells)
             except Invalid as error:
                 converted.failed.extend(reject_task(columns, batch, context, selection, row_index, error))
                 continue
@@ -103,14 +106,14 @@ def convert_rows(
         yield converted
 
 
-class _ValuesReader:
-    """Reader of the values of a row, by the fast path if possible."""
+class _RowValidator:
+    """Full validation of the rows that do not pass the fast path."""
 
     def __init__(
         self,
         batch: Batch,
         context: IngestContext,
-        selection: RowSelection,
+        defective: Container[int],
         columns: BatchColumns,
         reader: CellReader,
     ) -> None:
@@ -118,17 +121,13 @@ class _ValuesReader:
         self._context = context
         self._columns = columns
         self._reader = reader
-        self._parse = FastRowParser(reader, context.defaults).values
-        self._defective = selection.defective_tasks(batch.defects)
+        self._defective = defective
 
     def __call__(self, row_index: int, raw_cells: RawCells) -> Values:
         """Return the values of a row. Raises Invalid."""
-        is_defective = row_index in self._defective
-        if not is_defective and (values := self._parse(*raw_cells)):
-            return values
         self._columns.raise_defects(self._batch, row_index, self._context.encoding)
         values = validate_row(_plain_cells(raw_cells), self._reader, self._context.defaults)
-        if is_defective:
+        if row_index in self._defective:
             raise ContinuationRowRejected
         return values
 
@@ -153,6 +152,8 @@ def reject_task(
 
 def _task_rows(columns: BatchColumns, selection: RowSelection) -> Iterator[tuple[int, RawCells]]:
     """Yield the index and the cells of each row of a task, with the cells of the rows that continue it."""
+    if not selection.omitted:
+        return enumerate(columns.rows())
     if not selection.continuations:
         return ((row, cells) for row, cells in enumerate(columns.rows()) if row not in selection.omitted)
     rows = list(map(Cells._make, columns.rows()))

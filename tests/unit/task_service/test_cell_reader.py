@@ -35,7 +35,7 @@ def test_page_lists_the_words_of_other_tools():
     assert table("status | truth values") == {
         key: ", ".join(f"`{word}`" for word in words) for key, words in TRUTH_VALUES.items()
     }
-    assert f"is one of: {', '.join(CANCELLING_RESOLUTIONS)}." in PAGE
+    assert f"is one of: {', '.join(CANCELLING_RESOLUTIONS)}." in " ".join(PAGE.split())
     colors = PAGE.split("The colours are ", 1)[1].split(", also as", 1)[0].replace("\n", " ").replace(" and ", ", ")
     assert set(colors.split(", ")) == {color for color in LABEL_COLORS if " " not in color}
 

@@ -27,7 +27,7 @@ NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
 
 ACTOR = Actor(UUID(int=3), "user", "request")
 NO_DEFAULTS = Defaults()
-USERS = {"ann": UUID(int=4), "Lee, Ann": UUID(int=5), "[x]": UUID(int=6)}
+USERS = {"ann": UUID(int=4), "ann@example.com": UUID(int=4), "Lee, Ann": UUID(int=5), "[x]": UUID(int=6)}
 
 
 def convert_row(
@@ -279,7 +279,16 @@ def test_colors_are_removed_from_labels():
 
 @pytest.mark.parametrize(
     ("cell", "assignee"),
-    [("ann", 4), ("[ann]", 4), ("[ ann ]", 4), ("Lee, Ann", 5), ("[x]", 6), ("", None), ("[]", None)],
+    [
+        ("ann", 4),
+        ("[ann]", 4),
+        ("[ann@example.com]", 4),
+        ("[ ann ]", 4),
+        ("Lee, Ann", 5),
+        ("[x]", 6),
+        ("", None),
+        ("[]", None),
+    ],
 )
 def test_list_of_one_assignee_is_that_one(cell, assignee):
     nulls = parse_null_values("[]")
@@ -287,11 +296,20 @@ def test_list_of_one_assignee_is_that_one(cell, assignee):
     assert found == (UUID(int=assignee) if assignee else None)
 
 
-@pytest.mark.parametrize("cell", ["ann;ben", "ann, ben", "[ann, ben]", "[Lee, Ann]", "[[ann]]", "ann;ann"])
+@pytest.mark.parametrize(
+    "cell", ["ann;ben", "ann, ben", "[ann, ben]", "[Lee, Ann]", "[[ann]]", "ann;ann", "ann;ann@example.com"]
+)
 def test_several_assignees_are_no_user(cell):
     assert errors_of({"Assignee": cell}) == [("assignee", "UNKNOWN_ASSIGNEE", cell)]
     found = convert_row({"Assignee": cell}, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY)
     assert (found.accepted[0].assignee_id, found.unknown_fields) == (None, ["assignee"])
+
+
+def test_list_of_emails_is_no_email():
+    """A list counts towards the limit on unknown emails with its only email, or not at all."""
+    cells = ["[ann@example.com]", "ann@example.com;ben@example.com", "[a@example.com, b@example.com]", "c@example.com"]
+    batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], cells, {})
+    assert distinct_values(batch, ("assignee",), "assignee") == {"ann@example.com", "c@example.com"}
 
 
 def test_names_in_brackets_are_looked_up():
