@@ -74,7 +74,7 @@ def convert(
         for parsed in parse_all(parser, chunked(data, 50)):
             message = pb.IngestRowsRequest.FromString(batch_to_proto(parsed).SerializeToString())
             batch = batch_from_proto(message.batch, context)
-            selection = select_rows(batch, context.row_rules, len(context.fields))
+            selection = select_rows(batch, context)
             steps = list(convert_rows(batch, context, {}, selection, now=NOW))
             accepted += chain.from_iterable(step.accepted for step in steps)
             failed += chain.from_iterable(step.failed for step in steps)
@@ -121,6 +121,20 @@ def test_large_record_is_sent_once():
     batches = list(parse_all(parser, chunked(data, 65536)))
     assert [batch.records for batch in batches] == [["a,,c" + "," * 37 + "\r\n"], ["b" + "," * 39 + "\r\n"]]
     assert [batch.cells for batch in batches] == [[large.decode()]] * 2
+
+
+@pytest.mark.parametrize("cell", [b"x" * 30, "\u00e9\u6f22".encode() * 6])
+def test_message_stays_below_the_limit(cell):
+    data = b",".join([cell] * 40) + b"\n"
+    parser = RecordParser(
+        begin=BEGIN,
+        dialect=Dialect(",", 40, used_columns=(1, 5, 7)),
+        size=100 * len(data),
+        batch_limits=BatchLimits(max_bytes=10_000),
+        record_limits=RecordLimits(),
+    )
+    sizes = [batch_to_proto(batch).ByteSize() for batch in parse_all(parser, [data * 100])]
+    assert 8000 < max(sizes) <= 10_000
 
 
 def test_few_unused_columns_are_sent_as_cells():
