@@ -40,6 +40,7 @@ def _dialect_from_proto(dialect: pb.Dialect) -> Dialect:
         )
         if dialect.HasField("continuation_rows")
         else None,
+        used_columns=tuple(dialect.used_columns),
     )
 
 
@@ -62,6 +63,7 @@ def batch_to_proto(batch: Batch) -> pb.IngestRowsRequest:
             end=_checkpoint_to_proto(batch.end),
             lines=batch.lines,
             cells=batch.cells,
+            records=batch.records,
             defects=[
                 pb.RowDefect(row=defect.row, kind=_DEFECT_KINDS[defect.kind], cell=defect.cell, surplus=defect.surplus)
                 for defect in batch.defects

@@ -38,7 +38,8 @@ class Batch:
     `begin` is the `end` of the previous batch. Blank lines between two batches belong to the later one. A long run of
     blank lines ends a batch, which may then hold no record.
     lines: first physical line of each record.
-    cells: cells of all records in one flat list; every record has as many as the header.
+    cells: cells of all records in one flat list; every record has as many as the header, or as there are used columns.
+    records: if there are used columns, the text of each record. In the text, cells of used columns may be empty.
     """
 
     begin: Checkpoint
@@ -46,6 +47,7 @@ class Batch:
     lines: Sequence[int]
     cells: Sequence[str]
     defects: Sequence[Defect]
+    records: Sequence[str] = ()
 
 
 class FinishReason(Enum):

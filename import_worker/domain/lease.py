@@ -33,12 +33,17 @@ class ContinuationRows:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The delimiter between cells, the number of cells in each record, the text encoding, and the continuation rows."""
+    """Format of a file: the delimiter between cells, the number of cells in each record, and the text encoding.
+
+    continuation_rows: rows that continue the task above them.
+    used_columns: indexes of the columns whose cells a batch has, in order; empty for all columns.
+    """
 
     delimiter: str
     columns: int
     encoding: str = "utf-8"
     continuation_rows: ContinuationRows | None = None
+    used_columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class PhysicalLines:
 
     __slots__ = (
         "_encoding",
+        "_first_line",
         "_is_closed",
         "_is_utf_16",
         "_line_feed",
@@ -57,6 +58,7 @@ class PhysicalLines:
         self._size = size
         self._max_record_bytes = max_record_bytes
         self._lines: list[bytes] = []
+        self._first_line = begin.line
         self._rest = b""
         self._received = begin.offset
         self._is_closed = False
@@ -90,6 +92,11 @@ class PhysicalLines:
         self.record_line = self.line
         self.has_undecodable = False
 
+    def record_text(self) -> str:
+        """Return the text of the current record, whose last line was yielded. All its bytes must be valid."""
+        lines = self._lines[self.record_line - self._first_line : self.line - self._first_line]
+        return b"".join(lines).decode(self._encoding)
+
     def __iter__(self) -> Iterator[str]:
         """Yield the lines that are complete.
 
@@ -122,6 +129,7 @@ class PhysicalLines:
         self._lines = self._split_lines(b"".join((*unfinished, self._rest, chunk)))
         self._rest = b""
         self.offset, self.line = self.record_offset, self.record_line
+        self._first_line = self.record_line
         self.is_exhausted = self.has_undecodable = False
 
     def _has_all_bytes(self) -> bool:

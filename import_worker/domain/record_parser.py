@@ -6,17 +6,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from import_worker.domain.batch import Batch, Defect, DefectKind
+from import_worker.domain.batch import Batch, Defect
 from import_worker.domain.continuation import LastTask, continues_task
 from import_worker.domain.errors import StrayQuote, UnclosedQuote, UnreadableFile
 from import_worker.domain.lease import Checkpoint, Dialect, RecordLimits
 from import_worker.domain.physical_lines import PhysicalLines
+from import_worker.domain.record_repair import RecordRepair
+from import_worker.domain.used_cells import UsedCells
 
 # Upper bounds for the bytes of a message beyond the bytes of its records in the file: three for each cell, besides its
-# delimiter; the line number and one defect for each record; U+FFFD, three bytes long, for each undecodable byte; the
-# two checkpoints once.
+# delimiter; the line number, one defect and the length of the text for each record; U+FFFD, three bytes long, for each
+# undecodable byte; the two checkpoints once.
 _CELL_OVERHEAD = 3
-_RECORD_OVERHEAD = 24
+_RECORD_OVERHEAD = 28
 _DEFECT_OVERHEAD = 15
 _REPLACEMENT_OVERHEAD = 2
 _BATCH_OVERHEAD = 80
@@ -51,8 +53,11 @@ class RecordParser:
     ) -> None:
         self._dialect = dialect
         self._columns = dialect.columns
+        self._width = len(dialect.used_columns) or dialect.columns
         self._batch_limits = batch_limits
         self._record_limits = record_limits
+        self._repair = RecordRepair(dialect.delimiter, dialect.columns, record_limits.max_cell_characters)
+        self._used = UsedCells(dialect.used_columns, dialect.delimiter) if dialect.used_columns else None
         self._is_closed = False
         self._source = PhysicalLines(
             begin=begin, size=size, max_record_bytes=record_limits.max_record_bytes, encoding=dialect.encoding
@@ -65,6 +70,7 @@ class RecordParser:
         self._bytes = _BATCH_OVERHEAD
         self._lines: list[int] = []
         self._cells: list[str] = []
+        self._records: list[str] = []
         self._defects: list[Defect] = []
 
     def feed(self, chunk: bytes) -> Iterator[Batch]:
@@ -107,7 +113,8 @@ class RecordParser:
         """Add records to the batch. Return True if it is full, False if all complete records are used up."""
         # This runs once for every row of every import: attribute lookups are hoisted, and rare cases are elsewhere.
         source, columns, lines, cells = self._source, self._columns, self._lines, self._cells
-        overhead = columns * _CELL_OVERHEAD + _RECORD_OVERHEAD
+        used, records = self._used, self._records
+        overhead = self._width * _CELL_OVERHEAD + _RECORD_OVERHEAD
         max_rows, max_bytes = self._batch_limits.max_rows, self._batch_limits.max_bytes
         max_cell_characters = self._record_limits.max_cell_characters
         rule = self._dialect.continuation_rows
@@ -115,7 +122,7 @@ class RecordParser:
         if self._held_row is not None:
             rows = chain((self._held_row,), rows)
             self._held_row = None
-        size, records = self._bytes, self._begin.records
+        size, begin_records = self._bytes, self._begin.records
         offset, line = self._end.offset, self._end.line
         try:
             for row in rows:
@@ -125,20 +132,26 @@ class RecordParser:
                     row_size = length + overhead
                     # A character takes at least one byte: a shorter record cannot hold a cell that is too long.
                     is_suspect = source.has_undecodable or length > max_cell_characters
-                    if is_suspect:
-                        row_size += self._extra_bytes(length)
+                    if is_suspect or used is not None:
+                        row_size += self._extra_bytes(row, length, is_suspect=is_suspect)
                     is_full = size + row_size > max_bytes or len(lines) >= max_rows
                     if is_full and lines and self._can_end_before(row):
                         self._held_row = row  # the next row of the next batch
                         return True
                     if rule is not None and not continues_task(row, rule):
-                        begin = Checkpoint(offset=offset, line=line, records=records + len(lines))
+                        begin = Checkpoint(offset=offset, line=line, records=begin_records + len(lines))
                         self._last_task = LastTask(len(lines), begin, size, source.offset)
                     size += row_size
                     if is_suspect or len(row) != columns:
-                        self._repair(row, len(lines))
+                        self._defects += self._repair(row, len(lines), has_undecodable=source.has_undecodable)
                     lines.append(source.record_line)
-                    cells += row
+                    if used is None:
+                        cells += row
+                    else:
+                        cells += used.select(row)
+                        # A large record has its used cells only once, so that the message is not twice as long.
+                        is_plain = not is_suspect and size <= max_bytes
+                        records.append(source.record_text() if is_plain else used.write_unused(row))
                     offset, line = source.offset, source.line
                 source.end_record()
                 if not has_text and source.offset - offset > max_bytes:
@@ -148,7 +161,7 @@ class RecordParser:
             return False
         finally:
             self._bytes = size
-            self._end = Checkpoint(offset=offset, line=line, records=records + len(lines))
+            self._end = Checkpoint(offset=offset, line=line, records=begin_records + len(lines))
 
     def _can_end_before(self, row: list[str]) -> bool:
         """Return True if the full batch can end: before the row, or before the task that the row continues."""
@@ -170,55 +183,25 @@ class RecordParser:
             begin=self._begin,
             end=end,
             lines=self._lines[:count],
-            cells=self._cells[: count * self._columns],
+            cells=self._cells[: count * self._width],
+            records=self._records[:count],
             defects=[defect for defect in self._defects if defect.row < count],
         )
         self._begin = end
         self._bytes = _BATCH_OVERHEAD + (self._bytes - task.bytes_before if task else 0)
         self._last_task = replace(task, index=0, bytes_before=_BATCH_OVERHEAD) if task else None
-        self._lines, self._cells = self._lines[count:], self._cells[count * self._columns :]
+        self._lines, self._cells = self._lines[count:], self._cells[count * self._width :]
+        self._records = self._records[count:]
         self._defects = [replace(defect, row=defect.row - count) for defect in self._defects if defect.row >= count]
         return batch
 
-    def _extra_bytes(self, length: int) -> int:
-        """Return the maximum number of bytes that undecodable bytes and truncated cells add to the message."""
-        defects = _DEFECT_OVERHEAD * self._columns
-        return defects + _REPLACEMENT_OVERHEAD * length + defects if self._source.has_undecodable else defects
-
-    def _repair(self, row: list[str], index: int) -> None:
-        """Change the record so that it can be sent, and add its defects."""
-        if self._source.has_undecodable:
-            self._replace_undecodable(row, index)
-        if len(row) != self._columns:
-            self._fit_columns(row, index)
-        self._truncate_cells(row, index)
-
-    def _replace_undecodable(self, row: list[str], index: int) -> None:
-        """Replace each undecodable byte by U+FFFD."""
-        for column, cell in enumerate(row):
-            replaced = cell.encode(errors="surrogateescape").decode(errors="replace")
-            if replaced != cell:
-                row[column] = replaced
-                if column < self._columns:
-                    self._defects.append(Defect(row=index, kind=DefectKind.UNDECODABLE, cell=column))
-
-    def _truncate_cells(self, row: list[str], index: int) -> None:
-        max_characters = self._record_limits.max_cell_characters
-        for column, cell in enumerate(row):
-            if len(cell) > max_characters:
-                row[column] = cell[:max_characters]
-                self._defects.append(Defect(row=index, kind=DefectKind.CELL_TOO_LONG, cell=column))
-
-    def _fit_columns(self, row: list[str], index: int) -> None:
-        """Give the record as many cells as the header has. Surplus cells are a defect unless all are empty."""
-        surplus = row[self._columns :]
-        if surplus:
-            if "".join(surplus).strip():
-                text = self._dialect.delimiter.join(surplus)
-                self._defects.append(Defect(row=index, kind=DefectKind.TOO_MANY_CELLS, cell=len(row), surplus=text))
-            del row[self._columns :]
-        else:
-            row.extend([""] * (self._columns - len(row)))
+    def _extra_bytes(self, row: list[str], length: int, *, is_suspect: bool) -> int:
+        """Return the maximum number of bytes of used cells, undecodable bytes and truncated cells in the message."""
+        extra = self._used.max_bytes(row, length) if self._used else 0
+        if is_suspect:
+            defects = _DEFECT_OVERHEAD * self._columns
+            extra += defects + _REPLACEMENT_OVERHEAD * length + defects if self._source.has_undecodable else defects
+        return extra
 
 
 async def parse_batches(parser: RecordParser, chunks: AsyncIterable[bytes]) -> AsyncGenerator[Batch]:

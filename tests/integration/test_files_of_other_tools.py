@@ -1,5 +1,7 @@
 """Files as other tools write them, imported through the services and the worker's own code."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -346,3 +348,45 @@ def values_of(task: task_pb2.Task) -> tuple[str, str, str, str, list[str]]:
         task.due_date,
         sorted(task.labels),
     )
+
+
+async def test_errors_csv_of_a_wide_file_has_all_cells(system, import_file):
+    """The worker sends unused cells as text only, and rejected rows still have them as in the file."""
+    names = ["a", "title", *(f"column {number}" for number in range(296)), "priority", "z"]
+    filling = ['two "words"', "line\r\nbreak", "x,y", ""] * 74
+    rows = [
+        ["good", "first", *filling, "high", "z"],
+        ["=1", "", *filling, "urgently", "z"],
+        ["nul\0", "short", *filling[:9]],
+        ["surplus", "t", *filling, "low", "z", "1", "2"],
+        ["good", "second"],
+        ["undecodable", "t", "\udcff", *filling[1:], "low", "\udcff"],
+        ["undecodable title", "\udcff"],
+    ]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([names, *rows])
+    done, titles = await import_file(text.getvalue().encode(errors="surrogateescape"))
+    assert (titles, done.rows_failed) == (["first", "short", "second"], 4)
+    sonu = await system.login("sonu@example.com")
+    request = import_service_pb2.ListImportErrorsRequest(import_id=done.id)
+    errors = (await system.imports.ListImportErrors(request, metadata=sonu.metadata)).errors
+    found = [(error.record, error.column, error.value, error.code) for error in errors]
+    assert found == [
+        (2, "title", "", "BLANK_TITLE"),
+        (2, "priority", "urgently", "UNKNOWN_PRIORITY"),
+        (4, "", "", "TOO_MANY_CELLS"),
+        (6, "", "", "UNDECODABLE_BYTES"),
+        (6, "", "", "UNDECODABLE_BYTES"),
+        (7, "title", "\ufffd", "UNDECODABLE_BYTES"),
+    ]
+    download = import_service_pb2.DownloadImportErrorsRequest(import_id=done.id)
+    parts = [part.data async for part in system.imports.DownloadImportErrors(download, metadata=sonu.metadata)]
+    header, *rejected = csv.reader(io.StringIO(b"".join(parts).decode(), newline=""))
+    assert header == [*names, "import_errors"]
+    assert [row[: len(names)] for row in rejected] == [
+        ["'=1", *rows[1][1:]],
+        rows[3][:300],
+        ["undecodable", "t", "\ufffd", *filling[1:], "low", "\ufffd"],
+        ["undecodable title", "\ufffd", *[""] * 298],
+    ]
+    assert [row[len(names) + 1 :] for row in rejected] == [[], ["1,2"], [], []]

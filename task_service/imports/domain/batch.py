@@ -42,7 +42,7 @@ class Defect(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive records: their cells in order, and the first line of each record."""
+    """Consecutive records: the cells of their used columns in order, and the first line of each record."""
 
     begin: Checkpoint
     end: Checkpoint
@@ -50,3 +50,5 @@ class Batch(NamedTuple):
     cells: Sequence[str]
     defects: Mapping[int, Sequence[Defect]]
     """By index of the row in the batch."""
+    records: Sequence[str] = ()
+    """Text of each record, if there are unused columns."""

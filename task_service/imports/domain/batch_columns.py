@@ -10,6 +10,7 @@ from task_service.imports.domain.errors import CellTooLong, TooManyCells, Undeco
 from task_service.imports.domain.failed_rows import FailedRow, RowError
 from task_service.imports.domain.field_cells import FieldCells
 from task_service.imports.domain.imports import IngestContext
+from task_service.imports.domain.used_columns import UsedColumns, find_used_columns
 from task_service.tasks.domain.values import REPLACEMENT_CHARACTER
 
 MAX_VALUE_CHARACTERS = 200
@@ -40,16 +41,16 @@ class BatchColumns:
 
     def failed_row(self, batch: Batch, row_index: int, error: Invalid) -> FailedRow:
         record, line = batch.begin.records + row_index + 1, batch.lines[row_index]
-        row = list(self._cells[row_index * self._width : (row_index + 1) * self._width])
+        row = self._all_cells(batch, row_index)
         row += [defect.surplus for defect in batch.defects.get(row_index, ()) if defect.surplus]
-        # Postgres can't store NUL. Its replacement is rejected too if the row is uploaded again unchanged.
-        cells = tuple(cell.replace("\0", REPLACEMENT_CHARACTER) for cell in row)
+        cells = _without_nul(row)
+        used_cells = _without_nul(self._used_cells(row_index))
         errors = (
             RowError(
                 record,
                 line,
                 violation.field,
-                self._stored_value(cells, violation.field),
+                self._stored_value(used_cells, violation.field),
                 violation.reason,
                 violation.message,
             )
@@ -59,17 +60,29 @@ class BatchColumns:
 
     def raise_defects(self, batch: Batch, row_index: int, encoding: str) -> None:
         """Raise the defects that the parser found in a row."""
-        raise_all([self._defect_error(row_index, defect, encoding) for defect in batch.defects.get(row_index, ())])
+        raise_all(
+            [self._defect_error(batch, row_index, defect, encoding) for defect in batch.defects.get(row_index, ())]
+        )
 
-    def _defect_error(self, row_index: int, defect: Defect, encoding: str) -> Invalid:
+    def _used_cells(self, row_index: int) -> Sequence[str]:
+        return self._cells[row_index * self._width : (row_index + 1) * self._width]
+
+    def _all_cells(self, batch: Batch, row_index: int) -> list[str]:
+        used, cells = self._context.used_columns, self._used_cells(row_index)
+        return used.all_cells(batch.records[row_index], cells) if used else list(cells)
+
+    def _defect_error(self, batch: Batch, row_index: int, defect: Defect, encoding: str) -> Invalid:
+        used = self._context.used_columns
+        fields = dict(zip(used.indexes, self._fields, strict=True)) if used else dict(enumerate(self._fields))
+        columns = used.columns if used else self._width
         if defect.kind == TooManyCells.reason:
-            return TooManyCells(count=defect.cell, columns=self._width)
-        if not 0 <= defect.cell < self._width:
+            return TooManyCells(count=defect.cell, columns=columns)
+        if not 0 <= defect.cell < columns:
             return UndecodableBytes(field="", encoding=encoding, cell=defect.cell + 1)
-        field = self._fields[defect.cell]
+        field = fields.get(defect.cell, "")
         if defect.kind == CellTooLong.reason:
             # The cell was truncated to the limit, so its length is the limit.
-            return CellTooLong(field=field, limit=len(self._cells[row_index * self._width + defect.cell]))
+            return CellTooLong(field=field, limit=len(self._all_cells(batch, row_index)[defect.cell]))
         return UndecodableBytes(field=field, encoding=encoding, cell=defect.cell + 1)
 
     def _stored_value(self, cells: Sequence[str], field: str) -> str:
@@ -78,3 +91,23 @@ class BatchColumns:
             fields.append("title")
         found = [cells[index] for name in fields for index in self._indexes_by_field.get(name, ())]
         return ",".join(filter(None, found))[:MAX_VALUE_CHARACTERS]
+
+
+def _without_nul(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return the cells without NUL, which Postgres can't store. A row with its replacement is rejected too."""
+    return tuple(cell.replace("\0", REPLACEMENT_CHARACTER) for cell in cells)
+
+
+def without_unused_columns(context: IngestContext, delimiter: str) -> IngestContext:
+    """Return the context for batches that have the cells of the used columns only, if many are unused."""
+    used = find_used_columns(context.fields, context.row_rules)
+    if not used:
+        return context
+    names = context.columns
+    return context._replace(
+        fields=tuple(context.fields[index] for index in used),
+        # The number of a column in the file stands for a missing name.
+        columns=tuple(names[index] if names[index].strip() else f"#{index + 1}" for index in used),
+        row_rules=context.row_rules.for_columns(used),
+        used_columns=UsedColumns(used, len(context.fields), delimiter),
+    )

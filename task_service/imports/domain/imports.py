@@ -17,6 +17,7 @@ from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, Un
 from task_service.imports.domain.row_rules import ColumnCondition, RowRules
 from task_service.imports.domain.undo import Undo
 from task_service.imports.domain.upload_options import UploadOptions
+from task_service.imports.domain.used_columns import UsedColumns
 from task_service.imports.domain.value_options import ValueOptions
 from task_service.tasks.domain.values import Status
 
@@ -216,6 +217,8 @@ class Lease:
     columns: int
     continuation: ColumnCondition | None
     """Rows that continue the task above them."""
+    used_columns: tuple[int, ...]
+    """Indexes of the columns whose cells the worker sends; empty for all."""
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int
@@ -229,6 +232,7 @@ class IngestContext(NamedTuple):
     owner_id: UUID
     actor: Actor
     fields: tuple[str, ...]
+    """Field of each column whose cells a batch has, "" for no field."""
     encoding: str = "utf-8"
     validate_only: bool = False
     max_errors: int = 0
@@ -237,9 +241,11 @@ class IngestContext(NamedTuple):
     size: int = 0
     """Size of the file in bytes."""
     columns: tuple[str, ...] = ()
-    """Column names as in the file."""
+    """Names of the same columns as in the file."""
     value_options: ValueOptions = ValueOptions()
     row_rules: RowRules = RowRules()
+    used_columns: UsedColumns | None = None
+    """None if a batch has the cells of all columns."""
 
     def column_of(self, field: str) -> str | None:
         """Return the name of the column that fills a field; None if there is none."""

@@ -119,7 +119,7 @@ def _convert(batch: Batch, header: Header, now: datetime) -> Iterator[ConvertedR
         row_rules=find_row_rules(options.values, header.columns),
         value_options=replace(options.values, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY),
     )
-    return convert_rows(batch, context, {}, select_rows(batch, context.row_rules, len(header.fields)), now=now)
+    return convert_rows(batch, context, {}, select_rows(batch, context), now=now)
 
 
 def _inspect_column(batch: Batch, header: Header, index: int) -> InspectedColumn:

@@ -33,6 +33,10 @@ class RowRules(NamedTuple):
     continuation: ColumnCondition | None = None
     """Rows that continue the task above them; None means none."""
 
+    def for_columns(self, used: Sequence[int]) -> "RowRules":
+        """Return the rules for rows that have only these columns of the file."""
+        return RowRules(*(rule and rule._replace(column=used.index(rule.column)) for rule in self))
+
 
 def find_row_rules(options: ValueOptions, names: Sequence[str]) -> RowRules:
     """Return the rules for a file with these column names.

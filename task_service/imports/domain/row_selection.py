@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from task_service.csv_dialect.text import escape_formula, unescape_formula
 from task_service.imports.domain.batch import Batch, Cells
+from task_service.imports.domain.imports import IngestContext
 from task_service.imports.domain.row_rules import MAX_CONTINUATION_ROWS, ColumnCondition, RowRules
+from task_service.imports.domain.value_options import null_key
 
 
 class RowSelection(NamedTuple):
@@ -32,14 +34,16 @@ class RowSelection(NamedTuple):
 EVERY_ROW = RowSelection()
 
 
-def select_rows(batch: Batch, rules: RowRules, width: int) -> RowSelection:
-    """Apply the rules to the rows of a batch with this number of columns.
+def select_rows(batch: Batch, context: IngestContext) -> RowSelection:
+    """Apply the rules of an import to the rows of a batch.
 
-    The filter has no effect on rows that continue a task: they share its fate.
+    The filter has no effect on rows that continue a task: they are skipped or rejected with it.
     """
+    rules, width = context.row_rules, len(context.fields)
     if rules == RowRules():
         return EVERY_ROW
-    omitted = _find_rows(rules.row_filter, batch.cells, width, matching=False)
+    null_values = context.value_options.null_values or ()
+    omitted = _find_rows(rules.row_filter, batch.cells, width, matching=False, null_values=null_values)
     continuing = _find_rows(rules.continuation, batch.cells, width, matching=True)
     continuations = defaultdict[int, list[int]](list)
     surplus: list[int] = []
@@ -73,10 +77,20 @@ def continue_cells(cells: Cells, added: Sequence[Cells]) -> Cells:
     return cells._replace(description=escape_formula("\n\n".join(paragraphs)))
 
 
-def _find_rows(rule: ColumnCondition | None, cells: Sequence[str], width: int, *, matching: bool) -> frozenset[int]:
+def _find_rows(
+    rule: ColumnCondition | None,
+    cells: Sequence[str],
+    width: int,
+    *,
+    matching: bool,
+    null_values: Collection[str] = (),
+) -> frozenset[int]:
     """Return the rows that match the rule, or those that do not; none without a rule."""
     if rule is None:
         return frozenset()
     column = cells[rule.column :: width]
-    found = {cell for cell in set(column) if rule.condition.matches(unescape_formula(cell)) is matching}
+    texts = {cell: unescape_formula(cell) for cell in set(column)}
+    if null_values:
+        texts = {cell: "" if null_key(text) in null_values else text for cell, text in texts.items()}
+    found = {cell for cell, text in texts.items() if rule.condition.matches(text) is matching}
     return frozenset(row for row, cell in enumerate(column) if cell in found)

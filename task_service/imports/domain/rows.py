@@ -1,6 +1,7 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ def convert_rows(
     validate = _RowValidator(batch, context, defective, columns, reader)
     unknown_cells = reader.unknown_cells
     rounded_ids = find_rounded_ids(batch, context.fields)
-    rows = _task_rows(columns, selection)
+    rows = _task_rows(columns, batch, context, selection)
     accepted_count = 0
     if selection.surplus:
         error = TooManyContinuationRows(rows=MAX_CONTINUATION_ROWS, kib=MAX_CONTINUATION_BYTES // 1024)
@@ -150,15 +151,20 @@ def reject_task(
             yield columns.failed_row(batch, row, defects)
 
 
-def _task_rows(columns: BatchColumns, selection: RowSelection) -> Iterator[tuple[int, RawCells]]:
-    """Yield the index and the cells of each row of a task, with the cells of the rows that continue it."""
+def _task_rows(
+    columns: BatchColumns, batch: Batch, context: IngestContext, selection: RowSelection
+) -> Iterator[tuple[int, RawCells]]:
+    """Return the index and the cells of each row of a task, with the text of the rows that continue it."""
     if not selection.omitted:
         return enumerate(columns.rows())
     if not selection.continuations:
         return ((row, cells) for row, cells in enumerate(columns.rows()) if row not in selection.omitted)
     rows = list(map(Cells._make, columns.rows()))
+    # A title that becomes a part of a description keeps its labels.
+    options = replace(context.value_options, title_label_prefix="")
+    texts = list(map(Cells._make, BatchColumns(context._replace(value_options=options), batch.cells).rows()))
     for task, added in selection.continuations.items():
-        rows[task] = continue_cells(rows[task], [rows[row] for row in added])
+        rows[task] = continue_cells(rows[task], [texts[row] for row in added])
     return ((row, cells) for row, cells in enumerate(rows) if row not in selection.omitted)
 
 

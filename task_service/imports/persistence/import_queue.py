@@ -6,6 +6,7 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
 from task_service.imports.domain.row_rules import find_row_rules
+from task_service.imports.domain.used_columns import find_used_columns
 from task_service.imports.domain.value_options import ValueOptions
 from task_service.imports.persistence.notifications import NOTIFY
 
@@ -40,8 +41,8 @@ _CLAIM = Statement(
         attempts_without_progress = attempts_without_progress + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
-    RETURNING i.id, owner_id, fence, encoding, delimiter, columns, options -> 'values', bytes_read, next_line,
-        rows_read, bytes_total, attempts_without_progress
+    RETURNING i.id, owner_id, fence, encoding, delimiter, columns, fields, options -> 'values',
+        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress
     """)  # noqa: S608 - as above
 )
 # Without this lock, two concurrent claims could both find an owner one import below the limit. Claims are rare.
@@ -75,7 +76,8 @@ class SqlImportQueue:
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, owner_id, fence, encoding, delimiter, columns, values, offset, line, records, size, attempts = row
+        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *position, size, attempts = row
+        rules = find_row_rules(ValueOptions.from_json(values), columns)
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
             import_id=import_id,
@@ -84,8 +86,9 @@ class SqlImportQueue:
             encoding=encoding,
             delimiter=delimiter,
             columns=len(columns),
-            continuation=find_row_rules(ValueOptions.from_json(values), columns).continuation,
-            checkpoint=Checkpoint(offset, line, records),
+            continuation=rules.continuation,
+            used_columns=find_used_columns(fields, rules),
+            checkpoint=Checkpoint._make(position),
             size=size,
             attempts_without_progress=attempts,
         )

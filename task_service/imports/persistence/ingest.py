@@ -15,6 +15,7 @@ from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
 from task_service.history.persistence.events import SqlEvents
 from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS
+from task_service.imports.domain.batch_columns import without_unused_columns
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
 from task_service.imports.domain.failed_rows import FailedRow, Quota, RowError
@@ -44,7 +45,7 @@ _RENEW_LEASE = Statement(
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
-        on_duplicate, bytes_total, columns, options -> 'values'
+        on_duplicate, bytes_total, columns, options -> 'values', delimiter
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE_CHECKPOINT = Statement(
@@ -153,13 +154,12 @@ class SqlIngest:
         row = await self._run_under_lease(_RENEW_LEASE, import_id, fence, seconds=lease_seconds)
         checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
-        *defaults, on_duplicate, size, columns, values = rest
+        *defaults, on_duplicate, size, columns, values, delimiter = rest
         value_options = ValueOptions.from_json(values)
-        actor = Actor(actor_id, actor_role, request_id)
-        return checkpoint, IngestContext(
+        context = IngestContext(
             import_id,
             owner_id,
-            actor,
+            Actor(actor_id, actor_role, request_id),
             tuple(fields),
             encoding,
             validate_only,
@@ -171,6 +171,7 @@ class SqlIngest:
             value_options,
             find_row_rules(value_options, columns),
         )
+        return checkpoint, without_unused_columns(context, delimiter)
 
     async def advance_checkpoint(
         self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float

@@ -120,6 +120,7 @@ def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_
             columns=lease.columns,
             encoding=lease.encoding,
             continuation_rows=_continuation_to_proto(lease.continuation) if lease.continuation else None,
+            used_columns=lease.used_columns,
         ),
         checkpoint=checkpoint_to_proto(lease.checkpoint),
         size=lease.size,
@@ -171,11 +172,13 @@ def _finish_from_proto(finish: import_ingest_service_pb2.IngestFinish) -> Finish
 
 def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestContext) -> Batch:
     """Return the batch. Raises MalformedBatch when its parts contradict each other or the file."""
-    lines, cells = list(batch.lines), list(batch.cells)
+    lines, cells, records = list(batch.lines), list(batch.cells), list(batch.records)
     begin = Checkpoint(batch.begin.offset, batch.begin.line, batch.begin.records)
     end = Checkpoint(batch.end.offset, batch.end.line, batch.end.records)
     if len(cells) != len(lines) * len(context.fields):
         raise MalformedBatch(problem=f"{len(cells)} cells for {len(lines)} rows of {len(context.fields)} columns")
+    if len(records) != (len(lines) if context.used_columns else 0):
+        raise MalformedBatch(problem=f"{len(records)} records for {len(lines)} rows")
     if end.records - begin.records != len(lines) or end.offset < begin.offset:
         raise MalformedBatch(problem="the end does not match the number of rows")
     if end.offset > context.size:
@@ -189,4 +192,4 @@ def batch_from_proto(batch: import_ingest_service_pb2.RowBatch, context: IngestC
         if kind is None or not 0 <= defect.row < len(lines):
             raise MalformedBatch(problem="a defect has an unknown kind or row")
         defects[defect.row].append(Defect(kind, defect.cell, defect.surplus))
-    return Batch(begin, end, lines, cells, defects)
+    return Batch(begin, end, lines, cells, defects, records)

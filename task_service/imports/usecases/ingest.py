@@ -90,7 +90,7 @@ class PrepareBatch:
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             ids = await find_assignees(self.user_directory, assignees)
         unknown_emails = unknown_email_digests(context.import_id, assignees, ids)
-        selection = select_rows(batch, context.row_rules, len(context.fields))
+        selection = select_rows(batch, context)
         prepared = PreparedBatch(batch, selection, [], [], [], [], Counter(), unknown_emails)
         for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids, selection, now=self.now()):
             prepared.accepted.extend(accepted)

@@ -173,3 +173,11 @@ async def test_continued_row_updates_the_description(system, worker):
     assert (found.title, found.description) == ("new", "x\n\ny")
     again = await run_import(system, sonu, worker, rows, **options)
     assert (again.rows_unchanged, again.rows_skipped) == (1, 2)
+
+
+async def test_row_keeps_the_labels_of_its_title(system, worker):
+    """Only the title of a task has labels, and a text that counts as an empty cell is no paragraph."""
+    sonu = await system.new_user("sonu")
+    rows = [["task", "Call @phone"], ["note", "Mail to me@home or @work", "n/a"], ["task", "u @x", "d"]]
+    found = await run_import(system, sonu, worker, rows, title_label_prefix="@", null_values="n/a")
+    assert await tasks_of(system, sonu, found) == [("Call", "Mail to me@home or @work"), ("u", "d")]

@@ -22,7 +22,7 @@ def check_plan(connection: psycopg.Connection) -> None:
     assert plan is not None
     scans = [node for node in plan_nodes(plan[0][0]["Plan"]) if node.get("Relation Name") == "tasks"]
     assert [node["Index Name"] for node in scans] == ["tasks_external_id_unique"]
-    assert "external_id >= requested.external_id" in scans[0]["Index Cond"]
+    assert "requested.external_id" in scans[0]["Index Cond"]
 
 
 def test_external_id_lookup_uses_the_index_during_growth(database):

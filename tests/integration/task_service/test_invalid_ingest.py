@@ -89,6 +89,25 @@ async def test_malformed_batch_changes_nothing(system, worker, make_invalid):
     assert len(await worker.stream(lease, batch(lease.checkpoint, ["a", "", ""], size=5), END)) == 3
 
 
+@pytest.mark.parametrize(
+    ("cells", "records"),
+    [(["x"], []), (["x"], ["a,x", "b,y"]), (["x", "y"], ["a,x"]), ([""], ['"a']), (["x"] * 40, [])],
+)
+async def test_batch_has_used_cells_and_records(system, worker, cells, records):
+    """The dialect of a wide file names the used columns. A rejected row needs a valid record."""
+    sonu = await system.new_user("sonu")
+    await upload(system, sonu, b"a,title" + b",unused" * 38 + b"\nb,x\n")
+    lease = await worker.claim()
+    assert list(lease.dialect.used_columns) == [1]
+    message = batch(lease.checkpoint, cells, size=4)
+    message.batch.records.extend(records)
+    status = await refused(worker.stream(lease, message))
+    assert (status.code, status.reason) == (INVALID, "MALFORMED_BATCH")
+    valid = batch(lease.checkpoint, ["x"], size=4)
+    valid.batch.records.append("b,x")
+    assert len(await worker.stream(lease, valid, END)) == 3
+
+
 @pytest.mark.parametrize("failure", [{"code": 77, "line": 3}, {"line": 3}, {"code": 1, "line": -1}])
 async def test_unknown_parse_failure_does_not_end_the_import(system, worker, failure):
     sonu = await system.new_user("sonu")

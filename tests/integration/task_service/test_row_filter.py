@@ -48,6 +48,13 @@ async def test_rows_that_are_not_chosen_are_skipped(system, worker, row_filter, 
     assert (found.rows_read, found.rows_created, found.rows_skipped) == (3, len(titles), 3 - len(titles))
 
 
+async def test_null_value_is_an_empty_cell(system, worker):
+    sonu = await system.new_user("sonu")
+    rows = [["a", "", "N/A", ""], ["b", "", "", ""], ["c", "", "yes", ""]]
+    found = await run_import(system, sonu, worker, rows, row_filter="Archived=", null_values="n/a")
+    assert await titles_of(system, sonu, found) == ["a", "b"]
+
+
 @pytest.mark.parametrize("validate_only", [False, True])
 async def test_skipped_row_is_never_an_error(system, worker, validate_only):
     """Neither its defects nor its values count, and it is no duplicate."""

@@ -149,6 +149,7 @@ class Dialect(_message.Message):
     COLUMNS_FIELD_NUMBER: _builtins.int
     ENCODING_FIELD_NUMBER: _builtins.int
     CONTINUATION_ROWS_FIELD_NUMBER: _builtins.int
+    USED_COLUMNS_FIELD_NUMBER: _builtins.int
     delimiter: _builtins.str
     """Delimiter between cells."""
     columns: _builtins.int
@@ -159,6 +160,10 @@ class Dialect(_message.Message):
     def continuation_rows(self) -> Global___ContinuationRows:
         """Rows that continue the task above them. Unset: none."""
 
+    @_builtins.property
+    def used_columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Indexes of the columns whose cells a batch has, in order. Empty: all columns."""
+
     def __init__(
         self,
         *,
@@ -166,10 +171,11 @@ class Dialect(_message.Message):
         columns: _builtins.int = ...,
         encoding: _builtins.str = ...,
         continuation_rows: Global___ContinuationRows | None = ...,
+        used_columns: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["continuation_rows", b"continuation_rows"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "continuation_rows", b"continuation_rows", "delimiter", b"delimiter", "encoding", b"encoding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "continuation_rows", b"continuation_rows", "delimiter", b"delimiter", "encoding", b"encoding", "used_columns", b"used_columns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -374,6 +380,7 @@ class RowBatch(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     CELLS_FIELD_NUMBER: _builtins.int
     DEFECTS_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def begin(self) -> Global___Checkpoint:
         """Start of the first record."""
@@ -388,11 +395,19 @@ class RowBatch(_message.Message):
 
     @_builtins.property
     def cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Cells of all records in order. Each record has as many cells as the header line; missing trailing cells are empty."""
+        """Cells of all records in order. Each record has as many cells as the header line, or as the dialect has used_columns;
+        missing trailing cells are empty.
+        """
 
     @_builtins.property
     def defects(self) -> _containers.RepeatedCompositeFieldContainer[Global___RowDefect]:
         """Defects that the parser found."""
+
+    @_builtins.property
+    def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only if the dialect has used_columns: each record as CSV, from which the server takes the unused cells of a rejected
+        row. Used columns may be empty in it, and surplus cells are ignored.
+        """
 
     def __init__(
         self,
@@ -402,10 +417,11 @@ class RowBatch(_message.Message):
         lines: _abc.Iterable[_builtins.int] | None = ...,
         cells: _abc.Iterable[_builtins.str] | None = ...,
         defects: _abc.Iterable[Global___RowDefect] | None = ...,
+        records: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "end", b"end"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "cells", b"cells", "defects", b"defects", "end", b"end", "lines", b"lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "cells", b"cells", "defects", b"defects", "end", b"end", "lines", b"lines", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
