@@ -39,7 +39,8 @@ from task_service.imports.domain.value_synonyms import (
     STATUS_WORDS,
     TRUTH_WORDS,
     asks_for_truth,
-    word_key,
+    find_percentage,
+    find_word,
 )
 from task_service.tasks.domain.values import Priority, Status
 
@@ -79,7 +80,7 @@ class CellReader:
         self._status = _FieldReader(
             field="status",
             mapped=_mapped_values(mapped, "status", Status),
-            read=lambda word: _find(word, statuses, UnknownStatus),
+            read=lambda word: find_percentage(word) or _find(word, statuses, UnknownStatus),
             accepts_unknown=options.on_unknown_status is OnUnknownValue.DEFAULT,
         )
         self._status_words = StatusWords(self._status.mapped, statuses)
@@ -218,7 +219,7 @@ def _mapped_values(
 
 
 def _find(word: str, words: Mapping[str, Value], error: type[Invalid]) -> Value:
-    value = words.get(word_key(word))
+    value = find_word(word, words)
     if value is None:
         raise error(word=repr(word[:MAX_QUOTED_CHARACTERS]))
     return value

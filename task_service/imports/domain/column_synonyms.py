@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from task_service.imports.domain.value_synonyms import MAX_WORD_CHARACTERS, TRUTH_COLUMNS, word_key
+from task_service.imports.domain.value_synonyms import MAX_WORD_CHARACTERS, TRUTH_COLUMNS, column_key
 
 COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
     {
-        "title": ("Title", "Task Name", "Task Title", "Task", "Subject", "Name", "Summary", "Issue Title"),
+        "title": (
+            *("Title", "Task Name", "Task Title", "Task", "Subject", "Name", "Summary", "Issue Title"),
+            *("Card Name", "Card Title", "Action Item"),
+        ),
         "description": (
             "Description",
             "Task Description",
@@ -33,6 +36,8 @@ COLUMN_SYNONYMS: Mapping[str, Sequence[str]] = MappingProxyType(
             "Assignee Username",
             "Assignees",
             "Assigned To",
+            "Assign",
+            "Assign To",
             "Responsible",
             "Owner",
         ),
@@ -61,10 +66,12 @@ class Synonym(NamedTuple):
 
 
 _SYNONYMS = {
-    word_key(name): Synonym(field, rank) for field, names in COLUMN_SYNONYMS.items() for rank, name in enumerate(names)
+    column_key(name): Synonym(field, rank)
+    for field, names in COLUMN_SYNONYMS.items()
+    for rank, name in enumerate(names)
 }
 
 
 def find_column_synonym(name: str) -> Synonym | None:
     """Return the meaning of a column name; None if it has none."""
-    return _SYNONYMS.get(word_key(name)) if len(name) <= MAX_WORD_CHARACTERS else None
+    return _SYNONYMS.get(column_key(name)) if len(name) <= MAX_WORD_CHARACTERS else None

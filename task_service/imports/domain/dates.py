@@ -70,8 +70,6 @@ _RANGE = re.compile(r"([^→>]+) (?:→|->) ([^→>]+)")
 _END_TIME = re.compile(_TIME, re.IGNORECASE)
 # An abbreviation such as (EST) has no certain offset.
 _ZONE_ABBREVIATION = re.compile(r"\([a-z ]+\)$", re.IGNORECASE)
-# An abbreviation such as (EST) has no certain offset.
-_ZONE_ABBREVIATION = re.compile(r"\([a-z ]+\)$", re.IGNORECASE)
 _DAY_MILLISECONDS = 86_400_000
 
 
@@ -133,8 +131,6 @@ class DateParser:
     def parse_moment(self, text: str, zone: str = "") -> datetime:
         """Return the moment in a text, in UTC. A date without a time is its midnight in the time zone."""
         found = self._read(text)
-        if found.tzinfo is None and _ZONE_ABBREVIATION.search(text.strip()):
-            raise _malformed(text)
         if found.tzinfo is None and _ZONE_ABBREVIATION.search(text.strip()):
             raise _malformed(text)
         try:

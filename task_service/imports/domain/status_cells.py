@@ -13,7 +13,8 @@ from task_service.imports.domain.value_synonyms import (
     RESOLUTION_WORDS,
     STATUS_WORDS,
     TRUTH_WORDS,
-    word_key,
+    find_percentage,
+    find_word,
 )
 from task_service.tasks.domain.values import OPEN_STATUSES, Status
 
@@ -47,7 +48,7 @@ class StatusWords(NamedTuple):
         text = cell.strip()
         if self.mapped and len(text) <= MAX_WORD_CHARACTERS and (key := mapping_key(text)) in self.mapped:
             return FoundStatus(is_known=True, status=self.mapped[key])
-        status = self.words.get(word_key(text))
+        status = find_word(text, self.words)
         return FoundStatus(is_known=status is not None, status=status)
 
 
@@ -72,8 +73,7 @@ def combine_status(
 
 def find_done_status(word: str, parse_date: Callable[[str], date]) -> Status | None:
     """Return the status of a text in a column such as Done; None if it is unknown. A date means completed."""
-    key = word_key(word)
-    if status := TRUTH_WORDS.get(key) or STATUS_WORDS.get(key):
+    if status := find_word(word, TRUTH_WORDS) or find_word(word, STATUS_WORDS) or find_percentage(word):
         return status
     # The options may be about dates in another form.
     is_date = _is_date(word, parse_date) or _is_date(word, DateParser().parse)

@@ -6,6 +6,7 @@ A word that could mean two things, such as Blocked, Active or a bare number, is 
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 from unicodedata import category, normalize
 
 from task_service.tasks.domain.values import Priority, Status
@@ -98,9 +99,9 @@ PRIORITY_SYNONYMS: Mapping[Priority, Sequence[str]] = MappingProxyType(
             "P0",
             "P1",
         ),
-        Priority.HIGH: ("High", "Important", "Major", "P2"),
-        Priority.MEDIUM: ("Medium", "Med", "Normal", "Moderate", "P3"),
-        Priority.LOW: ("Low", "Lowest", "Very Low", "Minor", "Trivial", "P4"),
+        Priority.HIGH: ("High", "High Priority", "Important", "Major", "P2"),
+        Priority.MEDIUM: ("Medium", "Medium Priority", "Med", "Mid", "Normal", "Normal Priority", "Moderate", "P3"),
+        Priority.LOW: ("Low", "Low Priority", "Lowest", "Very Low", "Minor", "Trivial", "P4"),
         Priority.NONE: ("None", "No Priority", "Not Set", "Unset"),
     }
 )
@@ -119,7 +120,10 @@ CANCELLING_RESOLUTIONS: Sequence[str] = (
 )
 """Resolutions that turn a completed task into a cancelled one."""
 
-TRUTH_COLUMNS = ("Done", "Is Done", "Completed", "Is Completed", "Complete", "Is Complete", "Due Complete", "Finished")
+TRUTH_COLUMNS = (
+    *("Done", "Is Done", "Completed", "Is Completed", "Complete", "Is Complete", "Due Complete", "Finished"),
+    *("✓", "✔", "☑", "✅"),
+)
 """Names of columns that ask for a truth value. They fill the field done."""
 
 TRUTH_VALUES: Mapping[Status, Sequence[str]] = MappingProxyType(
@@ -130,7 +134,13 @@ TRUTH_VALUES: Mapping[Status, Sequence[str]] = MappingProxyType(
 )
 
 MAX_WORD_CHARACTERS = 200
+_COMPLETE_PERCENT = 100
 
+Value = TypeVar("Value")
+
+# The order of a word in a list: "1. To Do", "2 - Medium", "(3) Low". A word of one letter may be a truth value.
+_ORDER = re.compile(r"(?:\(\d{1,2}\)|\d{1,2} ?[-\u2013\u2014.):]) ?(?=\W{0,4}[^\W\d_]{2})")
+_PERCENTAGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,4})?) ?%", re.ASCII)
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2013'\u2018\u2019\ufe0f\u200d]+")
 
 
@@ -147,13 +157,40 @@ def word_key(word: str) -> str:
     return key
 
 
+def column_key(name: str) -> str:
+    """Return the form in which column names are compared: that of words, without the marks of a form.
+
+    "Done?", "Due date:" and "Task name*" are Done, Due date and Task name; "Assignee(s)" is Assignees.
+    """
+    return word_key(name.rstrip().rstrip("?:*").replace("(s)", "s"))
+
+
+def find_word(word: str, words: Mapping[str, Value]) -> Value | None:
+    """Return the value of a word, also with its order before it, as in `1. To Do`; None if it has none."""
+    value = words.get(word_key(word))
+    if value is None and (order := _ORDER.match(word)):
+        value = words.get(word_key(word[order.end() :]))
+    return value
+
+
+def find_percentage(word: str) -> Status | None:
+    """Return the status of a progress such as `50%`; None for other texts."""
+    match = _PERCENTAGE.fullmatch(word)
+    if match is None:
+        return None
+    percent = float(match[1].replace(",", "."))
+    if percent == _COMPLETE_PERCENT:
+        return Status.COMPLETED
+    return None if percent > _COMPLETE_PERCENT else Status.IN_PROGRESS if percent else Status.PENDING
+
+
 STATUS_WORDS = {word_key(word): status for status, words in STATUS_SYNONYMS.items() for word in words}
 PRIORITY_WORDS = {word_key(word): priority for priority, words in PRIORITY_SYNONYMS.items() for word in words}
 TRUTH_WORDS = {word_key(word): status for status, words in TRUTH_VALUES.items() for word in words}
 RESOLUTION_WORDS = {word_key(word): Status.CANCELLED for word in CANCELLING_RESOLUTIONS}
-_TRUTH_COLUMN_KEYS = frozenset(map(word_key, TRUTH_COLUMNS))
+_TRUTH_COLUMN_KEYS = frozenset(map(column_key, TRUTH_COLUMNS))
 
 
 def asks_for_truth(column: str) -> bool:
     """Return True if a column with this name asks for a truth value."""
-    return word_key(column) in _TRUTH_COLUMN_KEYS
+    return column_key(column) in _TRUTH_COLUMN_KEYS

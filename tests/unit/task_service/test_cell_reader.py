@@ -64,6 +64,15 @@ def test_each_word_has_one_meaning():
         ("Wont Do", "cancelled"),
         ("\N{WHITE HEAVY CHECK MARK} Done", "completed"),
         ("\N{LARGE BLUE CIRCLE} To do", "pending"),
+        ("1. To Do", "pending"),
+        ("02 - In progress", "in_progress"),
+        ("(3) Done", "completed"),
+        ("4) \N{WHITE HEAVY CHECK MARK} Done", "completed"),
+        ("0%", "pending"),
+        ("33.3 %", "in_progress"),
+        ("0,5%", "in_progress"),
+        ("100.00%", "completed"),
+        *((word, None) for word in ("101%", "50", "%", "1. 2. Done", "1. x", "123. Done", "1 Done", "1.5 Done")),
         *((word, None) for word in ("Blocked", "On hold", "Waiting", "Ready", "Deferred", "Active", "1", "TRUE", "x")),
         *((word, None) for word in ("\N{WHITE HEAVY CHECK MARK}", "-", "'", "Done?", "Not done", "d" * 300)),
     ],
@@ -87,6 +96,10 @@ def test_status_words_of_other_tools(word, status):
         ("Normal", "medium"),
         ("No priority", "none"),
         ("\N{LARGE RED CIRCLE} High", "high"),
+        ("1 - High", "high"),
+        ("(2) Normal", "medium"),
+        ("Low Priority", "low"),
+        *((word, None) for word in ("(1)", "1.", "P1 - High", "50%")),
         *((word, None) for word in ("1", "4", "5", "P5", "!!", "Blocked", "Priority 1")),
     ],
 )
@@ -96,12 +109,15 @@ def test_priority_words_of_other_tools(word, priority):
     assert [error.reason for error in errors] == ([] if priority else ["UNKNOWN_PRIORITY"])
 
 
-@pytest.mark.parametrize("column", ["Done", "is_done", "Completed", "Due Complete", "FINISHED"])
+@pytest.mark.parametrize(
+    "column", ["Done", "is_done", "Completed", "Due Complete", "FINISHED", "Done?", "\N{CHECK MARK}"]
+)
 def test_truth_value_is_a_status_where_it_is_asked_for(column):
     reader = CellReader(ValueOptions(), column)
     for status, words in TRUTH_VALUES.items():
         assert [reader.status(word, []) for word in words] == [status] * len(words)
     assert reader.status("In progress", []) == "in_progress"
+    assert reader.status("1. x", []) is None
 
 
 def test_error_quotes_the_word_and_names_the_option():
