@@ -171,6 +171,81 @@ CASES_OF_SOURCES = [
         ],
     ),
     Case(
+        "kanboard_export",
+        "kanboard",
+        [
+            Expected("Paint the fence", "PENDING", "HIGH", "2026-12-31", ["Outside", "garden", "weekend"], "ben"),
+            Expected("Order paint", "COMPLETED", completed_on="2026-11-20"),
+        ],
+    ),
+    Case(
+        "outlook_tasks",
+        "outlook",
+        [
+            Expected("Call the plumber", "PENDING", "HIGH", "2026-12-31", ["Home", "Urgent calls"]),
+            Expected("Pay the rent", "COMPLETED", "MEDIUM", "2026-11-30", completed_on="2026-11-20"),
+        ],
+        unused=["% Complete", "Total Work", "Actual Work"],
+    ),
+    Case(
+        "gitlab_work_items",
+        "gitlab",
+        [
+            Expected("Rotate the keys", "PENDING", due_date="2026-12-31", labels=["ops", "security"], assignee="ben"),
+            Expected("Renew the certificate", "COMPLETED", completed_on="2026-11-10"),
+        ],
+    ),
+    Case(
+        "clickup_table_view",
+        "clickup",
+        [
+            Expected(
+                *("Sow the beans", "PENDING", "HIGH", "2026-12-31", ["garden", "spring"], "ann"),
+                external_id="86aaaaab1",
+            ),
+            Expected("Water them", "COMPLETED", external_id="86aaaaab2"),
+        ],
+        unused=["Task Type"],
+    ),
+    Case(
+        "todoist_deadlines",
+        "todoist",
+        [
+            Expected("Buy paint", "PENDING", "HIGH", "2026-12-30", ["shop"]),
+            Expected("Return the old pots", "PENDING"),
+        ],
+        skipped=2,
+    ),
+    Case(
+        "asana_without_sections",
+        "asana",
+        [
+            Expected("Draft the menu", "PENDING", due_date="2026-12-31", external_id="1209000000000011"),
+            Expected("Send invitations", "COMPLETED", external_id="1209000000000012", completed_on="2026-11-10"),
+            Expected("Ask for allergies", "PENDING", labels=["Recently assigned"], external_id="1209000000000013"),
+        ],
+    ),
+    Case(
+        "jira_by_key",
+        "jira",
+        [
+            Expected(*("Login fails on Safari", "PENDING", "URGENT", "2026-12-31", ["backend"]), external_id="WEB-1"),
+            Expected(
+                *("Upgrade the router", "COMPLETED", "LOW", "2026-12-31"),
+                external_id="WEB-2",
+                completed_on="2026-11-03",
+            ),
+        ],
+    ),
+    Case(
+        "github_team_view",
+        "github",
+        [
+            Expected("Typing in Safari is slow", "PENDING", "URGENT", assignee="ann"),
+            Expected("Update the logo", "IN_PROGRESS"),
+        ],
+    ),
+    Case(
         "own_export_saved_by_excel_de_csv_utf8",
         "taskmanager",
         [
@@ -269,6 +344,8 @@ FILES_OF_TOOLS: dict[str, str] = {
     "GitLab": "gitlab_export",
     "Planner": "ms_planner_export",
     "TickTick": "ticktick_backup",
+    "Kanboard": "kanboard_export",
+    "Outlook": "outlook_tasks",
     "this task manager": "own_export_saved_by_excel_de_csv_utf8",
 }
 
