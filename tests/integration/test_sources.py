@@ -171,6 +171,81 @@ CASES_OF_SOURCES = [
         ],
     ),
     Case(
+        "kanboard_export",
+        "kanboard",
+        [
+            Expected("Paint the fence", "PENDING", "HIGH", "2026-12-31", ["Outside", "garden", "weekend"], "ben"),
+            Expected("Order paint", "COMPLETED", completed_on="2026-11-20"),
+        ],
+    ),
+    Case(
+        "outlook_tasks",
+        "outlook",
+        [
+            Expected("Call the plumber", "PENDING", "HIGH", "2026-12-31", ["Home", "Urgent calls"]),
+            Expected("Pay the rent", "COMPLETED", "MEDIUM", "2026-11-30", completed_on="2026-11-20"),
+        ],
+        unused=["% Complete", "Total Work", "Actual Work"],
+    ),
+    Case(
+        "gitlab_work_items",
+        "gitlab",
+        [
+            Expected("Rotate the keys", "PENDING", due_date="2026-12-31", labels=["ops", "security"], assignee="ben"),
+            Expected("Renew the certificate", "COMPLETED", completed_on="2026-11-10"),
+        ],
+    ),
+    Case(
+        "clickup_table_view",
+        "clickup",
+        [
+            Expected(
+                *("Sow the beans", "PENDING", "HIGH", "2026-12-31", ["garden", "spring"], "ann"),
+                external_id="86aaaaab1",
+            ),
+            Expected("Water them", "COMPLETED", external_id="86aaaaab2"),
+        ],
+        unused=["Task Type"],
+    ),
+    Case(
+        "todoist_deadlines",
+        "todoist",
+        [
+            Expected("Buy paint", "PENDING", "HIGH", "2026-12-30", ["shop"]),
+            Expected("Return the old pots", "PENDING"),
+        ],
+        skipped=2,
+    ),
+    Case(
+        "asana_without_sections",
+        "asana",
+        [
+            Expected("Draft the menu", "PENDING", due_date="2026-12-31", external_id="1209000000000011"),
+            Expected("Send invitations", "COMPLETED", external_id="1209000000000012", completed_on="2026-11-10"),
+            Expected("Ask for allergies", "PENDING", labels=["Recently assigned"], external_id="1209000000000013"),
+        ],
+    ),
+    Case(
+        "jira_by_key",
+        "jira",
+        [
+            Expected(*("Login fails on Safari", "PENDING", "URGENT", "2026-12-31", ["backend"]), external_id="WEB-1"),
+            Expected(
+                *("Upgrade the router", "COMPLETED", "LOW", "2026-12-31"),
+                external_id="WEB-2",
+                completed_on="2026-11-03",
+            ),
+        ],
+    ),
+    Case(
+        "github_team_view",
+        "github",
+        [
+            Expected("Typing in Safari is slow", "PENDING", "URGENT", assignee="ann"),
+            Expected("Update the logo", "IN_PROGRESS"),
+        ],
+    ),
+    Case(
         "own_export_saved_by_excel_de_csv_utf8",
         "taskmanager",
         [
@@ -239,7 +314,7 @@ async def test_corrected_errors_csv_comes_in(system, import_file, users, case):
         broken = re.sub(rf"(?<=[,;\t\n\"]){title}", lambda found: f"{found[0]}\ufffd", broken, count=1)
     first, _ = await import_file(broken.encode(), on_unknown_assignee=LEAVE_EMPTY, **case.options)
     # The note in the file of Todoist is rejected with its task.
-    notes = 1 if case.source == "todoist" else 0
+    notes = 1 if case.file == "todoist_export" else 0
     assert (first.rows_created, first.rows_failed) == (0, len(case.tasks) + case.failed + notes)
     request = import_service_pb2.DownloadImportErrorsRequest(import_id=first.id)
     parts = [part.data async for part in system.imports.DownloadImportErrors(request, metadata=sonu.metadata)]
@@ -269,6 +344,8 @@ FILES_OF_TOOLS: dict[str, str] = {
     "GitLab": "gitlab_export",
     "Planner": "ms_planner_export",
     "TickTick": "ticktick_backup",
+    "Kanboard": "kanboard_export",
+    "Outlook": "outlook_tasks",
     "this task manager": "own_export_saved_by_excel_de_csv_utf8",
 }
 

@@ -125,7 +125,8 @@ class CellReader:
             stated = self._other_status_words.find(cells.status_or_label).status
         status = combine_status(
             stated,
-            self._read(self._done, cells.done, errors, key=cell),
+            # A text such as 3/5 says nothing about a status that another column states.
+            self._read(self._done, cells.done, errors if stated is None else [], key=cell),
             has_completion_date=bool(cells.completed_at.strip()),
             has_status_column=self._has_status_column,
         )

@@ -11,7 +11,12 @@ from typing import Any
 
 from task_service.csv_dialect.delimiter import DELIMITERS
 from task_service.imports.domain.column_errors import SourceColumnsMissing, UnknownSource
-from task_service.imports.domain.column_mapping import normalize_column, parse_mapping, quote_column
+from task_service.imports.domain.column_mapping import (
+    FIELDS_OF_SEVERAL_COLUMNS,
+    normalize_column,
+    parse_mapping,
+    quote_column,
+)
 from task_service.imports.domain.columns import find_columns, list_columns
 from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.row_filter import parse_continuation_rows, parse_row_filter
@@ -76,9 +81,15 @@ class Source:
         )
 
     def _mapping_for(self, normalized_names: Sequence[str], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Yield columns of the file and their fields. The first column of a field wins, in the order of the source."""
         mapped = {index for column in mapping for index in find_columns(normalized_names, column)}
+        filled: set[str] = set()
         for column, used in self.options.mapping.items():
             indexes = find_columns(normalized_names, column)
+            if indexes and used in filled:
+                continue
+            if indexes and used not in FIELDS_OF_SEVERAL_COLUMNS | {""}:
+                filled.add(used)
             if indexes and mapped.isdisjoint(indexes):
                 yield column, used
             else:
@@ -126,7 +137,10 @@ def load_sources() -> Mapping[str, Source]:
 
 
 def _parse_source(name: str, data: Mapping[str, Any]) -> Source:
-    mapping = {**data.get("mapping", {}), **dict.fromkeys(data.get("ignore", ()))}
+    columns = {**data.get("mapping", {}), **dict.fromkeys(data.get("ignore", ()))}
+    # Each column by itself: files of one tool may have different columns for one field.
+    mappings = [parse_mapping(json.dumps({column: used})) for column, used in columns.items()]
+    mapping = {column: used for each in mappings for column, used in each.items()}
     values = {option: _PARSERS[option](value) for option, value in data.get("options", {}).items()}
     values["value_mapping"] = parse_value_mapping(json.dumps(data.get("value_mapping", {})))
     return Source(
@@ -135,7 +149,7 @@ def _parse_source(name: str, data: Mapping[str, Any]) -> Source:
         data["export"],
         next(iter(data["headers"]), ()),
         [frozenset(map(normalize_column, header)) for header in data["headers"]],
-        UploadOptions(source=name, mapping=parse_mapping(json.dumps(mapping)), values=ValueOptions(**values)),
+        UploadOptions(source=name, mapping=mapping, values=ValueOptions(**values)),
     )
 
 

@@ -106,11 +106,15 @@ def test_done_alone_gives_the_status(done, expected):
 
 
 def test_unknown_word_in_done_is_an_error_with_its_value():
-    assert errors_of({"Status": "To do", "Done": "3/5"}) == [("done", "UNKNOWN_STATUS", "3/5")]
+    assert errors_of({"Status": "", "Done": "3/5"}) == [("done", "UNKNOWN_STATUS", "3/5")]
     assert errors_of({"Status": "Blocked", "Done": "perhaps"}) == [
         ("status", "UNKNOWN_STATUS", "Blocked"),
         ("done", "UNKNOWN_STATUS", "perhaps"),
     ]
+
+
+def test_unknown_word_in_done_changes_no_stated_status():
+    assert values_of({"Status": "To do", "Completed": "3/5"}).status == "pending"
 
 
 def test_value_mapping_of_status_also_reads_done():
