@@ -20,6 +20,8 @@ $(STAMP): requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@# Put the repository's packages and the generated code on the path of every program in this environment.
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/protos/gen' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/taskmanager.pth"
+	@# buf reads the imported files of googleapis from protos/googleapis.
+	@$(BIN)/python protos/copy-googleapis
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Start the whole system on embedded servers, import a sample file, stop the system
@@ -65,7 +67,7 @@ lint: $(STAMP) ## Check with ruff, import-linter and buf
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	@protos/generate "$$(mktemp -d)" $(VENV)/contract.binpb && $(BIN)/buf lint $(VENV)/contract.binpb --config protos/buf.yaml
+	cd protos && ../$(BIN)/buf lint
 
 types: $(STAMP) ## Check the types with mypy --strict
 	$(BIN)/mypy
@@ -87,5 +89,5 @@ lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the servi
 	    --group "../pyproject.toml:$${pair%%:*}" --constraint dev.txt -o "$${pair##*:}.txt"; done
 
 clean: ## Delete the virtual environment, the caches and the local data
-	rm -rf $(VENV) data protos/gen/build protos/gen/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) data protos/googleapis protos/gen/build protos/gen/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
