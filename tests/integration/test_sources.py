@@ -214,7 +214,7 @@ CASES_OF_SOURCES = [
             Expected("Buy paint", "PENDING", "HIGH", "2026-12-30", ["shop"]),
             Expected("Return the old pots", "PENDING"),
         ],
-        skipped=3,
+        skipped=2,
     ),
     Case(
         "asana_without_sections",
