@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from chassis.database.fair_pool import Connections
 from chassis.kernel.clock import utc_now
 from task_service.idempotency.transaction import IdempotentTransactions
-from task_service.imports.domain.csv_header import HeaderLimits
+from task_service.imports.domain.header.header import HeaderLimits
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
 from task_service.imports.usecases.dispatch import NotifyWorkers

@@ -11,14 +11,12 @@ from uuid import UUID
 from chassis.kernel.identity import Caller
 from task_service.access import sees_all
 from task_service.history.domain.events import Actor
-from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS
+from task_service.imports.domain.cells.assignees import MAX_UNKNOWN_EMAILS
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import ImportNotEnded, NothingToUndo, UnknownParseFailure
-from task_service.imports.domain.row_rules import ColumnCondition, RowRules
+from task_service.imports.domain.options.row_rules import ColumnCondition
+from task_service.imports.domain.options.upload_options import UploadOptions
 from task_service.imports.domain.undo import Undo
-from task_service.imports.domain.upload_options import UploadOptions
-from task_service.imports.domain.used_columns import UsedColumns
-from task_service.imports.domain.value_options import ValueOptions
 from task_service.tasks.domain.values import Status
 
 
@@ -223,30 +221,3 @@ class Lease:
     size: int
     attempts_without_progress: int
     """Claims since the checkpoint last advanced, including this one, without those that were given back."""
-
-
-class IngestContext(NamedTuple):
-    """Common data of all rows of an import. It is read from the import's row, never from a message."""
-
-    import_id: UUID
-    owner_id: UUID
-    actor: Actor
-    fields: tuple[str, ...]
-    """Field of each column whose cells a batch has, "" for no field."""
-    encoding: str = "utf-8"
-    validate_only: bool = False
-    max_errors: int = 0
-    defaults: Defaults = Defaults()
-    on_duplicate: OnDuplicate = OnDuplicate.FAIL
-    size: int = 0
-    """Size of the file in bytes."""
-    columns: tuple[str, ...] = ()
-    """Names of the same columns as in the file."""
-    value_options: ValueOptions = ValueOptions()
-    row_rules: RowRules = RowRules()
-    used_columns: UsedColumns | None = None
-    """None if a batch has the cells of all columns."""
-
-    def column_of(self, field: str) -> str | None:
-        """Return the name of the column that fills a field; None if there is none."""
-        return next((column for column, used in zip(self.columns, self.fields, strict=False) if used == field), None)

@@ -5,9 +5,9 @@ from sqlalchemy import text
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
-from task_service.imports.domain.row_rules import find_row_rules
-from task_service.imports.domain.used_columns import find_used_columns
-from task_service.imports.domain.value_options import ValueOptions
+from task_service.imports.domain.options.row_options import RowOptions
+from task_service.imports.domain.options.row_rules import find_row_rules
+from task_service.imports.domain.rows.used_columns import find_used_columns
 from task_service.imports.persistence.notifications import NOTIFY
 
 # An import with an expired lease is waiting again. A postponed import is queued at a later time. Imports of an owner at
@@ -77,7 +77,7 @@ class SqlImportQueue:
         if row is None:
             return None
         import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *position, size, attempts = row
-        rules = find_row_rules(ValueOptions.from_json(values), columns)
+        rules = find_row_rules(RowOptions.from_json(values), columns)
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
             import_id=import_id,

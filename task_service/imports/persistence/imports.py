@@ -13,12 +13,12 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
-from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
 from task_service.imports.domain.imports import Counts, Failure, Import, State, WaitReason
-from task_service.imports.domain.row_selection import orphan_warnings
+from task_service.imports.domain.options.upload_options import UploadOptions
+from task_service.imports.domain.rows.failed_rows import ErrorReportRow, RowError
+from task_service.imports.domain.rows.row_selection import orphan_warnings
+from task_service.imports.domain.rows.unknown_cells import UnknownCells
 from task_service.imports.domain.undo import Undo, UndoState
-from task_service.imports.domain.upload_options import UploadOptions
-from task_service.imports.domain.value_options import UnknownCells
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
 

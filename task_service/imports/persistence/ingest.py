@@ -14,22 +14,16 @@ from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
 from task_service.history.persistence.events import SqlEvents
-from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS
-from task_service.imports.domain.batch_columns import without_unused_columns
+from task_service.imports.domain.cells.assignees import MAX_UNKNOWN_EMAILS
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import BatchNotAtCheckpoint, LeaseLost
-from task_service.imports.domain.failed_rows import FailedRow, Quota, RowError
-from task_service.imports.domain.imports import (
-    Checkpoint,
-    Counts,
-    Defaults,
-    Failure,
-    IngestContext,
-    State,
-    WaitReason,
-)
-from task_service.imports.domain.row_rules import find_row_rules
-from task_service.imports.domain.value_options import UnknownCells, ValueOptions
+from task_service.imports.domain.imports import Checkpoint, Counts, Defaults, Failure, State, WaitReason
+from task_service.imports.domain.options.row_options import RowOptions
+from task_service.imports.domain.options.row_rules import find_row_rules
+from task_service.imports.domain.rows.batch_columns import without_unused_columns
+from task_service.imports.domain.rows.failed_rows import FailedRow, Quota, RowError
+from task_service.imports.domain.rows.ingest_context import IngestContext
+from task_service.imports.domain.rows.unknown_cells import UnknownCells
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
@@ -155,7 +149,7 @@ class SqlIngest:
         checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
         *defaults, on_duplicate, size, columns, values, delimiter = rest
-        value_options = ValueOptions.from_json(values)
+        row_options = RowOptions.from_json(values)
         context = IngestContext(
             import_id,
             owner_id,
@@ -168,8 +162,8 @@ class SqlIngest:
             OnDuplicate(on_duplicate),
             size,
             tuple(columns),
-            value_options,
-            find_row_rules(value_options, columns),
+            row_options,
+            find_row_rules(row_options, columns),
         )
         return checkpoint, without_unused_columns(context, delimiter)
 

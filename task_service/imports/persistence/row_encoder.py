@@ -18,7 +18,7 @@ from uuid import UUID
 from uuid_utils import uuid7
 
 from task_service.history.persistence.events import ENCODED_COLUMNS, SALT_BYTES, encode_event
-from task_service.imports.domain.imports import IngestContext
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.persistence.binary_copy import (
     JSONB,
     NULL,

@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, select, text, upda
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from task_service.imports.domain.csv_header import Header
+from task_service.imports.domain.header.header import Header
 from task_service.imports.domain.imports import NewImport
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.usecases.ports import StoredUpload

@@ -5,8 +5,13 @@ from uuid import UUID
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
-from task_service.imports.domain.inspection import MAX_DISTINCT_VALUES, MAX_SAMPLES, InspectedColumn, Inspection
-from task_service.imports.domain.upload_options import NO_SOURCE
+from task_service.imports.domain.inspection.inspection import (
+    MAX_DISTINCT_VALUES,
+    MAX_SAMPLES,
+    InspectedColumn,
+    Inspection,
+)
+from task_service.imports.domain.options.upload_options import NO_SOURCE
 from task_service.imports.transport.translate import row_error_to_proto
 from task_service.imports.transport.upload_options import date_order_to_proto, upload_options_to_proto
 from task_service.tasks.domain.task import Values, new_task

@@ -4,26 +4,21 @@ from collections import defaultdict
 
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_pb2
 
-from task_service.imports.domain.batch import Batch, Defect
-from task_service.imports.domain.errors import (
-    CellTooLong,
-    IngestOutOfOrder,
-    MalformedBatch,
-    TooManyCells,
-)
-from task_service.imports.domain.failed_rows import RowError
+from task_service.imports.domain.errors import CellTooLong, IngestOutOfOrder, MalformedBatch, TooManyCells
 from task_service.imports.domain.imports import (
     PARSE_FAILURES,
     Checkpoint,
     Import,
-    IngestContext,
     Lease,
     RecordLimits,
     State,
     WaitReason,
     parse_failure,
 )
-from task_service.imports.domain.row_rules import MAX_CONTINUATION_BYTES, MAX_CONTINUATION_ROWS, ColumnCondition
+from task_service.imports.domain.options.row_rules import MAX_CONTINUATION_BYTES, MAX_CONTINUATION_ROWS, ColumnCondition
+from task_service.imports.domain.rows.batch import Batch, Defect
+from task_service.imports.domain.rows.failed_rows import RowError
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.undo import ConflictReason, Undo, UndoConflict, UndoState
 from task_service.imports.transport.upload_options import upload_options_to_proto
 from task_service.imports.usecases.ingest import Progress

@@ -8,31 +8,31 @@ from typing import Any, TypeVar
 from taskmanager.imports.v1 import import_service_pb2
 
 from task_service.csv_dialect.delimiter import parse_delimiter
-from task_service.imports.domain.column_mapping import parse_mapping
-from task_service.imports.domain.date_formats import parse_date_format
-from task_service.imports.domain.dates import DateOrder, parse_time_zone
+from task_service.imports.domain.columns.mapping import parse_mapping
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import UnknownOnDuplicate
-from task_service.imports.domain.row_filter import parse_continuation_rows, parse_row_filter
-from task_service.imports.domain.sources import Source, parse_source
-from task_service.imports.domain.text_encoding import parse_encoding
-from task_service.imports.domain.upload_options import (
+from task_service.imports.domain.header.text_encoding import parse_encoding
+from task_service.imports.domain.options.row_filter import parse_continuation_rows, parse_row_filter
+from task_service.imports.domain.options.row_options import (
+    OnUnknownAssignee,
+    OnUnknownDate,
+    OnUnknownValue,
+    RowOptions,
+    parse_label_separator,
+    parse_null_values,
+    parse_title_label_prefix,
+)
+from task_service.imports.domain.options.sources import Source, parse_source
+from task_service.imports.domain.options.upload_options import (
     UploadOptions,
     parse_header_row,
     parse_labels,
     parse_max_errors,
 )
-from task_service.imports.domain.value_errors import UnknownDateOrder, UnknownValueRule
-from task_service.imports.domain.value_options import (
-    OnUnknownAssignee,
-    OnUnknownDate,
-    OnUnknownValue,
-    ValueOptions,
-    parse_label_separator,
-    parse_null_values,
-    parse_title_label_prefix,
-    parse_value_mapping,
-)
+from task_service.imports.domain.options.value_mapping import parse_value_mapping
+from task_service.imports.domain.values.date_formats import parse_date_format
+from task_service.imports.domain.values.dates import DateOrder, parse_time_zone
+from task_service.imports.domain.values.errors import UnknownDateOrder, UnknownValueRule
 from task_service.tasks.domain.errors import UnknownStatus
 from task_service.tasks.domain.values import Status
 from task_service.tasks.transport.translate import STATUS_NUMBERS, STATUS_VALUES
@@ -74,14 +74,14 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
         allow_same_file=options.allow_same_file,
         has_header=options.has_header if options.HasField("has_header") else None,
         header_row=parse_header_row(options.header_row),
-        values=_value_options(options),
+        values=_row_options(options),
     )
 
 
-def _value_options(options: import_service_pb2.UploadOptions) -> ValueOptions:
+def _row_options(options: import_service_pb2.UploadOptions) -> RowOptions:
     if options.date_order and options.date_order not in _DATE_ORDER:
         raise UnknownDateOrder
-    return ValueOptions(
+    return RowOptions(
         value_mapping=parse_value_mapping(options.value_mapping),
         on_unknown_status=_rule(_ON_UNKNOWN_VALUE, options, "on_unknown_status", OnUnknownValue.DEFAULT),
         on_unknown_priority=_rule(_ON_UNKNOWN_VALUE, options, "on_unknown_priority", OnUnknownValue.DEFAULT),

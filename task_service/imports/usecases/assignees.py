@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from task_service.imports.domain.assignees import is_email
+from task_service.imports.domain.cells.assignees import is_email
 from task_service.tasks.usecases.ports import UserDirectory
 
 

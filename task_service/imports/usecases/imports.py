@@ -9,11 +9,11 @@ from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.csv_dialect.text import csv_chunks, csv_text, unescape_formula
 from task_service.idempotency.key import IdempotencyKey
-from task_service.imports.domain.csv_header import ERRORS_COLUMN
 from task_service.imports.domain.errors import ImportEnded, ImportNotFound, ImportStillUploading
-from task_service.imports.domain.failed_rows import ErrorReportRow, RowError
+from task_service.imports.domain.header.header import ERRORS_COLUMN
 from task_service.imports.domain.imports import Import, State
-from task_service.imports.domain.sources import Source, load_sources
+from task_service.imports.domain.options.sources import Source, load_sources
+from task_service.imports.domain.rows.failed_rows import ErrorReportRow, RowError
 from task_service.imports.usecases.ports import ImportNotifications
 from task_service.imports.usecases.sessions import ImportTransactions, Read
 from task_service.tasks.domain.csv_export import csv_template

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from task_service.imports.domain.csv_header import Header, HeaderScanner
 from task_service.imports.domain.errors import (
     EmptyFile,
     FileTooLarge,
@@ -14,6 +13,7 @@ from task_service.imports.domain.errors import (
     StorageQuotaExceeded,
     UploadIncomplete,
 )
+from task_service.imports.domain.header.header import Header, HeaderScanner
 from task_service.imports.usecases.ports import StoredUpload
 
 

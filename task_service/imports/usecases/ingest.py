@@ -10,22 +10,22 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel.clock import Clock
-from task_service.imports.domain.assignees import MAX_UNKNOWN_EMAILS, unknown_email_digests
-from task_service.imports.domain.batch import Batch
+from task_service.imports.domain.cells.assignees import MAX_UNKNOWN_EMAILS, unknown_email_digests
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
-from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.imports import (
     FILE_CHANGED,
     TOO_MANY_UNKNOWN_EMAILS,
     Checkpoint,
     Failure,
-    IngestContext,
     State,
     WaitReason,
     too_many_errors,
 )
-from task_service.imports.domain.row_selection import select_rows
-from task_service.imports.domain.rows import convert_rows, distinct_values
+from task_service.imports.domain.rows.batch import Batch
+from task_service.imports.domain.rows.conversion import convert_rows, distinct_values
+from task_service.imports.domain.rows.failed_rows import MAX_STORED_FAILED_ROWS
+from task_service.imports.domain.rows.ingest_context import IngestContext
+from task_service.imports.domain.rows.row_selection import select_rows
 from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
 from task_service.imports.usecases.ports import ObjectStore, RowEncoder

@@ -7,8 +7,9 @@ from enum import Enum
 from typing import TypeVar
 from uuid import UUID
 
-from task_service.imports.domain.batch import Batch
-from task_service.imports.domain.imports import Failure, IngestContext, WaitReason
+from task_service.imports.domain.imports import Failure, WaitReason
+from task_service.imports.domain.rows.batch import Batch
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.ingest import (
     FinishIngest,
     IngestBatch,

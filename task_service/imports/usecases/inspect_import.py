@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
-from task_service.imports.domain.csv_header import HeaderLimits
 from task_service.imports.domain.errors import EmptyFile, FileTooLarge, UploadIncomplete
-from task_service.imports.domain.inspection import MAX_BYTES, Inspection, inspect_file
+from task_service.imports.domain.header.header import HeaderLimits
+from task_service.imports.domain.inspection.inspection import MAX_BYTES, Inspection, inspect_file
 from task_service.imports.usecases.incoming_file import Finish
 from task_service.imports.usecases.sessions import Read
 from task_service.imports.usecases.upload_request import UploadRequest, resolve_options

@@ -11,15 +11,8 @@ from uuid import UUID
 
 from chassis.kernel.errors import Unavailable
 from task_service.imports.domain.errors import InvalidWorker, LeaseLost
-from task_service.imports.domain.imports import (
-    NO_PROGRESS,
-    OWNER_DISABLED,
-    Checkpoint,
-    IngestContext,
-    Lease,
-    State,
-    WaitReason,
-)
+from task_service.imports.domain.imports import NO_PROGRESS, OWNER_DISABLED, Checkpoint, Lease, State, WaitReason
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.sessions import Begin
 from task_service.tasks.domain.values import find_control_character
 from task_service.tasks.usecases.ports import UserDirectory

@@ -7,19 +7,10 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
-from task_service.imports.domain.csv_header import Header
-from task_service.imports.domain.failed_rows import ErrorReportRow, FailedRow, Quota, RowError
-from task_service.imports.domain.imports import (
-    Checkpoint,
-    Counts,
-    Failure,
-    Import,
-    IngestContext,
-    Lease,
-    NewImport,
-    State,
-    WaitReason,
-)
+from task_service.imports.domain.header.header import Header
+from task_service.imports.domain.imports import Checkpoint, Counts, Failure, Import, Lease, NewImport, State, WaitReason
+from task_service.imports.domain.rows.failed_rows import ErrorReportRow, FailedRow, Quota, RowError
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.tasks.domain.task import Task, Values
 

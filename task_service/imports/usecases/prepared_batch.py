@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.duplicates import KeyedRow
-from task_service.imports.domain.failed_rows import FailedRow
 from task_service.imports.domain.imports import Checkpoint, Counts
-from task_service.imports.domain.row_selection import RowSelection
+from task_service.imports.domain.rows.batch import Batch
+from task_service.imports.domain.rows.failed_rows import FailedRow
+from task_service.imports.domain.rows.row_selection import RowSelection
 from task_service.tasks.domain.task import Values
 
 

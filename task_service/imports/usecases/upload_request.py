@@ -6,7 +6,7 @@ from uuid import UUID
 from chassis.kernel.identity import Caller
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.errors import UnknownOptionsImport
-from task_service.imports.domain.upload_options import UploadOptions
+from task_service.imports.domain.options.upload_options import UploadOptions
 from task_service.imports.usecases.sessions import Read
 
 

@@ -11,7 +11,6 @@ from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     DuplicateFile,
@@ -20,8 +19,9 @@ from task_service.imports.domain.errors import (
     StorageQuotaExceeded,
     UploadIncomplete,
 )
+from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.imports import Defaults, Import, NewImport
-from task_service.imports.domain.upload_options import UploadOptions, check_file_name
+from task_service.imports.domain.options.upload_options import UploadOptions, check_file_name
 from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.incoming_file import Finish, IncomingFile
 from task_service.imports.usecases.ports import ObjectStore

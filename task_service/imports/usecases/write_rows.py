@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.ids import NewId
-from task_service.imports.domain.batch_columns import BatchColumns
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Resolution, resolve_duplicates
-from task_service.imports.domain.failed_rows import FailedRow
-from task_service.imports.domain.imports import Counts, IngestContext
-from task_service.imports.domain.rows import reject_task
+from task_service.imports.domain.imports import Counts
+from task_service.imports.domain.rows.batch_columns import BatchColumns
+from task_service.imports.domain.rows.conversion import reject_task
+from task_service.imports.domain.rows.failed_rows import FailedRow
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.ports import RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import ImportsUnitOfWork

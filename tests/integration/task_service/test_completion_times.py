@@ -14,10 +14,10 @@ from uuid_utils.compat import uuid7
 
 from chassis.database.pool import Pool, open_pool
 from chassis.kernel.clock import utc_now
-from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.duplicates import KeyedRow
 from task_service.imports.domain.imports import Checkpoint
-from task_service.imports.domain.row_selection import EVERY_ROW
+from task_service.imports.domain.rows.batch import Batch
+from task_service.imports.domain.rows.row_selection import EVERY_ROW
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import IngestBatch

@@ -12,7 +12,7 @@ from taskmanager.tasks.v1 import history_service_pb2
 from task_service.history.domain.events import Actor
 from task_service.history.domain.hash_chain import MAX_BLOCK_EVENTS
 from task_service.history.persistence import hash_chain
-from task_service.imports.domain.imports import IngestContext
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.tasks.domain.task import Values

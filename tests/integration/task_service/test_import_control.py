@@ -6,7 +6,7 @@ import io
 import grpc
 from taskmanager.imports.v1 import import_pb2, import_service_pb2
 
-from task_service.imports.domain.failed_rows import MAX_STORED_FAILED_ROWS
+from task_service.imports.domain.rows.failed_rows import MAX_STORED_FAILED_ROWS
 from tests.integration.task_service.import_calls import END, FILE, RELEASE_LEASE, batch, get, upload
 from tests.support.grpc_calls import refused
 

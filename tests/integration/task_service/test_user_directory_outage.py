@@ -8,8 +8,8 @@ from taskmanager.imports.v1 import import_pb2
 from chassis.database.pool import open_pool
 from chassis.kernel.clock import utc_now
 from chassis.kernel.errors import Unavailable
-from task_service.imports.domain.batch import Batch
 from task_service.imports.domain.imports import Checkpoint
+from task_service.imports.domain.rows.batch import Batch
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import PrepareBatch

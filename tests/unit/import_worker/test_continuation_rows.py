@@ -11,7 +11,7 @@ from import_worker.domain.batch import Batch, Defect, DefectKind
 from import_worker.domain.continuation import text_key
 from import_worker.domain.lease import Checkpoint, ContinuationRows, Dialect, RecordLimits
 from import_worker.domain.record_parser import BatchLimits, RecordParser
-from task_service.imports.domain.value_options import mapping_key
+from task_service.imports.domain.options.value_mapping import mapping_key
 from tests.unit.import_worker.parsing import chunked, parse_all
 
 BEGIN = Checkpoint(offset=0, line=2, records=0)

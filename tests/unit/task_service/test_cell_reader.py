@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from chassis.kernel.errors import Invalid
-from task_service.imports.domain.cell_reader import CellReader
-from task_service.imports.domain.label_cells import LABEL_COLORS
-from task_service.imports.domain.value_options import ValueOptions
-from task_service.imports.domain.value_synonyms import (
+from task_service.imports.domain.cells.cell_reader import CellReader
+from task_service.imports.domain.cells.label_cells import LABEL_COLORS
+from task_service.imports.domain.options.row_options import RowOptions
+from task_service.imports.domain.values.synonyms import (
     CANCELLING_RESOLUTIONS,
     PRIORITY_SYNONYMS,
     PRIORITY_WORDS,
@@ -79,7 +79,7 @@ def test_each_word_has_one_meaning():
 )
 def test_status_words_of_other_tools(word, status):
     errors: list[Invalid] = []
-    assert CellReader(ValueOptions(), "Status").status(word, errors) == status
+    assert CellReader(RowOptions(), "Status").status(word, errors) == status
     assert [error.reason for error in errors] == ([] if status else ["UNKNOWN_STATUS"])
 
 
@@ -105,7 +105,7 @@ def test_status_words_of_other_tools(word, status):
 )
 def test_priority_words_of_other_tools(word, priority):
     errors: list[Invalid] = []
-    assert CellReader(ValueOptions()).priority(word, errors) == priority
+    assert CellReader(RowOptions()).priority(word, errors) == priority
     assert [error.reason for error in errors] == ([] if priority else ["UNKNOWN_PRIORITY"])
 
 
@@ -113,7 +113,7 @@ def test_priority_words_of_other_tools(word, priority):
     "column", ["Done", "is_done", "Completed", "Due Complete", "FINISHED", "Done?", "\N{CHECK MARK}"]
 )
 def test_truth_value_is_a_status_where_it_is_asked_for(column):
-    reader = CellReader(ValueOptions(), column)
+    reader = CellReader(RowOptions(), column)
     for status, words in TRUTH_VALUES.items():
         assert [reader.status(word, []) for word in words] == [status] * len(words)
     assert reader.status("In progress", []) == "in_progress"
@@ -122,7 +122,7 @@ def test_truth_value_is_a_status_where_it_is_asked_for(column):
 
 def test_error_quotes_the_word_and_names_the_option():
     errors: list[Invalid] = []
-    assert CellReader(ValueOptions()).status("Who\0knows" + "?" * 100, errors) is None
+    assert CellReader(RowOptions()).status("Who\0knows" + "?" * 100, errors) is None
     assert errors[0].message == (
         f"Unknown status 'Who\\x00knows{'?' * 31}'. Use pending, in_progress, completed or cancelled, or map it with"
         " value_mapping."
@@ -142,19 +142,19 @@ NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
     ],
 )
 def test_completion_is_a_moment_of_the_past(cell, moment):
-    reader = CellReader(ValueOptions(), now=NOW)
+    reader = CellReader(RowOptions(), now=NOW)
     assert reader.completed_at(cell) == moment
     assert reader.unknown_cells == set()
 
 
 @pytest.mark.parametrize("cell", ["2026-12-31T12:00:01Z", "1899-12-31T23:59:59Z", "soon", "1/5/2026", ("soon", "UTC")])
 def test_completion_without_a_moment_of_the_past_is_empty(cell):
-    reader = CellReader(ValueOptions(), now=NOW)
+    reader = CellReader(RowOptions(), now=NOW)
     assert reader.completed_at(cell) is None
     assert reader.unknown_cells == {("completed_at", cell)}
 
 
 def test_due_date_is_in_the_time_zone_of_the_row():
-    reader = CellReader(ValueOptions())
+    reader = CellReader(RowOptions())
     assert reader.due_date(("2026-12-30T23:00:00+0000", "Europe/Berlin"), []) == date(2026, 12, 31)
     assert reader.due_date("2026-12-30T23:00:00+0000", []) == date(2026, 12, 30)

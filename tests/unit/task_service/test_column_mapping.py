@@ -5,9 +5,9 @@ import json
 import pytest
 
 from chassis.kernel.errors import Invalid
-from task_service.imports.domain.column_mapping import parse_mapping
-from task_service.imports.domain.csv_header import HeaderLimits, parse_header
-from task_service.imports.domain.upload_options import UploadOptions
+from task_service.imports.domain.columns.mapping import parse_mapping
+from task_service.imports.domain.header.header import HeaderLimits, parse_header
+from task_service.imports.domain.options.upload_options import UploadOptions
 
 
 def header_of(line: str, mapping: object):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from task_service.imports.domain.column_errors import DuplicateColumn, MissingTitleColumn
-from task_service.imports.domain.column_mapping import COMPLETED_AT, DONE, parse_mapping
-from task_service.imports.domain.column_synonyms import COLUMN_SYNONYMS, find_column_synonym
-from task_service.imports.domain.columns import match_columns
+from task_service.imports.domain.columns.errors import DuplicateColumn, MissingTitleColumn
+from task_service.imports.domain.columns.mapping import COMPLETED_AT, DONE, parse_mapping
+from task_service.imports.domain.columns.matching import match_columns
+from task_service.imports.domain.columns.synonyms import COLUMN_SYNONYMS, find_column_synonym
 from task_service.tasks.domain.csv_export import COLUMNS
 
 PAGE = (Path(__file__).parents[3] / "docs/imports.md").read_text()

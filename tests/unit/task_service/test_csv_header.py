@@ -7,13 +7,13 @@ import pytest
 from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.delimiter import parse_delimiter
 from task_service.errors import UnknownDelimiter
-from task_service.imports.domain import column_errors
 from task_service.imports.domain import errors as import_errors
-from task_service.imports.domain.column_mapping import parse_mapping
-from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
+from task_service.imports.domain.columns import errors as column_errors
+from task_service.imports.domain.columns.mapping import parse_mapping
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.text_encoding import parse_encoding
-from task_service.imports.domain.upload_options import UploadOptions, parse_max_errors
+from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
+from task_service.imports.domain.header.text_encoding import parse_encoding
+from task_service.imports.domain.options.upload_options import UploadOptions, parse_max_errors
 
 DEFAULT_LIMITS = HeaderLimits()
 LINE = "Titel;title;Fällig;Status\r\n"

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.kernel.errors import Invalid
-from task_service.imports.domain import value_errors
-from task_service.imports.domain.date_formats import DATE_FORMAT_TOKENS, compile_date_format, parse_date_format
-from task_service.imports.domain.dates import DateOrder, DateParser, parse_time_zone
-from task_service.imports.domain.value_options import ValueOptions
+from task_service.imports.domain.options.row_options import RowOptions
+from task_service.imports.domain.values import errors as value_errors
+from task_service.imports.domain.values.date_formats import DATE_FORMAT_TOKENS, compile_date_format, parse_date_format
+from task_service.imports.domain.values.dates import DateOrder, DateParser, parse_time_zone
 
 LAST_DAY = date(2026, 12, 31)
 
@@ -335,5 +335,5 @@ def test_unknown_time_zone_is_refused(name):
 
 def test_format_and_order_contradict_each_other():
     with pytest.raises(value_errors.ContradictoryDateOptions):
-        ValueOptions(date_format="DD/MM/YYYY", date_order=DateOrder.MDY)
+        RowOptions(date_format="DD/MM/YYYY", date_order=DateOrder.MDY)
     assert compile_date_format("DD/MM/YYYY")

@@ -7,20 +7,21 @@ from uuid import UUID
 import pytest
 
 from task_service.history.domain.events import Actor
-from task_service.imports.domain.batch import Batch
-from task_service.imports.domain.column_mapping import parse_mapping
-from task_service.imports.domain.columns import match_columns
+from task_service.imports.domain.columns.mapping import parse_mapping
+from task_service.imports.domain.columns.matching import match_columns
 from task_service.imports.domain.duplicates import OnDuplicate
-from task_service.imports.domain.imports import Checkpoint, Defaults, IngestContext
-from task_service.imports.domain.rows import ConvertedRows, convert_rows, distinct_values
-from task_service.imports.domain.value_options import (
+from task_service.imports.domain.imports import Checkpoint, Defaults
+from task_service.imports.domain.options.row_options import (
     OnUnknownAssignee,
     OnUnknownDate,
     OnUnknownValue,
-    ValueOptions,
+    RowOptions,
     parse_null_values,
-    parse_value_mapping,
 )
+from task_service.imports.domain.options.value_mapping import parse_value_mapping
+from task_service.imports.domain.rows.batch import Batch
+from task_service.imports.domain.rows.conversion import ConvertedRows, convert_rows, distinct_values
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.tasks.domain.task import Values
 
 NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
@@ -39,7 +40,7 @@ def convert_row(
     fields = match_columns(names, parse_mapping(mapping)).fields
     context = IngestContext(UUID(int=1), UUID(int=2), ACTOR, fields, columns=names, defaults=defaults)
     context = context._replace(
-        value_options=ValueOptions(**options), on_duplicate=OnDuplicate.UPDATE if update else OnDuplicate.FAIL
+        row_options=RowOptions(**options), on_duplicate=OnDuplicate.UPDATE if update else OnDuplicate.FAIL
     )
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], [*row.values()], {})
     (converted,) = convert_rows(batch, context, USERS, now=NOW)

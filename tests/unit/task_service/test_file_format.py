@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
-from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
 from task_service.imports.domain.errors import UnsupportedFormat
-from task_service.imports.domain.upload_options import UploadOptions
+from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
+from task_service.imports.domain.options.upload_options import UploadOptions
 
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 

@@ -3,9 +3,9 @@
 import pytest
 
 from chassis.kernel.errors import Invalid
-from task_service.imports.domain.column_mapping import parse_mapping
-from task_service.imports.domain.csv_header import HeaderLimits, HeaderScanner
-from task_service.imports.domain.upload_options import UploadOptions, parse_header_row
+from task_service.imports.domain.columns.mapping import parse_mapping
+from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
+from task_service.imports.domain.options.upload_options import UploadOptions, parse_header_row
 
 DEFAULT_LIMITS = HeaderLimits()
 

@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 
 from task_service.history.domain.events import ERASABLE_FIELDS, Actor
 from task_service.history.persistence.events import ENCODED_COLUMNS, SALT_BYTES, encode_event
-from task_service.imports.domain.imports import IngestContext
+from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.persistence import row_encoder
 from task_service.imports.persistence.binary_copy import encode_value
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows, encode_rows

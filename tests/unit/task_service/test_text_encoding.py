@@ -8,7 +8,7 @@ import string
 import pytest
 
 from task_service.imports.domain.errors import UnknownEncoding
-from task_service.imports.domain.text_encoding import guess_unmarked_utf_16, parse_encoding
+from task_service.imports.domain.header.text_encoding import guess_unmarked_utf_16, parse_encoding
 
 # The table of the Encoding Standard, section 4.2: Python's codec and labels. It leaves out
 # "utf-16", which here also reads the byte order mark, and encodings that have shift states or decode nothing.

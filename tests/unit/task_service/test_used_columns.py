@@ -16,15 +16,15 @@ from import_worker.domain.errors import UnreadableFile
 from import_worker.domain.lease import Checkpoint, ContinuationRows, Dialect, RecordLimits
 from import_worker.domain.record_parser import BatchLimits, RecordParser
 from task_service.history.domain.events import Actor
-from task_service.imports.domain.batch_columns import without_unused_columns
 from task_service.imports.domain.errors import MalformedBatch
-from task_service.imports.domain.failed_rows import FailedRow
-from task_service.imports.domain.imports import IngestContext
-from task_service.imports.domain.row_rules import find_row_rules
-from task_service.imports.domain.row_selection import select_rows
-from task_service.imports.domain.rows import convert_rows
-from task_service.imports.domain.used_columns import MIN_UNUSED_COLUMNS, UsedColumns, find_used_columns
-from task_service.imports.domain.value_options import ValueOptions
+from task_service.imports.domain.options.row_options import RowOptions
+from task_service.imports.domain.options.row_rules import find_row_rules
+from task_service.imports.domain.rows.batch_columns import without_unused_columns
+from task_service.imports.domain.rows.conversion import convert_rows
+from task_service.imports.domain.rows.failed_rows import FailedRow
+from task_service.imports.domain.rows.ingest_context import IngestContext
+from task_service.imports.domain.rows.row_selection import select_rows
+from task_service.imports.domain.rows.used_columns import MIN_UNUSED_COLUMNS, UsedColumns, find_used_columns
 from task_service.imports.transport.translate import batch_from_proto
 from task_service.tasks.domain.task import Values
 from tests.unit.import_worker.parsing import chunked, parse_all
@@ -32,14 +32,14 @@ from tests.unit.import_worker.parsing import chunked, parse_all
 UNUSED = MIN_UNUSED_COLUMNS
 FIELDS = ("", "title", *[""] * (UNUSED - 1), "append", "priority", "", "labels")
 NAMES = ("Kind", "title", *[""] * (UNUSED - 1), "", "priority", "x", "labels")
-OPTIONS = ValueOptions(row_filter="Kind!=skip", continuation_rows="Kind=note")
+OPTIONS = RowOptions(row_filter="Kind!=skip", continuation_rows="Kind=note")
 CONTEXT = IngestContext(
     UUID(int=1),
     UUID(int=2),
     Actor(UUID(int=3), "user", "request"),
     FIELDS,
     columns=NAMES,
-    value_options=OPTIONS,
+    row_options=OPTIONS,
     row_rules=find_row_rules(OPTIONS, NAMES),
     size=10**9,
 )

@@ -1,0 +1,1 @@
+"""Cells of a row, and the values that they give."""

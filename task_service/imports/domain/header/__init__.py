@@ -1,0 +1,1 @@
+"""Beginning of a file: encoding, delimiter and header line."""

@@ -1,0 +1,1 @@
+"""Inspection of a file before its upload."""

@@ -1,0 +1,1 @@
+"""Rows of a batch, which become tasks, row errors, or nothing."""

@@ -1,0 +1,1 @@
+"""Values of tasks: words, dates and times as other tools write them."""
