@@ -177,7 +177,7 @@ async def test_request_without_origin_or_with_two(client):
 
 
 async def test_every_response_of_a_listed_origin_is_readable(client, services):
-    """Errors, streams, downloads, uploads, redirections to the cache and documents."""
+    """Errors, streams, downloads, uploads, documents and a 304 have the headers."""
 
     async def watch(_request, _context):
         yield import_pb2.Import(id="i1")
