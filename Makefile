@@ -47,7 +47,7 @@ test: $(STAMP) ## Run all tests that need no Docker and no browser, in parallel;
 test-faults: $(STAMP) ## Run imports under a long schedule of faults; FAULT_SEED=… repeats one
 	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} $(BIN)/python -m pytest -s tests/faults
 
-test-browser: $(STAMP) ## Test the documentation page in a real Chromium
+test-browser: $(STAMP) ## Test the documentation page, and pages of other origins, in a real Chromium
 	$(BIN)/python -m pytest -m browser
 
 test-compose: $(STAMP) ## Test the images and docker-compose.yml in a real container engine

@@ -66,11 +66,12 @@ def _check_secret_redis_url(url: SecretStr) -> SecretStr:
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_secret_redis_url)]
 
 
-def _split_by_commas(value: object) -> object:
+def split_by_commas(value: object) -> object:
+    """Return the parts of a list that is separated by commas; a value that is no text as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_by_commas)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(split_by_commas)]
 """Networks, separated by commas."""
 
 
@@ -105,6 +106,7 @@ def _exit_with(settings: type[Settings], error: ValidationError) -> NoReturn:
     prefix = settings.model_config.get("env_prefix", "")
     for problem in error.errors(include_input=False, include_url=False):
         # A model validator reports no location: the prefix alone then names the settings.
-        name = (prefix + "_".join(str(part) for part in problem["loc"])).upper().rstrip("_")
+        # A number in the location is an index in a list and no part of the name.
+        name = (prefix + "_".join(part for part in problem["loc"] if isinstance(part, str))).upper().rstrip("_")
         sys.stderr.write(f"{name}: {problem['msg']}\n")
     raise SystemExit(2)

@@ -26,6 +26,7 @@ from gateway.transcoding.json_codec.encoder import to_json
 from gateway.transcoding.openapi.comments import Comments, parse_comments
 from gateway.transcoding.openapi.document import build_document
 from gateway.transport.app import build_app
+from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.docs.docs_page import docs_page
 from gateway.transport.docs.openapi_info import OPENAPI_INFO
 from gateway.transport.endpoints.health import Liveness, Readiness
@@ -65,10 +66,12 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
     )
     try:
         router = build_router(upstreams=upstreams, settings=settings, limiter=limiter, stopping=stopping)
+        cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
         async with serve(
-            build_app(router),
+            build_app(router, cors),
             listen=settings.listen,
             limits=_connection_limits(settings),
+            cors=cors,
             drain_seconds=settings.drain_seconds,
             stopping=stopping,
         ) as address:
@@ -117,7 +120,7 @@ def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:
         open_connections=OpenConnections(
             max_connections=settings.max_connections,
             max_per_address=settings.max_connections_per_address,
-            trusted_peers=settings.trusted_peers,
+            trusted_peers=(*settings.trusted_peers, *settings.trusted_proxies),
         ),
         header_timeout_seconds=settings.header_timeout_seconds,
         send_timeout_seconds=settings.send_timeout_seconds,

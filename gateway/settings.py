@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from chassis.logs import LogLevel
 from chassis.settings import ListenAddress, Networks, check_redis_url
 from chassis.tls.settings import Target, TlsSettings
+from gateway.cors_origins import CorsOrigins
 
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -55,6 +56,11 @@ class GatewaySettings(TlsSettings):
     max_connections_per_address: Annotated[int, Field(gt=0)] = 256
     max_connections: Annotated[int, Field(gt=0)] = 800
     trusted_peers: Networks = ()
+    # Proxies whose X-Forwarded-For names the client: the rate limit then counts by the rightmost address that is not a
+    # trusted proxy's. They are trusted peers too.
+    trusted_proxies: Networks = ()
+    # Origins whose pages may call the API (CORS). Empty: none.
+    cors_origins: CorsOrigins = ()
     # Interval of the keep-alive messages on a stream without other messages.
     keep_alive_seconds: Seconds = 15
     # Maximum time that a shutdown waits for open requests.

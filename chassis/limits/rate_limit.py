@@ -2,6 +2,7 @@
 
 import ipaddress
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -9,6 +10,8 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import Counter
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _IPV6_PREFIX_LENGTH = 64
 
@@ -63,6 +66,12 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def is_in_networks(address: str, networks: Iterable[Network]) -> bool:
+    """Return True if the text is an address in one of the networks."""
+    parsed = parse_address(address)
+    return parsed is not None and any(parsed in network for network in networks)
 
 
 def rate_limit_key(address: str) -> str:

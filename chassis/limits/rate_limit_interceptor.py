@@ -1,15 +1,12 @@
 """Rate limit for calls without a token, for clients that connect without a gateway."""
 
-import ipaddress
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import unquote
 
 from chassis.kernel.errors import DomainError
-from chassis.limits.rate_limit import AddressRateLimiter, parse_address
+from chassis.limits.rate_limit import AddressRateLimiter, Network, is_in_networks
 from chassis.rpc.interceptor import Context, ContextInterceptor
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class TooManyCalls(DomainError):
@@ -41,8 +38,7 @@ class RateLimitInterceptor(ContextInterceptor):
         yield
 
     def _is_trusted(self, address: str) -> bool:
-        parsed = parse_address(address)
-        return parsed is not None and any(parsed in network for network in self._trusted)
+        return is_in_networks(address, self._trusted)
 
 
 def peer_address(peer: str) -> str:

@@ -13,6 +13,8 @@ from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Rou
 from gateway.transcoding.violations import InvalidRequest
 from gateway.transport.access_log import ROUTE_KEY, AccessLog
 from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
+from gateway.transport.cors.middleware import CorsHeaders, Preflights
+from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
 from gateway.transport.request.http_request import ClientDisconnected, HttpRequest
@@ -25,9 +27,11 @@ LINGER_SECONDS = 5.0
 log = structlog.get_logger("gateway")
 
 
-def build_app(router: Router[Route]) -> AsgiApp:
-    """Build the application. The order of the middleware, outermost first: access log, errors, dispatch."""
-    return AccessLog(ErrorResponder(Dispatcher(router)))
+def build_app(router: Router[Route], cors: CorsPolicy | None) -> AsgiApp:
+    """Build the application. The order of the middleware, outermost first: access log, CORS, errors, dispatch."""
+    if cors is None:
+        return AccessLog(ErrorResponder(Dispatcher(router)))
+    return AccessLog(CorsHeaders(ErrorResponder(Preflights(Dispatcher(router), cors, router)), cors))
 
 
 class Dispatcher:
@@ -45,9 +49,9 @@ class Dispatcher:
         except MethodNotAllowed as error:
             raise http_errors.method_not_allowed(error.allowed) from None
         scope[ROUTE_KEY] = match.target.path
-        client_address, _ = scope["client"] or ("", 0)
+        peer_address, _ = scope["client"] or ("", 0)
         http_request = HttpRequest(
-            scope["method"], match.path_values, scope["query_string"], scope["headers"], receive, client_address
+            scope["method"], match.path_values, scope["query_string"], scope["headers"], receive, peer_address
         )
         await match.target.endpoint(http_request, send)
 

@@ -17,6 +17,7 @@ from gateway.transport.endpoints.download import DownloadEndpoint
 from gateway.transport.endpoints.rate_limited import RateLimitedEndpoint
 from gateway.transport.endpoints.server_stream import ServerStreamEndpoint
 from gateway.transport.endpoints.unary import UnaryEndpoint
+from gateway.transport.request.client_address import ClientAddressResolver
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
@@ -43,6 +44,7 @@ class EndpointFactory:
         self._settings = settings
         self._limiter = limiter
         self._stopping = stopping
+        self._client_addresses = ClientAddressResolver(settings.trusted_proxies)
         self._encoders = Encoders()
         self._decoders = Decoders()
         self._body_reader = JsonBodyReader(
@@ -67,7 +69,7 @@ class EndpointFactory:
         endpoint = self._unary(upstream, rpc, binding, bind)
         # Rate limit only what needs no token and costs something, such as logins and registrations.
         needs_rate_limit = rpc.access.public and not rpc.is_idempotent
-        return RateLimitedEndpoint(endpoint, self._limiter) if needs_rate_limit else endpoint
+        return RateLimitedEndpoint(endpoint, self._limiter, self._client_addresses) if needs_rate_limit else endpoint
 
     def _unary(self, upstream: Upstream, rpc: Rpc, binding: Binding, bind: RequestBinder) -> Endpoint:
         return UnaryEndpoint(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.browser.origins import serving_page
 from tests.support.stack import LocalStack, running_stack, server_options
 
 DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
@@ -48,11 +49,26 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def listed_origin() -> Iterator[str]:
+    """The origin of a page that may call the API."""
+    with serving_page() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def unlisted_origin() -> Iterator[str]:
+    """The origin of a page that may not call the API."""
+    with serving_page() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
 def stack(
-    chromium: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    chromium: str, listed_origin: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[LocalStack]:
     """The whole system."""
-    with running_stack(tmp_path_factory.mktemp("stack"), *server_options(request.config)) as running:
+    data_dir = tmp_path_factory.mktemp("stack")
+    with running_stack(data_dir, *server_options(request.config), GATEWAY_CORS_ORIGINS=listed_origin) as running:
         yield running
 
 

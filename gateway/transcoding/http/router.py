@@ -90,13 +90,29 @@ class Router(Generic[Target]):
         if not raw_path.startswith(b"/"):
             raise RouteNotFound
         *parents, last = raw_path[1:].split(b"/")
-        if (escaped := _ESCAPED_VERB.fullmatch(last)) and b":" not in last:
+        if escaped := _split_escaped_verb(last):
             try:
-                return self._match(http_method, [*parents, escaped[1]], escaped[2].decode())
+                return self._match(http_method, [*parents, escaped[0]], escaped[1])
             except (RouteNotFound, MethodNotAllowed):
                 pass  # the colon is part of the last segment
-        last, colon, raw_verb = last.partition(b":")
-        return self._match(http_method, [*parents, last], _decode(raw_verb) if colon else None)
+        last, verb = _split_verb(last)
+        return self._match(http_method, [*parents, last], verb)
+
+    def methods(self, raw_path: bytes) -> tuple[str, ...]:
+        """Return the methods of all routes with this path, in alphabetical order; none if no route has it.
+
+        Raises:
+            InvalidRequest: the percent-encoded bytes of the path are not UTF-8.
+
+        """
+        if not raw_path.startswith(b"/"):
+            return ()
+        *parents, last = raw_path[1:].split(b"/")
+        methods: set[str] = set()
+        for last_segment, verb in filter(None, (_split_escaped_verb(last), _split_verb(last))):
+            for node, _ in _walk(self._root, [_decode(segment) for segment in (*parents, last_segment)], 0):
+                methods |= node.targets.get(verb, {}).keys()
+        return tuple(sorted(methods))
 
     def _match(self, http_method: str, raw_segments: Sequence[bytes], verb: str | None) -> Match[Target]:
         segments = [_decode(segment) for segment in raw_segments]
@@ -123,6 +139,16 @@ def _walk(node: _Node[Target], segments: list[str], index: int) -> Iterator[tupl
     if node.variable is not None and segment:
         for final_node, path_values in _walk(node.variable, segments, index + 1):
             yield final_node, (segment, *path_values)
+
+
+def _split_verb(last_segment: bytes) -> tuple[bytes, str | None]:
+    last_segment, colon, raw_verb = last_segment.partition(b":")
+    return last_segment, _decode(raw_verb) if colon else None
+
+
+def _split_escaped_verb(last_segment: bytes) -> tuple[bytes, str] | None:
+    escaped = None if b":" in last_segment else _ESCAPED_VERB.fullmatch(last_segment)
+    return (escaped[1], escaped[2].decode()) if escaped else None
 
 
 def _decode(segment: bytes) -> str:

@@ -81,6 +81,12 @@ def method_not_allowed(allowed: Sequence[str]) -> HttpError:
     return _error(405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED", message, headers=headers)
 
 
+def origin_not_allowed() -> HttpError:
+    """Return the 403 for a preflight from an unlisted origin. A browser's tools show it, but no page can read it."""
+    message = "Pages of this origin may not call the API. The operator can add the origin to GATEWAY_CORS_ORIGINS."
+    return _error(403, "PERMISSION_DENIED", "ORIGIN_NOT_ALLOWED", message)
+
+
 def request_timeout() -> HttpError:
     """Return the 408 for a body that arrives too slowly."""
     return _error(408, "DEADLINE_EXCEEDED", "REQUEST_TIMEOUT", "The request body did not arrive in time.")

@@ -1,14 +1,11 @@
 """Limits of connections: their number, in all and by client address, and their timeouts."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.limits.rate_limit import parse_address, rate_limit_key
+from chassis.limits.rate_limit import Network, is_in_networks, rate_limit_key
 from gateway.transport.errors import http_errors
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class OpenConnections:
@@ -24,7 +21,7 @@ class OpenConnections:
     def add(self, address: str) -> None:
         """Count a new connection. Raises HttpError over a limit, and then counts nothing."""
         key = rate_limit_key(address)
-        if self._by_key.get(key, 0) >= self._max_per_address and not self._is_trusted(address):
+        if self._by_key.get(key, 0) >= self._max_per_address and not is_in_networks(address, self._trusted_peers):
             raise http_errors.too_many_connections_of_address(self._max_per_address)
         if self._total >= self._max_connections:
             raise http_errors.too_many_connections()
@@ -38,10 +35,6 @@ class OpenConnections:
         self._by_key[key] -= 1
         if not self._by_key[key]:
             del self._by_key[key]
-
-    def _is_trusted(self, address: str) -> bool:
-        parsed = parse_address(address)
-        return parsed is not None and any(parsed in network for network in self._trusted_peers)
 
 
 @dataclass(frozen=True, slots=True)

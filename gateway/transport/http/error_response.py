@@ -2,14 +2,14 @@
 
 from http import HTTPStatus
 
-from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.errors.http_errors import Headers, HttpError
 from gateway.transport.responses.send import response_start
 
 
-def render_error(error: HttpError, request_id: str) -> bytes:
-    """Return the bytes of the whole response, which is the last one of its connection."""
+def render_error(error: HttpError, request_id: str, headers: Headers) -> bytes:
+    """Return the bytes of the whole response, with further headers. It is the last response of its connection."""
     body = error.to_json(request_id)
-    headers = response_start(
+    all_headers = response_start(
         error.http_status,
         [
             *error.headers,
@@ -17,7 +17,8 @@ def render_error(error: HttpError, request_id: str) -> bytes:
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
             (b"x-request-id", request_id.encode()),
+            *headers,
         ],
     )["headers"]
     status = b"HTTP/1.1 %d %b" % (error.http_status, HTTPStatus(error.http_status).phrase.encode())
-    return b"\r\n".join([status, *(b"%b: %b" % header for header in headers), b"", body])
+    return b"\r\n".join([status, *(b"%b: %b" % header for header in all_headers), b"", body])

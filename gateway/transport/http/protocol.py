@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chassis.rpc.request_context import accept_request_id
 from gateway.transport.access_log import REQUESTS
+from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
 from gateway.transport.http.connection_limits import ConnectionLimits
@@ -40,6 +41,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """
 
     limits: ConnectionLimits
+    cors: CorsPolicy | None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer of the first request, or refuse the connection."""
@@ -196,7 +198,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _refuse_connection(self, error: HttpError) -> None:
         """Send the error and close. Waiting for the client to read it would keep what the limit protects."""
-        self.transport.write(render_error(error, self._log_rejection("connection refused", error)))
+        self._write_error(error, self._log_rejection("connection refused", error))
         self.transport.close()
 
     def _log_rejection(self, event: str, error: HttpError) -> str:
@@ -209,9 +211,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return request_id
 
     def _send_last_error(self, error: HttpError, request_id: str) -> None:
-        self.transport.write(render_error(error, request_id))
+        self._write_error(error, request_id)
         self.transport.write_eof()
         self._start_timer(LINGER_SECONDS, self._close_connection)
+
+    def _write_error(self, error: HttpError, request_id: str) -> None:
+        # The Origin is known if the parser has passed on its line before the error.
+        cors_headers = self.cors.response_headers(self.headers or ()) if self.cors else ()
+        self.transport.write(render_error(error, request_id, cors_headers))
 
     def _start_header_timer(self) -> None:
         self._start_timer(self.limits.header_timeout_seconds, self._cut_slow_head)
@@ -238,6 +245,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def limited_protocol(limits: ConnectionLimits) -> type[Any]:
-    """Return the protocol class with its limits: uvicorn creates the instances and passes no arguments of ours."""
-    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), {"limits": limits})
+def limited_protocol(limits: ConnectionLimits, cors: CorsPolicy | None) -> type[Any]:
+    """Return the protocol class with its settings: uvicorn creates the instances and passes no arguments of ours."""
+    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), {"limits": limits, "cors": cors})

@@ -10,6 +10,7 @@ import uvicorn
 
 from chassis.settings import Listen
 from gateway.transport.asgi import AsgiApp
+from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.http.connection_limits import ConnectionLimits
 from gateway.transport.http.protocol import limited_protocol
 
@@ -30,7 +31,13 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serve(
-    app: AsgiApp, *, listen: Listen, limits: ConnectionLimits, drain_seconds: float, stopping: asyncio.Event
+    app: AsgiApp,
+    *,
+    listen: Listen,
+    limits: ConnectionLimits,
+    cors: CorsPolicy | None,
+    drain_seconds: float,
+    stopping: asyncio.Event,
 ) -> AsyncIterator[Listen]:
     """Serve the application and yield the bound address. On exit, set `stopping` and wait for open requests.
 
@@ -45,14 +52,14 @@ async def serve(
         raise CannotListen(f"cannot listen on {listen}: {error.strerror}") from error
     config = uvicorn.Config(
         app,
-        http=limited_protocol(limits),
+        http=limited_protocol(limits, cors),
         ws="none",
         lifespan="off",
         log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
-        # Any client can send X-Forwarded-*.
+        # Any client can send X-Forwarded-*. ClientAddressResolver reads X-Forwarded-For of trusted proxies.
         proxy_headers=False,
         timeout_graceful_shutdown=max(round(drain_seconds), 1),
     )

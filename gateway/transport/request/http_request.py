@@ -28,7 +28,8 @@ class HttpRequest:
     query: bytes
     headers: list[tuple[bytes, bytes]]
     receive: Receive
-    client_address: str = ""
+    peer_address: str = ""
+    """Address of the connection: a proxy's, if the client came through one."""
 
     def header(self, name: bytes) -> bytes:
         """Return the value of a header: the last one if it is repeated, empty if it is absent."""

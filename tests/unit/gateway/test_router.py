@@ -93,3 +93,20 @@ def test_path_that_is_not_utf_8_is_invalid(router):
 def test_duplicate_route_stops_start(router):
     with pytest.raises(UnsupportedContract, match="bound twice"):
         router.add("GET", parse_template("/tasks/{other}"), "again")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        (b"/tasks", ("GET", "HEAD", "POST")),
+        (b"/tasks/42", ("DELETE", "GET", "HEAD")),
+        (b"/tasks/latest", ("DELETE", "GET", "HEAD")),
+        (b"/tasks/42:undelete", ("POST",)),
+        (b"/tasks/42%3Aundelete", ("DELETE", "GET", "HEAD", "POST")),
+        (b"/nowhere", ()),
+        (b"*", ()),
+    ],
+)
+def test_methods_are_those_of_all_routes_of_a_path(router, path, methods):
+    """An escaped verb has both readings, as in a match."""
+    assert router.methods(path) == methods
