@@ -1,5 +1,6 @@
 """Rows that continue tasks, in a file that takes several batches of the worker's own code."""
 
+import pytest
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_service_pb2
 
@@ -28,9 +29,12 @@ async def check_tasks(system, user, import_id: str) -> None:
     assert found == [(title, f"d\n\na {title}\n\nb {title}") for title in TASKS]
 
 
-async def test_tasks_keep_their_rows_across_batches(system, process_queue):
+@pytest.mark.parametrize("cell", ["note", "'-"])
+async def test_tasks_keep_their_rows_across_batches(system, process_queue, cell):
+    """So do those whose cell has an apostrophe before a formula, as in errors.csv."""
     sonu = await system.new_user("sonu")
-    queued = await upload(system, sonu, FILE, **OPTIONS)
+    options = OPTIONS | {"continuation_rows": f"TYPE={cell.lstrip(chr(39))}"}
+    queued = await upload(system, sonu, FILE.replace(b"note,", f"{cell},".encode()), **options)
     await process_queue()
     await check_tasks(system, sonu, queued.id)
 

@@ -43,7 +43,7 @@ class EmptyFile(InvalidUpload):
 
 
 class UnknownOptionsImport(InvalidUpload):
-    """The option options_from must be the id of an import that you can see."""
+    """The option options_from must be the id of an import that you can see and whose file is uploaded."""
 
     field = "options_from"
 

@@ -126,7 +126,8 @@ def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_
 def _continuation_to_proto(rule: ColumnCondition) -> import_ingest_service_pb2.ContinuationRows:
     return import_ingest_service_pb2.ContinuationRows(
         column=rule.column,
-        keys=sorted(rule.condition.texts),
+        # A spreadsheet's formula has an apostrophe before it in errors.csv.
+        keys=sorted({key for text in rule.condition.texts for key in (text, f"'{text}")}),
         max_rows=MAX_CONTINUATION_ROWS,
         max_bytes=MAX_CONTINUATION_BYTES,
     )

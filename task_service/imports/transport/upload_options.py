@@ -74,7 +74,7 @@ def upload_options_from_proto(options: import_service_pb2.UploadOptions) -> Uplo
         allow_same_file=options.allow_same_file,
         has_header=options.has_header if options.HasField("has_header") else None,
         header_row=parse_header_row(options.header_row),
-        values=_row_options(options),
+        rows=_row_options(options),
     )
 
 
@@ -123,7 +123,7 @@ def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
 
 def upload_options_to_proto(options: UploadOptions) -> import_service_pb2.UploadOptions:
     """Return a message with the options that are set. It can be sent with another upload."""
-    values = options.values
+    rows = options.rows
     default_status: Any = STATUS_NUMBERS[Status(options.default_status)] if options.default_status else None
     return import_service_pb2.UploadOptions(
         source=options.source,
@@ -142,22 +142,22 @@ def upload_options_to_proto(options: UploadOptions) -> import_service_pb2.Upload
         value_mapping=_to_json(
             {
                 field: {text: value or None for text, value in texts.items()}
-                for field, texts in values.value_mapping.items()
+                for field, texts in rows.value_mapping.items()
             }
         ),
-        on_unknown_status=_number(_ON_UNKNOWN_VALUE, values.on_unknown_status),
-        on_unknown_priority=_number(_ON_UNKNOWN_VALUE, values.on_unknown_priority),
-        on_unknown_date=_number(_ON_UNKNOWN_DATE, values.on_unknown_date),
-        on_unknown_assignee=_number(_ON_UNKNOWN_ASSIGNEE, values.on_unknown_assignee),
-        date_format=values.date_format,
-        date_order=_number(_DATE_ORDER, values.date_order),
-        time_zone=values.time_zone,
-        label_separator=values.label_separator,
-        row_filter=values.row_filter,
-        continuation_rows=values.continuation_rows,
-        null_values=None if values.null_values is None else "|".join(values.null_values),
-        title_label_prefix=values.title_label_prefix,
-        strip_label_colors=values.strip_label_colors,
+        on_unknown_status=_number(_ON_UNKNOWN_VALUE, rows.on_unknown_status),
+        on_unknown_priority=_number(_ON_UNKNOWN_VALUE, rows.on_unknown_priority),
+        on_unknown_date=_number(_ON_UNKNOWN_DATE, rows.on_unknown_date),
+        on_unknown_assignee=_number(_ON_UNKNOWN_ASSIGNEE, rows.on_unknown_assignee),
+        date_format=rows.date_format,
+        date_order=_number(_DATE_ORDER, rows.date_order),
+        time_zone=rows.time_zone,
+        label_separator=rows.label_separator,
+        row_filter=rows.row_filter,
+        continuation_rows=rows.continuation_rows,
+        null_values=None if rows.null_values is None else "|".join(rows.null_values),
+        title_label_prefix=rows.title_label_prefix,
+        strip_label_colors=rows.strip_label_colors,
     )
 
 

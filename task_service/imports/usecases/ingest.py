@@ -22,7 +22,7 @@ from task_service.imports.domain.imports import (
     too_many_errors,
 )
 from task_service.imports.domain.rows.batch import Batch
-from task_service.imports.domain.rows.conversion import convert_rows, distinct_values
+from task_service.imports.domain.rows.conversion import convert_rows, distinct_assignees
 from task_service.imports.domain.rows.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.rows.row_selection import select_rows
@@ -86,7 +86,7 @@ class PrepareBatch:
 
     async def __call__(self, context: IngestContext, fence: int, batch: Batch) -> PreparedBatch:
         """Return the validated and encoded batch. Raises Unavailable when its assignees can't be looked up."""
-        assignees = distinct_values(batch, context.fields, "assignee")
+        assignees = distinct_assignees(batch, context.fields)
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             ids = await find_assignees(self.user_directory, assignees)
         unknown_emails = unknown_email_digests(context.import_id, assignees, ids)

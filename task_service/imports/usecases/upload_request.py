@@ -1,4 +1,4 @@
-"""Options of an upload, as they arrive before the first byte of the file."""
+"""Request of an upload, and the options that it takes from another import."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -6,12 +6,13 @@ from uuid import UUID
 from chassis.kernel.identity import Caller
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.errors import UnknownOptionsImport
+from task_service.imports.domain.imports import State
 from task_service.imports.domain.options.upload_options import UploadOptions
 from task_service.imports.usecases.sessions import Read
 
 
 class UploadRequest(NamedTuple):
-    """Options of an upload. They arrive before the first byte of the file."""
+    """First message of an upload, before the first byte of the file."""
 
     file_name: str
     owner_id: UUID | None
@@ -28,6 +29,7 @@ async def resolve_options(read: Read, caller: Caller, request: UploadRequest) ->
         return request.options
     async with read() as session:
         found = await session.imports.get(request.options_from)
-    if found is None or not found.is_visible_to(caller):
+    # The options of an import are known when its header line is.
+    if found is None or not found.is_visible_to(caller) or found.state is State.UPLOADING:
         raise UnknownOptionsImport
     return request.options.over(found.options.for_another_file())

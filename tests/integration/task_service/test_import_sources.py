@@ -49,6 +49,14 @@ async def test_options_of_the_caller_override_those_of_the_source(system):
     assert "issue_key" not in mapping
 
 
+async def test_next_column_of_a_field_replaces_a_mapped_one(system):
+    """A source may know several columns for a field. If the caller ignores the first one, the next one fills it."""
+    sonu = await system.new_user("sonu")
+    file = b"Summary,Issue key,Key\na,WEB-1,1\n"
+    found = await upload(system, sonu, file, source="jira", mapping='{"Issue key": null}')
+    assert json.loads(found.options.mapping) == {"summary": "title", "issue_key": None, "key": "external_id"}
+
+
 async def test_recognition_can_be_switched_off(system):
     sonu = await system.new_user("sonu")
     found = await upload(system, sonu, JIRA, source="none")

@@ -20,7 +20,7 @@ from task_service.imports.domain.options.row_options import (
 )
 from task_service.imports.domain.options.value_mapping import parse_value_mapping
 from task_service.imports.domain.rows.batch import Batch
-from task_service.imports.domain.rows.conversion import ConvertedRows, convert_rows, distinct_values
+from task_service.imports.domain.rows.conversion import ConvertedRows, convert_rows, distinct_assignees
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.tasks.domain.task import Values
 
@@ -314,12 +314,12 @@ def test_list_of_emails_is_no_email():
     """A list counts towards the limit on unknown emails with its only email, or not at all."""
     cells = ["[ann@example.com]", "ann@example.com;ben@example.com", "[a@example.com, b@example.com]", "c@example.com"]
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], cells, {})
-    assert distinct_values(batch, ("assignee",), "assignee") == {"ann@example.com", "c@example.com"}
+    assert distinct_assignees(batch, ("assignee",)) == {"ann@example.com", "c@example.com"}
 
 
 def test_names_in_brackets_are_looked_up():
     batch = Batch(Checkpoint(0, 2, 0), Checkpoint(1, 3, 1), [2], ["x", "[ann]", "y", "Lee, Ann", "z", "'-a"], {})
-    assert distinct_values(batch, ("title", "assignee"), "assignee") == {"[ann]", "ann", "Lee, Ann", "-a"}
+    assert distinct_assignees(batch, ("title", "assignee")) == {"[ann]", "ann", "Lee, Ann", "-a"}
 
 
 @pytest.mark.parametrize(

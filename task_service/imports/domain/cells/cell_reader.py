@@ -21,6 +21,7 @@ from task_service.imports.domain.cells.status_cells import (
 )
 from task_service.imports.domain.options.row_options import OnUnknownAssignee, OnUnknownDate, OnUnknownValue, RowOptions
 from task_service.imports.domain.options.value_mapping import mapping_key
+from task_service.imports.domain.quoting import quote
 from task_service.imports.domain.values.dates import DateParser
 from task_service.imports.domain.values.errors import UnknownAssignee, UnknownPriority, UnknownStatus
 from task_service.imports.domain.values.synonyms import (
@@ -33,9 +34,6 @@ from task_service.imports.domain.values.synonyms import (
     find_word,
 )
 from task_service.tasks.domain.values import Priority, Status
-
-MAX_QUOTED_CHARACTERS = 40
-"""Maximum characters of a cell in an error message."""
 
 _LATEST_TIME = datetime.max.replace(tzinfo=UTC)
 _EARLIEST_COMPLETION = datetime(1900, 1, 1, tzinfo=UTC)
@@ -212,14 +210,14 @@ def _mapped_values(
 def _find(word: str, words: Mapping[str, Value], error: type[Invalid]) -> Value:
     value = find_word(word, words)
     if value is None:
-        raise error(word=repr(word[:MAX_QUOTED_CHARACTERS]))
+        raise error(word=quote(word))
     return value
 
 
 def _find_done(word: str, dates: DateParser) -> Status:
-    status = find_done_status(word, dates.parse)
+    status = find_done_status(word, dates)
     if status is None:
-        raise UnknownStatus(word=repr(word[:MAX_QUOTED_CHARACTERS]))
+        raise UnknownStatus(word=quote(word))
     return status
 
 
@@ -227,4 +225,4 @@ def _find_assignee(name: str, assignees: Mapping[str, UUID]) -> UUID:
     for candidate in assignee_candidates(name):
         if candidate in assignees:
             return assignees[candidate]
-    raise UnknownAssignee(name=repr(name[:MAX_QUOTED_CHARACTERS]))
+    raise UnknownAssignee(name=quote(name))

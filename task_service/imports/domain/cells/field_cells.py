@@ -11,8 +11,7 @@ from task_service.imports.domain.cells.label_cells import split_title
 from task_service.imports.domain.cells.row_cells import Cell, RawCells
 from task_service.imports.domain.cells.status_cells import StatusCells
 from task_service.imports.domain.columns.mapping import APPEND, COMPLETED_AT, STATUS_OR_LABEL, TIME_ZONE
-from task_service.imports.domain.options.row_options import RowOptions, null_key
-from task_service.imports.domain.values.synonyms import MAX_WORD_CHARACTERS
+from task_service.imports.domain.options.row_options import RowOptions, is_null
 
 _DISTINCT_FIELDS = frozenset({"title", "description", "external_id", APPEND})
 """Fields with few equal cells: a cache would not pay."""
@@ -114,8 +113,7 @@ class FieldCells:
         return [map(without_null, cells) for cells in columns]
 
     def _without_null(self, cell: str) -> str:
-        is_null = len(cell) <= 2 * MAX_WORD_CHARACTERS and null_key(unescape_formula(cell)) in self._null_values
-        return "" if is_null else cell
+        return "" if is_null(unescape_formula(cell), self._null_values) else cell
 
 
 def _mark_time(cell: str) -> str:

@@ -1,13 +1,10 @@
 """Status of a row from the cells of several columns."""
 
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from chassis.kernel.errors import Invalid
 from task_service.imports.domain.options.value_mapping import mapping_key
 from task_service.imports.domain.values.dates import DateParser
-from task_service.imports.domain.values.errors import AmbiguousDate
 from task_service.imports.domain.values.synonyms import (
     MAX_WORD_CHARACTERS,
     RESOLUTION_WORDS,
@@ -71,12 +68,12 @@ def combine_status(
     return stated
 
 
-def find_done_status(word: str, parse_date: Callable[[str], date]) -> Status | None:
+def find_done_status(word: str, dates: DateParser) -> Status | None:
     """Return the status of a text in a column such as Done; None if it is unknown. A date means completed."""
     if status := find_word(word, TRUTH_WORDS) or find_word(word, STATUS_WORDS) or find_percentage(word):
         return status
     # The options may be about dates in another form.
-    is_date = _is_date(word, parse_date) or _is_date(word, DateParser().parse)
+    is_date = dates.is_date(word) or DateParser().is_date(word)
     return Status.COMPLETED if is_date else None
 
 
@@ -84,13 +81,3 @@ def is_cancelling(resolution: str, words: StatusWords) -> bool:
     """Return True if a resolution says that a completed task was cancelled."""
     found = StatusWords(words.mapped, RESOLUTION_WORDS).find(resolution)
     return found.status is Status.CANCELLED
-
-
-def _is_date(text: str, parse_date: Callable[[str], date]) -> bool:
-    try:
-        parse_date(text)
-    except AmbiguousDate:
-        return True
-    except Invalid:
-        return False
-    return True

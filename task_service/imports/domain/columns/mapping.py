@@ -6,12 +6,9 @@ from typing import Any
 
 from task_service.imports.domain.columns.errors import DuplicateMappedColumn, MalformedMapping, UnknownMappedField
 from task_service.imports.domain.json_option import MAX_JSON_CHARACTERS, parse_json_object
+from task_service.imports.domain.quoting import quote
 from task_service.tasks.domain.csv_export import COLUMNS
 from task_service.tasks.domain.values import normalize_word
-
-MAX_QUOTED_CHARACTERS = 40
-"""Maximum characters of a column name in an error."""
-
 
 APPEND = "append"
 STATUS_OR_LABEL = "status_or_label"
@@ -70,7 +67,7 @@ def parse_mapping(text: str) -> Mapping[str, str]:
             raise DuplicateMappedColumn(column=quote_column(name))
         if field and field not in FIELDS:
             fields = ", ".join(FIELDS)
-            raise UnknownMappedField(column=quote_column(name), name=repr(field[:MAX_QUOTED_CHARACTERS]), fields=fields)
+            raise UnknownMappedField(column=quote_column(name), name=quote(field), fields=fields)
         if field in column_names and field not in FIELDS_OF_SEVERAL_COLUMNS:
             both = f"{quote_column(column_names[field])} and {quote_column(name)}"
             raise MalformedMapping(problem=f"{both} both fill {field}")
@@ -87,7 +84,7 @@ def normalize_column(name: str) -> str:
 
 def quote_column(name: str) -> str:
     """Return a column name for an error message. A long one is cut."""
-    return repr(name.strip()[:MAX_QUOTED_CHARACTERS])
+    return quote(name.strip())
 
 
 def _parse_json(text: str) -> Iterator[tuple[str, str]]:

@@ -188,7 +188,7 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
     if count > limits.columns:
         raise TooManyColumns(count=count, limit=limits.columns)
     fields, ignored = match_columns(names, options.mapping)
-    used = {*ignored, *(rule.column for rule in find_row_rules(options.values, names) if rule)}
+    used = {*ignored, *(rule.column for rule in find_row_rules(options.rows, names) if rule)}
     unused = [index for index in range(count) if not fields[index] and index not in used]
     warnings = _unused_columns([names[index].strip() for index in unused])
     if options.on_duplicate in {OnDuplicate.SKIP, OnDuplicate.UPDATE} and "external_id" not in fields:

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.header.header import Header, HeaderLimits
@@ -26,7 +25,7 @@ from task_service.imports.domain.rows.failed_rows import RowError
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.rows.row_selection import select_rows
 from task_service.imports.domain.values.dates import DateOrder, DateParser
-from task_service.imports.domain.values.errors import AmbiguousDate, UnknownPriority, UnknownStatus
+from task_service.imports.domain.values.errors import UnknownPriority, UnknownStatus
 from task_service.tasks.domain.task import Values
 
 MAX_BYTES = 256 * 1024
@@ -89,8 +88,9 @@ def inspect_file(
         problems = [*problems, RowError(0, failure.line, "", "", failure.code, failure.message)]
     unmapped_values = _unmapped_values(errors)
     date_order = _find_date_order(batch, header)
-    values = _fit_values(header, batch, unmapped_values, date_order)
-    fitted_header = replace(header, options=replace(header.options, values=values))
+    fitted_header = replace(
+        header, options=replace(header.options, rows=_fit_rows(header, batch, unmapped_values, date_order))
+    )
     accepted = (values for rows in _convert(batch, fitted_header, now) for values in rows.accepted)
     return Inspection(
         header=header,
@@ -114,8 +114,8 @@ def _convert(batch: Batch, header: Header, now: datetime) -> Iterator[ConvertedR
         encoding=header.encoding,
         defaults=Defaults(options.default_status, None, options.default_labels),
         columns=header.columns,
-        row_rules=find_row_rules(options.values, header.columns),
-        row_options=replace(options.values, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY),
+        row_rules=find_row_rules(options.rows, header.columns),
+        row_options=replace(options.rows, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY),
     )
     return convert_rows(batch, context, {}, select_rows(batch, context), now=now)
 
@@ -140,29 +140,21 @@ def _unmapped_values(errors: Sequence[RowError]) -> Sequence[UnmappedValue]:
 
 def _find_date_order(batch: Batch, header: Header) -> DateOrder | None:
     """Return the only order that all due dates fit; None if there are several or none, or the options have a form."""
-    options = header.options.values
+    options = header.options.rows
     if options.date_format or options.date_order or "due_date" not in header.fields:
         return None
     texts = {cell.strip() for cell in _column(batch, header, header.fields.index("due_date"))} - {""}
-    readable = {text for text in texts if _has_reading(text, None, options)}
-    orders = [order for order in DateOrder if all(_has_reading(text, order, options) for text in readable)]
+    any_order = DateParser(time_zone=options.time_zone)
+    readable = list(filter(any_order.is_date, texts))
+    parsers = {order: DateParser(order=order, time_zone=options.time_zone) for order in DateOrder}
+    orders = [order for order, parser in parsers.items() if all(map(parser.is_date, readable))]
     return orders[0] if len(orders) == 1 else None
 
 
-def _has_reading(text: str, order: DateOrder | None, options: RowOptions) -> bool:
-    try:
-        DateParser(order=order, time_zone=options.time_zone).parse(text)
-    except AmbiguousDate:
-        return True
-    except Invalid:
-        return False
-    return True
-
-
-def _fit_values(
+def _fit_rows(
     header: Header, batch: Batch, unmapped_values: Sequence[UnmappedValue], date_order: DateOrder | None
 ) -> RowOptions:
-    """Return the options for the values, with the proposals."""
+    """Return the options for the rows, with the proposals."""
     proposals: dict[str, dict[str, str]] = {}
     for value in unmapped_values:
         if value.proposal:
@@ -170,7 +162,7 @@ def _fit_values(
     proposed = RowOptions(value_mapping=proposals, date_order=date_order)
     if "assignee" in header.fields and any(_column(batch, header, header.fields.index("assignee"))):
         proposed = replace(proposed, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY)
-    return header.options.values.over(proposed)
+    return header.options.rows.over(proposed)
 
 
 def _options_to_send(fitted: FittedHeader, header: Header) -> UploadOptions:

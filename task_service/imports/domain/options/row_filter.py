@@ -40,13 +40,13 @@ class RowFilter(NamedTuple):
         return indexes[0]
 
 
-def parse_row_filter(text: str) -> RowFilter | None:
-    """Parse the option row_filter; an empty text is no filter. Raises MalformedRowFilter."""
+def parse_row_filter(text: str | None) -> RowFilter | None:
+    """Parse the option row_filter; None and an empty text are no filter. Raises MalformedRowFilter."""
     return _parse(text, ROW_FILTER, "Archived!=true or Type=Task|Bug")
 
 
-def parse_continuation_rows(text: str) -> RowFilter | None:
-    """Parse the option continuation_rows; an empty text is none. Raises MalformedRowFilter."""
+def parse_continuation_rows(text: str | None) -> RowFilter | None:
+    """Parse the option continuation_rows; None and an empty text are none. Raises MalformedRowFilter."""
     example = "TYPE=note"
     found = _parse(text, CONTINUATION_ROWS, example)
     if found is not None and found.is_negated:
@@ -54,8 +54,8 @@ def parse_continuation_rows(text: str) -> RowFilter | None:
     return found
 
 
-def _parse(text: str, option: str, example: str) -> RowFilter | None:
-    if not text.strip():
+def _parse(text: str | None, option: str, example: str) -> RowFilter | None:
+    if not text or text.isspace():
         return None
     column, equals, texts = text.partition("=")
     is_negated = column.endswith("!")

@@ -1,6 +1,6 @@
 """Options for the rows of a file: rows to import, and values of their cells."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -126,6 +126,11 @@ def parse_null_values(text: str) -> tuple[str, ...]:
 def null_key(text: str) -> str:
     """Return the form in which texts of null_values are compared: without case and surrounding spaces."""
     return text.strip().casefold()
+
+
+def is_null(cell: str, null_values: Container[str]) -> bool:
+    """Return True if a cell, without a neutralising apostrophe, is one of the texts of null_values."""
+    return len(cell) <= 2 * MAX_WORD_CHARACTERS and null_key(cell) in null_values
 
 
 def parse_title_label_prefix(text: str) -> str:

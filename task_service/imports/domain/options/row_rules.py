@@ -44,8 +44,8 @@ def find_row_rules(options: RowOptions, names: Sequence[str]) -> RowRules:
     Raises MalformedRowFilter, FilteredColumnMissing, AmbiguousFilteredColumn.
     """
     return RowRules(
-        _find_column(parse_row_filter(options.row_filter or ""), names, ROW_FILTER),
-        _find_column(parse_continuation_rows(options.continuation_rows or ""), names, CONTINUATION_ROWS),
+        _find_column(parse_row_filter(options.row_filter), names, ROW_FILTER),
+        _find_column(parse_continuation_rows(options.continuation_rows), names, CONTINUATION_ROWS),
     )
 
 

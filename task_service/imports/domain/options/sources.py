@@ -18,7 +18,7 @@ from task_service.imports.domain.columns.mapping import (
     quote_column,
 )
 from task_service.imports.domain.columns.matching import find_columns, list_columns
-from task_service.imports.domain.options.row_filter import parse_continuation_rows, parse_row_filter
+from task_service.imports.domain.options.row_filter import RowFilter, parse_continuation_rows, parse_row_filter
 from task_service.imports.domain.options.row_options import (
     OnUnknownAssignee,
     OnUnknownValue,
@@ -32,7 +32,7 @@ from task_service.imports.domain.options.value_mapping import parse_value_mappin
 from task_service.imports.domain.values.dates import DateOrder
 
 MAX_SEARCHED_LINES = 40
-"""Physical lines in which the header line of a source is looked for, 20 records of the tools that are known."""
+"""Number of physical lines in which the header line of a source is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +66,41 @@ class Source:
                 source=self.name, missing=", ".join(sorted(map(quote_column, missing))), columns=list_columns(names)
             )
         normalized_names = list(map(normalize_column, names))
-        values = self.options.values
-        row_filter, continuation = (
-            text if parsed and find_columns(normalized_names, parsed.column) else None
-            for text, parsed in (
-                (values.row_filter, parse_row_filter(values.row_filter or "")),
-                (values.continuation_rows, parse_continuation_rows(values.continuation_rows or "")),
-            )
-        )
+        rows = self.options.rows
+
+        def has_column(condition: RowFilter | None) -> bool:
+            return condition is not None and bool(find_columns(normalized_names, condition.column))
+
         return replace(
             self.options,
             mapping=dict(self._mapping_for(normalized_names, mapping)),
-            values=replace(values, row_filter=row_filter, continuation_rows=continuation),
+            rows=replace(
+                rows,
+                row_filter=rows.row_filter if has_column(parse_row_filter(rows.row_filter)) else None,
+                continuation_rows=rows.continuation_rows
+                if has_column(parse_continuation_rows(rows.continuation_rows))
+                else None,
+            ),
         )
 
     def _mapping_for(self, normalized_names: Sequence[str], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        """Yield columns of the file and their fields. The first column of a field wins, in the order of the source."""
+        """Yield columns of the file and their fields, without those that `mapping` has.
+
+        The first column of a field wins, in the order of the source.
+        """
         mapped = {index for column in mapping for index in find_columns(normalized_names, column)}
         filled: set[str] = set()
         for column, used in self.options.mapping.items():
             indexes = find_columns(normalized_names, column)
-            if indexes and used in filled:
+            free = [index for index in indexes if index not in mapped]
+            if not free or used in filled:
                 continue
-            if indexes and used not in FIELDS_OF_SEVERAL_COLUMNS | {""}:
+            if used not in FIELDS_OF_SEVERAL_COLUMNS | {""}:
                 filled.add(used)
-            if indexes and mapped.isdisjoint(indexes):
+            if free == indexes:
                 yield column, used
             else:
-                yield from ((f"#{index + 1}", used) for index in indexes if index not in mapped)
+                yield from ((f"#{index + 1}", used) for index in free)
 
 
 def parse_source(text: str) -> str:
@@ -149,7 +156,7 @@ def _parse_source(name: str, data: Mapping[str, Any]) -> Source:
         data["export"],
         next(iter(data["headers"]), ()),
         [frozenset(map(normalize_column, header)) for header in data["headers"]],
-        UploadOptions(source=name, mapping=mapping, values=RowOptions(**values)),
+        UploadOptions(source=name, mapping=mapping, rows=RowOptions(**values)),
     )
 
 

@@ -16,6 +16,9 @@ from task_service.tasks.domain.values import find_control_character, validate_la
 
 MAX_FILE_NAME_CHARACTERS = 255
 
+_STORED_ROWS = "values"
+"""Stored name of the options for rows, which statements of persistence and a migration use too."""
+
 NO_SOURCE = "none"
 """Value of the option `source` that switches the recognition of the source off."""
 
@@ -37,7 +40,7 @@ class UploadOptions:
     """A username."""
     default_labels: tuple[str, ...] = ()
     on_duplicate: OnDuplicate | None = None
-    values: RowOptions = field(default_factory=RowOptions)
+    rows: RowOptions = field(default_factory=RowOptions)
     allow_same_file: bool = False
     has_header: bool | None = None
     header_row: int = 0
@@ -51,7 +54,7 @@ class UploadOptions:
         """Return these options, and the base's for those that are not set here."""
         single_fields = {used for used in self.mapping.values() if used} - FIELDS_OF_SEVERAL_COLUMNS
         mapping = {column: used for column, used in base.mapping.items() if used not in single_fields}
-        return replace(overlay(self, base), mapping={**mapping, **self.mapping}, values=self.values.over(base.values))
+        return replace(overlay(self, base), mapping={**mapping, **self.mapping}, rows=self.rows.over(base.rows))
 
     def for_another_file(self) -> "UploadOptions":
         """Return the options that may apply to another file too: the corrected errors.csv of an import."""
@@ -61,7 +64,9 @@ class UploadOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Return the options that are set."""
-        return set_options(self) | {"values": self.values.to_json()}
+        stored = set_options(self)
+        stored.pop("rows", None)
+        return stored | {_STORED_ROWS: self.rows.to_json()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "UploadOptions":
@@ -70,7 +75,7 @@ class UploadOptions:
         if "on_duplicate" in values:
             values["on_duplicate"] = OnDuplicate(values["on_duplicate"])
         values["default_labels"] = tuple(values.get("default_labels", ()))
-        values["values"] = RowOptions.from_json(values.get("values", {}))
+        values["rows"] = RowOptions.from_json(values.pop(_STORED_ROWS, {}))
         return cls(**values)
 
 

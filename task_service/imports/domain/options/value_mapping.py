@@ -5,6 +5,7 @@ from typing import Any
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.json_option import parse_json_object
+from task_service.imports.domain.quoting import quote
 from task_service.imports.domain.values.errors import (
     DuplicateMappedText,
     MalformedValueMapping,
@@ -43,7 +44,7 @@ def parse_value_mapping(text: str) -> Mapping[str, Mapping[str, str]]:
         return {}
 
     def duplicate(name: str) -> DuplicateMappedText:
-        return DuplicateMappedText(text=_quote(name))
+        return DuplicateMappedText(text=quote(name))
 
     fields = parse_json_object(text, malformed=MalformedValueMapping, duplicate=duplicate)
     return {name: _parse_values(name, texts) for name, texts in fields.items()}
@@ -51,7 +52,7 @@ def parse_value_mapping(text: str) -> Mapping[str, Mapping[str, str]]:
 
 def _parse_values(name: str, texts: Any) -> dict[str, str]:
     if name not in _RULES:
-        raise UnknownValueField(name=_quote(name))
+        raise UnknownValueField(name=quote(name))
     if not isinstance(texts, dict):
         raise MalformedValueMapping(problem=f"{name} is not an object of texts and values")
     values: dict[str, str] = {}
@@ -61,7 +62,7 @@ def _parse_values(name: str, texts: Any) -> dict[str, str]:
             problem = f"a text must have 1 to {MAX_WORD_CHARACTERS} characters. For empty cells use the defaults"
             raise MalformedValueMapping(problem=problem)
         if key in values:
-            raise DuplicateMappedText(text=_quote(text))
+            raise DuplicateMappedText(text=quote(text))
         values[key] = _parse_value(name, text, value)
     return values
 
@@ -76,14 +77,9 @@ def _parse_value(name: str, text: str, value: Any) -> str:
         found = _RULES[name](value, errors)
         if not errors:
             return str(found)
-    raise UnknownMappedValue(text=_quote(text), value=_quote(str(value)), name=name)
+    raise UnknownMappedValue(text=quote(text), value=quote(str(value)), name=name)
 
 
 def is_storable(text: str) -> bool:
     """Return False for NUL and lone surrogates, which JSON can spell but no cell and no database contains."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _quote(text: str) -> str:
-    # ASCII, because a lone surrogate can't be sent in a message.
-    return ascii(text[:40]) if not is_storable(text) else repr(text[:40])

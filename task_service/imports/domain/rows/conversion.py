@@ -45,11 +45,11 @@ class ConvertedRows(NamedTuple):
     """Fields of the unknown cells in accepted rows. The options accept these cells."""
 
 
-def distinct_values(batch: Batch, fields: Sequence[str], field: str) -> set[str]:
-    """Return the distinct values of a column of names; empty if the file has no such column."""
-    if field not in fields:
+def distinct_assignees(batch: Batch, fields: Sequence[str]) -> set[str]:
+    """Return the distinct usernames and emails that the assignee cells can mean."""
+    if "assignee" not in fields:
         return set()
-    cells = set(batch.cells[fields.index(field) :: len(fields)])
+    cells = set(batch.cells[fields.index("assignee") :: len(fields)])
     return {name for cell in cells for name in assignee_candidates(unescape_formula(cell))} - {""}
 
 

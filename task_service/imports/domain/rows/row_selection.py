@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from task_service.csv_dialect.text import escape_formula, unescape_formula
 from task_service.imports.domain.cells.row_cells import Cells
-from task_service.imports.domain.options.row_options import null_key
+from task_service.imports.domain.options.row_options import is_null
 from task_service.imports.domain.options.row_rules import MAX_CONTINUATION_ROWS, ColumnCondition, RowRules
 from task_service.imports.domain.rows.batch import Batch
 from task_service.imports.domain.rows.ingest_context import IngestContext
@@ -92,6 +92,6 @@ def _find_rows(
     column = cells[rule.column :: width]
     texts = {cell: unescape_formula(cell) for cell in set(column)}
     if null_values:
-        texts = {cell: "" if null_key(text) in null_values else text for cell, text in texts.items()}
+        texts = {cell: "" if is_null(text, null_values) else text for cell, text in texts.items()}
     found = {cell for cell, text in texts.items() if rule.condition.matches(text) is matching}
     return frozenset(row for row, cell in enumerate(column) if cell in found)

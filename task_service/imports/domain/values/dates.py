@@ -8,13 +8,13 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from task_service.imports.domain.quoting import quote
 from task_service.imports.domain.values.date_formats import MONTH, OFFSET, compile_date_format
 from task_service.imports.domain.values.date_groups import datetime_of, datetime_on
 from task_service.imports.domain.values.errors import AmbiguousDate, DateWithoutYear, MalformedDate, UnknownTimeZone
 from task_service.tasks.domain.values import parse_date
 
 MAX_DATE_CHARACTERS = 100
-MAX_QUOTED_CHARACTERS = 40
 
 EXCEL_SERIALS = range(36_526, 73_051)
 """Days since 1899-12-30 as Excel stores them: 2000-01-01 to 2099-12-31."""
@@ -123,6 +123,16 @@ class DateParser:
         except OverflowError:
             raise _malformed(text) from None
 
+    def is_date(self, text: str) -> bool:
+        """Return True if the text is a date, also an ambiguous one."""
+        try:
+            self.parse(text)
+        except AmbiguousDate:
+            return True
+        except (MalformedDate, DateWithoutYear):
+            return False
+        return True
+
     def parse_moment(self, text: str, zone: str = "") -> datetime:
         """Return the moment in a text, in UTC. A date without a time is its midnight in the time zone."""
         found = self._read(text)
@@ -195,7 +205,7 @@ class DateParser:
 
 
 def _malformed(text: str) -> MalformedDate:
-    return MalformedDate(text=repr(text[:MAX_QUOTED_CHARACTERS]))
+    return MalformedDate(text=quote(text))
 
 
 def _from_number(text: str) -> datetime | None:

@@ -201,8 +201,8 @@ class ContinuationRows(_message.Message):
     """Maximum bytes of the file from the end of the task's row to the end of the last row that continues it."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Keys of the texts. The key of a cell is its text without surrounding white space, in lower case, with "_" for each
-        "-" and space, in NFC, with case folding.
+        """Keys of the texts, without and with the apostrophe that neutralises a formula. The key of a cell is its text without
+        surrounding white space, in lower case, with "_" for each "-" and space, in NFC, with case folding.
         """
 
     def __init__(

@@ -264,7 +264,7 @@ class UploadOptions(_message.Message):
     """
     source: _builtins.str
     """Tool that wrote the file: a name of ListImportSources. Its options apply where this message does not set them, and
-    its columns must be in one of the first 20 lines. Empty: recognised by the column names. "none": no tool.
+    its columns must be in one of the first 40 lines. Empty: recognised by the column names. "none": no tool.
     """
     row_filter: _builtins.str
     """Import only rows with certain texts in a column: Archived!=true, or Type=Task|Bug. The column is a name or a number
