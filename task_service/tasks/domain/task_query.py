@@ -10,7 +10,7 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.identity import Caller
-from chassis.kernel.ids import MalformedId, parse_id
+from chassis.kernel.ids import parse_id
 from task_service.access import ALL_OWNERS, ME, MeRequiresUser, owner_filter, resolve_me
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
@@ -192,13 +192,13 @@ def _visibility(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None
 
 
 def _parse_ids(texts: Collection[str], errors: list[Invalid]) -> tuple[UUID, ...]:
-    """Return the ids in order and without duplicates. Only the first malformed one is reported: ids are one field."""
+    """Return the ids in order and without duplicates. Only the first invalid one is reported: ids are one field."""
     if len(texts) > MAX_IDS:
         errors.append(TooManyIds(limit=MAX_IDS, count=len(texts)))
         return ()
     try:
         return tuple(sorted({parse_id(text, field="ids") for text in texts}))
-    except MalformedId as error:
+    except Invalid as error:
         errors.append(error)
         return ()
 

@@ -121,10 +121,9 @@ async def test_list_by_ids_ignores_duplicates_and_invisible_tasks(system, sonu, 
     assert await list_ids(system, sonu, ids=ids) == [three_tasks[2].id, three_tasks[0].id]
     assert await list_ids(system, sonu, ids=ids, labels_any=["shop"]) == [three_tasks[0].id]
     await list_ids(system, sonu, ids=[str(uuid4()) for _ in range(100)])
-    call = system.tasks.ListTasks(
-        task_service_pb2.ListTasksRequest(ids=[three_tasks[0].id] * 101), metadata=sonu.metadata
-    )
-    assert await expect_failure(call) == (INVALID, "TOO_MANY_IDS", [("ids", "TOO_MANY_IDS")])
+    for invalid, reason in (([three_tasks[0].id] * 101, "TOO_MANY_IDS"), (["", "x"], "MISSING_FIELD")):
+        call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(ids=invalid), metadata=sonu.metadata)
+        assert await expect_failure(call) == (INVALID, reason, [("ids", reason)])
 
 
 async def test_list_by_external_id_finds_assigned_and_deleted_tasks(system, sonu):
