@@ -38,7 +38,7 @@ from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
 from task_service.tasks.persistence.task_json import tasks_from_json, tasks_to_json
 from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksScanSession, SqlTasksUnitOfWork
-from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchGetTasks, BatchUpdateTasks
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
 from task_service.tasks.usecases.ports import TaskTransactions, UserDirectory
@@ -166,6 +166,7 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         delete_task=DeleteTask(transactions, utc_now, uuid7, retention),
         undelete_task=UndeleteTask(transactions, utc_now, uuid7),
         purge_task=PurgeTask(transactions, utc_now, uuid7),
+        batch_get_tasks=BatchGetTasks(read),
         batch_create_tasks=BatchCreateTasks(transactions, users, uuid7),
         batch_update_tasks=BatchUpdateTasks(transactions, users, utc_now, uuid7),
         batch_delete_tasks=BatchDeleteTasks(transactions, utc_now, uuid7, retention),

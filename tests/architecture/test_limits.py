@@ -33,7 +33,8 @@ def test_batch_size_limits_agree():
         field for message in task_service_pb2.DESCRIPTOR.message_types_by_name.values() for field in message.fields
     ]
     limits = {field.full_name.rsplit(".", 2)[1]: limit for field in fields if (limit := item_limit_of(field))}
-    assert limits.keys() == {"BatchCreateTasksRequest", "BatchUpdateTasksRequest", "BatchDeleteTasksRequest"}
+    batches = {"BatchGetTasksRequest", "BatchCreateTasksRequest", "BatchUpdateTasksRequest", "BatchDeleteTasksRequest"}
+    assert limits.keys() == batches
     from_contract = {(limit.max_items, limit.reason) for limit in limits.values()}
     assert from_contract == {(MAX_BATCH_SIZE, TooManyInBatch.reason)}
 

@@ -141,6 +141,12 @@ class TooManyWords(Invalid):
     field = "q"
 
 
+class TooManyIds(Invalid):
+    """The filter has {count} ids. Use at most {limit}."""
+
+    field = "ids"
+
+
 class UnknownOrder(Invalid):
     """Unknown order. Use created_at, updated_at, due_date, priority or title, optionally followed by asc or desc."""
 

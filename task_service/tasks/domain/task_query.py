@@ -1,6 +1,6 @@
 """Query of a list of tasks: filters and order."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -10,10 +10,12 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.identity import Caller
-from task_service.access import ALL_OWNERS, owner_filter
+from chassis.kernel.ids import parse_id
+from task_service.access import ALL_OWNERS, ME, MeRequiresUser, owner_filter, resolve_me
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
     QueryTooLong,
+    TooManyIds,
     TooManyWords,
     UnknownOrder,
     UnknownPriority,
@@ -23,6 +25,7 @@ from task_service.tasks.domain.values import Priority, Status
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_WORDS = 8
+MAX_IDS = 100
 
 
 class Order(StrEnum):
@@ -55,18 +58,24 @@ class TaskQuery:
     visible_to: UUID | None = None
     """Only tasks that this user owns or is assigned to."""
     owner_id: UUID | None = None
+    ids: tuple[UUID, ...] = ()
+    external_id: str = ""
     statuses: tuple[Status, ...] = ()
     priorities: tuple[Priority, ...] = ()
     labels_any: tuple[str, ...] = ()
     labels_all: tuple[str, ...] = ()
+    labels_none: tuple[str, ...] = ()
     assignee_id: UUID | None = None
     import_id: UUID | None = None
     due_before: date | None = None
     due_after: date | None = None
+    no_due_date: bool = False
     created_before: datetime | None = None
     created_after: datetime | None = None
     updated_before: datetime | None = None
     updated_after: datetime | None = None
+    completed_before: datetime | None = None
+    completed_after: datetime | None = None
     overdue: bool = False
     words: tuple[str, ...] = ()
     """Words that must all occur in the title or the description. Case is ignored."""
@@ -100,6 +109,8 @@ class TimeFilters(NamedTuple):
     created_after: datetime | None = None
     updated_before: datetime | None = None
     updated_after: datetime | None = None
+    completed_before: datetime | None = None
+    completed_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +119,18 @@ class QueryDraft:
 
     time_filters: TimeFilters
     owner_id: str = ""
+    ids: Collection[str] = ()
+    external_id: str = ""
     statuses: Iterable[str] = ()
     priorities: Iterable[str] = ()
     labels_any: Iterable[str] = ()
     labels_all: Iterable[str] = ()
+    labels_none: Iterable[str] = ()
     assignee_id: str = ""
     import_id: str = ""
     due_before: str = ""
     due_after: str = ""
+    no_due_date: bool = False
     overdue: bool = False
     q: str = ""
     deleted: DeletedFilter = DeletedFilter.EXCLUDE
@@ -132,27 +147,34 @@ class QueryDraft:
             errors.append(UnknownPriority())
         labels_any = rules.validate_labels(self.labels_any, errors, field="labels_any")
         labels_all = rules.validate_labels(self.labels_all, errors, field="labels_all")
-        assignee_id = rules.validate_id(self.assignee_id, "assignee_id", errors)
+        labels_none = rules.validate_labels(self.labels_none, errors, field="labels_none")
+        ids = _parse_ids(self.ids, errors)
+        external_id = rules.validate_external_id(self.external_id, errors)
+        assignee_id = _parse_assignee(self.assignee_id, caller, errors)
         import_id = rules.validate_id(self.import_id, "import_id", errors)
         due_before = rules.validate_date(self.due_before, "due_before", errors)
         due_after = rules.validate_date(self.due_after, "due_after", errors)
         words = _parse_words(self.q, errors)
         order, descending = _parse_order(self.order_by, errors)
-        if self.owner_id not in {"", ALL_OWNERS}:
+        if self.owner_id not in {"", ALL_OWNERS, ME}:
             rules.validate_id(self.owner_id, "owner_id", errors)
         raise_all(errors)
         visible_to, owner_id = _visibility(caller, self.owner_id)
         return TaskQuery(
             visible_to=visible_to,
             owner_id=owner_id,
+            ids=ids,
+            external_id=external_id,
             statuses=tuple(status for status in Status if status in statuses),
             priorities=tuple(priority for priority in Priority if priority in priorities),
             labels_any=labels_any,
             labels_all=labels_all,
+            labels_none=labels_none,
             assignee_id=assignee_id,
             import_id=import_id,
             due_before=due_before,
             due_after=due_after,
+            no_due_date=self.no_due_date,
             **self.time_filters._asdict(),
             overdue=self.overdue,
             words=words,
@@ -167,6 +189,28 @@ def _visibility(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None
     if not owner_id and not caller.is_service:
         return caller.id, None
     return None, owner_filter(caller, owner_id)
+
+
+def _parse_ids(texts: Collection[str], errors: list[Invalid]) -> tuple[UUID, ...]:
+    """Return the ids in order and without duplicates. Only the first invalid one is reported: ids are one field."""
+    if len(texts) > MAX_IDS:
+        errors.append(TooManyIds(limit=MAX_IDS, count=len(texts)))
+        return ()
+    try:
+        return tuple(sorted({parse_id(text, field="ids") for text in texts}))
+    except Invalid as error:
+        errors.append(error)
+        return ()
+
+
+def _parse_assignee(text: str, caller: Caller, errors: list[Invalid]) -> UUID | None:
+    if text != ME:
+        return rules.validate_id(text, "assignee_id", errors)
+    try:
+        return resolve_me(caller, field="assignee_id")
+    except MeRequiresUser as error:
+        errors.append(error)
+        return None
 
 
 def _parse_words(text: str, errors: list[Invalid]) -> tuple[str, ...]:

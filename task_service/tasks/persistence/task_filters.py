@@ -25,18 +25,24 @@ _OWNER_OF_IMPORT = "owner_id = (SELECT imports.owner_id FROM tasks.imports WHERE
 # Keys are the names of the filters' parameters.
 _FILTERS = {
     "owner_id": "owner_id = :owner_id",
+    "ids": "id = ANY (CAST(:ids AS uuid[]))",
+    "external_id": "external_id = :external_id",
     "statuses": "status = ANY (CAST(:statuses AS text[]))",
     "priorities": "priority = ANY (CAST(:priorities AS text[]))",
     "labels_any": "labels && CAST(:labels_any AS text[])",
     "labels_all": "labels @> CAST(:labels_all AS text[])",
+    "labels_none": "NOT labels && CAST(:labels_none AS text[])",
     "assignee_id": "assignee_id = :assignee_id",
     "import_id": f"import_id = :import_id AND {_OWNER_OF_IMPORT}",
     "due_before": "due_date < :due_before",
     "due_after": "due_date > :due_after",
+    "no_due_date": "due_date IS NULL",
     "created_before": "created_at < :created_before",
     "created_after": "created_at > :created_after",
     "updated_before": "updated_at < :updated_before",
     "updated_after": "updated_at > :updated_after",
+    "completed_before": "completed_at < :completed_before",
+    "completed_after": "completed_at > :completed_after",
     "today": IS_OVERDUE,
     "patterns": f"{_SEARCHED_TEXT} ILIKE ALL (CAST(:patterns AS text[]))",
 }
@@ -71,18 +77,24 @@ def analyze(query: TaskQuery, today: date, id_range: IdRange) -> tuple[FilterSha
     several = [forms for forms in query.word_forms if len(forms) > 1]
     values: dict[str, Any] = {
         "owner_id": query.owner_id,
+        "ids": list(query.ids),
+        "external_id": query.external_id,
         "statuses": list(query.statuses),
         "priorities": list(query.priorities),
         "labels_any": list(query.labels_any),
         "labels_all": list(query.labels_all),
+        "labels_none": list(query.labels_none),
         "assignee_id": query.assignee_id,
         "import_id": query.import_id,
         "due_before": query.due_before,
         "due_after": query.due_after,
+        "no_due_date": query.no_due_date,
         "created_before": query.created_before,
         "created_after": query.created_after,
         "updated_before": query.updated_before,
         "updated_after": query.updated_after,
+        "completed_before": query.completed_before,
+        "completed_after": query.completed_after,
         "today": today if query.overdue else None,
         "patterns": [_pattern(word) for word in single],
     }
@@ -105,6 +117,25 @@ def conditions(shape: FilterShape, *more: str) -> str:
     forms = [f"{_SEARCHED_TEXT} ILIKE ANY (CAST(:forms_{i} AS text[]))" for i in range(shape.words_with_forms)]
     filters = [_FILTERS[name] for name in sorted(shape.filters)]
     return _all(*more, *filters, *forms, *_DELETED_FILTERS[shape.deleted], *_range(shape))
+
+
+def lookup_by_external_id(shape: FilterShape, owner: str) -> tuple[FilterShape, list[str]]:
+    """Return the condition that reads only the owner's live task with the external_id, and the other filters.
+
+    `owner` is the parameter of the owner. The condition replaces the comparison of the owner too: after fast growth the
+    planner has no statistics, and any index by owner seems as good as the unique one. Inside the condition, only the
+    unique index gives the order of the ranges.
+    """
+    if "external_id" not in shape.filters or shape.deleted is not DeletedFilter.EXCLUDE:
+        return shape, []
+    condition = f"""id = (
+        SELECT existing.id FROM tasks.tasks AS existing
+        WHERE existing.owner_id >= {owner} AND existing.owner_id <= {owner}
+            AND existing.external_id >= :external_id AND existing.external_id <= :external_id
+            AND existing.deleted_at IS NULL AND existing.external_id <> ''
+        ORDER BY existing.owner_id, existing.external_id LIMIT 1
+    )"""  # noqa: S608 - constants
+    return shape._replace(filters=shape.filters - {"external_id", owner.removeprefix(":")}), [condition]
 
 
 def indexed_conditions(shape: FilterShape, *more: str) -> str:

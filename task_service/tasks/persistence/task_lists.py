@@ -25,6 +25,7 @@ from task_service.tasks.persistence.task_filters import (
     analyze,
     conditions,
     indexed_conditions,
+    lookup_by_external_id,
 )
 
 COLUMNS = [tasks.c[name] for name in Task._fields]
@@ -79,6 +80,9 @@ def _compile_page(shape: FilterShape, order: Order, has_after: bool) -> Statemen
 def _page_sql(shape: FilterShape, order: Order, *visibility: str, has_after: bool) -> str:
     key = SORT_KEYS.get(order)
     more = list(visibility)
+    if owner := ":visible_to" if OWNED in visibility else ":owner_id" if "owner_id" in shape.filters else "":
+        shape, lookup = lookup_by_external_id(shape, owner)
+        more = lookup or more
     if has_after:
         comparison = "<" if shape.descending else ">"
         more.append(

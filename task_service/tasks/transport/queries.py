@@ -18,14 +18,18 @@ def query_from_proto(
     deleted = DeletedFilter.INCLUDE if request.show_deleted else DeletedFilter.EXCLUDE
     return QueryDraft(
         owner_id=request.owner_id,
+        ids=request.ids,
+        external_id=request.external_id,
         statuses=[STATUS_VALUES.get(number, "") for number in request.status],
         priorities=[PRIORITY_VALUES.get(number, "") for number in request.priority],
         labels_any=request.labels_any,
         labels_all=request.labels_all,
+        labels_none=request.labels_none,
         assignee_id=request.assignee_id,
         import_id=request.import_id,
         due_before=request.due_before,
         due_after=request.due_after,
+        no_due_date=request.no_due_date,
         time_filters=TimeFilters(**{name: timestamp_from_proto(request, name) for name in TimeFilters._fields}),
         overdue=request.overdue,
         q=request.q,

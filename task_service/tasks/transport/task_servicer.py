@@ -15,6 +15,7 @@ from task_service.csv_dialect.http_bodies import csv_bodies
 from task_service.idempotency.key_from_proto import idempotency_key_from_proto
 from task_service.tasks.transport.queries import query_from_proto, stats_query_from_proto
 from task_service.tasks.transport.translate import (
+    batch_ids_from_proto,
     convert_all,
     deletion_from_proto,
     draft_from_proto,
@@ -85,6 +86,12 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     ) -> task_service_pb2.TaskStats:
         query = stats_query_from_proto(request.owner_id, current_caller())
         return stats_to_proto(*await self._use_cases.get_task_stats(query, request.days))
+
+    async def BatchGetTasks(
+        self, request: task_service_pb2.BatchGetTasksRequest, context: Context
+    ) -> task_service_pb2.BatchGetTasksResponse:
+        tasks = await self._use_cases.batch_get_tasks(current_caller(), batch_ids_from_proto(request.ids))
+        return task_service_pb2.BatchGetTasksResponse(tasks=map(task_to_proto, tasks))
 
     async def BatchCreateTasks(
         self, request: task_service_pb2.BatchCreateTasksRequest, context: Context

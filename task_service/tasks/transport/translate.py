@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import TypeVar
+from uuid import UUID
 
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from chassis.kernel.errors import raise_all
+from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.ids import parse_id
 from task_service.proto_fields import timestamp_to_proto
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
@@ -70,6 +71,20 @@ def convert_all(requests: Sequence[Request], convert: Callable[[Request], Conver
         with with_index(index):
             converted.append(convert(request))
     return converted
+
+
+def batch_ids_from_proto(texts: Sequence[str]) -> list[UUID]:
+    """Return the ids of a batch. Raises EmptyBatch, TooManyInBatch or all errors of ids."""
+    ensure_batch_size(texts, field="ids")
+    ids: list[UUID] = []
+    errors: list[Invalid] = []
+    for index, text in enumerate(texts):
+        try:
+            ids.append(parse_id(text, field=f"ids[{index}]"))
+        except Invalid as error:
+            errors.append(error)
+    raise_all(errors)
+    return ids
 
 
 def deletion_from_proto(request: task_service_pb2.DeleteTaskRequest) -> TaskDeletion:

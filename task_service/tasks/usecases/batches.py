@@ -1,6 +1,6 @@
-"""Batches: many changes in one transaction, all or none.
+"""Batches: many tasks in one call, all or none. Changes are one transaction.
 
-Errors name the field with the index of its request, such as requests[3].task.title.
+Errors name the field with the index of its request, such as requests[3].task.title or ids[3].
 """
 
 from collections import Counter
@@ -16,9 +16,9 @@ from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, TooManyInBatch
+from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, TaskNotFound, TooManyInBatch
 from task_service.tasks.domain.task import Task, TaskDraft
-from task_service.tasks.usecases.ports import TasksUnitOfWork, TaskTransactions, UserDirectory
+from task_service.tasks.usecases.ports import Read, TasksUnitOfWork, TaskTransactions, UserDirectory
 from task_service.tasks.usecases.task_changes import create_task, delete_task, update_task
 from task_service.tasks.usecases.tasks import TaskUpdate, accept_draft, accept_update
 
@@ -31,6 +31,23 @@ class TaskDeletion:
 
     task_id: UUID
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchGetTasks:
+    """Get up to 100 tasks, live or deleted, in the order of their ids in the request."""
+
+    read: Read
+
+    async def __call__(self, caller: Caller, task_ids: Sequence[UUID]) -> list[Task]:
+        """Return the tasks. Raises DuplicateInBatch, or TaskNotFound for the first id without a visible task."""
+        ensure_unique_ids(task_ids, field="ids[{index}]")
+        async with self.read() as session:
+            found = {task.id: task for task in await session.tasks.get_all(task_ids) if task.is_visible_to(caller)}
+        for index, task_id in enumerate(task_ids):
+            if task_id not in found:
+                raise TaskNotFound(field=f"ids[{index}]")
+        return [found[task_id] for task_id in task_ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +194,19 @@ def with_index(index: int, prefix: str = "") -> Iterator[None]:
         raise
 
 
-def ensure_batch_size(batch: Sized) -> None:
+def ensure_batch_size(batch: Sized, *, field: str = "requests") -> None:
     """Raise EmptyBatch or TooManyInBatch unless the batch has 1 to 100 requests. Call it before any other work."""
     if not len(batch):
-        raise EmptyBatch
+        raise EmptyBatch(field=field)
     if len(batch) > MAX_BATCH_SIZE:
-        raise TooManyInBatch(limit=MAX_BATCH_SIZE, count=len(batch))
+        raise TooManyInBatch(field=field, limit=MAX_BATCH_SIZE, count=len(batch))
 
 
-def ensure_unique_ids(ids: Sequence[UUID]) -> None:
+def ensure_unique_ids(ids: Sequence[UUID], *, field: str = "requests[{index}].id") -> None:
     """Raise DuplicateInBatch for an id that occurs twice, because the order of its changes would be undefined."""
     counts = Counter(ids)
     raise_all(
-        [DuplicateInBatch(field=f"requests[{index}].id") for index, task_id in enumerate(ids) if counts[task_id] > 1]
+        [DuplicateInBatch(field=field.format(index=index)) for index, task_id in enumerate(ids) if counts[task_id] > 1]
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from task_service.idempotency.cleanup import DeleteExpiredIdempotencyRecords
-from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchUpdateTasks
+from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchGetTasks, BatchUpdateTasks
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
@@ -24,6 +24,7 @@ class TasksUseCases:
     undelete_task: UndeleteTask
     purge_task: PurgeTask
 
+    batch_get_tasks: BatchGetTasks
     batch_create_tasks: BatchCreateTasks
     batch_update_tasks: BatchUpdateTasks
     batch_delete_tasks: BatchDeleteTasks

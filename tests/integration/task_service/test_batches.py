@@ -1,14 +1,16 @@
 """Batches: all changes of one transaction, or none."""
 
 import asyncio
+from uuid import uuid4
 
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from tests.integration.task_service.calls import actions_of, create, get, list_ids
+from tests.integration.task_service.calls import actions_of, create, delete, get, list_ids
 from tests.support.grpc_calls import expect_failure
+from tests.support.rest import error_details, violations_in
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 Create = task_service_pb2.CreateTaskRequest
@@ -121,6 +123,54 @@ async def test_duplicate_ids_and_item_keys_are_rejected(system):
     assert (await expect_failure(delete_all(system, sonu, keyed))).violations == [
         ("requests[0].idempotency_key", "IDEMPOTENCY_KEY_IN_BATCH_ITEM")
     ]
+
+
+def get_all(system, person, *ids: str):
+    return system.tasks.BatchGetTasks(task_service_pb2.BatchGetTasksRequest(ids=ids), metadata=person.metadata)
+
+
+async def test_batch_get_returns_tasks_in_request_order(system):
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
+    own = [await create(system, sonu, title=str(number)) for number in range(3)]
+    assigned = await create(system, mina, title="hers", assignee_id=sonu.id)
+    await delete(system, sonu, own[0].id)
+    tasks = [own[2], assigned, await get(system, sonu, own[0].id), own[1]]
+    assert list((await get_all(system, sonu, *(task.id for task in tasks))).tasks) == tasks
+    service = await system.new_service("tasks:read")
+    assert len((await get_all(system, service, *(task.id for task in tasks))).tasks) == len(tasks)
+
+
+async def test_batch_get_names_the_first_id_without_a_visible_task(system):
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
+    own, hers = await create(system, sonu, title="x"), await create(system, mina, title="y")
+    for missing in (hers.id, str(uuid4())):
+        assert await expect_failure(get_all(system, sonu, own.id, missing, str(uuid4()))) == (
+            grpc.StatusCode.NOT_FOUND,
+            "TASK_NOT_FOUND",
+            [("ids[1]", "TASK_NOT_FOUND")],
+        )
+
+
+async def test_batch_get_refuses_invalid_ids(system, sonu, rest):
+    task = await create(system, sonu, title="x")
+    for ids, expected in (
+        ([task.id, str(uuid4()), task.id], [("ids[0]", "DUPLICATE_IN_BATCH"), ("ids[2]", "DUPLICATE_IN_BATCH")]),
+        ([task.id, task.id.upper()], [("ids[0]", "DUPLICATE_IN_BATCH"), ("ids[1]", "DUPLICATE_IN_BATCH")]),
+        ([task.id, "", "x"], [("ids[1]", "MISSING_FIELD"), ("ids[2]", "MALFORMED_ID")]),
+        ([], [("ids", "EMPTY_BATCH")]),
+        ([task.id] * 101, [("ids", "TOO_MANY_IN_BATCH")]),
+    ):
+        failure = await expect_failure(get_all(system, sonu, *ids))
+        assert (failure.code, failure.violations) == (INVALID, expected)
+        assert violations_in(await rest.post("/tasks:batchGet", json={"ids": ids})) == expected
+
+
+async def test_batch_get_over_rest(system, sonu, rest):
+    tasks = [(await rest.post("/tasks", json={"title": title})).json() for title in ("a", "b")]
+    response = await rest.post("/tasks:batchGet", json={"ids": [tasks[1]["id"], tasks[0]["id"]]})
+    assert (response.status_code, response.json()) == (200, {"tasks": [tasks[1], tasks[0]]})
+    missing = await rest.post("/tasks:batchGet", json={"ids": [tasks[1]["id"], str(uuid4())]})
+    assert (missing.status_code, error_details(missing)) == (404, [("TASK_NOT_FOUND", "ids[1]")])
 
 
 async def test_concurrent_batches_with_one_key_create_once(system):

@@ -1,10 +1,15 @@
-"""Query plan of an import's lookup: its cost does not grow with the owner's tasks, with or without statistics."""
+"""Query plans of lookups by external_id: no cost grows with the owner's tasks, with or without statistics."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
+from chassis.kernel.pagination import PageRequest
+from task_service.tasks.domain.task_query import Order, TaskQuery
+from task_service.tasks.persistence.task_lists import page_statement
 from task_service.tasks.persistence.tasks import FIND_BY_EXTERNAL_IDS
 
 OWNER = UUID(int=1)
@@ -16,13 +21,27 @@ def plan_nodes(plan: dict[str, Any]):
         yield from plan_nodes(inner)
 
 
-def check_plan(connection: psycopg.Connection) -> None:
+def check_plan_of_import(connection: psycopg.Connection) -> None:
     values = {"owner_id": OWNER, "external_ids": [f"WEB-{number}" for number in range(2000)]}
     plan = connection.execute("EXPLAIN (FORMAT JSON) " + FIND_BY_EXTERNAL_IDS.sql, values).fetchone()
     assert plan is not None
     scans = [node for node in plan_nodes(plan[0][0]["Plan"]) if node.get("Relation Name") == "tasks"]
     assert [node["Index Name"] for node in scans] == ["tasks_external_id_unique"]
     assert "requested.external_id" in scans[0]["Index Cond"]
+
+
+def check_plans_of_lists(connection: psycopg.Connection) -> None:
+    for query in (TaskQuery(visible_to=OWNER, external_id="WEB-1"), TaskQuery(owner_id=OWNER, external_id="WEB-1")):
+        for order in Order:
+            statement, values = page_statement(replace(query, order=order), PageRequest(50), date(2026, 6, 15))
+            plan = connection.execute(
+                "EXPLAIN (FORMAT JSON) " + statement.sql, {**statement._constants, **values}
+            ).fetchone()
+            assert plan is not None
+            scans = [node for node in plan_nodes(plan[0][0]["Plan"]) if node.get("Relation Name") == "tasks"]
+            # The tasks that others assigned to the user have no index by external_id.
+            names = {scan["Index Name"] for scan in scans} - {"tasks_by_assignee"}
+            assert names == {"tasks_external_id_unique", "tasks_pkey"}, (order, scans)
 
 
 def test_external_id_lookup_uses_the_index_during_growth(database):
@@ -37,6 +56,8 @@ def test_external_id_lookup_uses_the_index_during_growth(database):
                 " FROM generate_series(%s::int, %s::int) n",
                 (OWNER, first, first + 999),
             )
-            check_plan(connection)
+            check_plan_of_import(connection)
+            check_plans_of_lists(connection)
         connection.execute("ANALYZE tasks.tasks")
-        check_plan(connection)
+        check_plan_of_import(connection)
+        check_plans_of_lists(connection)

@@ -1,7 +1,7 @@
 """Lists of tasks: pages equal a sort in memory, during insertions and deletions."""
 
 import random
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,11 +42,29 @@ def random_task(chance: random.Random, task_id: UUID) -> Task:
         due_date=chance.choice(["", "2026-06-14", "2026-06-15", "2026-06-16"]),
         labels=tuple(chance.sample(LABELS, chance.randrange(3))),
         assignee_id=chance.choice(["", str(SONU), str(MINA)]),
+        external_id=f"task {task_id.int & 0xFFFF}",
     )
     task = new_task(draft.validate(), task_id=task_id, owner_id=chance.choice([SONU, MINA]))
     if chance.random() < 0.5:
         task = task._replace(updated_at=task.created_at + timedelta(seconds=chance.randrange(3)))
     return task.deleted(task.updated_at, retention=timedelta(days=30)) if chance.random() < 0.2 else task
+
+
+def random_tasks() -> list[Task]:
+    """Return sixty tasks, the same in each run. Some are created in the same millisecond."""
+    chance = random.Random(7)  # noqa: S311 - the same tasks in each run
+    return [random_task(chance, uuid7_from(chance.randrange(40), number)) for number in range(60)]
+
+
+TASKS = random_tasks()
+
+
+def ids_of(indexes: list[int]) -> tuple[UUID, ...]:
+    return tuple(TASKS[index].id for index in indexes)
+
+
+def external_id_of(index: int) -> str:
+    return TASKS[index].external_id
 
 
 def matches(query: TaskQuery, task: Task) -> bool:
@@ -61,6 +79,14 @@ def matches(query: TaskQuery, task: Task) -> bool:
             not query.priorities or task.priority in query.priorities,
             not query.labels_any or set(query.labels_any) & set(task.labels),
             set(query.labels_all) <= set(task.labels),
+            not set(query.labels_none) & set(task.labels),
+            not query.ids or task.id in query.ids,
+            query.external_id in {"", task.external_id},
+            not query.no_due_date or due is None,
+            query.completed_after is None
+            or (task.completed_at is not None and task.completed_at > query.completed_after),
+            query.completed_before is None
+            or (task.completed_at is not None and task.completed_at < query.completed_before),
             query.assignee_id in {None, task.assignee_id},
             query.due_before is None or (due is not None and due < query.due_before),
             query.due_after is None or (due is not None and due > query.due_after),
@@ -81,6 +107,7 @@ SORT_KEYS = {
 }
 
 labels = st.lists(st.sampled_from(LABELS), min_size=1, max_size=2, unique=True).map(tuple)
+times = st.sampled_from([datetime.fromtimestamp((START_MILLISECONDS + 20) / 1000, UTC)])
 days = st.sampled_from([date(2026, 6, 15), date(2026, 6, 16)])
 filter_values: dict[str, st.SearchStrategy[Any]] = {
     "owner_id": st.just(MINA),
@@ -88,6 +115,12 @@ filter_values: dict[str, st.SearchStrategy[Any]] = {
     "priorities": st.lists(st.sampled_from(Priority), min_size=1, max_size=3, unique=True).map(tuple),
     "labels_any": labels,
     "labels_all": labels,
+    "labels_none": labels,
+    "ids": st.lists(st.integers(0, 59), min_size=1, max_size=20).map(ids_of),
+    "external_id": st.integers(0, 59).map(external_id_of),
+    "no_due_date": st.just(True),
+    "completed_after": times,
+    "completed_before": times,
     "assignee_id": st.just(MINA),
     "due_before": days,
     "due_after": days,
@@ -116,14 +149,12 @@ def insert(connection: psycopg.Connection, task: Task) -> None:
 
 @pytest.fixture
 def population(database):
-    """Connection to a database with sixty random tasks, and these tasks. Some are created in the same millisecond."""
-    chance = random.Random(7)  # noqa: S311 - the same tasks in each run
-    tasks = [random_task(chance, uuid7_from(chance.randrange(40), number)) for number in range(60)]
+    """Connection to a database with the tasks."""
     with psycopg.connect(database.tasks_url) as connection:
-        for task in tasks:
+        for task in TASKS:
             insert(connection, task)
         connection.commit()
-        yield connection, tasks
+        yield connection
 
 
 def count_in_steps(connection: psycopg.Connection, query: TaskQuery, size: int) -> int:
@@ -151,7 +182,7 @@ def count_in_steps(connection: psycopg.Connection, query: TaskQuery, size: int) 
 )
 def test_pages_match_an_in_memory_sort(population, query, size, chance, inserted_milliseconds):
     """Between two pages, a task with one of the given creation times is inserted, and another task is deleted."""
-    connection, tasks = population
+    connection, tasks = population, TASKS
     expected = sorted(
         filter(lambda task: matches(query, task), tasks), key=SORT_KEYS[query.order], reverse=query.descending
     )

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import grpc
 import pytest
@@ -22,8 +23,14 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 async def three_tasks(system, sonu):
     """Three tasks that differ in every field."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
-    first: dict[str, Any] = {"title": "Äpfel kaufen", "due_date": yesterday, "labels": ["shop", "food"]}
+    first: dict[str, Any] = {
+        "title": "Äpfel kaufen",
+        "due_date": yesterday,
+        "labels": ["shop", "food"],
+        "external_id": "A-1",
+    }
     second: dict[str, Any] = {"title": "bake 100% cake_", "description": "with ÄPFEL", "labels": ["food"]}
+    second |= {"external_id": "\u00e9", "assignee_id": sonu.id}
     third: dict[str, Any] = {"title": "Call mum", "due_date": "2999-01-01", "status": Status.STATUS_COMPLETED}
     return [
         await create(system, sonu, **first, priority=Priority.PRIORITY_LOW),
@@ -42,7 +49,23 @@ async def three_tasks(system, sonu):
         ({"labels_any": ["food"]}, "01"),
         ({"labels_all": ["food", "shop"]}, "0"),
         ({"labels_all": ["food", "other"]}, ""),
+        ({"labels_none": ["shop", "other"]}, "12"),
+        ({"labels_none": ["food"]}, "2"),
         ({"due_before": "2999-01-01"}, "0"),
+        ({"no_due_date": True}, "1"),
+        ({"no_due_date": True, "due_before": "2999-01-01"}, ""),
+        ({"completed_after": Timestamp(seconds=1)}, "2"),
+        ({"completed_before": Timestamp(seconds=1)}, ""),
+        ({"completed_before": Timestamp(seconds=2**34)}, "2"),
+        ({"external_id": "A-1"}, "0"),
+        ({"external_id": " A-1 "}, "0"),
+        ({"external_id": "a-1"}, ""),
+        ({"external_id": "A-1", "show_deleted": True}, "0"),
+        ({"external_id": "A-1", "no_due_date": True}, ""),
+        ({"external_id": "e\u0301"}, "1"),
+        ({"assignee_id": "me"}, "1"),
+        ({"owner_id": "me"}, "012"),
+        ({"owner_id": "me", "external_id": "A-1"}, "0"),
         ({"due_after": "2998-12-31"}, "2"),
         ({"due_after": "2999-01-01"}, ""),
         ({"overdue": True}, "0"),
@@ -89,6 +112,56 @@ async def test_list_is_sorted_by_order_by(system, sonu, three_tasks, order_by, e
         assert (await list_ids(system, sonu, order_by=order_by))[-1] == three_tasks[0].id
     else:
         assert await list_ids(system, sonu, order_by=order_by) == expected
+
+
+async def test_list_by_ids_ignores_duplicates_and_invisible_tasks(system, sonu, three_tasks):
+    mina = await system.new_user("mina")
+    hers = await create(system, mina, title="hers")
+    ids = [three_tasks[2].id, three_tasks[0].id, three_tasks[2].id, hers.id, str(uuid4())]
+    assert await list_ids(system, sonu, ids=ids) == [three_tasks[2].id, three_tasks[0].id]
+    assert await list_ids(system, sonu, ids=ids, labels_any=["shop"]) == [three_tasks[0].id]
+    await list_ids(system, sonu, ids=[str(uuid4()) for _ in range(100)])
+    for invalid, reason in (([three_tasks[0].id] * 101, "TOO_MANY_IDS"), (["", "x"], "MISSING_FIELD")):
+        call = system.tasks.ListTasks(task_service_pb2.ListTasksRequest(ids=invalid), metadata=sonu.metadata)
+        assert await expect_failure(call) == (INVALID, reason, [("ids", reason)])
+
+
+async def test_list_by_external_id_finds_assigned_and_deleted_tasks(system, sonu):
+    mina = await system.new_user("mina")
+    deleted = await create(system, sonu, title="a", external_id="A-1")
+    await delete(system, sonu, deleted.id)
+    own = await create(system, sonu, title="a", external_id="A-1")
+    hers = await create(system, mina, title="a", external_id="A-1", assignee_id=sonu.id)
+    await create(system, mina, title="a", external_id="A-2", assignee_id=sonu.id)
+    assert await list_ids(system, sonu, external_id="A-1") == [hers.id, own.id]
+    assert await list_ids(system, sonu, external_id="A-1", owner_id="me") == [own.id]
+    assert await list_ids(system, sonu, external_id="A-1", show_deleted=True) == [hers.id, own.id, deleted.id]
+    assert await list_ids(system, sonu, external_id="A-1", only_deleted=True) == [deleted.id]
+    admin = await system.new_admin()
+    assert await list_ids(system, admin, external_id="A-1", owner_id="-") == [hers.id, own.id]
+
+
+async def test_service_has_no_me(system, sonu):
+    service = await system.new_service("tasks:read")
+    for field in ("assignee_id", "owner_id"):
+        request = task_service_pb2.ListTasksRequest(**{field: "me"})  # type: ignore[arg-type]
+        assert await expect_failure(system.tasks.ListTasks(request, metadata=service.metadata)) == (
+            INVALID,
+            "ME_REQUIRES_USER",
+            [(field, "ME_REQUIRES_USER")],
+        )
+
+
+async def test_page_token_belongs_to_its_filters(system, sonu, three_tasks):
+    ids = [task.id for task in three_tasks]
+    request = task_service_pb2.ListTasksRequest(page_size=1, ids=ids)
+    token = (await system.tasks.ListTasks(request, metadata=sonu.metadata)).next_page_token
+    again = task_service_pb2.ListTasksRequest(page_size=1, ids=reversed(ids), page_token=token)
+    assert [task.id for task in (await system.tasks.ListTasks(again, metadata=sonu.metadata)).tasks] == [ids[1]]
+    for other in ({"ids": ids[:2]}, {"ids": ids, "labels_none": ["x"]}, {"ids": ids, "no_due_date": True}):
+        changed = task_service_pb2.ListTasksRequest(page_size=1, page_token=token, **other)
+        failure = await expect_failure(system.tasks.ListTasks(changed, metadata=sonu.metadata))
+        assert failure.reason == "INVALID_PAGE_TOKEN", other
 
 
 async def test_deleted_tasks_can_be_excluded_included_or_selected(system, sonu, three_tasks):
@@ -142,7 +215,10 @@ async def test_all_invalid_parameters_are_reported_together(system, sonu):
         priority=[99],  # type: ignore[list-item]
         labels_any=["a" * 65],
         labels_all=[""],
-        assignee_id="me",
+        labels_none=["a,b"],
+        ids=[str(UUID(int=1)), "x", "y"],
+        external_id="a" * 201,
+        assignee_id="x",
         import_id="x",
         due_before="soon",
         due_after="2026-02-30",
@@ -155,6 +231,9 @@ async def test_all_invalid_parameters_are_reported_together(system, sonu):
         "priority": "UNKNOWN_PRIORITY",
         "labels_any": "LABEL_TOO_LONG",
         "labels_all": "BLANK_LABEL",
+        "labels_none": "COMMA_IN_LABEL",
+        "ids": "MALFORMED_ID",
+        "external_id": "TOO_LONG",
         "assignee_id": "MALFORMED_ID",
         "import_id": "MALFORMED_ID",
         "due_before": "MALFORMED_DATE",

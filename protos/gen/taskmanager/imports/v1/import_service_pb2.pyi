@@ -351,7 +351,7 @@ class ListImportsRequest(_message.Message):
     page_token: _builtins.str
     """next_page_token of the previous page. Empty: first page."""
     owner_id: _builtins.str
-    """Filter by owner. Empty: the caller's imports. "-": all imports."""
+    """Filter by owner. Empty or "me": the caller's imports. "-": all imports."""
     def __init__(
         self,
         *,

@@ -100,13 +100,20 @@ class ListTasksRequest(_message.Message):
     Q_FIELD_NUMBER: _builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     ONLY_DELETED_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    COMPLETED_BEFORE_FIELD_NUMBER: _builtins.int
+    COMPLETED_AFTER_FIELD_NUMBER: _builtins.int
+    NO_DUE_DATE_FIELD_NUMBER: _builtins.int
+    LABELS_NONE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Maximum number of items to return. Default 50 (for 0), maximum 200."""
     page_token: _builtins.str
     """next_page_token of the previous page. Empty: first page."""
     owner_id: _builtins.str
     """Filter by owner. Empty: tasks that the caller owns or is assigned to (for a service: all tasks). A user id: tasks
-    that this user owns. "-": all tasks. Only a manager, an admin or a service may ask for more than its own.
+    that this user owns. "me": tasks that the calling user owns. "-": all tasks. Only a manager, an admin or a service
+    may ask for more than its own.
     """
     import_id: _builtins.str
     """Filter by the import that created the task."""
@@ -117,7 +124,7 @@ class ListTasksRequest(_message.Message):
     is ignored), optionally followed by " asc" or " desc". Default: "created_at desc". Ties are broken by id.
     """
     assignee_id: _builtins.str
-    """Filter by assignee."""
+    """Filter by assignee: a user id, or "me" for the calling user."""
     due_before: _builtins.str
     """Filter by due date: before this day, YYYY-MM-DD."""
     due_after: _builtins.str
@@ -132,6 +139,12 @@ class ListTasksRequest(_message.Message):
     """Return total_size: the number of tasks on all pages."""
     only_deleted: _builtins.bool
     """Only deleted tasks."""
+    external_id: _builtins.str
+    """Filter by external_id, exactly: case counts. Like a stored external_id, it is taken in Unicode's NFC, without
+    surrounding spaces.
+    """
+    no_due_date: _builtins.bool
+    """Only tasks without a due date."""
     @_builtins.property
     def status(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.Task.Status.ValueType]:
         """Filter by status: any of these. Empty: all."""
@@ -164,6 +177,22 @@ class ListTasksRequest(_message.Message):
     def updated_after(self) -> _timestamp_pb2.Timestamp:
         """Filter by last change: after this time."""
 
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Filter by id: any of these, at most 100. Duplicates and ids of tasks that the caller may not see are ignored."""
+
+    @_builtins.property
+    def completed_before(self) -> _timestamp_pb2.Timestamp:
+        """Filter by completion: before this time. Tasks that are not completed don't match."""
+
+    @_builtins.property
+    def completed_after(self) -> _timestamp_pb2.Timestamp:
+        """Filter by completion: after this time. Tasks that are not completed don't match."""
+
+    @_builtins.property
+    def labels_none(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Filter by label: none of these."""
+
     def __init__(
         self,
         *,
@@ -188,10 +217,16 @@ class ListTasksRequest(_message.Message):
         q: _builtins.str = ...,
         include_total: _builtins.bool = ...,
         only_deleted: _builtins.bool = ...,
+        external_id: _builtins.str = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        completed_before: _timestamp_pb2.Timestamp | None = ...,
+        completed_after: _timestamp_pb2.Timestamp | None = ...,
+        no_due_date: _builtins.bool = ...,
+        labels_none: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_after", b"completed_after", "completed_before", b"completed_before", "created_after", b"created_after", "created_before", b"created_before", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "created_after", b"created_after", "created_before", b"created_before", "due_after", b"due_after", "due_before", b"due_before", "import_id", b"import_id", "include_total", b"include_total", "labels_all", b"labels_all", "labels_any", b"labels_any", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "completed_after", b"completed_after", "completed_before", b"completed_before", "created_after", b"created_after", "created_before", b"created_before", "due_after", b"due_after", "due_before", b"due_before", "external_id", b"external_id", "ids", b"ids", "import_id", b"import_id", "include_total", b"include_total", "labels_all", b"labels_all", "labels_any", b"labels_any", "labels_none", b"labels_none", "no_due_date", b"no_due_date", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -223,9 +258,16 @@ class ExportTasksRequest(_message.Message):
     ONLY_DELETED_FIELD_NUMBER: _builtins.int
     BOM_FIELD_NUMBER: _builtins.int
     DELIMITER_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    COMPLETED_BEFORE_FIELD_NUMBER: _builtins.int
+    COMPLETED_AFTER_FIELD_NUMBER: _builtins.int
+    NO_DUE_DATE_FIELD_NUMBER: _builtins.int
+    LABELS_NONE_FIELD_NUMBER: _builtins.int
     owner_id: _builtins.str
     """Filter by owner. Empty: tasks that the caller owns or is assigned to (for a service: all tasks). A user id: tasks
-    that this user owns. "-": all tasks. Only a manager, an admin or a service may ask for more than its own.
+    that this user owns. "me": tasks that the calling user owns. "-": all tasks. Only a manager, an admin or a service
+    may ask for more than its own.
     """
     import_id: _builtins.str
     """Filter by the import that created the task."""
@@ -236,7 +278,7 @@ class ExportTasksRequest(_message.Message):
     is ignored), optionally followed by " asc" or " desc". Default: "created_at desc". Ties are broken by id.
     """
     assignee_id: _builtins.str
-    """Filter by assignee."""
+    """Filter by assignee: a user id, or "me" for the calling user."""
     due_before: _builtins.str
     """Filter by due date: before this day, YYYY-MM-DD."""
     due_after: _builtins.str
@@ -253,6 +295,12 @@ class ExportTasksRequest(_message.Message):
     """Begin the file with the UTF-8 byte order mark, without which Excel garbles letters such as umlauts."""
     delimiter: _builtins.str
     """Delimiter: a comma, a semicolon, a bar or "tab". Empty: comma. Excel expects the list separator of its locale."""
+    external_id: _builtins.str
+    """Filter by external_id, exactly: case counts. Like a stored external_id, it is taken in Unicode's NFC, without
+    surrounding spaces.
+    """
+    no_due_date: _builtins.bool
+    """Only tasks without a due date."""
     @_builtins.property
     def status(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.Task.Status.ValueType]:
         """Filter by status: any of these. Empty: all."""
@@ -285,6 +333,22 @@ class ExportTasksRequest(_message.Message):
     def updated_after(self) -> _timestamp_pb2.Timestamp:
         """Filter by last change: after this time."""
 
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Filter by id: any of these, at most 100. Duplicates and ids of tasks that the caller may not see are ignored."""
+
+    @_builtins.property
+    def completed_before(self) -> _timestamp_pb2.Timestamp:
+        """Filter by completion: before this time. Tasks that are not completed don't match."""
+
+    @_builtins.property
+    def completed_after(self) -> _timestamp_pb2.Timestamp:
+        """Filter by completion: after this time. Tasks that are not completed don't match."""
+
+    @_builtins.property
+    def labels_none(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Filter by label: none of these."""
+
     def __init__(
         self,
         *,
@@ -308,10 +372,16 @@ class ExportTasksRequest(_message.Message):
         only_deleted: _builtins.bool = ...,
         bom: _builtins.bool = ...,
         delimiter: _builtins.str = ...,
+        external_id: _builtins.str = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        completed_before: _timestamp_pb2.Timestamp | None = ...,
+        completed_after: _timestamp_pb2.Timestamp | None = ...,
+        no_due_date: _builtins.bool = ...,
+        labels_none: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_after", b"completed_after", "completed_before", b"completed_before", "created_after", b"created_after", "created_before", b"created_before", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "bom", b"bom", "created_after", b"created_after", "created_before", b"created_before", "delimiter", b"delimiter", "due_after", b"due_after", "due_before", b"due_before", "import_id", b"import_id", "labels_all", b"labels_all", "labels_any", b"labels_any", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee_id", b"assignee_id", "bom", b"bom", "completed_after", b"completed_after", "completed_before", b"completed_before", "created_after", b"created_after", "created_before", b"created_before", "delimiter", b"delimiter", "due_after", b"due_after", "due_before", b"due_before", "external_id", b"external_id", "ids", b"ids", "import_id", b"import_id", "labels_all", b"labels_all", "labels_any", b"labels_any", "labels_none", b"labels_none", "no_due_date", b"no_due_date", "only_deleted", b"only_deleted", "order_by", b"order_by", "overdue", b"overdue", "owner_id", b"owner_id", "priority", b"priority", "q", b"q", "show_deleted", b"show_deleted", "status", b"status", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -501,6 +571,54 @@ class PurgeTaskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PurgeTaskResponse: _TypeAlias = PurgeTaskResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetTasksRequest(_message.Message):
+    """BatchGetTasksRequest names up to 100 tasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks' ids, each once."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetTasksRequest: _TypeAlias = BatchGetTasksRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetTasksResponse(_message.Message):
+    """BatchGetTasksResponse holds the tasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
+        """The tasks, in request order. Up to 10 MB, more than the 4 MiB that a gRPC client accepts by default."""
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[_task_pb2.Task] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetTasksResponse: _TypeAlias = BatchGetTasksResponse  # noqa: Y015
 
 @_typing.final
 class BatchCreateTasksRequest(_message.Message):

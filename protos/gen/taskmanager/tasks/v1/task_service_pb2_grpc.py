@@ -82,6 +82,11 @@ class TaskServiceStub:
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.FromString,
                 _registered_method=True)
+        self.BatchGetTasks = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/BatchGetTasks',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchGetTasksRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchGetTasksResponse.FromString,
+                _registered_method=True)
         self.BatchCreateTasks = channel.unary_unary(
                 '/taskmanager.tasks.v1.TaskService/BatchCreateTasks',
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchCreateTasksRequest.SerializeToString,
@@ -187,6 +192,15 @@ class TaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetTasks(self, request, context):
+        """Returns up to 100 tasks, live or deleted, in request order (AIP-231). NOT_FOUND names the first id of which the
+        caller can see no task, for example ids[3]; then nothing is returned. To get only the tasks that exist, use the
+        filter ids of ListTasks. INVALID_ARGUMENT when an id is malformed or occurs twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchCreateTasks(self, request, context):
         """Creates up to 100 tasks, all or none, and returns them in request order. Errors: as CreateTask; the field names the
         request, for example requests[3].task.title.
@@ -258,6 +272,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.PurgeTask,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.SerializeToString,
+            ),
+            'BatchGetTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetTasks,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchGetTasksRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchGetTasksResponse.SerializeToString,
             ),
             'BatchCreateTasks': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchCreateTasks,
@@ -519,6 +538,33 @@ class TaskService:
             '/taskmanager.tasks.v1.TaskService/PurgeTask',
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.PurgeTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/BatchGetTasks',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchGetTasksRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchGetTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,

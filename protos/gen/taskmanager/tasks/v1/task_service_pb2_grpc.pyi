@@ -82,6 +82,11 @@ class TaskServiceStub:
     """Removes a deleted task permanently; its history remains. FAILED_PRECONDITION for a live task. NOT_FOUND when there
     is no such task.
     """
+    BatchGetTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchGetTasksRequest, _task_service_pb2.BatchGetTasksResponse]
+    """Returns up to 100 tasks, live or deleted, in request order (AIP-231). NOT_FOUND names the first id of which the
+    caller can see no task, for example ids[3]; then nothing is returned. To get only the tasks that exist, use the
+    filter ids of ListTasks. INVALID_ARGUMENT when an id is malformed or occurs twice.
+    """
     BatchCreateTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchCreateTasksRequest, _task_service_pb2.BatchCreateTasksResponse]
     """Creates up to 100 tasks, all or none, and returns them in request order. Errors: as CreateTask; the field names the
     request, for example requests[3].task.title.
@@ -146,6 +151,11 @@ class TaskServiceAsyncStub(TaskServiceStub):
     PurgeTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.PurgeTaskRequest, _task_service_pb2.PurgeTaskResponse]  # type: ignore[assignment]
     """Removes a deleted task permanently; its history remains. FAILED_PRECONDITION for a live task. NOT_FOUND when there
     is no such task.
+    """
+    BatchGetTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchGetTasksRequest, _task_service_pb2.BatchGetTasksResponse]  # type: ignore[assignment]
+    """Returns up to 100 tasks, live or deleted, in request order (AIP-231). NOT_FOUND names the first id of which the
+    caller can see no task, for example ids[3]; then nothing is returned. To get only the tasks that exist, use the
+    filter ids of ListTasks. INVALID_ARGUMENT when an id is malformed or occurs twice.
     """
     BatchCreateTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchCreateTasksRequest, _task_service_pb2.BatchCreateTasksResponse]  # type: ignore[assignment]
     """Creates up to 100 tasks, all or none, and returns them in request order. Errors: as CreateTask; the field names the
@@ -262,6 +272,17 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.PurgeTaskResponse, _abc.Awaitable[_task_service_pb2.PurgeTaskResponse]]:
         """Removes a deleted task permanently; its history remains. FAILED_PRECONDITION for a live task. NOT_FOUND when there
         is no such task.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetTasks(
+        self,
+        request: _task_service_pb2.BatchGetTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchGetTasksResponse, _abc.Awaitable[_task_service_pb2.BatchGetTasksResponse]]:
+        """Returns up to 100 tasks, live or deleted, in request order (AIP-231). NOT_FOUND names the first id of which the
+        caller can see no task, for example ids[3]; then nothing is returned. To get only the tasks that exist, use the
+        filter ids of ListTasks. INVALID_ARGUMENT when an id is malformed or occurs twice.
         """
 
     @_abc_1.abstractmethod
