@@ -95,6 +95,13 @@ class TaskServiceStub:
     """Changes up to 100 tasks, all or none, and returns them in request order. Errors: as UpdateTask; the field names the
     request. INVALID_ARGUMENT when two requests have the same id.
     """
+    BatchUpsertTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpsertTasksRequest, _task_service_pb2.BatchUpsertTasksResponse]
+    """Creates or changes up to 100 tasks, all or none, and returns what became of each, in request order. The owner and
+    the external_id identify a task: if the owner has a live task with this external_id, it is changed as by UpdateTask,
+    otherwise it is created as by CreateTask. Deleted tasks do not count. Errors: as CreateTask and UpdateTask; the
+    field names the request. A title is only required to create a task. INVALID_ARGUMENT when a request has no
+    external_id, or when two requests name the same task. NOT_FOUND when a request has an etag and there is no such task.
+    """
     BatchDeleteTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]
     """Soft-deletes up to 100 tasks, all or none, and returns them in request order. Errors: as DeleteTask; the field
     names the request. INVALID_ARGUMENT when two requests have the same id.
@@ -164,6 +171,13 @@ class TaskServiceAsyncStub(TaskServiceStub):
     BatchUpdateTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpdateTasksRequest, _task_service_pb2.BatchUpdateTasksResponse]  # type: ignore[assignment]
     """Changes up to 100 tasks, all or none, and returns them in request order. Errors: as UpdateTask; the field names the
     request. INVALID_ARGUMENT when two requests have the same id.
+    """
+    BatchUpsertTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpsertTasksRequest, _task_service_pb2.BatchUpsertTasksResponse]  # type: ignore[assignment]
+    """Creates or changes up to 100 tasks, all or none, and returns what became of each, in request order. The owner and
+    the external_id identify a task: if the owner has a live task with this external_id, it is changed as by UpdateTask,
+    otherwise it is created as by CreateTask. Deleted tasks do not count. Errors: as CreateTask and UpdateTask; the
+    field names the request. A title is only required to create a task. INVALID_ARGUMENT when a request has no
+    external_id, or when two requests name the same task. NOT_FOUND when a request has an etag and there is no such task.
     """
     BatchDeleteTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]  # type: ignore[assignment]
     """Soft-deletes up to 100 tasks, all or none, and returns them in request order. Errors: as DeleteTask; the field
@@ -303,6 +317,19 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.BatchUpdateTasksResponse, _abc.Awaitable[_task_service_pb2.BatchUpdateTasksResponse]]:
         """Changes up to 100 tasks, all or none, and returns them in request order. Errors: as UpdateTask; the field names the
         request. INVALID_ARGUMENT when two requests have the same id.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchUpsertTasks(
+        self,
+        request: _task_service_pb2.BatchUpsertTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchUpsertTasksResponse, _abc.Awaitable[_task_service_pb2.BatchUpsertTasksResponse]]:
+        """Creates or changes up to 100 tasks, all or none, and returns what became of each, in request order. The owner and
+        the external_id identify a task: if the owner has a live task with this external_id, it is changed as by UpdateTask,
+        otherwise it is created as by CreateTask. Deleted tasks do not count. Errors: as CreateTask and UpdateTask; the
+        field names the request. A title is only required to create a task. INVALID_ARGUMENT when a request has no
+        external_id, or when two requests name the same task. NOT_FOUND when a request has an etag and there is no such task.
         """
 
     @_abc_1.abstractmethod
