@@ -15,6 +15,7 @@ from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
 from chassis.metrics import serve_metrics
 from chassis.periodic import run_periodically
+from chassis.rpc.request_context import mark_replayed
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller, TrustState
@@ -161,6 +162,7 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         encode=tasks_to_json,
         decode=tasks_from_json,
         check_replay=ensure_all_visible,
+        on_replay=mark_replayed,
     )
     upsert_transactions: UpsertTransactions = IdempotentTransactions(
         begin=begin,
@@ -169,6 +171,7 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         encode=upsert_results_to_json,
         decode=upsert_results_from_json,
         check_replay=ensure_results_visible,
+        on_replay=mark_replayed,
     )
     return TasksUseCases(
         create_task=CreateTask(transactions, users, uuid7),

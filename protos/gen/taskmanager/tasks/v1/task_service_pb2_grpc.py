@@ -29,6 +29,8 @@ if _version_not_supported:
 
 class TaskServiceStub:
     """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
     """
 
     def __init__(self, channel):
@@ -111,6 +113,8 @@ class TaskServiceStub:
 
 class TaskServiceServicer:
     """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
     """
 
     def CreateTask(self, request, context):
@@ -324,6 +328,8 @@ def add_TaskServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class TaskService:
     """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
     """
 
     @staticmethod

@@ -29,7 +29,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TaskServiceStub:
-    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist."""
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -109,7 +112,10 @@ class TaskServiceStub:
 
 @_typing.type_check_only
 class TaskServiceAsyncStub(TaskServiceStub):
-    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist."""
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CreateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
@@ -185,7 +191,10 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
-    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist."""
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
+    """
 
     @_abc_1.abstractmethod
     def CreateTask(
