@@ -15,6 +15,7 @@ from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
 from chassis.metrics import serve_metrics
 from chassis.periodic import run_periodically
+from chassis.rpc.request_context import mark_replayed
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.servers import GrpcServers
 from chassis.rpc.trust import TrustPoller, TrustState
@@ -36,15 +37,21 @@ from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from task_service.imports.persistence.notifications import PostgresNotifications
 from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
-from task_service.tasks.persistence.task_json import tasks_from_json, tasks_to_json
+from task_service.tasks.persistence.task_json import (
+    tasks_from_json,
+    tasks_to_json,
+    upsert_results_from_json,
+    upsert_results_to_json,
+)
 from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksScanSession, SqlTasksUnitOfWork
 from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchGetTasks, BatchUpdateTasks
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
-from task_service.tasks.usecases.ports import TaskTransactions, UserDirectory
+from task_service.tasks.usecases.ports import TaskTransactions, UpsertTransactions, UserDirectory
 from task_service.tasks.usecases.task_changes import ensure_all_visible
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, PurgeTask, UndeleteTask
+from task_service.tasks.usecases.upserts import BatchUpsertTasks, ensure_results_visible
 from task_service.tasks.usecases.use_cases import TasksUseCases
 
 POLL_INTERVAL_SECONDS = 1.0
@@ -155,6 +162,16 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         encode=tasks_to_json,
         decode=tasks_from_json,
         check_replay=ensure_all_visible,
+        on_replay=mark_replayed,
+    )
+    upsert_transactions: UpsertTransactions = IdempotentTransactions(
+        begin=begin,
+        read=read,
+        now=utc_now,
+        encode=upsert_results_to_json,
+        decode=upsert_results_from_json,
+        check_replay=ensure_results_visible,
+        on_replay=mark_replayed,
     )
     return TasksUseCases(
         create_task=CreateTask(transactions, users, uuid7),
@@ -170,6 +187,7 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         batch_create_tasks=BatchCreateTasks(transactions, users, uuid7),
         batch_update_tasks=BatchUpdateTasks(transactions, users, utc_now, uuid7),
         batch_delete_tasks=BatchDeleteTasks(transactions, utc_now, uuid7, retention),
+        batch_upsert_tasks=BatchUpsertTasks(upsert_transactions, users, utc_now, uuid7),
         list_task_events=ListTaskEvents(read),
         empty_trash=EmptyTrash(begin, utc_now, uuid7),
         delete_expired_idempotency_records=DeleteExpiredIdempotencyRecords(begin, utc_now),

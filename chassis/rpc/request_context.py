@@ -1,4 +1,4 @@
-"""Context of the current request: id, caller and deadline.
+"""Context of the current request: id, caller, deadline and trailing metadata.
 
 Each call runs in a task of its own, so the context variables end with it and are never reset.
 """
@@ -13,12 +13,16 @@ import structlog
 from chassis.kernel.identity import Caller
 
 REQUEST_ID_KEY = "x-request-id"
+IDEMPOTENCY_REPLAYED_KEY = "idempotency-replayed"
+"""Key of the trailing metadata of a response that was stored for an earlier request with the same idempotency key."""
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _caller: ContextVar[Caller] = ContextVar("caller")
 _time_remaining: ContextVar[Callable[[], float | None] | None] = ContextVar("time_remaining", default=None)
+
+_add_trailer: ContextVar[Callable[[str, str], None] | None] = ContextVar("add_trailer", default=None)
 
 
 def accept_request_id(received: str | None) -> str:
@@ -46,6 +50,17 @@ def time_remaining() -> float | None:
     """Return the seconds until the caller's deadline; None without a deadline or outside a request."""
     remaining = _time_remaining.get()
     return remaining() if remaining else None
+
+
+def enter_trailing_metadata(add: Callable[[str, str], None]) -> None:
+    """Set the function that adds a key and a value to the trailing metadata of the current call."""
+    _add_trailer.set(add)
+
+
+def mark_replayed() -> None:
+    """Tell the client that the response is the stored one of an earlier request. Without effect outside a request."""
+    if add := _add_trailer.get():
+        add(IDEMPOTENCY_REPLAYED_KEY, "true")
 
 
 def enter_caller(caller: Caller) -> None:

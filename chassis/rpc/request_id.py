@@ -4,13 +4,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chassis.rpc.interceptor import Context, ContextInterceptor
-from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_deadline, enter_request
+from chassis.rpc.request_context import (
+    REQUEST_ID_KEY,
+    accept_request_id,
+    enter_deadline,
+    enter_request,
+    enter_trailing_metadata,
+)
 
 
 class RequestIdInterceptor(ContextInterceptor):
     """Interceptor that accepts the caller's request id or creates one, and returns it in the trailers.
 
-    It also stores the deadline of the call.
+    It also stores the deadline of the call, and adds to the trailers what the call sets. An error has its own trailers.
     """
 
     @asynccontextmanager
@@ -19,5 +25,12 @@ class RequestIdInterceptor(ContextInterceptor):
         request_id = accept_request_id(received if isinstance(received, str) else None)
         enter_request(request_id)
         enter_deadline(context.time_remaining)
-        context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
+        trailers = {REQUEST_ID_KEY: request_id}
+
+        def add_trailer(key: str, value: str) -> None:
+            trailers[key] = value
+            context.set_trailing_metadata(tuple(trailers.items()))
+
+        context.set_trailing_metadata(tuple(trailers.items()))
+        enter_trailing_metadata(add_trailer)
         yield

@@ -45,6 +45,8 @@ class IdempotentTransactions(Generic[Work, Response]):
 
     The caller may have lost the right to see it. Raises as a first request would.
     """
+    on_replay: Callable[[], None] | None = None
+    """Called when the response is a stored one, so that the client can be told."""
 
     def open(self, caller: Caller, key: IdempotencyKey | None) -> "IdempotentTransaction[Work, Response]":
         """Return a transaction for one request. Without a key it is an ordinary transaction."""
@@ -126,5 +128,7 @@ class IdempotentTransaction(Generic[Work, Response]):
             response = self._factory.decode(stored)
             if self._factory.check_replay is not None:
                 await self._factory.check_replay(session, self._caller, response)
+            if self._factory.on_replay is not None:
+                self._factory.on_replay()
             self.is_replay = True
             self._response, self._has_response = response, True

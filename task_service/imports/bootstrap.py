@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from chassis.database.fair_pool import Connections
 from chassis.kernel.clock import utc_now
+from chassis.rpc.request_context import mark_replayed
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.header.header import HeaderLimits
 from task_service.imports.persistence.row_encoder import encode_rows
@@ -63,7 +64,7 @@ def imports_use_cases(
     """Build the use cases about imports."""
     begin, read = partial(SqlImportsUnitOfWork, pool), partial(SqlImportsReadSession, pool)
     transactions: ImportTransactions = IdempotentTransactions(
-        begin=begin, read=read, now=utc_now, encode=str, decode=UUID
+        begin=begin, read=read, now=utc_now, encode=str, decode=UUID, on_replay=mark_replayed
     )
     lease_seconds, max_running = settings.lease_seconds, settings.max_concurrent_imports_per_owner
     header_limits = HeaderLimits(line_bytes=settings.max_header_bytes, columns=settings.max_columns)

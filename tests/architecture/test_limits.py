@@ -33,8 +33,7 @@ def test_batch_size_limits_agree():
         field for message in task_service_pb2.DESCRIPTOR.message_types_by_name.values() for field in message.fields
     ]
     limits = {field.full_name.rsplit(".", 2)[1]: limit for field in fields if (limit := item_limit_of(field))}
-    batches = {"BatchGetTasksRequest", "BatchCreateTasksRequest", "BatchUpdateTasksRequest", "BatchDeleteTasksRequest"}
-    assert limits.keys() == batches
+    assert limits.keys() == {f"Batch{verb}TasksRequest" for verb in ("Get", "Create", "Update", "Upsert", "Delete")}
     from_contract = {(limit.max_items, limit.reason) for limit in limits.values()}
     assert from_contract == {(MAX_BATCH_SIZE, TooManyInBatch.reason)}
 

@@ -1,6 +1,7 @@
 """Very large filters and pages are refused by name, deduplicated or capped; free text finds special characters."""
 
 from itertools import chain
+from typing import Any
 
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
@@ -18,6 +19,9 @@ from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
         ("q", "QUERY_TOO_LONG"),
         ("labels_any", "LABEL_TOO_LONG"),
         ("labels_all", "LABEL_TOO_LONG"),
+        ("labels_none", "LABEL_TOO_LONG"),
+        ("external_id", "TOO_LONG"),
+        ("ids", "MALFORMED_ID"),
         ("owner_id", "MALFORMED_ID"),
         ("assignee_id", "MALFORMED_ID"),
         ("import_id", "MALFORMED_ID"),
@@ -27,7 +31,7 @@ from tests.support.texts import FAMILY, LONG, RIGHT_TO_LEFT
     ],
 )
 async def test_very_long_filter_is_refused_by_name(system, sonu, rest, parameter, reason):
-    value = [LONG] if parameter.startswith("labels") else LONG
+    value = [LONG] if parameter.startswith(("labels", "ids")) else LONG
     request = task_service_pb2.ListTasksRequest(**{parameter: value})  # type: ignore[arg-type]
     expected = [(parameter, reason)]
     assert (await expect_failure(system.tasks.ListTasks(request, metadata=sonu.metadata))).violations == expected
@@ -41,6 +45,35 @@ async def test_many_filter_values_are_refused_or_deduplicated(system, sonu, rest
     assert (await expect_failure(system.tasks.ListTasks(many, metadata=sonu.metadata))).violations == expected
     same = task_service_pb2.ListTasksRequest(labels_any=["a"] * 10_000, status=[task_pb2.Task.STATUS_PENDING] * 10_000)
     assert len((await system.tasks.ListTasks(same, metadata=sonu.metadata)).tasks) == 1
+
+
+async def test_rest_takes_the_filters_of_integrations(system, sonu, rest):
+    """Lists, exports, counts and imports take them; a hundred ids fit into a URL."""
+    mina = await system.new_user("mina")
+    own = await create(system, sonu, title="own", external_id="A-1", labels=["a"], due_date="2026-03-31")
+    done = await create(system, sonu, title="done", status=task_pb2.Task.STATUS_COMPLETED, assignee_id=sonu.id)
+    hers = await create(system, mina, title="hers", assignee_id=sonu.id)
+    ids = [own.id, hers.id, *(f"0190b5a6-7f6e-7cc0-98d6-2f8a4b3c{number:04x}" for number in range(98))]
+    cases: list[tuple[dict[str, Any], list[task_pb2.Task]]] = [
+        ({"ids": ids}, [hers, own]),
+        ({"external_id": "A-1"}, [own]),
+        ({"labels_none": ["a", "b"]}, [hers, done]),
+        ({"no_due_date": "true"}, [hers, done]),
+        ({"completed_after": done.completed_at.ToJsonString()}, []),
+        ({"completed_after": "2026-01-01T00:00:00Z", "completed_before": "2999-01-01T00:00:00Z"}, [done]),
+        ({"owner_id": "me"}, [done, own]),
+        ({"assignee_id": "me", "owner_id": "me"}, [done]),
+    ]
+    for params, expected in cases:
+        listed = await rest.get("/tasks", params={**params, "include_total": "true"})
+        assert [task["id"] for task in listed.json()["tasks"]] == [task.id for task in expected], params
+        assert listed.json()["total_size"] == len(expected)
+        exported = (await rest.get("/tasks:export", params=params)).text.splitlines()[1:]
+        assert [line.partition(",")[0] for line in exported] == [task.title for task in expected], params
+    assert (await rest.get("/tasks:stats", params={"owner_id": "me"})).json()["total"] == 2
+    assert (await rest.get("/imports", params={"owner_id": "me"})).json()["imports"] == []
+    for parameter in ("completed_after", "completed_before"):
+        assert violations_in(await rest.get("/tasks", params={parameter: "today"})) == [(parameter, "INVALID_TIME")]
 
 
 @pytest.mark.parametrize("text", [FAMILY, RIGHT_TO_LEFT, "100%", "a_b", "\\", "'; --", "Ä"])

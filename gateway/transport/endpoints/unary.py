@@ -14,6 +14,7 @@ from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
 from gateway.transport.responses.etag import ETagBuilder, etag_matches
+from gateway.transport.responses.replay import replay_header
 from gateway.transport.responses.send import (
     PRIVATE_REVALIDATE,
     PUBLIC_REVALIDATE,
@@ -59,13 +60,15 @@ class UnaryEndpoint:
         is_etag_from_header = self._preconditions.apply(request, http_request)
         metadata = http_request.metadata()
         try:
-            response = await self._call_with_retry(request, metadata)
+            response, call = await self._call_with_retry(request, metadata)
         except aio.AioRpcError as error:
             raise http_error_from(
                 error, self._bind.client_field_path, is_etag_from_header=is_etag_from_header
             ) from error
         body = to_json(self._encode(response))
         headers = [*location_header(self._location_prefix, response)]
+        if self._preconditions.has_idempotency_key:
+            headers += await replay_header(call)
         if etag := self._etag_builder.build(response, body, use_digest=self._is_idempotent):
             headers.append((b"etag", etag))
             # After a write the ETag is only for a later If-Match. The response must not be cached.
@@ -76,15 +79,17 @@ class UnaryEndpoint:
                     return
         await send_response(send, self._success_status, body, headers=headers)
 
-    async def _call_with_retry(self, request: Any, metadata: Metadata) -> Any:
-        """Call the rpc; retry an idempotent call once if a server that shuts down cancelled it.
+    async def _call_with_retry(self, request: Any, metadata: Metadata) -> tuple[Any, aio.Call]:
+        """Return the response and its call; retry an idempotent call once if a server that shuts down cancelled it.
 
         gRPC itself retries UNAVAILABLE. In a rolling restart a few calls in ten thousand end as CANCELLED instead, and
         the gateway never cancels a unary call.
         """
+        call = self._call(request, metadata=metadata, timeout=self._timeout_seconds)
         try:
-            return await self._call(request, metadata=metadata, timeout=self._timeout_seconds)
+            return await call, call
         except aio.AioRpcError as error:
             if not self._is_idempotent or error.code() is not grpc.StatusCode.CANCELLED:
                 raise
-        return await self._call(request, metadata=metadata, timeout=self._timeout_seconds)
+        call = self._call(request, metadata=metadata, timeout=self._timeout_seconds)
+        return await call, call

@@ -22,6 +22,11 @@ class Preconditions:
     def __init__(self, binding: Binding, request: Descriptor) -> None:
         self._fields = header_fields_of(binding, request)
 
+    @property
+    def has_idempotency_key(self) -> bool:
+        """True if the response may be a stored one."""
+        return self._fields.has_idempotency_key
+
     def apply(self, request: Any, http_request: HttpRequest) -> bool:
         """Fill the fields of the message. Return True if If-Match filled the etag.
 

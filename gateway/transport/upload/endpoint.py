@@ -18,6 +18,7 @@ from gateway.transport.errors import http_errors
 from gateway.transport.errors.grpc_errors import http_error_from
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.request.preconditions import Preconditions
+from gateway.transport.responses.replay import replay_header
 from gateway.transport.responses.send import location_header, send_response
 from gateway.transport.upload.body import UploadBodyReader
 from gateway.transport.upload.sender import CallEnded, UploadCall, UploadSender
@@ -71,8 +72,9 @@ class UploadEndpoint:
         options.file_name = options.file_name or file.name
         options.encoding = options.encoding or file.encoding
         async with aclosing(file.chunks) as chunks:
-            response = await self._upload(self._call(metadata=http_request.metadata()), options, chunks)
-        headers = location_header(self._location_prefix, response)
+            call = self._call(metadata=http_request.metadata())
+            response = await self._upload(call, options, chunks)
+        headers = [*location_header(self._location_prefix, response), *await replay_header(call)]
         await send_response(send, self._success_status, to_json(self._encode(response)), headers=headers)
 
     def _options(self, query: bytes) -> pb.UploadOptions:

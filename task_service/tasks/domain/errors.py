@@ -44,11 +44,17 @@ class TooManyInBatch(Invalid):
 
 
 class DuplicateInBatch(Invalid):
-    """Another request of the batch has the same id."""
+    """Another request of the batch has the same {name}."""
 
 
 class IdempotencyKeyInBatchItem(Invalid):
     """A request in a batch must not have an idempotency key. Set the key of the batch."""
+
+
+class ExternalIdRequired(Invalid):
+    """An upsert finds its task by external_id. Set external_id, or create the task with CreateTask."""
+
+    field = "external_id"
 
 
 class OwnerRequired(Invalid):

@@ -91,6 +91,8 @@ class TaskQuery:
     @property
     def may_scan(self) -> bool:
         """Return whether a page may read many more rows than it returns, because no index serves the query."""
+        if self.ids or (self.external_id and self.owner_id and self.deleted is DeletedFilter.EXCLUDE):
+            return False
         indexed = TaskQuery(visible_to=self.visible_to, owner_id=self.owner_id, descending=self.descending)
         return self.deleted is DeletedFilter.ONLY or replace(self, deleted=indexed.deleted) != indexed
 

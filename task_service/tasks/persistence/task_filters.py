@@ -112,6 +112,17 @@ def analyze(query: TaskQuery, today: date, id_range: IdRange) -> tuple[FilterSha
     return shape, values
 
 
+def source(shape: FilterShape) -> str:
+    """Return the rows to which the conditions apply: all tasks, or those of the ids.
+
+    After fast growth the planner has no statistics, and an index by owner seems as good as the primary key. OFFSET
+    keeps the conditions out of the subquery, so that it reads at most the tasks of the ids.
+    """
+    if "ids" not in shape.filters:
+        return "tasks.tasks"
+    return f"(SELECT * FROM tasks.tasks WHERE {_FILTERS['ids']} OFFSET 0)"  # noqa: S608 - constants
+
+
 def conditions(shape: FilterShape, *more: str) -> str:
     """Return the condition of all filters and of the range of ids. Visibility is left to the caller."""
     forms = [f"{_SEARCHED_TEXT} ILIKE ANY (CAST(:forms_{i} AS text[]))" for i in range(shape.words_with_forms)]

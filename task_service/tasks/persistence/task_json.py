@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_upsert import UpsertOutcome, UpsertResult
 from task_service.tasks.domain.values import Priority, Status
 
 _TIME_FIELDS = ("created_at", "updated_at", "completed_at", "deleted_at", "purge_at")
@@ -38,3 +39,11 @@ def tasks_to_json(tasks: Iterable[Task]) -> list[dict[str, Any]]:
 
 def tasks_from_json(stored: Iterable[dict[str, Any]]) -> tuple[Task, ...]:
     return tuple(map(task_from_json, stored))
+
+
+def upsert_results_to_json(results: Iterable[UpsertResult]) -> list[dict[str, Any]]:
+    return [{"outcome": result.outcome, "task": task_to_json(result.task)} for result in results]
+
+
+def upsert_results_from_json(stored: Iterable[dict[str, Any]]) -> tuple[UpsertResult, ...]:
+    return tuple(UpsertResult(UpsertOutcome(result["outcome"]), task_from_json(result["task"])) for result in stored)

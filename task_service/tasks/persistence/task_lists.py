@@ -26,6 +26,7 @@ from task_service.tasks.persistence.task_filters import (
     conditions,
     indexed_conditions,
     lookup_by_external_id,
+    source,
 )
 
 COLUMNS = [tasks.c[name] for name in Task._fields]
@@ -92,7 +93,7 @@ def _page_sql(shape: FilterShape, order: Order, *visibility: str, has_after: boo
         )
     ordering = _ordering([key.expression, "id"] if key else ["id"], shape)
     return (
-        f"SELECT {_COLUMN_NAMES}, CAST({key.expression if key else 'NULL'} AS text) AS key FROM tasks.tasks"
+        f"SELECT {_COLUMN_NAMES}, CAST({key.expression if key else 'NULL'} AS text) AS key FROM {source(shape)} AS task"
         f" WHERE {conditions(shape, *more)} ORDER BY {ordering} LIMIT :limit"
     )
 
@@ -105,7 +106,7 @@ def _ordering(expressions: list[str], shape: FilterShape) -> str:
 @lru_cache(maxsize=1000)
 def _compile_count(shape: FilterShape) -> Statement:
     visibility = [VISIBLE] if shape.has_visible_to else []
-    return Statement(text(f"SELECT count(*) FROM tasks.tasks WHERE {conditions(shape, *visibility)}"))
+    return Statement(text(f"SELECT count(*) FROM {source(shape)} AS task WHERE {conditions(shape, *visibility)}"))
 
 
 @lru_cache(maxsize=100)

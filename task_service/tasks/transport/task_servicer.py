@@ -22,6 +22,8 @@ from task_service.tasks.transport.translate import (
     stats_to_proto,
     task_to_proto,
     update_from_proto,
+    upsert_result_to_proto,
+    upserts_from_proto,
 )
 from task_service.tasks.usecases.use_cases import TasksUseCases
 
@@ -115,3 +117,12 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             current_caller(), deletions, idempotency_key_from_proto(request)
         )
         return task_service_pb2.BatchDeleteTasksResponse(tasks=map(task_to_proto, tasks))
+
+    async def BatchUpsertTasks(
+        self, request: task_service_pb2.BatchUpsertTasksRequest, context: Context
+    ) -> task_service_pb2.BatchUpsertTasksResponse:
+        drafts = upserts_from_proto(request.requests)
+        results = await self._use_cases.batch_upsert_tasks(
+            current_caller(), drafts, idempotency_key_from_proto(request)
+        )
+        return task_service_pb2.BatchUpsertTasksResponse(results=map(upsert_result_to_proto, results))

@@ -5,6 +5,7 @@ from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.kernel.errors import Invalid, raise_all
@@ -13,6 +14,7 @@ from task_service.proto_fields import timestamp_to_proto
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
+from task_service.tasks.domain.task_upsert import UpsertDraft, UpsertOutcome, UpsertResult
 from task_service.tasks.domain.values import Priority, Status
 from task_service.tasks.usecases.batches import TaskDeletion, ensure_batch_size, with_index
 from task_service.tasks.usecases.tasks import TaskUpdate
@@ -27,6 +29,10 @@ Request = TypeVar(
 
 STATUS_NUMBERS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
 _PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
+
+_OUTCOME = {
+    outcome: task_service_pb2.UpsertResult.Outcome.Value(f"OUTCOME_{outcome.name}") for outcome in UpsertOutcome
+}
 
 STATUS_VALUES: dict[int, str] = {0: "", **{number: status.value for status, number in STATUS_NUMBERS.items()}}
 PRIORITY_VALUES: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
@@ -98,6 +104,29 @@ def update_from_proto(request: task_service_pb2.UpdateTaskRequest) -> TaskUpdate
         frozenset(request.update_mask.paths) - {"etag"},
         request.task.etag,
     )
+
+
+def upserts_from_proto(requests: Sequence[task_service_pb2.UpsertTaskRequest]) -> list[UpsertDraft]:
+    """Return the upserts of a batch. Raises EmptyBatch, TooManyInBatch."""
+    ensure_batch_size(requests)
+    return [
+        UpsertDraft(draft_from_proto(request.task), _upsert_mask(request.update_mask), request.task.etag)
+        for request in requests
+    ]
+
+
+def _upsert_mask(mask: FieldMask) -> frozenset[str]:
+    """Return the mask without the owner, which identifies the task, and without the precondition.
+
+    Over REST the mask has all keys of the task. The external_id stays: without it the rest could be empty, and an empty
+    mask would write all fields that are set.
+    """
+    paths = frozenset(mask.paths)
+    return paths if not paths or "*" in paths else (paths - {"etag", "owner_id"}) | {"external_id"}
+
+
+def upsert_result_to_proto(result: UpsertResult) -> task_service_pb2.UpsertResult:
+    return task_service_pb2.UpsertResult(outcome=_OUTCOME[result.outcome], task=task_to_proto(result.task))
 
 
 def task_to_proto(task: Task) -> task_pb2.Task:

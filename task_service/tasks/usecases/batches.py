@@ -206,7 +206,11 @@ def ensure_unique_ids(ids: Sequence[UUID], *, field: str = "requests[{index}].id
     """Raise DuplicateInBatch for an id that occurs twice, because the order of its changes would be undefined."""
     counts = Counter(ids)
     raise_all(
-        [DuplicateInBatch(field=field.format(index=index)) for index, task_id in enumerate(ids) if counts[task_id] > 1]
+        [
+            DuplicateInBatch(field=field.format(index=index), name="id")
+            for index, task_id in enumerate(ids)
+            if counts[task_id] > 1
+        ]
     )
 
 

@@ -13,6 +13,7 @@ from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import IdRange, TaskQuery
+from task_service.tasks.domain.task_upsert import UpsertResult
 
 
 class Tasks(Protocol):
@@ -112,3 +113,4 @@ Scan = Callable[[], TasksReadSession]
 """Session for reads that no index serves. Few run at once, and each statement has little time."""
 TaskTransactions = IdempotentTransactions[TasksUnitOfWork, tuple[Task, ...]]
 """Idempotent transactions whose response is a list of tasks, as they were when the first request committed."""
+UpsertTransactions = IdempotentTransactions[TasksUnitOfWork, tuple[UpsertResult, ...]]

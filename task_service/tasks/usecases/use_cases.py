@@ -8,6 +8,7 @@ from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, PurgeTask, UndeleteTask
+from task_service.tasks.usecases.upserts import BatchUpsertTasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class TasksUseCases:
     batch_create_tasks: BatchCreateTasks
     batch_update_tasks: BatchUpdateTasks
     batch_delete_tasks: BatchDeleteTasks
+    batch_upsert_tasks: BatchUpsertTasks
 
     list_task_events: ListTaskEvents
     empty_trash: EmptyTrash

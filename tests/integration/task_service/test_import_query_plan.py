@@ -1,4 +1,4 @@
-"""Query plans of lookups by external_id: no cost grows with the owner's tasks, with or without statistics."""
+"""Query plans of lookups by external_id and id: no cost grows with the owner's tasks, with or without statistics."""
 
 from dataclasses import replace
 from datetime import date
@@ -31,17 +31,25 @@ def check_plan_of_import(connection: psycopg.Connection) -> None:
 
 
 def check_plans_of_lists(connection: psycopg.Connection) -> None:
-    for query in (TaskQuery(visible_to=OWNER, external_id="WEB-1"), TaskQuery(owner_id=OWNER, external_id="WEB-1")):
-        for order in Order:
-            statement, values = page_statement(replace(query, order=order), PageRequest(50), date(2026, 6, 15))
-            plan = connection.execute(
-                "EXPLAIN (FORMAT JSON) " + statement.sql, {**statement._constants, **values}
-            ).fetchone()
-            assert plan is not None
-            scans = [node for node in plan_nodes(plan[0][0]["Plan"]) if node.get("Relation Name") == "tasks"]
-            # The tasks that others assigned to the user have no index by external_id.
-            names = {scan["Index Name"] for scan in scans} - {"tasks_by_assignee"}
-            assert names == {"tasks_external_id_unique", "tasks_pkey"}, (order, scans)
+    by_id: dict[str, Any] = {"ids": tuple(UUID(int=number) for number in range(3))}
+    by_external_id: dict[str, Any] = {"external_id": "WEB-1"}
+    for lookup, indexes in ((by_id, {"tasks_pkey"}), (by_external_id, {"tasks_external_id_unique", "tasks_pkey"})):
+        check_indexes(connection, TaskQuery(visible_to=OWNER, **lookup), indexes)
+        check_indexes(connection, TaskQuery(owner_id=OWNER, **lookup), indexes)
+
+
+def check_indexes(connection: psycopg.Connection, query: TaskQuery, indexes: set[str]) -> None:
+    for order in Order:
+        statement, values = page_statement(replace(query, order=order), PageRequest(50), date(2026, 6, 15))
+        plan = connection.execute(
+            "EXPLAIN (FORMAT JSON) " + statement.sql, {**statement._constants, **values}
+        ).fetchone()
+        assert plan is not None
+        nodes = list(plan_nodes(plan[0][0]["Plan"]))
+        assert "Seq Scan" not in {node["Node Type"] for node in nodes}
+        # The tasks that others assigned to the user have no index by external_id.
+        names = {node["Index Name"] for node in nodes if "Index Name" in node} - {"tasks_by_assignee"}
+        assert names == indexes, (order, nodes)
 
 
 def test_external_id_lookup_uses_the_index_during_growth(database):

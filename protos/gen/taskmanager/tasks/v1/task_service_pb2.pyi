@@ -9,6 +9,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from taskmanager.tasks.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
@@ -723,6 +724,148 @@ class BatchUpdateTasksResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchUpdateTasksResponse: _TypeAlias = BatchUpdateTasksResponse  # noqa: Y015
+
+@_typing.final
+class UpsertTaskRequest(_message.Message):
+    """UpsertTaskRequest holds the task to create or to change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """The task. It needs an external_id. owner_id names the owner, as in CreateTask; empty: the caller. Output-only fields
+        are ignored. etag is a precondition of a change, as in UpdateTask. Every field that is set must be valid, even if
+        the mask leaves it out.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Fields to write if the task exists, as in UpdateTaskRequest. Empty: the fields that are set in `task`. A new task
+        gets all fields that are set. Over REST: the keys of `task`; null resets a field.
+        """
+
+    def __init__(
+        self,
+        *,
+        task: _task_pb2.Task | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpsertTaskRequest: _TypeAlias = UpsertTaskRequest  # noqa: Y015
+
+@_typing.final
+class BatchUpsertTasksRequest(_message.Message):
+    """BatchUpsertTasksRequest holds up to 100 requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """Idempotency key of the whole batch, as in a single request."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___UpsertTaskRequest]:
+        """The requests. Each names another task."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___UpsertTaskRequest] | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchUpsertTasksRequest: _TypeAlias = BatchUpsertTasksRequest  # noqa: Y015
+
+@_typing.final
+class UpsertResult(_message.Message):
+    """UpsertResult is the effect of one upsert."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UpsertResult._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: UpsertResult._Outcome.ValueType  # 0
+        """Unset; never sent."""
+        OUTCOME_CREATED: UpsertResult._Outcome.ValueType  # 1
+        """The task was created."""
+        OUTCOME_UPDATED: UpsertResult._Outcome.ValueType  # 2
+        """The task existed and was changed."""
+        OUTCOME_UNCHANGED: UpsertResult._Outcome.ValueType  # 3
+        """The task existed with these values. Nothing was changed and no event recorded."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """Outcome says what happened to the task."""
+
+    OUTCOME_UNSPECIFIED: UpsertResult.Outcome.ValueType  # 0
+    """Unset; never sent."""
+    OUTCOME_CREATED: UpsertResult.Outcome.ValueType  # 1
+    """The task was created."""
+    OUTCOME_UPDATED: UpsertResult.Outcome.ValueType  # 2
+    """The task existed and was changed."""
+    OUTCOME_UNCHANGED: UpsertResult.Outcome.ValueType  # 3
+    """The task existed with these values. Nothing was changed and no event recorded."""
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    outcome: Global___UpsertResult.Outcome.ValueType
+    """What happened to the task."""
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """The task after the upsert."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___UpsertResult.Outcome.ValueType = ...,
+        task: _task_pb2.Task | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpsertResult: _TypeAlias = UpsertResult  # noqa: Y015
+
+@_typing.final
+class BatchUpsertTasksResponse(_message.Message):
+    """BatchUpsertTasksResponse holds the results."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___UpsertResult]:
+        """The results, in request order. Up to 10 MB, more than the 4 MiB that a gRPC client accepts by default."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___UpsertResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchUpsertTasksResponse: _TypeAlias = BatchUpsertTasksResponse  # noqa: Y015
 
 @_typing.final
 class BatchDeleteTasksRequest(_message.Message):

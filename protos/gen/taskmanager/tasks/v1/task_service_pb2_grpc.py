@@ -29,6 +29,8 @@ if _version_not_supported:
 
 class TaskServiceStub:
     """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
     """
 
     def __init__(self, channel):
@@ -97,6 +99,11 @@ class TaskServiceStub:
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksRequest.SerializeToString,
                 response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksResponse.FromString,
                 _registered_method=True)
+        self.BatchUpsertTasks = channel.unary_unary(
+                '/taskmanager.tasks.v1.TaskService/BatchUpsertTasks',
+                request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpsertTasksRequest.SerializeToString,
+                response_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpsertTasksResponse.FromString,
+                _registered_method=True)
         self.BatchDeleteTasks = channel.unary_unary(
                 '/taskmanager.tasks.v1.TaskService/BatchDeleteTasks',
                 request_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksRequest.SerializeToString,
@@ -106,6 +113,8 @@ class TaskServiceStub:
 
 class TaskServiceServicer:
     """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
     """
 
     def CreateTask(self, request, context):
@@ -217,6 +226,17 @@ class TaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchUpsertTasks(self, request, context):
+        """Creates or changes up to 100 tasks, all or none, and returns what became of each, in request order. The owner and
+        the external_id identify a task: if the owner has a live task with this external_id, it is changed as by UpdateTask,
+        otherwise it is created as by CreateTask. Deleted tasks do not count. Errors: as CreateTask and UpdateTask; the
+        field names the request. A title is only required to create a task. INVALID_ARGUMENT when a request has no
+        external_id, or when two requests name the same task. NOT_FOUND when a request has an etag and there is no such task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchDeleteTasks(self, request, context):
         """Soft-deletes up to 100 tasks, all or none, and returns them in request order. Errors: as DeleteTask; the field
         names the request. INVALID_ARGUMENT when two requests have the same id.
@@ -288,6 +308,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksRequest.FromString,
                     response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksResponse.SerializeToString,
             ),
+            'BatchUpsertTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchUpsertTasks,
+                    request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpsertTasksRequest.FromString,
+                    response_serializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpsertTasksResponse.SerializeToString,
+            ),
             'BatchDeleteTasks': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchDeleteTasks,
                     request_deserializer=taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchDeleteTasksRequest.FromString,
@@ -303,6 +328,8 @@ def add_TaskServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class TaskService:
     """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
     """
 
     @staticmethod
@@ -619,6 +646,33 @@ class TaskService:
             '/taskmanager.tasks.v1.TaskService/BatchUpdateTasks',
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksRequest.SerializeToString,
             taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpdateTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchUpsertTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/taskmanager.tasks.v1.TaskService/BatchUpsertTasks',
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpsertTasksRequest.SerializeToString,
+            taskmanager_dot_tasks_dot_v1_dot_task__service__pb2.BatchUpsertTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,7 +29,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TaskServiceStub:
-    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist."""
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -95,6 +98,13 @@ class TaskServiceStub:
     """Changes up to 100 tasks, all or none, and returns them in request order. Errors: as UpdateTask; the field names the
     request. INVALID_ARGUMENT when two requests have the same id.
     """
+    BatchUpsertTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpsertTasksRequest, _task_service_pb2.BatchUpsertTasksResponse]
+    """Creates or changes up to 100 tasks, all or none, and returns what became of each, in request order. The owner and
+    the external_id identify a task: if the owner has a live task with this external_id, it is changed as by UpdateTask,
+    otherwise it is created as by CreateTask. Deleted tasks do not count. Errors: as CreateTask and UpdateTask; the
+    field names the request. A title is only required to create a task. INVALID_ARGUMENT when a request has no
+    external_id, or when two requests name the same task. NOT_FOUND when a request has an etag and there is no such task.
+    """
     BatchDeleteTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]
     """Soft-deletes up to 100 tasks, all or none, and returns them in request order. Errors: as DeleteTask; the field
     names the request. INVALID_ARGUMENT when two requests have the same id.
@@ -102,7 +112,10 @@ class TaskServiceStub:
 
 @_typing.type_check_only
 class TaskServiceAsyncStub(TaskServiceStub):
-    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist."""
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CreateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
@@ -165,13 +178,23 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """Changes up to 100 tasks, all or none, and returns them in request order. Errors: as UpdateTask; the field names the
     request. INVALID_ARGUMENT when two requests have the same id.
     """
+    BatchUpsertTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchUpsertTasksRequest, _task_service_pb2.BatchUpsertTasksResponse]  # type: ignore[assignment]
+    """Creates or changes up to 100 tasks, all or none, and returns what became of each, in request order. The owner and
+    the external_id identify a task: if the owner has a live task with this external_id, it is changed as by UpdateTask,
+    otherwise it is created as by CreateTask. Deleted tasks do not count. Errors: as CreateTask and UpdateTask; the
+    field names the request. A title is only required to create a task. INVALID_ARGUMENT when a request has no
+    external_id, or when two requests name the same task. NOT_FOUND when a request has an etag and there is no such task.
+    """
     BatchDeleteTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.BatchDeleteTasksRequest, _task_service_pb2.BatchDeleteTasksResponse]  # type: ignore[assignment]
     """Soft-deletes up to 100 tasks, all or none, and returns them in request order. Errors: as DeleteTask; the field
     names the request. INVALID_ARGUMENT when two requests have the same id.
     """
 
 class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
-    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist."""
+    """TaskService manages tasks. A task that the caller may not see is NOT_FOUND, like one that does not exist.
+    A response that was stored for an idempotency_key has the trailing metadata "idempotency-replayed: true", over REST a
+    header.
+    """
 
     @_abc_1.abstractmethod
     def CreateTask(
@@ -303,6 +326,19 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.BatchUpdateTasksResponse, _abc.Awaitable[_task_service_pb2.BatchUpdateTasksResponse]]:
         """Changes up to 100 tasks, all or none, and returns them in request order. Errors: as UpdateTask; the field names the
         request. INVALID_ARGUMENT when two requests have the same id.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchUpsertTasks(
+        self,
+        request: _task_service_pb2.BatchUpsertTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.BatchUpsertTasksResponse, _abc.Awaitable[_task_service_pb2.BatchUpsertTasksResponse]]:
+        """Creates or changes up to 100 tasks, all or none, and returns what became of each, in request order. The owner and
+        the external_id identify a task: if the owner has a live task with this external_id, it is changed as by UpdateTask,
+        otherwise it is created as by CreateTask. Deleted tasks do not count. Errors: as CreateTask and UpdateTask; the
+        field names the request. A title is only required to create a task. INVALID_ARGUMENT when a request has no
+        external_id, or when two requests name the same task. NOT_FOUND when a request has an etag and there is no such task.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,133 @@
+"""Upserts of many tasks by external_id, in one transaction, all or none."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chassis.kernel.clock import Clock
+from chassis.kernel.errors import raise_all
+from chassis.kernel.identity import Caller
+from chassis.kernel.ids import NewId
+from task_service.history.domain.events import Actor
+from task_service.idempotency.key import IdempotencyKey
+from task_service.tasks.domain.errors import DuplicateInBatch, ExternalIdTaken
+from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_events import task_updated
+from task_service.tasks.domain.task_upsert import TaskUpsert, UpsertDraft, UpsertKey, UpsertOutcome, UpsertResult
+from task_service.tasks.usecases.batches import ErrorCollector, with_index
+from task_service.tasks.usecases.ports import TasksReadSession, TasksUnitOfWork, UpsertTransactions, UserDirectory
+from task_service.tasks.usecases.task_changes import create_task, ensure_all_visible, ensure_assignee_exists
+
+MAX_ATTEMPTS = 3
+"""A retry finds the task that took an external_id after the lookup. Another failure needs a deletion as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchUpsertTasks:
+    """Create or change up to 100 tasks. The owner and the external_id identify a task; deleted tasks do not count."""
+
+    transactions: UpsertTransactions
+    user_directory: UserDirectory
+    now: Clock
+    new_id: NewId
+
+    async def __call__(
+        self, caller: Caller, drafts: Sequence[UpsertDraft], key: IdempotencyKey | None
+    ) -> tuple[UpsertResult, ...]:
+        for _ in range(MAX_ATTEMPTS - 1):
+            try:
+                return await self._upsert(caller, drafts, key)
+            except ExternalIdTaken:
+                # CreateTask, UpdateTask and UndeleteTask do not wait for the lock of the external_ids.
+                continue
+        return await self._upsert(caller, drafts, key)
+
+    async def _upsert(
+        self, caller: Caller, drafts: Sequence[UpsertDraft], key: IdempotencyKey | None
+    ) -> tuple[UpsertResult, ...]:
+        async with self.transactions.open(caller, key) as transaction:
+            if not transaction.is_replay:
+                upserts = await self._accept(caller, drafts)
+                work = await transaction.begin()
+                existing = await _lock_existing_tasks(work, upserts)
+                results = await self._write(work, Actor.from_caller(caller), upserts, existing)
+                await transaction.commit(results)
+        return transaction.response
+
+    async def _accept(self, caller: Caller, drafts: Sequence[UpsertDraft]) -> list[TaskUpsert]:
+        """Return the validated upserts. Raises the errors of all. It may wait for auth_service."""
+        errors = ErrorCollector("task.")
+        upserts: list[TaskUpsert] = []
+        for index, draft in enumerate(drafts):
+            with errors.collect(index):
+                upsert = draft.validate(caller)
+                await ensure_assignee_exists(self.user_directory, upsert.assignee_id, caller)
+                upserts.append(upsert)
+        errors.raise_collected()
+        _ensure_unique_keys(upserts)
+        return upserts
+
+    async def _write(
+        self,
+        work: TasksUnitOfWork,
+        actor: Actor,
+        upserts: Sequence[TaskUpsert],
+        existing: Mapping[UpsertKey, Task],
+    ) -> tuple[UpsertResult, ...]:
+        errors = ErrorCollector("task.")
+        results: list[UpsertResult] = []
+        now = self.now()
+        for index, upsert in enumerate(upserts):
+            with errors.collect(index):
+                results.append(upsert.apply(existing.get(upsert.key), now=now, new_id=self.new_id))
+        errors.raise_collected()
+        updates: list[tuple[Task, Task]] = []
+        for index, (upsert, (outcome, task)) in enumerate(zip(upserts, results, strict=True)):
+            if outcome is UpsertOutcome.CREATED:
+                with with_index(index, "task."):
+                    await create_task(work, task, actor=actor, new_id=self.new_id)
+            elif outcome is UpsertOutcome.UPDATED:
+                updates.append((existing[upsert.key], task))
+        if updates:
+            await work.tasks.update_all([after for _, after in updates])
+            await work.events.record_all(
+                [task_updated(before, after, by=actor, event_id=self.new_id()) for before, after in updates]
+            )
+        return tuple(results)
+
+
+def _ensure_unique_keys(upserts: Sequence[TaskUpsert]) -> None:
+    """Raise DuplicateInBatch for a task that two upserts name, because the order of its changes would be undefined."""
+    counts = Counter(upsert.key for upsert in upserts)
+    raise_all(
+        [
+            DuplicateInBatch(field=f"requests[{index}].task.external_id", name="external_id")
+            for index, upsert in enumerate(upserts)
+            if counts[upsert.key] > 1
+        ]
+    )
+
+
+async def _lock_existing_tasks(work: TasksUnitOfWork, upserts: Sequence[TaskUpsert]) -> Mapping[UpsertKey, Task]:
+    """Return the live tasks of the upserts.
+
+    First lock the external_ids of the owners, then the tasks of all owners in id order, as other batches and imports
+    do. So two of them can't deadlock, and the second of two upserts finds the tasks that the first one creates.
+    """
+    external_ids = defaultdict(set)
+    for owner_id, external_id in (upsert.key for upsert in upserts):
+        external_ids[owner_id].add(external_id)
+    await work.tasks.lock_external_ids(external_ids.keys())
+    found = [
+        task.id
+        for owner_id, ids in external_ids.items()
+        for task in await work.tasks.find_by_external_ids(owner_id, ids, lock=False)
+    ]
+    # A task may change between the two statements, so its key counts after the lock.
+    locked = await work.tasks.lock_all(found) if found else ()
+    return {UpsertKey(task.owner_id, task.external_id): task for task in locked if task.deleted_at is None}
+
+
+async def ensure_results_visible(session: TasksReadSession, caller: Caller, results: Sequence[UpsertResult]) -> None:
+    """Raise TaskNotFound if the caller may no longer see the task of a stored result."""
+    await ensure_all_visible(session, caller, [result.task for result in results])
