@@ -17,7 +17,7 @@ from task_service.imports.domain.column_mapping import (
     parse_mapping,
     quote_column,
 )
-from task_service.imports.domain.columns import find_columns, list_columns
+from task_service.imports.domain.columns import ColumnFinder, list_columns
 from task_service.imports.domain.dates import DateOrder
 from task_service.imports.domain.row_filter import parse_continuation_rows, parse_row_filter
 from task_service.imports.domain.upload_options import NO_SOURCE, UploadOptions
@@ -65,10 +65,10 @@ class Source:
             raise SourceColumnsMissing(
                 source=self.name, missing=", ".join(sorted(map(quote_column, missing))), columns=list_columns(names)
             )
-        normalized_names = list(map(normalize_column, names))
+        finder = ColumnFinder(names)
         values = self.options.values
         row_filter, continuation = (
-            text if parsed and find_columns(normalized_names, parsed.column) else None
+            text if parsed and finder.find(parsed.column) else None
             for text, parsed in (
                 (values.row_filter, parse_row_filter(values.row_filter or "")),
                 (values.continuation_rows, parse_continuation_rows(values.continuation_rows or "")),
@@ -76,16 +76,16 @@ class Source:
         )
         return replace(
             self.options,
-            mapping=dict(self._mapping_for(normalized_names, mapping)),
+            mapping=dict(self._mapping_for(finder, mapping)),
             values=replace(values, row_filter=row_filter, continuation_rows=continuation),
         )
 
-    def _mapping_for(self, normalized_names: Sequence[str], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    def _mapping_for(self, finder: ColumnFinder, mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Yield columns of the file and their fields. The first column of a field wins, in the order of the source."""
-        mapped = {index for column in mapping for index in find_columns(normalized_names, column)}
+        mapped = {index for column in mapping for index in finder.find(column)}
         filled: set[str] = set()
         for column, used in self.options.mapping.items():
-            indexes = find_columns(normalized_names, column)
+            indexes = finder.find(column)
             if indexes and used in filled:
                 continue
             if indexes and used not in FIELDS_OF_SEVERAL_COLUMNS | {""}:
