@@ -43,7 +43,7 @@ class EmptyFile(InvalidUpload):
 
 
 class UnknownOptionsImport(InvalidUpload):
-    """The option options_from must be the id of an import that you can see."""
+    """The option options_from must be the id of an import that you can see, after its upload has ended."""
 
     field = "options_from"
 

@@ -19,6 +19,8 @@ from task_service.imports.domain.text_encoding import detect_encoding, guess_unm
 from task_service.imports.domain.upload_options import UploadOptions
 
 MAX_RECORDS = 2000
+MAX_CELLS = 100_000
+"""Maximum number of cells, which bounds the time for a wide file of short rows."""
 MAX_HEADER_ROW = 20
 """Last line that is proposed as the header line."""
 WESTERN_ENCODING = "cp1252"
@@ -58,7 +60,7 @@ def fit_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_
             options = replace(options, mapping={**options.mapping, error.number: error.column})
         except (MissingTitleColumn, EmptyFile) as error:
             problems.append(error)
-            row = 0 if options.header_row else _find_header_row(data, options)
+            row = 0 if options.header_row else _find_header_row(data, options, limits)
             if not row:
                 return FittedHeader(options, None, problems)
             options = replace(options, header_row=row)
@@ -81,7 +83,7 @@ def _check_utf_8(data: bytes, *, is_complete: bool) -> FileNotUtf8 | None:
     return None
 
 
-def _find_header_row(data: bytes, options: UploadOptions) -> int:
+def _find_header_row(data: bytes, options: UploadOptions, limits: HeaderLimits) -> int:
     """Return the first line with several columns of which one fills the title; 0 if there is none."""
     mark_length, encoding = detect_encoding(data, options.encoding)
     for number, line in enumerate(split_lines(data[mark_length:], encoding)[:MAX_HEADER_ROW], 1):
@@ -89,11 +91,11 @@ def _find_header_row(data: bytes, options: UploadOptions) -> int:
         for delimiter in options.delimiter or DELIMITERS:
             try:
                 names = next(csv.reader([text], delimiter=delimiter, strict=True), [])
-                match_columns(names, options.mapping)
+                if 1 < len(names) <= limits.columns:
+                    match_columns(names, options.mapping)
+                    return number
             except (csv.Error, Invalid):
                 continue
-            if len(names) > 1:
-                return number
     return 0
 
 
@@ -125,7 +127,7 @@ def read_sample(data: bytes, header: Header, *, is_complete: bool) -> Sample:
             defects[len(lines)] = [Defect(TooManyCells.reason, len(row), header.delimiter.join(surplus))]
         lines.append(line)
         cells += [*row[:width], *[""] * (width - len(row))]
-        if len(lines) == MAX_RECORDS:
+        if len(lines) == MAX_RECORDS or len(cells) >= MAX_CELLS:
             break
     return Sample(Batch(begin, begin._replace(records=len(lines)), lines, cells, defects), failure)
 

@@ -4,6 +4,7 @@ import csv
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -50,18 +51,18 @@ class Source:
     """Alternatives of these, normalized. Only a header line of this tool has all names of one."""
     options: UploadOptions
 
-    def recognises(self, names: Sequence[str]) -> bool:
+    def recognises(self, normalized_names: AbstractSet[str]) -> bool:
         """Return True if only this tool writes a header line with these columns."""
-        found = set(map(normalize_column, names))
-        return any(header <= found for header in self.headers)
+        return any(header <= normalized_names for header in self.headers)
 
     def options_for(self, names: Sequence[str], mapping: Mapping[str, str]) -> UploadOptions:
         """Return the options without those about columns that the file does not have, or that `mapping` has.
 
         Raises SourceColumnsMissing when the header line is not one of the tool.
         """
-        if self.headers and not self.recognises(names):
-            missing = min((header - set(map(normalize_column, names)) for header in self.headers), key=len)
+        normalized_names = set(map(normalize_column, names))
+        if self.headers and not self.recognises(normalized_names):
+            missing = min((header - normalized_names for header in self.headers), key=len)
             raise SourceColumnsMissing(
                 source=self.name, missing=", ".join(sorted(map(quote_column, missing))), columns=list_columns(names)
             )
@@ -106,14 +107,16 @@ def parse_source(text: str) -> str:
 
 def recognise_source(names: Sequence[str]) -> Source | None:
     """Return the source of a header line; None if no source or several could have written it."""
-    found = [source for source in load_sources().values() if source.recognises(names)]
+    normalized_names = set(map(normalize_column, names))
+    found = [source for source in load_sources().values() if source.recognises(normalized_names)]
     return found[0] if len(found) == 1 else None
 
 
-def find_source_line(lines: Sequence[str], source: str) -> int:
+def find_source_line(lines: Sequence[str], source: str, *, max_columns: int) -> int:
     """Return the number of the first line that is a header line of the source, or of any one; 0 if there is none.
 
-    Tools write some lines of text above their header lines. Those have no line breaks in the names of columns.
+    Tools write some lines of text above their header lines. Those have no line breaks in the names of columns. A line
+    of more than `max_columns` is none.
     """
     for number, line in enumerate(lines[:MAX_SEARCHED_LINES], 1):
         for delimiter in DELIMITERS:
@@ -121,7 +124,7 @@ def find_source_line(lines: Sequence[str], source: str) -> int:
                 names = next(csv.reader([line], delimiter=delimiter, strict=True), [])
             except csv.Error:
                 continue
-            found = recognise_source(names)
+            found = recognise_source(names) if len(names) <= max_columns else None
             if found and source in {"", found.name}:
                 return number
     return 0

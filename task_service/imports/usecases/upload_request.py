@@ -6,6 +6,7 @@ from uuid import UUID
 from chassis.kernel.identity import Caller
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.errors import UnknownOptionsImport
+from task_service.imports.domain.imports import State
 from task_service.imports.domain.upload_options import UploadOptions
 from task_service.imports.usecases.sessions import Read
 
@@ -28,6 +29,7 @@ async def resolve_options(read: Read, caller: Caller, request: UploadRequest) ->
         return request.options
     async with read() as session:
         found = await session.imports.get(request.options_from)
-    if found is None or not found.is_visible_to(caller):
+    # The options of a file that is still being uploaded are unknown before its header line.
+    if found is None or not found.is_visible_to(caller) or found.state is State.UPLOADING:
         raise UnknownOptionsImport
     return request.options.over(found.options.for_another_file())

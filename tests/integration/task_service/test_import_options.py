@@ -71,6 +71,15 @@ async def test_options_of_an_import_of_others_are_refused(system, import_id):
     assert failure.violations == [("options_from", "UNKNOWN_OPTIONS_IMPORT")]
 
 
+async def test_options_of_an_unfinished_upload_are_refused(system, database):
+    """Its row has no options yet: an upload that took them would import the file without any."""
+    sonu = await system.new_user("sonu")
+    first = await upload(system, sonu, FILE, **OPTIONS)
+    await database.execute("UPDATE tasks.imports SET state = 'uploading'")
+    failure = await expect_failure(upload(system, sonu, FILE, options_from=first.id))
+    assert failure.violations == [("options_from", "UNKNOWN_OPTIONS_IMPORT")]
+
+
 @pytest.mark.parametrize(
     ("options", "reason", "field"),
     [
