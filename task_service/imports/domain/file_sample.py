@@ -53,6 +53,8 @@ def fit_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_
             problems.append(error)
             options = replace(options, encoding=guess_unmarked_utf_16(data))
         except HeaderNotUtf8 as error:
+            if _has_mark(data):
+                raise
             problems.append(error)
             options = replace(options, encoding=WESTERN_ENCODING)
         except DuplicateColumn as error:
@@ -69,9 +71,16 @@ def fit_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_
                 raise EmptyFile
             if header.encoding == "utf-8" and (problem := _check_utf_8(data, is_complete=is_complete)):
                 problems.append(problem)
-                options = replace(options, encoding=WESTERN_ENCODING)
-                header = parse_header(data, options, limits, is_complete=True)
+                # A mark, or text outside ASCII in the names, shows that the file is UTF-8 with damaged bytes.
+                if not _has_mark(data) and "".join(header.columns).isascii():
+                    options = replace(options, encoding=WESTERN_ENCODING)
+                    header = parse_header(data, options, limits, is_complete=True)
             return FittedHeader(options, header, problems)
+
+
+def _has_mark(data: bytes) -> bool:
+    mark_length, _ = detect_encoding(data, "")
+    return mark_length > 0
 
 
 def _check_utf_8(data: bytes, *, is_complete: bool) -> FileNotUtf8 | None:

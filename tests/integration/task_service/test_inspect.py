@@ -100,6 +100,22 @@ async def test_inspection_proposes_the_format(system, data, proposal, reason):
     assert len(found.rows) == 1
 
 
+@pytest.mark.parametrize("beginning", ["\ufefftitle,status", "title,status,\N{HAPPY PERSON RAISING ONE HAND}"])
+async def test_damaged_utf_8_keeps_its_encoding(system, beginning):
+    """A byte order mark contradicts every other encoding, and another encoding would garble the names."""
+    sonu = await system.new_user("sonu")
+    found = await inspect(system, sonu, beginning.encode() + b"\nK\xe4se,pending,\na,done,\n")
+    assert (found.encoding, found.options.encoding) == ("utf-8", "")
+    assert [(problem.line, problem.code) for problem in found.problems] == [(0, "FILE_NOT_UTF8")]
+    assert "a" in [task.title for task in found.rows]
+
+
+async def test_damaged_header_line_after_a_mark_is_refused(system):
+    sonu = await system.new_user("sonu")
+    failure = await expect_failure(inspect(system, sonu, b"\xef\xbb\xbftitle,\xe4\na,b\n"))
+    assert failure.reason == "HEADER_NOT_UTF8"
+
+
 async def test_inspection_of_a_file_without_a_title_names_the_problem(system):
     sonu = await system.new_user("sonu")
     found = await inspect(system, sonu, b"a,b\nc,d\n")
