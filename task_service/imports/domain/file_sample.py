@@ -49,38 +49,49 @@ def fit_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_
     while True:
         try:
             header = parse_header(data, options, limits, is_complete=True)
-        except UnmarkedUtf16 as error:
+        except (UnmarkedUtf16, HeaderNotUtf8, DuplicateColumn, MissingTitleColumn, EmptyFile) as error:
             problems.append(error)
-            options = replace(options, encoding=guess_unmarked_utf_16(data))
-        except HeaderNotUtf8 as error:
-            if _has_mark(data):
-                raise
-            problems.append(error)
-            options = replace(options, encoding=WESTERN_ENCODING)
-        except DuplicateColumn as error:
-            problems.append(error)
-            options = replace(options, mapping={**options.mapping, error.number: error.column})
-        except (MissingTitleColumn, EmptyFile) as error:
-            problems.append(error)
-            row = 0 if options.header_row else _find_header_row(data, options, limits)
-            if not row:
+            fitted_options = _fit_options(options, error, data, limits)
+            if fitted_options is None:
                 return FittedHeader(options, None, problems)
-            options = replace(options, header_row=row)
+            options = fitted_options
         else:
             if header is None:
                 raise EmptyFile
-            if header.encoding == "utf-8" and (problem := _check_utf_8(data, is_complete=is_complete)):
+            problem = _check_utf_8(data, is_complete=is_complete) if header.encoding == "utf-8" else None
+            if problem:
                 problems.append(problem)
-                # A mark, or text outside ASCII in the names, shows that the file is UTF-8 with damaged bytes.
-                if not _has_mark(data) and "".join(header.columns).isascii():
-                    options = replace(options, encoding=WESTERN_ENCODING)
-                    header = parse_header(data, options, limits, is_complete=True)
+            if problem and _may_be_western(data, header):
+                options = replace(options, encoding=WESTERN_ENCODING)
+                header = parse_header(data, options, limits, is_complete=True)
             return FittedHeader(options, header, problems)
 
 
+def _fit_options(options: UploadOptions, error: Invalid, data: bytes, limits: HeaderLimits) -> UploadOptions | None:
+    """Return the options that mend an error of the header line; None if no line can be one."""
+    match error:
+        case UnmarkedUtf16():
+            return replace(options, encoding=guess_unmarked_utf_16(data))
+        case HeaderNotUtf8():
+            if _has_mark(data):
+                raise error
+            return replace(options, encoding=WESTERN_ENCODING)
+        case DuplicateColumn():
+            return replace(options, mapping={**options.mapping, error.number: error.column})
+        case _:
+            row = 0 if options.header_row else _find_header_row(data, options, limits)
+            return replace(options, header_row=row) if row else None
+
+
 def _has_mark(data: bytes) -> bool:
+    """Return True if a byte order mark, which contradicts every other encoding, begins the file."""
     mark_length, _ = detect_encoding(data, "")
     return mark_length > 0
+
+
+def _may_be_western(data: bytes, header: Header) -> bool:
+    """Return False if a mark, or text outside ASCII in the names, shows that the file is UTF-8 with damaged bytes."""
+    return not _has_mark(data) and "".join(header.columns).isascii()
 
 
 def _check_utf_8(data: bytes, *, is_complete: bool) -> FileNotUtf8 | None:
