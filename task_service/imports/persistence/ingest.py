@@ -39,7 +39,7 @@ _RENEW_LEASE = Statement(
     UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
-        on_duplicate, bytes_total, columns, options -> 'values', delimiter
+        on_duplicate, bytes_total, columns, options -> 'values', delimiter, orphaned_rows
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE_CHECKPOINT = Statement(
@@ -146,9 +146,8 @@ class SqlIngest:
 
     async def renew_lease(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._run_under_lease(_RENEW_LEASE, import_id, fence, seconds=lease_seconds)
-        checkpoint = Checkpoint._make(row[:3])
         owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
-        *defaults, on_duplicate, size, columns, values, delimiter = rest
+        *defaults, on_duplicate, size, columns, values, delimiter, orphaned_rows = rest
         row_options = RowOptions.from_json(values)
         context = IngestContext(
             import_id,
@@ -164,8 +163,9 @@ class SqlIngest:
             tuple(columns),
             row_options,
             find_row_rules(row_options, columns),
+            orphaned_rows=orphaned_rows,
         )
-        return checkpoint, without_unused_columns(context, delimiter)
+        return Checkpoint._make(row[:3]), without_unused_columns(context, delimiter)
 
     async def advance_checkpoint(
         self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float

@@ -104,7 +104,9 @@ class IngestRows:
             if not isinstance(item, Batch):
                 yield item
                 return
-            yield await self.prepare_batch(context, fence, item)
+            prepared = await self.prepare_batch(context, fence, item)
+            context = context._replace(orphaned_rows=context.orphaned_rows + prepared.selection.orphans)
+            yield prepared
 
     async def _finish(self, import_id: UUID, fence: int, finish: Finish) -> None:
         if finish is FinishReason.LEASE_RELEASED:

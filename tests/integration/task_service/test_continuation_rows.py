@@ -181,3 +181,23 @@ async def test_row_keeps_the_labels_of_its_title(system, worker):
     rows = [["task", "Call @phone"], ["note", "Mail to me@home or @work", "n/a"], ["task", "u @x", "d"]]
     found = await run_import(system, sonu, worker, rows, title_label_prefix="@", null_values="n/a")
     assert await tasks_of(system, sonu, found) == [("Call", "Mail to me@home or @work"), ("u", "d")]
+
+
+async def test_orphans_fill_several_batches_and_streams(system, worker):
+    """A file may have more of them than a batch. They are skipped like those of the first batch."""
+    sonu = await system.new_user("sonu")
+    data = ",".join(HEADER).encode() + b"\n" + b"x" * 1000
+    queued = await upload(system, sonu, data, continuation_rows="TYPE=note")
+    orphans = [["note", f"{number}", "", "", ""] for number in range(2)]
+    lease = await worker.claim()
+    first = batch(lease.checkpoint, *orphans, size=5)
+    second = batch(first.batch.end, *orphans, size=5)
+    await worker.stream(lease, first, second)
+    third = batch(second.batch.end, *orphans, ["task", "a", "", "", ""], ["note", "b", "", "", ""], size=5)
+    # This row continues a task above it, so no worker begins a batch with it below the limit.
+    fourth = batch(third.batch.end, ["note", "c", "", "", ""], size=5)
+    await worker.stream(lease, third, fourth, END)
+    found = await get(system, sonu, queued.id)
+    assert (found.rows_created, found.rows_skipped, found.rows_failed) == (1, 7, 1)
+    assert found.warnings == ["6 rows were skipped: the file has no task above to continue (continuation_rows)."]
+    assert await tasks_of(system, sonu, found) == [("a", "b")]

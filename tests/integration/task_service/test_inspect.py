@@ -100,6 +100,22 @@ async def test_inspection_proposes_the_format(system, data, proposal, reason):
     assert len(found.rows) == 1
 
 
+@pytest.mark.parametrize("beginning", ["\ufefftitle,status", "title,status,\N{HAPPY PERSON RAISING ONE HAND}"])
+async def test_damaged_utf_8_keeps_its_encoding(system, beginning):
+    """A byte order mark contradicts every other encoding, and another encoding would garble the names."""
+    sonu = await system.new_user("sonu")
+    found = await inspect(system, sonu, beginning.encode() + b"\nK\xe4se,pending,\na,done,\n")
+    assert (found.encoding, found.options.encoding) == ("utf-8", "")
+    assert [(problem.line, problem.code) for problem in found.problems] == [(0, "FILE_NOT_UTF8")]
+    assert "a" in [task.title for task in found.rows]
+
+
+async def test_damaged_header_line_after_a_mark_is_refused(system):
+    sonu = await system.new_user("sonu")
+    failure = await expect_failure(inspect(system, sonu, b"\xef\xbb\xbftitle,\xe4\na,b\n"))
+    assert failure.reason == "HEADER_NOT_UTF8"
+
+
 async def test_inspection_of_a_file_without_a_title_names_the_problem(system):
     sonu = await system.new_user("sonu")
     found = await inspect(system, sonu, b"a,b\nc,d\n")
@@ -156,3 +172,50 @@ async def test_proposal_of_a_word(system, field, text, proposal):
     sonu = await system.new_user("sonu")
     found = await inspect(system, sonu, f"title,{field}\na,{text}\n".encode())
     assert [(value.text, value.proposal) for value in found.unmapped_values] == [(text, proposal)]
+
+
+async def test_unknown_word_of_a_done_column_is_a_status(system):
+    """The texts of the status also apply to the columns that fill done."""
+    sonu = await system.new_user("sonu")
+    found = await inspect(system, sonu, b"title,Done\na,on hold\nb,perhaps\n")
+    unmapped = [(value.field, value.text, value.proposal) for value in found.unmapped_values]
+    assert unmapped == [("status", "on hold", "pending"), ("status", "perhaps", "")]
+    assert [task.title for task in found.rows] == ["a"]
+
+
+async def test_proposal_has_no_neutralising_apostrophe(system):
+    sonu = await system.new_user("sonu")
+    found = await inspect(system, sonu, b"title,status\na,'@blocked\n")
+    assert [value.text for value in found.unmapped_values] == ["@blocked"]
+    assert [task.title for task in found.rows] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("header", "options"),
+    [
+        (b"title,My Tags,my_tags", {"mapping": '{"#2": "labels", "#3": "labels"}'}),
+        (b"title,Tags,TAGS,tags ", {}),
+        (b"#2,Title", {"mapping": '{"#1": "labels"}'}),
+        (b"title,,Tags", {"mapping": '{"#2": "labels", "tags": null}'}),
+        (b"title,Tags", {"title_label_prefix": "", "null_values": "", "row_filter": ""}),
+    ],
+)
+async def test_returned_mapping_names_the_same_columns(system, header, options):
+    sonu = await system.new_user("sonu")
+    found = await inspect(system, sonu, header + b"\na,b,c,d\n", **options)
+    sent = {field.name: value for field, value in found.options.ListFields()}
+    again = await inspect(system, sonu, header + b"\na,b,c,d\n", **sent)
+    assert [column.target for column in again.columns] == [column.target for column in found.columns]
+    assert (list(again.rows), again.options) == (list(found.rows), found.options)
+
+
+async def test_returned_options_of_many_unknown_words_can_be_sent(system):
+    """Only the most frequent words are returned, and long texts have no proposal: value_mapping has a limit."""
+    sonu = await system.new_user("sonu")
+    rows = [f"a,blocked {number} {'x' * 40}\n" for number in range(300)] + [f"a,blocked {'y' * 200}\n"] * 2
+    data = "title,status\n" + "".join(rows)
+    found = await inspect(system, sonu, data.encode())
+    assert len(found.unmapped_values) == 200
+    assert [value.proposal for value in found.unmapped_values[:2]] == ["", "pending"]
+    sent = {field.name: value for field, value in found.options.ListFields()}
+    assert len((await inspect(system, sonu, data.encode(), **sent)).unmapped_values) == 102

@@ -14,11 +14,14 @@ from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import split_labels, unescape_formula
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.imports import Checkpoint, Defaults
+from task_service.imports.domain.options.row_options import RowOptions
+from task_service.imports.domain.options.row_rules import find_row_rules
 from task_service.imports.domain.rows.batch import Batch, Defect
-from task_service.imports.domain.rows.conversion import ConvertedRows, convert_rows
+from task_service.imports.domain.rows.conversion import CELLS_PER_STEP, ConvertedRows, convert_rows
 from task_service.imports.domain.rows.ingest_context import IngestContext
+from task_service.imports.domain.rows.row_selection import select_rows
 from task_service.imports.domain.values.dates import DateParser
-from task_service.imports.domain.values.synonyms import PRIORITY_WORDS, STATUS_WORDS, word_key
+from task_service.imports.domain.values.synonyms import MAX_WORD_CHARACTERS, PRIORITY_WORDS, STATUS_WORDS, word_key
 from task_service.tasks.domain.task import TaskDraft, Values
 
 FIELDS = ("title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee")
@@ -256,3 +259,28 @@ def test_unknown_assignee_is_refused():
 def test_unknown_assignee_hides_no_other_error():
     _, failed, *_ = convert(batch_of(row(status="someday", assignee="nobody")))
     assert [violation.code for violation in failed[0].errors] == ["UNKNOWN_STATUS", "UNKNOWN_ASSIGNEE"]
+
+
+def test_steps_of_wide_rows_have_fewer_rows():
+    """The event loop serves other calls between two steps."""
+    width = CELLS_PER_STEP // 10
+    context = CONTEXT._replace(fields=("title", *["append"] * (width - 1)), columns=("x",) * width)
+    batch = batch_of(*[("x", *[""] * (width - 1))] * 30)
+    steps = list(convert_rows(batch, context, ASSIGNEES, now=NOW))
+    assert [len(step.accepted) for step in steps] == [10, 10, 10]
+
+
+def test_rows_that_continue_a_task_are_read_in_steps():
+    names, options = ("title", "kind"), RowOptions(continuation_rows="kind=note")
+    context = CONTEXT._replace(
+        fields=("title", ""), columns=names, row_options=options, row_rules=find_row_rules(options, names)
+    )
+    batch = batch_of(*[("x", "task"), *[("x", "note")] * 49] * 3)
+    steps = list(convert_rows(batch, context, ASSIGNEES, select_rows(batch, context), now=NOW))
+    assert [len(step.accepted) for step in steps] == [0, 0, 0, 3]
+    assert steps[-1].accepted[2].description == "\n\n".join(["x"] * 49)
+
+
+def test_word_that_unicode_expands_is_cut():
+    """NFKC makes 18 characters of this one, and each character of a word takes time."""
+    assert len(word_key("\ufdfa" * MAX_WORD_CHARACTERS)) <= MAX_WORD_CHARACTERS

@@ -1,6 +1,7 @@
 """Dates as other tools write them. No text is guessed."""
 
 import re
+import weakref
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -337,3 +338,16 @@ def test_format_and_order_contradict_each_other():
     with pytest.raises(value_errors.ContradictoryDateOptions):
         RowOptions(date_format="DD/MM/YYYY", date_order=DateOrder.MDY)
     assert compile_date_format("DD/MM/YYYY")
+
+
+def test_unknown_time_zone_is_not_retained():
+    """A cell may have a megabyte, so a cache of such names would fill the memory."""
+
+    class Name(str):
+        __slots__ = ("__weakref__",)
+
+    name = Name("Mars/Olympus Mons")
+    reference = weakref.ref(name)
+    assert DateParser().parse("2026-12-31T10:00:00Z", name) == LAST_DAY
+    del name
+    assert reference() is None

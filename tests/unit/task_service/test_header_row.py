@@ -4,7 +4,9 @@ import pytest
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.columns.mapping import parse_mapping
+from task_service.imports.domain.errors import TooManyColumns
 from task_service.imports.domain.header.header import HeaderLimits, HeaderScanner
+from task_service.imports.domain.inspection.file_sample import fit_header, read_sample
 from task_service.imports.domain.options.upload_options import UploadOptions, parse_header_row
 
 DEFAULT_LIMITS = HeaderLimits()
@@ -84,3 +86,28 @@ def test_file_without_header_needs_numbers(mapping, reason):
     with pytest.raises(Invalid, match="Found: '#1', '#2'") as caught:
         scan(b"title,status\n", has_header=False, mapping=parse_mapping(mapping))
     assert caught.value.reason == reason
+
+
+def test_number_of_columns_is_checked_before_their_names():
+    """The work on the names has no other limit: a source and a mapping look for each of their columns."""
+    with pytest.raises(TooManyColumns):
+        scan(b"title" + b"," * 1000 + b"\n", piece=10_000, source="jira")
+
+
+def test_line_of_too_many_columns_is_no_header_line_of_a_source():
+    header = b"TYPE,CONTENT,PRIORITY,INDENT,DATE"
+    found = scan(b"My tasks\n" + header + b"," * 1000 + b"\n" + header + b"\n", piece=10_000)
+    assert (found.row, found.source_detected) == (3, "todoist")
+
+
+def test_inspection_proposes_no_line_of_too_many_columns():
+    data = b"\ntitle" + b"," * 1000 + b"\ntitle,status\na,pending\n"
+    fitted = fit_header(data, UploadOptions(), DEFAULT_LIMITS, is_complete=True)
+    assert fitted.options.header_row == 3
+
+
+def test_inspection_reads_a_bounded_number_of_cells():
+    data = b"title" + b",Label" * 999 + b"\n" + b"a\n" * 2000
+    header = fit_header(data, UploadOptions(), DEFAULT_LIMITS, is_complete=True).header
+    assert header is not None
+    assert len(read_sample(data, header, is_complete=True).batch.lines) == 100

@@ -35,6 +35,9 @@ from task_service.imports.domain.values.synonyms import (
 )
 from task_service.tasks.domain.values import Priority, Status
 
+MAX_COLORED_LABELS = 1000
+"""Maximum labels of a cell without their colours. A task has far fewer."""
+
 _LATEST_TIME = datetime.max.replace(tzinfo=UTC)
 _EARLIEST_COMPLETION = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -156,7 +159,11 @@ class CellReader:
 
     def _split_labels(self, cell: str) -> tuple[str, ...]:
         labels = split_labels(cell, self._label_separator)
-        return tuple(map(strip_color, labels)) if self._strips_colors else labels
+        if not self._strips_colors:
+            return labels
+        # A long cell may have many equal labels. So many different ones are an error, with or without their colours.
+        labels = tuple(dict.fromkeys(labels))
+        return tuple(map(strip_color, labels)) if len(labels) <= MAX_COLORED_LABELS else labels
 
     def _status_as_labels(self, cells: LabelCells) -> tuple[str, ...]:
         """Return the labels of the column status_or_label: none if its word gives the status."""

@@ -1,7 +1,7 @@
 """Fields that the columns of a file fill: by the option `mapping`, otherwise by their names."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from task_service.imports.domain.columns.errors import (
@@ -47,11 +47,28 @@ def match_columns(names: Sequence[str], mapping: Mapping[str, str]) -> MatchedCo
     return MatchedColumns(tuple(fields), frozenset(index for index, field in mapped.items() if not field))
 
 
-def find_columns(normalized_names: Sequence[str], column: str) -> Sequence[int]:
-    """Return the indexes of the columns with a normalized name, or of the one with a number such as #3."""
-    if number := _NUMBER.fullmatch(column):
-        return [int(number[1]) - 1] if int(number[1]) <= len(normalized_names) else []
-    return [index for index, name in enumerate(normalized_names) if name == column]
+class ColumnFinder:
+    """Finder of the columns of a file. A mapping of many columns must not search all names for each of them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._count = len(names)
+        self._indexes: dict[str, list[int]] = {}
+        for index, name in enumerate(names):
+            self._indexes.setdefault(normalize_column(name), []).append(index)
+
+    def find(self, column: str) -> Sequence[int]:
+        """Return the indexes of the columns with a normalized name, or of the one with a number such as #3."""
+        if number := _NUMBER.fullmatch(column):
+            return [int(number[1]) - 1] if int(number[1]) <= self._count else []
+        return self._indexes.get(column, ())
+
+
+def column_references(names: Sequence[str]) -> Iterator[str]:
+    """Yield for each column the text that names only this column in a mapping: its name, or else its number."""
+    finder = ColumnFinder(names)
+    for index, name in enumerate(names):
+        column = normalize_column(name)
+        yield name.strip() if column and list(finder.find(column)) == [index] else f"#{index + 1}"
 
 
 def list_columns(names: Sequence[str]) -> str:
@@ -62,9 +79,9 @@ def list_columns(names: Sequence[str]) -> str:
 def _match_by_mapping(names: Sequence[str], mapping: Mapping[str, str]) -> Mapping[int, str]:
     """Return the fields of the mapped columns by index, "" for ignored columns."""
     mapped: dict[int, str] = {}
-    normalized_names = list(map(normalize_column, names))
+    finder = ColumnFinder(names)
     for column, field in mapping.items():
-        indexes = find_columns(normalized_names, column)
+        indexes = finder.find(column)
         if not indexes:
             columns = list_columns(names)
             raise MappedColumnMissing(column=quote_column(column), name=field or "null", columns=columns)

@@ -153,7 +153,8 @@ def parse_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, i
         if options.header_row or options.has_header is False or options.source == NO_SOURCE:
             raise
         lines = split_lines(data[mark_length:], encoding)
-        row = find_source_line([line.decode(encoding, "replace") for line in lines], options.source)
+        texts = [line.decode(encoding, "replace") for line in lines[:MAX_SEARCHED_LINES]]
+        row = find_source_line(texts, options.source, max_columns=limits.columns)
         if row:
             return parse_at(row)
         if not is_complete and len(lines) <= MAX_SEARCHED_LINES and len(data) < max_header_bytes(options, limits):
@@ -173,20 +174,26 @@ _IS_NO_HEADER_LINE = (
 
 def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, limits: HeaderLimits) -> Header:
     source_detected = ""
-    if options.has_header is False:
-        rows, names = record.begin, [f"#{number}" for number in range(1, len(record.cells) + 1)]
+    has_header = options.has_header is not False
+    rows = record.end if has_header else record.begin
+    names = (
+        _without_padding([unescape_formula(name) for name in record.cells])
+        if has_header
+        else [f"#{number}" for number in range(1, len(record.cells) + 1)]
+    )
+    # First, because it bounds the work on the names.
+    count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
+    if count > limits.columns:
+        raise TooManyColumns(count=count, limit=limits.columns)
+    if not has_header:
         if options.source not in {"", NO_SOURCE}:
             raise SourceWithoutHeader
     else:
-        rows, names = record.end, _without_padding([unescape_formula(name) for name in record.cells])
         source = load_sources().get(options.source)
         if not options.source and (source := recognise_source(names)):
             source_detected = source.name
         if source:
             options = options.over(source.options_for(names, options.mapping))
-    count = len(names) - (names[-1].strip() == ERRORS_COLUMN)
-    if count > limits.columns:
-        raise TooManyColumns(count=count, limit=limits.columns)
     fields, ignored = match_columns(names, options.mapping)
     used = {*ignored, *(rule.column for rule in find_row_rules(options.rows, names) if rule)}
     unused = [index for index in range(count) if not fields[index] and index not in used]
@@ -201,7 +208,7 @@ def _parse_record(record: HeaderRecord, encoding: str, options: UploadOptions, l
         tuple(warnings),
         rows.size,
         rows.lines,
-        0 if options.has_header is False else record.begin.lines + 1,
+        record.begin.lines + 1 if has_header else 0,
         options,
         source_detected,
     )

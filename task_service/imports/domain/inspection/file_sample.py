@@ -19,6 +19,8 @@ from task_service.imports.domain.options.upload_options import UploadOptions
 from task_service.imports.domain.rows.batch import Batch, Defect
 
 MAX_RECORDS = 2000
+MAX_CELLS = 100_000
+"""Maximum number of cells, which bounds the time for a wide file of short rows."""
 MAX_HEADER_ROW = 20
 """Last line that is proposed as the header line."""
 WESTERN_ENCODING = "cp1252"
@@ -47,29 +49,49 @@ def fit_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_
     while True:
         try:
             header = parse_header(data, options, limits, is_complete=True)
-        except UnmarkedUtf16 as error:
+        except (UnmarkedUtf16, HeaderNotUtf8, DuplicateColumn, MissingTitleColumn, EmptyFile) as error:
             problems.append(error)
-            options = replace(options, encoding=guess_unmarked_utf_16(data))
-        except HeaderNotUtf8 as error:
-            problems.append(error)
-            options = replace(options, encoding=WESTERN_ENCODING)
-        except DuplicateColumn as error:
-            problems.append(error)
-            options = replace(options, mapping={**options.mapping, error.number: error.column})
-        except (MissingTitleColumn, EmptyFile) as error:
-            problems.append(error)
-            row = 0 if options.header_row else _find_header_row(data, options)
-            if not row:
+            fitted_options = _fit_options(options, error, data, limits)
+            if fitted_options is None:
                 return FittedHeader(options, None, problems)
-            options = replace(options, header_row=row)
+            options = fitted_options
         else:
             if header is None:
                 raise EmptyFile
-            if header.encoding == "utf-8" and (problem := _check_utf_8(data, is_complete=is_complete)):
+            problem = _check_utf_8(data, is_complete=is_complete) if header.encoding == "utf-8" else None
+            if problem:
                 problems.append(problem)
+            if problem and _may_be_western(data, header):
                 options = replace(options, encoding=WESTERN_ENCODING)
                 header = parse_header(data, options, limits, is_complete=True)
             return FittedHeader(options, header, problems)
+
+
+def _fit_options(options: UploadOptions, error: Invalid, data: bytes, limits: HeaderLimits) -> UploadOptions | None:
+    """Return the options that mend an error of the header line; None if no line can be one."""
+    match error:
+        case UnmarkedUtf16():
+            return replace(options, encoding=guess_unmarked_utf_16(data))
+        case HeaderNotUtf8():
+            if _has_mark(data):
+                raise error
+            return replace(options, encoding=WESTERN_ENCODING)
+        case DuplicateColumn():
+            return replace(options, mapping={**options.mapping, error.number: error.column})
+        case _:
+            row = 0 if options.header_row else _find_header_row(data, options, limits)
+            return replace(options, header_row=row) if row else None
+
+
+def _has_mark(data: bytes) -> bool:
+    """Return True if a byte order mark, which contradicts every other encoding, begins the file."""
+    mark_length, _ = detect_encoding(data, "")
+    return mark_length > 0
+
+
+def _may_be_western(data: bytes, header: Header) -> bool:
+    """Return False if a mark, or text outside ASCII in the names, shows that the file is UTF-8 with damaged bytes."""
+    return not _has_mark(data) and "".join(header.columns).isascii()
 
 
 def _check_utf_8(data: bytes, *, is_complete: bool) -> FileNotUtf8 | None:
@@ -81,7 +103,7 @@ def _check_utf_8(data: bytes, *, is_complete: bool) -> FileNotUtf8 | None:
     return None
 
 
-def _find_header_row(data: bytes, options: UploadOptions) -> int:
+def _find_header_row(data: bytes, options: UploadOptions, limits: HeaderLimits) -> int:
     """Return the first line with several columns of which one fills the title; 0 if there is none."""
     mark_length, encoding = detect_encoding(data, options.encoding)
     for number, line in enumerate(split_lines(data[mark_length:], encoding)[:MAX_HEADER_ROW], 1):
@@ -89,11 +111,11 @@ def _find_header_row(data: bytes, options: UploadOptions) -> int:
         for delimiter in options.delimiter or DELIMITERS:
             try:
                 names = next(csv.reader([text], delimiter=delimiter, strict=True), [])
-                match_columns(names, options.mapping)
+                if 1 < len(names) <= limits.columns:
+                    match_columns(names, options.mapping)
+                    return number
             except (csv.Error, Invalid):
                 continue
-            if len(names) > 1:
-                return number
     return 0
 
 
@@ -125,7 +147,7 @@ def read_sample(data: bytes, header: Header, *, is_complete: bool) -> Sample:
             defects[len(lines)] = [Defect(TooManyCells.reason, len(row), header.delimiter.join(surplus))]
         lines.append(line)
         cells += [*row[:width], *[""] * (width - len(row))]
-        if len(lines) == MAX_RECORDS:
+        if len(lines) == MAX_RECORDS or len(cells) >= MAX_CELLS:
             break
     return Sample(Batch(begin, begin._replace(records=len(lines)), lines, cells, defects), failure)
 

@@ -1,7 +1,7 @@
 """Inspection of a file: what an import would make of it, and the options that fit it. Nothing is stored."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
+from task_service.imports.domain.columns.matching import column_references
 from task_service.imports.domain.header.header import Header, HeaderLimits
 from task_service.imports.domain.imports import Defaults
 from task_service.imports.domain.inspection.file_sample import FittedHeader, fit_header, read_sample
@@ -33,6 +34,7 @@ MAX_SAMPLES = 3
 MAX_DISTINCT_VALUES = 50
 MAX_TASKS = 5
 MAX_PROBLEMS = 50
+MAX_UNMAPPED_VALUES = 200
 
 _NOBODY = UUID(int=0)
 
@@ -131,10 +133,14 @@ def _column(batch: Batch, header: Header, index: int) -> Sequence[str]:
 
 
 def _unmapped_values(errors: Sequence[RowError]) -> Sequence[UnmappedValue]:
-    reasons = {UnknownStatus.reason, UnknownPriority.reason}
-    counter = Counter((error.column, error.value.strip()) for error in errors if error.code in reasons)
+    # A text in a column of done is mapped as one of the status.
+    fields = {UnknownStatus.reason: "status", UnknownPriority.reason: "priority"}
+    counter = Counter(
+        (fields[error.code], unescape_formula(error.value).strip()) for error in errors if error.code in fields
+    )
     return [
-        UnmappedValue(field, text, propose_value(field, text), rows) for (field, text), rows in counter.most_common()
+        UnmappedValue(field, text, propose_value(field, text), rows)
+        for (field, text), rows in counter.most_common(MAX_UNMAPPED_VALUES)
     ]
 
 
@@ -167,12 +173,8 @@ def _fit_rows(
 
 def _options_to_send(fitted: FittedHeader, header: Header) -> UploadOptions:
     """Return the options with a mapping of every used column, by its name or else by its number."""
-    names = [name.strip() for name in header.columns]
-    mapping: Mapping[str, str] = {
-        name if name and names.count(name) == 1 else f"#{index + 1}": used
-        for index, (name, used) in enumerate(zip(names, header.fields, strict=True))
-        if used
-    }
+    references = column_references(header.columns)
+    mapping = {column: used for column, used in zip(references, header.fields, strict=True) if used}
     ignored = {column: used for column, used in header.options.mapping.items() if not used}
     header_row = fitted.options.header_row or header.options.header_row
     return replace(header.options, mapping={**ignored, **mapping}, header_row=header_row)

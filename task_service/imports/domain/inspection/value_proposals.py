@@ -25,6 +25,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "priority": {word: priority.value for word, priority in PRIORITY_WORDS.items()},
     }
 )
+MAX_PROPOSAL_CHARACTERS = 64
+"""Maximum characters of a text with a proposal. A longer one is a sentence, and many would exceed value_mapping."""
 _MAX_WORDS = 4
 """Maximum number of words in an entry of the tables."""
 _NEGATIONS = frozenset({"not", "no", "non", "never"})
@@ -35,7 +37,7 @@ def propose_value(field: str, text: str) -> str:
 
     A longer known text inside the text wins. Two values, or a negation that no known text explains, give none.
     """
-    words = re.findall(r"[^\W_]+", text.casefold())[: _MAX_WORDS * 4]
+    words = re.findall(r"[^\W_]+", text.casefold()) if len(text) <= MAX_PROPOSAL_CHARACTERS else []
     for size in range(min(_MAX_WORDS, len(words)), 0, -1):
         found = {value for part in _parts(words, size) if (value := _WORDS[field].get(word_key("".join(part))))}
         if found:

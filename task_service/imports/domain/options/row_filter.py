@@ -9,7 +9,7 @@ from task_service.imports.domain.columns.errors import (
     MalformedRowFilter,
 )
 from task_service.imports.domain.columns.mapping import normalize_column, quote_column
-from task_service.imports.domain.columns.matching import find_columns, list_columns
+from task_service.imports.domain.columns.matching import ColumnFinder, list_columns
 from task_service.imports.domain.options.value_mapping import mapping_key
 
 MAX_FILTER_CHARACTERS = 2000
@@ -32,7 +32,7 @@ class RowFilter(NamedTuple):
 
     def column_index(self, names: Sequence[str], option: str) -> int:
         """Return the index of the column. Raises FilteredColumnMissing, AmbiguousFilteredColumn."""
-        indexes = find_columns(list(map(normalize_column, names)), self.column)
+        indexes = ColumnFinder(names).find(self.column)
         if not indexes:
             raise FilteredColumnMissing(field=option, column=quote_column(self.column), columns=list_columns(names))
         if len(indexes) > 1:

@@ -135,6 +135,6 @@ def is_null(cell: str, null_values: Container[str]) -> bool:
 
 def parse_title_label_prefix(text: str) -> str:
     """Return the character that begins a label within a title. Raises MalformedTitleLabelPrefix."""
-    if len(text) > 1 or text.isalnum() or text.isspace() or not text.isprintable() or text in "'\"":
+    if len(text) > 1 or text.isalnum() or text.isspace() or not text.isprintable() or text in {"'", '"'}:
         raise MalformedTitleLabelPrefix
     return text

@@ -4,6 +4,7 @@ import csv
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -17,7 +18,7 @@ from task_service.imports.domain.columns.mapping import (
     parse_mapping,
     quote_column,
 )
-from task_service.imports.domain.columns.matching import find_columns, list_columns
+from task_service.imports.domain.columns.matching import ColumnFinder, list_columns
 from task_service.imports.domain.options.row_filter import RowFilter, parse_continuation_rows, parse_row_filter
 from task_service.imports.domain.options.row_options import (
     OnUnknownAssignee,
@@ -50,30 +51,30 @@ class Source:
     """Alternatives of these, normalized. Only a header line of this tool has all names of one."""
     options: UploadOptions
 
-    def recognises(self, names: Sequence[str]) -> bool:
+    def recognises(self, normalized_names: AbstractSet[str]) -> bool:
         """Return True if only this tool writes a header line with these columns."""
-        found = set(map(normalize_column, names))
-        return any(header <= found for header in self.headers)
+        return any(header <= normalized_names for header in self.headers)
 
     def options_for(self, names: Sequence[str], mapping: Mapping[str, str]) -> UploadOptions:
         """Return the options without those about columns that the file does not have, or that `mapping` has.
 
         Raises SourceColumnsMissing when the header line is not one of the tool.
         """
-        if self.headers and not self.recognises(names):
-            missing = min((header - set(map(normalize_column, names)) for header in self.headers), key=len)
+        normalized_names = set(map(normalize_column, names))
+        if self.headers and not self.recognises(normalized_names):
+            missing = min((header - normalized_names for header in self.headers), key=len)
             raise SourceColumnsMissing(
                 source=self.name, missing=", ".join(sorted(map(quote_column, missing))), columns=list_columns(names)
             )
-        normalized_names = list(map(normalize_column, names))
+        finder = ColumnFinder(names)
         rows = self.options.rows
 
         def has_column(condition: RowFilter | None) -> bool:
-            return condition is not None and bool(find_columns(normalized_names, condition.column))
+            return condition is not None and bool(finder.find(condition.column))
 
         return replace(
             self.options,
-            mapping=dict(self._mapping_for(normalized_names, mapping)),
+            mapping=dict(self._mapping_for(finder, mapping)),
             rows=replace(
                 rows,
                 row_filter=rows.row_filter if has_column(parse_row_filter(rows.row_filter)) else None,
@@ -83,15 +84,15 @@ class Source:
             ),
         )
 
-    def _mapping_for(self, normalized_names: Sequence[str], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    def _mapping_for(self, finder: ColumnFinder, mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Yield columns of the file and their fields, without those that `mapping` has.
 
         The first column of a field wins, in the order of the source.
         """
-        mapped = {index for column in mapping for index in find_columns(normalized_names, column)}
+        mapped = {index for column in mapping for index in finder.find(column)}
         filled: set[str] = set()
         for column, used in self.options.mapping.items():
-            indexes = find_columns(normalized_names, column)
+            indexes = finder.find(column)
             free = [index for index in indexes if index not in mapped]
             if not free or used in filled:
                 continue
@@ -113,14 +114,16 @@ def parse_source(text: str) -> str:
 
 def recognise_source(names: Sequence[str]) -> Source | None:
     """Return the source of a header line; None if no source or several could have written it."""
-    found = [source for source in load_sources().values() if source.recognises(names)]
+    normalized_names = set(map(normalize_column, names))
+    found = [source for source in load_sources().values() if source.recognises(normalized_names)]
     return found[0] if len(found) == 1 else None
 
 
-def find_source_line(lines: Sequence[str], source: str) -> int:
+def find_source_line(lines: Sequence[str], source: str, *, max_columns: int) -> int:
     """Return the number of the first line that is a header line of the source, or of any one; 0 if there is none.
 
-    Tools write some lines of text above their header lines. Those have no line breaks in the names of columns.
+    Tools write some lines of text above their header lines. Those have no line breaks in the names of columns. A line
+    of more than `max_columns` is none.
     """
     for number, line in enumerate(lines[:MAX_SEARCHED_LINES], 1):
         for delimiter in DELIMITERS:
@@ -128,7 +131,7 @@ def find_source_line(lines: Sequence[str], source: str) -> int:
                 names = next(csv.reader([line], delimiter=delimiter, strict=True), [])
             except csv.Error:
                 continue
-            found = recognise_source(names)
+            found = recognise_source(names) if len(names) <= max_columns else None
             if found and source in {"", found.name}:
                 return number
     return 0

@@ -1,6 +1,6 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -29,7 +29,9 @@ from task_service.tasks.domain.task import TaskDraft, Values
 from task_service.tasks.domain.values import Priority, Status
 
 ROWS_PER_STEP = 50
-"""Rows of one step, which takes less than a millisecond."""
+"""Maximum rows of one step, which usually takes less than a millisecond."""
+CELLS_PER_STEP = 10_000
+"""Maximum cells of one step with several rows."""
 
 _FIELD_ORDER = {field: order for order, field in enumerate(Cells._fields)} | {DONE: Cells._fields.index("status")}
 
@@ -61,7 +63,7 @@ def convert_rows(
     *,
     now: datetime,
 ) -> Iterator[ConvertedRows]:
-    """Convert the rows of tasks, in steps of ROWS_PER_STEP so that the caller can yield in between.
+    """Convert the rows of tasks, in steps of at most ROWS_PER_STEP so that the caller can yield in between.
 
     `assignees` maps the usernames and emails in the rows to ids. `now` is the latest time of completion.
     """
@@ -72,12 +74,11 @@ def convert_rows(
     validate = _RowValidator(batch, context, defective, columns, reader)
     unknown_cells = reader.unknown_cells
     rounded_ids = find_rounded_ids(batch, context.fields)
-    rows = _task_rows(columns, batch, context, selection)
     accepted_count = 0
     if selection.surplus:
         error = TooManyContinuationRows(rows=MAX_CONTINUATION_ROWS, kib=MAX_CONTINUATION_BYTES // 1024)
         yield ConvertedRows([], [columns.failed_row(batch, row, error) for row in selection.surplus], [], [])
-    while step := list(islice(rows, ROWS_PER_STEP)):
+    for step in _task_rows(columns, batch, context, selection):
         converted = ConvertedRows([], [], [], [])
         for row_index, raw_cells in step:
             try:
@@ -151,19 +152,28 @@ def reject_task(
 
 def _task_rows(
     columns: BatchColumns, batch: Batch, context: IngestContext, selection: RowSelection
-) -> Iterator[tuple[int, RawCells]]:
-    """Return the index and the cells of each row of a task, with the text of the rows that continue it."""
-    if not selection.omitted:
-        return enumerate(columns.rows())
-    if not selection.continuations:
-        return ((row, cells) for row, cells in enumerate(columns.rows()) if row not in selection.omitted)
-    rows = list(map(Cells._make, columns.rows()))
-    # A title that becomes a part of a description keeps its labels.
-    options = replace(context.row_options, title_label_prefix="")
-    texts = list(map(Cells._make, BatchColumns(context._replace(row_options=options), batch.cells).rows()))
-    for task, added in selection.continuations.items():
-        rows[task] = continue_cells(rows[task], [texts[row] for row in added])
-    return ((row, cells) for row, cells in enumerate(rows) if row not in selection.omitted)
+) -> Iterator[Sequence[tuple[int, RawCells]]]:
+    """Yield the index and the cells of each row of a task, with the text of the rows that continue it, in steps.
+
+    Steps are empty while rows are read that a row before them may need.
+    """
+    rows_per_step = max(1, min(ROWS_PER_STEP, CELLS_PER_STEP // max(1, len(context.fields))))
+    rows: Iterable[RawCells] = columns.rows()
+    if selection.continuations:
+        # A title that becomes a part of a description keeps its labels.
+        options = replace(context.row_options, title_label_prefix="")
+        pairs = zip(rows, BatchColumns(context._replace(row_options=options), batch.cells).rows(), strict=True)
+        read: list[tuple[RawCells, RawCells]] = []
+        while step := list(islice(pairs, rows_per_step)):
+            read += step
+            yield ()
+        plain = [cells for cells, _ in read]
+        for task, added in selection.continuations.items():
+            plain[task] = continue_cells(Cells._make(plain[task]), [Cells._make(read[row][1]) for row in added])
+        rows = plain
+    tasks = ((row, cells) for row, cells in enumerate(rows) if row not in selection.omitted)
+    while chosen := list(islice(tasks, rows_per_step)):
+        yield chosen
 
 
 def _plain_cells(raw_cells: RawCells) -> Cells:

@@ -32,6 +32,8 @@ class IngestContext(NamedTuple):
     row_rules: RowRules = RowRules()
     used_columns: UsedColumns | None = None
     """None if a batch has the cells of all columns."""
+    orphaned_rows: int = 0
+    """Number of rows before the batch that continue a task, but have none above them in the file."""
 
     def column_of(self, field: str) -> str | None:
         """Return the name of the column that fills a field; None if there is none."""

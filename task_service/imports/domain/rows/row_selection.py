@@ -50,10 +50,11 @@ def select_rows(batch: Batch, context: IngestContext) -> RowSelection:
     surplus: list[int] = []
     orphans = 0
     task = -1
+    has_task_before = batch.begin.records > context.orphaned_rows
     for row in range(len(batch.lines)) if continuing else ():
         if row not in continuing:
             task = row
-        elif task < 0 and not batch.begin.records:
+        elif task < 0 and not has_task_before:
             orphans += 1
         elif task < 0 or len(continuations[task]) == MAX_CONTINUATION_ROWS:
             # The worker ends a batch before such a row only beyond the limit.

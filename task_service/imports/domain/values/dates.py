@@ -89,9 +89,8 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones() | {"UTC"})
 
 
-@lru_cache(maxsize=1024)
 def _find_zone(name: str) -> tzinfo | None:
-    """Return the time zone with this name; None if there is none."""
+    """Return the time zone with this name; None if there is none. Unknown names are not cached: they may be long."""
     name = name.strip()
     return ZoneInfo(name) if name in _zone_names() else None
 

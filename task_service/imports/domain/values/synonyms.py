@@ -149,7 +149,8 @@ def word_key(word: str) -> str:
 
     "To-Do", "TODO" and an emoji before "To do" are the same word. A word without letters stays as it is.
     """
-    text = normalize("NFKC", word.strip()[:MAX_WORD_CHARACTERS]).casefold()
+    # Cut twice, because NFKC makes up to 18 characters of one.
+    text = normalize("NFKC", word.strip()[:MAX_WORD_CHARACTERS])[:MAX_WORD_CHARACTERS].casefold()
     key = _SEPARATORS.sub("", text)
     if not key.isascii():
         letters = "".join(character for character in key if category(character) not in {"So", "Sk"})

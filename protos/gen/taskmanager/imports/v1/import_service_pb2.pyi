@@ -112,7 +112,7 @@ class InspectImportResponse(_message.Message):
 
     @_builtins.property
     def unmapped_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmappedValue]:
-        """Texts that are no value of their field, most frequent first."""
+        """Texts that are no value of their field, most frequent first, at most 200."""
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
@@ -207,7 +207,7 @@ class UnmappedValue(_message.Message):
     PROPOSAL_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     field: _builtins.str
-    """Field: status or priority."""
+    """Field of value_mapping: status, also for a column that fills done, or priority."""
     text: _builtins.str
     """Text of the cells, truncated to 200 characters."""
     proposal: _builtins.str

@@ -48,7 +48,7 @@ class ImportServiceStub:
     """
     InspectImport: _grpc.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_service_pb2.InspectImportResponse]
     """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
-    256 KiB and the first 2,000 rows count; further bytes are read and ignored. Nothing is stored, and users are not
+    256 KiB, 2,000 rows and 100,000 cells count; further bytes are read and ignored. Nothing is stored, and users are not
     looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
     those of UploadImport.
     """
@@ -106,7 +106,7 @@ class ImportServiceAsyncStub(ImportServiceStub):
     """
     InspectImport: _aio.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_service_pb2.InspectImportResponse]  # type: ignore[assignment]
     """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
-    256 KiB and the first 2,000 rows count; further bytes are read and ignored. Nothing is stored, and users are not
+    256 KiB, 2,000 rows and 100,000 cells count; further bytes are read and ignored. Nothing is stored, and users are not
     looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
     those of UploadImport.
     """
@@ -173,7 +173,7 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_import_service_pb2.InspectImportResponse, _abc.Awaitable[_import_service_pb2.InspectImportResponse]]:
         """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
-        256 KiB and the first 2,000 rows count; further bytes are read and ignored. Nothing is stored, and users are not
+        256 KiB, 2,000 rows and 100,000 cells count; further bytes are read and ignored. Nothing is stored, and users are not
         looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
         those of UploadImport.
         """
