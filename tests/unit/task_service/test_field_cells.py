@@ -332,6 +332,18 @@ def test_rounded_external_id_is_counted(external_id, is_rounded):
     assert found.unknown_fields == (["external_id"] if is_rounded else [])
 
 
+def test_unread_completion_time_is_not_counted():
+    """The counts of an import do not depend on the rows that are in one batch."""
+    names, cells = ("title", "Completed At", "Resolution"), ["a", "x1", "Fixed", "b", "x1", "Duplicate"]
+    fields = match_columns(names, parse_mapping("resolution:Resolution")).fields
+    context = IngestContext(UUID(int=1), UUID(int=2), ACTOR, fields, columns=names)
+    (converted,) = convert_rows(
+        Batch(Checkpoint(0, 2, 0), Checkpoint(1, 4, 2), [2, 3], cells, {}), context, {}, now=NOW
+    )
+    assert [values.status for values in converted.accepted] == ["completed", "cancelled"]
+    assert converted.unknown_fields == ["completed_at"]
+
+
 def test_update_changes_the_fields_of_all_used_columns():
     mapping = "status_or_label:Section,append:URL,time_zone:Zone"
     assert changes_of({"Section": "Done", "URL": "a", "Zone": "UTC"}, mapping) == {

@@ -13,7 +13,7 @@ from task_service.imports.domain.cells.assignees import assignee_candidates
 from task_service.imports.domain.cells.cell_reader import CellReader
 from task_service.imports.domain.cells.field_cells import plain_cell
 from task_service.imports.domain.cells.row_cells import Cell, Cells, RawCells
-from task_service.imports.domain.columns.mapping import DONE, FIELDS_OF_TASK
+from task_service.imports.domain.columns.mapping import COMPLETED_AT, DONE, FIELDS_OF_TASK
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate
 from task_service.imports.domain.errors import ContinuationRowRejected, ContinuedTaskRejected, TooManyContinuationRows
 from task_service.imports.domain.imports import Defaults
@@ -88,7 +88,11 @@ def convert_rows(
                 converted.failed.extend(reject_task(columns, batch, context, selection, row_index, error))
                 continue
             if unknown_cells:
-                converted.unknown_fields.extend(_unknown_fields(_plain_cells(raw_cells), unknown_cells))
+                unknown_fields = _unknown_fields(_plain_cells(raw_cells), unknown_cells)
+                # Only the times of completed tasks are read, so the cell is known from another row of the batch.
+                if values.status is not Status.COMPLETED:
+                    unknown_fields.discard(COMPLETED_AT)
+                converted.unknown_fields.extend(unknown_fields)
             if values.external_id:
                 changes: Mapping[str, Any] = {}
                 if context.on_duplicate is OnDuplicate.UPDATE:

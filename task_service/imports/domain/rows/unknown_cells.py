@@ -31,6 +31,6 @@ _WARNINGS = (
     "{rows} an unknown priority and got the priority none (on_unknown_priority=default).",
     "{rows} an unreadable due date and got none (on_unknown_date=empty).",
     "{rows} an unknown assignee, which counts as an empty cell (on_unknown_assignee=leave_empty).",
-    "{rows} a completion time that was left empty: it is unreadable, in the future, or of an uncompleted task.",
+    "{rows} a completion time that was left empty: it is unreadable, before 1900 or in the future.",
     "{rows} an external_id such as 1.21E+08, which a spreadsheet has rounded. Import the original file instead.",
 )
