@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
@@ -22,6 +22,8 @@ class InspectImport:
     header_limits: HeaderLimits
     max_upload_bytes: int
     now: Clock
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Inspections take turns: each thread with Python code lets the event loop wait for the interpreter lock."""
 
     async def __call__(
         self, caller: Caller, request: UploadRequest, parts: AsyncIterator[bytes | Finish]
@@ -45,6 +47,7 @@ class InspectImport:
         if not data:
             raise EmptyFile
         # In a thread: it takes up to a tenth of a second.
-        return await asyncio.to_thread(
-            inspect_file, bytes(data), options, self.header_limits, is_complete=size < MAX_BYTES, now=self.now()
-        )
+        async with self.turn:
+            return await asyncio.to_thread(
+                inspect_file, bytes(data), options, self.header_limits, is_complete=size < MAX_BYTES, now=self.now()
+            )
