@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from taskmanager_cli.commands import account, import_file, imports, tasks
+from taskmanager_cli.commands import account, events, import_file, imports, tasks
 from taskmanager_cli.config import normalize_url, stored_url
 from taskmanager_cli.errors import CliError, ExitCode, Refused, UnusableFile
 from taskmanager_cli.output import note
@@ -81,6 +81,7 @@ app.command()(account.login)
 app.command()(account.logout)
 app.command()(account.whoami)
 app.command(name="import")(import_file.import_file)
+app.command()(events.events)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(imports.app, name="imports")
 

@@ -36,6 +36,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(f"{json.dumps(value, ensure_ascii=False, indent=2)}\n")
 
 
+def print_json_line(value: Any) -> None:
+    """Print one line at once: a stream has no end."""
+    sys.stdout.write(f"{json.dumps(value, ensure_ascii=False)}\n")
+    sys.stdout.flush()
+
+
 def printable(text: str) -> str:
     """Return the text without control characters, which could make the terminal run commands."""
     return "".join("\ufffd" if unicodedata.category(char) in {"Cc", "Cs"} and char != "\n" else char for char in text)

@@ -178,6 +178,24 @@ def test_tasks(program: Program):
     assert len(program.json("tasks", "list")) == 2
 
 
+def test_events_are_followed(program: Program):
+    """A change appears in a terminal that follows, and its cursor continues after it."""
+    with program.terminal("events", "--follow", "--json") as terminal:
+        terminal.wait_for('"event": null')
+        task = program.json("tasks", "add", "Buy milk")
+        terminal.wait_for(task["id"])
+        terminal.interrupt()
+        ended = terminal.wait()
+    assert (ended.exit_code, "Traceback" in ended.output) == (130, False), ended.output
+    line = next(line for line in ended.output.splitlines() if task["id"] in line)
+    program("tasks", "done", task["id"])
+    with program.terminal("events", "--follow", "--cursor", json.loads(line)["cursor"]) as terminal:
+        terminal.wait_for("status: pending -> completed")
+        assert "created" not in terminal.output
+    actions = [event["action"] for event in program.json("events", "--task", task["id"])]
+    assert actions == ["created", "updated"]
+
+
 def test_export(program: Program, tmp_path: Path):
     """An export is a CSV file, on stdout or in a file, and a refused one leaves no file."""
     program.json("tasks", "add", "Buy milk")
@@ -212,6 +230,8 @@ def test_terminal_escapes_are_not_printed(program: Program):
         (["import", str(FILES[0]), "--yes", "--option", "colour=red"], 1, "colour"),
         (["--url", "http://localhost:1", "whoami"], 3, "taskmanager login"),
         (["--url", "ftp://x", "whoami"], 2, "is not an address"),
+        (["events"], 2, "--follow"),
+        (["events", "--follow", "--cursor", "x"], 1, "cursor"),
         (["login", "--email", "a@example.com"], 2, "--password-stdin"),
     ],
 )
@@ -225,6 +245,15 @@ def test_mistakes_are_explained(program: Program, arguments: list[str], exit_cod
 def test_unreachable_server_is_named(anonymous: Program):
     ended = anonymous("login", "--url", "http://localhost:1", "--email", "a@b.c", "--password-stdin", stdin="x\n")
     assert (ended.returncode, "http://localhost:1 does not respond" in ended.stderr) == (4, True)
+
+
+def test_shell_completes_commands(anonymous: Program):
+    anonymous.environment |= {
+        "_TASKMANAGER_COMPLETE": "complete_bash",
+        "COMP_WORDS": "taskmanager im",
+        "COMP_CWORD": "1",
+    }
+    assert anonymous().stdout.split() == ["import", "imports"]
 
 
 def test_import_asks_and_shows_its_steps(program: Program, tmp_path: Path):

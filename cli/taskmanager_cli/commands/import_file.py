@@ -136,6 +136,9 @@ def _upload(client: Client, file: Path, given: dict[str, str], proposed: dict[st
                     note("The upload may have started an import. See `taskmanager imports list`.")
                     raise
                 note(f"{error} Trying again.")
+            except KeyboardInterrupt:
+                note("The upload may have started an import. See `taskmanager imports list`.")
+                raise
             except Refused as error:
                 if error.has_reason("DUPLICATE_FILE"):
                     raise _duplicate(error) from None

@@ -1,19 +1,17 @@
 """Progress and result of an import."""
 
-import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.errors import CliError, ConnectionLost, ImportNotSuccessful, Refused, ServerUnreachable
+from taskmanager_cli.errors import ConnectionLost, ImportNotSuccessful, ServerUnreachable
 from taskmanager_cli.output import note, print_fields, printable, stderr, stdout, table
+from taskmanager_cli.watching import watch_stream
 
 PATH = "/api/v1/imports"
 _FINAL_STATES = {"succeeded", "failed", "cancelled"}
-_MAX_RECONNECTS = 30
 _MAX_SHOWN_ERRORS = 20
 _COUNTS = ("rows_created", "rows_updated", "rows_unchanged", "rows_skipped", "rows_failed")
 
@@ -24,38 +22,12 @@ def is_final(found: dict[str, Any]) -> bool:
     return found["state"] in _FINAL_STATES and (undo is None or undo["state"] != "running")
 
 
-def _messages(client: Client, import_id: str) -> Iterator[dict[str, Any]]:
-    with client.stream(f"{PATH}/{import_id}:watch", accept="application/x-ndjson") as response:
-        for line in response.iter_lines():
-            message = json.loads(line) if line.strip() else {}
-            if "error" in message:
-                raise Refused(message["error"])
-            if "result" in message:
-                yield message["result"]
-
-
-def changes(client: Client, import_id: str) -> Iterator[dict[str, Any]]:
-    """Yield the import now and at each change up to its end. A broken stream is opened again, with pauses."""
-    reconnects = 0
-    while True:
-        try:
-            for found in _messages(client, import_id):
-                reconnects = 0
-                yield found
-                if is_final(found):
-                    return
-        except (ConnectionLost, ServerUnreachable) as error:
-            failure: CliError = error
-        except Refused as error:
-            if error.http_status < 500:  # noqa: PLR2004
-                raise
-            failure = error
-        else:
-            failure = ConnectionLost(url=client.url, reason="the stream ended early")
-        reconnects += 1
-        if reconnects > _MAX_RECONNECTS:
-            raise failure
-        time.sleep(min(reconnects, 5))
+def _changes(client: Client, import_id: str) -> Iterator[dict[str, Any]]:
+    """Yield the import now and at each change up to its end."""
+    for found in watch_stream(client, f"{PATH}/{import_id}:watch", dict):
+        yield found
+        if is_final(found):
+            return
 
 
 def watch(client: Client, import_id: str) -> dict[str, Any]:
@@ -72,7 +44,7 @@ def watch(client: Client, import_id: str) -> dict[str, Any]:
         note(f"Import {import_id} runs at the server. Ctrl-C ends only this display.")
         with Progress(*columns, console=stderr(), disable=not stderr().is_terminal) as progress:
             bar = progress.add_task("Importing", total=None, rows=0, rate="")
-            for last in changes(client, import_id):
+            for last in _changes(client, import_id):
                 progress.update(
                     bar,
                     description=_activity(last),

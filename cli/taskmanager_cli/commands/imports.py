@@ -44,7 +44,7 @@ def list_imports(
         )
         for each in found
     )
-    stdout().print(table("", columns, rows, whole=("id", "state")))
+    stdout().print(table("", columns, rows, whole=("id", "state", "started")))
 
 
 @app.command()

@@ -66,7 +66,7 @@ def list_tasks(
     else:
         note("No task matches. Add one with `taskmanager tasks add TITLE`.")
     if len(found) > len(shown):
-        note(f"There are more than {limit}. Show all with: --limit 0")
+        note(f"There are more than {limit}. Show all with `--limit 0`.")
 
 
 @app.command()
