@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen
+export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run up down bench bench-import test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
@@ -19,7 +19,7 @@ $(STAMP): requirements/dev.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@# Put the repository's packages and the generated code on the path of every program in this environment.
-	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/protos/gen' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/taskmanager.pth"
+	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/protos/gen' '$(CURDIR)/cli' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/taskmanager.pth"
 	@# buf reads the imported files of googleapis from protos/googleapis.
 	@$(BIN)/python protos/copy-googleapis
 	@touch $(STAMP)
@@ -89,5 +89,5 @@ lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the servi
 	    --group "../pyproject.toml:$${pair%%:*}" --constraint dev.txt -o "$${pair##*:}.txt"; done
 
 clean: ## Delete the virtual environment, the caches and the local data
-	rm -rf $(VENV) data protos/googleapis protos/gen/build protos/gen/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) data protos/googleapis protos/gen/build protos/gen/*.egg-info cli/build cli/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PATH = re.compile(r"`((?:protos|chassis|auth_service|task_service|import_worker|gateway|deploy|tests)/[\w./-]+\.\w+)`")
+PATH = re.compile(
+    r"`((?:protos|chassis|cli|auth_service|task_service|import_worker|gateway|deploy|tests)/[\w./-]+\.\w+)`"
+)
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",

@@ -6,6 +6,7 @@ The tests run with everything installed and would not notice a missing distribut
 import ast
 import re
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -93,3 +94,10 @@ def test_lock_provides_every_import(service):
         if not next((known[module] for module in prefixes(name) if module in known), set()) & pinned
     }
     assert missing == UNUSED_IMPORTS.get(service, set())
+
+
+def test_client_and_its_group_agree():
+    """`pip install ./cli` installs what the group `cli` of the repository locks."""
+    group = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["cli"]
+    project = tomllib.loads((ROOT / "cli" / "pyproject.toml").read_text())["project"]
+    assert {*project["dependencies"], *project["optional-dependencies"]["keyring"]} == set(group)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("auth_service", "chassis", "deploy", "gateway", "import_worker", "task_service")
+PACKAGES = ("auth_service", "chassis", "cli", "deploy", "gateway", "import_worker", "task_service")
 MAX_NAME_CHARACTERS = 60
 MAX_FILE_LINES = 260
 QUESTION_WORD = re.compile(r"(?:What|Whether|Whose|Whoever|Who|How)\b")

@@ -1,0 +1,1 @@
+"""Command-line client of the task manager, over its REST API."""

@@ -1,0 +1,5 @@
+"""Run the client as `python -m taskmanager_cli`."""
+
+from taskmanager_cli.app import main
+
+main()

@@ -1,0 +1,99 @@
+"""The program `taskmanager`."""
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from taskmanager_cli.commands import account, events, import_file, imports, tasks
+from taskmanager_cli.config import normalize_url, stored_url
+from taskmanager_cli.errors import CliError, ExitCode, Refused, UnusableFile
+from taskmanager_cli.output import note
+
+
+class ProgramGroup(TyperGroup):
+    """The group of all commands. It turns errors into a message and an exit code: nobody sees a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Refused as error:
+            for line in error.lines():
+                note(f"Error: {line}")
+            raise typer.Exit(error.exit_code) from None
+        except CliError as error:
+            note(f"Error: {error}")
+            raise typer.Exit(error.exit_code) from None
+        except (KeyboardInterrupt, typer.Abort):
+            note("Interrupted.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            # The reader of a pipe, such as head, has enough. Python would complain at exit about the closed pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ExitCode.REFUSED) from None
+        except OSError as error:
+            failure = UnusableFile(path=error.filename or "a file", reason=(error.strerror or str(error)).lower())
+            note(f"Error: {failure}")
+            raise typer.Exit(failure.exit_code) from None
+
+
+app = typer.Typer(
+    cls=ProgramGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tasks and CSV imports of a task manager, over its REST API.",
+    epilog="Exit codes: 0 done, 1 refused by the server, 2 wrong usage, 3 not logged in, 4 server unreachable, "
+    "130 interrupted.",
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001
+    if value:
+        try:
+            typer.echo(version("taskmanager-cli"))
+        except PackageNotFoundError:
+            typer.echo("not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    ctx: typer.Context,
+    url: Annotated[
+        str, typer.Option(envvar="TASKMANAGER_URL", help="Address of the server. Default: that of the last login.")
+    ] = "",
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    try:
+        ctx.obj = normalize_url(url or stored_url())
+    except ValueError:
+        raise typer.BadParameter(
+            f"{url!r} is not an address such as https://tasks.example.com", param_hint="--url"
+        ) from None
+
+
+app.command()(account.login)
+app.command()(account.logout)
+app.command()(account.whoami)
+app.command(name="import")(import_file.import_file)
+app.command()(events.events)
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(imports.app, name="imports")
+
+
+def main() -> None:
+    """Run the program. A character that the terminal can't show is replaced."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app(prog_name="taskmanager")
+    except Exception as error:
+        if os.environ.get("TASKMANAGER_DEBUG"):
+            raise
+        note(f"Internal error: {type(error).__name__}: {error}. TASKMANAGER_DEBUG=1 shows where.")
+        sys.exit(ExitCode.INTERNAL)

@@ -1,0 +1,161 @@
+"""REST client that logs requests in with the stored session and turns failures into errors of the client."""
+
+import json
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+import httpx2 as httpx
+
+from taskmanager_cli.errors import (
+    CliError,
+    ConnectionLost,
+    NotLoggedIn,
+    NotTheServer,
+    Refused,
+    ServerUnreachable,
+    SessionEnded,
+)
+from taskmanager_cli.sessions import Session, SessionStore
+
+_TIMEOUT = httpx.Timeout(60, connect=10)
+_MAX_PAGE_SIZE = 200
+
+
+class SessionAuth(httpx.Auth):
+    """Sends the access token, and renews it before it expires or when the server refuses it."""
+
+    def __init__(self, url: str, store: SessionStore) -> None:
+        self._url = url
+        self._store = store
+        self._session = store.load(url)
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        session = self._session
+        if session is None:
+            raise NotLoggedIn(url=self._url)
+        if session.is_expiring():
+            session = self._renew(session)
+        request.headers["authorization"] = f"Bearer {session.access_token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            session = self._renew(session)
+            request.headers["authorization"] = f"Bearer {session.access_token}"
+            yield request
+
+    def _renew(self, used: Session) -> Session:
+        """Return a session with a new access token: that of another process, or one for the refresh token."""
+        with self._store.locked():
+            stored = self._store.load(self._url)
+            if stored is None:
+                raise NotLoggedIn(url=self._url)
+            if stored.access_token == used.access_token or stored.is_expiring():
+                stored = self._refresh(stored)
+                self._store.save(stored)
+        self._session = stored
+        return stored
+
+    def _refresh(self, session: Session) -> Session:
+        with Client(self._url) as client:
+            try:
+                response = client.post("/api/v1/token:refresh", json={"refresh_token": session.refresh_token})
+            except Refused as error:
+                if error.http_status != httpx.codes.UNAUTHORIZED:
+                    raise
+                self._store.delete(self._url)
+                raise SessionEnded(url=self._url) from None
+        return Session.from_login(self._url, session.email, response)
+
+
+class Client:
+    """The REST API of a server. Without auth, for the calls that need no login."""
+
+    def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url, auth=auth, timeout=_TIMEOUT, headers={"user-agent": "taskmanager-cli"}, follow_redirects=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, **arguments: Any) -> dict[str, Any]:
+        return self._call("POST", path, **arguments)
+
+    def patch(self, path: str, changes: Mapping[str, Any], **arguments: Any) -> dict[str, Any]:
+        return self._call("PATCH", path, json=changes, **arguments)
+
+    def delete(self, path: str) -> dict[str, Any]:
+        return self._call("DELETE", path)
+
+    def items(
+        self, path: str, key: str, params: Mapping[str, Any] | None = None, *, limit: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list from all its pages, at most `limit` if it is not 0."""
+        left = limit
+        token = ""
+        while True:
+            size = min(left, _MAX_PAGE_SIZE) if limit else _MAX_PAGE_SIZE
+            page = self.get(path, {**(params or {}), "page_size": size, "page_token": token})
+            yield from page[key]
+            left -= len(page[key])
+            token = page["next_page_token"]
+            if not token or (limit and left <= 0):
+                return
+
+    @contextmanager
+    def stream(
+        self, path: str, params: Mapping[str, Any] | None = None, *, accept: str = "*/*"
+    ) -> Iterator[httpx.Response]:
+        """Open a response that is read in pieces. ConnectionLost if it breaks later."""
+        opened = False
+        try:
+            with self._http.stream("GET", path, params=params, headers={"accept": accept}) as response:
+                opened = True
+                if not response.is_success:
+                    response.read()
+                    raise self._error_of(response)
+                yield response
+        except httpx.TransportError as error:
+            failure = ConnectionLost if opened else ServerUnreachable
+            raise failure(url=self.url, reason=_reason(error)) from error
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.ConnectError as error:
+            raise ServerUnreachable(url=self.url, reason=_reason(error)) from error
+        except httpx.TransportError as error:
+            raise ConnectionLost(url=self.url, reason=_reason(error)) from error
+        if not response.is_success:
+            raise self._error_of(response)
+        body = _json_object(response)
+        if body is None:
+            raise NotTheServer(url=self.url, status=response.status_code)
+        return body
+
+    def _error_of(self, response: httpx.Response) -> CliError:
+        error = (_json_object(response) or {}).get("error")
+        if not isinstance(error, dict):
+            return NotTheServer(url=self.url, status=response.status_code)
+        return Refused(error, retry_after=response.headers.get("retry-after"))
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any] | None:
+    if not response.content:
+        return {}
+    try:
+        body = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__

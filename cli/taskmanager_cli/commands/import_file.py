@@ -1,0 +1,174 @@
+"""Command that imports a CSV file, and the one that takes an import back."""
+
+import re
+import shlex
+import sys
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+from taskmanager_cli.client import Client
+from taskmanager_cli.commands.downloads import download
+from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
+from taskmanager_cli.commands.inspection import print_inspection
+from taskmanager_cli.commands.options import Json, Yes, logged_in
+from taskmanager_cli.errors import ConnectionLost, DuplicateFile, Refused
+from taskmanager_cli.output import note, print_json, stderr, stdout, table
+
+_INSPECTED_BYTES = 256 * 1024
+_UPLOAD_ATTEMPTS = 3
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="CSV file.")
+    ] = None,
+    undo: Annotated[str, typer.Option("--undo", metavar="ID", help="Take back the import with this id.")] = "",
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="NAME=VALUE", help="Upload option of docs/imports.md. May be repeated."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all rows, write no task.")] = False,
+    errors: Annotated[
+        Path | None, typer.Option("--errors", metavar="FILE", help="Save rejected rows here, to correct them.")
+    ] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Import a CSV file: show what becomes of its columns, ask, upload it and follow the import.
+
+    Files of Todoist, Asana, Trello, Jira and other tools need no edit.
+    """
+    if (file is None) == (not undo):
+        raise typer.BadParameter("Name a FILE to import, or an import to take back with --undo ID.")
+    with logged_in(ctx) as client:
+        if file:
+            given = _parse_options(options or [])
+            _import(client, file, given, dry_run=dry_run, errors=errors, yes=yes, as_json=as_json)
+        else:
+            _undo(client, undo, as_json=as_json)
+
+
+def _parse_options(options: list[str]) -> dict[str, str]:
+    pairs = [option.partition("=") for option in options]
+    for name, separator, _ in pairs:
+        if not separator or not name:
+            raise typer.BadParameter(f"{name!r} must have the form NAME=VALUE.", param_hint="--option")
+    return {name.strip(): value for name, _, value in pairs}
+
+
+def _import(
+    client: Client,
+    file: Path,
+    given: dict[str, str],
+    *,
+    dry_run: bool,
+    errors: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    if dry_run:
+        given = given | {"validate_only": "true"}
+    inspection = _inspect(client, file, given)
+    print_inspection(file, inspection)
+    if not yes and not dry_run:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("Nobody can be asked here. Add --yes to import the file, or --dry-run.")
+        if not typer.confirm("Import the file like this?", default=True, err=True):
+            note("Nothing was imported.")
+            note("Change the proposal with `--option`, for example `--option mapping=title:Summary`.")
+            raise typer.Exit
+    proposed = {name: value for name, value in _to_parts(inspection["options"]).items() if name not in given}
+    accepted = _upload(client, file, given, proposed)
+    found = watch(client, accepted["id"])
+    if as_json:
+        print_json(found)
+    else:
+        print_import(found)
+        print_errors(client, found)
+    if found["rows_failed"]:
+        _keep_errors(client, found["id"], errors)
+    require_success(found)
+    if found["rows_created"] + found["rows_updated"] and not dry_run:
+        note(f"Take it back with `taskmanager import --undo {found['id']}`.")
+
+
+def _inspect(client: Client, file: Path, given: dict[str, str]) -> dict[str, Any]:
+    with file.open("rb") as source:
+        beginning = source.read(_INSPECTED_BYTES)
+    return client.post(f"{PATH}:inspect", params=given, files={"file": (file.name, beginning, "text/csv")})
+
+
+def _to_parts(options: dict[str, Any]) -> dict[str, str]:
+    """Return the options of an inspection as parts of a form, without unset ones."""
+    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
+    optional = {"row_filter", "continuation_rows", "null_values", "title_label_prefix"}  # "" switches the source's off.
+    return {
+        name: str(value)
+        for name, value in texts.items()
+        if value is not None and (value not in {"", 0} or name in optional)
+    }
+
+
+def _upload(client: Client, file: Path, given: dict[str, str], proposed: dict[str, str]) -> dict[str, Any]:
+    """Upload the file with the given options as parameters, and the proposed ones, which may be long, as parts.
+
+    After a lost connection the upload is repeated under the same key, so that one import starts.
+    """
+    headers = {"idempotency-key": str(uuid.uuid4())}
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    for attempt in range(1, _UPLOAD_ATTEMPTS + 1):
+        with (
+            file.open("rb") as source,
+            Progress("Uploading", *columns, console=stderr(), disable=not stderr().is_terminal, transient=True) as bar,
+        ):
+            content = bar.wrap_file(source, total=file.stat().st_size)
+            try:
+                part = (file.name, content, "text/csv")
+                return client.post(PATH, params=given, data=proposed, files={"file": part}, headers=headers)
+            except ConnectionLost as error:
+                if attempt == _UPLOAD_ATTEMPTS:
+                    note("The upload may have started an import. See `taskmanager imports list`.")
+                    raise
+                note(f"{error} Trying again.")
+            except KeyboardInterrupt:
+                note("The upload may have started an import. See `taskmanager imports list`.")
+                raise
+            except Refused as error:
+                if error.has_reason("DUPLICATE_FILE"):
+                    raise _duplicate(error) from None
+                raise
+    raise AssertionError
+
+
+def _duplicate(error: Refused) -> Refused | DuplicateFile:
+    """Return the error that names commands instead of fields of the API."""
+    import_id = _UUID.search(str(error))
+    return DuplicateFile(import_id=import_id[0]) if import_id else error
+
+
+def _keep_errors(client: Client, import_id: str, errors: Path | None) -> None:
+    if not errors:
+        note(f"Save the rejected rows with `taskmanager imports errors {import_id} errors.csv`.")
+        return
+    download(client, f"{PATH}/{import_id}/errors.csv", {}, errors)
+    again = f"taskmanager import {shlex.quote(str(errors))} --option options_from={import_id}"
+    note(f"Saved the rejected rows. Correct them, then run `{again}`.")
+
+
+def _undo(client: Client, import_id: str, *, as_json: bool) -> None:
+    client.post(f"{PATH}/{import_id}:undo", json={})
+    found = watch(client, import_id)
+    if as_json:
+        print_json(found)
+        return
+    print_import(found)
+    if found["undo"]["kept"]:
+        conflicts = client.items(f"{PATH}/{import_id}/undo-conflicts", "conflicts", limit=20)
+        rows = ((conflict["task_id"], conflict["reason"]) for conflict in conflicts)
+        stdout().print(table("Tasks that stay as they are", ("task", "reason"), rows, whole=("task",)))

@@ -1,0 +1,110 @@
+"""Progress and result of an import."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from taskmanager_cli.client import Client
+from taskmanager_cli.errors import ConnectionLost, ImportNotSuccessful, ServerUnreachable
+from taskmanager_cli.output import note, print_fields, printable, stderr, stdout, table
+from taskmanager_cli.watching import watch_stream
+
+PATH = "/api/v1/imports"
+_FINAL_STATES = {"succeeded", "failed", "cancelled"}
+_MAX_SHOWN_ERRORS = 20
+_COUNTS = ("rows_created", "rows_updated", "rows_unchanged", "rows_skipped", "rows_failed")
+
+
+def is_final(found: dict[str, Any]) -> bool:
+    """Return True if neither the import nor its undo changes any more."""
+    undo = found["undo"]
+    return found["state"] in _FINAL_STATES and (undo is None or undo["state"] != "running")
+
+
+def _changes(client: Client, import_id: str) -> Iterator[dict[str, Any]]:
+    """Yield the import now and at each change up to its end."""
+    for found in watch_stream(client, f"{PATH}/{import_id}:watch", dict):
+        yield found
+        if is_final(found):
+            return
+
+
+def watch(client: Client, import_id: str) -> dict[str, Any]:
+    """Show the progress of an import, or of its undo, and return the import at its end."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TextColumn("{task.fields[rate]}"),
+    )
+    last: dict[str, Any] = {}
+    try:
+        note(f"Import {import_id} runs at the server. Ctrl-C ends only this display.")
+        with Progress(*columns, console=stderr(), disable=not stderr().is_terminal) as progress:
+            bar = progress.add_task("Importing", total=None, rows=0, rate="")
+            for last in _changes(client, import_id):
+                progress.update(
+                    bar,
+                    description=_activity(last),
+                    total=last["bytes_total"] or None,
+                    completed=last["bytes_read"],
+                    rows=last["rows_read"],
+                    rate=_rate(last),
+                )
+    except (KeyboardInterrupt, ConnectionLost, ServerUnreachable):
+        note(f"The import continues at the server. Watch it with `taskmanager imports watch {import_id}`.")
+        raise
+    return last
+
+
+def _activity(found: dict[str, Any]) -> str:
+    if found["undo"]:
+        return f"Undo {found['undo']['state']}"
+    if found["waits_for"]:
+        return f"Waits for {found['waits_for'].replace('_', ' ')}"
+    return str(found["state"]).capitalize()
+
+
+def _rate(found: dict[str, Any]) -> str:
+    if not found["rows_per_second"]:
+        return ""
+    minutes, seconds = divmod(int(found["seconds_left"]), 60)
+    left = f", {minutes}:{seconds:02d} left" if found["seconds_left"] else ""
+    return f"{found['rows_per_second']:,}/s{left}"
+
+
+def print_import(found: dict[str, Any]) -> None:
+    """Print what an import is and did."""
+    fields = [("import", found["id"]), ("file", found["file_name"]), ("state", found["state"])]
+    if found["validate_only"]:
+        fields.append(("dry run", "no task was written"))
+    fields += [(name.replace("_", " "), f"{found[name]:,}") for name in _COUNTS if found[name]]
+    if found["failure"]:
+        line = f" (line {found['failure']['line']})" if found["failure"]["line"] else ""
+        fields.append(("failure", f"{found['failure']['message']}{line}"))
+    if found["undo"]:
+        undo = found["undo"]
+        fields.append(("undo", f"{undo['state']}: {undo['deleted']:,} tasks deleted, {undo['restored']:,} restored"))
+        fields.append(("changed since, so kept", f"{undo['kept']:,}" if undo["kept"] else ""))
+    fields += [("warning", warning) for warning in found["warnings"]]
+    print_fields(fields)
+
+
+def print_errors(client: Client, found: dict[str, Any]) -> None:
+    """Print the first row errors of an import as a table."""
+    if not found["rows_failed"]:
+        return
+    errors = list(client.items(f"{PATH}/{found['id']}/errors", "errors", limit=_MAX_SHOWN_ERRORS))
+    rows = ((error["line"], error["column"], error["value"], error["message"]) for error in errors)
+    stdout().print(table("Rejected rows", ("line", "column", "value", "message"), rows, whole=("line", "column")))
+    if found["rows_failed"] > len(errors):
+        note(f"The table shows the first errors of {found['rows_failed']:,} rejected rows.")
+
+
+def require_success(found: dict[str, Any]) -> None:
+    """Raise ImportNotSuccessful if the import failed or was cancelled."""
+    if found["state"] != "succeeded":
+        reason = printable((found["failure"] or {}).get("message") or "somebody cancelled it").rstrip(".")
+        raise ImportNotSuccessful(import_id=found["id"], state=found["state"], reason=reason)

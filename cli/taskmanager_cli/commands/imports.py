@@ -1,0 +1,105 @@
+"""Commands for imports that exist."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from taskmanager_cli.commands.downloads import download
+from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success
+from taskmanager_cli.commands.import_progress import watch as watch_import
+from taskmanager_cli.commands.options import Json, logged_in
+from taskmanager_cli.output import note, print_json, stdout, table
+
+app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
+
+ImportId = Annotated[str, typer.Argument(metavar="ID", help="Id of the import.")]
+
+
+@app.command("list")
+def list_imports(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many. 0: all.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List your imports, newest first."""
+    with logged_in(ctx) as client:
+        found = list(client.items(PATH, "imports", limit=limit))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        note("No imports yet. Start one with `taskmanager import FILE`.")
+        return
+    columns = ("id", "file", "state", "created", "updated", "failed", "started")
+    rows = (
+        (
+            each["id"],
+            each["file_name"],
+            "undone" if (each["undo"] or {}).get("state") == "succeeded" else each["state"],
+            each["rows_created"],
+            each["rows_updated"],
+            each["rows_failed"],
+            each["created_at"][:16].replace("T", " "),
+        )
+        for each in found
+    )
+    stdout().print(table("", columns, rows, whole=("id", "state", "started")))
+
+
+@app.command()
+def show(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> None:
+    """Show an import and its first row errors."""
+    with logged_in(ctx) as client:
+        found = client.get(f"{PATH}/{import_id}")
+        if as_json:
+            print_json(found)
+            return
+        print_import(found)
+        print_errors(client, found)
+
+
+@app.command()
+def watch(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> None:
+    """Show the progress of an import up to its end."""
+    with logged_in(ctx) as client:
+        found = watch_import(client, import_id)
+        if as_json:
+            print_json(found)
+        else:
+            print_import(found)
+            print_errors(client, found)
+    require_success(found)
+
+
+@app.command()
+def cancel(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> None:
+    """Stop an import. Its rows up to now stay; `import --undo` takes them back."""
+    with logged_in(ctx) as client:
+        found = client.post(f"{PATH}/{import_id}:cancel", json={})
+    if as_json:
+        print_json(found)
+    else:
+        print_import(found)
+
+
+@app.command()
+def errors(
+    ctx: typer.Context,
+    import_id: ImportId,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="File for the rejected rows, as CSV.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the row errors of an import, or save the rejected rows to correct them."""
+    with logged_in(ctx) as client:
+        if file:
+            download(client, f"{PATH}/{import_id}/errors.csv", {}, file)
+            note(f"Saved {file}. Correct it, then run `taskmanager import {file} --option options_from={import_id}`.")
+        found = list(client.items(f"{PATH}/{import_id}/errors", "errors")) if as_json or not file else []
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = ((error["line"], error["column"], error["value"], error["message"]) for error in found)
+        stdout().print(table("", ("line", "column", "value", "message"), rows, whole=("line", "column")))
+    elif not file:
+        note("The import has no row errors.")

@@ -1,0 +1,113 @@
+"""Errors that end a command. The docstring is the message, the class has the exit code."""
+
+from enum import IntEnum
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the program, as docs/cli.md lists them."""
+
+    REFUSED = 1
+    USAGE = 2
+    NOT_LOGGED_IN = 3
+    UNREACHABLE = 4
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+class CliError(Exception):
+    """The command failed."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(" ".join((type(self).__doc__ or "").split()).format(**values))
+
+
+class NotLoggedIn(CliError):
+    """You are not logged in at {url}. Log in with `taskmanager login`."""
+
+    exit_code = ExitCode.NOT_LOGGED_IN
+
+
+class SessionEnded(CliError):
+    """Your session at {url} has ended. Log in again with `taskmanager login`."""
+
+    exit_code = ExitCode.NOT_LOGGED_IN
+
+
+class ServerUnreachable(CliError):
+    """The server at {url} does not respond: {reason}.
+
+    Check that it runs, or name another one with --url or TASKMANAGER_URL.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class NotTheServer(CliError):
+    """The server at {url} is not a task manager: its response of status {status} is not of this API.
+
+    Check --url and TASKMANAGER_URL.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class ConnectionLost(CliError):
+    """The connection to {url} broke before the response was complete: {reason}. Repeat the command."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class UnusableFile(CliError):
+    """Can't use {path}: {reason}."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SessionsLocked(CliError):
+    """Another taskmanager program holds the lock {path}. Wait for its end, then repeat the command."""
+
+
+class DuplicateFile(CliError):
+    """The same file was imported as {import_id}.
+
+    Undo that import with `taskmanager import --undo {import_id}`, import the file again with
+    `--option allow_same_file=true`, or check it with other options by `--dry-run`.
+    """
+
+
+class ImportNotSuccessful(CliError):
+    """The import {import_id} {state}: {reason}.
+
+    Rows before that stay. Undo them with `taskmanager import --undo {import_id}`.
+    """
+
+
+class Refused(CliError):
+    """{message}."""
+
+    def __init__(self, error: dict[str, Any], *, retry_after: str | None = None) -> None:
+        super().__init__(message=str(error.get("message") or "The server refused the request").rstrip("."))
+        self.http_status = int(error.get("code") or 0)
+        self.details: list[dict[str, Any]] = error.get("details") or []
+        self.request_id = error.get("request_id")
+        self.retry_after = retry_after
+        unavailable = {502, 503, 504}
+        self.exit_code = ExitCode.UNREACHABLE if self.http_status in unavailable else ExitCode.REFUSED
+
+    def has_reason(self, reason: str) -> bool:
+        """Return True if a detail of the error has the reason."""
+        return any(detail.get("reason") == reason for detail in self.details)
+
+    def lines(self) -> list[str]:
+        """Return the message, one line for each invalid field if there are several, and the advice to repeat."""
+        lines = [str(self)]
+        if len(self.details) > 1:
+            lines = [f"{detail.get('field') or 'request'}: {detail.get('message')}" for detail in self.details]
+        if self.retry_after:
+            lines.append(f"Repeat the command in {self.retry_after} seconds.")
+        if self.http_status >= 500:  # noqa: PLR2004
+            lines.append(f"The server's logs have the cause under the request id {self.request_id}.")
+        return lines

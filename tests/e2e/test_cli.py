@@ -1,0 +1,317 @@
+"""The command-line client as a process, against the whole system."""
+
+import csv
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.stack import LocalStack
+from tests.support.terminal import Ended, Terminal
+from tests.support.users import PASSWORD
+
+FILES = sorted((Path(__file__).parents[1] / "cases" / "csv").glob("*.csv"))
+
+
+class Program:
+    """The program with a configuration folder of its own."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.folder = folder / "config"
+        self.environment = {
+            **os.environ,
+            "TASKMANAGER_URL": url,
+            "TASKMANAGER_CONFIG_DIR": str(self.folder),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            "COLUMNS": "200",
+            "TERM": "xterm",
+        }
+        self.command = [sys.executable, "-m", "taskmanager_cli"]
+
+    def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the program with pipes."""
+        ended = subprocess.run(
+            [*self.command, *arguments],
+            input=stdin,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in ended.stderr
+        return ended
+
+    def json(self, *arguments: str) -> Any:
+        """Run the program with --json and return its result."""
+        ended = self(*arguments, "--json")
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+    def terminal(self, *arguments: str) -> Terminal:
+        return Terminal([*self.command, *arguments], self.environment)
+
+    def in_terminal(self, *arguments: str) -> Ended:
+        """Run the program in a pseudo-terminal up to its end."""
+        with self.terminal(*arguments) as terminal:
+            ended = terminal.wait()
+        assert "Traceback" not in ended.output
+        return ended
+
+
+@pytest.fixture
+def anonymous(stack: LocalStack, tmp_path: Path) -> Program:
+    return Program(stack.url, tmp_path)
+
+
+@pytest.fixture
+def program(stack: LocalStack, anonymous: Program) -> Program:
+    """Return the program with the session of a new user."""
+    email = stack.api.new_user().http.get("/api/v1/me").json()["email"]
+    ended = anonymous("login", "--email", email, "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert ended.returncode == 0, ended.stderr
+    return anonymous
+
+
+def session_file(program: Program) -> dict[str, Any]:
+    (text,) = json.loads((program.folder / "sessions.json").read_text()).values()
+    return json.loads(text)
+
+
+def test_login_asks_in_a_terminal(stack: LocalStack, anonymous: Program):
+    """`login` asks for email and password, never shows the password, and `logout` ends the session."""
+    email = stack.api.new_user().http.get("/api/v1/me").json()["email"]
+    with anonymous.terminal("login") as terminal:
+        terminal.wait_for("Email")
+        terminal.type(f"{email}\n")
+        terminal.wait_for("Password: ")
+        terminal.type(f"{PASSWORD}\n")
+        ended = terminal.wait()
+    assert ended.exit_code == 0, ended.output
+    assert PASSWORD not in ended.output
+    assert anonymous.json("whoami")["user"]["email"] == email
+    assert anonymous("logout").returncode == 0
+    refused = anonymous("whoami")
+    assert (refused.returncode, "taskmanager login" in refused.stderr) == (3, True)
+
+
+def test_session_file_is_private(program: Program):
+    """Without a keyring, the session is in a file that only the user can read."""
+    mode = (program.folder / "sessions.json").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+    assert stat.S_IMODE(program.folder.stat().st_mode) == 0o700
+
+
+def test_keyring_holds_the_session(stack: LocalStack, anonymous: Program, tmp_path: Path):
+    """With a keyring that works, no file has the session."""
+    anonymous.environment |= {
+        "PYTHON_KEYRING_BACKEND": "tests.support.json_keyring.JsonKeyring",
+        "TEST_KEYRING_FILE": str(tmp_path / "keyring.json"),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    email = stack.api.new_user().http.get("/api/v1/me").json()["email"]
+    assert anonymous("login", "--email", email, "--password-stdin", stdin=PASSWORD).returncode == 0
+    assert anonymous.json("whoami")["user"]["email"] == email
+    assert not (anonymous.folder / "sessions.json").exists()
+    assert anonymous("logout").returncode == 0
+    assert json.loads((tmp_path / "keyring.json").read_text()) == {}
+
+
+def expire(program: Program) -> None:
+    """Make the stored access token look expired."""
+    path = program.folder / "sessions.json"
+    sessions = {
+        url: json.dumps(json.loads(text) | {"expires_at": 0}) for url, text in json.loads(path.read_text()).items()
+    }
+    path.write_text(json.dumps(sessions))
+
+
+def test_concurrent_programs_share_a_session(program: Program):
+    """Programs that find the access token expired at the same time send the refresh token once."""
+    before = session_file(program)
+    expire(program)
+    with ThreadPoolExecutor(4) as threads:
+        ended = list(threads.map(lambda _: program("whoami"), range(4)))
+    assert [each.returncode for each in ended] == [0] * 4, [each.stderr for each in ended]
+    after = session_file(program)
+    assert after["refresh_token"] != before["refresh_token"]
+    assert program("whoami").returncode == 0
+
+
+def test_ended_session_asks_to_log_in(program: Program):
+    """When the server has ended the session, the client forgets it and says so."""
+    path = program.folder / "sessions.json"
+    saved = path.read_text()
+    assert program("logout").returncode == 0
+    path.write_text(saved)
+    expire(program)
+    ended = program("tasks", "list")
+    assert (ended.returncode, "Log in again" in ended.stderr) == (3, True)
+    assert json.loads(path.read_text()) == {}
+
+
+def test_tasks(program: Program):
+    """Add, list with filters, edit, complete, delete and restore tasks."""
+    added = program.json("tasks", "add", "Buy milk", "--label", "home", "--due", "2026-12-24", "--assignee", "me")
+    assert (added["title"], added["labels"], added["due_date"]) == ("Buy milk", ["home"], "2026-12-24")
+    other = program.json("tasks", "add", "Call [bold]mum[/bold]", "--priority", "high")
+    assert [task["id"] for task in program.json("tasks", "list", "--priority", "high")] == [other["id"]]
+    assert [task["id"] for task in program.json("tasks", "list", "--label", "home", "--assignee", "me")] == [
+        added["id"]
+    ]
+    listed = program("tasks", "list").stdout
+    assert "Call [bold]mum[/bold]" in listed
+    assert added["id"] in listed
+    edited = program.json("tasks", "edit", added["id"], "--due", "", "--label", "", "--title", "Buy oat milk")
+    assert (edited["title"], edited["labels"], edited["due_date"]) == ("Buy oat milk", [], "")
+    assert [task["status"] for task in program.json("tasks", "done", added["id"], other["id"])] == ["completed"] * 2
+    assert program("tasks", "rm", other["id"]).returncode == 0
+    assert [task["id"] for task in program.json("tasks", "list", "--deleted")] == [other["id"]]
+    assert program("tasks", "restore", other["id"]).returncode == 0
+    assert len(program.json("tasks", "list")) == 2
+
+
+def test_events_are_followed(program: Program):
+    """A change appears in a terminal that follows, and its cursor continues after it."""
+    with program.terminal("events", "--follow", "--json") as terminal:
+        terminal.wait_for('"event": null')
+        task = program.json("tasks", "add", "Buy milk")
+        terminal.wait_for(task["id"])
+        terminal.interrupt()
+        ended = terminal.wait()
+    assert (ended.exit_code, "Traceback" in ended.output) == (130, False), ended.output
+    line = next(line for line in ended.output.splitlines() if task["id"] in line)
+    program("tasks", "done", task["id"])
+    with program.terminal("events", "--follow", "--cursor", json.loads(line)["cursor"]) as terminal:
+        terminal.wait_for("status: pending -> completed")
+        assert "created" not in terminal.output
+    actions = [event["action"] for event in program.json("events", "--task", task["id"])]
+    assert actions == ["created", "updated"]
+
+
+def test_export(program: Program, tmp_path: Path):
+    """An export is a CSV file, on stdout or in a file, and a refused one leaves no file."""
+    program.json("tasks", "add", "Buy milk")
+    assert [row["title"] for row in csv.DictReader(program("tasks", "export").stdout.splitlines())] == ["Buy milk"]
+    file = tmp_path / "out" / "tasks.csv"
+    file.parent.mkdir()
+    assert program.json("tasks", "export", str(file))["bytes"] == file.stat().st_size
+    assert program("tasks", "export", str(file.with_name("no.csv")), "--delimiter", "x").returncode == 1
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_terminal_escapes_are_not_printed(program: Program):
+    """A title can't send control sequences to the terminal of another user."""
+    task = program.json("tasks", "add", "a\x9b31mb")
+    assert "\x9b" not in program("tasks", "list").stdout
+    assert "\x9b" not in program("tasks", "done", task["id"]).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "advice"),
+    [
+        (["tasks", "add", " "], 1, "A task needs a title."),
+        (["tasks", "add", " ", "--due", "soon"], 1, "due_date: A date must be"),
+        (["tasks", "show", "nothing"], 1, "Error:"),
+        (["tasks", "list", "--assignee", "nobody-at-all"], 1, "No user has the name"),
+        (["tasks", "edit", "x"], 2, "Name a field to change"),
+        (["tasks", "list", "--status", "someday"], 2, "someday"),
+        (["import"], 2, "Name a FILE"),
+        (["import", "/nowhere.csv"], 2, "does not exist"),
+        (["import", __file__, "--option", "mapping"], 2, "NAME=VALUE"),
+        (["import", str(FILES[0])], 2, "Add --yes"),
+        (["import", str(FILES[0]), "--yes", "--option", "colour=red"], 1, "colour"),
+        (["--url", "http://localhost:1", "whoami"], 3, "taskmanager login"),
+        (["--url", "ftp://x", "whoami"], 2, "is not an address"),
+        (["events"], 2, "--follow"),
+        (["events", "--follow", "--cursor", "x"], 1, "cursor"),
+        (["login", "--email", "a@example.com"], 2, "--password-stdin"),
+    ],
+)
+def test_mistakes_are_explained(program: Program, arguments: list[str], exit_code: int, advice: str):
+    """A mistake has its exit code and a message with the way out, and nothing on stdout."""
+    ended = program(*arguments)
+    assert (ended.returncode, ended.stdout) == (exit_code, ""), ended.stderr
+    assert advice in " ".join(re.sub(r"[│╭╮╰╯─]", " ", ended.stderr).split())
+
+
+def test_unreachable_server_is_named(anonymous: Program):
+    ended = anonymous("login", "--url", "http://localhost:1", "--email", "a@b.c", "--password-stdin", stdin="x\n")
+    assert (ended.returncode, "http://localhost:1 does not respond" in ended.stderr) == (4, True)
+
+
+def test_shell_completes_commands(anonymous: Program):
+    anonymous.environment |= {
+        "_TASKMANAGER_COMPLETE": "complete_bash",
+        "COMP_WORDS": "taskmanager im",
+        "COMP_CWORD": "1",
+    }
+    assert anonymous().stdout.split() == ["import", "imports"]
+
+
+def test_import_asks_and_shows_its_steps(program: Program, tmp_path: Path):
+    """The mapping is shown, a no imports nothing, a yes imports, a repetition and an undo are explained."""
+    file = tmp_path / "tasks.csv"
+    file.write_text("Summary,State,Due,Colour\nCall mum,Done,,red\nFly,Waiting,never,blue\n")
+    with program.terminal("import", str(file)) as terminal:
+        terminal.wait_for("Import the file like this?")
+        terminal.type("n\n")
+        ended = terminal.wait()
+    assert (ended.exit_code, program.json("imports", "list")) == (0, []), ended.output
+    for text in ("Summary", "title", "Colour", "Waiting", "Nothing was imported"):
+        assert text in ended.output
+
+    errors = tmp_path / "errors.csv"
+    with program.terminal("import", str(file), "--errors", str(errors)) as terminal:
+        terminal.wait_for("Import the file like this?")
+        terminal.type("y\n")
+        ended = terminal.wait()
+    assert ended.exit_code == 0, ended.output
+    assert "Unreadable date 'never'" in ended.output
+    assert "Fly" in errors.read_text()
+    (found,) = program.json("imports", "list")
+    assert (found["rows_created"], found["rows_failed"]) == (1, 1)
+
+    again = program("import", str(file), "--yes")
+    assert (again.returncode, f"taskmanager import --undo {found['id']}" in again.stderr) == (1, True)
+    assert program.json("import", "--undo", found["id"])["undo"]["deleted"] == 1
+    assert program.json("tasks", "list") == []
+    assert program.json("import", str(file), "--yes", "--option", "on_unknown_date=empty")["rows_created"] == 2
+
+
+def test_dry_run_writes_no_task(program: Program):
+    found = program.json("import", str(FILES[0]), "--dry-run")
+    assert (found["validate_only"], found["state"]) == (True, "succeeded")
+    assert found["rows_created"] > 0
+    assert program.json("tasks", "list") == []
+
+
+def test_interrupted_import_can_be_watched(program: Program, tmp_path: Path):
+    """Ctrl-C during an import prints its id, and `imports watch` follows it to the end."""
+    file = tmp_path / "long.csv"
+    file.write_text("title\n" + "".join(f"Task {number}\n" for number in range(30_000)))
+    with program.terminal("import", str(file), "--yes") as terminal:
+        terminal.wait_for("runs at the server")
+        terminal.interrupt()
+        ended = terminal.wait()
+    assert ended.exit_code == 130, ended.output
+    assert "Traceback" not in ended.output
+    match = re.search(r"taskmanager imports watch ([0-9a-f-]{36})", ended.output)
+    assert match, ended.output
+    watched = program.in_terminal("imports", "watch", match[1])
+    assert (watched.exit_code, "30,000" in watched.output) == (0, True), watched.output
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_files_of_other_tools_are_imported(program: Program, file: Path):
+    """Every file of another tool comes in from a terminal, without a traceback, and creates tasks."""
+    ended = program.in_terminal("import", str(file), "--yes")
+    assert ended.exit_code == 0, ended.output
+    assert re.search(r"rows created +[1-9]", ended.output), ended.output
