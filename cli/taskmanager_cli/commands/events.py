@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from taskmanager_cli.commands.options import Json, logged_in
+from taskmanager_cli.commands.options import Json, check_ids, logged_in
 from taskmanager_cli.output import note, print_json, print_json_line, printable, stdout
 from taskmanager_cli.watching import watch_stream
 
@@ -21,6 +21,8 @@ def events(
     """Show the history of a task, or follow the changes of all your tasks."""
     if not follow and not task_id:
         raise typer.BadParameter("Add --follow to see changes as they happen, or --task ID for the history of a task.")
+    if task_id:
+        check_ids(task_id)
     with logged_in(ctx) as client:
         if not follow:
             found = list(client.items(f"/api/v1/tasks/{task_id}/events", "events"))

@@ -14,7 +14,7 @@ from taskmanager_cli.client import Client
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
 from taskmanager_cli.commands.inspection import print_inspection
-from taskmanager_cli.commands.options import Json, Yes, logged_in
+from taskmanager_cli.commands.options import Json, Yes, check_ids, logged_in
 from taskmanager_cli.errors import ConnectionLost, DuplicateFile, Refused
 from taskmanager_cli.output import note, print_json, stderr, stdout, table
 
@@ -46,6 +46,8 @@ def import_file(
     """
     if (file is None) == (not undo):
         raise typer.BadParameter("Name a FILE to import, or an import to take back with --undo ID.")
+    if undo:
+        check_ids(undo)
     with logged_in(ctx) as client:
         if file:
             given = _parse_options(options or [])

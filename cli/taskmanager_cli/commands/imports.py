@@ -8,12 +8,10 @@ import typer
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success
 from taskmanager_cli.commands.import_progress import watch as watch_import
-from taskmanager_cli.commands.options import Json, logged_in
+from taskmanager_cli.commands.options import Id, Json, logged_in
 from taskmanager_cli.output import note, print_json, stdout, table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
-
-ImportId = Annotated[str, typer.Argument(metavar="ID", help="Id of the import.")]
 
 
 @app.command("list")
@@ -48,7 +46,7 @@ def list_imports(
 
 
 @app.command()
-def show(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> None:
+def show(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     """Show an import and its first row errors."""
     with logged_in(ctx) as client:
         found = client.get(f"{PATH}/{import_id}")
@@ -60,7 +58,7 @@ def show(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> None
 
 
 @app.command()
-def watch(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> None:
+def watch(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     """Show the progress of an import up to its end."""
     with logged_in(ctx) as client:
         found = watch_import(client, import_id)
@@ -73,7 +71,7 @@ def watch(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> Non
 
 
 @app.command()
-def cancel(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> None:
+def cancel(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     """Stop an import. Its rows up to now stay; `import --undo` takes them back."""
     with logged_in(ctx) as client:
         found = client.post(f"{PATH}/{import_id}:cancel", json={})
@@ -86,7 +84,7 @@ def cancel(ctx: typer.Context, import_id: ImportId, as_json: Json = False) -> No
 @app.command()
 def errors(
     ctx: typer.Context,
-    import_id: ImportId,
+    import_id: Id,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="File for the rejected rows, as CSV.")] = None,
     as_json: Json = False,
 ) -> None:

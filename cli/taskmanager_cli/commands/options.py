@@ -1,5 +1,6 @@
 """Options and context that commands share."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -10,6 +11,19 @@ from taskmanager_cli.client import Client, SessionAuth
 from taskmanager_cli.config import config_dir
 from taskmanager_cli.sessions import SessionStore
 
+_ID = re.compile(r"[0-9A-Za-z-]+")
+
+
+def check_ids(value: str | list[str]) -> str | list[str]:
+    """Refuse a text that would change the path of a request, such as an empty one."""
+    for text in [value] if isinstance(value, str) else value:
+        if not _ID.fullmatch(text):
+            raise typer.BadParameter(f"{text!r} is not an id such as 01a225b0-d02d-7340-8e22-83cd6662c7d8.")
+    return value
+
+
+Id = Annotated[str, typer.Argument(metavar="ID", callback=check_ids, help="Id, as the list shows it.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", callback=check_ids, help="Ids, as the list shows them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

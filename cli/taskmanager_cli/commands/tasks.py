@@ -7,7 +7,7 @@ import typer
 
 from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
-from taskmanager_cli.commands.options import Json, logged_in
+from taskmanager_cli.commands.options import Id, Ids, Json, logged_in
 from taskmanager_cli.output import note, print_fields, print_json, stdout, table
 
 app = typer.Typer(no_args_is_help=True, help="List, add, change, delete and export tasks.")
@@ -15,8 +15,6 @@ app = typer.Typer(no_args_is_help=True, help="List, add, change, delete and expo
 _PATH = "/api/v1/tasks"
 _SHOWN = ("title", "status", "priority", "due_date", "labels", "description", "external_id")
 _SHOWN_IDS = ("id", "owner_id", "assignee_id", "import_id", "created_at", "updated_at", "completed_at", "deleted_at")
-
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of tasks, as the list shows them.")]
 
 
 @app.command("list")
@@ -70,7 +68,7 @@ def list_tasks(
 
 
 @app.command()
-def show(ctx: typer.Context, task_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def show(ctx: typer.Context, task_id: Id, as_json: Json = False) -> None:
     """Show one task."""
     with logged_in(ctx) as client:
         _print_task(client.get(f"{_PATH}/{task_id}"), as_json=as_json)
@@ -109,7 +107,7 @@ def add(
 @app.command()
 def edit(
     ctx: typer.Context,
-    task_id: Annotated[str, typer.Argument(metavar="ID")],
+    task_id: Id,
     title: Annotated[str | None, typer.Option("--title", "-t")] = None,
     description: Annotated[str | None, typer.Option("--description", "-d", help='"" removes it.')] = None,
     status: Annotated[filters.Status | None, typer.Option("--status", "-s")] = None,
