@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$taskmanager/options/v1/options.proto\x12\x16taskmanager.options.v1\x1a google/protobuf/descriptor.proto\"7\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\".\n\tItemLimit\x12\x11\n\tmax_items\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t:P\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1e.taskmanager.options.v1.Access:8\n\x0esuccess_status\x12\x1e.google.protobuf.MethodOptions\x18\xd2\x86\x03 \x01(\x05:3\n\tfile_name\x12\x1e.google.protobuf.MethodOptions\x18\xd3\x86\x03 \x01(\t:V\n\nitem_limit\x12\x1d.google.protobuf.FieldOptions\x18\xdb\x86\x03 \x01(\x0b\x32!.taskmanager.options.v1.ItemLimitb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$taskmanager/options/v1/options.proto\x12\x16taskmanager.options.v1\x1a google/protobuf/descriptor.proto\"M\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x14\n\x0ctoken_scopes\x18\x04 \x03(\t\".\n\tItemLimit\x12\x11\n\tmax_items\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t:P\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1e.taskmanager.options.v1.Access:8\n\x0esuccess_status\x12\x1e.google.protobuf.MethodOptions\x18\xd2\x86\x03 \x01(\x05:3\n\tfile_name\x12\x1e.google.protobuf.MethodOptions\x18\xd3\x86\x03 \x01(\t:V\n\nitem_limit\x12\x1d.google.protobuf.FieldOptions\x18\xdb\x86\x03 \x01(\x0b\x32!.taskmanager.options.v1.ItemLimitb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.options.v1.opti
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ACCESS']._serialized_start=98
-  _globals['_ACCESS']._serialized_end=153
-  _globals['_ITEMLIMIT']._serialized_start=155
-  _globals['_ITEMLIMIT']._serialized_end=201
+  _globals['_ACCESS']._serialized_end=175
+  _globals['_ITEMLIMIT']._serialized_start=177
+  _globals['_ITEMLIMIT']._serialized_end=223
 # @@protoc_insertion_point(module_scope)

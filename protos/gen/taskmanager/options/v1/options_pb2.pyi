@@ -31,6 +31,7 @@ class Access(_message.Message):
     PUBLIC_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
+    TOKEN_SCOPES_FIELD_NUMBER: _builtins.int
     public: _builtins.bool
     """Anyone, without a token. A token in the request is ignored, not verified."""
     @_builtins.property
@@ -41,16 +42,23 @@ class Access(_message.Message):
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Services whose token has one of these scopes, for example "tasks:read"."""
 
+    @_builtins.property
+    def token_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Personal access tokens whose user has one of `roles` and that have one of these scopes, for example "tasks:read".
+        Empty: the method refuses personal access tokens.
+        """
+
     def __init__(
         self,
         *,
         public: _builtins.bool = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
+        token_scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["public", b"public", "roles", b"roles", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["public", b"public", "roles", b"roles", "scopes", b"scopes", "token_scopes", b"token_scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
