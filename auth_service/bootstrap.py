@@ -43,7 +43,6 @@ from auth_service.usecases.reauthentication import Reauthenticate
 from auth_service.usecases.session_issuer import SessionIssuer
 from auth_service.usecases.token_issuer import TokenIssuer
 from auth_service.usecases.use_cases import UseCases
-from chassis import metrics
 from chassis.database.pool import open_pool
 from chassis.kernel.clock import utc_now
 from chassis.lifecycle import run_in_background
@@ -79,7 +78,7 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
     """Run the service. It becomes ready when the database responds and a signing key exists.
 
     Raises:
-        PortTaken: the service cannot listen on the address.
+        CannotListen: the service cannot listen on the address.
         WrongEncryptionKey: the signing keys cannot be decrypted. It is raised in an exception group, because it only
             shows when the database responds.
 
@@ -90,7 +89,6 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
         server = _create_servers(settings, create_registrations(use_cases), state)
         ready = asyncio.Event()
         await server.start()
-        metrics.serve_metrics(settings.metrics_listen)
         try:
             async with run_in_background(
                 become_ready(use_cases.ensure_signing_key, poller, server, ready),

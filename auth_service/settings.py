@@ -19,9 +19,8 @@ from auth_service.domain.unicode_text import nfkc_casefold
 from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
-from chassis.logs import LogLevel
+from chassis.service_settings import ServiceSettings
 from chassis.settings import Listen, ListenAddress, Networks
-from chassis.tls.settings import TlsSettings
 from chassis.tokens import MAX_LIFETIME_SECONDS
 
 _KEY_BYTES = 32
@@ -51,18 +50,30 @@ def _check_text_file(path: Path) -> Path:
     return path
 
 
-class AuthSettings(TlsSettings):
+COMMAND_VARIABLES = frozenset(
+    {
+        "AUTH_ADMIN_PASSWORD",
+        "AUTH_BOOTSTRAP_ADMIN_EMAIL",
+        "AUTH_BOOTSTRAP_ADMIN_PASSWORD",
+        "AUTH_BOOTSTRAP_ADMIN_USERNAME",
+        "AUTH_BOOTSTRAP_SERVICES",
+        "AUTH_OWNER_DATABASE_URL",
+        "AUTH_PROVISION_DATABASE_URL",
+    }
+)
+"""Variables of the commands."""
+
+
+class AuthSettings(ServiceSettings):
     """Settings of auth_service. Only the database and the encryption key have no default."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
+    other_variables = COMMAND_VARIABLES
 
     listen: ListenAddress = Listen("127.0.0.1", 50051)
     # Address for the gateways, workers and other services. With it, `listen` has no internal rpcs and no trusted peers.
     internal_listen: ListenAddress | None = None
-    metrics_listen: ListenAddress | None = None
-    log_level: LogLevel = "info"
     reflection: bool = False
-    drain_seconds: PositiveFloat = 10.0
     # Maximum number of concurrent calls. Further calls are rejected at once with RESOURCE_EXHAUSTED.
     max_concurrent_calls: PositiveInt = DEFAULT_CAPACITY.max_concurrent_calls
     # Time in which the request message of a unary call must be complete, from its headers on.

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
-from chassis.settings import Listen
+from chassis.settings import CannotListen, Listen
 
 RPC_HANDLED = Counter("grpc_server_handled", "Completed calls", ["method", "code"])
 RPC_SECONDS = Histogram(
@@ -27,6 +27,10 @@ LOOP_FAILURES = Counter("background_loop_failures", "Failed runs of a background
 
 
 def serve_metrics(listen: Listen | None) -> None:
-    """Serve GET /metrics from a thread; do nothing without an address."""
-    if listen is not None:
+    """Serve GET /metrics from a thread; do nothing without an address. Raises CannotListen."""
+    if listen is None:
+        return
+    try:
         start_http_server(listen.port, listen.host)
+    except OSError as error:
+        raise CannotListen(listen) from error

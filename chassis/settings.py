@@ -1,12 +1,17 @@
 """Settings of a service: read once from the environment, completely validated before the service starts."""
 
+import os
+import re
 import sys
-from typing import Annotated, NamedTuple, NoReturn, TypeVar
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Annotated, ClassVar, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chassis.kernel.errors import StartError
 from chassis.secrets_dir import secrets_dir
 
 MAX_PORT = 65535
@@ -20,6 +25,13 @@ class Listen(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class CannotListen(StartError):
+    """The listen address is in use, or does not belong to this host."""
+
+    def __init__(self, listen: Listen) -> None:
+        super().__init__(f"cannot listen on {listen}: in use, or not an address of this machine")
 
 
 def _parse_listen(value: object) -> object:
@@ -78,6 +90,9 @@ Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(split_by_commas)
 class Settings(BaseSettings):
     """Base class of settings classes. Secrets are SecretStr, so that no repr shows them."""
 
+    other_variables: ClassVar[frozenset[str]] = frozenset()
+    """Variables with the same prefix that other programs of the service read from the same environment."""
+
     model_config = SettingsConfigDict(
         frozen=True,
         env_ignore_empty=True,
@@ -86,6 +101,15 @@ class Settings(BaseSettings):
         enable_decoding=False,  # Listen is a tuple, and pydantic would decode host:port as JSON
     )
 
+    @classmethod
+    def variables(cls) -> frozenset[str]:
+        """Return the names of the environment variables of these settings."""
+        return frozenset((cls.model_config.get("env_prefix", "") + name).upper() for name in cls.model_fields)
+
+
+# Kubernetes and Docker set such variables for each Service or link: TASKS_SERVICE_HOST for a Service named "tasks".
+# The Makefile and docker-compose.yml read ..._PORT.
+_SET_BY_ORCHESTRATORS = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?")
 
 S = TypeVar("S", bound=Settings)
 
@@ -93,20 +117,35 @@ S = TypeVar("S", bound=Settings)
 def load_settings(settings: type[S]) -> S:
     """Read the settings from the environment and the secrets directory.
 
-    Print every problem and exit with status 2 if there is one. A secret may be in a file that is named like its
-    variable, in the directory of chassis.secrets_dir. The environment takes precedence.
+    Print every problem and exit with status 2 if there is one. A variable with the prefix that no setting has is a
+    problem: it is a misspelt name. A secret may be in a file that is named like its variable, in the directory of
+    chassis.secrets_dir. The environment takes precedence.
     """
+    problems = list(_unknown_variables(settings, os.environ))
     try:
-        return settings(_secrets_dir=secrets_dir())  # type: ignore[call-arg] # pydantic's own
+        loaded = settings(_secrets_dir=secrets_dir())  # type: ignore[call-arg] # pydantic's own
     except ValidationError as error:
-        _exit_with(settings, error)
+        problems += _invalid_values(settings, error)
+    if problems:
+        sys.stderr.writelines(f"{problem}\n" for problem in problems)
+        raise SystemExit(2)
+    return loaded
 
 
-def _exit_with(settings: type[Settings], error: ValidationError) -> NoReturn:
+def _unknown_variables(settings: type[Settings], environment: Iterable[str]) -> Iterator[str]:
+    prefix = settings.model_config.get("env_prefix", "")
+    known = {name.removeprefix(prefix) for name in settings.variables() | settings.other_variables}
+    ours = {name.removeprefix(prefix) for name in environment if name.startswith(prefix)}
+    for name in sorted(ours - known):
+        if not _SET_BY_ORCHESTRATORS.fullmatch(name):
+            closest = get_close_matches(name, known, n=1)
+            yield f"{prefix}{name}: unknown setting." + (f" Did you mean {prefix}{closest[0]}?" if closest else "")
+
+
+def _invalid_values(settings: type[Settings], error: ValidationError) -> Iterator[str]:
     prefix = settings.model_config.get("env_prefix", "")
     for problem in error.errors(include_input=False, include_url=False):
         # A model validator reports no location: the prefix alone then names the settings.
         # A number in the location is an index in a list and no part of the name.
         name = (prefix + "_".join(part for part in problem["loc"] if isinstance(part, str))).upper().rstrip("_")
-        sys.stderr.write(f"{name}: {problem['msg']}\n")
-    raise SystemExit(2)
+        yield f"{name}: {problem['msg']}"

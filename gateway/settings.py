@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.logs import LogLevel
+from chassis.service_settings import ServiceSettings
 from chassis.settings import ListenAddress, Networks, check_redis_url
-from chassis.tls.settings import Target, TlsSettings
+from chassis.tls.settings import Target
 from gateway.cors_origins import CorsOrigins
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -23,7 +23,7 @@ def _check_rate_limit_storage(url: SecretStr) -> SecretStr:
 RateLimitStorageUrl = Annotated[SecretStr, AfterValidator(_check_rate_limit_storage)]
 
 
-class GatewaySettings(TlsSettings):
+class GatewaySettings(ServiceSettings):
     """Settings of the gateway. Times are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
@@ -31,8 +31,6 @@ class GatewaySettings(TlsSettings):
     listen: ListenAddress
     auth_target: Target
     tasks_target: Target
-    log_level: LogLevel = "info"
-    metrics_listen: ListenAddress | None = None
 
     # Rate limit for calls that need no token, by client address. memory:// counts in this process only; with
     # redis://... all gateways count together.
@@ -63,5 +61,3 @@ class GatewaySettings(TlsSettings):
     cors_origins: CorsOrigins = ()
     # Interval of the keep-alive messages on a stream without other messages.
     keep_alive_seconds: Seconds = 15
-    # Maximum time that a shutdown waits for open requests.
-    drain_seconds: Seconds = 10

@@ -1,13 +1,15 @@
-"""Run the import worker: `python -m import_worker`."""
+"""Entry point of the import worker: `python -m import_worker`."""
 
 import sys
 import warnings
 
+from chassis.service import parse_command_line
 from chassis.settings import load_settings
 from import_worker.settings import ImportWorkerSettings
 
 
 def main() -> None:
+    parse_command_line("import_worker")
     settings = load_settings(ImportWorkerSettings)
     from import_worker.celery_app import app, set_up_logging
 

@@ -13,7 +13,6 @@ from chassis.database.pool import open_pool
 from chassis.kernel.clock import utc_now
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
-from chassis.metrics import serve_metrics
 from chassis.periodic import run_periodically
 from chassis.rpc.request_context import mark_replayed
 from chassis.rpc.server import GrpcServer, Registration
@@ -62,7 +61,6 @@ CLEANUP_INTERVAL_SECONDS = 60.0
 @asynccontextmanager
 async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
     """Run the service. It becomes ready when the first trust state was received."""
-    serve_metrics(settings.metrics_listen)
     database_url = settings.database_url.get_secret_value()
     certificates = CertificateReloader.from_files(settings.tls)
     draining = asyncio.Event()

@@ -9,9 +9,9 @@ from pydantic_settings import SettingsConfigDict
 from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
-from chassis.logs import LogLevel
+from chassis.service_settings import ServiceSettings
 from chassis.settings import Listen, ListenAddress, RedisUrl
-from chassis.tls.settings import Target, TlsSettings
+from chassis.tls.settings import Target
 
 _STORE_SCHEMES = {"file", "memory", "s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "https"}
 
@@ -35,16 +35,20 @@ def _check_store_url(url: str) -> str:
 StoreUrl = Annotated[str, AfterValidator(_check_store_url)]
 
 
-class TasksSettings(TlsSettings):
+COMMAND_VARIABLES = frozenset({"TASKS_OWNER_DATABASE_URL", "TASKS_PROVISION_DATABASE_URL"})
+"""Variables of the commands."""
+
+
+class TasksSettings(ServiceSettings):
     """Settings of the service."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
+    other_variables = COMMAND_VARIABLES
 
     listen: ListenAddress = Listen("127.0.0.1", 50052)
     internal_listen: ListenAddress | None = Field(
         default=None, description="address for gateways and workers; with it, `listen` has no internal rpcs"
     )
-    metrics_listen: ListenAddress | None = None
     database_url: PostgresUrl = Field(description="Postgres URL of the role tasks_app")
     database_pool_size: int = Field(
         default=10,
@@ -59,8 +63,6 @@ class TasksSettings(TlsSettings):
     token_issuer: str = "taskmanager"  # noqa: S105 - a name
     token_audience: str = "taskmanager"  # noqa: S105 - a name
     reflection: bool = False
-    log_level: LogLevel = "info"
-    drain_seconds: float = Field(default=10, gt=0, description="time for open calls to finish at shutdown")
     max_concurrent_calls: int = Field(
         default=DEFAULT_CAPACITY.max_concurrent_calls, ge=1, description="further calls are rejected immediately"
     )

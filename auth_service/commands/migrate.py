@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic_settings import SettingsConfigDict
 
 from auth_service import persistence
+from auth_service.settings import COMMAND_VARIABLES, AuthSettings
 from chassis import logs
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.settings import load_settings
@@ -17,6 +18,7 @@ class AuthMigrationSettings(MigrationSettings):
     """Settings of the migration, read from environment variables AUTH_..."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
+    other_variables = AuthSettings.variables() | COMMAND_VARIABLES
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Errors of this service. The docstring of a DomainError is the message that the client reads."""
 
-from chassis.kernel.errors import DomainError, Invalid
+from chassis.kernel.errors import DomainError, Invalid, StartError
 
 
 class InvalidUsername(Invalid):
@@ -192,10 +192,8 @@ class InvalidCursor(Invalid):
     field = "cursor"
 
 
-class WrongEncryptionKey(Exception):
+class WrongEncryptionKey(StartError):
     """AUTH_KEY_ENCRYPTION_KEY is not the key that the signing keys in the database were encrypted with."""
-
-    # Not a DomainError: no client can act on it. It stops the process at start-up.
 
     def __init__(self) -> None:
         super().__init__(type(self).__doc__)

@@ -6,6 +6,10 @@ from inspect import cleandoc
 from typing import ClassVar
 
 
+class StartError(Exception):
+    """A problem that stops the start of a process and that only its operator can fix. Its text is one line."""
+
+
 class DomainError(Exception):
     """The request can't be carried out."""
 

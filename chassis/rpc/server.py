@@ -29,7 +29,7 @@ from chassis.rpc.health_servicer import HealthServicer
 from chassis.rpc.interceptor import ContextInterceptor
 from chassis.rpc.receive import ReceiveInterceptor
 from chassis.rpc.request_id import RequestIdInterceptor
-from chassis.settings import Listen
+from chassis.settings import CannotListen, Listen
 from chassis.tls.credentials import server_credentials
 from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier, Unauthenticated
@@ -70,10 +70,6 @@ class Registration:
 
 def _is_callable(service: ServiceDescriptor, policy: Mapping[str, Access]) -> bool:
     return any(f"/{service.full_name}/{method.name}" in policy for method in service.methods)
-
-
-class PortTaken(OSError):
-    """The address to listen on is in use, or not an address of this machine."""
 
 
 class GrpcServer:
@@ -150,12 +146,11 @@ class GrpcServer:
         self.is_ready = asyncio.Event()
 
     async def start(self) -> Self:
-        """Bind and serve. Health reports NOT_SERVING until `set_ready`. Raises PortTaken."""
+        """Bind and serve. Health reports NOT_SERVING until `set_ready`. Raises CannotListen."""
         try:
             self.port = self._bind()
         except RuntimeError as error:
-            message = f"cannot listen on {self._listen}: in use, or not an address of this machine"
-            raise PortTaken(message) from error
+            raise CannotListen(self._listen) from error
         await self._server.start()
         return self
 

@@ -33,7 +33,7 @@ class GrpcServers:
         return self._public.is_ready
 
     async def start(self) -> Self:
-        """Bind and serve both. Health reports NOT_SERVING until `set_ready`. Raises PortTaken."""
+        """Bind and serve both. Health reports NOT_SERVING until `set_ready`. Raises CannotListen."""
         await self._public.start()
         if self._internal:
             try:

@@ -15,12 +15,14 @@ from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.event_log import start_new_epoch
+from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 
 class ExpireCursorsSettings(Settings):
     """Settings from TASKS_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
+    other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
     owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can end cursors")
 

@@ -8,6 +8,7 @@ from chassis import logs
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.settings import load_settings
 from task_service import persistence
+from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 SCHEMA = "tasks"
 MIGRATIONS = Path(persistence.__path__[0]) / "migrations"
@@ -17,6 +18,7 @@ class TasksMigrationSettings(MigrationSettings):
     """Settings from TASKS_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
+    other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
 
 def main() -> None:

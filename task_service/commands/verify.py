@@ -19,6 +19,7 @@ from chassis.settings import Settings, load_settings
 from task_service.history.domain.hash_chain import TrustedHead
 from task_service.history.persistence.hash_chain import SqlBlocks
 from task_service.history.usecases.hash_chain import HistoryTampered, VerificationResult, VerifyHashChain
+from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 # No statement timeout: a page is fast, but searching the whole log for a missing event may be slow.
 CONNECTION_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=0"
@@ -28,6 +29,7 @@ class VerifySettings(Settings):
     """Settings from TASKS_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
+    other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
     database_url: PostgresUrl = Field(description="Postgres, as the role tasks_app")
 

@@ -3,15 +3,18 @@
 import re
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from auth_service.commands.bootstrap import BootstrapSettings
+from auth_service.commands.create_admin import CreateAdminSettings
 from auth_service.commands.migrate import AuthMigrationSettings
 from auth_service.settings import AuthSettings
 from gateway.settings import GatewaySettings
 from import_worker.settings import ImportWorkerSettings
 from task_service.commands.erase import EraseSettings
+from task_service.commands.expire_cursors import ExpireCursorsSettings
 from task_service.commands.migrate import TasksMigrationSettings
 from task_service.commands.verify import VerifySettings
 from task_service.settings import TasksSettings
@@ -21,9 +24,11 @@ SETTINGS = (
     AuthSettings,
     AuthMigrationSettings,
     BootstrapSettings,
+    CreateAdminSettings,
     TasksSettings,
     TasksMigrationSettings,
     EraseSettings,
+    ExpireCursorsSettings,
     VerifySettings,
     ImportWorkerSettings,
     GatewaySettings,
@@ -39,6 +44,14 @@ def as_environment_value(default: object) -> str | None:
     if default is None or default == ():
         return ""
     return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+@pytest.mark.parametrize("service", ["auth_service", "task_service"])
+def test_services_know_the_variables_of_their_commands(service):
+    """A program refuses a variable with its prefix only if no program of the service reads it."""
+    programs = [settings for settings in SETTINGS if settings.__module__.startswith(service)]
+    known = {program.variables() | program.other_variables for program in programs}
+    assert known == {frozenset[str]().union(*(program.variables() for program in programs))}
 
 
 def test_every_setting_is_listed_with_its_default():

@@ -8,17 +8,13 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 import uvicorn
 
-from chassis.settings import Listen
+from chassis.settings import CannotListen, Listen
 from gateway.transport.asgi import AsgiApp
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.http.connection_limits import ConnectionLimits
 from gateway.transport.http.protocol import limited_protocol
 
 log = structlog.get_logger("server")
-
-
-class CannotListen(Exception):
-    """The listen address is in use, or does not belong to this host."""
 
 
 class _Server(uvicorn.Server):
@@ -49,7 +45,7 @@ async def serve(
     try:
         listener = socket.create_server((listen.host, listen.port), family=family, backlog=2048)
     except OSError as error:
-        raise CannotListen(f"cannot listen on {listen}: {error.strerror}") from error
+        raise CannotListen(listen) from error
     config = uvicorn.Config(
         app,
         http=limited_protocol(limits, cors),

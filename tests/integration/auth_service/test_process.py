@@ -119,13 +119,13 @@ async def test_access_log_names_caller_and_status(settings):
 
 
 async def test_wrong_encryption_key_stops_the_start(settings):
-    """The process exits with status 1 and a message without a traceback."""
+    """The process exits with status 2 and a message without a traceback."""
     async with running_auth_server(settings):
         pass
     other = base64.b64encode(bytes(32)).decode()
     async with process(settings, AUTH_KEY_ENCRYPTION_KEY=other) as (child, _):
         output, _ = await asyncio.wait_for(child.communicate(), 30)
-    assert child.returncode == 1
+    assert child.returncode == 2
     assert "AUTH_KEY_ENCRYPTION_KEY is not the key that the signing keys in the database were encrypted with" in str(
         output
     )
@@ -133,13 +133,13 @@ async def test_wrong_encryption_key_stops_the_start(settings):
 
 
 async def test_address_in_use_stops_the_start(settings):
-    """The process exits with status 1 and a message without a traceback."""
+    """The process exits with status 2 and a message without a traceback."""
     async with (
         run_server(settings) as running,
         process(settings, AUTH_LISTEN=f"127.0.0.1:{running.port}") as (child, _),
     ):
         output, _ = await asyncio.wait_for(child.communicate(), 30)
-    assert child.returncode == 1
+    assert child.returncode == 2
     assert f"cannot listen on 127.0.0.1:{running.port}" in str(output)
     assert "Traceback" not in str(output)
 

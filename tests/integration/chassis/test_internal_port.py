@@ -12,9 +12,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from taskmanager.imports.v1 import import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from chassis.rpc.server import PortTaken
 from chassis.rpc.servers import GrpcServers
-from chassis.settings import Listen
+from chassis.settings import CannotListen, Listen
 from tests.integration.chassis.busy_server import CAPACITY, SECONDS, BlockingServicer, separate_connection
 from tests.support.grpc_calls import refused, until_refused
 from tests.support.grpc_server import (
@@ -112,7 +111,7 @@ async def test_full_public_port_leaves_the_internal_one_alone(servers):
 
 async def test_taken_internal_port_stops_the_public_server(servers):
     second = build_servers(listen=Listen("127.0.0.1", servers.internal_port))
-    with pytest.raises(PortTaken, match=str(servers.internal_port)):
+    with pytest.raises(CannotListen, match=str(servers.internal_port)):
         await second.start()
     async with connection_to(second.port) as public:
         assert (await refused(health_of(public))).code is grpc.StatusCode.UNAVAILABLE

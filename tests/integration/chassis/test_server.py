@@ -16,8 +16,8 @@ from chassis.kernel.errors import DomainError, Invalid, ValidationErrors
 from chassis.rpc.client import open_channel
 from chassis.rpc.errors import read_status
 from chassis.rpc.request_context import request_id, time_remaining
-from chassis.rpc.server import GrpcServer, PortTaken, Registration
-from chassis.settings import Listen
+from chassis.rpc.server import GrpcServer, Registration
+from chassis.settings import CannotListen, Listen
 from tests.support.grpc_server import build_server, running_server, service_metadata, trust_service
 
 Handler = Callable[[], Awaitable[pb.TrustState]]
@@ -198,7 +198,7 @@ async def test_second_server_cannot_share_the_port():
 
     first = await build(nothing).start()
     try:
-        with pytest.raises(PortTaken, match=str(first.port)):
+        with pytest.raises(CannotListen, match=str(first.port)):
             await build(nothing, listen=Listen("127.0.0.1", first.port)).start()
     finally:
         await first.stop()

@@ -220,6 +220,6 @@ def test_address_in_use_stops_start_with_one_line():
             text=True,
             check=False,
         )
-    assert completed.returncode == 1
+    assert completed.returncode == 2
     assert f"gateway: cannot listen on {listen}" in completed.stderr
     assert "Traceback" not in completed.stderr

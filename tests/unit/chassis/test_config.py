@@ -27,6 +27,36 @@ def test_all_problems_are_reported_without_values(monkeypatch, capsys):
     assert "hunter" not in output
 
 
+def test_misspelt_variable_is_refused(monkeypatch, capsys):
+    """The message proposes the setting with the closest name."""
+    monkeypatch.setenv("EXAMPLE_LISTEN", "127.0.0.1:1")
+    monkeypatch.setenv("EXAMPLE_PASSWORD", "x")
+    monkeypatch.setenv("EXAMPLE_SZIE", "hunter2")
+    monkeypatch.setenv("EXAMPLE_COLOUR", "hunter2")
+    with pytest.raises(SystemExit) as exit_:
+        load_settings(ExampleSettings)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "EXAMPLE_COLOUR: unknown setting.",
+        "EXAMPLE_SZIE: unknown setting. Did you mean EXAMPLE_SIZE?",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["SERVICE_HOST", "SERVICE_PORT_GRPC", "PORT", "PORT_50051_TCP_ADDR", "PORT_50051_TCP", "OTHER"]
+)
+def test_variables_of_others_are_accepted(monkeypatch, name):
+    """Orchestrators set variables for each Service, and a service's commands have further settings."""
+
+    class Example(ExampleSettings):
+        other_variables = frozenset({"EXAMPLE_OTHER"})
+
+    monkeypatch.setenv("EXAMPLE_LISTEN", "127.0.0.1:1")
+    monkeypatch.setenv("EXAMPLE_PASSWORD", "x")
+    monkeypatch.setenv(f"EXAMPLE_{name}", "tcp://10.0.0.1:50051")
+    assert load_settings(Example).size == 3
+
+
 def test_environment_overrides_secret_files(monkeypatch, tmp_path):
     (tmp_path / "EXAMPLE_PASSWORD").write_text("from a file\n")
     (tmp_path / "EXAMPLE_LISTEN").write_text("127.0.0.1:1")
