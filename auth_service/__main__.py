@@ -1,6 +1,6 @@
 """Entry point of the service: `python -m auth_service`."""
 
-from auth_service.bootstrap import run_server
+from auth_service.server import run_server
 from auth_service.settings import AuthSettings
 from chassis.service import run_service
 

@@ -22,14 +22,19 @@ log = structlog.get_logger("background_tasks")
 
 
 async def become_ready(
-    ensure_signing_key: EnsureSigningKey, poller: TrustPoller, server: GrpcServers, ready: asyncio.Event
+    wait_for_database: Callable[[], Awaitable[None]],
+    ensure_signing_key: EnsureSigningKey,
+    poller: TrustPoller,
+    server: GrpcServers,
+    ready: asyncio.Event,
 ) -> None:
     """Wait for a migrated database and a signing key, accept calls, and refresh the trust state from then on."""
+    await wait_for_database()
     while not poller.first_response.is_set():
         try:
             await ensure_signing_key()
         except (Unavailable, psycopg.Error) as error:
-            log.warning("waiting for a migrated database", error=str(error))
+            log.warning("can't read the signing keys", error=str(error.__cause__ or error))
             await asyncio.sleep(STARTUP_RETRY_SECONDS)
         else:
             await poller.poll()

@@ -1,25 +1,20 @@
-"""Wiring of the service: the only module that names concrete classes of every layer."""
+"""Wiring of the use cases: the only module that names concrete classes of every layer."""
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
 import argon2
 from uuid_utils.compat import uuid7
 
-from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
 from auth_service.crypto.cipher import KeyCipher
 from auth_service.crypto.passwords import Argon2PasswordHasher
 from auth_service.crypto.signer import Ed25519Signer
 from auth_service.persistence.unit_of_work import SqlAuthReadSession, SqlAuthUnitOfWork
 from auth_service.settings import AuthSettings
-from auth_service.transport.registrations import create_registrations
-from auth_service.transport.status import STATUS
 from auth_service.usecases import (
     cleanup,
     current_user,
@@ -45,83 +40,14 @@ from auth_service.usecases.token_issuer import TokenIssuer
 from auth_service.usecases.use_cases import UseCases
 from chassis.database.pool import open_pool
 from chassis.kernel.clock import utc_now
-from chassis.lifecycle import run_in_background
-from chassis.limits.load_shed import DEFAULT_CAPACITY
-from chassis.limits.rate_limit import AddressRateLimiter
-from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
-from chassis.rpc.access import public_methods
 from chassis.rpc.request_context import request_id
-from chassis.rpc.server import GrpcServer, Registration
-from chassis.rpc.servers import GrpcServers
-from chassis.rpc.trust import TrustPoller, TrustState
-from chassis.tls.reloader import CertificateReloader
-from chassis.tokens import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS, TokenVerifier
+from chassis.tokens import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
 
 MAX_TOKEN_LIFETIME = timedelta(seconds=MAX_LIFETIME_SECONDS + LEEWAY_SECONDS)
 """Longest time for which any verifier accepts a token.
 
 This process's own setting is not enough: another process may issue tokens with a longer lifetime.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """Server that listens on its ports. `ready` is set when it also accepts calls."""
-
-    port: int
-    internal_port: int
-    ready: asyncio.Event
-
-
-@asynccontextmanager
-async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
-    """Run the service. It becomes ready when the database responds and a signing key exists.
-
-    Raises:
-        CannotListen: the service cannot listen on the address.
-        WrongEncryptionKey: the signing keys cannot be decrypted. It is raised in an exception group, because it only
-            shows when the database responds.
-
-    """
-    async with open_use_cases(settings) as use_cases:
-        state = TrustState()
-        poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
-        server = _create_servers(settings, create_registrations(use_cases), state)
-        ready = asyncio.Event()
-        await server.start()
-        try:
-            async with run_in_background(
-                become_ready(use_cases.ensure_signing_key, poller, server, ready),
-                clean_up(ready, use_cases.delete_expired_records),
-                clean_up(ready, use_cases.delete_expired_events),
-            ):
-                yield RunningServer(port=server.port, internal_port=server.internal_port, ready=ready)
-        finally:
-            await server.stop()
-
-
-def _create_servers(settings: AuthSettings, registrations: Sequence[Registration], state: TrustState) -> GrpcServers:
-    has_internal = settings.internal_listen is not None
-    create = partial(
-        GrpcServer,
-        registrations=registrations,
-        verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
-        status=STATUS,
-        with_reflection=settings.reflection,
-        drain_seconds=settings.drain_seconds,
-        request_timeout_seconds=settings.request_timeout_seconds,
-        certificates=CertificateReloader.from_files(settings.tls),
-        capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
-    )
-    rate_limit = RateLimitInterceptor(
-        limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
-        methods=public_methods(registration.descriptor for registration in registrations),
-        trusted=() if has_internal else settings.trusted_peers,
-    )
-    return GrpcServers(
-        public=create(listen=settings.listen, interceptors=[rate_limit], with_internal_rpcs=not has_internal),
-        internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
-    )
 
 
 @asynccontextmanager

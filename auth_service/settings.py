@@ -81,6 +81,8 @@ class AuthSettings(ServiceSettings):
 
     database_url: PostgresUrl
     database_pool_size: PositiveInt = 10
+    # Time in which the database must respond once at the start.
+    start_timeout_seconds: PositiveFloat = 30
 
     # Encrypts the signing keys in the database. It is not stored there itself.
     key_encryption_key: Annotated[SecretStr, AfterValidator(_check_encryption_key)]

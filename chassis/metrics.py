@@ -1,8 +1,6 @@
-"""Prometheus metrics, served on an address of their own."""
+"""Prometheus metrics that every service has. chassis.probes serves them."""
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
-
-from chassis.settings import CannotListen, Listen
+from prometheus_client import Counter, Gauge, Histogram
 
 RPC_HANDLED = Counter("grpc_server_handled", "Completed calls", ["method", "code"])
 RPC_SECONDS = Histogram(
@@ -23,14 +21,5 @@ LOOP_SUCCEEDED = Gauge(
     ["loop"],
 )
 LOOP_INTERVAL = Gauge("background_loop_interval_seconds", "Pause between two runs of a background loop", ["loop"])
+DEPENDENCY_UP = Gauge("dependency_up", "1 if the last contact with a dependency succeeded, else 0", ["dependency"])
 LOOP_FAILURES = Counter("background_loop_failures", "Failed runs of a background loop", ["loop"])
-
-
-def serve_metrics(listen: Listen | None) -> None:
-    """Serve GET /metrics from a thread; do nothing without an address. Raises CannotListen."""
-    if listen is None:
-        return
-    try:
-        start_http_server(listen.port, listen.host)
-    except OSError as error:
-        raise CannotListen(listen) from error

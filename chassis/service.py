@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from chassis.kernel.errors import StartError
 from chassis.lifecycle import serve_until_signal
 from chassis.logs import configure_logging
-from chassis.metrics import serve_metrics
 from chassis.service_settings import ServiceSettings
 from chassis.settings import load_settings
 from chassis.version import VERSION
@@ -47,7 +46,6 @@ def run_service(
     configure_logging(settings.log_level, name)
     problems: list[str] = []
     try:
-        serve_metrics(settings.metrics_listen)
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(serve_until_signal(run_server(settings)))
     except* StartError as group:

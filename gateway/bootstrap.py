@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 
 from taskmanager.auth.v1 import (
@@ -14,7 +14,16 @@ from taskmanager.auth.v1 import (
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
+from chassis.lifecycle import run_in_background
 from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.probes.dependency import (
+    Check,
+    Dependency,
+    check_until_reached,
+    run_checks,
+)
+from chassis.probes.http_server import serve_probes
+from chassis.probes.process_status import ProcessStatus
 from chassis.settings import Listen
 from chassis.tls.reloader import CertificateReloader
 from gateway.clients.upstream import Upstream
@@ -29,7 +38,7 @@ from gateway.transport.app import build_app
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.docs.docs_page import docs_page
 from gateway.transport.docs.openapi_info import OPENAPI_INFO
-from gateway.transport.endpoints.health import Liveness, Readiness
+from gateway.transport.endpoints.health import Liveness, Readiness, Status
 from gateway.transport.http.connection_limits import ConnectionLimits, OpenConnections
 from gateway.transport.http.server import serve
 from gateway.transport.request.http_request import Endpoint
@@ -61,31 +70,70 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
     """
     stopping = asyncio.Event()
     upstreams = _upstreams(settings)
-    limiter = AddressRateLimiter(
-        per_minute=settings.public_calls_per_minute, storage_url=settings.rate_limit_storage_url.get_secret_value()
-    )
-    try:
-        router = build_router(upstreams=upstreams, settings=settings, limiter=limiter, stopping=stopping)
-        cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
-        async with serve(
-            build_app(router, cors),
-            listen=settings.listen,
-            limits=_connection_limits(settings),
-            cors=cors,
-            drain_seconds=settings.drain_seconds,
-            stopping=stopping,
-        ) as address:
-            yield address
-    finally:
+    services = {Dependency(upstream.name): upstream for upstream in upstreams}
+    checks: dict[Dependency, Check] = {service: upstream.check for service, upstream in services.items()}
+    status = ProcessStatus("gateway", services)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(serve_probes(settings.metrics_listen, status))
+        limiter = AddressRateLimiter(
+            per_minute=settings.public_calls_per_minute, storage_url=settings.rate_limit_storage_url.get_secret_value()
+        )
+        stack.push_async_callback(limiter.close)
         for upstream in upstreams:
-            await upstream.close()
-        await limiter.close()
+            stack.push_async_callback(upstream.close)
+        own_endpoints: dict[str, Endpoint] = {
+            "/healthz": Liveness(),
+            "/readyz": Readiness(status=status, services=tuple(services)),
+            "/statusz": Status(status),
+        }
+        router = build_router(
+            upstreams=upstreams, settings=settings, limiter=limiter, stopping=stopping, own_endpoints=own_endpoints
+        )
+        cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
+        address = await stack.enter_async_context(
+            serve(
+                build_app(router, cors, status),
+                listen=settings.listen,
+                listen_fd=settings.listen_fd,
+                limits=_connection_limits(settings),
+                cors=cors,
+                drain_seconds=settings.drain_seconds,
+                stopping=stopping,
+            )
+        )
+        await stack.enter_async_context(
+            run_in_background(
+                _become_ready(status, checks),
+                run_checks(checks),
+            )
+        )
+        stack.push_async_callback(_leave, status, settings.drain_delay_seconds)
+        yield address
+
+
+async def _become_ready(status: ProcessStatus, checks: Mapping[Dependency, Check]) -> None:
+    """Set ready when each service has been reached once."""
+    await asyncio.gather(*(check_until_reached(service, check) for service, check in checks.items()))
+    status.set_ready()
+
+
+async def _leave(status: ProcessStatus, drain_delay_seconds: float) -> None:
+    """Report that this process stops, and go on serving for the drain delay, until load balancers have noticed."""
+    was_ready = status.is_ready
+    status.begin_drain()
+    if was_ready:
+        await asyncio.sleep(drain_delay_seconds)
 
 
 def build_router(
-    *, upstreams: Sequence[Upstream], settings: GatewaySettings, limiter: AddressRateLimiter, stopping: asyncio.Event
+    *,
+    upstreams: Sequence[Upstream],
+    settings: GatewaySettings,
+    limiter: AddressRateLimiter,
+    stopping: asyncio.Event,
+    own_endpoints: Mapping[str, Endpoint],
 ) -> Router[Route]:
-    """Build all routes: those of the rpcs, the health checks and the documentation.
+    """Build all routes: those of the rpcs, the gateway's own endpoints by path, and the documentation.
 
     Raises:
         UnsupportedContract: the contract uses something that the gateway does not support.
@@ -99,13 +147,8 @@ def build_router(
             for binding in rpc.bindings:
                 route = Route(binding.template.source, factory.create(upstream, rpc, binding))
                 router.add(binding.http_method, binding.template, route)
-    own_endpoints: Mapping[str, Endpoint] = {
-        "/healthz": Liveness(),
-        "/readyz": Readiness(upstreams=upstreams, stopping=stopping),
-        "/openapi.json": StaticResponse(_openapi_document(rpcs), b"application/json"),
-        **docs_page(),
-    }
-    for path, endpoint in own_endpoints.items():
+    documents = {"/openapi.json": StaticResponse(_openapi_document(rpcs), b"application/json"), **docs_page()}
+    for path, endpoint in {**own_endpoints, **documents}.items():
         router.add("GET", parse_template(path), Route(path, endpoint))
     return router
 

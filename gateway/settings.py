@@ -29,6 +29,8 @@ class GatewaySettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
 
     listen: ListenAddress
+    # Listening socket that the process inherits, by file descriptor; `listen` is then only its name.
+    listen_fd: Annotated[int, Field(ge=3)] | None = None
     auth_target: Target
     tasks_target: Target
 

@@ -1,19 +1,24 @@
 """Wiring of the service: the only module that names concrete classes of every context."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from uuid_utils.compat import uuid7
 
 from chassis.database.fair_pool import Connections
 from chassis.database.pool import open_pool
+from chassis.database.schema_check import SchemaCheck, SchemaRevisions
 from chassis.kernel.clock import utc_now
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
 from chassis.periodic import run_periodically
+from chassis.probes.dependency import Check, Dependency, require_dependency, run_checks
+from chassis.probes.http_server import serve_probes
+from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.request_context import mark_replayed
 from chassis.rpc.server import GrpcServer, Registration
 from chassis.rpc.servers import GrpcServers
@@ -34,6 +39,7 @@ from task_service.imports.bootstrap import WakeEvents, imports_use_cases
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from task_service.imports.persistence.notifications import PostgresNotifications
+from task_service.persistence.schema import MIGRATIONS, SCHEMA
 from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
 from task_service.tasks.persistence.task_json import (
@@ -64,7 +70,11 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
     database_url = settings.database_url.get_secret_value()
     certificates = CertificateReloader.from_files(settings.tls)
     draining = asyncio.Event()
+    database, auth_service, redis, object_store = map(Dependency, ("database", "auth_service", "redis", "object_store"))
+    status = ProcessStatus("task_service", [database, auth_service, redis, object_store])
+    schema_check = SchemaCheck(database_url, SchemaRevisions.read(SCHEMA, MIGRATIONS), status)
     async with AsyncExitStack() as stack:
+        stack.enter_context(serve_probes(settings.metrics_listen, status))
         pool = await stack.enter_async_context(
             open_pool(database_url, name="task_service", size=settings.database_pool_size)
         )
@@ -74,8 +84,9 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
         notifier = CeleryWorkerNotifier(settings.redis_url.get_secret_value())
         stack.callback(notifier.close)
         notifications = PostgresNotifications(database_url)
+        store = ObstoreObjectStore(settings.store_url)
         trust = TrustState()
-        poller = TrustPoller(state=trust, fetch=auth.get_trust_state)
+        poller = TrustPoller(state=trust, fetch=auth_service.observe(auth.get_trust_state))
         users = CachedUserDirectory(FairUserLookup(auth, caller_key=caller_key))
         wake = WakeEvents(queued=asyncio.Event(), undo_requested=asyncio.Event())
         connections = share_connections(pool, size=settings.database_pool_size)
@@ -85,15 +96,21 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
             settings,
             connections.all,
             users=users,
-            store=ObstoreObjectStore(settings.store_url),
+            store=store,
             notifications=notifications,
             notifier=notifier,
             wake=wake,
             is_draining=draining.is_set,
         )
         registrations = create_registrations(settings, tasks=tasks, history=history, imports=imports)
-        server = _create_servers(settings, registrations, trust, certificates)
+        server = _create_servers(settings, registrations, trust, certificates, status)
         await server.start()
+        checks: dict[Dependency, Check] = {database: schema_check, redis: notifier.ping, object_store: store.check}
+        variables = {database: "TASKS_DATABASE_URL", redis: "TASKS_REDIS_URL", object_store: "TASKS_STORE_URL"}
+        required = [
+            require_dependency(each, check, variable=variables[each], timeout_seconds=settings.start_timeout_seconds)
+            for each, check in checks.items()
+        ]
         every_minute = partial(run_periodically, interval=CLEANUP_INTERVAL_SECONDS)
         await stack.enter_async_context(
             run_in_background(
@@ -107,7 +124,8 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                 every_minute(imports.delete_dry_run_state),
                 every_minute(tasks.empty_trash),
                 every_minute(tasks.delete_expired_idempotency_records),
-                _become_ready(server, poller),
+                run_checks(checks),
+                _become_ready(server, poller, schema_check, required),
             )
         )
         stack.push_async_callback(server.stop)
@@ -120,6 +138,7 @@ def _create_servers(
     registrations: Sequence[Registration],
     trust: TrustState,
     certificates: CertificateReloader | None,
+    status: ProcessStatus,
 ) -> GrpcServers:
     create = partial(
         GrpcServer,
@@ -139,11 +158,19 @@ def _create_servers(
     return GrpcServers(
         public=create(listen=settings.listen, with_internal_rpcs=settings.internal_listen is None),
         internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
+        status=status,
+        drain_delay_seconds=settings.drain_delay_seconds,
     )
 
 
-async def _become_ready(server: GrpcServers, poller: TrustPoller) -> None:
-    """Set ready when the first trust state was received."""
+async def _become_ready(
+    server: GrpcServers, poller: TrustPoller, schema_check: SchemaCheck, required: Iterable[Coroutine[Any, Any, None]]
+) -> None:
+    """Set ready when every dependency has responded once, the schema is migrated and the first trust state is here."""
+    async with asyncio.TaskGroup() as group:
+        for wait in required:
+            group.create_task(wait)
+    await schema_check.wait_until_migrated()
     await poller.first_response.wait()
     await server.set_ready()
 

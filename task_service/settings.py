@@ -60,6 +60,9 @@ class TasksSettings(ServiceSettings):
     store_url: StoreUrl = Field(description="object store: file:///folder, s3://bucket/prefix, gs://, az://")
     auth_target: Target = Field(description="gRPC target of auth_service")
     auth_credential: SecretStr = Field(description="credential of this service, with trust:read and users:read")
+    start_timeout_seconds: float = Field(
+        default=30, gt=0, description="the database, Redis and the object store must respond once in this time"
+    )
     token_issuer: str = "taskmanager"  # noqa: S105 - a name
     token_audience: str = "taskmanager"  # noqa: S105 - a name
     reflection: bool = False

@@ -1,17 +1,12 @@
 """Migrate schema `auth` to the newest revision: `python -m auth_service.commands.migrate`. Safe to run again."""
 
-from pathlib import Path
-
 from pydantic_settings import SettingsConfigDict
 
-from auth_service import persistence
+from auth_service.persistence.schema import MIGRATIONS, SCHEMA
 from auth_service.settings import COMMAND_VARIABLES, AuthSettings
 from chassis import logs
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.settings import load_settings
-
-SCHEMA = "auth"
-MIGRATIONS = Path(persistence.__path__[0]) / "migrations"
 
 
 class AuthMigrationSettings(MigrationSettings):

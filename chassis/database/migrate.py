@@ -67,3 +67,5 @@ def run_in_environment(metadata: MetaData) -> None:
                 "SELECT pg_advisory_xact_lock(hashtext(%(name)s))", {"name": f"migrate.{schema}"}
             )
             context.run_migrations()
+            # The service waits for this revision at its start.
+            connection.exec_driver_sql(f"GRANT SELECT ON {schema}.alembic_version TO {schema}_app")

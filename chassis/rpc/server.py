@@ -165,8 +165,12 @@ class GrpcServer:
         self.is_ready.set()
         log.info("serving", port=self.port)
 
-    async def stop(self) -> None:
-        """Report NOT_SERVING, let open calls finish for drain_seconds, and cancel the rest."""
+    def leave(self) -> None:
+        """Report NOT_SERVING, so that clients choose another replica. Calls are still accepted."""
         self._health.stop()
+
+    async def stop(self) -> None:
+        """Refuse new calls, let open ones finish for drain_seconds, and cancel the rest."""
+        self.leave()
         await self._server.stop(self._drain_seconds)
         log.info("stopped")

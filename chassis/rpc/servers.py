@@ -3,6 +3,7 @@
 import asyncio
 from typing import Self
 
+from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.server import GrpcServer
 
 
@@ -13,9 +14,18 @@ class GrpcServers:
     reach the gateway, the workers and the other services.
     """
 
-    def __init__(self, *, public: GrpcServer, internal: GrpcServer | None) -> None:
+    def __init__(
+        self,
+        *,
+        public: GrpcServer,
+        internal: GrpcServer | None,
+        status: ProcessStatus,
+        drain_delay_seconds: float = 0.0,
+    ) -> None:
         self._public = public
         self._internal = internal
+        self._status = status
+        self._drain_delay_seconds = drain_delay_seconds
 
     @property
     def port(self) -> int:
@@ -48,7 +58,18 @@ class GrpcServers:
         if self._internal:
             await self._internal.set_ready()
         await self._public.set_ready()
+        self._status.set_ready()
 
     async def stop(self) -> None:
-        """Stop both at the same time."""
-        await asyncio.gather(*(server.stop() for server in (self._public, self._internal) if server))
+        """Report NOT_SERVING, go on serving for the drain delay, then stop both at the same time.
+
+        Clients and load balancers need the delay to notice: until then they send new calls here.
+        """
+        servers = [server for server in (self._public, self._internal) if server]
+        was_ready = self._status.is_ready
+        self._status.begin_drain()
+        for server in servers:
+            server.leave()
+        if was_ready:
+            await asyncio.sleep(self._drain_delay_seconds)
+        await asyncio.gather(*(server.stop() for server in servers))

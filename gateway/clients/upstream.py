@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import grpc
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
@@ -15,6 +14,13 @@ from gateway.transcoding.contract import Rpc
 
 Metadata = tuple[tuple[str, str], ...]
 """Metadata of a call. Each call passes its own, because an interceptor would cost every call one more asyncio task."""
+
+
+HEALTH_CHECK_TIMEOUT_SECONDS = 1.0
+
+
+class NotServing(Exception):
+    """The service responds and reports that it does not serve."""
 
 
 class Upstream:
@@ -41,13 +47,11 @@ class Upstream:
         """Return the callable of a client-streaming rpc."""
         return self._channel.stream_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
 
-    async def is_serving(self, *, timeout_seconds: float) -> bool:
-        """Return True if the service reports SERVING within the timeout (grpc.health.v1)."""
-        try:
-            response = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=timeout_seconds)
-        except grpc.RpcError:
-            return False
-        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+    async def check(self) -> None:
+        """Raise an error unless the service reports SERVING (grpc.health.v1)."""
+        response = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_CHECK_TIMEOUT_SECONDS)
+        if response.status != health_pb2.HealthCheckResponse.SERVING:
+            raise NotServing(self.name)
 
     async def close(self) -> None:
         """Close the channel and cancel its calls."""

@@ -19,7 +19,7 @@ REQUEST_SECONDS = Histogram(
 _REQUEST_ID_HEADER = REQUEST_ID_KEY.encode()
 # nginx uses this status too for a request whose client disconnects before the response.
 _CLIENT_CLOSED_REQUEST = 499
-_PROBE_ROUTES = frozenset({"/healthz", "/readyz"})
+_PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/statusz"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("access")

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from chassis.probes.process_status import Phase, ProcessStatus
 from chassis.rpc.request_context import request_id
 from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Router
 from gateway.transcoding.violations import InvalidRequest
@@ -27,11 +28,33 @@ LINGER_SECONDS = 5.0
 log = structlog.get_logger("gateway")
 
 
-def build_app(router: Router[Route], cors: CorsPolicy | None) -> AsgiApp:
-    """Build the application. The order of the middleware, outermost first: access log, CORS, errors, dispatch."""
+def build_app(router: Router[Route], cors: CorsPolicy | None, status: ProcessStatus) -> AsgiApp:
+    """Build the application. The order of the middleware, outermost first: log, drain, CORS, errors, dispatch."""
+    dispatcher = Dispatcher(router)
     if cors is None:
-        return AccessLog(ErrorResponder(Dispatcher(router)))
-    return AccessLog(CorsHeaders(ErrorResponder(Preflights(Dispatcher(router), cors, router)), cors))
+        return AccessLog(CloseWhileDraining(ErrorResponder(dispatcher), status))
+    app = CorsHeaders(ErrorResponder(Preflights(dispatcher, cors, router)), cors)
+    return AccessLog(CloseWhileDraining(app, status))
+
+
+class CloseWhileDraining:
+    """Middleware that closes each connection after its response once this process was told to stop.
+
+    Clients then open their next connection to another process. A connection that is closed later, while it is idle,
+    may lose a request that is under way to it.
+    """
+
+    def __init__(self, app: AsgiApp, status: ProcessStatus) -> None:
+        self._app = app
+        self._status = status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_and_close(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._status.phase is Phase.DRAINING:
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, send_and_close)
 
 
 class Dispatcher:

@@ -1,17 +1,12 @@
 """Migrate schema `tasks` to the newest revision: `python -m task_service.commands.migrate`. Safe to run again."""
 
-from pathlib import Path
-
 from pydantic_settings import SettingsConfigDict
 
 from chassis import logs
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.settings import load_settings
-from task_service import persistence
+from task_service.persistence.schema import MIGRATIONS, SCHEMA
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
-
-SCHEMA = "tasks"
-MIGRATIONS = Path(persistence.__path__[0]) / "migrations"
 
 
 class TasksMigrationSettings(MigrationSettings):

@@ -15,6 +15,7 @@ from taskmanager.imports.v1 import import_ingest_service_pb2_grpc, import_servic
 from taskmanager.tasks.v1 import history_service_pb2_grpc, task_service_pb2_grpc
 
 import auth_service.bootstrap
+import auth_service.server
 import task_service.bootstrap
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
@@ -109,7 +110,7 @@ async def running_auth_service(database: Database) -> AsyncIterator[tuple[str, U
     )
     async with (
         auth_service.bootstrap.open_use_cases(settings) as use_cases,
-        auth_service.bootstrap.run_server(settings) as server,
+        auth_service.server.run_server(settings) as server,
     ):
         await server.ready.wait()
         yield f"127.0.0.1:{server.port}", use_cases

@@ -1,41 +1,47 @@
-"""Health checks of the process: liveness and readiness."""
+"""Health checks of the process for clients and load balancers: liveness, readiness and status."""
 
-import asyncio
 from collections.abc import Sequence
 
-from gateway.clients.upstream import Upstream
+from chassis.probes.dependency import Dependency
+from chassis.probes.process_status import Phase, ProcessStatus
 from gateway.transcoding.json_codec.encoder import to_json
 from gateway.transport.asgi import Send
 from gateway.transport.errors import http_errors
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.responses.send import send_response
 
-_HEALTH_CHECK_TIMEOUT_SECONDS = 1.0
-
 
 class Liveness:
-    """GET /healthz: 200 while the process runs."""
+    """GET /healthz: 200 while the event loop runs."""
 
     async def __call__(self, http_request: HttpRequest, send: Send) -> None:  # noqa: ARG002 - an endpoint's signature
         await send_response(send, 200, to_json({"status": "ok"}))
 
 
 class Readiness:
-    """GET /readyz: 200 if every service behind the gateway reports SERVING and this process is not shutting down."""
+    """GET /readyz: 200 from the first contact with every service until this process is told to stop.
 
-    def __init__(self, *, upstreams: Sequence[Upstream], stopping: asyncio.Event) -> None:
-        self._upstreams = upstreams
-        self._stopping = stopping
+    An outage of a service does not change it: it would take all gateways out at once, and clients would get errors of
+    a load balancer instead of ours.
+    """
+
+    def __init__(self, *, status: ProcessStatus, services: Sequence[Dependency]) -> None:
+        self._status = status
+        self._services = services
 
     async def __call__(self, http_request: HttpRequest, send: Send) -> None:  # noqa: ARG002 - an endpoint's signature
-        if self._stopping.is_set():
+        if self._status.phase is Phase.DRAINING:
             raise http_errors.stopping()
-        are_serving = await asyncio.gather(
-            *(upstream.is_serving(timeout_seconds=_HEALTH_CHECK_TIMEOUT_SECONDS) for upstream in self._upstreams)
-        )
-        not_serving = [
-            upstream.name for upstream, is_serving in zip(self._upstreams, are_serving, strict=True) if not is_serving
-        ]
-        if not_serving:
-            raise http_errors.not_ready(not_serving)
+        if not self._status.is_ready:
+            raise http_errors.not_ready([each.name for each in self._services if not each.reached.is_set()])
         await send_response(send, 200, to_json({"status": "ready"}))
+
+
+class Status:
+    """GET /statusz: the phase of this process, its dependencies and its background loops."""
+
+    def __init__(self, status: ProcessStatus) -> None:
+        self._status = status
+
+    async def __call__(self, http_request: HttpRequest, send: Send) -> None:  # noqa: ARG002 - an endpoint's signature
+        await send_response(send, 200, to_json(self._status.to_json()))

@@ -204,8 +204,8 @@ def too_many_connections() -> HttpError:
 
 
 def not_ready(services: Sequence[str]) -> HttpError:
-    """Return the 503 of the readiness probe, with the services that do not serve."""
-    violations = [Violation("NOT_SERVING", None, f"{name} is not serving.") for name in services]
+    """Return the 503 of the readiness probe of a starting process, with the services that it has not reached."""
+    violations = [Violation("NOT_REACHED", None, f"{name} has not been reached since the start.") for name in services]
     return HttpError(503, "UNAVAILABLE", summarize(violations), violations, headers=[(b"retry-after", b"1")])
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 import uvicorn
 
+from chassis.kernel.errors import StartError
 from chassis.settings import CannotListen, Listen
 from gateway.transport.asgi import AsgiApp
 from gateway.transport.cors.policy import CorsPolicy
@@ -25,11 +26,31 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _bind(listen: Listen) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        return socket.create_server((listen.host, listen.port), family=family, backlog=2048)
+    except OSError as error:
+        raise CannotListen(listen) from error
+
+
+def _inherit(listen_fd: int) -> socket.socket:
+    try:
+        listener = socket.socket(fileno=listen_fd)
+        is_listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError:
+        is_listening = 0
+    if not is_listening:
+        raise StartError(f"GATEWAY_LISTEN_FD: file descriptor {listen_fd} is no listening socket")
+    return listener
+
+
 @asynccontextmanager
 async def serve(
     app: AsgiApp,
     *,
     listen: Listen,
+    listen_fd: int | None,
     limits: ConnectionLimits,
     cors: CorsPolicy | None,
     drain_seconds: float,
@@ -37,15 +58,15 @@ async def serve(
 ) -> AsyncIterator[Listen]:
     """Serve the application and yield the bound address. On exit, set `stopping` and wait for open requests.
 
+    `listen_fd` is a listening socket that this process inherits, instead of the address. Its connections wait while no
+    process accepts them, and several processes may accept them, so that a restart refuses nobody.
+
     Raises:
         CannotListen: the address cannot be bound.
+        StartError: the inherited file descriptor is no listening socket.
 
     """
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    try:
-        listener = socket.create_server((listen.host, listen.port), family=family, backlog=2048)
-    except OSError as error:
-        raise CannotListen(listen) from error
+    listener = _bind(listen) if listen_fd is None else _inherit(listen_fd)
     config = uvicorn.Config(
         app,
         http=limited_protocol(limits, cors),

@@ -21,7 +21,7 @@ from obstore.exceptions import (
 )
 from obstore.store import ObjectStore, from_url
 
-from chassis.kernel.errors import Unavailable
+from chassis.kernel.errors import StartError, Unavailable
 from task_service.imports.domain.errors import OffsetBehindEnd, StorageFull, StoredFileChanged
 from task_service.imports.usecases.ports import StoredUpload
 
@@ -37,6 +37,8 @@ CHUNK_BYTES = 256 * 1024
 # By default obstore retries for three minutes, while a client waits.
 RETRY_TIMEOUT = timedelta(seconds=10)
 MAX_RETRIES = 4
+
+_NO_OBJECT = "no-upload-has-this-name"
 
 ABORT_TIMEOUT_SECONDS = 15.0
 """Time limit for the removal of a cancelled upload's parts."""
@@ -54,8 +56,19 @@ class ObstoreObjectStore:
     """Object store, accessed with obstore."""
 
     def __init__(self, url: str) -> None:
+        """Open the store. Raises StartError if it can't be used."""
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
         self._store = _open(url)
+
+    async def check(self) -> None:
+        """List objects of a name that none has. Raises the errors of obstore.
+
+        A list shows a missing bucket, which a request for one object does not. It needs the permission to list, which
+        also lets S3 tell a missing object from a forbidden one.
+        """
+        if self._folder and not os.access(self._folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "the folder is not writable", str(self._folder))
+        await obstore.list(self._store, prefix=_NO_OBJECT).collect_async()
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> str:
         with _translate_errors():
@@ -135,11 +148,14 @@ class _UploadCancelled(Exception):
 
 
 def _open(url: str) -> ObjectStore:
-    if url.startswith("file:"):
-        return from_url(url, mkdir=True)
-    if url.startswith("memory:"):
-        return from_url(url)
-    return from_url(url, retry_config={"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT})
+    try:
+        if url.startswith("file:"):
+            return from_url(url, mkdir=True)
+        if url.startswith("memory:"):
+            return from_url(url)
+        return from_url(url, retry_config={"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT})
+    except (BaseError, OSError) as error:
+        raise StartError(f"TASKS_STORE_URL: {str(error).partition(chr(10))[0]}") from error
 
 
 def _retrieve_exception(future: asyncio.Future[Any]) -> None:

@@ -41,6 +41,10 @@ class CeleryWorkerNotifier:
         for _ in range(min(count, free)):
             self._celery.send_task(TASK, queue=QUEUE, ignore_result=True, retry=False)
 
+    async def ping(self) -> None:
+        """Contact Redis. Raises the errors of redis."""
+        await asyncio.to_thread(self._redis.ping)
+
     def close(self) -> None:
         """Close the connections."""
         self._celery.close()

@@ -20,9 +20,10 @@ from taskmanager.auth.v1 import (
 )
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
-from auth_service.bootstrap import open_use_cases, run_server
+from auth_service.bootstrap import open_use_cases
 from auth_service.domain.accounts import Registration
 from auth_service.domain.roles import Role
+from auth_service.server import run_server
 from auth_service.settings import AuthSettings
 from chassis.rpc.client import open_channel
 from tests.support.grpc_calls import bearer, refused

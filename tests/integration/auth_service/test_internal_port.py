@@ -5,7 +5,7 @@ import asyncio
 import grpc
 from taskmanager.auth.v1 import user_service_pb2
 
-from auth_service.bootstrap import run_server
+from auth_service.server import run_server
 from chassis.rpc.client import open_channel
 from chassis.settings import Listen
 from tests.integration.auth_service.auth_server import AuthServer, code_and_reason, make_settings

@@ -15,8 +15,8 @@ from grpc.aio import insecure_channel
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
-from auth_service.bootstrap import run_server
-from auth_service.commands.migrate import MIGRATIONS, SCHEMA
+from auth_service.persistence.schema import MIGRATIONS, SCHEMA
+from auth_service.server import run_server
 from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import open_channel
 from chassis.testing.database import temporary_database
@@ -211,7 +211,7 @@ async def test_database_outage_makes_calls_unavailable(settings, database):
         "DROP TABLE auth.users",
         "CREATE TABLE auth.mine (id int)",
         "CREATE TABLE public.mine (id int)",
-        "SELECT * FROM auth.alembic_version",
+        "UPDATE auth.alembic_version SET version_num = '0001'",
         "SET ROLE auth_owner",
     ],
 )

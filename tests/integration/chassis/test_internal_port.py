@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from taskmanager.imports.v1 import import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
+from chassis.probes.process_status import ProcessStatus
 from chassis.rpc.servers import GrpcServers
 from chassis.settings import CannotListen, Listen
 from tests.integration.chassis.busy_server import CAPACITY, SECONDS, BlockingServicer, separate_connection
@@ -36,6 +37,7 @@ def build_servers(**internal_options) -> GrpcServers:
     registrations = import_service(servicer), trust_service(servicer)
     options: dict[str, Any] = {"capacity": CAPACITY, "with_reflection": True}
     return GrpcServers(
+        status=ProcessStatus("test"),
         public=build_server(*registrations, with_internal_rpcs=False, **options),
         internal=build_server(*registrations, **options, **internal_options),
     )

@@ -12,7 +12,6 @@ import grpc
 import httpx2
 import pytest
 from google.api.http_pb2 import HttpRule
-from grpc_health.v1 import health_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
@@ -26,33 +25,12 @@ from tests.integration.gateway.fake_services import receive_upload
 from tests.unit.gateway.synthetic_contract import build_service
 
 
-async def test_liveness(rest):
-    response = await rest.get("/healthz")
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
-
-
-async def test_readiness_follows_the_services(rest, services):
-    assert (await rest.get("/readyz")).status_code == 200
-    await services.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-    try:
-        response = await rest.get("/readyz")
-    finally:
-        await services.health.set("", health_pb2.HealthCheckResponse.SERVING)
-    assert response.status_code == 503
-    assert [detail["message"] for detail in response.json()["error"]["details"]] == [
-        "auth_service is not serving.",
-        "task_service is not serving.",
-    ]
-
-
 async def test_unreachable_service_is_503(services):
     """A service that cannot be reached is a 503; its address is not sent to the client."""
     async with (
         run_server(settings(services, tasks_target="127.0.0.1:1")) as address,
         httpx2.AsyncClient(base_url=f"http://{address}") as rest,
     ):
-        assert (await rest.get("/healthz")).status_code == 200
-        assert (await rest.get("/readyz")).status_code == 503
         response = await rest.get("/api/v1/tasks/t1")
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
@@ -195,6 +173,7 @@ async def test_unsupported_client_stream_stops_start(services):
             settings=settings(services),
             limiter=limiter,
             stopping=asyncio.Event(),
+            own_endpoints={},
         )
     await upstream.close()
 

@@ -11,10 +11,10 @@ import pytest
 from chassis.database.migrate import upgrade
 from chassis.database.provision import provision
 from chassis.testing.database import temporary_database
-from task_service.commands.migrate import MIGRATIONS, SCHEMA
 from task_service.history.domain.event_log import LogPosition
 from task_service.history.domain.hash_chain import GENESIS_HASH, Block
 from task_service.history.persistence.hash_chain import DIGESTS
+from task_service.persistence.schema import MIGRATIONS, SCHEMA
 from tests.integration.task_service.history_log import open_history_log
 from tests.support.database import Database
 

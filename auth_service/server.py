@@ -1,0 +1,111 @@
+"""The running service: its ports, its readiness and its background loops."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
+from auth_service.bootstrap import open_use_cases
+from auth_service.persistence.schema import MIGRATIONS, SCHEMA
+from auth_service.settings import AuthSettings
+from auth_service.transport.registrations import create_registrations
+from auth_service.transport.status import STATUS
+from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.lifecycle import run_in_background
+from chassis.limits.load_shed import DEFAULT_CAPACITY
+from chassis.limits.rate_limit import AddressRateLimiter
+from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
+from chassis.probes.dependency import Dependency, require_dependency, run_checks
+from chassis.probes.http_server import serve_probes
+from chassis.probes.process_status import ProcessStatus
+from chassis.rpc.access import public_methods
+from chassis.rpc.server import GrpcServer, Registration
+from chassis.rpc.servers import GrpcServers
+from chassis.rpc.trust import TrustPoller, TrustState
+from chassis.tls.reloader import CertificateReloader
+from chassis.tokens import TokenVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """Server that listens on its ports. `ready` is set when it also accepts calls."""
+
+    port: int
+    internal_port: int
+    ready: asyncio.Event
+
+
+@asynccontextmanager
+async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
+    """Run the service. It becomes ready when the database responds and a signing key exists.
+
+    Raises:
+        CannotListen: the service cannot listen on the address.
+        WrongEncryptionKey: the signing keys cannot be decrypted. It is raised in an exception group, because it only
+            shows when the database responds.
+
+    """
+    url = settings.database_url.get_secret_value()
+    database = Dependency("database")
+    status = ProcessStatus("auth_service", [database])
+    state = TrustState()
+    ready = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(serve_probes(settings.metrics_listen, status))
+        use_cases = await stack.enter_async_context(open_use_cases(settings))
+        poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
+        server = _create_servers(settings, create_registrations(use_cases), state, status)
+        await server.start()
+        schema_check = SchemaCheck(url, SchemaRevisions.read(SCHEMA, MIGRATIONS), status)
+        await stack.enter_async_context(
+            run_in_background(
+                run_checks({database: schema_check}),
+                become_ready(
+                    partial(_wait_for_database, settings, database, schema_check),
+                    use_cases.ensure_signing_key,
+                    poller,
+                    server,
+                    ready,
+                ),
+                clean_up(ready, use_cases.delete_expired_records),
+                clean_up(ready, use_cases.delete_expired_events),
+            )
+        )
+        stack.push_async_callback(server.stop)
+        yield RunningServer(port=server.port, internal_port=server.internal_port, ready=ready)
+
+
+async def _wait_for_database(settings: AuthSettings, database: Dependency, check: SchemaCheck) -> None:
+    timeout = settings.start_timeout_seconds
+    await require_dependency(database, check, variable="AUTH_DATABASE_URL", timeout_seconds=timeout)
+    await check.wait_until_migrated()
+
+
+def _create_servers(
+    settings: AuthSettings, registrations: Sequence[Registration], state: TrustState, status: ProcessStatus
+) -> GrpcServers:
+    has_internal = settings.internal_listen is not None
+    create = partial(
+        GrpcServer,
+        registrations=registrations,
+        verifier=TokenVerifier(trust=state, issuer=settings.token_issuer, audience=settings.token_audience),
+        status=STATUS,
+        with_reflection=settings.reflection,
+        drain_seconds=settings.drain_seconds,
+        request_timeout_seconds=settings.request_timeout_seconds,
+        certificates=CertificateReloader.from_files(settings.tls),
+        capacity=replace(DEFAULT_CAPACITY, max_concurrent_calls=settings.max_concurrent_calls),
+    )
+    rate_limit = RateLimitInterceptor(
+        limiter=AddressRateLimiter(per_minute=settings.public_calls_per_minute, storage_url="memory://"),
+        methods=public_methods(registration.descriptor for registration in registrations),
+        trusted=() if has_internal else settings.trusted_peers,
+    )
+    return GrpcServers(
+        public=create(listen=settings.listen, interceptors=[rate_limit], with_internal_rpcs=not has_internal),
+        internal=create(listen=settings.internal_listen) if settings.internal_listen else None,
+        status=status,
+        drain_delay_seconds=settings.drain_delay_seconds,
+    )

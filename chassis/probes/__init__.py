@@ -1,0 +1,1 @@
+"""Health checks of a process over plain HTTP: /healthz, /readyz, /statusz and /metrics."""

@@ -1,0 +1,104 @@
+"""Health checks and metrics of a process over plain HTTP."""
+
+import asyncio
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from chassis.kernel.errors import StartError
+from chassis.probes.dependency import Dependency, check_all, require_dependency
+from chassis.probes.http_server import serve_probes
+from chassis.probes.process_status import ProcessStatus
+from chassis.settings import CannotListen, Listen
+
+LOCAL = Listen("127.0.0.1", 0)
+
+
+def get(port, path):
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}") as response:
+            return response.status, response.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def fetch(port, path):
+    return await asyncio.to_thread(get, port, path)
+
+
+async def respond():
+    return None
+
+
+async def fail():
+    raise ConnectionError("refused by 10.0.0.1") from None
+
+
+async def test_readiness_follows_the_phase():
+    status = ProcessStatus("example")
+    with serve_probes(LOCAL, status) as port:
+        assert (await fetch(port, "/readyz"))[0] == 503
+        status.set_ready()
+        assert (await fetch(port, "/readyz"))[0] == 200
+        status.begin_drain()
+        code, body = await fetch(port, "/readyz")
+    assert (code, json.loads(body)) == (503, {"status": "draining"})
+
+
+async def test_liveness_notices_a_blocked_event_loop():
+    with serve_probes(LOCAL, ProcessStatus("example")) as port, ThreadPoolExecutor() as threads:
+        assert (await fetch(port, "/healthz"))[0] == 200
+        code, body = threads.submit(get, port, "/healthz").result()  # blocks the event loop meanwhile
+        assert (code, json.loads(body)) == (503, {"status": "event loop is blocked"})
+        assert (await fetch(port, "/healthz"))[0] == 200
+
+
+async def test_status_shows_dependencies_without_error_texts():
+    """An error text can name hosts and users. The log has it."""
+    up, down, unknown = (Dependency(name) for name in ("up", "down", "unknown"))
+    await check_all({up: respond, down: fail})
+    with serve_probes(LOCAL, ProcessStatus("example", [up, down, unknown])) as port:
+        code, body = await fetch(port, "/statusz")
+        metrics = (await fetch(port, "/metrics"))[1]
+    states = {each["name"]: (each["state"], each["error"]) for each in json.loads(body)["dependencies"]}
+    assert code == 200
+    assert states == {"up": ("up", None), "down": ("down", "ConnectionError"), "unknown": ("unknown", None)}
+    assert "10.0.0.1" not in body
+    assert 'dependency_up{dependency="up"} 1.0' in metrics
+    assert 'dependency_up{dependency="down"} 0.0' in metrics
+
+
+async def test_unknown_path_names_the_others():
+    with serve_probes(LOCAL, ProcessStatus("example")) as port:
+        code, body = await fetch(port, "/health")
+    assert code == 404
+    assert "/readyz" in body
+
+
+async def test_address_in_use_stops_the_start():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = Listen("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(CannotListen, match=str(listen)), serve_probes(listen, ProcessStatus("example")):
+            pass
+
+
+async def test_dependency_that_never_responds_stops_the_start():
+    with pytest.raises(StartError, match=r"EXAMPLE_URL: refused by 10\.0\.0\.1"):
+        await require_dependency(Dependency("example"), fail, variable="EXAMPLE_URL", timeout_seconds=0.1)
+
+
+async def test_dependency_is_retried_until_it_responds():
+    attempts = []
+
+    async def respond_at_last() -> None:
+        attempts.append(1)
+        if len(attempts) < 2:
+            raise ConnectionError
+
+    dependency = Dependency("example")
+    await require_dependency(dependency, respond_at_last, variable="EXAMPLE_URL", timeout_seconds=30)
+    assert dependency.state == "up"
