@@ -47,6 +47,7 @@ def stack_options(arguments: argparse.Namespace, data_dir: Path) -> Options:
         redis_port=arguments.redis_port,
         workers=arguments.workers,
         replicas=arguments.replicas,
+        gateways=arguments.gateways,
         postgres_url=arguments.postgres_url,
         redis_url=arguments.redis_url,
     )
@@ -72,6 +73,9 @@ def _add_stack_arguments(
         type=_positive,
         default=1,
         help="number of processes of auth_service and of task_service each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--gateways", type=_positive, default=1, help="number of gateway processes on one port (default: %(default)s)"
     )
     parser.add_argument(
         "--postgres-url",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from deploy.local.config.credentials import Credentials
 from deploy.local.config.endpoints import Endpoints, delete_endpoints_file, grpc_target
 from deploy.local.config.options import Options
 from deploy.local.config.ports import Ports
-from deploy.local.host.free_ports import HOST
+from deploy.local.host.free_ports import HOST, listening_socket
 from deploy.local.servers.data_servers import DataServers
 from deploy.local.services.commands import bootstrap_command, migration_commands
-from deploy.local.services.processes import service_processes
+from deploy.local.services.processes import name_replicas, service_processes
 from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.data_dir_lock import exclusive_run
 from deploy.local.supervision.process import ProcessSpec
@@ -42,6 +42,8 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
     Raise LocalStackError if it cannot start. The subclass ProcessFailed has the last log lines of the process.
     """
     async with exclusive_run(options.data_dir) as run:
+        # The stack itself holds the port of the gateways, so that it refuses nobody while a gateway restarts.
+        sockets = ExitStack()
         delete_endpoints_file(run.data_dir)
         ports = Ports.choose(options)
         credentials = Credentials.load_or_create(run.data_dir)
@@ -57,7 +59,12 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
             await _run_commands(migration_commands(settings), run)
             await _run_commands([bootstrap_command(settings)], run)
             announce("starting the services")
-            await supervisor.start(*service_processes(settings, ports=ports, workers=options.workers))
+            gateway_socket = sockets.enter_context(listening_socket(ports.gateway))
+            await supervisor.start(
+                *service_processes(
+                    settings, ports=ports, workers=options.workers, gateway_socket=gateway_socket.fileno()
+                )
+            )
             supervisor.on_pids_changed = lambda: endpoints.write(run.data_dir, supervisor.pids)
             yield Stack(
                 endpoints=endpoints,
@@ -71,10 +78,16 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
                 announce("stopping")
             finally:
                 await supervisor.stop()
+                sockets.close()
 
 
 def _endpoints(ports: Ports, credentials: Credentials, data_servers: DataServers) -> Endpoints:
     return Endpoints(
+        probes={
+            **_probes("auth_service", ports.auth_probes),
+            **_probes("task_service", ports.tasks_probes),
+            **_probes("gateway", ports.gateway_probes),
+        },
         gateway_url=f"http://{HOST}:{ports.gateway}",
         auth_target=grpc_target([f"{HOST}:{port}" for port in ports.auth]),
         tasks_target=grpc_target([f"{HOST}:{port}" for port in ports.tasks]),
@@ -85,6 +98,10 @@ def _endpoints(ports: Ports, credentials: Credentials, data_servers: DataServers
         admin_email=credentials.admin_email,
         admin_password=credentials.admin_password,
     )
+
+
+def _probes(service: str, ports: tuple[int, ...]) -> dict[str, str]:
+    return {name: f"http://{HOST}:{port}" for name, port in name_replicas(service, ports)}
 
 
 async def _run_commands(commands: Iterable[ProcessSpec], run: Run) -> None:

@@ -25,6 +25,8 @@ class Endpoints:
     postgres_url: str = field(repr=False)
     """Superuser URL, for operators."""
     redis_url: str = field(repr=False)
+    probes: Mapping[str, str]
+    """URLs of the health checks and metrics, by process: /healthz, /readyz, /statusz and /metrics."""
     admin_email: str
     admin_password: str = field(repr=False)
 
@@ -43,6 +45,7 @@ class Endpoints:
             "postgres_url": self.postgres_url,
             "redis_url": self.redis_url,
             "admin": {"email": self.admin_email, "password": self.admin_password},
+            "probes": dict(self.probes),
             "processes": dict(processes),
         }
         write_private_file(path, json.dumps(content, indent=2) + "\n")
@@ -64,6 +67,7 @@ class Endpoints:
             internal_tasks_target=content["internal_tasks_target"],
             postgres_url=content["postgres_url"],
             redis_url=content["redis_url"],
+            probes=content["probes"],
             admin_email=content["admin"]["email"],
             admin_password=content["admin"]["password"],
         )

@@ -18,6 +18,8 @@ class Options:
     """Number of import workers."""
     replicas: int = 1
     """Number of processes of auth_service and of task_service each."""
+    gateways: int = 1
+    """Number of gateway processes, which accept connections of one port."""
     postgres_url: str | None = field(default=None, repr=False)
     """Superuser URL of the operator's own Postgres, which replaces the embedded server."""
     redis_url: str | None = field(default=None, repr=False)

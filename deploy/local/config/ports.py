@@ -17,6 +17,10 @@ class Ports:
     tasks: tuple[int, ...]
     auth_internal: tuple[int, ...]
     tasks_internal: tuple[int, ...]
+    auth_probes: tuple[int, ...]
+    """Health checks and metrics of each replica, as the next two."""
+    tasks_probes: tuple[int, ...]
+    gateway_probes: tuple[int, ...]
     postgres: int
     redis: int
 
@@ -43,6 +47,9 @@ class Ports:
             tasks=(tasks, *(_choose_unused(used) for _ in range(1, options.replicas))),
             auth_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
             tasks_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
+            auth_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
+            tasks_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
+            gateway_probes=tuple(_choose_unused(used) for _ in range(options.gateways)),
             postgres=postgres,
             redis=redis,
         )

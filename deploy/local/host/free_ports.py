@@ -3,6 +3,8 @@
 import random
 import socket
 
+from deploy.local.errors import LocalStackError
+
 HOST = "127.0.0.1"
 # Below the ephemeral range of every operating system. An outgoing connection therefore never occupies the port of a
 # service while that service restarts.
@@ -26,3 +28,12 @@ def find_free_port() -> int:
         port = random.choice(_CANDIDATES)  # noqa: S311 - not a secret
         if is_port_free(port):
             return port
+
+
+def listening_socket(port: int) -> socket.socket:
+    """Return a socket that listens on the port. Raise LocalStackError if another program does."""
+    try:
+        return socket.create_server((HOST, port), backlog=2048)
+    except OSError:
+        message = f"Port {port} is in use by another program. Choose another port, or 0 for any free port."
+        raise LocalStackError(message) from None

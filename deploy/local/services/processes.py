@@ -1,7 +1,8 @@
 """Processes of the services: the replicas, import workers and gateway of one run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from deploy.local.config.ports import Ports
 from deploy.local.host.free_ports import HOST
@@ -10,26 +11,33 @@ from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.probes import file_exists, grpc_is_serving, http_is_ok
 from deploy.local.supervision.process import ProcessSpec
 
+T = TypeVar("T")
 
-def service_processes(settings: ServiceSettings, *, ports: Ports, workers: int) -> tuple[tuple[ProcessSpec, ...], ...]:
-    """Return groups of processes in the order of their dependencies: a group calls only the groups before it."""
+
+def service_processes(
+    settings: ServiceSettings, *, ports: Ports, workers: int, gateway_socket: int
+) -> tuple[tuple[ProcessSpec, ...], ...]:
+    """Return groups of processes in the order of their dependencies: a group calls only the groups before it.
+
+    `gateway_socket` is the file descriptor of the listening socket that all gateways inherit.
+    """
+    auth_ports = tuple(zip(ports.auth, ports.auth_internal, ports.auth_probes, strict=True))
+    tasks_ports = tuple(zip(ports.tasks, ports.tasks_internal, ports.tasks_probes, strict=True))
     return (
-        _grpc_replicas("auth_service", "AUTH", settings.auth_service, ports.auth, ports.auth_internal),
-        _grpc_replicas("task_service", "TASKS", settings.task_service, ports.tasks, ports.tasks_internal),
+        _grpc_replicas("auth_service", "AUTH", settings.auth_service, auth_ports),
+        _grpc_replicas("task_service", "TASKS", settings.task_service, tasks_ports),
         tuple(_import_worker(settings, f"import_worker-{number}") for number in range(1, workers + 1)),
-        (_gateway(settings, ports.gateway),),
+        tuple(
+            _gateway(settings, name, ports.gateway, probes, gateway_socket)
+            for name, probes in name_replicas("gateway", ports.gateway_probes)
+        ),
     )
 
 
 def _grpc_replicas(
-    service: str,
-    prefix: str,
-    environment: Mapping[str, str],
-    ports: tuple[int, ...],
-    internal_ports: tuple[int, ...],
+    service: str, prefix: str, environment: Mapping[str, str], replicas: tuple[tuple[int, int, int], ...]
 ) -> tuple[ProcessSpec, ...]:
-    """Return the replicas of a gRPC service, one for each port."""
-    replicas = zip(_name_replicas(service, ports), internal_ports, strict=True)
+    """Return the replicas of a gRPC service. Each has a public port, an internal one, and one for health checks."""
     return tuple(
         python_process(
             name,
@@ -38,20 +46,21 @@ def _grpc_replicas(
                 **environment,
                 f"{prefix}_LISTEN": f"{HOST}:{port}",
                 f"{prefix}_INTERNAL_LISTEN": f"{HOST}:{internal_port}",
+                f"{prefix}_METRICS_LISTEN": f"{HOST}:{probes}",
             },
             readiness_probe=partial(grpc_is_serving, f"{HOST}:{port}", prefix=prefix),
             port=port,
         )
-        for (name, port), internal_port in replicas
+        for name, (port, internal_port, probes) in name_replicas(service, replicas)
     )
 
 
-def _name_replicas(service: str, ports: tuple[int, ...]) -> Iterator[tuple[str, int]]:
-    """Yield the name and port of each replica. A single replica has no number in its name."""
-    if len(ports) == 1:
-        yield service, ports[0]
+def name_replicas(service: str, replicas: Sequence[T]) -> Iterator[tuple[str, T]]:
+    """Yield the name and the ports of each replica. A single replica has no number in its name."""
+    if len(replicas) == 1:
+        yield service, replicas[0]
     else:
-        yield from ((f"{service}-{number}", port) for number, port in enumerate(ports, start=1))
+        yield from ((f"{service}-{number}", replica) for number, replica in enumerate(replicas, start=1))
 
 
 def _import_worker(settings: ServiceSettings, name: str) -> ProcessSpec:
@@ -66,11 +75,18 @@ def _import_worker(settings: ServiceSettings, name: str) -> ProcessSpec:
     )
 
 
-def _gateway(settings: ServiceSettings, port: int) -> ProcessSpec:
+def _gateway(settings: ServiceSettings, name: str, port: int, probes: int, listening_socket: int) -> ProcessSpec:
     return python_process(
+        name,
         "gateway",
-        "gateway",
-        {**settings.gateway, "GATEWAY_LISTEN": f"{HOST}:{port}"},
-        readiness_probe=partial(http_is_ok, f"{settings.endpoints.gateway_url}/readyz"),
-        port=port,
+        {
+            **settings.gateway,
+            "GATEWAY_LISTEN": f"{HOST}:{port}",
+            "GATEWAY_LISTEN_FD": str(listening_socket),
+            "GATEWAY_METRICS_LISTEN": f"{HOST}:{probes}",
+        },
+        inherited_fds=(listening_socket,),
+        # The port is shared by all gateways, so that only a probe of this process tells about it.
+        readiness_probe=partial(http_is_ok, f"http://{HOST}:{probes}/readyz"),
+        port=probes,
     )

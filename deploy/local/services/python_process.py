@@ -15,6 +15,7 @@ class _SpecOptions(TypedDict, total=False):
     port: int
     runtime_files: tuple[Path, ...]
     grace_period_seconds: float
+    inherited_fds: tuple[int, ...]
 
 
 def python_process(

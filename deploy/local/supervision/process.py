@@ -38,6 +38,8 @@ class ProcessSpec:
     user: OsUser | None = None
     """User that the process runs as. None means the current user."""
     stop_signal: signal.Signals = signal.SIGTERM
+    inherited_fds: tuple[int, ...] = ()
+    """File descriptors of this process that the new one inherits under the same numbers, such as a listening socket."""
     grace_period_seconds: float = 15.0
     """Time between the stop signal and SIGKILL."""
     ready_timeout_seconds: float = 60.0
@@ -74,6 +76,7 @@ class Process:
                     cwd=spec.cwd,
                     env={**spec.env, **run.environment_markers(spec.stop_signal)},
                     process_group=0,
+                    pass_fds=spec.inherited_fds,
                     **popen_user_arguments(spec.user),
                 )
             except OSError as error:

@@ -21,6 +21,7 @@ def endpoints() -> Endpoints:
         internal_tasks_target="127.0.0.1:8",
         postgres_url="postgresql://postgres:secret@127.0.0.1:5/taskmanager",
         redis_url="redis://:secret@127.0.0.1:6/0",
+        probes={"gateway": "http://127.0.0.1:9"},
         admin_email="admin@example.com",
         admin_password="secret",
     )
@@ -63,6 +64,7 @@ def test_endpoints_file_is_complete_and_private(tmp_path: Path, endpoints: Endpo
         "postgres_url": "postgresql://postgres:secret@127.0.0.1:5/taskmanager",
         "redis_url": "redis://:secret@127.0.0.1:6/0",
         "admin": {"email": "admin@example.com", "password": "secret"},
+        "probes": {"gateway": "http://127.0.0.1:9"},
         "processes": {"postgres": 1, "gateway": 2},
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from deploy.local.config.credentials import Credentials
 from deploy.local.config.endpoints import Endpoints
 from deploy.local.config.ports import Ports
 from deploy.local.errors import ProcessFailed
-from deploy.local.host.free_ports import HOST
+from deploy.local.host.free_ports import HOST, listening_socket
 from deploy.local.services.processes import service_processes
 from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.process import ProcessSpec
@@ -41,33 +42,46 @@ async def supervisor(run: Run, tmp_path: Path) -> AsyncIterator[Supervisor]:
     await supervisor.stop()
 
 
-def all_processes(data_dir: Path, *, gateway_port: int) -> list[ProcessSpec]:
+def all_processes(data_dir: Path, *, gateway_probes: int) -> list[ProcessSpec]:
     """Return the processes of all services."""
     endpoints = Endpoints(
-        gateway_url=f"http://{HOST}:{gateway_port}",
+        gateway_url="http://127.0.0.1:11",
         auth_target=f"{HOST}:1",
         tasks_target=f"{HOST}:2",
         internal_auth_target=f"{HOST}:6",
         internal_tasks_target=f"{HOST}:7",
         postgres_url="postgresql://postgres@127.0.0.1:3/postgres",
         redis_url="redis://127.0.0.1:4",
+        probes={},
         admin_email="admin@example.com",
         admin_password="",
     )
     settings = ServiceSettings(data_dir=data_dir, credentials=Credentials.load_or_create(data_dir), endpoints=endpoints)
     ports = Ports(
-        gateway=gateway_port, auth=(1,), tasks=(2,), auth_internal=(6,), tasks_internal=(7,), postgres=3, redis=4
+        gateway=11,
+        auth=(1,),
+        tasks=(2,),
+        auth_internal=(6,),
+        tasks_internal=(7,),
+        auth_probes=(8,),
+        tasks_probes=(9,),
+        gateway_probes=(gateway_probes,),
+        postgres=3,
+        redis=4,
     )
-    return [spec for group in service_processes(settings, ports=ports, workers=1) for spec in group]
+    with listening_socket(0) as gateway_socket:
+        groups = service_processes(settings, ports=ports, workers=1, gateway_socket=gateway_socket.fileno())
+    return [spec for group in groups for spec in group]
 
 
 async def test_gateway_fails_on_the_port_of_a_stranger(supervisor: Supervisor, run: Run, stranger: int):
     """The stranger answers the readiness probe. The gateway's own process can't listen, and its fifth exit is final."""
-    *_, gateway = all_processes(run.data_dir, gateway_port=stranger)
-    with pytest.raises(ProcessFailed, match="gateway ended with exit status 1 before it was ready, 5 times in a row"):
+    *_, gateway = all_processes(run.data_dir, gateway_probes=stranger)
+    gateway = replace(gateway, inherited_fds=())
+    with pytest.raises(ProcessFailed, match="gateway ended with exit status 2 before it was ready, 5 times in a row"):
         await supervisor.start([gateway])
 
 
 def test_each_server_must_own_its_port(run: Run):
-    ports = {spec.name: spec.port for spec in all_processes(run.data_dir, gateway_port=5)}
+    ports = {spec.name: spec.port for spec in all_processes(run.data_dir, gateway_probes=5)}
     assert ports == {"auth_service": 1, "task_service": 2, "import_worker-1": None, "gateway": 5}
