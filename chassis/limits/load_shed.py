@@ -95,7 +95,7 @@ class LoadShedInterceptor(ContextInterceptor):
         kind = self._kinds.get(method, FOREIGN)
         if self._in_flight[kind] >= self._max_in_flight[kind]:
             SHED_CALLS.labels(kind).inc()
-            raise Overloaded
+            raise Overloaded(is_started=False)
         self._in_flight[kind] += 1
         try:
             yield

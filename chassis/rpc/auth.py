@@ -22,6 +22,8 @@ class PermissionDenied(DomainError):
 class NotReady(Unavailable):
     """The service is starting and can't check tokens yet. Try again shortly."""
 
+    is_started = False
+
 
 class JwtInterceptor(ContextInterceptor):
     """Interceptor that verifies the bearer token, checks the method's access option, and sets the current caller.

@@ -65,17 +65,21 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
             "retryableStatusCodes": ["UNAVAILABLE"],
         }
         config["methodConfig"] = [{"name": names, "retryPolicy": retry}]
+        # While more than every tenth call fails, gRPC retries none: retries would hinder the recovery.
+        config["retryThrottling"] = {"maxTokens": 100, "tokenRatio": 0.1}
     return [
         ("grpc.service_config", json.dumps(config)),
         ("grpc.enable_retries", 1),
         ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
-        # Detects a dead peer within 40 seconds. Servers reply to more frequent pings with GOAWAY.
-        ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        # A server that hangs leaves the balance within four seconds, and its calls fail. The watch of its health is a
+        # call, so that pings are sent while there is no other. By default gRPC sends only two without data.
+        ("grpc.keepalive_time_ms", 2_000),
+        ("grpc.keepalive_timeout_ms", 2_000),
         ("grpc.keepalive_permit_without_calls", 0),
+        ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
     ]
 
 

@@ -17,6 +17,7 @@ from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 
 ERROR_DOMAIN = "taskmanager"
+NOT_STARTED_KEY = "not_started"
 DETAILS_KEY = "grpc-status-details-bin"
 
 MAX_VIOLATIONS = 50
@@ -55,6 +56,8 @@ class RichStatus:
     reason: str
     violations: tuple[Violation, ...] = ()
     retry_after_seconds: float | None = None
+    is_started: bool = True
+    """False: the call was refused before any work. ErrorInfo then has the metadata `not_started: true`."""
 
     def pack(self) -> bytes:
         """Return the serialized google.rpc.Status for the trailers, shortened to the size that they can hold."""
@@ -65,7 +68,8 @@ class RichStatus:
         return self._packed(MAX_TEXT_LENGTHS[-1], MAX_VIOLATIONS // 2)
 
     def _packed(self, max_length: int, max_violations: int) -> bytes:
-        details = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN))]
+        metadata = {} if self.is_started else {NOT_STARTED_KEY: "true"}
+        details = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN, metadata=metadata))]
         if self.violations:
             details.append(
                 _pack(
@@ -105,7 +109,8 @@ def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
         if violation.field or len(errors) > 1
     )
     reason = errors[0].reason
-    return RichStatus(code, _truncate(error.message, 500), reason, violations, error.retry_after_seconds)
+    message = _truncate(error.message, 500)
+    return RichStatus(code, message, reason, violations, error.retry_after_seconds, error.is_started)
 
 
 def read_status(error: grpc.RpcError) -> RichStatus:
@@ -114,10 +119,11 @@ def read_status(error: grpc.RpcError) -> RichStatus:
     # A sequence of pairs, although the type stubs declare another type.
     trailers: Any = error.trailing_metadata() or ()
     raw = next((value for key, value in trailers if key == DETAILS_KEY), None)
-    reason, violations, retry_after_seconds = code.name, [], None
+    reason, violations, retry_after_seconds, is_started = code.name, [], None, True
     for detail in _parse(raw):
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-            reason = _unpack(detail, error_details_pb2.ErrorInfo()).reason or reason
+            info = _unpack(detail, error_details_pb2.ErrorInfo())
+            reason, is_started = info.reason or reason, NOT_STARTED_KEY not in info.metadata
         elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             violations = [
                 Violation(violation.field, violation.reason, violation.description)
@@ -125,7 +131,7 @@ def read_status(error: grpc.RpcError) -> RichStatus:
             ]
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             retry_after_seconds = _unpack(detail, error_details_pb2.RetryInfo()).retry_delay.ToMilliseconds() / 1000
-    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds)
+    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_started)
 
 
 class ErrorInterceptor(ContextInterceptor):

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis.rpc.client import plain_channel
 from chassis.tls.reloader import CertificateReloader
+from gateway.clients.retrying_call import RetryingCall
 from gateway.transcoding.contract import Rpc
 
 Metadata = tuple[tuple[str, str], ...]
@@ -35,9 +36,10 @@ class Upstream:
         self._channel = plain_channel(target, certificates=certificates, idempotent=idempotent)
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
-    def unary_call(self, rpc: Rpc) -> aio.UnaryUnaryMultiCallable[Any, Any]:
+    def unary_call(self, rpc: Rpc, *, timeout_seconds: float) -> RetryingCall:
         """Return the callable of a unary rpc."""
-        return self._channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
+        call = self._channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
+        return RetryingCall(call, connected=self._channel.channel_ready, timeout_seconds=timeout_seconds)
 
     def server_stream_call(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:
         """Return the callable of a server-streaming rpc."""

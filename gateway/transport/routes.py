@@ -74,10 +74,9 @@ class EndpointFactory:
     def _unary(self, upstream: Upstream, rpc: Rpc, binding: Binding, bind: RequestBinder) -> Endpoint:
         return UnaryEndpoint(
             bind=bind,
-            call=upstream.unary_call(rpc),
+            call=upstream.unary_call(rpc, timeout_seconds=self._settings.call_timeout_seconds),
             encode=self._encoders.get(rpc.response),
             body_reader=self._body_reader,
-            timeout_seconds=self._settings.call_timeout_seconds,
             is_idempotent=rpc.is_idempotent,
             is_public=rpc.access.public,
             success_status=rpc.success_status,

@@ -60,7 +60,8 @@ class SystemUnderTest:
             with self.redis() as client:
                 client.ping()
             self.stack.sql("SELECT 1")
-            return httpx.get(f"{self.stack.url}/readyz", timeout=5).status_code == 200
+            probes = self.stack.endpoints["probes"].values()
+            return all(httpx.get(f"{url}/readyz", timeout=5).status_code == 200 for url in probes)
         except (OSError, httpx.TransportError, psycopg.OperationalError, redis.RedisError):
             return False
 

@@ -1,11 +1,8 @@
 """Endpoint of unary rpcs."""
 
-from typing import Any
-
-import grpc
 from grpc import aio
 
-from gateway.clients.upstream import Metadata
+from gateway.clients.retrying_call import RetryingCall
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transcoding.json_codec.encoder import Encode, to_json
 from gateway.transport.asgi import Send
@@ -31,10 +28,9 @@ class UnaryEndpoint:
         self,
         *,
         bind: RequestBinder,
-        call: aio.UnaryUnaryMultiCallable[Any, Any],
+        call: RetryingCall,
         encode: Encode,
         body_reader: JsonBodyReader,
-        timeout_seconds: float,
         is_idempotent: bool,
         is_public: bool,
         success_status: int,
@@ -46,7 +42,6 @@ class UnaryEndpoint:
         self._call = call
         self._encode = encode
         self._body_reader = body_reader
-        self._timeout_seconds = timeout_seconds
         self._is_idempotent = is_idempotent
         self._cache_control = PUBLIC_REVALIDATE if is_public else PRIVATE_REVALIDATE
         self._success_status = success_status
@@ -60,7 +55,8 @@ class UnaryEndpoint:
         is_etag_from_header = self._preconditions.apply(request, http_request)
         metadata = http_request.metadata()
         try:
-            response, call = await self._call_with_retry(request, metadata)
+            has_key = self._preconditions.has_idempotency_key and bool(request.idempotency_key)
+            response, call = await self._call(request, metadata, is_repeatable=self._is_idempotent or has_key)
         except aio.AioRpcError as error:
             raise http_error_from(
                 error, self._bind.client_field_path, is_etag_from_header=is_etag_from_header
@@ -78,18 +74,3 @@ class UnaryEndpoint:
                     await send_not_modified(send, headers)
                     return
         await send_response(send, self._success_status, body, headers=headers)
-
-    async def _call_with_retry(self, request: Any, metadata: Metadata) -> tuple[Any, aio.Call]:
-        """Return the response and its call; retry an idempotent call once if a server that shuts down cancelled it.
-
-        gRPC itself retries UNAVAILABLE. In a rolling restart a few calls in ten thousand end as CANCELLED instead, and
-        the gateway never cancels a unary call.
-        """
-        call = self._call(request, metadata=metadata, timeout=self._timeout_seconds)
-        try:
-            return await call, call
-        except aio.AioRpcError as error:
-            if not self._is_idempotent or error.code() is not grpc.StatusCode.CANCELLED:
-                raise
-        call = self._call(request, metadata=metadata, timeout=self._timeout_seconds)
-        return await call, call

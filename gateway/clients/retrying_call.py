@@ -1,0 +1,72 @@
+"""Unary call with one more attempt, for which another server may be there."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from chassis.rpc.errors import read_status
+
+RECONNECT_SECONDS = 2.0
+"""Maximum wait for a connection before the second attempt. Without it, an outage would hold every request."""
+
+# A server that ends while it handles a call. The gateway itself never cancels a unary call.
+_LOST = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+
+
+class RetryingCall:
+    """Callable of a unary rpc that repeats a call once, if that is safe.
+
+    A call is repeated if the server refused it before any work: it is overloaded or has no trust state yet. A call that
+    got lost is repeated only if it is `repeatable`, as a read is, and a write with an idempotency key.
+    """
+
+    def __init__(
+        self,
+        call: aio.UnaryUnaryMultiCallable[Any, Any],
+        *,
+        connected: Callable[[], Awaitable[None]],
+        timeout_seconds: float,
+    ) -> None:
+        self._call = call
+        self._connected = connected
+        self._timeout_seconds = timeout_seconds
+
+    async def __call__(
+        self, request: Any, metadata: tuple[tuple[str, str], ...], *, is_repeatable: bool
+    ) -> tuple[Any, aio.Call]:
+        """Return the response and its call. All attempts together take no longer than the timeout.
+
+        Raises:
+            AioRpcError: the error of the last attempt.
+
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout_seconds
+        call = self._call(request, metadata=metadata, timeout=self._timeout_seconds)
+        try:
+            return await call, call
+        except aio.AioRpcError as error:
+            if not _may_repeat(error, is_repeatable=is_repeatable):
+                raise
+            await self._wait_for_connection(deadline - loop.time())
+            remaining_seconds = deadline - loop.time()
+            if remaining_seconds <= 0:
+                raise
+        call = self._call(request, metadata=metadata, timeout=remaining_seconds)
+        return await call, call
+
+    async def _wait_for_connection(self, max_seconds: float) -> None:
+        """In a rolling restart, the old server is gone a moment before the channel has connected to the new one."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._connected(), min(max_seconds, RECONNECT_SECONDS))
+
+
+def _may_repeat(error: aio.AioRpcError, *, is_repeatable: bool) -> bool:
+    status = read_status(error)
+    # A service that is unavailable names a delay: its database is down, for all its replicas.
+    is_lost = status.code in _LOST and status.retry_after_seconds is None
+    return not status.is_started or (is_repeatable and is_lost)
