@@ -33,8 +33,8 @@ from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
 
-REJECTION_LOG_LIMIT = RateLimit(burst=10, interval=timedelta(seconds=15))
-"""Limit on security events about rejected uses of one token, the same as for wrong passwords."""
+REJECTION_LOG_LIMIT = RateLimit(burst=10, interval=timedelta(hours=1))
+"""Limit on security events about rejected uses of one token. A script may go on for weeks after its token has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ class ExchangePersonalToken:
         raise error
 
     async def _record_rejection(self, token: PersonalToken, error: InvalidPersonalToken) -> None:
-        """Record a rejected use, within REJECTION_LOG_LIMIT: a forgotten script must not fill the log."""
+        """Record a rejected use, within REJECTION_LOG_LIMIT."""
         async with self.begin() as work:
             if await work.login_attempts.hit(personal_token_rejection_key(token.id), REJECTION_LOG_LIMIT) is None:
                 reason = "expired" if isinstance(error, PersonalTokenExpired) else "revoked"
