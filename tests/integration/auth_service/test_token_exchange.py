@@ -219,6 +219,24 @@ async def test_last_use_is_written_at_most_once_a_minute(auth_server, session, d
     assert later >= first
 
 
+async def test_concurrent_exchanges_of_one_token_succeed(auth_server, session):
+    """Several gateways may exchange a token at the same moment."""
+    created = await auth_server.create_token(session, "account:read")
+    responses = await asyncio.gather(*(auth_server.exchange(created.token) for _ in range(20)))
+    assert len({response.access_token for response in responses}) == 20
+    assert {response.token_id for response in responses} == {created.id}
+
+
+async def test_direct_callers_are_limited_by_address(database):
+    """A client that calls without a gateway can't try tokens at any speed."""
+    async with running_auth_server(make_settings(database.auth_url, public_calls_per_minute=3)) as auth_server:
+        reasons = []
+        for number in range(4):
+            unknown = build_personal_token(number.to_bytes(32))
+            reasons.append((await code_and_reason(auth_server.exchange(unknown)))[1])
+    assert reasons == [*["INVALID_PERSONAL_TOKEN"] * 3, "TOO_MANY_CALLS"]
+
+
 async def test_no_exchange_succeeds_after_a_revocation(auth_server, session, database):
     """An exchange that meets a revocation waits for it and then fails, however close the two are."""
     created = await auth_server.create_token(session, "account:read")
