@@ -9,6 +9,8 @@ from taskmanager.auth.v1 import (
     auth_service_pb2,
     security_event_service_pb2,
     service_account_service_pb2,
+    token_service_pb2,
+    token_service_pb2_grpc,
     user_service_pb2,
 )
 from taskmanager.imports.v1 import import_service_pb2
@@ -17,6 +19,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 from chassis.limits.rate_limit import AddressRateLimiter
 from chassis.settings import Listen
 from chassis.tls.reloader import CertificateReloader
+from gateway.clients.token_exchange import TokenExchange
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.contract import Rpc, read_rpcs
@@ -32,6 +35,9 @@ from gateway.transport.docs.openapi_info import OPENAPI_INFO
 from gateway.transport.endpoints.health import Liveness, Readiness
 from gateway.transport.http.connection_limits import ConnectionLimits, OpenConnections
 from gateway.transport.http.server import serve
+from gateway.transport.request.authorization import CallAuthorizer
+from gateway.transport.request.client_address import ClientAddressResolver
+from gateway.transport.request.client_rate_limit import ClientRateLimit
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.responses.static_response import StaticResponse
 from gateway.transport.routes import EndpointFactory, Route
@@ -40,6 +46,7 @@ from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPCS
 AUTH_SERVICES = (
     auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+    token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],
     service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
     security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
 )
@@ -85,14 +92,22 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
 def build_router(
     *, upstreams: Sequence[Upstream], settings: GatewaySettings, limiter: AddressRateLimiter, stopping: asyncio.Event
 ) -> Router[Route]:
-    """Build all routes: those of the rpcs, the health checks and the documentation.
+    """Build all routes: those of the rpcs, the health checks and the documentation. auth_service is the first upstream.
 
     Raises:
         UnsupportedContract: the contract uses something that the gateway does not support.
 
     """
     rpcs = [rpc for upstream in upstreams for rpc in upstream.rpcs]
-    factory = EndpointFactory(rpcs=rpcs, settings=settings, limiter=limiter, stopping=stopping)
+    auth_service = upstreams[0]
+    exchange = TokenExchange(
+        token_service_pb2_grpc.TokenServiceStub(auth_service.channel), timeout_seconds=settings.call_timeout_seconds
+    )
+    rate_limit = ClientRateLimit(limiter, ClientAddressResolver(settings.trusted_proxies))
+    authorizer = CallAuthorizer(exchange, rate_limit)
+    factory = EndpointFactory(
+        rpcs=rpcs, settings=settings, authorizer=authorizer, rate_limit=rate_limit, stopping=stopping
+    )
     router: Router[Route] = Router()
     for upstream in upstreams:
         for rpc in upstream.rpcs:
@@ -130,12 +145,20 @@ def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:
 
 def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
     certificates = CertificateReloader.from_files(settings.tls)
-    return tuple(
-        Upstream(name=name, target=target, rpcs=read_rpcs(services), certificates=certificates)
-        for name, target, services in (
-            ("auth_service", settings.auth_target, AUTH_SERVICES),
-            ("task_service", settings.tasks_target, TASKS_SERVICES),
-        )
+    return (
+        Upstream(
+            name="auth_service",
+            target=settings.auth_target,
+            rpcs=read_rpcs(AUTH_SERVICES),
+            certificates=certificates,
+            idempotent=["taskmanager.auth.v1.TokenService/ExchangeToken"],
+        ),
+        Upstream(
+            name="task_service",
+            target=settings.tasks_target,
+            rpcs=read_rpcs(TASKS_SERVICES),
+            certificates=certificates,
+        ),
     )
 
 
