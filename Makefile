@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down bench bench-import test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
+.PHONY: help install demo run up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,11 +41,19 @@ down: ## Stop the containers of `make up` and keep their volumes
 
 # Tests wait for servers half of their time: three processes keep two cores busy.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 2) * 3 // 2))')
-test: $(STAMP) ## Run all tests that need no Docker and no browser, in parallel; WORKERS=… sets the number of processes
-	$(BIN)/python -m pytest -m 'not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
+test: $(STAMP) ## Run all tests that need no Docker, no browser and no Node, in parallel; WORKERS=… sets the number of processes
+	$(BIN)/python -m pytest -m 'not api and not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
 
 test-faults: $(STAMP) ## Run imports under a long schedule of faults; FAULT_SEED=… repeats one
 	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} $(BIN)/python -m pytest -s tests/faults
+
+NODE_STAMP := tests/node/node_modules/.installed
+test-api: $(STAMP) $(NODE_STAMP) ## Test the clients in Node; skipped where npm is not installed
+	$(BIN)/python -m pytest -m api
+
+$(NODE_STAMP): tests/node/package-lock.json
+	@if command -v npm > /dev/null; then cd tests/node && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.installed; \
+	  else echo "npm is not installed: the tests of clients in Node are skipped"; fi
 
 test-browser: $(STAMP) ## Test the documentation page, and pages of other origins, in a real Chromium
 	$(BIN)/python -m pytest -m browser
@@ -59,7 +67,7 @@ bench: $(STAMP) ## Measure speed and memory, each against a floor in the same ru
 bench-import: $(STAMP) ## Measure imports: against \copy, memory, a growing table, other calls; BENCH="--rows 20000 ..." is shorter
 	$(BIN)/python -m tests.bench.import_goals $(BENCH)
 
-ci: check test test-browser test-compose ## Run all checks that a change must pass
+ci: check test test-api test-browser test-compose ## Run all checks that a change must pass
 
 check: lint types protos-check ## Run the static checks
 
@@ -89,5 +97,5 @@ lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the servi
 	    --group "../pyproject.toml:$${pair%%:*}" --constraint dev.txt -o "$${pair##*:}.txt"; done
 
 clean: ## Delete the virtual environment, the caches and the local data
-	rm -rf $(VENV) data protos/googleapis protos/gen/build protos/gen/*.egg-info cli/build cli/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) data tests/node/node_modules protos/googleapis protos/gen/build protos/gen/*.egg-info cli/build cli/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,7 @@ from auth_service.usecases import (
     login,
     password_reset,
     passwords,
+    personal_tokens,
     registration,
     security_events,
     service_accounts,
@@ -93,6 +94,7 @@ def _create_use_cases(
         new_id=uuid7,
         randomness=os.urandom,
     )
+    revoker = personal_tokens.PersonalTokenRevoker(events=events, revocation_lifetime=MAX_TOKEN_LIFETIME, now=utc_now)
     throttle = LoginThrottle(
         begin=begin,
         per_account=settings.account_login_limit,
@@ -117,6 +119,18 @@ def _create_use_cases(
         log_out=sessions.LogOut(begin=begin, session_issuer=issuer, events=events),
         list_sessions=sessions.ListSessions(read=read, now=utc_now),
         revoke_session=sessions.RevokeSession(begin=begin, session_issuer=issuer, events=events, now=utc_now),
+        create_personal_token=personal_tokens.CreatePersonalToken(
+            begin=begin, events=events, now=utc_now, new_id=uuid7, randomness=os.urandom
+        ),
+        list_personal_tokens=personal_tokens.ListPersonalTokens(read=read, now=utc_now),
+        revoke_personal_token=personal_tokens.RevokePersonalToken(begin=begin, revoker=revoker, now=utc_now),
+        list_personal_tokens_of_user=personal_tokens.ListPersonalTokensOfUser(read=read, now=utc_now),
+        revoke_personal_token_of_user=personal_tokens.RevokePersonalTokenOfUser(
+            begin=begin, revoker=revoker, now=utc_now
+        ),
+        exchange_personal_token=personal_tokens.ExchangePersonalToken(
+            begin=begin, tokens=tokens, events=events, now=utc_now
+        ),
         change_password=passwords.ChangePassword(
             read=read,
             begin=begin,

@@ -11,11 +11,12 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 # Values under these names are never logged.
 _SECRET_NAMES = ("password", "secret", "token", "credential", "authorization")
+_PUBLIC_NAMES = frozenset({"token_id"})
 
 
 def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for name in event:
-        if any(part in name.lower() for part in _SECRET_NAMES):
+        if name not in _PUBLIC_NAMES and any(part in name.lower() for part in _SECRET_NAMES):
             event[name] = "[redacted]"
     return event
 

@@ -13,10 +13,14 @@ from chassis.kernel.errors import DomainError
 
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the header's typ, RFC 9068 section 2.1
+PERSONAL_TOKEN_TYPE = "pat+jwt"  # noqa: S105 - the header's typ
+"""Type of the JWT that stands for a personal access token. Verifiers that know no scopes of users refuse it: without
+its own type they would take it for a full session of its user (RFC 8725 section 3.11)."""
 MAX_LIFETIME_SECONDS = 3600
 """A token with a longer lifetime is refused, even with a valid signature: auth_service issues none."""
 LEEWAY_SECONDS = 5
 """Maximum difference between the clocks of two machines."""
+_TOKEN_TYPES = (TOKEN_TYPE, PERSONAL_TOKEN_TYPE)
 _FOREIGN_KEYS = {"crit", "jku", "jwk", "x5u", "x5c"}
 _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti"]
 MAX_CACHED_TOKENS = 20_000
@@ -45,7 +49,10 @@ UnknownKey.reason = Unauthenticated.reason
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Claims of a verified token. A user's has role, session and epoch; a service's has scopes and epoch."""
+    """Claims of a verified token. A user's has role, session and epoch; a service's has scopes and epoch.
+
+    `token_scopes` are the scopes of a personal access token, whose id is the session's; None for any other token.
+    """
 
     subject: UUID
     expires_at: int
@@ -53,6 +60,7 @@ class Claims:
     session_id: UUID | None
     epoch: int
     scopes: frozenset[str]
+    token_scopes: frozenset[str] | None = None
 
 
 class Trust(Protocol):
@@ -115,7 +123,8 @@ class TokenVerifier:
             header = jwt.get_unverified_header(token)
             # The algorithm is fixed, never taken from the token (RFC 8725 section 3.1). The type excludes other kinds
             # of JWT (3.11). The key comes only from kid (3.10).
-            if (header.get("typ"), header.get("alg")) != (TOKEN_TYPE, ALGORITHM) or _FOREIGN_KEYS & header.keys():
+            token_type = header.get("typ")
+            if token_type not in _TOKEN_TYPES or header.get("alg") != ALGORITHM or _FOREIGN_KEYS & header.keys():
                 raise Unauthenticated
             kid = str(header.get("kid", ""))
             payload: Mapping[str, Any] = jwt.decode(
@@ -128,16 +137,19 @@ class TokenVerifier:
                 # Presence of exp is checked here; expiry is checked on every call.
                 options={"require": _REQUIRED, "strict_aud": True, "verify_exp": False},
             )
-            return kid, _read(payload)
+            return kid, _read(payload, is_personal=token_type == PERSONAL_TOKEN_TYPE)
         except Unauthenticated:
             raise
         except (jwt.PyJWTError, AttributeError, KeyError, TypeError, ValueError):
             raise Unauthenticated from None
 
 
-def _read(payload: Mapping[str, Any]) -> Claims:
+def _read(payload: Mapping[str, Any], *, is_personal: bool) -> Claims:
     issued, expires = payload["iat"], payload["exp"]
     if not (isinstance(issued, int) and isinstance(expires, int) and 0 < expires - issued <= MAX_LIFETIME_SECONDS):
+        raise Unauthenticated
+    # The type and the claims must agree: neither one alone makes a token of one kind into one of the other.
+    if is_personal != ("token_scope" in payload) or (is_personal and payload.get("role") is None):
         raise Unauthenticated
     if "role" in payload:
         role, session, epoch = payload["role"], UUID(payload["sid"]), payload["epoch"]
@@ -147,4 +159,5 @@ def _read(payload: Mapping[str, Any]) -> Claims:
         scopes = frozenset(payload["scope"].split())
     if type(epoch) is not int or not (role is None or (isinstance(role, str) and role)):
         raise Unauthenticated
-    return Claims(UUID(payload["sub"]), expires, role, session, epoch, scopes)
+    token_scopes = frozenset(payload["token_scope"].split()) if is_personal else None
+    return Claims(UUID(payload["sub"]), expires, role, session, epoch, scopes, token_scopes)

@@ -9,6 +9,8 @@ from taskmanager.auth.v1 import (
     auth_service_pb2,
     security_event_service_pb2,
     service_account_service_pb2,
+    token_service_pb2,
+    token_service_pb2_grpc,
     user_service_pb2,
 )
 from taskmanager.imports.v1 import import_service_pb2
@@ -26,6 +28,7 @@ from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
 from chassis.settings import Listen
 from chassis.tls.reloader import CertificateReloader
+from gateway.clients.token_exchange import TokenExchange
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.contract import Rpc, read_rpcs
@@ -41,6 +44,9 @@ from gateway.transport.docs.openapi_info import OPENAPI_INFO
 from gateway.transport.endpoints.health import Liveness, Readiness, Status
 from gateway.transport.http.connection_limits import ConnectionLimits, OpenConnections
 from gateway.transport.http.server import serve
+from gateway.transport.request.authorization import CallAuthorizer
+from gateway.transport.request.client_address import ClientAddressResolver
+from gateway.transport.request.client_rate_limit import ClientRateLimit
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.responses.static_response import StaticResponse
 from gateway.transport.routes import EndpointFactory, Route
@@ -49,6 +55,7 @@ from gateway.transport.upload.endpoint import UPLOAD_OPTIONS, UPLOAD_RPCS
 AUTH_SERVICES = (
     auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+    token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],
     service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],
     security_event_service_pb2.DESCRIPTOR.services_by_name["SecurityEventService"],
 )
@@ -135,12 +142,22 @@ def build_router(
 ) -> Router[Route]:
     """Build all routes: those of the rpcs, the gateway's own endpoints by path, and the documentation.
 
+    auth_service is the first upstream.
+
     Raises:
         UnsupportedContract: the contract uses something that the gateway does not support.
 
     """
     rpcs = [rpc for upstream in upstreams for rpc in upstream.rpcs]
-    factory = EndpointFactory(rpcs=rpcs, settings=settings, limiter=limiter, stopping=stopping)
+    auth_service = upstreams[0]
+    exchange = TokenExchange(
+        token_service_pb2_grpc.TokenServiceStub(auth_service.channel), timeout_seconds=settings.call_timeout_seconds
+    )
+    rate_limit = ClientRateLimit(limiter, ClientAddressResolver(settings.trusted_proxies))
+    authorizer = CallAuthorizer(exchange, rate_limit)
+    factory = EndpointFactory(
+        rpcs=rpcs, settings=settings, authorizer=authorizer, rate_limit=rate_limit, stopping=stopping
+    )
     router: Router[Route] = Router()
     for upstream in upstreams:
         for rpc in upstream.rpcs:
@@ -173,12 +190,20 @@ def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:
 
 def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
     certificates = CertificateReloader.from_files(settings.tls)
-    return tuple(
-        Upstream(name=name, target=target, rpcs=read_rpcs(services), certificates=certificates)
-        for name, target, services in (
-            ("auth_service", settings.auth_target, AUTH_SERVICES),
-            ("task_service", settings.tasks_target, TASKS_SERVICES),
-        )
+    return (
+        Upstream(
+            name="auth_service",
+            target=settings.auth_target,
+            rpcs=read_rpcs(AUTH_SERVICES),
+            certificates=certificates,
+            idempotent=["taskmanager.auth.v1.TokenService/ExchangeToken"],
+        ),
+        Upstream(
+            name="task_service",
+            target=settings.tasks_target,
+            rpcs=read_rpcs(TASKS_SERVICES),
+            certificates=certificates,
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auth_service.crypto.cipher import KeyCipher
 from auth_service.domain.signing_keys import SigningKey
-from chassis.tokens import ALGORITHM, TOKEN_TYPE
+from chassis.tokens import ALGORITHM, PERSONAL_TOKEN_TYPE, TOKEN_TYPE
 
 
 class Ed25519Signer:
@@ -39,9 +39,9 @@ class Ed25519Signer:
         """Raise WrongEncryptionKey if the private key cannot be decrypted."""
         self._private_key(key)
 
-    def sign(self, key: SigningKey, claims: Mapping[str, Any]) -> str:
+    def sign(self, key: SigningKey, claims: Mapping[str, Any], *, is_personal: bool = False) -> str:
         """Return the claims as a signed JWT. Its header holds the token type and the key id."""
-        headers = {"typ": TOKEN_TYPE, "kid": key.kid}
+        headers = {"typ": PERSONAL_TOKEN_TYPE if is_personal else TOKEN_TYPE, "kid": key.kid}
         return jwt.encode(dict(claims), self._private_key(key), algorithm=ALGORITHM, headers=headers)
 
     def _private_key(self, key: SigningKey) -> Ed25519PrivateKey:

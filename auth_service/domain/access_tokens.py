@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from auth_service.domain.accounts import User
+from auth_service.domain.personal_tokens import PersonalToken
 from auth_service.domain.service_accounts import ServiceAccount
 from auth_service.domain.sessions import Session
 
@@ -24,6 +25,21 @@ class AccessTokenPolicy:
         lifetime = min(self.lifetime, session.expires_at - now)
         claims = self._registered_claims(user.id, token_id, now, lifetime)
         return claims | {"role": user.role.value, "sid": str(session.id), "epoch": user.epoch}
+
+    def personal_token_claims(
+        self, user: User, token: PersonalToken, *, token_id: UUID, now: datetime
+    ) -> Mapping[str, Any]:
+        """Return the claims of a JWT for a personal access token, which is its session. The JWT does not outlive it."""
+        lifetime = min(self.lifetime, token.expires_at - now)
+        claims = self._registered_claims(user.id, token_id, now, lifetime)
+        # Not `scope`, which is that of a service: a verifier must not mistake one for the other.
+        token_scope = " ".join(sorted(token.scopes))
+        return claims | {
+            "role": user.role.value,
+            "sid": str(token.id),
+            "epoch": user.epoch,
+            "token_scope": token_scope,
+        }
 
     def service_claims(self, account: ServiceAccount, *, token_id: UUID, now: datetime) -> Mapping[str, Any]:
         """Return the claims of a service's token: scopes and epoch, no role and no session."""

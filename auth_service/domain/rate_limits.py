@@ -31,6 +31,11 @@ def service_rejection_key(account_id: UUID | None) -> bytes:
     return b"service " + (account_id.bytes if account_id else b"")
 
 
+def personal_token_rejection_key(token_id: UUID) -> bytes:
+    """Return the key for rejected uses of a personal access token. No other key has its length."""
+    return b"token " + token_id.bytes
+
+
 def login_attempt_key(email: str) -> bytes:
     """Return the key for attempts on an account, whether or not the account exists.
 

@@ -38,6 +38,9 @@ class SecurityEventKind(StrEnum):
     SERVICE_DISABLED = "service_disabled"
     SERVICE_ENABLED = "service_enabled"
     SERVICE_CREDENTIAL_REJECTED = "service_credential_rejected"
+    PERSONAL_TOKEN_CREATED = "personal_token_created"  # noqa: S105 - a name
+    PERSONAL_TOKEN_REVOKED = "personal_token_revoked"  # noqa: S105 - a name
+    PERSONAL_TOKEN_REJECTED = "personal_token_rejected"  # noqa: S105 - a name
     KEY_ROTATED = "key_rotated"
     KEY_REPLACED = "key_replaced"
 

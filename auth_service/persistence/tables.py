@@ -74,6 +74,20 @@ refresh_tokens = Table(
     Column("spent_at", TIMESTAMP(timezone=True)),
 )
 
+personal_tokens = Table(
+    "personal_tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid),
+    Column("name", Text),
+    Column("scopes", ARRAY(Text)),
+    Column("digest", LargeBinary),
+    Column("created_at", TIMESTAMP(timezone=True)),
+    Column("expires_at", TIMESTAMP(timezone=True)),
+    Column("last_used_at", TIMESTAMP(timezone=True)),
+    Column("ended_at", TIMESTAMP(timezone=True)),
+)
+
 login_attempts = Table(
     "login_attempts",
     metadata,

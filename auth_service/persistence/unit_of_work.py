@@ -4,6 +4,7 @@ from sqlalchemy import bindparam, func, select
 
 from auth_service.persistence.login_attempts import SqlLoginAttempts
 from auth_service.persistence.password_resets import SqlPasswordResets
+from auth_service.persistence.personal_tokens import SqlPersonalTokens
 from auth_service.persistence.revocations import SqlRevocations
 from auth_service.persistence.security_events import SqlSecurityEvents
 from auth_service.persistence.service_accounts import SqlServiceAccounts
@@ -22,6 +23,7 @@ class SqlAuthReadSession(SqlReadSession):
 
     users: SqlUsers
     sessions: SqlSessions
+    personal_tokens: SqlPersonalTokens
     service_accounts: SqlServiceAccounts
     signing_keys: SqlSigningKeys
     revocations: SqlRevocations
@@ -32,6 +34,7 @@ class SqlAuthReadSession(SqlReadSession):
     def bind(self, connection: Connection) -> None:
         self.users = SqlUsers(connection)
         self.sessions = SqlSessions(connection)
+        self.personal_tokens = SqlPersonalTokens(connection)
         self.service_accounts = SqlServiceAccounts(connection)
         self.signing_keys = SqlSigningKeys(connection)
         self.revocations = SqlRevocations(connection)

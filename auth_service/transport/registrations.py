@@ -9,6 +9,8 @@ from taskmanager.auth.v1 import (
     security_event_service_pb2_grpc,
     service_account_service_pb2,
     service_account_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
     user_service_pb2,
     user_service_pb2_grpc,
 )
@@ -17,6 +19,7 @@ from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 from auth_service.transport.auth_servicer import AuthServicer
 from auth_service.transport.security_event_servicer import SecurityEventServicer
 from auth_service.transport.service_account_servicer import ServiceAccountServicer
+from auth_service.transport.token_servicer import TokenServicer
 from auth_service.transport.trust_servicer import TrustServicer
 from auth_service.transport.user_servicer import UserServicer
 from auth_service.usecases.use_cases import UseCases
@@ -35,6 +38,11 @@ def create_registrations(use_cases: UseCases) -> Sequence[Registration]:
             user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
             user_service_pb2_grpc.add_UserServiceServicer_to_server,
             UserServicer(use_cases),
+        ),
+        Registration(
+            token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],
+            token_service_pb2_grpc.add_TokenServiceServicer_to_server,
+            TokenServicer(use_cases),
         ),
         Registration(
             service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"],

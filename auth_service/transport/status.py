@@ -2,7 +2,7 @@
 
 import grpc
 
-from auth_service.domain import errors
+from auth_service.domain import errors, personal_token_errors
 from chassis.rpc.errors import StatusTable
 
 STATUS: StatusTable = {
@@ -16,6 +16,8 @@ STATUS: StatusTable = {
     errors.RotationUnderway: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ServiceAccountNotFound: grpc.StatusCode.NOT_FOUND,
     errors.SessionNotFound: grpc.StatusCode.NOT_FOUND,
+    personal_token_errors.PersonalTokenNotFound: grpc.StatusCode.NOT_FOUND,
+    personal_token_errors.TooManyPersonalTokens: grpc.StatusCode.FAILED_PRECONDITION,
     errors.TooManyAttempts: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.PasswordChecksBusy: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }

@@ -50,7 +50,9 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
     async def ChangePassword(
         self, request: pb.ChangePasswordRequest, context: Context
     ) -> auth_service_pb2.LoginResponse:
-        tokens = await self._use_cases.change_password(current_caller(), request.current_password, request.new_password)
+        tokens = await self._use_cases.change_password(
+            current_caller(), request.current_password, request.new_password, revoke_tokens=request.revoke_tokens
+        )
         return session_tokens_to_proto(tokens)
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from auth_service.domain.personal_tokens import RETENTION
 from auth_service.domain.security_events import MIN_RETENTION
 from auth_service.usecases.ports import Begin
 from chassis.kernel.clock import Clock
@@ -16,7 +17,7 @@ BATCH_SIZE = 1000
 
 @dataclass(frozen=True, slots=True)
 class DeleteExpiredRecords:
-    """Delete expired revocations, sessions, attempt counters and reset codes."""
+    """Delete expired revocations, sessions, attempt counters and reset codes, and personal access tokens long after."""
 
     begin: Begin
     now: Clock
@@ -31,6 +32,7 @@ class DeleteExpiredRecords:
                     await records.delete_expired(before=before, limit=BATCH_SIZE)
                     for records in (work.revocations, work.sessions, work.login_attempts, work.password_resets)
                 ]
+                deleted.append(await work.personal_tokens.delete_expired(before=before - RETENTION, limit=BATCH_SIZE))
                 await work.commit()
             total += sum(deleted)
             if max(deleted) < BATCH_SIZE:

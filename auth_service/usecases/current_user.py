@@ -120,6 +120,7 @@ class DeleteCurrentUser:
             await work.users.delete(user.id, epoch=user.epoch, now=now)
             await self.session_issuer.revoke_older_epochs(work, user)
             await work.sessions.end_all(user.id, now=now)
+            await work.personal_tokens.delete_all(user.id)
             await work.password_resets.delete(user.id)
             await self.events.record(work, SecurityEventKind.ACCOUNT_DELETED, actor=caller.id, subject=user.id)
             await work.commit()

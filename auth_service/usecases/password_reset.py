@@ -11,6 +11,7 @@ from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.caller_rights import lock_active_admin
 from auth_service.usecases.passwords import replace_password
+from auth_service.usecases.personal_token_revocation import revoke_all_personal_tokens
 from auth_service.usecases.ports import Begin, PasswordHasher, Randomness, Read
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
@@ -60,7 +61,10 @@ class IssueResetCode:
 
 @dataclass(frozen=True, slots=True)
 class RedeemResetCode:
-    """Set a new password by a reset code and end every session of the account."""
+    """Set a new password by a reset code and end every session and personal access token of the account.
+
+    The account may have been taken over: a token that a stranger made must not outlive the reset.
+    """
 
     read: Read
     begin: Begin
@@ -96,5 +100,6 @@ class RedeemResetCode:
                 raise InvalidResetCode
             user = await replace_password(work, current.user, password_hash, self.session_issuer)
             await work.sessions.end_all(user.id, now=self.now())
+            await revoke_all_personal_tokens(work, user.id, actor=user.id, events=self.events, now=self.now())
             await self.events.record(work, SecurityEventKind.PASSWORD_RESET, actor=user.id, subject=user.id)
             await work.commit()

@@ -8,6 +8,7 @@ from auth_service.domain.passwords import PasswordRules
 from auth_service.domain.rate_limits import login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.caller_rights import lock_active_caller
+from auth_service.usecases.personal_token_revocation import revoke_all_personal_tokens
 from auth_service.usecases.ports import AuthUnitOfWork, Begin, PasswordHasher, Read
 from auth_service.usecases.reauthentication import Reauthenticate
 from auth_service.usecases.security_events import SecurityEventRecorder
@@ -30,8 +31,12 @@ class ChangePassword:
     events: SecurityEventRecorder
     now: Clock
 
-    async def __call__(self, caller: Caller, current_password: str, new_password: str) -> SessionTokens:
+    async def __call__(
+        self, caller: Caller, current_password: str, new_password: str, *, revoke_tokens: bool = False
+    ) -> SessionTokens:
         """Return new tokens for the caller's session. Its old tokens are revoked with the old password.
+
+        `revoke_tokens` ends the personal access tokens too.
 
         Raises:
             MissingField: one of the passwords is empty.
@@ -58,6 +63,8 @@ class ChangePassword:
                 raise AccountGone
             user = await replace_password(work, user, password_hash, self.session_issuer)
             await work.sessions.end_all(user.id, excluding=active.session.id, now=now)
+            if revoke_tokens:
+                await revoke_all_personal_tokens(work, user.id, actor=caller.id, events=self.events, now=now)
             await work.sessions.spend_refresh_tokens(active.session.id, now=now)
             tokens = await self.session_issuer.renew(work, user, active.session)
             await self.events.record(work, SecurityEventKind.PASSWORD_CHANGED, actor=user.id, subject=user.id)

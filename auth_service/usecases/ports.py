@@ -8,6 +8,7 @@ from auth_service.domain.signing_keys import SigningKey
 from auth_service.usecases.repositories import (
     LoginAttempts,
     PasswordResets,
+    PersonalTokens,
     Revocations,
     SecurityEvents,
     ServiceAccounts,
@@ -25,6 +26,8 @@ class AuthReadSession(ReadSession, Protocol):
     def users(self) -> Users: ...
     @property
     def sessions(self) -> Sessions: ...
+    @property
+    def personal_tokens(self) -> PersonalTokens: ...
     @property
     def service_accounts(self) -> ServiceAccounts: ...
     @property
@@ -79,8 +82,8 @@ class Signer(Protocol):
     def ensure_decryptable(self, key: SigningKey) -> None:
         """Raise WrongEncryptionKey if this process cannot decrypt the private key."""
 
-    def sign(self, key: SigningKey, claims: Mapping[str, Any]) -> str:
-        """Return the claims as a signed JWT in its compact form."""
+    def sign(self, key: SigningKey, claims: Mapping[str, Any], *, is_personal: bool = False) -> str:
+        """Return the claims as a signed JWT in its compact form. `is_personal`: it is for a personal access token."""
 
 
 Randomness = Callable[[int], bytes]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from auth_service.domain.accounts import StoredCredentials, User
 from auth_service.domain.one_time_secrets import RefreshToken, ResetCode
+from auth_service.domain.personal_tokens import PersonalToken, PersonalTokenSecret
 from auth_service.domain.rate_limits import RateLimit
 from auth_service.domain.roles import Role
 from auth_service.domain.security_events import SecurityEvent
@@ -139,6 +140,36 @@ class PasswordResets(Protocol):
 
     async def delete_expired(self, *, before: datetime, limit: int) -> int:
         """Delete up to `limit` codes that expired before this time. Return the number."""
+
+
+class PersonalTokens(Protocol):
+    """Personal access tokens. Ended and expired ones stay until the cleanup."""
+
+    async def add(self, token: PersonalToken, secret: PersonalTokenSecret) -> None: ...
+
+    async def lock(self, token_id: UUID) -> PersonalToken | None:
+        """Return the token, locked until the transaction ends."""
+
+    async def lock_by_secret(self, secret: PersonalTokenSecret) -> PersonalToken | None:
+        """Return the token with this secret, locked until the transaction ends. It may have ended."""
+
+    async def count_active(self, user_id: UUID, *, now: datetime) -> int: ...
+
+    async def list_page(self, user_id: UUID, request: PageRequest, *, now: datetime) -> Page[PersonalToken]:
+        """Return a user's active tokens, newest first."""
+
+    async def update_last_used_at(self, token_id: UUID, *, now: datetime) -> None: ...
+
+    async def end(self, token_id: UUID, *, now: datetime) -> None: ...
+
+    async def end_all(self, user_id: UUID, *, now: datetime) -> Sequence[UUID]:
+        """End a user's active tokens. Return their ids."""
+
+    async def delete_all(self, user_id: UUID) -> None:
+        """Delete a user's tokens, ended ones included: their names are personal data."""
+
+    async def delete_expired(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` tokens that ended or expired before this time. Return the number."""
 
 
 class ServiceAccounts(Protocol):

@@ -7,6 +7,14 @@ from auth_service.usecases.current_user import DeleteCurrentUser, GetCurrentUser
 from auth_service.usecases.login import LogIn
 from auth_service.usecases.password_reset import IssueResetCode, RedeemResetCode
 from auth_service.usecases.passwords import ChangePassword
+from auth_service.usecases.personal_tokens import (
+    CreatePersonalToken,
+    ExchangePersonalToken,
+    ListPersonalTokens,
+    ListPersonalTokensOfUser,
+    RevokePersonalToken,
+    RevokePersonalTokenOfUser,
+)
 from auth_service.usecases.registration import CreateAdmin, Register
 from auth_service.usecases.security_events import ListSecurityEvents
 from auth_service.usecases.service_accounts import (
@@ -43,6 +51,13 @@ class UseCases:
     log_out: LogOut
     list_sessions: ListSessions
     revoke_session: RevokeSession
+
+    create_personal_token: CreatePersonalToken
+    list_personal_tokens: ListPersonalTokens
+    revoke_personal_token: RevokePersonalToken
+    list_personal_tokens_of_user: ListPersonalTokensOfUser
+    revoke_personal_token_of_user: RevokePersonalTokenOfUser
+    exchange_personal_token: ExchangePersonalToken
 
     change_password: ChangePassword
     issue_reset_code: IssueResetCode

@@ -8,6 +8,7 @@ from auth_service.domain.errors import LastAdmin, UserNotFound
 from auth_service.domain.roles import Role, parse_role
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.caller_rights import lock_active_admin
+from auth_service.usecases.personal_token_revocation import revoke_all_personal_tokens
 from auth_service.usecases.ports import AuthUnitOfWork, Begin
 from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
@@ -55,6 +56,7 @@ class UpdateUser:
             await self.session_issuer.revoke_older_epochs(work, new_user)
             if new_user.disabled:
                 await work.sessions.end_all(new_user.id, now=self.now())
+                await revoke_all_personal_tokens(work, new_user.id, actor=caller.id, events=self.events, now=self.now())
                 await work.password_resets.delete(new_user.id)
             await self._record(work, caller, old_user, new_user)
             await work.commit()

@@ -22,10 +22,18 @@ class Access:
     public: bool = False
     roles: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
+    token_scopes: frozenset[str] = frozenset()
+    """Scopes of personal access tokens. A token needs one of them, and its user one of the roles."""
 
     def admits(self, caller: Caller) -> bool:
         """Return True if the caller matches an entry: a user by role, a service by scope."""
-        return caller.role in self.roles if caller.role else bool(self.scopes & caller.scopes)
+        if caller.role is None:
+            return bool(self.scopes & caller.scopes)
+        return caller.role in self.roles and (caller.token_scopes is None or self.admits_token(caller.token_scopes))
+
+    def admits_token(self, token_scopes: frozenset[str]) -> bool:
+        """Return True if a personal access token with these scopes may call, whatever the role of its user."""
+        return bool(self.token_scopes & token_scopes)
 
 
 class ContradictoryAccess(ValueError):
@@ -38,9 +46,12 @@ def access_of(method: MethodDescriptor) -> Access | None:
     if not options.HasExtension(options_pb2.access):
         return None
     option = options.Extensions[options_pb2.access]
-    access = Access(option.public, frozenset(option.roles), frozenset(option.scopes))
+    access = Access(option.public, frozenset(option.roles), frozenset(option.scopes), frozenset(option.token_scopes))
     if access.public == bool(access.roles or access.scopes):
         message = f"{method.full_name}: the access is either public, or lists roles and scopes"
+        raise ContradictoryAccess(message)
+    if access.token_scopes and not access.roles:
+        message = f"{method.full_name}: a personal access token needs a role beside its scope"
         raise ContradictoryAccess(message)
     return access
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from chassis.kernel.errors import DomainError, Unavailable
 from chassis.kernel.identity import Caller
+from chassis.kernel.personal_tokens import is_personal_token
 from chassis.rpc.access import HEALTH_METHODS, Access
 from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import enter_caller, request_id
@@ -19,6 +20,21 @@ class PermissionDenied(DomainError):
     """Your role or your scopes do not allow this call."""
 
 
+class TokenNotAllowed(PermissionDenied):
+    """A personal access token does not allow this call. Log in and use the access token of the session."""
+
+
+class TokenScopeMissing(PermissionDenied):
+    """The personal access token needs the scope {scopes} for this call. Create a token that has it."""
+
+    def __init__(self, *, scopes: frozenset[str]) -> None:
+        super().__init__(scopes=" or ".join(sorted(scopes)))
+
+
+class TokenNotExchanged(Unauthenticated):
+    """A personal access token is accepted by the REST gateway only. Exchange it by TokenService.ExchangeToken first."""
+
+
 class NotReady(Unavailable):
     """The service is starting and can't check tokens yet. Try again shortly."""
 
@@ -29,8 +45,8 @@ class JwtInterceptor(ContextInterceptor):
     """Interceptor that verifies the bearer token, checks the method's access option, and sets the current caller.
 
     Before the first trust state, every call but health is refused with UNAVAILABLE, because no token can be judged.
-    A method without an access option is refused to every caller. A public method ignores a token. An open stream ends
-    when its token expires or is revoked.
+    A method without an access option is refused to every caller. A public method ignores a token. A personal access
+    token arrives as the JWT that it was exchanged for. An open stream ends when its token expires or is revoked.
     """
 
     def __init__(self, *, verifier: TokenVerifier, policy: Mapping[str, Access]) -> None:
@@ -49,14 +65,24 @@ class JwtInterceptor(ContextInterceptor):
             yield
             return
         token = _bearer(context)
+        if is_personal_token(token):
+            raise TokenNotExchanged
         claims = self._verifier.verify(token)
         # A role that no access option names does not exist, so the token is not one of this system.
         if claims.role is not None and claims.role not in self._roles:
             raise Unauthenticated
-        caller = Caller(claims.subject, claims.role, claims.scopes, claims.session_id, request_id(), claims.epoch)
+        caller = Caller(
+            claims.subject,
+            claims.role,
+            claims.scopes,
+            claims.session_id,
+            request_id(),
+            claims.epoch,
+            claims.token_scopes,
+        )
         enter_caller(caller)  # before the access check, so that the log names a refused caller
         if not access.admits(caller):
-            raise PermissionDenied
+            raise _denial(access, caller)
         async with self._while_token_is_valid(token):
             yield
 
@@ -90,6 +116,15 @@ class JwtInterceptor(ContextInterceptor):
             raise
         finally:
             timer.cancel()
+
+
+def _denial(access: Access, caller: Caller) -> PermissionDenied:
+    """Return the error for a caller who is not admitted. A role that is too low says nothing about scopes."""
+    if caller.token_scopes is None:
+        return PermissionDenied()
+    if not access.token_scopes:
+        return TokenNotAllowed()
+    return PermissionDenied() if caller.role not in access.roles else TokenScopeMissing(scopes=access.token_scopes)
 
 
 def _bearer(context: Context) -> str:

@@ -67,6 +67,8 @@ def enter_caller(caller: Caller) -> None:
     """Set the current caller, also for the log. Only the interceptor that verified the token calls this."""
     _caller.set(caller)
     structlog.contextvars.bind_contextvars(caller=str(caller.id))
+    if caller.token_id:
+        structlog.contextvars.bind_contextvars(token_id=str(caller.token_id))
 
 
 def caller_or_none() -> Caller | None:

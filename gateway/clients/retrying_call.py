@@ -33,7 +33,7 @@ class RetryingCall:
     ) -> None:
         self._call = call
         self._connected = connected
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
 
     async def __call__(
         self, request: Any, metadata: tuple[tuple[str, str], ...], *, is_repeatable: bool
@@ -45,8 +45,8 @@ class RetryingCall:
 
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeout_seconds
-        call = self._call(request, metadata=metadata, timeout=self._timeout_seconds)
+        deadline = loop.time() + self.timeout_seconds
+        call = self._call(request, metadata=metadata, timeout=self.timeout_seconds)
         try:
             return await call, call
         except aio.AioRpcError as error:

@@ -28,26 +28,33 @@ class Upstream:
     """A service: its rpcs, the channel to it, and its health."""
 
     def __init__(
-        self, *, name: str, target: str, rpcs: Iterable[Rpc], certificates: CertificateReloader | None = None
+        self,
+        *,
+        name: str,
+        target: str,
+        rpcs: Iterable[Rpc],
+        certificates: CertificateReloader | None = None,
+        idempotent: Iterable[str] = (),
     ) -> None:
+        """Open the channel. `idempotent` are further methods that gRPC may retry, as "package.Service/Method"."""
         self.name = name
         self.rpcs = tuple(rpcs)
-        idempotent = [rpc.grpc_path.removeprefix("/") for rpc in self.rpcs if rpc.is_idempotent]
-        self._channel = plain_channel(target, certificates=certificates, idempotent=idempotent)
-        self._health = health_pb2_grpc.HealthStub(self._channel)
+        idempotent = [*idempotent, *(rpc.grpc_path.removeprefix("/") for rpc in self.rpcs if rpc.is_idempotent)]
+        self.channel = plain_channel(target, certificates=certificates, idempotent=idempotent)
+        self._health = health_pb2_grpc.HealthStub(self.channel)
 
     def unary_call(self, rpc: Rpc, *, timeout_seconds: float) -> RetryingCall:
         """Return the callable of a unary rpc."""
-        call = self._channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
-        return RetryingCall(call, connected=self._channel.channel_ready, timeout_seconds=timeout_seconds)
+        call = self.channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
+        return RetryingCall(call, connected=self.channel.channel_ready, timeout_seconds=timeout_seconds)
 
     def server_stream_call(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:
         """Return the callable of a server-streaming rpc."""
-        return self._channel.unary_stream(rpc.grpc_path, *_codec(rpc.request, rpc.response))
+        return self.channel.unary_stream(rpc.grpc_path, *_codec(rpc.request, rpc.response))
 
     def client_stream_call(self, rpc: Rpc) -> aio.StreamUnaryMultiCallable[Any, Any]:
         """Return the callable of a client-streaming rpc."""
-        return self._channel.stream_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
+        return self.channel.stream_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
 
     async def check(self) -> None:
         """Raise an error unless the service reports SERVING (grpc.health.v1)."""
@@ -57,7 +64,7 @@ class Upstream:
 
     async def close(self) -> None:
         """Close the channel and cancel its calls."""
-        await self._channel.close()
+        await self.channel.close()
 
 
 def _codec(request: Descriptor, response: Descriptor) -> tuple[Any, Any]:

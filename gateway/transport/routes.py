@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.limits.rate_limit import AddressRateLimiter
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.contract import Rpc, location_prefix_of
@@ -17,7 +16,8 @@ from gateway.transport.endpoints.download import DownloadEndpoint
 from gateway.transport.endpoints.rate_limited import RateLimitedEndpoint
 from gateway.transport.endpoints.server_stream import ServerStreamEndpoint
 from gateway.transport.endpoints.unary import UnaryEndpoint
-from gateway.transport.request.client_address import ClientAddressResolver
+from gateway.transport.request.authorization import CallAuthorizer
+from gateway.transport.request.client_rate_limit import ClientRateLimit
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
@@ -38,13 +38,19 @@ class EndpointFactory:
     """Factory of the endpoint of each binding. It compiles once what does not depend on the request."""
 
     def __init__(
-        self, *, rpcs: Sequence[Rpc], settings: GatewaySettings, limiter: AddressRateLimiter, stopping: asyncio.Event
+        self,
+        *,
+        rpcs: Sequence[Rpc],
+        settings: GatewaySettings,
+        authorizer: CallAuthorizer,
+        rate_limit: ClientRateLimit,
+        stopping: asyncio.Event,
     ) -> None:
         self._rpcs = rpcs
         self._settings = settings
-        self._limiter = limiter
+        self._authorizer = authorizer
+        self._rate_limit = rate_limit
         self._stopping = stopping
-        self._client_addresses = ClientAddressResolver(settings.trusted_proxies)
         self._encoders = Encoders()
         self._decoders = Decoders()
         self._body_reader = JsonBodyReader(
@@ -63,18 +69,20 @@ class EndpointFactory:
             return self._upload(upstream, rpc, binding)
         bind = RequestBinder(binding, rpc.request, self._decoders)
         if rpc.is_download:
-            return DownloadEndpoint(bind=bind, call=upstream.server_stream_call(rpc), file_name=rpc.file_name)
+            call = upstream.server_stream_call(rpc)
+            return DownloadEndpoint(bind=bind, call=call, authorizer=self._authorizer, file_name=rpc.file_name)
         if rpc.server_streaming:
             return self._server_stream(upstream, rpc, bind)
         endpoint = self._unary(upstream, rpc, binding, bind)
         # Rate limit only what needs no token and costs something, such as logins and registrations.
         needs_rate_limit = rpc.access.public and not rpc.is_idempotent
-        return RateLimitedEndpoint(endpoint, self._limiter, self._client_addresses) if needs_rate_limit else endpoint
+        return RateLimitedEndpoint(endpoint, self._rate_limit) if needs_rate_limit else endpoint
 
     def _unary(self, upstream: Upstream, rpc: Rpc, binding: Binding, bind: RequestBinder) -> Endpoint:
         return UnaryEndpoint(
             bind=bind,
             call=upstream.unary_call(rpc, timeout_seconds=self._settings.call_timeout_seconds),
+            authorizer=self._authorizer,
             encode=self._encoders.get(rpc.response),
             body_reader=self._body_reader,
             is_idempotent=rpc.is_idempotent,
@@ -89,6 +97,7 @@ class EndpointFactory:
         return ServerStreamEndpoint(
             bind=bind,
             call=upstream.server_stream_call(rpc),
+            authorizer=self._authorizer,
             encode=self._encoders.get(rpc.response),
             body_reader=self._body_reader,
             keep_alive_seconds=self._settings.keep_alive_seconds,
@@ -100,6 +109,7 @@ class EndpointFactory:
             raise UnsupportedContract(f"{rpc.full_name}: a client stream needs an endpoint of its own")
         return UploadEndpoint(
             call=upstream.client_stream_call(rpc),
+            authorizer=self._authorizer,
             encode=self._encoders.get(rpc.response),
             success_status=rpc.success_status,
             location_prefix=location_prefix_of(rpc, self._rpcs),

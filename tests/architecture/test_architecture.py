@@ -13,6 +13,7 @@ from taskmanager.auth.v1 import (
     auth_service_pb2,
     security_event_service_pb2,
     service_account_service_pb2,
+    token_service_pb2,
     user_service_pb2,
 )
 from taskmanager.imports.v1 import import_ingest_service_pb2, import_service_pb2
@@ -38,6 +39,7 @@ METHODS = [
         user_service_pb2,
         service_account_service_pb2,
         security_event_service_pb2,
+        token_service_pb2,
         task_service_pb2,
         history_service_pb2,
         import_service_pb2,

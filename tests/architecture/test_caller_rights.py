@@ -8,10 +8,11 @@ from typing import get_type_hints
 
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
-from taskmanager.auth.v1 import auth_service_pb2, service_account_service_pb2, user_service_pb2
+from taskmanager.auth.v1 import auth_service_pb2, service_account_service_pb2, token_service_pb2, user_service_pb2
 
 from auth_service.transport.auth_servicer import AuthServicer
 from auth_service.transport.service_account_servicer import ServiceAccountServicer
+from auth_service.transport.token_servicer import TokenServicer
 from auth_service.transport.user_servicer import UserServicer
 from auth_service.usecases.caller_rights import lock_active_admin, lock_active_caller
 from auth_service.usecases.use_cases import UseCases
@@ -21,6 +22,7 @@ SERVICERS = {
     auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"]: AuthServicer,
     user_service_pb2.DESCRIPTOR.services_by_name["UserService"]: UserServicer,
     service_account_service_pb2.DESCRIPTOR.services_by_name["ServiceAccountService"]: ServiceAccountServicer,
+    token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]: TokenServicer,
 }
 METHODS = [
     (method, servicer)

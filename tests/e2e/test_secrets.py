@@ -47,6 +47,12 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     post("/api/tasks", {"title": "x"}, token + "x")
     post("/api/tasks", {"title": "x"}, params={"access_token": token})
     post("/api/v1/me:changePassword", {"current_password": CANARY + "?", "new_password": CANARY}, token)
+    scripted = post("/api/v1/me/tokens", {"name": "script", "scopes": ["tasks:write"]}, token)["token"]
+    post("/api/tasks", {"title": "x"}, scripted)
+    post("/api/tasks", {"title": "x"}, scripted + "x")
+    post("/api/v1/me/tokens", {"name": scripted, "scopes": [scripted]}, scripted)
+    post("/api/tasks", {"title": "x"}, params={"access_token": scripted})
+    secret_values.append(scripted)
     refreshed = collect_tokens(post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]}))
     post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]})
     post("/api/v1/me:changePassword", {"current_password": CANARY, "new_password": CANARY}, refreshed["access_token"])

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from taskmanager.auth.v1 import auth_service_pb2, user_service_pb2, user_service
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
+from auth_service.domain.personal_tokens import TokenScope
 from auth_service.domain.service_accounts import Scope
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import read_status
-from tests.support.system import PASSWORD
+from tests.support.system import PASSWORD, Principal
 
 TABLE = Path(__file__).parents[2] / "docs" / "access.md"
 ROLES = ("user", "manager", "admin")
@@ -42,17 +43,20 @@ class Row:
     anonymous: bool
     roles: frozenset[str]
     scopes: frozenset[str]
+    token_scopes: frozenset[str]
 
 
 def table() -> dict[str, Row]:
     rows = {}
     for line in re.findall(r"^\| (\w+\.\w+ \|.*) \|$", TABLE.read_text(), re.MULTILINE):
-        name, anonymous, *people, services = (cell.strip() for cell in line.split("|"))
+        name, anonymous, *people, services, tokens = (cell.strip() for cell in line.split("|"))
         roles = frozenset(role for role, cell in zip(ROLES, people, strict=True) if cell == "yes")
-        all_scopes = frozenset(scope.value for scope in Scope)
-        scopes = all_scopes if services == "any" else frozenset(re.findall(r"[a-z]+:[a-z]+", services))
-        rows[name] = Row(anonymous == "yes", roles, scopes)
+        rows[name] = Row(anonymous == "yes", roles, scopes_in(services, Scope), scopes_in(tokens, TokenScope))
     return rows
+
+
+def scopes_in(cell: str, known: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(str, known)) if cell == "any" else frozenset(re.findall(r"[a-z]+:[a-z]+", cell))
 
 
 TABLE_ROWS = table()
@@ -70,6 +74,7 @@ def test_contract_agrees_with_access_table(name):
     if not access.public:
         assert access.roles == row.roles
         assert access.scopes == row.scopes
+        assert access.token_scopes == row.token_scopes
 
 
 class RpcClient:
@@ -132,6 +137,9 @@ async def user_with_role(system, database, role: str, name: str):
 
 async def test_rpcs_admit_exactly_the_callers_of_the_table(system, database, client):
     services = {scope.value: (await system.new_service(scope.value)).metadata for scope in Scope}
+    # An admin has every role, so that the scope alone decides. No call ends a token, so that one a scope is enough.
+    admin = await system.new_admin()
+    tokens = {scope.value: await system.new_token(admin, scope.value) for scope in TokenScope}
     admitted: dict[str, Row] = {}
     denied = ("PERMISSION_DENIED", "PERMISSION_DENIED")
     for number, (name, method) in enumerate(METHODS.items()):
@@ -148,8 +156,31 @@ async def test_rpcs_admit_exactly_the_callers_of_the_table(system, database, cli
             for scope, service_metadata in services.items()
             if await client.call(method, service_metadata) != denied
         }
-        admitted[name] = Row(anonymous not in REFUSED, frozenset(roles), frozenset(scopes))
+        token_scopes = {scope for scope, token in tokens.items() if await admits_token(client, method, token)}
+        admitted[name] = Row(anonymous not in REFUSED, frozenset(roles), frozenset(scopes), frozenset(token_scopes))
     assert admitted == TABLE_ROWS
+
+
+async def admits_token(client: RpcClient, method: MethodDescriptor, token: Principal) -> bool:
+    """Return True if a method admits a personal access token. The reason of a refusal agrees with the table."""
+    result = await client.call(method, token.metadata)
+    assert result not in REFUSED, (method.full_name, result)
+    if result[0] != "PERMISSION_DENIED":
+        return True
+    row = TABLE_ROWS[f"{method.containing_service.name}.{method.name}"]
+    assert result[1] == ("TOKEN_SCOPE_MISSING" if row.token_scopes else "TOKEN_NOT_ALLOWED"), method.full_name
+    return False
+
+
+async def test_token_does_not_raise_the_role_of_its_user(system, database, client):
+    """By a token with every scope, a user may call no rpc that the role does not allow."""
+    user = await user_with_role(system, database, "user", "limited")
+    token = await system.new_token(user, *TokenScope)
+    for name, method in METHODS.items():
+        code, reason = await client.call(method, token.metadata)
+        row = TABLE_ROWS[name]
+        may_call = row.anonymous or ("user" in row.roles and bool(row.token_scopes))
+        assert (code != "PERMISSION_DENIED") == may_call, (name, code, reason)
 
 
 async def test_disabled_user_is_unauthenticated_everywhere(system, database, client):
@@ -193,11 +224,13 @@ async def test_foreign_object_is_not_found_by_every_rpc(system, database, client
         sessions = await user_service_pb2_grpc.UserServiceStub(channel).ListSessions(
             user_service_pb2.ListSessionsRequest(), metadata=mona.metadata
         )
+    token_id = (await system.create_token(mona, "tasks:read")).id
     objects = {
         "TaskService": task.id,
         "HistoryService": task.id,
         "ImportService": created.id,
         "UserService": sessions.sessions[0].id,
+        "TokenService": token_id,
     }
     checked = 0
     for name, method in METHODS.items():
@@ -208,7 +241,7 @@ async def test_foreign_object_is_not_found_by_every_rpc(system, database, client
         code, _ = await client.call(method, sonu.metadata, **foreign_id)
         assert code == "NOT_FOUND", name
         checked += 1
-    assert checked >= 7
+    assert checked >= 8
     # The owner still reads it.
     found = await system.tasks.GetTask(task_service_pb2.GetTaskRequest(id=task.id), metadata=mona.metadata)
     assert found == task

@@ -37,17 +37,23 @@ def trust_service(servicer: trust_service_pb2_grpc.TrustServiceServicer) -> Regi
     return Registration(TRUST_SERVICE, trust_service_pb2_grpc.add_TrustServiceServicer_to_server, servicer)
 
 
-def sign_token(**claims: object) -> str:
+def sign_token(typ: str = "at+jwt", /, **claims: object) -> str:
     """Sign a token with these claims and the required ones."""
     now = int(time.time())
     required = {"iss": _ISSUER, "aud": _ISSUER, "sub": str(uuid4()), "jti": "1", "iat": now, "exp": now + 900}
-    return jwt.encode(required | claims, _KEY, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": "k"})
+    return jwt.encode(required | claims, _KEY, algorithm="EdDSA", headers={"typ": typ, "kid": "k"})
 
 
 def user_metadata(**claims: object) -> Metadata:
     """Return metadata with the token of a user; without claims of a new one each time."""
     session: dict[str, object] = {"role": "user", "sid": str(uuid4()), "epoch": 0}
     return bearer(sign_token(**session | claims))
+
+
+def personal_token_metadata(*token_scopes: str, **claims: object) -> Metadata:
+    """Return metadata with the JWT of a personal access token."""
+    session: dict[str, object] = {"role": "user", "sid": str(uuid4()), "epoch": 0}
+    return bearer(sign_token("pat+jwt", token_scope=" ".join(token_scopes), **session | claims))
 
 
 def service_metadata(scope: str) -> Metadata:

@@ -10,7 +10,13 @@ from typing import Any
 
 import grpc
 from pydantic import SecretStr
-from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc, user_pb2
+from taskmanager.auth.v1 import (
+    auth_service_pb2,
+    auth_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
+    user_pb2,
+)
 from taskmanager.imports.v1 import import_ingest_service_pb2_grpc, import_service_pb2_grpc
 from taskmanager.tasks.v1 import history_service_pb2_grpc, task_service_pb2_grpc
 
@@ -48,6 +54,7 @@ class System:
     auth_target: str
     tasks_target: str
     auth: "auth_service_pb2_grpc.AuthServiceAsyncStub"
+    token_service: "token_service_pb2_grpc.TokenServiceAsyncStub"
     tasks: "task_service_pb2_grpc.TaskServiceAsyncStub"
     history: "history_service_pb2_grpc.HistoryServiceAsyncStub"
     imports: "import_service_pb2_grpc.ImportServiceAsyncStub"
@@ -83,6 +90,22 @@ class System:
         credential = await new_credential(self.use_cases, name, *scopes)
         response = await self.auth.IssueServiceToken(auth_service_pb2.IssueServiceTokenRequest(credential=credential))
         return Principal(name, response.access_token)
+
+    async def create_token(self, user: Principal, *scopes: str) -> token_service_pb2.CreatedToken:
+        """Create a personal access token of a user."""
+        request = token_service_pb2.CreateTokenRequest(name="script", scopes=scopes)
+        return await self.token_service.CreateToken(request, metadata=user.metadata)
+
+    async def exchange(self, token: str) -> str:
+        """Return the JWT of a personal access token."""
+        return (
+            await self.token_service.ExchangeToken(token_service_pb2.ExchangeTokenRequest(token=token))
+        ).access_token
+
+    async def new_token(self, user: Principal, *scopes: str) -> Principal:
+        """Create a personal access token of a user and exchange it."""
+        created = await self.create_token(user, *scopes)
+        return Principal(user.id, await self.exchange(created.token))
 
     async def login(self, email: str) -> Principal:
         """Log a user in again."""
@@ -144,6 +167,7 @@ async def running_system(
             auth_target=auth_target,
             tasks_target=tasks_target,
             auth=auth_service_pb2_grpc.AuthServiceStub(auth_channel),
+            token_service=token_service_pb2_grpc.TokenServiceStub(auth_channel),
             tasks=task_service_pb2_grpc.TaskServiceStub(channel),
             history=history_service_pb2_grpc.HistoryServiceStub(channel),
             imports=import_service_pb2_grpc.ImportServiceStub(channel),

@@ -82,7 +82,8 @@ def build_document(
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The `access_token` from a login.",
+                    "description": "The `access_token` from a login, or a personal access token (`tm_...`) where the "
+                    "operation names a scope for it.",
                 }
             },
             "responses": {
@@ -206,7 +207,13 @@ def _access_description(rpc: Rpc) -> str:
     if rpc.access.public:
         return "No token needed."
     roles, scopes = ", ".join(sorted(rpc.access.roles)), ", ".join(sorted(rpc.access.scopes))
-    return " ".join([f"Roles: {roles}." if roles else "", f"Scopes: {scopes}." if scopes else ""]).strip()
+    token_scopes = " or ".join(sorted(rpc.access.token_scopes))
+    parts = [
+        f"Roles: {roles}." if roles else "",
+        f"Scopes: {scopes}." if scopes else "",
+        f"Personal access tokens: with {token_scopes}." if token_scopes else "No personal access token.",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _json_content(schema: Schema) -> Mapping[str, Schema]:

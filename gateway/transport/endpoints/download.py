@@ -11,6 +11,7 @@ from grpc import aio
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transport.asgi import Message, Send
 from gateway.transport.errors.grpc_errors import http_error_from
+from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.http_request import ClientDisconnected, HttpRequest
 from gateway.transport.responses.send import body_part, response_start, send_end
 
@@ -22,15 +23,25 @@ class DownloadEndpoint:
     that no client takes it for a whole file.
     """
 
-    def __init__(self, *, bind: RequestBinder, call: aio.UnaryStreamMultiCallable[Any, Any], file_name: str) -> None:
+    def __init__(
+        self,
+        *,
+        bind: RequestBinder,
+        call: aio.UnaryStreamMultiCallable[Any, Any],
+        authorizer: CallAuthorizer,
+        file_name: str,
+    ) -> None:
         self._bind = bind
         self._call = call
+        self._authorizer = authorizer
         self._file_name = file_name
 
     async def __call__(self, http_request: HttpRequest, send: Send) -> None:
         request = self._bind(http_request.path_values, http_request.query, b"")
-        call = self._call(request, metadata=http_request.metadata())
-        async with aclosing(self._read_chunks(call, http_request)) as chunks:
+        async with (
+            self._authorizer.authorize(http_request) as metadata,
+            aclosing(self._read_chunks(self._call(request, metadata=metadata), http_request)) as chunks,
+        ):
             first = await anext(chunks, httpbody_pb2.HttpBody(content_type="application/octet-stream"))
             await send(self._response_start(first.content_type))
             if http_request.http_method != "HEAD":

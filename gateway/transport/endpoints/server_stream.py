@@ -15,6 +15,7 @@ from gateway.transport.endpoints.framing import Framing, select_framing
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.grpc_errors import http_error_from
 from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.responses.send import body_part, response_start, send_end
@@ -33,6 +34,7 @@ class ServerStreamEndpoint:
         *,
         bind: RequestBinder,
         call: aio.UnaryStreamMultiCallable[Any, Any],
+        authorizer: CallAuthorizer,
         encode: Encode,
         body_reader: JsonBodyReader,
         keep_alive_seconds: float,
@@ -40,6 +42,7 @@ class ServerStreamEndpoint:
     ) -> None:
         self._bind = bind
         self._call = call
+        self._authorizer = authorizer
         self._encode = encode
         self._body_reader = body_reader
         self._keep_alive_seconds = keep_alive_seconds
@@ -50,23 +53,29 @@ class ServerStreamEndpoint:
         request = self._bind(http_request.path_values, http_request.query, body)
         resume_after_last_event(request, http_request)
         framing = select_framing(http_request.header(b"accept"))
-        call = self._call(request, metadata=http_request.metadata())
-        async with aclosing(self._read_messages(call, http_request)) as messages:
+        has_started = False
+        try:
+            async with (
+                self._authorizer.authorize(http_request) as metadata,
+                aclosing(self._read_messages(self._call(request, metadata=metadata), http_request)) as messages,
+            ):
+                first = await anext(messages, None)
+                await send(_response_start(framing))
+                has_started = True
+                if http_request.http_method != "HEAD":
+                    await self._send_all(framing, first, messages, send)
+        except HttpError as error:
             # An error before the first message becomes the status, because nothing has been sent yet.
-            first = await anext(messages, None)
-            await send(_response_start(framing))
-            if http_request.http_method != "HEAD":
-                await self._send_all(framing, first, messages, send)
+            if not has_started:
+                raise
+            await send(body_part(framing.format_error(error)))
         await send_end(send)
 
     async def _send_all(self, framing: Framing, first: Any, rest: AsyncIterator[Any], send: Send) -> None:
-        try:
-            if first is not None:
-                await send(body_part(self._frame(framing, first)))
-            async for message in rest:
-                await send(body_part(self._frame(framing, message)))
-        except HttpError as error:
-            await send(body_part(framing.format_error(error)))
+        if first is not None:
+            await send(body_part(self._frame(framing, first)))
+        async for message in rest:
+            await send(body_part(self._frame(framing, message)))
 
     def _frame(self, framing: Framing, message: Any) -> bytes:
         return framing.keep_alive if message is _KEEP_ALIVE else framing.format_message(self._encode(message))

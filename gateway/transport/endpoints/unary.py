@@ -1,12 +1,18 @@
 """Endpoint of unary rpcs."""
 
+import asyncio
+from typing import Any
+
 from grpc import aio
 
+from chassis.rpc.auth import STREAM_CHECK_SECONDS
 from gateway.clients.retrying_call import RetryingCall
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transcoding.json_codec.encoder import Encode, to_json
 from gateway.transport.asgi import Send
 from gateway.transport.errors.grpc_errors import http_error_from
+from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
@@ -29,6 +35,7 @@ class UnaryEndpoint:
         *,
         bind: RequestBinder,
         call: RetryingCall,
+        authorizer: CallAuthorizer,
         encode: Encode,
         body_reader: JsonBodyReader,
         is_idempotent: bool,
@@ -40,9 +47,11 @@ class UnaryEndpoint:
     ) -> None:
         self._bind = bind
         self._call = call
+        self._authorizer = authorizer
         self._encode = encode
         self._body_reader = body_reader
         self._is_idempotent = is_idempotent
+        self._is_public = is_public
         self._cache_control = PUBLIC_REVALIDATE if is_public else PRIVATE_REVALIDATE
         self._success_status = success_status
         self._location_prefix = location_prefix
@@ -53,14 +62,7 @@ class UnaryEndpoint:
         body = await self._body_reader.read(http_request) if self._bind.has_body else b""
         request = self._bind(http_request.path_values, http_request.query, body)
         is_etag_from_header = self._preconditions.apply(request, http_request)
-        metadata = http_request.metadata()
-        try:
-            has_key = self._preconditions.has_idempotency_key and bool(request.idempotency_key)
-            response, call = await self._call(request, metadata, is_repeatable=self._is_idempotent or has_key)
-        except aio.AioRpcError as error:
-            raise http_error_from(
-                error, self._bind.client_field_path, is_etag_from_header=is_etag_from_header
-            ) from error
+        response, call = await self._call_with_renewal(request, http_request, is_etag_from_header=is_etag_from_header)
         body = to_json(self._encode(response))
         headers = [*location_header(self._location_prefix, response)]
         if self._preconditions.has_idempotency_key:
@@ -74,3 +76,36 @@ class UnaryEndpoint:
                     await send_not_modified(send, headers)
                     return
         await send_response(send, self._success_status, body, headers=headers)
+
+    async def _call_with_renewal(
+        self, request: Any, http_request: HttpRequest, *, is_etag_from_header: bool
+    ) -> tuple[Any, aio.Call]:
+        """Return the response and its call; repeat the call once if the JWT of a personal access token has ended.
+
+        A service checks the token before it begins, and later every STREAM_CHECK_SECONDS. A call that was refused
+        earlier than that has therefore changed nothing. A slower one may have, and is not repeated.
+        """
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+        try:
+            return await self._call_as_caller(request, http_request, is_etag_from_header=is_etag_from_header)
+        except HttpError as error:
+            has_not_begun = loop.time() - started_at < STREAM_CHECK_SECONDS
+            if not (has_not_begun and self._authorizer.can_renew(http_request, error)):
+                raise
+        return await self._call_as_caller(request, http_request, is_etag_from_header=is_etag_from_header)
+
+    async def _call_as_caller(
+        self, request: Any, http_request: HttpRequest, *, is_etag_from_header: bool
+    ) -> tuple[Any, aio.Call]:
+        authorized = self._authorizer.authorize(
+            http_request, is_public=self._is_public, needed_seconds=self._call.timeout_seconds
+        )
+        is_repeatable = self._is_idempotent or self._preconditions.has_key(request)
+        async with authorized as metadata:
+            try:
+                return await self._call(request, metadata, is_repeatable=is_repeatable)
+            except aio.AioRpcError as error:
+                raise http_error_from(
+                    error, self._bind.client_field_path, is_etag_from_header=is_etag_from_header
+                ) from error

@@ -182,6 +182,23 @@ def malformed_upload(reason: str, message: str, field: str | None = None) -> Htt
     return _error(400, "INVALID_ARGUMENT", reason, message, field=printable_name(field) if field else None)
 
 
+def mistyped_personal_token() -> HttpError:
+    """Return the 401 for a personal access token with a wrong checksum or format, as auth_service's own."""
+    message = "The personal access token is wrong or unknown. Copy it again, or create a new one."
+    return personal_token_refused("INVALID_PERSONAL_TOKEN", message)
+
+
+def personal_token_refused(reason: str, message: str) -> HttpError:
+    """Return the 401 for a personal access token that auth_service refused."""
+    return _error(401, "UNAUTHENTICATED", reason, message, headers=[(b"www-authenticate", b"Bearer")])
+
+
+def personal_tokens_unavailable() -> HttpError:
+    """Return the 503 for a personal access token that nobody can check now. The token may well be valid."""
+    message = "Personal access tokens can't be checked at the moment. Try again."
+    return _error(503, "UNAVAILABLE", "UNAVAILABLE", message, headers=[(b"retry-after", b"1")])
+
+
 def too_many_calls(retry_after_seconds: float) -> HttpError:
     """Return the 429 for an address over its rate limit (RFC 6585 section 4)."""
     message = "Too many calls from your address. Wait before the next one; see Retry-After."

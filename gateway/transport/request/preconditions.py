@@ -27,6 +27,10 @@ class Preconditions:
         """True if the response may be a stored one."""
         return self._fields.has_idempotency_key
 
+    def has_key(self, request: Any) -> bool:
+        """Return True if the client sent an idempotency key, so that the call may be repeated."""
+        return self._fields.has_idempotency_key and bool(request.idempotency_key)
+
     def apply(self, request: Any, http_request: HttpRequest) -> bool:
         """Fill the fields of the message. Return True if If-Match filled the etag.
 

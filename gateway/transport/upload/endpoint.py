@@ -16,6 +16,7 @@ from gateway.transcoding.violations import Violations
 from gateway.transport.asgi import Send
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.grpc_errors import http_error_from
+from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.request.preconditions import Preconditions
 from gateway.transport.responses.replay import replay_header
@@ -43,6 +44,7 @@ class UploadEndpoint:
         self,
         *,
         call: aio.StreamUnaryMultiCallable[Any, Any],
+        authorizer: CallAuthorizer,
         encode: Encode,
         success_status: int,
         location_prefix: str | None,
@@ -52,6 +54,7 @@ class UploadEndpoint:
         preconditions: Preconditions,
     ) -> None:
         self._call = call
+        self._authorizer = authorizer
         self._encode = encode
         self._success_status = success_status
         self._location_prefix = location_prefix
@@ -71,8 +74,8 @@ class UploadEndpoint:
             self._preconditions.apply(options, http_request)
         options.file_name = options.file_name or file.name
         options.encoding = options.encoding or file.encoding
-        async with aclosing(file.chunks) as chunks:
-            call = self._call(metadata=http_request.metadata())
+        async with aclosing(file.chunks) as chunks, self._authorizer.authorize(http_request) as metadata:
+            call = self._call(metadata=metadata)
             response = await self._upload(call, options, chunks)
         headers = [*location_header(self._location_prefix, response), *await replay_header(call)]
         await send_response(send, self._success_status, to_json(self._encode(response)), headers=headers)

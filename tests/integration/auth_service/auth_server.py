@@ -14,6 +14,8 @@ from taskmanager.auth.v1 import (
     auth_service_pb2_grpc,
     security_event_service_pb2_grpc,
     service_account_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
     user_pb2,
     user_service_pb2,
     user_service_pb2_grpc,
@@ -65,6 +67,10 @@ class AuthServer:
         return user_service_pb2_grpc.UserServiceStub(self.channel)
 
     @property
+    def tokens(self) -> "token_service_pb2_grpc.TokenServiceAsyncStub":
+        return token_service_pb2_grpc.TokenServiceStub(self.channel)
+
+    @property
     def service_accounts(self) -> "service_account_service_pb2_grpc.ServiceAccountServiceAsyncStub":
         return service_account_service_pb2_grpc.ServiceAccountServiceStub(self.channel)
 
@@ -96,8 +102,29 @@ class AuthServer:
     async def logout(self, token: str) -> auth_service_pb2.LogoutResponse:
         return await self.auth.Logout(auth_service_pb2.LogoutRequest(), metadata=bearer(token))
 
-    async def change_password(self, token: str, current: str, new: str) -> auth_service_pb2.LoginResponse:
-        request = user_service_pb2.ChangePasswordRequest(current_password=current, new_password=new)
+    async def create_token(
+        self, access_token: str, *scopes: str, name: str = "script", **fields: Any
+    ) -> token_service_pb2.CreatedToken:
+        request = token_service_pb2.CreateTokenRequest(name=name, scopes=scopes, **fields)
+        return await self.tokens.CreateToken(request, metadata=bearer(access_token))
+
+    async def list_tokens(self, access_token: str) -> list[token_service_pb2.Token]:
+        request = token_service_pb2.ListTokensRequest()
+        return list((await self.tokens.ListTokens(request, metadata=bearer(access_token))).tokens)
+
+    async def revoke_token(self, access_token: str, token_id: str) -> token_service_pb2.RevokeTokenResponse:
+        request = token_service_pb2.RevokeTokenRequest(id=token_id)
+        return await self.tokens.RevokeToken(request, metadata=bearer(access_token))
+
+    async def exchange(self, token: str) -> token_service_pb2.ExchangeTokenResponse:
+        return await self.tokens.ExchangeToken(token_service_pb2.ExchangeTokenRequest(token=token))
+
+    async def change_password(
+        self, token: str, current: str, new: str, *, revoke_tokens: bool = False
+    ) -> auth_service_pb2.LoginResponse:
+        request = user_service_pb2.ChangePasswordRequest(
+            current_password=current, new_password=new, revoke_tokens=revoke_tokens
+        )
         return await self.users.ChangePassword(request, metadata=bearer(token))
 
     async def list_sessions(self, token: str) -> list[user_service_pb2.Session]:

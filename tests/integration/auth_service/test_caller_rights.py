@@ -13,6 +13,7 @@ from taskmanager.auth.v1 import (
     auth_service_pb2,
     security_event_service_pb2,
     service_account_service_pb2,
+    token_service_pb2,
     user_pb2,
     user_service_pb2,
 )
@@ -27,7 +28,8 @@ LOCK_WAIT = "SELECT 1 FROM pg_stat_activity WHERE usename = 'auth_app' AND wait_
 CHANGED_ROWS = """
     SELECT (SELECT array_agg(u ORDER BY u.id) FROM auth.users u), (SELECT array_agg(r) FROM auth.password_resets r),
            (SELECT array_agg(a ORDER BY a.id) FROM auth.service_accounts a),
-           (SELECT array_agg(s ORDER BY s.id) FROM auth.sessions s)
+           (SELECT array_agg(s ORDER BY s.id) FROM auth.sessions s),
+           (SELECT array_agg(t ORDER BY t.id) FROM auth.personal_tokens t)
 """
 Call = Callable[[], Awaitable[object]]
 
@@ -47,7 +49,9 @@ LOST_ADMIN_RIGHTS = {
 }
 
 READS = {"GetCurrentUser", "ListSessions", "ListUsers", "GetUser", "LookupUsers", "ListServiceAccounts"} | {
-    "ListSecurityEvents"
+    "ListSecurityEvents",
+    "ListTokens",
+    "ListUserTokens",
 }
 
 
@@ -58,6 +62,8 @@ async def administration_calls(auth_server: AuthServer, token: str) -> dict[str,
     create = pb.CreateServiceAccountRequest(name="reports", scopes=["tasks:read"])
     account_id = (await accounts.CreateServiceAccount(create, metadata=metadata)).service_account.id
     other = pb.CreateServiceAccountRequest(name="other", scopes=["tasks:read"])
+    created = await auth_server.create_token((await auth_server.login("mona@example.com")).access_token, "tasks:read")
+    revocation = token_service_pb2.RevokeUserTokenRequest(user_id=user.id, id=created.id)
     return {
         "UpdateUser": lambda: auth_server.update_user(token, user.id, role=user_pb2.ROLE_ADMIN),
         "ResetUserPassword": lambda: auth_server.reset_code(token, user.id),
@@ -71,12 +77,14 @@ async def administration_calls(auth_server: AuthServer, token: str) -> dict[str,
         "EnableServiceAccount": lambda: accounts.EnableServiceAccount(
             pb.EnableServiceAccountRequest(id=account_id), metadata=metadata
         ),
+        "RevokeUserToken": lambda: auth_server.tokens.RevokeUserToken(revocation, metadata=metadata),
     }
 
 
 async def self_service_calls(auth_server: AuthServer, token: str) -> dict[str, Call]:
     """Return a call of each rpc by which callers change their own account."""
     other_session = claims((await auth_server.login("ada@example.com")).access_token)["sid"]
+    personal_token = await auth_server.create_token(token, "tasks:read")
     return {
         "UpdateCurrentUser": lambda: auth_server.update_me(token, username="ada2"),
         "UpdateCurrentUser, email": lambda: auth_server.update_me(
@@ -84,13 +92,16 @@ async def self_service_calls(auth_server: AuthServer, token: str) -> dict[str, C
         ),
         "ChangePassword": lambda: auth_server.change_password(token, PASSWORD, NEW_PASSWORD),
         "RevokeSession": lambda: auth_server.revoke_session(token, other_session),
+        "CreateToken": lambda: auth_server.create_token(token, "tasks:read"),
+        "RevokeToken": lambda: auth_server.revoke_token(token, personal_token.id),
         "DeleteCurrentUser": lambda: auth_server.delete_me(token),
     }
 
 
 def test_calls_of_this_file_cover_the_contract():
     """Every rpc with a token that changes something is called here. Logout needs no rights: it gives them up."""
-    files = (auth_service_pb2, user_service_pb2, service_account_service_pb2, security_event_service_pb2)
+    accounts = (auth_service_pb2, user_service_pb2, service_account_service_pb2)
+    files = (*accounts, token_service_pb2, security_event_service_pb2)
     methods = {
         method.name
         for file in files
@@ -100,6 +111,9 @@ def test_calls_of_this_file_cover_the_contract():
     }
     covered = {"UpdateUser", "ResetUserPassword", "UpdateCurrentUser", "ChangePassword", "RevokeSession"} | {
         "DeleteCurrentUser",
+        "CreateToken",
+        "RevokeToken",
+        "RevokeUserToken",
         "CreateServiceAccount",
         "RotateServiceAccount",
         "DisableServiceAccount",

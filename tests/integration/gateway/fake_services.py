@@ -14,6 +14,8 @@ from taskmanager.auth.v1 import (
     auth_service_pb2_grpc,
     service_account_service_pb2,
     service_account_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
     user_service_pb2,
     user_service_pb2_grpc,
 )
@@ -132,6 +134,7 @@ async def running_fake_services(services: FakeServices) -> AsyncIterator[FakeSer
         (auth_service_pb2, auth_service_pb2_grpc, "AuthService"),
         (user_service_pb2, user_service_pb2_grpc, "UserService"),
         (service_account_service_pb2, service_account_service_pb2_grpc, "ServiceAccountService"),
+        (token_service_pb2, token_service_pb2_grpc, "TokenService"),
         (task_service_pb2, task_service_pb2_grpc, "TaskService"),
         (history_service_pb2, history_service_pb2_grpc, "HistoryService"),
         (import_service_pb2, import_service_pb2_grpc, "ImportService"),

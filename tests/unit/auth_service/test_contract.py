@@ -6,6 +6,7 @@ from taskmanager.auth.v1 import (
     auth_service_pb2,
     security_event_service_pb2,
     service_account_service_pb2,
+    token_service_pb2,
     user_pb2,
     user_service_pb2,
 )
@@ -13,8 +14,9 @@ from taskmanager.imports.v1 import import_ingest_service_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
-from auth_service.domain import errors
+from auth_service.domain import errors, personal_token_errors
 from auth_service.domain.errors import UnknownRole
+from auth_service.domain.personal_tokens import TokenScope
 from auth_service.domain.roles import Role, parse_requested_role
 from auth_service.domain.service_accounts import Scope
 from auth_service.transport.status import STATUS
@@ -28,6 +30,7 @@ CONTRACT = (
     user_service_pb2,
     service_account_service_pb2,
     security_event_service_pb2,
+    token_service_pb2,
     trust_service_pb2,
     task_service_pb2,
     history_service_pb2,
@@ -36,8 +39,9 @@ CONTRACT = (
 )
 ERRORS = [
     cls
-    for cls in vars(errors).values()
-    if isinstance(cls, type) and issubclass(cls, DomainError) and cls.__module__ == errors.__name__
+    for module in (errors, personal_token_errors)
+    for cls in vars(module).values()
+    if isinstance(cls, type) and issubclass(cls, DomainError) and cls.__module__ == module.__name__
 ]
 METHODS = [
     method for file in CONTRACT for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods
@@ -81,3 +85,10 @@ def test_every_scope_in_the_contract_can_be_granted(method):
     access = access_of(method)
     assert access is not None
     assert access.scopes <= {scope.value for scope in Scope}
+    assert access.token_scopes <= {scope.value for scope in TokenScope}
+
+
+def test_every_token_scope_allows_a_call():
+    """No scope can be granted that no rpc accepts."""
+    used = {scope for method in METHODS if (access := access_of(method)) for scope in access.token_scopes}
+    assert used == {scope.value for scope in TokenScope}

@@ -36,7 +36,9 @@ def method_with(option: options_pb2.Access | None):
 def test_policy_is_read_from_the_contract():
     policy = read_policy(SERVICES)
     assert policy["/taskmanager.auth.v1.AuthService/Login"] == Access(public=True)
-    assert policy["/taskmanager.auth.v1.UserService/GetCurrentUser"] == Access(roles=frozenset(Role))
+    assert policy["/taskmanager.auth.v1.UserService/GetCurrentUser"] == Access(
+        roles=frozenset(Role), token_scopes=frozenset({"account:read"})
+    )
     assert policy["/taskmanager.trust.v1.TrustService/GetTrustState"] == Access(scopes=frozenset({"trust:read"}))
     assert policy["/grpc.health.v1.Health/Check"].public
 
@@ -50,6 +52,8 @@ def test_method_without_access_option_has_no_policy():
     [
         options_pb2.Access(),
         options_pb2.Access(public=True, roles=["user"]),
+        options_pb2.Access(public=True, token_scopes=["a:b"]),
+        options_pb2.Access(scopes=["a:b"], token_scopes=["a:b"]),
     ],
 )
 def test_contradictory_access_option_is_refused_at_start(option):
@@ -68,3 +72,13 @@ def test_users_are_admitted_by_role_services_by_scope():
     assert not access.admits(Caller(uuid4(), None))
     # A user's token carries no scopes; scopes in one admit nothing.
     assert not access.admits(Caller(uuid4(), Role.USER, frozenset({"a:b"})))
+
+
+def test_personal_token_needs_role_and_scope():
+    access = Access(roles=frozenset({Role.ADMIN}), scopes=frozenset({"a:b"}), token_scopes=frozenset({"c:d", "e:f"}))
+    one, other = frozenset({"c:d"}), frozenset({"a:b"})
+    assert access.admits(Caller(uuid4(), Role.ADMIN, token_scopes=one))
+    assert not access.admits(Caller(uuid4(), Role.ADMIN, token_scopes=other))
+    assert not access.admits(Caller(uuid4(), Role.ADMIN, token_scopes=frozenset()))
+    assert not access.admits(Caller(uuid4(), Role.USER, token_scopes=one))
+    assert not Access(roles=frozenset({Role.ADMIN})).admits(Caller(uuid4(), Role.ADMIN, token_scopes=one))

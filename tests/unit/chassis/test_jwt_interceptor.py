@@ -11,8 +11,9 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 from taskmanager.tasks.v1 import task_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2
 
+from chassis.kernel.personal_tokens import build_personal_token
 from chassis.rpc.request_context import current_caller
-from tests.support.grpc_calls import refused
+from tests.support.grpc_calls import bearer, refused
 from tests.support.grpc_server import (
     GET_IMPORT,
     IMPORT_SERVICE,
@@ -20,6 +21,7 @@ from tests.support.grpc_server import (
     build_server,
     import_service,
     loaded_trust_state,
+    personal_token_metadata,
     running_server,
     service_metadata,
     sign_token,
@@ -95,6 +97,31 @@ async def test_refused_call_never_reaches_the_handler(jwt_setup, stub):
     for call in (stub.GetImport(GET_IMPORT, metadata=other), stub.WatchImport(WATCH_IMPORT, metadata=other)):
         assert (await refused_call(call)).code == grpc.StatusCode.PERMISSION_DENIED
     assert jwt_setup.servicer.calls == 0
+
+
+async def test_personal_token_needs_one_of_the_scopes(jwt_setup, stub):
+    """GetImport has token scopes. A token without one of them learns which one it needs."""
+    good = personal_token_metadata("tasks:read", "imports:write", sub=jwt_setup.subject)
+    assert (await stub.GetImport(GET_IMPORT, metadata=good)).id == jwt_setup.subject
+    for lacking in (personal_token_metadata("tasks:read"), personal_token_metadata()):
+        for call in (stub.GetImport(GET_IMPORT, metadata=lacking), stub.WatchImport(WATCH_IMPORT, metadata=lacking)):
+            status = await refused_call(call)
+            assert (status.code, status.reason) == (grpc.StatusCode.PERMISSION_DENIED, "TOKEN_SCOPE_MISSING")
+            assert "imports:write" in status.message
+    assert jwt_setup.servicer.calls == 1
+
+
+async def test_personal_token_does_not_raise_the_role(jwt_setup, stub):
+    foreign = personal_token_metadata("imports:write", role="guest")
+    assert (await refused_call(stub.GetImport(GET_IMPORT, metadata=foreign))).code == grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_unexchanged_personal_token_is_explained(stub):
+    """A client of gRPC that sends the token itself learns that it must exchange it."""
+    metadata = bearer(build_personal_token(bytes(32)))
+    status = await refused_call(stub.GetImport(GET_IMPORT, metadata=metadata))
+    assert (status.code, status.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_NOT_EXCHANGED")
+    assert "ExchangeToken" in status.message
 
 
 async def test_open_stream_ends_with_its_session(jwt_setup, stub):

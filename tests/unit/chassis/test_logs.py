@@ -12,7 +12,7 @@ configure_logging("info", "example")
 log = structlog.get_logger("example")
 log.debug("unheard")
 enter_request("req-42")
-log.info("hello", task="1", access_token="canary-1")
+log.info("hello", task="1", access_token="canary-1", token_id="t-1")
 logging.getLogger("library").warning("from %s", "a library")
 logging.getLogger("grpc._cython.cygrpc").error("ExecuteBatchError raised in core by servicer method [%s]", "/a/B")
 def fail(password):
@@ -50,6 +50,8 @@ def test_log_line_is_json_with_context():
     ]
     assert {line["service"] for line in lines} == {"example"}
     assert {line["request_id"] for line in lines} == {"req-42"}
+    # The id of a token is no secret.
+    assert lines[0]["token_id"] == "t-1"
     assert lines[2]["exception"][0]["exc_type"] == "ValueError"
 
 

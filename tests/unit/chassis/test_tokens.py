@@ -38,7 +38,7 @@ class TokenIssuer:
             trust_service_pb2.TrustState(keys=known if keys else [], revocations=revocations, next_cursor="1")
         )
 
-    def token(self, **changes: object) -> str:
+    def token(self, typ: str = "at+jwt", **changes: object) -> str:
         now = int(self.time)
         claims = {
             "iss": "us",
@@ -51,7 +51,7 @@ class TokenIssuer:
             "iat": now,
             "exp": now + 900,
         } | changes
-        return jwt.encode(claims, self.private, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": "k"})
+        return jwt.encode(claims, self.private, algorithm="EdDSA", headers={"typ": typ, "kid": "k"})
 
 
 @pytest.fixture
@@ -89,6 +89,38 @@ def test_service_token_carries_scopes_only(issuer):
     )
     claims = issuer.verifier.verify(token)
     assert (claims.role, claims.session_id, claims.scopes) == (None, None, frozenset({"a:b", "c:d"}))
+
+
+def test_personal_token_carries_role_and_scopes(issuer):
+    claims = issuer.verifier.verify(issuer.token("pat+jwt", token_scope="a:b c:d"))
+    assert (claims.role, claims.session_id, claims.epoch) == (Role.MANAGER, SESSION, 3)
+    assert (claims.token_scopes, claims.scopes) == (frozenset({"a:b", "c:d"}), frozenset())
+    assert issuer.verifier.verify(issuer.token()).token_scopes is None
+
+
+def test_personal_token_without_scopes_has_none_of_them(issuer):
+    """No scope is not the same as no limit."""
+    assert issuer.verifier.verify(issuer.token("pat+jwt", token_scope="")).token_scopes == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("typ", "changes"),
+    [
+        ("pat+jwt", {}),
+        ("at+jwt", {"token_scope": "a:b"}),
+        ("at+jwt", {"token_scope": None}),
+        ("pat+jwt", {"token_scope": None}),
+        ("pat+jwt", {"token_scope": ["a:b"]}),
+        ("pat+jwt", {"token_scope": "a:b", "role": None}),
+        ("pat+jwt", {"token_scope": "a:b", "sid": None}),
+        ("PAT+JWT", {"token_scope": "a:b"}),
+        ("jwt", {"token_scope": "a:b"}),
+    ],
+)
+def test_type_and_scopes_of_a_token_must_agree(issuer, typ, changes):
+    """A personal access token without its scopes never counts as a session, nor a session with scopes as a token."""
+    with pytest.raises(Unauthenticated):
+        issuer.verifier.verify(issuer.token(typ, **changes))
 
 
 def test_token_expires_after_its_leeway_cached_or_not(issuer):

@@ -69,6 +69,7 @@ def test_every_service_is_a_tag(api):
     assert [tag["name"] for tag in api["tags"]] == [
         "Auth",
         "User",
+        "Token",
         "ServiceAccount",
         "SecurityEvent",
         "Task",
@@ -133,8 +134,11 @@ def test_stream_has_event_and_ndjson_schemas(api):
 def test_security_follows_the_access_option(api):
     assert api["paths"]["/api/login"]["post"]["security"] == []
     assert api["paths"]["/api/tasks"]["post"]["security"] == [{"bearer": []}]
-    access = "Roles: admin, manager, user. Scopes: tasks:write."
+    access = "Roles: admin, manager, user. Scopes: tasks:write. Personal access tokens: with tasks:write."
     assert api["paths"]["/api/tasks"]["post"]["description"].endswith(access)
+    assert api["paths"]["/api/v1/logout"]["post"]["description"].endswith("user. No personal access token.")
+    lookup = "Personal access tokens: with account:read or tasks:write."
+    assert api["paths"]["/api/v1/users:lookup"]["get"]["description"].endswith(lookup)
 
 
 def without_descriptions(schema):

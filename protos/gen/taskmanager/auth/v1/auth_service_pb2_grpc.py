@@ -114,9 +114,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResetPassword(self, request, context):
-        """Sets a new password by a reset code, and ends every session of the account. A code works once. INVALID_ARGUMENT if
-        a field is missing or the password breaks a rule; the code then stays valid. UNAUTHENTICATED if the code is spent,
-        expired, void or unknown.
+        """Sets a new password by a reset code, and ends every session and personal access token of the account: a stranger
+        may have had access to it. A code works once. INVALID_ARGUMENT if a field is missing or the password breaks a rule;
+        the code then stays valid. UNAUTHENTICATED if the code is spent, expired, void or unknown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

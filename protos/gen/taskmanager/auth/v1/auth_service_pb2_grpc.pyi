@@ -55,9 +55,9 @@ class AuthServiceStub:
     seconds at every service. UNAUTHENTICATED without a valid token.
     """
     ResetPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]
-    """Sets a new password by a reset code, and ends every session of the account. A code works once. INVALID_ARGUMENT if
-    a field is missing or the password breaks a rule; the code then stays valid. UNAUTHENTICATED if the code is spent,
-    expired, void or unknown.
+    """Sets a new password by a reset code, and ends every session and personal access token of the account: a stranger
+    may have had access to it. A code works once. INVALID_ARGUMENT if a field is missing or the password breaks a rule;
+    the code then stays valid. UNAUTHENTICATED if the code is spent, expired, void or unknown.
     """
     IssueServiceToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.IssueServiceTokenRequest, _auth_service_pb2.IssueServiceTokenResponse]
     """Returns an access token for a service's credential. There is no refresh token: a service requests a new access
@@ -93,9 +93,9 @@ class AuthServiceAsyncStub(AuthServiceStub):
     seconds at every service. UNAUTHENTICATED without a valid token.
     """
     ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]  # type: ignore[assignment]
-    """Sets a new password by a reset code, and ends every session of the account. A code works once. INVALID_ARGUMENT if
-    a field is missing or the password breaks a rule; the code then stays valid. UNAUTHENTICATED if the code is spent,
-    expired, void or unknown.
+    """Sets a new password by a reset code, and ends every session and personal access token of the account: a stranger
+    may have had access to it. A code works once. INVALID_ARGUMENT if a field is missing or the password breaks a rule;
+    the code then stays valid. UNAUTHENTICATED if the code is spent, expired, void or unknown.
     """
     IssueServiceToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.IssueServiceTokenRequest, _auth_service_pb2.IssueServiceTokenResponse]  # type: ignore[assignment]
     """Returns an access token for a service's credential. There is no refresh token: a service requests a new access
@@ -158,9 +158,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.ResetPasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.ResetPasswordResponse, _abc.Awaitable[_auth_service_pb2.ResetPasswordResponse]]:
-        """Sets a new password by a reset code, and ends every session of the account. A code works once. INVALID_ARGUMENT if
-        a field is missing or the password breaks a rule; the code then stays valid. UNAUTHENTICATED if the code is spent,
-        expired, void or unknown.
+        """Sets a new password by a reset code, and ends every session and personal access token of the account: a stranger
+        may have had access to it. A code works once. INVALID_ARGUMENT if a field is missing or the password breaks a rule;
+        the code then stays valid. UNAUTHENTICATED if the code is spent, expired, void or unknown.
         """
 
     @_abc_1.abstractmethod

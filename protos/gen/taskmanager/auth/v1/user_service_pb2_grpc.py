@@ -131,9 +131,9 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCurrentUser(self, request, context):
-        """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-        the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
-        or changed since the token was issued.
+        """Deletes the caller's own account. Its username, email and password are erased, and its sessions and personal access
+        tokens end. Its id stays in the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the
+        account or the session ended or changed since the token was issued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,9 +141,9 @@ class UserServiceServicer:
 
     def ChangePassword(self, request, context):
         """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
-        become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-        RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
-        since the token was issued.
+        become invalid. Personal access tokens end on request. INVALID_ARGUMENT if a password is missing, the current one
+        is wrong or the new one breaks a rule. RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the
+        account or the session ended or changed since the token was issued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,8 +213,9 @@ class UserServiceServicer:
     def UpdateUser(self, request, context):
         """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
         the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-        and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
-        FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
+        and its sessions and personal access tokens end for good. Reset codes that the account issued become void at once.
+        NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the
+        caller is no longer an active admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,15 +44,15 @@ class UserServiceStub:
     as for Login. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
     """
     DeleteCurrentUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.DeleteCurrentUserRequest, _user_service_pb2.DeleteCurrentUserResponse]
-    """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-    the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
-    or changed since the token was issued.
+    """Deletes the caller's own account. Its username, email and password are erased, and its sessions and personal access
+    tokens end. Its id stays in the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the
+    account or the session ended or changed since the token was issued.
     """
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]
     """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
-    become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-    RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
-    since the token was issued.
+    become invalid. Personal access tokens end on request. INVALID_ARGUMENT if a password is missing, the current one
+    is wrong or the new one breaks a rule. RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the
+    account or the session ended or changed since the token was issued.
     """
     ListSessions: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]
     """Returns a page of the caller's active sessions, newest first. INVALID_ARGUMENT for a page token of another list."""
@@ -83,8 +83,9 @@ class UserServiceStub:
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_pb2.User]
     """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
     the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-    and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
-    FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
+    and its sessions and personal access tokens end for good. Reset codes that the account issued become void at once.
+    NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the
+    caller is no longer an active admin.
     """
     ResetUserPassword: _grpc.UnaryUnaryMultiCallable[_user_service_pb2.ResetUserPasswordRequest, _user_service_pb2.ResetUserPasswordResponse]
     """Returns a reset code, which sets a new password once. The admin passes it to the person by other means. It replaces
@@ -107,15 +108,15 @@ class UserServiceAsyncStub(UserServiceStub):
     as for Login. UNAUTHENTICATED if the account or the session ended or changed since the token was issued.
     """
     DeleteCurrentUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteCurrentUserRequest, _user_service_pb2.DeleteCurrentUserResponse]  # type: ignore[assignment]
-    """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-    the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
-    or changed since the token was issued.
+    """Deletes the caller's own account. Its username, email and password are erased, and its sessions and personal access
+    tokens end. Its id stays in the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the
+    account or the session ended or changed since the token was issued.
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _auth_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
-    become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-    RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
-    since the token was issued.
+    become invalid. Personal access tokens end on request. INVALID_ARGUMENT if a password is missing, the current one
+    is wrong or the new one breaks a rule. RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the
+    account or the session ended or changed since the token was issued.
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Returns a page of the caller's active sessions, newest first. INVALID_ARGUMENT for a page token of another list."""
@@ -146,8 +147,9 @@ class UserServiceAsyncStub(UserServiceStub):
     UpdateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_pb2.User]  # type: ignore[assignment]
     """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
     the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-    and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
-    FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
+    and its sessions and personal access tokens end for good. Reset codes that the account issued become void at once.
+    NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the
+    caller is no longer an active admin.
     """
     ResetUserPassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ResetUserPasswordRequest, _user_service_pb2.ResetUserPasswordResponse]  # type: ignore[assignment]
     """Returns a reset code, which sets a new password once. The admin passes it to the person by other means. It replaces
@@ -185,9 +187,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.DeleteCurrentUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_service_pb2.DeleteCurrentUserResponse, _abc.Awaitable[_user_service_pb2.DeleteCurrentUserResponse]]:
-        """Deletes the caller's own account. Its username, email and password are erased and its sessions end. Its id stays in
-        the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the account or the session ended
-        or changed since the token was issued.
+        """Deletes the caller's own account. Its username, email and password are erased, and its sessions and personal access
+        tokens end. Its id stays in the history of tasks. FAILED_PRECONDITION for the last admin. UNAUTHENTICATED if the
+        account or the session ended or changed since the token was issued.
         """
 
     @_abc_1.abstractmethod
@@ -197,9 +199,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.LoginResponse, _abc.Awaitable[_auth_service_pb2.LoginResponse]]:
         """Changes the caller's password, ends the caller's other sessions and returns new tokens for this one. The old tokens
-        become invalid. INVALID_ARGUMENT if a password is missing, the current one is wrong or the new one breaks a rule.
-        RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the account or the session ended or changed
-        since the token was issued.
+        become invalid. Personal access tokens end on request. INVALID_ARGUMENT if a password is missing, the current one
+        is wrong or the new one breaks a rule. RESOURCE_EXHAUSTED with a retry delay, as for Login. UNAUTHENTICATED if the
+        account or the session ended or changed since the token was issued.
         """
 
     @_abc_1.abstractmethod
@@ -284,8 +286,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_user_pb2.User, _abc.Awaitable[_user_pb2.User]]:
         """Changes an account's role, or disables or enables it, and returns it. Absent fields stay unchanged. A change ends
         the account's access tokens within seconds. Refreshed tokens carry the new role. A disabled account gets no tokens,
-        and its sessions end. Reset codes that the account issued become void at once. NOT_FOUND if no account has this id,
-        FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the caller is no longer an active admin.
+        and its sessions and personal access tokens end for good. Reset codes that the account issued become void at once.
+        NOT_FOUND if no account has this id, FAILED_PRECONDITION if no active admin would remain, UNAUTHENTICATED if the
+        caller is no longer an active admin.
         """
 
     @_abc_1.abstractmethod
