@@ -45,7 +45,7 @@ test: $(STAMP) ## Run all tests that need no Docker, no browser and no Node, in 
 	$(BIN)/python -m pytest -m 'not api and not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
 
 test-faults: $(STAMP) ## Run imports under a long schedule of faults; FAULT_SEED=… repeats one
-	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} $(BIN)/python -m pytest -s tests/faults
+	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} FAULT_RESTART_ROUNDS=$${FAULT_RESTART_ROUNDS:-3} $(BIN)/python -m pytest -s tests/faults
 
 NODE_STAMP := tests/node/node_modules/.installed
 test-api: $(STAMP) $(NODE_STAMP) ## Test the clients in Node; skipped where npm is not installed

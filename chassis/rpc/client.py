@@ -72,9 +72,11 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
         ("grpc.enable_retries", 1),
         ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
         # A server that hangs leaves the balance within four seconds, and its calls fail. The watch of its health is a
-        # call, so that pings are sent while there is no other. By default gRPC sends only two without data.
+        # call, so that pings are sent while there is no other. By default gRPC sends only two without data. gRPC 1.85
+        # ends a connection after the ping timeout, by default 60 s, and not after the keepalive timeout.
         ("grpc.keepalive_time_ms", 2_000),
         ("grpc.keepalive_timeout_ms", 2_000),
+        ("grpc.http2.ping_timeout_ms", 2_000),
         ("grpc.keepalive_permit_without_calls", 0),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),

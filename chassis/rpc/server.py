@@ -49,8 +49,9 @@ ACCESS_STATUS: StatusTable = {
 OPTIONS: Sequence[tuple[str, int]] = (
     # On by default: a second server could bind the same port and silently receive half of the calls.
     ("grpc.so_reuseport", 0),
-    # Our own clients ping every 2 s. With the default minimum of 5 min, the server would reply with GOAWAY.
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+    # Our own clients ping every 2 s. With the default minimum of 5 min, the server would reply with GOAWAY. The name of
+    # the option says nothing of it, but it is the minimum for received pings.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
     # New replicas get no calls until old connections end.
     ("grpc.max_connection_age_ms", 300_000),
     # Uploads and downloads on an old connection may finish: they can't be resumed on another one.

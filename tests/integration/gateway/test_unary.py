@@ -172,24 +172,6 @@ async def test_service_exception_leaks_nothing(rest, services):
     assert response.json()["error"]["message"] == "internal error"
 
 
-@pytest.mark.parametrize(
-    ("code", "http_status"), [(grpc.StatusCode.UNAVAILABLE, 503), (grpc.StatusCode.CANCELLED, 503)]
-)
-async def test_only_idempotent_calls_are_retried(rest, services, code, http_status):
-    async def fail_first_call(_request, context):
-        if services.calls == 1:
-            await context.abort(code, "restarting")
-        return TASK
-
-    services.handlers["GetTask"] = fail_first_call
-    assert (await rest.get("/api/v1/tasks/t1")).status_code == 200
-    services.reset()
-    services.handlers["CreateTask"] = fail_first_call
-    response = await rest.post("/api/v1/tasks", json={"title": "Once"})
-    assert response.status_code == http_status
-    assert services.calls == 1
-
-
 @pytest.mark.parametrize("path", ["/", "/api", "/api/v1/tasks/", "/api/v1/tasks/t1:nope", "/metrics", "/docs/../x"])
 async def test_unknown_path_is_404_with_the_error_body(rest, services, path):
     response = await rest.get(path)
