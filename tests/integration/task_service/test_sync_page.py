@@ -144,6 +144,9 @@ async def test_program_of_the_page_keeps_its_copy(system, sonu, process_queue, c
                 await writing
                 await reading
                 await wait_for_copies()
+                before = [one for one in copy_in(tmp_path / "mina").values() if one["title"].startswith("before")]
+                await update(system, sonu, before[0]["id"], assignee_id="")
+                await wait_for_copies()
                 assert (await command("expire_cursors"))[0] == 0
                 await change_tasks(system, sonu, [mina, theo], turns=4)
                 await wait_for_copies()
