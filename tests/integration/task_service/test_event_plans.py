@@ -88,3 +88,19 @@ async def test_page_of_a_user_reads_few_blocks(large_log, analyzed, newest_first
                 found, pages, after = found + len(scan.events), pages + 1, scan.end
             assert (found, pages) == (0 if filters else OWN, OWN // 51 + 1)
             assert max(explained.blocks) < MAX_BLOCKS, explained.blocks
+
+
+@pytest.mark.parametrize("visible_to", [USER, None], ids=["user", "all"])
+async def test_events_of_one_task_are_found_by_its_index(large_log, visible_to):
+    """A stream or list of one task polls the log, and its events may be rare."""
+    async with await psycopg.AsyncConnection.connect(large_log, autocommit=True) as connection:
+        await connection.execute("VACUUM ANALYZE tasks.task_events")
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            explained = ExplainedConnection(connection)
+            query = EventQuery(visible_to=visible_to, task_id=UUID(int=1))
+            scan = await SqlEventLog(explained).scan(  # type: ignore[arg-type]
+                query, LOG_START, OTHERS + OWN + 1, limit=51, max_scanned=51
+            )
+            assert (scan.events, scan.end) == ([], None)
+            assert max(explained.blocks) < 10, explained.blocks
