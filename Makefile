@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down bench bench-import test test-faults test-browser test-compose ci check lint types protos protos-check fmt lock clean
+.PHONY: help install demo run up down bench bench-import test test-faults test-browser test-compose ci check lint types protos protos-check openapi fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ protos: $(STAMP) ## Regenerate protos/gen
 
 protos-check: $(STAMP) ## Check that protos/gen matches the .proto files
 	@generated="$$(mktemp -d)" && protos/generate "$$generated" && diff -r -x pyproject.toml -x __pycache__ -x build -x '*.egg-info' "$$generated" protos/gen && echo "protos/gen is up to date"
+
+openapi: $(STAMP) ## Write docs/openapi.json, the OpenAPI document of the REST API
+	@$(BIN)/python -m gateway.commands.openapi > docs/openapi.json
 
 fmt: $(STAMP) ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix .

@@ -45,6 +45,7 @@ _CSV_EXAMPLES = {
 OPENAPI_INFO = OpenApiInfo(
     title="Task manager",
     version="v1",
+    license="MIT",
     description=_INTRODUCTION,
     examples={
         **{(rpc, "application/json"): example for rpc, example in _JSON_EXAMPLES.items()},
