@@ -8,7 +8,7 @@ from google.rpc import code_pb2
 from gateway.transcoding.violations import MAX_VIOLATIONS
 
 ERROR_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
-    "Error": {
+    "ErrorResponse": {
         "type": "object",
         "description": "The body of every error response.",
         "required": ["error"],

@@ -79,7 +79,7 @@ def response_components() -> Mapping[str, Any]:
         components[name] = {
             "description": f"{description} `error.code` is the HTTP status.",
             "headers": _headers(("X-Request-Id", *headers)),
-            "content": json_content({"$ref": "#/components/schemas/Error"}),
+            "content": json_content({"$ref": "#/components/schemas/ErrorResponse"}),
         }
     return components
 
@@ -150,7 +150,12 @@ def _content(rpc: Rpc, schemas: Schemas) -> dict[str, Schema]:
         "maxProperties": 1,
     }
     lines = schemas.add(f"{rpc.name}Line", line, rpc.full_name)
-    return {"text/event-stream": {"schema": message}, "application/x-ndjson": {"schema": lines}}
+    name = message["$ref"].rpartition("/")[2]
+    events: Schema = {
+        "type": "string",
+        "description": f"Server-sent events. The data have the schema {name}, in an event `error` ErrorResponse.",
+    }
+    return {"text/event-stream": {"schema": events}, "application/x-ndjson": {"schema": lines}}
 
 
 def _headers(names: Iterable[str]) -> dict[str, Schema]:

@@ -39,6 +39,13 @@ _WITHOUT_RULES: Mapping[Kind, Schema] = {
 }
 
 
+_USES: Mapping[View, str] = {
+    View.CREATE: "These are the fields of a new one.",
+    View.UPDATE: "These are the fields to change; null resets a field to its default.",
+    View.UPSERT: "These are the fields to change, or those of a new one; null resets a field to its default.",
+}
+
+
 class Schemas:
     """The named schemas of a document. A reference to a new message or enum adds its schema."""
 
@@ -102,7 +109,7 @@ class Schemas:
         required = [field.name for field in fields if is_required_in(field, view)]
         return {
             "type": "object",
-            **_description(self._comments.get(descriptor.full_name)),
+            **_description(" ".join(filter(None, (self._comments.get(descriptor.full_name), _USES.get(view))))),
             **({"required": required} if required else {}),
             "properties": {field.name: self._property(field, view) for field in fields},
             # A request must not have unknown fields. A response may get new ones.

@@ -33,7 +33,7 @@ def test_errors_follow_the_options_of_the_rpc(api):
 def test_every_error_has_the_same_body(api):
     responses = api["components"]["responses"].items()
     bodies = [response["content"] for name, response in responses if name != "NotModified"]
-    assert bodies == [{"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}] * len(bodies)
+    assert bodies == [{"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}}] * len(bodies)
     referenced = {
         response["$ref"].rpartition("/")[2]
         for item in api["paths"].values()
