@@ -25,7 +25,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "name": "If-Match",
         "in": "header",
         "description": 'ETag of a response, such as "2", or *. If the resource has changed since, the response is 412.',
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*")$'},
     },
     "If-None-Match": {
         "name": "If-None-Match",
