@@ -98,7 +98,8 @@ def test_every_example_is_a_valid_request():
         rpc = rpcs[name]
         if media_type == "application/json":
             bind = RequestBinder(rpc.bindings[0], rpc.request, Decoders())
-            assert bind((), b"", json.dumps(example).encode()).ByteSize()
+            path_values = ["1"] * len(rpc.bindings[0].template.variables)
+            assert bind(path_values, b"", json.dumps(example).encode()).ByteSize()
         else:
             assert name in UPLOAD_RPCS
             assert media_type == "text/csv"
