@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+API_VENV := .venv-api
+API_STAMP := $(API_VENV)/.installed
+NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.installed
 
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check fmt lock clean
+.PHONY: help install demo run up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check openapi fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,19 +44,23 @@ down: ## Stop the containers of `make up` and keep their volumes
 
 # Tests wait for servers half of their time: three processes keep two cores busy.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 2) * 3 // 2))')
-test: $(STAMP) ## Run all tests that need no Docker, no browser and no Node, in parallel; WORKERS=… sets the number of processes
+test: $(STAMP) ## Run all tests that need no Docker, no browser and no Node.js, in parallel; WORKERS=… sets the number of processes
 	$(BIN)/python -m pytest -m 'not api and not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
 
 test-faults: $(STAMP) ## Run imports under a long schedule of faults; FAULT_SEED=… repeats one
 	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} FAULT_RESTART_ROUNDS=$${FAULT_RESTART_ROUNDS:-3} $(BIN)/python -m pytest -s tests/faults
 
-NODE_STAMP := tests/node/node_modules/.installed
-test-api: $(STAMP) $(NODE_STAMP) ## Test the clients in Node; skipped where npm is not installed
+test-api: $(STAMP) $(API_STAMP) $(NODE_STAMPS) ## Test generated clients, clients in Node.js, linters and schemathesis against the API
 	$(BIN)/python -m pytest -m api
 
-$(NODE_STAMP): tests/node/package-lock.json
-	@if command -v npm > /dev/null; then cd tests/node && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules/.installed; \
-	  else echo "npm is not installed: the tests of clients in Node are skipped"; fi
+$(API_STAMP): requirements/api.txt
+	@test -x $(API_VENV)/bin/python || $(PYTHON) -m venv $(API_VENV)
+	$(API_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/api.txt
+	@touch $(API_STAMP)
+
+%/node_modules/.installed: %/package.json %/package-lock.json
+	@if command -v npm >/dev/null; then cd $* && npm ci --ignore-scripts --silent && touch node_modules/.installed; \
+	  else echo "npm is not installed: the tests in $* are skipped"; fi
 
 test-browser: $(STAMP) ## Test the documentation page, and pages of other origins, in a real Chromium
 	$(BIN)/python -m pytest -m browser
@@ -86,16 +93,20 @@ protos: $(STAMP) ## Regenerate protos/gen
 protos-check: $(STAMP) ## Check that protos/gen matches the .proto files
 	@generated="$$(mktemp -d)" && protos/generate "$$generated" && diff -r -x pyproject.toml -x __pycache__ -x build -x '*.egg-info' "$$generated" protos/gen && echo "protos/gen is up to date"
 
+openapi: $(STAMP) ## Write docs/openapi.json, the OpenAPI document of the REST API
+	@$(BIN)/python -m gateway.commands.openapi > docs/openapi.json
+
 fmt: $(STAMP) ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the services
+lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the services, but not api.txt
+	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group ../pyproject.toml:api -o api.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group ../pyproject.toml:dev -o dev.txt
 	cd requirements && for pair in auth:auth_service tasks:task_service worker:import_worker gateway:gateway; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    --group "../pyproject.toml:$${pair%%:*}" --constraint dev.txt -o "$${pair##*:}.txt"; done
 
 clean: ## Delete the virtual environment, the caches and the local data
-	rm -rf $(VENV) data tests/node/node_modules protos/googleapis protos/gen/build protos/gen/*.egg-info cli/build cli/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(API_VENV) tests/api/node_modules tests/node/node_modules tests/api/build data protos/googleapis protos/gen/build protos/gen/*.egg-info cli/build cli/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

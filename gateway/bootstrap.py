@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
+from typing import Any
 
 from taskmanager.auth.v1 import (
     auth_service_pb2,
@@ -164,10 +165,24 @@ def build_router(
             for binding in rpc.bindings:
                 route = Route(binding.template.source, factory.create(upstream, rpc, binding))
                 router.add(binding.http_method, binding.template, route)
-    documents = {"/openapi.json": StaticResponse(_openapi_document(rpcs), b"application/json"), **docs_page()}
+    documents = {
+        "/openapi.json": StaticResponse(to_json(build_openapi_document(rpcs)), b"application/json"),
+        **docs_page(),
+    }
     for path, endpoint in {**own_endpoints, **documents}.items():
         router.add("GET", parse_template(path), Route(path, endpoint))
     return router
+
+
+def build_openapi_document(rpcs: Sequence[Rpc]) -> dict[str, Any]:
+    """Build the OpenAPI document of the rpcs.
+
+    Raises:
+        UnsupportedContract: the contract uses something that the gateway does not support.
+
+    """
+    uploads = dict.fromkeys(UPLOAD_RPCS, UPLOAD_OPTIONS)
+    return build_document(rpcs, uploads=uploads, comments=load_contract_comments(), info=OPENAPI_INFO)
 
 
 def load_contract_comments() -> Comments:
@@ -205,9 +220,3 @@ def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
             certificates=certificates,
         ),
     )
-
-
-def _openapi_document(rpcs: Sequence[Rpc]) -> bytes:
-    uploads = dict.fromkeys(UPLOAD_RPCS, UPLOAD_OPTIONS)
-    document = build_document(rpcs, uploads=uploads, comments=load_contract_comments(), info=OPENAPI_INFO)
-    return to_json(document)

@@ -14,7 +14,9 @@ from uuid import UUID
 from auth_service.domain.errors import InvalidServiceName, MalformedServiceCredential, UnknownScope
 from chassis.kernel.errors import MissingField
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+MAX_NAME_CHARACTERS = 63
+
+_NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_NAME_CHARACTERS - 1}}}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.rpc import code_pb2
 from taskmanager.options.v1 import options_pb2
 
 from chassis.rpc.access import Access, access_of
@@ -26,6 +27,8 @@ class Rpc:
     bindings: tuple[Binding, ...]
     file_name: str
     """Name under which a browser saves the response; empty unless the rpc is a download."""
+    errors: frozenset[str]
+    """Names of the gRPC codes that the comment of the rpc names."""
 
     @property
     def full_name(self) -> str:
@@ -41,6 +44,11 @@ class Rpc:
     def is_download(self) -> bool:
         """True if the response is a file, sent as a stream of google.api.HttpBody."""
         return self.server_streaming and self.response.full_name == "google.api.HttpBody"
+
+    @property
+    def is_unary(self) -> bool:
+        """True if the rpc has one request message and one response message."""
+        return not (self.client_streaming or self.server_streaming)
 
     @property
     def is_idempotent(self) -> bool:
@@ -75,6 +83,7 @@ def _read_rpc(method: MethodDescriptor, bindings: tuple[Binding, ...]) -> Rpc:
         success_status=options.Extensions[options_pb2.success_status] or 200,
         bindings=bindings,
         file_name=options.Extensions[options_pb2.file_name],
+        errors=frozenset(map(code_pb2.Code.Name, options.Extensions[options_pb2.errors].codes)),
     )
     if rpc.is_download != bool(rpc.file_name):
         raise UnsupportedContract(

@@ -1,6 +1,7 @@
 """Rules about modules, imports, errors, access and locks that the code must keep."""
 
 import importlib
+import json
 import pkgutil
 import re
 import subprocess
@@ -121,11 +122,20 @@ def test_every_domain_error_is_a_sentence(package):
 
 def test_locks_name_no_package_index():
     locks = list((ROOT / "requirements").glob("*.txt"))
-    assert len(locks) == len(SERVICES) + 1
+    assert {lock.stem for lock in locks} == {"dev", "api", *SERVICES}
     for lock in locks:
         text = lock.read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text
+
+
+def test_npm_lock_names_no_registry():
+    """The lock of the npm packages has hashes and no address of a registry."""
+    packages = json.loads((ROOT / "tests/api/package-lock.json").read_text())["packages"]
+    assert len(packages) > 1
+    for name, package in packages.items():
+        assert "resolved" not in package
+        assert name == "" or "integrity" in package
 
 
 def test_service_locks_agree_with_the_development_lock():

@@ -196,6 +196,22 @@ def test_events_are_followed(program: Program):
     assert actions == ["created", "updated"]
 
 
+def test_events_of_all_tasks_are_listed(stack: LocalStack, program: Program):
+    """The newest changes of the user's tasks, oldest first; a task that was taken away shows no values."""
+    for title in ("a", "b"):
+        program.json("tasks", "add", title)
+    owner = stack.api.new_user()
+    assigned = {"title": "theirs", "assignee_id": program.json("whoami")["user"]["id"]}
+    task = owner.http.post("/api/v1/tasks", json=assigned).json()
+    owner.http.patch(f"/api/v1/tasks/{task['id']}", json={"assignee_id": None, "title": "secret"})
+    found = program.json("events")
+    assert [event["revision"] for event in found] == [1, 1, 1, 2]
+    assert [event["access_change"] for event in found] == [None, None, None, "lost"]
+    assert program.json("events", "--limit", "3") == found[1:]
+    printed = program("events", "--limit", "0").stdout
+    assert ("you lost access" in printed, "secret" in printed, len(printed.splitlines())) == (True, False, 4)
+
+
 def test_export(program: Program, tmp_path: Path):
     """An export is a CSV file, on stdout or in a file, and a refused one leaves no file."""
     program.json("tasks", "add", "Buy milk")
@@ -233,7 +249,7 @@ def test_terminal_escapes_are_not_printed(program: Program):
         (["tasks", "show", ""], 2, "is not an id"),
         (["tasks", "rm", "x/../../me"], 2, "is not an id"),
         (["import", "--undo", "a/b"], 2, "is not an id"),
-        (["events"], 2, "--follow"),
+        (["events", "--cursor", "x"], 2, "--follow"),
         (["events", "--follow", "--cursor", "x"], 1, "cursor"),
         (["login", "--email", "a@example.com"], 2, "--password-stdin"),
     ],

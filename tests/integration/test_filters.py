@@ -89,7 +89,9 @@ async def test_event_log_refuses_very_long_filters(system):
     async with rest_client(system, admin) as http:
         for parameter in ("task_id", "owner_id", "actor_id"):
             assert violations_in(await http.get("/events", params={parameter: LONG})) == [(parameter, "MALFORMED_ID")]
-        assert (await http.get("/events", params={"request_id": LONG})).json() == {"events": [], "next_page_token": ""}
+        found = (await http.get("/events", params={"request_id": LONG})).json()
+        assert (found["events"], found["next_page_token"]) == ([], "")
+        assert violations_in(await http.get("/events", params={"cursor": LONG})) == [("cursor", "INVALID_CURSOR")]
         assert violations_in(await http.get("/events", params={"page_token": LONG})) == [
             ("page_token", "INVALID_PAGE_TOKEN")
         ]

@@ -88,6 +88,21 @@ def is_required(field: FieldDescriptor) -> bool:
     return field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 
 
+def is_immutable(field: FieldDescriptor) -> bool:
+    """Return True if the field of a resource is set at its creation and never changes (AIP-203)."""
+    return field_behavior_pb2.IMMUTABLE in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+
+
+def is_always_set(field: FieldDescriptor) -> bool:
+    """Return True if the field has a value in every response."""
+    return field.GetOptions().Extensions[options_pb2.always_set]
+
+
+def value_rule_of(field: FieldDescriptor) -> options_pb2.ValueRule:
+    """Return the valid values of the field in a request. The services check them; the OpenAPI document states them."""
+    return field.GetOptions().Extensions[options_pb2.value_rule]
+
+
 def is_field_mask(field: FieldDescriptor) -> bool:
     """Return True for an update mask. Over REST it is the keys of the JSON object, or the query parameter with "*"."""
     return field.message_type is not None and field.message_type.full_name == FieldMask.DESCRIPTOR.full_name

@@ -14,7 +14,8 @@ _NAMED_ELEMENTS = frozenset({"message_type", "nested_type", "field", "enum_type"
 # The .proto file wraps the lines of a comment; a blank line ends a paragraph.
 _LINE_WRAP = re.compile(r"(?<!\n)\n(?!\n)")
 _CONSTANT = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
-_CLAUSE_END = re.compile(r"[.:;](?:\s|$)")
+# The end of the first clause. Text in parentheses belongs to its clause.
+_FIRST_CLAUSE = re.compile(r"(?:\([^)]*\)|[^.:;(]|[.:;(](?!\s|$))+")
 
 
 class Comments:
@@ -30,7 +31,8 @@ class Comments:
 
     def summary(self, full_name: str) -> str:
         """Return the first clause of the comment, which is short enough for a list of operations."""
-        return _CLAUSE_END.split(self.get(full_name), maxsplit=1)[0]
+        clause = _FIRST_CLAUSE.match(self.get(full_name))
+        return clause[0] if clause else ""
 
     def _to_json_name(self, constant: re.Match[str]) -> str:
         name = self._enum_names.get(constant[0])

@@ -13,7 +13,11 @@ Tasks, their history, and CSV imports of tasks.
 **Format.** Names are in snake case, times are RFC 3339, and dates are `YYYY-MM-DD`. A response has every field: an
 unset text is empty, an unset time or object is null. A request must not have unknown fields, and null means that a
 field is absent. In a PATCH, null resets a field to its default. A list returns a `next_page_token`; send it as
-`page_token` to get the next page.
+`page_token` to get the next page. The short paths, such as `/api/tasks`, are deprecated aliases of those under
+`/api/v1`.
+
+**Clients.** The schemas of requests and responses differ: `TaskCreate` is a new task, `TaskUpdate` a change, `Task` a
+response. Send the `ETag` of a task as `If-Match`, and the change is refused if somebody else has changed the task.
 
 **Errors.** Every error has the same body. Constants in capitals below, such as NOT_FOUND, are values of
 `error.status`. Every response has an `x-request-id`, which is also in the logs of all services.
@@ -35,6 +39,12 @@ _JSON_EXAMPLES: dict[str, Any] = {
         "priority": "high",
         "due_date": "2030-01-31",
     },
+    "taskmanager.tasks.v1.TaskService.UpdateTask": {"status": "completed", "due_date": None},
+    "taskmanager.tasks.v1.TaskService.BatchUpsertTasks": {
+        "requests": [{"task": {"external_id": "PROJ-1", "title": "Write the report", "labels": ["office"]}}]
+    },
+    "taskmanager.auth.v1.UserService.UpdateCurrentUser": {"username": "sonu-2"},
+    "taskmanager.auth.v1.ServiceAccountService.CreateServiceAccount": {"name": "reporting", "scopes": ["tasks:read"]},
 }
 _CSV_EXAMPLES = {
     "taskmanager.imports.v1.ImportService.UploadImport": (
@@ -45,6 +55,7 @@ _CSV_EXAMPLES = {
 OPENAPI_INFO = OpenApiInfo(
     title="Task manager",
     version="v1",
+    license="MIT",
     description=_INTRODUCTION,
     examples={
         **{(rpc, "application/json"): example for rpc, example in _JSON_EXAMPLES.items()},

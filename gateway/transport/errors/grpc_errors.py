@@ -7,28 +7,9 @@ from dataclasses import replace
 from grpc import StatusCode, aio
 
 from chassis.rpc.errors import DETAILS_KEY, RichStatus, read_status
+from gateway.transcoding.http.status_codes import HTTP_STATUS
 from gateway.transcoding.violations import Violation
 from gateway.transport.errors.http_errors import HttpError
-
-# The mapping of google/rpc/code.proto.
-HTTP_STATUS: Mapping[StatusCode, int] = {
-    StatusCode.CANCELLED: 499,
-    StatusCode.UNKNOWN: 500,
-    StatusCode.INVALID_ARGUMENT: 400,
-    StatusCode.DEADLINE_EXCEEDED: 504,
-    StatusCode.NOT_FOUND: 404,
-    StatusCode.ALREADY_EXISTS: 409,
-    StatusCode.PERMISSION_DENIED: 403,
-    StatusCode.UNAUTHENTICATED: 401,
-    StatusCode.RESOURCE_EXHAUSTED: 429,
-    StatusCode.FAILED_PRECONDITION: 400,
-    StatusCode.ABORTED: 409,
-    StatusCode.OUT_OF_RANGE: 400,
-    StatusCode.UNIMPLEMENTED: 501,
-    StatusCode.INTERNAL: 500,
-    StatusCode.UNAVAILABLE: 503,
-    StatusCode.DATA_LOSS: 500,
-}
 
 # Reasons for which HTTP has a more specific status than google.rpc.Code.
 REASON_STATUS: Mapping[str, int] = {
@@ -90,7 +71,7 @@ def http_error_from(
 def _http_status(rich_status: RichStatus, *, is_etag_from_header: bool) -> int:
     if is_etag_from_header and rich_status.reason == "ETAG_MISMATCH":
         return 412
-    return REASON_STATUS.get(rich_status.reason, HTTP_STATUS[rich_status.code])
+    return REASON_STATUS.get(rich_status.reason, HTTP_STATUS[rich_status.code.name])
 
 
 def _message(rich_status: RichStatus, *, has_details: bool) -> str:

@@ -10,7 +10,13 @@ class UnknownAction(Invalid):
 
 
 class InvalidCursor(Invalid):
-    """The cursor is invalid. Use the cursor of an earlier message of this stream, "-" or no cursor."""
+    """The cursor is invalid. Use a next_cursor or cursor of an earlier response, "now", "-" or no cursor."""
+
+    field = "cursor"
+
+
+class CursorWithNewestFirst(Invalid):
+    """A cursor leads to later events. Leave out either the cursor or newest_first."""
 
     field = "cursor"
 

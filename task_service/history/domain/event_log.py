@@ -14,7 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from task_service.history.domain.errors import CursorExpired, InvalidCursor
-from task_service.history.domain.events import Action, TaskEvent
+from task_service.history.domain.events import AccessChange, Action, TaskEvent
 
 _POSITION = struct.Struct(">Q16s")
 _CURSOR = struct.Struct(">Q24s")
@@ -93,6 +93,19 @@ class LoggedEvent(NamedTuple):
 
     event: TaskEvent
     position: LogPosition
+    access_change: AccessChange | None = None
+    """Effect on the access of the user for whom the log was read. If there is one, the event has no changes."""
+
+    def for_user(self, user_id: UUID) -> "LoggedEvent":
+        """Return the event as a user may see it, who could see the task before or after the change.
+
+        A value from a time without access must not be shown: neither the new ones of the change by which the user lost
+        access, nor the old ones of the change by which the user gained it.
+        """
+        access_change = self.event.access_change(user_id)
+        if access_change is None:
+            return self
+        return self._replace(event=self.event._replace(changes=()), access_change=access_change)
 
 
 class Scan(NamedTuple):
@@ -112,7 +125,7 @@ class EventQuery:
     """
 
     visible_to: UUID | None = None
-    """Only events of tasks that this user owned or was assigned when they happened."""
+    """Only events of tasks that this user could see before or after the change, as the user may see them."""
     task_id: UUID | None = None
     owner_id: UUID | None = None
     actor_id: UUID | None = None

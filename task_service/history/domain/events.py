@@ -19,6 +19,15 @@ class Action(StrEnum):
     PURGED = "purged"
 
 
+class AccessChange(StrEnum):
+    """Effect of a change on a user's access to the task."""
+
+    GAINED = "gained"
+    """The user could not see the task before the change."""
+    LOST = "lost"
+    """The user can't see the task after the change."""
+
+
 ERASABLE_FIELDS = frozenset({"title", "description", "labels", "external_id"})
 """Fields with text that users write. Their values can be erased from history later."""
 
@@ -49,6 +58,18 @@ class TaskEvent(NamedTuple):
     revision: int
     """Revision of the task after the change. A purge counts as one more."""
     changes: tuple[Change, ...]
+
+    def access_change(self, user_id: UUID) -> AccessChange | None:
+        """Return the effect on a user who could see the task before or after the change.
+
+        Owner and assignee can see a task, and the owner never changes. A new task was visible to nobody before, but has
+        no values from that time either, so its creation is no change of access.
+        """
+        if user_id == self.owner_id or self.action is Action.CREATED:
+            return None
+        if user_id != self.assignee_id:
+            return AccessChange.LOST
+        return AccessChange.GAINED if any(change.field == "assignee_id" for change in self.changes) else None
 
 
 class Actor(NamedTuple):

@@ -7,10 +7,27 @@ can appear below the horizon later.
 """
 
 import secrets
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, Text, Uuid, any_, bindparam, or_, select, text, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    or_,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -33,10 +50,16 @@ _AFTER, _END = (
     for name in ("after", "end")
 )
 
+_VISIBLE_TO = bindparam("visible_to", type_=Uuid())
+_NOT_OWNED = task_events.c.owner_id != _VISIBLE_TO
+# Events that a user may see, in three disjoint parts, each with an index in log order.
+_VISIBLE_PARTS = (
+    task_events.c.owner_id == _VISIBLE_TO,
+    and_(task_events.c.assignee_id == _VISIBLE_TO, _NOT_OWNED),
+    and_(task_events.c.former_assignee_id == _VISIBLE_TO, _NOT_OWNED),
+)
 _FILTERS: dict[str, ColumnElement[bool]] = {
-    "visible_to": or_(
-        task_events.c.owner_id == bindparam("visible_to"), task_events.c.assignee_id == bindparam("visible_to")
-    ),
+    "visible_to": or_(*_VISIBLE_PARTS),
     "task_id": task_events.c.task_id == bindparam("task_id"),
     "owner_id": task_events.c.owner_id == bindparam("owner_id"),
     "actor_id": task_events.c.actor_id == bindparam("actor_id"),
@@ -45,6 +68,10 @@ _FILTERS: dict[str, ColumnElement[bool]] = {
     "occurred_after": task_events.c.occurred_at > bindparam("occurred_after"),
     "request_id": task_events.c.request_id == bindparam("request_id"),
 }
+
+
+_INDEXED = frozenset({"visible_to"})
+"""Filters whose matches an index gives in log order."""
 
 
 class _QueryShape(NamedTuple):
@@ -78,10 +105,12 @@ class SqlEventLog:
         used = frozenset(name for name, value in values.items() if value)
         section = {"horizon": horizon, **_position_values("after", after)}
         end = None
-        # Without a filter every event matches. A task's events are found by its own index.
-        if used and "task_id" not in used:
-            shape = _QueryShape(frozenset(), after is not None, has_end=False, newest_first=query.newest_first)
-            cursor = await _end_statement(shape).run(self._connection, **section, offset=max_scanned - 1)
+        # Without other filters every event matches. The events of a task and of a user are found by indexes.
+        if used - _INDEXED and "task_id" not in used:
+            shape = _QueryShape(used & _INDEXED, after is not None, has_end=False, newest_first=query.newest_first)
+            cursor = await _end_statement(shape).run(
+                self._connection, **section, visible_to=query.visible_to, limit=max_scanned, offset=max_scanned - 1
+            )
             row = await cursor.fetchone()
             end = LogPosition._make(row) if row else None
         shape = _QueryShape(used, after is not None, has_end=end is not None, newest_first=query.newest_first)
@@ -89,6 +118,8 @@ class SqlEventLog:
             self._connection, **values, **section, **_position_values("end", end), limit=limit
         )
         events = [_decode_row(row) for row in await cursor.fetchall()]
+        if query.visible_to is not None:
+            events = [logged.for_user(query.visible_to) for logged in events]
         return Scan(events, events[-1].position if len(events) == limit else end)
 
     async def _scalar(self, statement: Statement) -> Any:
@@ -107,18 +138,37 @@ def _section(query: Select[Any], shape: _QueryShape) -> Select[Any]:
         query = query.where(_POSITION < _AFTER if shape.newest_first else _POSITION > _AFTER)
     if shape.has_end:
         query = query.where(_POSITION >= _END if shape.newest_first else _POSITION <= _END)
-    return query.order_by(*(column.desc() if shape.newest_first else column.asc() for column in (_NUMBER, _ID)))
+    return _ordered(query, shape, _NUMBER, _ID)
+
+
+def _ordered(query: Select[Any], shape: _QueryShape, *keys: ColumnElement[Any]) -> Select[Any]:
+    return query.order_by(*(key.desc() if shape.newest_first else key.asc() for key in keys))
+
+
+def _page(columns: Sequence[ColumnElement[Any]], shape: _QueryShape) -> Select[Any]:
+    """Return the query of the first `limit` matching rows of a section, in the requested order."""
+    limit: BindParameter[int] = bindparam("limit")
+    if "visible_to" not in shape.filters or "task_id" in shape.filters:
+        query = select(*columns).where(*(_FILTERS[name] for name in sorted(shape.filters)))
+        return _section(query, shape).limit(limit)
+    # Merge three index scans that are already sorted. One scan with OR would read the log, or sort all the user's
+    # events.
+    filters = [_FILTERS[name] for name in sorted(shape.filters - _INDEXED)]
+    parts = [_section(select(*columns).where(part, *filters), shape).limit(limit) for part in _VISIBLE_PARTS]
+    visible = union_all(*parts).subquery("visible")
+    return _ordered(select(visible), shape, visible.c.transaction_number, visible.c.id).limit(limit)
 
 
 @lru_cache(maxsize=1000)
 def _statement(shape: _QueryShape) -> Statement:
-    query = select(*SELECTED_COLUMNS, _NUMBER).where(*(_FILTERS[name] for name in sorted(shape.filters)))
-    return Statement(_section(query, shape).limit(bindparam("limit")))
+    return Statement(_page([*SELECTED_COLUMNS, _NUMBER], shape))
 
 
 @lru_cache
 def _end_statement(shape: _QueryShape) -> Statement:
-    return Statement(_section(select(_NUMBER, _ID), shape).offset(bindparam("offset")).limit(1))
+    page = _page([_NUMBER, _ID], shape).subquery("page")
+    query = _ordered(select(page), shape, page.c.transaction_number, page.c.id)
+    return Statement(query.offset(bindparam("offset")).limit(1))
 
 
 def _decode_row(row: tuple[Any, ...]) -> LoggedEvent:

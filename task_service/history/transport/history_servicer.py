@@ -14,6 +14,8 @@ from task_service.history.transport.translate import (
     event_query_from_proto,
     event_to_proto,
     head_to_proto,
+    list_start_from_text,
+    logged_event_to_proto,
     stream_start_from_text,
 )
 from task_service.history.usecases.use_cases import HistoryUseCases
@@ -40,12 +42,14 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
     async def ListEvents(
         self, request: history_service_pb2.ListEventsRequest, context: Context
     ) -> history_service_pb2.ListEventsResponse:
-        query = event_query_from_proto(request)
-        fingerprint = f"log {current_caller().id} {query}"
+        caller, query = current_caller(), event_query_from_proto(request)
+        start = list_start_from_text(request.cursor)
+        fingerprint = f"log {caller.id} {query} {request.cursor}"
         page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
-        page = await self._use_cases.list_events(query, page_request)
-        events, next_token = fit_to_message_size(page, lambda logged: event_to_proto(logged.event))
-        return history_service_pb2.ListEventsResponse(events=events, next_page_token=next_token)
+        found = await self._use_cases.list_events(caller, query, page_request, start)
+        events, next_token = fit_to_message_size(found.page, logged_event_to_proto)
+        cursor = found.cursor_after(len(events)).to_text()
+        return history_service_pb2.ListEventsResponse(events=events, next_page_token=next_token, next_cursor=cursor)
 
     async def WatchEvents(
         self, request: history_service_pb2.WatchEventsRequest, context: Context
@@ -53,7 +57,7 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         query = EventQuery(task_id=optional_id(request.task_id, field="task_id"))
         start = stream_start_from_text(request.cursor)
         async for logged, cursor in self._use_cases.watch_events(current_caller(), query, start):
-            event = event_to_proto(logged.event) if logged else None
+            event = logged_event_to_proto(logged) if logged else None
             yield history_service_pb2.WatchEventsResponse(event=event, cursor=cursor.to_text())
 
     async def GetAuditHead(

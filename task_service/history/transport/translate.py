@@ -7,14 +7,18 @@ from taskmanager.tasks.v1 import history_service_pb2
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.ids import MalformedId
 from task_service.errors import ForbiddenCharacter
-from task_service.history.domain.errors import UnknownAction
-from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LogPosition
-from task_service.history.domain.events import Action, TaskEvent
+from task_service.history.domain.errors import CursorWithNewestFirst, UnknownAction
+from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
+from task_service.history.domain.events import AccessChange, Action, TaskEvent
 from task_service.history.domain.hash_chain import ChainHead
 from task_service.proto_fields import optional_id, timestamp_from_proto, timestamp_to_proto
 
 _ACTION_NUMBER = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
 _ACTION: dict[int, Action] = {number: action for action, number in _ACTION_NUMBER.items()}
+_ACCESS_CHANGE = {
+    change: history_service_pb2.TaskEvent.AccessChange.Value(f"ACCESS_CHANGE_{change.name}") for change in AccessChange
+}
+_LOG_START_TEXT, _LOG_END_TEXT = "-", "now"
 _ACTOR_ROLE = history_service_pb2.TaskEvent.ActorRole
 
 
@@ -24,6 +28,8 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
     actions = {_ACTION.get(number) for number in request.action}
     if None in actions:
         errors.append(UnknownAction())
+    if request.cursor and request.newest_first:
+        errors.append(CursorWithNewestFirst())
     if "\0" in request.request_id:
         errors.append(ForbiddenCharacter(field="request_id", character="U+0000"))
     ids = {name: _id(getattr(request, name), name, errors) for name in ("task_id", "owner_id", "actor_id")}
@@ -46,11 +52,29 @@ def _id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
         return None
 
 
-def stream_start_from_text(cursor: str) -> Cursor | LogPosition | None:
-    """Return a stream's start: the log's start for "-", None (the next event) for "". Raises InvalidCursor."""
-    if not cursor:
+def _log_start_from_text(cursor: str) -> Cursor | LogPosition | None:
+    """Return where to start in the log: at its start for "-", None (its end) for "now". Raises InvalidCursor."""
+    if cursor == _LOG_END_TEXT:
         return None
-    return LOG_START if cursor == "-" else Cursor.from_text(cursor)
+    return LOG_START if cursor == _LOG_START_TEXT else Cursor.from_text(cursor)
+
+
+def list_start_from_text(cursor: str) -> Cursor | LogPosition | None:
+    """Return the start of a list, by default that of the log. Raises InvalidCursor."""
+    return _log_start_from_text(cursor or _LOG_START_TEXT)
+
+
+def stream_start_from_text(cursor: str) -> Cursor | LogPosition | None:
+    """Return the start of a stream, by default the end of the log. Raises InvalidCursor."""
+    return _log_start_from_text(cursor or _LOG_END_TEXT)
+
+
+def logged_event_to_proto(logged: LoggedEvent) -> history_service_pb2.TaskEvent:
+    """Return the message of an event with its effect on the caller's access."""
+    message = event_to_proto(logged.event)
+    if logged.access_change is not None:
+        message.access_change = _ACCESS_CHANGE[logged.access_change]
+    return message
 
 
 def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:

@@ -1,9 +1,6 @@
 """Conversion of an inspection to its message. Pure functions."""
 
-from uuid import UUID
-
 from taskmanager.imports.v1 import import_service_pb2
-from taskmanager.tasks.v1 import task_pb2
 
 from task_service.imports.domain.inspection.inspection import (
     MAX_DISTINCT_VALUES,
@@ -14,11 +11,9 @@ from task_service.imports.domain.inspection.inspection import (
 from task_service.imports.domain.options.upload_options import NO_SOURCE
 from task_service.imports.transport.translate import row_error_to_proto
 from task_service.imports.transport.upload_options import date_order_to_proto, upload_options_to_proto
-from task_service.tasks.domain.task import Values, new_task
-from task_service.tasks.transport.translate import task_to_proto
-
-_UNKNOWN_FIELDS = ("id", "owner_id", "created_at", "updated_at", "etag")
-"""Fields that only an imported task has."""
+from task_service.proto_fields import timestamp_to_proto
+from task_service.tasks.domain.task import Values
+from task_service.tasks.transport.translate import PRIORITY_NUMBERS, STATUS_NUMBERS
 
 
 def inspection_to_proto(found: Inspection) -> import_service_pb2.InspectImportResponse:
@@ -48,8 +43,14 @@ def _column_to_proto(number: int, column: InspectedColumn) -> import_service_pb2
     )
 
 
-def _task_to_proto(values: Values) -> task_pb2.Task:
-    found = task_to_proto(new_task(values, task_id=UUID(int=0), owner_id=UUID(int=0)))
-    for field in (*_UNKNOWN_FIELDS, *(() if values.completed_at else ("completed_at",))):
-        found.ClearField(field)
-    return found
+def _task_to_proto(values: Values) -> import_service_pb2.InspectedTask:
+    return import_service_pb2.InspectedTask(
+        title=values.title,
+        description=values.description,
+        status=STATUS_NUMBERS[values.status],
+        priority=PRIORITY_NUMBERS[values.priority],
+        due_date=values.due_date.isoformat() if values.due_date else "",
+        labels=values.labels,
+        external_id=values.external_id,
+        completed_at=timestamp_to_proto(values.completed_at),
+    )

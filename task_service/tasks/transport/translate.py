@@ -28,14 +28,14 @@ Request = TypeVar(
 )
 
 STATUS_NUMBERS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
-_PRIORITY = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
+PRIORITY_NUMBERS = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 
 _OUTCOME = {
     outcome: task_service_pb2.UpsertResult.Outcome.Value(f"OUTCOME_{outcome.name}") for outcome in UpsertOutcome
 }
 
 STATUS_VALUES: dict[int, str] = {0: "", **{number: status.value for status, number in STATUS_NUMBERS.items()}}
-PRIORITY_VALUES: dict[int, str] = {0: "", **{number: priority.value for priority, number in _PRIORITY.items()}}
+PRIORITY_VALUES: dict[int, str] = {0: "", **{number: priority.value for priority, number in PRIORITY_NUMBERS.items()}}
 
 
 def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
@@ -135,7 +135,7 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         title=task.title,
         description=task.description,
         status=STATUS_NUMBERS[task.status],
-        priority=_PRIORITY[task.priority],
+        priority=PRIORITY_NUMBERS[task.priority],
         due_date=task.due_date.isoformat() if task.due_date else "",
         labels=task.labels,
         external_id=task.external_id,

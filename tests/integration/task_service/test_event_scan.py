@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import PageRequest
-from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent
+from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
 from task_service.history.persistence.unit_of_work import SqlHistoryReadSession
 from task_service.history.usecases.events import (
     CURSOR_INTERVAL_POLLS,
@@ -23,6 +23,7 @@ from tests.integration.task_service.history_log import ACTOR
 
 STRANGER = uuid4()
 USER = Caller(STRANGER, "user", frozenset(), None, "")
+ADMIN = Caller(uuid4(), "admin", frozenset(), None, "")
 
 
 class SleptLongEnough(Exception):
@@ -73,24 +74,41 @@ async def test_list_reads_a_section_for_each_page(log, newest_first):
     counts: list[int] = []
     token = ""
     while not counts or token:
-        page = await list_events(query, PageRequest.parse(1, token, query=""))
+        page = (await list_events(ADMIN, query, PageRequest.parse(1, token, query=""), LOG_START)).page
         counts.append(len(page.items))
         token = page.next_token
     assert counts == [0, 0, 1]
 
 
-async def test_stream_moves_the_cursor_past_hidden_events(log):
-    """A client that reconnects with the cursor of a section goes on there, and not where it began."""
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_sections_of_a_user_count_only_their_events(log, newest_first):
+    """Filters read the user's own 12 events in sections. The 20,000 events of others are in no section."""
+    list_events = ListEvents(read=lambda: SqlHistoryReadSession(log.pool))
+    for _ in range(2):
+        await log.fill(MAX_SCANNED)
+        for _ in range(6):
+            await record_event_of(log, STRANGER)
+    async with log.begin() as work:
+        query = EventQuery(visible_to=STRANGER, actor_id=uuid4(), newest_first=newest_first)
+        start, horizon = (None if newest_first else LOG_START), await work.event_log.horizon()
+        ends: list[LogPosition | None] = []
+        while not ends or start:
+            scan = await work.event_log.scan(query, start, horizon, limit=10, max_scanned=5)
+            assert not scan.events
+            start = scan.end
+            ends.append(start)
+    assert [end is not None for end in ends] == [True, True, False]
+    request = PageRequest.parse(200, "", query="")
+    found = await list_events(USER, EventQuery(owner_id=STRANGER, newest_first=newest_first), request, LOG_START)
+    assert (len(found.page.items), found.page.next_token) == (12, "")
+
+
+async def test_stream_finds_events_behind_those_of_others(log):
+    """The user's event comes at once, without messages for the sections of the log before it."""
     await log.fill(5 * MAX_SCANNED // 2)
     await record_event_of(log, STRANGER)
     messages = await read_all(watch(log, LOG_START))
-    assert [logged is not None for logged, _ in messages] == [False, False, False, True]
-    cursors = [cursor for _, cursor in messages]
-    assert cursors == sorted(cursors)
-    assert len(set(cursors)) == 4
-    resumed = watch(log, cursors[2])
-    assert await anext(resumed) == (None, cursors[2])
-    assert (await anext(resumed))[1] == cursors[3]
+    assert [logged is not None for logged, _ in messages] == [False, True]
 
 
 async def test_quiet_stream_moves_its_cursor_from_time_to_time(log):

@@ -97,3 +97,20 @@ async def test_older_events_get_revisions_and_older_blocks_verify(database_at):
         await log.write()
         assert await log.seal() == 2
         assert (await log.verify()).head.total_events == 6
+
+
+async def test_older_events_get_their_former_assignee(database_at):
+    """Events of assignment, reassignment and unassignment, and one that changes no assignee."""
+    database = database_at("0013")
+    before, after = UUID(int=1), UUID(int=2)
+    changes = [{"assignee_id": pair} for pair in (["", str(after)], [str(before), str(after)], [str(before), ""])]
+    for revision, change in enumerate([*changes, {"title": None}], 1):
+        await database.execute(f"""
+            INSERT INTO tasks.task_events (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id,
+                changes, revision, transaction_number)
+            VALUES (uuidv7(), '{UUID(int=3)}', uuidv7(), 'updated', uuidv7(), 'user', now(), 'r',
+                '{json.dumps(change)}', {revision}, tasks.take_transaction_number())
+        """)
+    upgrade(database.url("tasks_owner"), schema=SCHEMA, migrations=MIGRATIONS)
+    rows = await database.execute("SELECT former_assignee_id FROM tasks.task_events ORDER BY revision")
+    assert [former for (former,) in rows] == [None, before, before, None]

@@ -35,3 +35,5 @@ def test_summary_is_first_clause():
     for comment in ("Makes it, and returns it.", "Makes it, and returns it. More.", "Makes it, and returns it: how."):
         assert parse_comments(descriptor_set_with(comment)).summary("odd.Outer") == "Makes it, and returns it"
     assert parse_comments(descriptor_set_with("See http://a.b/c.d: it.")).summary("odd.Outer") == "See http://a.b/c.d"
+    with_parentheses = parse_comments(descriptor_set_with("Makes it (here: a thing) and returns it. More."))
+    assert with_parentheses.summary("odd.Outer") == "Makes it (here: a thing) and returns it"

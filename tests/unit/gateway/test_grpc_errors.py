@@ -3,7 +3,8 @@ import pytest
 from grpc import StatusCode, aio
 
 from chassis.rpc.errors import RichStatus, Violation
-from gateway.transport.errors.grpc_errors import HTTP_STATUS, http_error_from
+from gateway.transcoding.http.status_codes import HTTP_STATUS
+from gateway.transport.errors.grpc_errors import http_error_from
 
 
 def rpc_error(rich_status: RichStatus | None, code: StatusCode = StatusCode.OK, details: str = "") -> aio.AioRpcError:
@@ -25,7 +26,7 @@ def convert(error, client_field_path=lambda field: field or None):
 def test_every_code_maps_to_an_http_status(code):
     """Every gRPC code has an HTTP status and one detail. The text of gRPC itself is not sent."""
     status, body, _ = convert(rpc_error(None, code, "failed to connect to ipv4:10.0.0.1:50051"))
-    assert status == HTTP_STATUS[code] == body["code"]
+    assert status == HTTP_STATUS[code.name] == body["code"]
     assert body["status"] == code.name
     assert [(detail["reason"], detail["field"]) for detail in body["details"]] == [(code.name, None)]
     assert "10.0.0.1" not in str(body)

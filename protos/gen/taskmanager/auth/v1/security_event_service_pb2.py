@@ -27,23 +27,29 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0taskmanager/auth/v1/security_event_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\xf7\x01\n\rSecurityEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x12\n\nsubject_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12:\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32).taskmanager.auth.v1.SecurityEvent.Detail\x1a%\n\x06\x44\x65tail\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"V\n\x19ListSecurityEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\nsubject_id\x18\x03 \x01(\t\"i\n\x1aListSecurityEventsResponse\x12\x32\n\x06\x65vents\x18\x01 \x03(\x0b\x32\".taskmanager.auth.v1.SecurityEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xba\x01\n\x14SecurityEventService\x12\xa1\x01\n\x12ListSecurityEvents\x12..taskmanager.auth.v1.ListSecurityEventsRequest\x1a/.taskmanager.auth.v1.ListSecurityEventsResponse\"*\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/security-eventsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0taskmanager/auth/v1/security_event_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\x8d\x02\n\rSecurityEvent\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x35\n\x0boccurred_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe8\xb5\x18\x01\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x12\n\nsubject_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12:\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32).taskmanager.auth.v1.SecurityEvent.Detail\x1a%\n\x06\x44\x65tail\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"b\n\x19ListSecurityEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1e\n\nsubject_id\x18\x03 \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\"i\n\x1aListSecurityEventsResponse\x12\x32\n\x06\x65vents\x18\x01 \x03(\x0b\x32\".taskmanager.auth.v1.SecurityEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc1\x01\n\x14SecurityEventService\x12\xa8\x01\n\x12ListSecurityEvents\x12..taskmanager.auth.v1.ListSecurityEventsRequest\x1a/.taskmanager.auth.v1.ListSecurityEventsResponse\"1\x8a\xb5\x18\x07\x12\x05\x61\x64min\xa2\xb5\x18\x03\n\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/security-eventsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.auth.v1.security_event_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SECURITYEVENT'].fields_by_name['id']._loaded_options = None
+  _globals['_SECURITYEVENT'].fields_by_name['id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_SECURITYEVENT'].fields_by_name['occurred_at']._loaded_options = None
+  _globals['_SECURITYEVENT'].fields_by_name['occurred_at']._serialized_options = b'\350\265\030\001'
+  _globals['_LISTSECURITYEVENTSREQUEST'].fields_by_name['subject_id']._loaded_options = None
+  _globals['_LISTSECURITYEVENTSREQUEST'].fields_by_name['subject_id']._serialized_options = b'\342\265\030\006\n\004uuid'
   _globals['_SECURITYEVENTSERVICE'].methods_by_name['ListSecurityEvents']._loaded_options = None
-  _globals['_SECURITYEVENTSERVICE'].methods_by_name['ListSecurityEvents']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002\031\022\027/api/v1/security-events'
+  _globals['_SECURITYEVENTSERVICE'].methods_by_name['ListSecurityEvents']._serialized_options = b'\212\265\030\007\022\005admin\242\265\030\003\n\001\003\202\323\344\223\002\031\022\027/api/v1/security-events'
   _globals['_SECURITYEVENT']._serialized_start=175
-  _globals['_SECURITYEVENT']._serialized_end=422
-  _globals['_SECURITYEVENT_DETAIL']._serialized_start=385
-  _globals['_SECURITYEVENT_DETAIL']._serialized_end=422
-  _globals['_LISTSECURITYEVENTSREQUEST']._serialized_start=424
-  _globals['_LISTSECURITYEVENTSREQUEST']._serialized_end=510
-  _globals['_LISTSECURITYEVENTSRESPONSE']._serialized_start=512
-  _globals['_LISTSECURITYEVENTSRESPONSE']._serialized_end=617
-  _globals['_SECURITYEVENTSERVICE']._serialized_start=620
-  _globals['_SECURITYEVENTSERVICE']._serialized_end=806
+  _globals['_SECURITYEVENT']._serialized_end=444
+  _globals['_SECURITYEVENT_DETAIL']._serialized_start=407
+  _globals['_SECURITYEVENT_DETAIL']._serialized_end=444
+  _globals['_LISTSECURITYEVENTSREQUEST']._serialized_start=446
+  _globals['_LISTSECURITYEVENTSREQUEST']._serialized_end=544
+  _globals['_LISTSECURITYEVENTSRESPONSE']._serialized_start=546
+  _globals['_LISTSECURITYEVENTSRESPONSE']._serialized_end=651
+  _globals['_SECURITYEVENTSERVICE']._serialized_start=654
+  _globals['_SECURITYEVENTSERVICE']._serialized_end=847
 # @@protoc_insertion_point(module_scope)

@@ -28,49 +28,55 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1taskmanager/auth/v1/service_account_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"|\n\x0eServiceAccount\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x14IssuedServiceAccount\x12<\n\x0fservice_account\x18\x01 \x01(\x0b\x32#.taskmanager.auth.v1.ServiceAccount\x12\x12\n\ncredential\x18\x02 \x01(\t\"C\n\x1aListServiceAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"u\n\x1bListServiceAccountsResponse\x12=\n\x10service_accounts\x18\x01 \x03(\x0b\x32#.taskmanager.auth.v1.ServiceAccount\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x1b\x43reateServiceAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06scopes\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"/\n\x1bRotateServiceAccountRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"0\n\x1c\x44isableServiceAccountRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"/\n\x1b\x45nableServiceAccountRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xf7\x06\n\x15ServiceAccountService\x12\xa5\x01\n\x13ListServiceAccounts\x12/.taskmanager.auth.v1.ListServiceAccountsRequest\x1a\x30.taskmanager.auth.v1.ListServiceAccountsResponse\"+\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/service-accounts\x12\xa8\x01\n\x14\x43reateServiceAccount\x12\x30.taskmanager.auth.v1.CreateServiceAccountRequest\x1a).taskmanager.auth.v1.IssuedServiceAccount\"3\x8a\xb5\x18\x07\x12\x05\x61\x64min\x90\xb5\x18\xc9\x01\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/service-accounts:\x01*\x12\xaf\x01\n\x14RotateServiceAccount\x12\x30.taskmanager.auth.v1.RotateServiceAccountRequest\x1a).taskmanager.auth.v1.IssuedServiceAccount\":\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02)\"$/api/v1/service-accounts/{id}:rotate:\x01*\x12\xac\x01\n\x15\x44isableServiceAccount\x12\x31.taskmanager.auth.v1.DisableServiceAccountRequest\x1a#.taskmanager.auth.v1.ServiceAccount\";\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02*\"%/api/v1/service-accounts/{id}:disable:\x01*\x12\xa9\x01\n\x14\x45nableServiceAccount\x12\x30.taskmanager.auth.v1.EnableServiceAccountRequest\x1a#.taskmanager.auth.v1.ServiceAccount\":\x8a\xb5\x18\x07\x12\x05\x61\x64min\x82\xd3\xe4\x93\x02)\"$/api/v1/service-accounts/{id}:enable:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1taskmanager/auth/v1/service_account_service.proto\x12\x13taskmanager.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\x92\x01\n\x0eServiceAccount\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12\x34\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe8\xb5\x18\x01\"n\n\x14IssuedServiceAccount\x12\x42\n\x0fservice_account\x18\x01 \x01(\x0b\x32#.taskmanager.auth.v1.ServiceAccountB\x04\xe8\xb5\x18\x01\x12\x12\n\ncredential\x18\x02 \x01(\t\"C\n\x1aListServiceAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"u\n\x1bListServiceAccountsResponse\x12=\n\x10service_accounts\x18\x01 \x03(\x0b\x32#.taskmanager.auth.v1.ServiceAccount\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"O\n\x1b\x43reateServiceAccountRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xe2\xb5\x18\x04\x10\x01\x18?\x12\x14\n\x06scopes\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"9\n\x1bRotateServiceAccountRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xe2\xb5\x18\x06\n\x04uuid\":\n\x1c\x44isableServiceAccountRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xe2\xb5\x18\x06\n\x04uuid\"9\n\x1b\x45nableServiceAccountRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xe2\xb5\x18\x06\n\x04uuid2\x9f\x07\n\x15ServiceAccountService\x12\xac\x01\n\x13ListServiceAccounts\x12/.taskmanager.auth.v1.ListServiceAccountsRequest\x1a\x30.taskmanager.auth.v1.ListServiceAccountsResponse\"2\x8a\xb5\x18\x07\x12\x05\x61\x64min\xa2\xb5\x18\x03\n\x01\x03\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/service-accounts\x12\xb1\x01\n\x14\x43reateServiceAccount\x12\x30.taskmanager.auth.v1.CreateServiceAccountRequest\x1a).taskmanager.auth.v1.IssuedServiceAccount\"<\x8a\xb5\x18\x07\x12\x05\x61\x64min\x90\xb5\x18\xc9\x01\xa2\xb5\x18\x05\n\x03\x03\x06\x10\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/service-accounts:\x01*\x12\xb7\x01\n\x14RotateServiceAccount\x12\x30.taskmanager.auth.v1.RotateServiceAccountRequest\x1a).taskmanager.auth.v1.IssuedServiceAccount\"B\x8a\xb5\x18\x07\x12\x05\x61\x64min\xa2\xb5\x18\x04\n\x02\x05\x10\x82\xd3\xe4\x93\x02)\"$/api/v1/service-accounts/{id}:rotate:\x01*\x12\xb4\x01\n\x15\x44isableServiceAccount\x12\x31.taskmanager.auth.v1.DisableServiceAccountRequest\x1a#.taskmanager.auth.v1.ServiceAccount\"C\x8a\xb5\x18\x07\x12\x05\x61\x64min\xa2\xb5\x18\x04\n\x02\x05\x10\x82\xd3\xe4\x93\x02*\"%/api/v1/service-accounts/{id}:disable:\x01*\x12\xb1\x01\n\x14\x45nableServiceAccount\x12\x30.taskmanager.auth.v1.EnableServiceAccountRequest\x1a#.taskmanager.auth.v1.ServiceAccount\"B\x8a\xb5\x18\x07\x12\x05\x61\x64min\xa2\xb5\x18\x04\n\x02\x05\x10\x82\xd3\xe4\x93\x02)\"$/api/v1/service-accounts/{id}:enable:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.auth.v1.service_account_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SERVICEACCOUNT'].fields_by_name['id']._loaded_options = None
+  _globals['_SERVICEACCOUNT'].fields_by_name['id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_SERVICEACCOUNT'].fields_by_name['created_at']._loaded_options = None
+  _globals['_SERVICEACCOUNT'].fields_by_name['created_at']._serialized_options = b'\350\265\030\001'
+  _globals['_ISSUEDSERVICEACCOUNT'].fields_by_name['service_account']._loaded_options = None
+  _globals['_ISSUEDSERVICEACCOUNT'].fields_by_name['service_account']._serialized_options = b'\350\265\030\001'
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\342\265\030\004\020\001\030?'
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['scopes']._loaded_options = None
   _globals['_CREATESERVICEACCOUNTREQUEST'].fields_by_name['scopes']._serialized_options = b'\342A\001\002'
   _globals['_ROTATESERVICEACCOUNTREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_ROTATESERVICEACCOUNTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_ROTATESERVICEACCOUNTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\342\265\030\006\n\004uuid'
   _globals['_DISABLESERVICEACCOUNTREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_DISABLESERVICEACCOUNTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_DISABLESERVICEACCOUNTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\342\265\030\006\n\004uuid'
   _globals['_ENABLESERVICEACCOUNTREQUEST'].fields_by_name['id']._loaded_options = None
-  _globals['_ENABLESERVICEACCOUNTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002'
+  _globals['_ENABLESERVICEACCOUNTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\342\265\030\006\n\004uuid'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListServiceAccounts']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListServiceAccounts']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002\032\022\030/api/v1/service-accounts'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['ListServiceAccounts']._serialized_options = b'\212\265\030\007\022\005admin\242\265\030\003\n\001\003\202\323\344\223\002\032\022\030/api/v1/service-accounts'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\220\265\030\311\001\202\323\344\223\002\035\"\030/api/v1/service-accounts:\001*'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['CreateServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\220\265\030\311\001\242\265\030\005\n\003\003\006\020\202\323\344\223\002\035\"\030/api/v1/service-accounts:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RotateServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RotateServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002)\"$/api/v1/service-accounts/{id}:rotate:\001*'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['RotateServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\242\265\030\004\n\002\005\020\202\323\344\223\002)\"$/api/v1/service-accounts/{id}:rotate:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DisableServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DisableServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002*\"%/api/v1/service-accounts/{id}:disable:\001*'
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['DisableServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\242\265\030\004\n\002\005\020\202\323\344\223\002*\"%/api/v1/service-accounts/{id}:disable:\001*'
   _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['EnableServiceAccount']._loaded_options = None
-  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['EnableServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\202\323\344\223\002)\"$/api/v1/service-accounts/{id}:enable:\001*'
-  _globals['_SERVICEACCOUNT']._serialized_start=208
-  _globals['_SERVICEACCOUNT']._serialized_end=332
-  _globals['_ISSUEDSERVICEACCOUNT']._serialized_start=334
-  _globals['_ISSUEDSERVICEACCOUNT']._serialized_end=438
-  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_start=440
-  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_end=507
-  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_start=509
-  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_end=626
-  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_start=628
-  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_end=699
-  _globals['_ROTATESERVICEACCOUNTREQUEST']._serialized_start=701
-  _globals['_ROTATESERVICEACCOUNTREQUEST']._serialized_end=748
-  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_start=750
-  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_end=798
-  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_start=800
-  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_end=847
-  _globals['_SERVICEACCOUNTSERVICE']._serialized_start=850
-  _globals['_SERVICEACCOUNTSERVICE']._serialized_end=1737
+  _globals['_SERVICEACCOUNTSERVICE'].methods_by_name['EnableServiceAccount']._serialized_options = b'\212\265\030\007\022\005admin\242\265\030\004\n\002\005\020\202\323\344\223\002)\"$/api/v1/service-accounts/{id}:enable:\001*'
+  _globals['_SERVICEACCOUNT']._serialized_start=209
+  _globals['_SERVICEACCOUNT']._serialized_end=355
+  _globals['_ISSUEDSERVICEACCOUNT']._serialized_start=357
+  _globals['_ISSUEDSERVICEACCOUNT']._serialized_end=467
+  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_start=469
+  _globals['_LISTSERVICEACCOUNTSREQUEST']._serialized_end=536
+  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_start=538
+  _globals['_LISTSERVICEACCOUNTSRESPONSE']._serialized_end=655
+  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_start=657
+  _globals['_CREATESERVICEACCOUNTREQUEST']._serialized_end=736
+  _globals['_ROTATESERVICEACCOUNTREQUEST']._serialized_start=738
+  _globals['_ROTATESERVICEACCOUNTREQUEST']._serialized_end=795
+  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_start=797
+  _globals['_DISABLESERVICEACCOUNTREQUEST']._serialized_end=855
+  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_start=857
+  _globals['_ENABLESERVICEACCOUNTREQUEST']._serialized_end=914
+  _globals['_SERVICEACCOUNTSERVICE']._serialized_start=917
+  _globals['_SERVICEACCOUNTSERVICE']._serialized_end=1844
 # @@protoc_insertion_point(module_scope)

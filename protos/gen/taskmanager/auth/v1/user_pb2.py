@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etaskmanager/auth/v1/user.proto\x12\x13taskmanager.auth.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x01\n\x04User\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x10\n\x08username\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\'\n\x04role\x18\x04 \x01(\x0e\x32\x19.taskmanager.auth.v1.Role\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x08\x12\x34\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x10\n\x0cROLE_MANAGER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etaskmanager/auth/v1/user.proto\x12\x13taskmanager.auth.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\xce\x01\n\x04User\x12\x1e\n\x02id\x18\x01 \x01(\tB\x12\xe2\x41\x01\x03\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x16\n\x08username\x18\x02 \x01(\tB\x04\xe8\xb5\x18\x01\x12\x13\n\x05\x65mail\x18\x03 \x01(\tB\x04\xe8\xb5\x18\x01\x12-\n\x04role\x18\x04 \x01(\x0e\x32\x19.taskmanager.auth.v1.RoleB\x04\xe8\xb5\x18\x01\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x08\x12\x38\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xe2\x41\x01\x03\xe8\xb5\x18\x01*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x10\n\x0cROLE_MANAGER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +35,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.auth.v1.user_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_USER'].fields_by_name['id']._loaded_options = None
-  _globals['_USER'].fields_by_name['id']._serialized_options = b'\342A\001\003'
+  _globals['_USER'].fields_by_name['id']._serialized_options = b'\342A\001\003\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_USER'].fields_by_name['username']._loaded_options = None
+  _globals['_USER'].fields_by_name['username']._serialized_options = b'\350\265\030\001'
+  _globals['_USER'].fields_by_name['email']._loaded_options = None
+  _globals['_USER'].fields_by_name['email']._serialized_options = b'\350\265\030\001'
+  _globals['_USER'].fields_by_name['role']._loaded_options = None
+  _globals['_USER'].fields_by_name['role']._serialized_options = b'\350\265\030\001'
   _globals['_USER'].fields_by_name['created_at']._loaded_options = None
-  _globals['_USER'].fields_by_name['created_at']._serialized_options = b'\342A\001\003'
-  _globals['_ROLE']._serialized_start=294
-  _globals['_ROLE']._serialized_end=371
-  _globals['_USER']._serialized_start=122
-  _globals['_USER']._serialized_end=292
+  _globals['_USER'].fields_by_name['created_at']._serialized_options = b'\342A\001\003\350\265\030\001'
+  _globals['_ROLE']._serialized_start=368
+  _globals['_ROLE']._serialized_end=445
+  _globals['_USER']._serialized_start=160
+  _globals['_USER']._serialized_end=366
 # @@protoc_insertion_point(module_scope)

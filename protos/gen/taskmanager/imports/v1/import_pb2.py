@@ -24,31 +24,50 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from taskmanager.imports.v1 import upload_options_pb2 as taskmanager_dot_imports_dot_v1_dot_upload__options__pb2
+from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#taskmanager/imports/v1/import.proto\x12\x16taskmanager.imports.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+taskmanager/imports/v1/upload_options.proto\"\xf8\n\n\x06Import\x12\n\n\x02id\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.taskmanager.imports.v1.Import.State\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x10\n\x08owner_id\x18\x04 \x01(\t\x12\x13\n\x0b\x62ytes_total\x18\x05 \x01(\x03\x12\x12\n\nbytes_read\x18\x06 \x01(\x03\x12\x11\n\trows_read\x18\x07 \x01(\x03\x12\x14\n\x0crows_created\x18\x08 \x01(\x03\x12\x14\n\x0crows_updated\x18\t \x01(\x03\x12\x16\n\x0erows_unchanged\x18\n \x01(\x03\x12\x14\n\x0crows_skipped\x18\x0b \x01(\x03\x12\x13\n\x0brows_failed\x18\x0c \x01(\x03\x12\x10\n\x08warnings\x18\r \x03(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x07\x66\x61ilure\x18\x11 \x01(\x0b\x32&.taskmanager.imports.v1.Import.Failure\x12\x17\n\x0frows_per_second\x18\x12 \x01(\x03\x12\x14\n\x0cseconds_left\x18\x13 \x01(\x03\x12\x18\n\x10\x66\x61iled_rows_kept\x18\x14 \x01(\x03\x12\x15\n\rvalidate_only\x18\x15 \x01(\x08\x12\x31\n\x04undo\x18\x16 \x01(\x0b\x32#.taskmanager.imports.v1.Import.Undo\x12:\n\twaits_for\x18\x17 \x01(\x0e\x32\'.taskmanager.imports.v1.Import.WaitsFor\x12\x36\n\x07options\x18\x18 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptions\x12\x17\n\x0fsource_detected\x18\x19 \x01(\t\x1a\x36\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x03\x1a\x9a\x02\n\x04Undo\x12\x38\n\x05state\x18\x01 \x01(\x0e\x32).taskmanager.imports.v1.Import.Undo.State\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x03\x12\x10\n\x08restored\x18\x03 \x01(\x03\x12\x0c\n\x04kept\x18\x04 \x01(\x03\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_UPLOADING\x10\x01\x12\x10\n\x0cSTATE_QUEUED\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\"u\n\x08WaitsFor\x12\x19\n\x15WAITS_FOR_UNSPECIFIED\x10\x00\x12\x16\n\x12WAITS_FOR_DATABASE\x10\x01\x12\x1a\n\x16WAITS_FOR_AUTH_SERVICE\x10\x02\x12\x1a\n\x16WAITS_FOR_OBJECT_STORE\x10\x03\"\xa6\x01\n\x0cUndoConflict\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12;\n\x06reason\x18\x02 \x01(\x0e\x32+.taskmanager.imports.v1.UndoConflict.Reason\"H\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_CHANGED\x10\x01\x12\x12\n\x0eREASON_DELETED\x10\x02\"i\n\x0bImportError\x12\x0c\n\x04line\x18\x01 \x01(\x03\x12\x0e\n\x06record\x18\x02 \x01(\x03\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\t\x12\r\n\x05value\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#taskmanager/imports/v1/import.proto\x12\x16taskmanager.imports.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+taskmanager/imports/v1/upload_options.proto\x1a$taskmanager/options/v1/options.proto\"\xb6\x0b\n\x06Import\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x39\n\x05state\x18\x02 \x01(\x0e\x32$.taskmanager.imports.v1.Import.StateB\x04\xe8\xb5\x18\x01\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12 \n\x08owner_id\x18\x04 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x13\n\x0b\x62ytes_total\x18\x05 \x01(\x03\x12\x12\n\nbytes_read\x18\x06 \x01(\x03\x12\x11\n\trows_read\x18\x07 \x01(\x03\x12\x14\n\x0crows_created\x18\x08 \x01(\x03\x12\x14\n\x0crows_updated\x18\t \x01(\x03\x12\x16\n\x0erows_unchanged\x18\n \x01(\x03\x12\x14\n\x0crows_skipped\x18\x0b \x01(\x03\x12\x13\n\x0brows_failed\x18\x0c \x01(\x03\x12\x10\n\x08warnings\x18\r \x03(\t\x12\x34\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe8\xb5\x18\x01\x12.\n\nstarted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x07\x66\x61ilure\x18\x11 \x01(\x0b\x32&.taskmanager.imports.v1.Import.Failure\x12\x17\n\x0frows_per_second\x18\x12 \x01(\x03\x12\x14\n\x0cseconds_left\x18\x13 \x01(\x03\x12\x18\n\x10\x66\x61iled_rows_kept\x18\x14 \x01(\x03\x12\x15\n\rvalidate_only\x18\x15 \x01(\x08\x12\x31\n\x04undo\x18\x16 \x01(\x0b\x32#.taskmanager.imports.v1.Import.Undo\x12:\n\twaits_for\x18\x17 \x01(\x0e\x32\'.taskmanager.imports.v1.Import.WaitsFor\x12<\n\x07options\x18\x18 \x01(\x0b\x32%.taskmanager.imports.v1.UploadOptionsB\x04\xe8\xb5\x18\x01\x12\x17\n\x0fsource_detected\x18\x19 \x01(\t\x1a\x36\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x03\x1a\xa6\x02\n\x04Undo\x12>\n\x05state\x18\x01 \x01(\x0e\x32).taskmanager.imports.v1.Import.Undo.StateB\x04\xe8\xb5\x18\x01\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x03\x12\x10\n\x08restored\x18\x03 \x01(\x03\x12\x0c\n\x04kept\x18\x04 \x01(\x03\x12\x34\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe8\xb5\x18\x01\x12/\n\x0b\x66inished_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_RUNNING\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_UPLOADING\x10\x01\x12\x10\n\x0cSTATE_QUEUED\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\"u\n\x08WaitsFor\x12\x19\n\x15WAITS_FOR_UNSPECIFIED\x10\x00\x12\x16\n\x12WAITS_FOR_DATABASE\x10\x01\x12\x1a\n\x16WAITS_FOR_AUTH_SERVICE\x10\x02\x12\x1a\n\x16WAITS_FOR_OBJECT_STORE\x10\x03\"\xbc\x01\n\x0cUndoConflict\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x41\n\x06reason\x18\x02 \x01(\x0e\x32+.taskmanager.imports.v1.UndoConflict.ReasonB\x04\xe8\xb5\x18\x01\"H\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_CHANGED\x10\x01\x12\x12\n\x0eREASON_DELETED\x10\x02\"i\n\x0bImportError\x12\x0c\n\x04line\x18\x01 \x01(\x03\x12\x0e\n\x06record\x18\x02 \x01(\x03\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\t\x12\r\n\x05value\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.imports.v1.import_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IMPORT']._serialized_start=142
-  _globals['_IMPORT']._serialized_end=1542
-  _globals['_IMPORT_FAILURE']._serialized_start=933
-  _globals['_IMPORT_FAILURE']._serialized_end=987
-  _globals['_IMPORT_UNDO']._serialized_start=990
-  _globals['_IMPORT_UNDO']._serialized_end=1272
-  _globals['_IMPORT_UNDO_STATE']._serialized_start=1202
-  _globals['_IMPORT_UNDO_STATE']._serialized_end=1272
-  _globals['_IMPORT_STATE']._serialized_start=1275
-  _globals['_IMPORT_STATE']._serialized_end=1423
-  _globals['_IMPORT_WAITSFOR']._serialized_start=1425
-  _globals['_IMPORT_WAITSFOR']._serialized_end=1542
-  _globals['_UNDOCONFLICT']._serialized_start=1545
-  _globals['_UNDOCONFLICT']._serialized_end=1711
-  _globals['_UNDOCONFLICT_REASON']._serialized_start=1639
-  _globals['_UNDOCONFLICT_REASON']._serialized_end=1711
-  _globals['_IMPORTERROR']._serialized_start=1713
-  _globals['_IMPORTERROR']._serialized_end=1818
+  _globals['_IMPORT_UNDO'].fields_by_name['state']._loaded_options = None
+  _globals['_IMPORT_UNDO'].fields_by_name['state']._serialized_options = b'\350\265\030\001'
+  _globals['_IMPORT_UNDO'].fields_by_name['started_at']._loaded_options = None
+  _globals['_IMPORT_UNDO'].fields_by_name['started_at']._serialized_options = b'\350\265\030\001'
+  _globals['_IMPORT'].fields_by_name['id']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_IMPORT'].fields_by_name['state']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['state']._serialized_options = b'\350\265\030\001'
+  _globals['_IMPORT'].fields_by_name['owner_id']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['owner_id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_IMPORT'].fields_by_name['created_at']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['created_at']._serialized_options = b'\350\265\030\001'
+  _globals['_IMPORT'].fields_by_name['options']._loaded_options = None
+  _globals['_IMPORT'].fields_by_name['options']._serialized_options = b'\350\265\030\001'
+  _globals['_UNDOCONFLICT'].fields_by_name['task_id']._loaded_options = None
+  _globals['_UNDOCONFLICT'].fields_by_name['task_id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_UNDOCONFLICT'].fields_by_name['reason']._loaded_options = None
+  _globals['_UNDOCONFLICT'].fields_by_name['reason']._serialized_options = b'\350\265\030\001'
+  _globals['_IMPORT']._serialized_start=180
+  _globals['_IMPORT']._serialized_end=1642
+  _globals['_IMPORT_FAILURE']._serialized_start=1021
+  _globals['_IMPORT_FAILURE']._serialized_end=1075
+  _globals['_IMPORT_UNDO']._serialized_start=1078
+  _globals['_IMPORT_UNDO']._serialized_end=1372
+  _globals['_IMPORT_UNDO_STATE']._serialized_start=1302
+  _globals['_IMPORT_UNDO_STATE']._serialized_end=1372
+  _globals['_IMPORT_STATE']._serialized_start=1375
+  _globals['_IMPORT_STATE']._serialized_end=1523
+  _globals['_IMPORT_WAITSFOR']._serialized_start=1525
+  _globals['_IMPORT_WAITSFOR']._serialized_end=1642
+  _globals['_UNDOCONFLICT']._serialized_start=1645
+  _globals['_UNDOCONFLICT']._serialized_end=1833
+  _globals['_UNDOCONFLICT_REASON']._serialized_start=1761
+  _globals['_UNDOCONFLICT_REASON']._serialized_end=1833
+  _globals['_IMPORTERROR']._serialized_start=1835
+  _globals['_IMPORTERROR']._serialized_end=1940
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ Importing tasks from CSV files."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from taskmanager.imports.v1 import import_pb2 as _import_pb2
 from taskmanager.imports.v1 import upload_options_pb2 as _upload_options_pb2
@@ -115,7 +116,7 @@ class InspectImportResponse(_message.Message):
         """Texts that are no value of their field, most frequent first, at most 200."""
 
     @_builtins.property
-    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___InspectedTask]:
         """The first five rows as tasks, read with the returned options. Assignees are not looked up."""
 
     @_builtins.property
@@ -138,7 +139,7 @@ class InspectImportResponse(_message.Message):
         columns: _abc.Iterable[Global___InspectedColumn] | None = ...,
         unmapped_values: _abc.Iterable[Global___UnmappedValue] | None = ...,
         date_order: _upload_options_pb2.UploadOptions.DateOrder.ValueType = ...,
-        rows: _abc.Iterable[_task_pb2.Task] | None = ...,
+        rows: _abc.Iterable[Global___InspectedTask] | None = ...,
         problems: _abc.Iterable[_import_pb2.ImportError] | None = ...,
         options: _upload_options_pb2.UploadOptions | None = ...,
     ) -> None: ...
@@ -195,6 +196,60 @@ class InspectedColumn(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InspectedColumn: _TypeAlias = InspectedColumn  # noqa: Y015
+
+@_typing.final
+class InspectedTask(_message.Message):
+    """InspectedTask is a row of an inspected file as a task. The fields mean the same as in Task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    DUE_DATE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Title."""
+    description: _builtins.str
+    """Description."""
+    status: _task_pb2.Task.Status.ValueType
+    """Progress of the work."""
+    priority: _task_pb2.Task.Priority.ValueType
+    """Urgency of the work."""
+    due_date: _builtins.str
+    """Due date, a calendar date YYYY-MM-DD. Empty: no due date."""
+    external_id: _builtins.str
+    """Id of the task in another system. Empty: none."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Labels."""
+
+    @_builtins.property
+    def completed_at(self) -> _timestamp_pb2.Timestamp:
+        """Time of completion in the file. Unset: the file has none."""
+
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        description: _builtins.str = ...,
+        status: _task_pb2.Task.Status.ValueType = ...,
+        priority: _task_pb2.Task.Priority.ValueType = ...,
+        due_date: _builtins.str = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        external_id: _builtins.str = ...,
+        completed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "description", b"description", "due_date", b"due_date", "external_id", b"external_id", "labels", b"labels", "priority", b"priority", "status", b"status", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectedTask: _TypeAlias = InspectedTask  # noqa: Y015
 
 @_typing.final
 class UnmappedValue(_message.Message):

@@ -120,8 +120,8 @@ class ImportServiceServicer:
     def InspectImport(self, request_iterator, context):
         """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
         256 KiB, 2,000 rows and 100,000 cells count; further bytes are read and ignored. Nothing is stored, and users are not
-        looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
-        those of UploadImport.
+        looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. Other errors: as
+        UploadImport.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,8 +49,8 @@ class ImportServiceStub:
     InspectImport: _grpc.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_service_pb2.InspectImportResponse]
     """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
     256 KiB, 2,000 rows and 100,000 cells count; further bytes are read and ignored. Nothing is stored, and users are not
-    looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
-    those of UploadImport.
+    looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. Other errors: as
+    UploadImport.
     """
     ListImportSources: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.ListImportSourcesRequest, _import_service_pb2.ListImportSourcesResponse]
     """Returns the tools whose files are known, by name, with the options for their files."""
@@ -107,8 +107,8 @@ class ImportServiceAsyncStub(ImportServiceStub):
     InspectImport: _aio.StreamUnaryMultiCallable[_import_service_pb2.UploadImportRequest, _import_service_pb2.InspectImportResponse]  # type: ignore[assignment]
     """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
     256 KiB, 2,000 rows and 100,000 cells count; further bytes are read and ignored. Nothing is stored, and users are not
-    looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
-    those of UploadImport.
+    looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. Other errors: as
+    UploadImport.
     """
     ListImportSources: _aio.UnaryUnaryMultiCallable[_import_service_pb2.ListImportSourcesRequest, _import_service_pb2.ListImportSourcesResponse]  # type: ignore[assignment]
     """Returns the tools whose files are known, by name, with the options for their files."""
@@ -174,8 +174,8 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_import_service_pb2.InspectImportResponse, _abc.Awaitable[_import_service_pb2.InspectImportResponse]]:
         """Returns what an import would make of a file, and options that fit it. Send the messages of UploadImport. The first
         256 KiB, 2,000 rows and 100,000 cells count; further bytes are read and ignored. Nothing is stored, and users are not
-        looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. The other errors are
-        those of UploadImport.
+        looked up. INVALID_ARGUMENT for an invalid option, an empty file, and a file that is not CSV. Other errors: as
+        UploadImport.
         """
 
     @_abc_1.abstractmethod

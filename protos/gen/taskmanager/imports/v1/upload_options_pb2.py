@@ -22,26 +22,37 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 from taskmanager.tasks.v1 import task_pb2 as taskmanager_dot_tasks_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/upload_options.proto\x12\x16taskmanager.imports.v1\x1a\x1ftaskmanager/tasks/v1/task.proto\"\xe6\r\n\rUploadOptions\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x10\n\x08owner_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nmax_errors\x18\x04 \x01(\x03\x12\x10\n\x08\x65ncoding\x18\x05 \x01(\t\x12\x11\n\tdelimiter\x18\x06 \x01(\t\x12\x0f\n\x07mapping\x18\x07 \x01(\t\x12\x17\n\x0f\x61llow_same_file\x18\x08 \x01(\x08\x12\x39\n\x0e\x64\x65\x66\x61ult_status\x18\t \x01(\x0e\x32!.taskmanager.tasks.v1.Task.Status\x12\x18\n\x10\x64\x65\x66\x61ult_assignee\x18\n \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_labels\x18\x0b \x01(\t\x12G\n\x0con_duplicate\x18\x0c \x01(\x0e\x32\x31.taskmanager.imports.v1.UploadOptions.OnDuplicate\x12\x17\n\x0fidempotency_key\x18\r \x01(\t\x12\x15\n\rvalue_mapping\x18\x0e \x01(\t\x12O\n\x11on_unknown_status\x18\x0f \x01(\x0e\x32\x34.taskmanager.imports.v1.UploadOptions.OnUnknownValue\x12Q\n\x13on_unknown_priority\x18\x10 \x01(\x0e\x32\x34.taskmanager.imports.v1.UploadOptions.OnUnknownValue\x12\x13\n\x0b\x64\x61te_format\x18\x11 \x01(\t\x12\x43\n\ndate_order\x18\x12 \x01(\x0e\x32/.taskmanager.imports.v1.UploadOptions.DateOrder\x12\x11\n\ttime_zone\x18\x13 \x01(\t\x12L\n\x0fon_unknown_date\x18\x14 \x01(\x0e\x32\x33.taskmanager.imports.v1.UploadOptions.OnUnknownDate\x12\x17\n\nhas_header\x18\x15 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nheader_row\x18\x16 \x01(\x05\x12T\n\x13on_unknown_assignee\x18\x17 \x01(\x0e\x32\x37.taskmanager.imports.v1.UploadOptions.OnUnknownAssignee\x12\x17\n\x0flabel_separator\x18\x18 \x01(\t\x12\x0e\n\x06source\x18\x19 \x01(\t\x12\x17\n\nrow_filter\x18\x1a \x01(\tH\x01\x88\x01\x01\x12\x1e\n\x11\x63ontinuation_rows\x18\x1b \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0bnull_values\x18\x1c \x01(\tH\x03\x88\x01\x01\x12\x1f\n\x12title_label_prefix\x18\x1d \x01(\tH\x04\x88\x01\x01\x12\x1f\n\x12strip_label_colors\x18\x1e \x01(\x08H\x05\x88\x01\x01\x12\x14\n\x0coptions_from\x18\x1f \x01(\t\"k\n\x0eOnUnknownValue\x12 \n\x1cON_UNKNOWN_VALUE_UNSPECIFIED\x10\x00\x12\x19\n\x15ON_UNKNOWN_VALUE_FAIL\x10\x01\x12\x1c\n\x18ON_UNKNOWN_VALUE_DEFAULT\x10\x02\"c\n\tDateOrder\x12\x1a\n\x16\x44\x41TE_ORDER_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x41TE_ORDER_MDY\x10\x01\x12\x12\n\x0e\x44\x41TE_ORDER_DMY\x10\x02\x12\x12\n\x0e\x44\x41TE_ORDER_YMD\x10\x03\"e\n\rOnUnknownDate\x12\x1f\n\x1bON_UNKNOWN_DATE_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_UNKNOWN_DATE_FAIL\x10\x01\x12\x19\n\x15ON_UNKNOWN_DATE_EMPTY\x10\x02\"{\n\x11OnUnknownAssignee\x12#\n\x1fON_UNKNOWN_ASSIGNEE_UNSPECIFIED\x10\x00\x12\x1c\n\x18ON_UNKNOWN_ASSIGNEE_FAIL\x10\x01\x12#\n\x1fON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY\x10\x02\"r\n\x0bOnDuplicate\x12\x1c\n\x18ON_DUPLICATE_UNSPECIFIED\x10\x00\x12\x15\n\x11ON_DUPLICATE_FAIL\x10\x01\x12\x15\n\x11ON_DUPLICATE_SKIP\x10\x02\x12\x17\n\x13ON_DUPLICATE_UPDATE\x10\x03\x42\r\n\x0b_has_headerB\r\n\x0b_row_filterB\x14\n\x12_continuation_rowsB\x0e\n\x0c_null_valuesB\x15\n\x13_title_label_prefixB\x15\n\x13_strip_label_colorsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+taskmanager/imports/v1/upload_options.proto\x12\x16taskmanager.imports.v1\x1a$taskmanager/options/v1/options.proto\x1a\x1ftaskmanager/tasks/v1/task.proto\"\x9a\x0e\n\rUploadOptions\x12\x1a\n\tfile_name\x18\x01 \x01(\tB\x07\xe2\xb5\x18\x03\x18\xff\x01\x12\x1c\n\x08owner_id\x18\x02 \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nmax_errors\x18\x04 \x01(\x03\x12\x10\n\x08\x65ncoding\x18\x05 \x01(\t\x12\x11\n\tdelimiter\x18\x06 \x01(\t\x12\x0f\n\x07mapping\x18\x07 \x01(\t\x12\x17\n\x0f\x61llow_same_file\x18\x08 \x01(\x08\x12\x39\n\x0e\x64\x65\x66\x61ult_status\x18\t \x01(\x0e\x32!.taskmanager.tasks.v1.Task.Status\x12\x18\n\x10\x64\x65\x66\x61ult_assignee\x18\n \x01(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_labels\x18\x0b \x01(\t\x12G\n\x0con_duplicate\x18\x0c \x01(\x0e\x32\x31.taskmanager.imports.v1.UploadOptions.OnDuplicate\x12\"\n\x0fidempotency_key\x18\r \x01(\tB\t\xe2\xb5\x18\x05\x10\x01\x18\x80\x01\x12\x15\n\rvalue_mapping\x18\x0e \x01(\t\x12O\n\x11on_unknown_status\x18\x0f \x01(\x0e\x32\x34.taskmanager.imports.v1.UploadOptions.OnUnknownValue\x12Q\n\x13on_unknown_priority\x18\x10 \x01(\x0e\x32\x34.taskmanager.imports.v1.UploadOptions.OnUnknownValue\x12\x13\n\x0b\x64\x61te_format\x18\x11 \x01(\t\x12\x43\n\ndate_order\x18\x12 \x01(\x0e\x32/.taskmanager.imports.v1.UploadOptions.DateOrder\x12\x11\n\ttime_zone\x18\x13 \x01(\t\x12L\n\x0fon_unknown_date\x18\x14 \x01(\x0e\x32\x33.taskmanager.imports.v1.UploadOptions.OnUnknownDate\x12\x17\n\nhas_header\x18\x15 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nheader_row\x18\x16 \x01(\x05\x12T\n\x13on_unknown_assignee\x18\x17 \x01(\x0e\x32\x37.taskmanager.imports.v1.UploadOptions.OnUnknownAssignee\x12\x1f\n\x0flabel_separator\x18\x18 \x01(\tB\x06\xe2\xb5\x18\x02\x18\x08\x12\x0e\n\x06source\x18\x19 \x01(\t\x12\x17\n\nrow_filter\x18\x1a \x01(\tH\x01\x88\x01\x01\x12\x1e\n\x11\x63ontinuation_rows\x18\x1b \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0bnull_values\x18\x1c \x01(\tH\x03\x88\x01\x01\x12\x1f\n\x12title_label_prefix\x18\x1d \x01(\tH\x04\x88\x01\x01\x12\x1f\n\x12strip_label_colors\x18\x1e \x01(\x08H\x05\x88\x01\x01\x12 \n\x0coptions_from\x18\x1f \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\"k\n\x0eOnUnknownValue\x12 \n\x1cON_UNKNOWN_VALUE_UNSPECIFIED\x10\x00\x12\x19\n\x15ON_UNKNOWN_VALUE_FAIL\x10\x01\x12\x1c\n\x18ON_UNKNOWN_VALUE_DEFAULT\x10\x02\"c\n\tDateOrder\x12\x1a\n\x16\x44\x41TE_ORDER_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x41TE_ORDER_MDY\x10\x01\x12\x12\n\x0e\x44\x41TE_ORDER_DMY\x10\x02\x12\x12\n\x0e\x44\x41TE_ORDER_YMD\x10\x03\"e\n\rOnUnknownDate\x12\x1f\n\x1bON_UNKNOWN_DATE_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_UNKNOWN_DATE_FAIL\x10\x01\x12\x19\n\x15ON_UNKNOWN_DATE_EMPTY\x10\x02\"{\n\x11OnUnknownAssignee\x12#\n\x1fON_UNKNOWN_ASSIGNEE_UNSPECIFIED\x10\x00\x12\x1c\n\x18ON_UNKNOWN_ASSIGNEE_FAIL\x10\x01\x12#\n\x1fON_UNKNOWN_ASSIGNEE_LEAVE_EMPTY\x10\x02\"r\n\x0bOnDuplicate\x12\x1c\n\x18ON_DUPLICATE_UNSPECIFIED\x10\x00\x12\x15\n\x11ON_DUPLICATE_FAIL\x10\x01\x12\x15\n\x11ON_DUPLICATE_SKIP\x10\x02\x12\x17\n\x13ON_DUPLICATE_UPDATE\x10\x03\x42\r\n\x0b_has_headerB\r\n\x0b_row_filterB\x14\n\x12_continuation_rowsB\x0e\n\x0c_null_valuesB\x15\n\x13_title_label_prefixB\x15\n\x13_strip_label_colorsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.imports.v1.upload_options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPLOADOPTIONS']._serialized_start=105
-  _globals['_UPLOADOPTIONS']._serialized_end=1871
-  _globals['_UPLOADOPTIONS_ONUNKNOWNVALUE']._serialized_start=1205
-  _globals['_UPLOADOPTIONS_ONUNKNOWNVALUE']._serialized_end=1312
-  _globals['_UPLOADOPTIONS_DATEORDER']._serialized_start=1314
-  _globals['_UPLOADOPTIONS_DATEORDER']._serialized_end=1413
-  _globals['_UPLOADOPTIONS_ONUNKNOWNDATE']._serialized_start=1415
-  _globals['_UPLOADOPTIONS_ONUNKNOWNDATE']._serialized_end=1516
-  _globals['_UPLOADOPTIONS_ONUNKNOWNASSIGNEE']._serialized_start=1518
-  _globals['_UPLOADOPTIONS_ONUNKNOWNASSIGNEE']._serialized_end=1641
-  _globals['_UPLOADOPTIONS_ONDUPLICATE']._serialized_start=1643
-  _globals['_UPLOADOPTIONS_ONDUPLICATE']._serialized_end=1757
+  _globals['_UPLOADOPTIONS'].fields_by_name['file_name']._loaded_options = None
+  _globals['_UPLOADOPTIONS'].fields_by_name['file_name']._serialized_options = b'\342\265\030\003\030\377\001'
+  _globals['_UPLOADOPTIONS'].fields_by_name['owner_id']._loaded_options = None
+  _globals['_UPLOADOPTIONS'].fields_by_name['owner_id']._serialized_options = b'\342\265\030\006\n\004uuid'
+  _globals['_UPLOADOPTIONS'].fields_by_name['idempotency_key']._loaded_options = None
+  _globals['_UPLOADOPTIONS'].fields_by_name['idempotency_key']._serialized_options = b'\342\265\030\005\020\001\030\200\001'
+  _globals['_UPLOADOPTIONS'].fields_by_name['label_separator']._loaded_options = None
+  _globals['_UPLOADOPTIONS'].fields_by_name['label_separator']._serialized_options = b'\342\265\030\002\030\010'
+  _globals['_UPLOADOPTIONS'].fields_by_name['options_from']._loaded_options = None
+  _globals['_UPLOADOPTIONS'].fields_by_name['options_from']._serialized_options = b'\342\265\030\006\n\004uuid'
+  _globals['_UPLOADOPTIONS']._serialized_start=143
+  _globals['_UPLOADOPTIONS']._serialized_end=1961
+  _globals['_UPLOADOPTIONS_ONUNKNOWNVALUE']._serialized_start=1295
+  _globals['_UPLOADOPTIONS_ONUNKNOWNVALUE']._serialized_end=1402
+  _globals['_UPLOADOPTIONS_DATEORDER']._serialized_start=1404
+  _globals['_UPLOADOPTIONS_DATEORDER']._serialized_end=1503
+  _globals['_UPLOADOPTIONS_ONUNKNOWNDATE']._serialized_start=1505
+  _globals['_UPLOADOPTIONS_ONUNKNOWNDATE']._serialized_end=1606
+  _globals['_UPLOADOPTIONS_ONUNKNOWNASSIGNEE']._serialized_start=1608
+  _globals['_UPLOADOPTIONS_ONUNKNOWNASSIGNEE']._serialized_end=1731
+  _globals['_UPLOADOPTIONS_ONDUPLICATE']._serialized_start=1733
+  _globals['_UPLOADOPTIONS_ONDUPLICATE']._serialized_end=1847
 # @@protoc_insertion_point(module_scope)

@@ -23,17 +23,22 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
+from google.rpc import code_pb2 as google_dot_rpc_dot_code__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$taskmanager/options/v1/options.proto\x12\x16taskmanager.options.v1\x1a google/protobuf/descriptor.proto\"M\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x14\n\x0ctoken_scopes\x18\x04 \x03(\t\".\n\tItemLimit\x12\x11\n\tmax_items\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t:P\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1e.taskmanager.options.v1.Access:8\n\x0esuccess_status\x12\x1e.google.protobuf.MethodOptions\x18\xd2\x86\x03 \x01(\x05:3\n\tfile_name\x12\x1e.google.protobuf.MethodOptions\x18\xd3\x86\x03 \x01(\t:V\n\nitem_limit\x12\x1d.google.protobuf.FieldOptions\x18\xdb\x86\x03 \x01(\x0b\x32!.taskmanager.options.v1.ItemLimitb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$taskmanager/options/v1/options.proto\x12\x16taskmanager.options.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto\"M\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x14\n\x0ctoken_scopes\x18\x04 \x03(\t\".\n\tItemLimit\x12\x11\n\tmax_items\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\")\n\x06\x45rrors\x12\x1f\n\x05\x63odes\x18\x01 \x03(\x0e\x32\x10.google.rpc.Code\"V\n\tValueRule\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x12\n\nmin_length\x18\x02 \x01(\x05\x12\x12\n\nmax_length\x18\x03 \x01(\x05\x12\x11\n\tmax_items\x18\x04 \x01(\x05:P\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1e.taskmanager.options.v1.Access:8\n\x0esuccess_status\x12\x1e.google.protobuf.MethodOptions\x18\xd2\x86\x03 \x01(\x05:3\n\tfile_name\x12\x1e.google.protobuf.MethodOptions\x18\xd3\x86\x03 \x01(\t:P\n\x06\x65rrors\x12\x1e.google.protobuf.MethodOptions\x18\xd4\x86\x03 \x01(\x0b\x32\x1e.taskmanager.options.v1.Errors:V\n\nitem_limit\x12\x1d.google.protobuf.FieldOptions\x18\xdb\x86\x03 \x01(\x0b\x32!.taskmanager.options.v1.ItemLimit:V\n\nvalue_rule\x12\x1d.google.protobuf.FieldOptions\x18\xdc\x86\x03 \x01(\x0b\x32!.taskmanager.options.v1.ValueRule:3\n\nalways_set\x12\x1d.google.protobuf.FieldOptions\x18\xdd\x86\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESS']._serialized_start=98
-  _globals['_ACCESS']._serialized_end=175
-  _globals['_ITEMLIMIT']._serialized_start=177
-  _globals['_ITEMLIMIT']._serialized_end=223
+  _globals['_ACCESS']._serialized_start=121
+  _globals['_ACCESS']._serialized_end=198
+  _globals['_ITEMLIMIT']._serialized_start=200
+  _globals['_ITEMLIMIT']._serialized_end=246
+  _globals['_ERRORS']._serialized_start=248
+  _globals['_ERRORS']._serialized_end=289
+  _globals['_VALUERULE']._serialized_start=291
+  _globals['_VALUERULE']._serialized_end=377
 # @@protoc_insertion_point(module_scope)

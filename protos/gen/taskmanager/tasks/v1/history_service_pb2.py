@@ -28,21 +28,41 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*taskmanager/tasks/v1/history_service.proto\x12\x14taskmanager.tasks.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\x15\n\x13GetAuditHeadRequest\"\x81\x01\n\tAuditHead\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0c\n\x04hash\x18\x02 \x01(\t\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x03\x12\x17\n\x0fnewest_event_id\x18\x04 \x01(\t\x12-\n\tsealed_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa7\x05\n\tTaskEvent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32&.taskmanager.tasks.v1.TaskEvent.Action\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12=\n\nactor_role\x18\x05 \x01(\x0e\x32).taskmanager.tasks.v1.TaskEvent.ActorRole\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x07\x63hanges\x18\x08 \x03(\x0b\x32&.taskmanager.tasks.v1.TaskEvent.Change\x12\x10\n\x08revision\x18\t \x01(\x03\x1a\x41\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03old\x18\x02 \x01(\t\x12\x0b\n\x03new\x18\x03 \x01(\t\x12\x0e\n\x06\x65rased\x18\x04 \x01(\x08\"\x84\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43TION_CREATED\x10\x01\x12\x12\n\x0e\x41\x43TION_UPDATED\x10\x02\x12\x12\n\x0e\x41\x43TION_DELETED\x10\x03\x12\x13\n\x0f\x41\x43TION_RESTORED\x10\x04\x12\x11\n\rACTION_PURGED\x10\x05\"\x99\x01\n\tActorRole\x12\x1a\n\x16\x41\x43TOR_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41\x43TOR_ROLE_USER\x10\x01\x12\x16\n\x12\x41\x43TOR_ROLE_MANAGER\x10\x02\x12\x14\n\x10\x41\x43TOR_ROLE_ADMIN\x10\x03\x12\x16\n\x12\x41\x43TOR_ROLE_SERVICE\x10\x04\x12\x15\n\x11\x41\x43TOR_ROLE_SYSTEM\x10\x05\"U\n\x15ListTaskEventsRequest\x12\x15\n\x07task_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"b\n\x16ListTaskEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xba\x02\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07task_id\x18\x03 \x01(\t\x12\x10\n\x08owner_id\x18\x04 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x05 \x01(\t\x12\x36\n\x06\x61\x63tion\x18\x06 \x03(\x0e\x32&.taskmanager.tasks.v1.TaskEvent.Action\x12\x33\n\x0foccurred_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eoccurred_after\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x14\n\x0cnewest_first\x18\n \x01(\x08\"^\n\x12ListEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x12WatchEventsRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\"U\n\x13WatchEventsResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t2\xc0\x05\n\x0eHistoryService\x12\xd2\x01\n\x0eListTaskEvents\x12+.taskmanager.tasks.v1.ListTaskEventsRequest\x1a,.taskmanager.tasks.v1.ListTaskEventsResponse\"e\x8a\xb5\x18;\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\"\ntasks:read\"\x0b\x65vents:read\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/tasks/{task_id}/events\x12\x8f\x01\n\nListEvents\x12\'.taskmanager.tasks.v1.ListEventsRequest\x1a(.taskmanager.tasks.v1.ListEventsResponse\".\x8a\xb5\x18\x14\x12\x05\x61\x64min\"\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events\x12\xb5\x01\n\x0bWatchEvents\x12(.taskmanager.tasks.v1.WatchEventsRequest\x1a).taskmanager.tasks.v1.WatchEventsResponse\"O\x8a\xb5\x18/\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\"\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/events:watch0\x01\x12\x8e\x01\n\x0cGetAuditHead\x12).taskmanager.tasks.v1.GetAuditHeadRequest\x1a\x1f.taskmanager.tasks.v1.AuditHead\"2\x8a\xb5\x18\x14\x12\x05\x61\x64min\"\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/audit/headb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*taskmanager/tasks/v1/history_service.proto\x12\x14taskmanager.tasks.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\x15\n\x13GetAuditHeadRequest\"\x81\x01\n\tAuditHead\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0c\n\x04hash\x18\x02 \x01(\t\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x03\x12\x17\n\x0fnewest_event_id\x18\x04 \x01(\t\x12-\n\tsealed_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x07\n\tTaskEvent\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x1f\n\x07task_id\x18\x02 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12<\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32&.taskmanager.tasks.v1.TaskEvent.ActionB\x04\xe8\xb5\x18\x01\x12 \n\x08\x61\x63tor_id\x18\x04 \x01(\tB\x0e\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x43\n\nactor_role\x18\x05 \x01(\x0e\x32).taskmanager.tasks.v1.TaskEvent.ActorRoleB\x04\xe8\xb5\x18\x01\x12\x35\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe8\xb5\x18\x01\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x07\x63hanges\x18\x08 \x03(\x0b\x32&.taskmanager.tasks.v1.TaskEvent.Change\x12\x10\n\x08revision\x18\t \x01(\x03\x12\x43\n\raccess_change\x18\n \x01(\x0e\x32,.taskmanager.tasks.v1.TaskEvent.AccessChange\x1a\x41\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03old\x18\x02 \x01(\t\x12\x0b\n\x03new\x18\x03 \x01(\t\x12\x0e\n\x06\x65rased\x18\x04 \x01(\x08\"\x84\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41\x43TION_CREATED\x10\x01\x12\x12\n\x0e\x41\x43TION_UPDATED\x10\x02\x12\x12\n\x0e\x41\x43TION_DELETED\x10\x03\x12\x13\n\x0f\x41\x43TION_RESTORED\x10\x04\x12\x11\n\rACTION_PURGED\x10\x05\"\x99\x01\n\tActorRole\x12\x1a\n\x16\x41\x43TOR_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41\x43TOR_ROLE_USER\x10\x01\x12\x16\n\x12\x41\x43TOR_ROLE_MANAGER\x10\x02\x12\x14\n\x10\x41\x43TOR_ROLE_ADMIN\x10\x03\x12\x16\n\x12\x41\x43TOR_ROLE_SERVICE\x10\x04\x12\x15\n\x11\x41\x43TOR_ROLE_SYSTEM\x10\x05\"_\n\x0c\x41\x63\x63\x65ssChange\x12\x1d\n\x19\x41\x43\x43\x45SS_CHANGE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43\x43\x45SS_CHANGE_GAINED\x10\x01\x12\x16\n\x12\x41\x43\x43\x45SS_CHANGE_LOST\x10\x02\"_\n\x15ListTaskEventsRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xe2\xb5\x18\x06\n\x04uuid\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"b\n\x16ListTaskEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xee\x02\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1b\n\x07task_id\x18\x03 \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\x12\x1c\n\x08owner_id\x18\x04 \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\x12\x1c\n\x08\x61\x63tor_id\x18\x05 \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\x12\x36\n\x06\x61\x63tion\x18\x06 \x03(\x0e\x32&.taskmanager.tasks.v1.TaskEvent.Action\x12\x33\n\x0foccurred_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eoccurred_after\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x14\n\x0cnewest_first\x18\n \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x0b \x01(\t\"s\n\x12ListEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bnext_cursor\x18\x03 \x01(\t\"A\n\x12WatchEventsRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x1b\n\x07task_id\x18\x02 \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\"U\n\x13WatchEventsResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.taskmanager.tasks.v1.TaskEvent\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t2\xf3\x05\n\x0eHistoryService\x12\xd9\x01\n\x0eListTaskEvents\x12+.taskmanager.tasks.v1.ListTaskEventsRequest\x1a,.taskmanager.tasks.v1.ListTaskEventsResponse\"l\x8a\xb5\x18;\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\"\ntasks:read\"\x0b\x65vents:read\xa2\xb5\x18\x03\n\x01\x05\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/tasks/{task_id}/events\x12\xb2\x01\n\nListEvents\x12\'.taskmanager.tasks.v1.ListEventsRequest\x1a(.taskmanager.tasks.v1.ListEventsResponse\"Q\x8a\xb5\x18/\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\"\x0b\x65vents:read\xa2\xb5\x18\x04\n\x02\x03\t\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events\x12\xbe\x01\n\x0bWatchEvents\x12(.taskmanager.tasks.v1.WatchEventsRequest\x1a).taskmanager.tasks.v1.WatchEventsResponse\"X\x8a\xb5\x18/\x12\x04user\x12\x07manager\x12\x05\x61\x64min\x1a\ntasks:read\"\x0b\x65vents:read\xa2\xb5\x18\x05\n\x03\x03\t\x0e\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/events:watch0\x01\x12\x8e\x01\n\x0cGetAuditHead\x12).taskmanager.tasks.v1.GetAuditHeadRequest\x1a\x1f.taskmanager.tasks.v1.AuditHead\"2\x8a\xb5\x18\x14\x12\x05\x61\x64min\"\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/audit/headb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.tasks.v1.history_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TASKEVENT'].fields_by_name['id']._loaded_options = None
+  _globals['_TASKEVENT'].fields_by_name['id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_TASKEVENT'].fields_by_name['task_id']._loaded_options = None
+  _globals['_TASKEVENT'].fields_by_name['task_id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_TASKEVENT'].fields_by_name['action']._loaded_options = None
+  _globals['_TASKEVENT'].fields_by_name['action']._serialized_options = b'\350\265\030\001'
+  _globals['_TASKEVENT'].fields_by_name['actor_id']._loaded_options = None
+  _globals['_TASKEVENT'].fields_by_name['actor_id']._serialized_options = b'\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_TASKEVENT'].fields_by_name['actor_role']._loaded_options = None
+  _globals['_TASKEVENT'].fields_by_name['actor_role']._serialized_options = b'\350\265\030\001'
+  _globals['_TASKEVENT'].fields_by_name['occurred_at']._loaded_options = None
+  _globals['_TASKEVENT'].fields_by_name['occurred_at']._serialized_options = b'\350\265\030\001'
   _globals['_LISTTASKEVENTSREQUEST'].fields_by_name['task_id']._loaded_options = None
-  _globals['_LISTTASKEVENTSREQUEST'].fields_by_name['task_id']._serialized_options = b'\342A\001\002'
+  _globals['_LISTTASKEVENTSREQUEST'].fields_by_name['task_id']._serialized_options = b'\342A\001\002\342\265\030\006\n\004uuid'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['task_id']._serialized_options = b'\342\265\030\006\n\004uuid'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['owner_id']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['owner_id']._serialized_options = b'\342\265\030\006\n\004uuid'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['actor_id']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['actor_id']._serialized_options = b'\342\265\030\006\n\004uuid'
+  _globals['_WATCHEVENTSREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_WATCHEVENTSREQUEST'].fields_by_name['task_id']._serialized_options = b'\342\265\030\006\n\004uuid'
   _globals['_HISTORYSERVICE'].methods_by_name['ListTaskEvents']._loaded_options = None
-  _globals['_HISTORYSERVICE'].methods_by_name['ListTaskEvents']._serialized_options = b'\212\265\030;\022\004user\022\007manager\022\005admin\032\ntasks:read\"\ntasks:read\"\013events:read\202\323\344\223\002 \022\036/api/v1/tasks/{task_id}/events'
+  _globals['_HISTORYSERVICE'].methods_by_name['ListTaskEvents']._serialized_options = b'\212\265\030;\022\004user\022\007manager\022\005admin\032\ntasks:read\"\ntasks:read\"\013events:read\242\265\030\003\n\001\005\202\323\344\223\002 \022\036/api/v1/tasks/{task_id}/events'
   _globals['_HISTORYSERVICE'].methods_by_name['ListEvents']._loaded_options = None
-  _globals['_HISTORYSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\212\265\030\024\022\005admin\"\013events:read\202\323\344\223\002\020\022\016/api/v1/events'
+  _globals['_HISTORYSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\212\265\030/\022\004user\022\007manager\022\005admin\032\ntasks:read\"\013events:read\242\265\030\004\n\002\003\t\202\323\344\223\002\020\022\016/api/v1/events'
   _globals['_HISTORYSERVICE'].methods_by_name['WatchEvents']._loaded_options = None
-  _globals['_HISTORYSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\212\265\030/\022\004user\022\007manager\022\005admin\032\ntasks:read\"\013events:read\202\323\344\223\002\026\022\024/api/v1/events:watch'
+  _globals['_HISTORYSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\212\265\030/\022\004user\022\007manager\022\005admin\032\ntasks:read\"\013events:read\242\265\030\005\n\003\003\t\016\202\323\344\223\002\026\022\024/api/v1/events:watch'
   _globals['_HISTORYSERVICE'].methods_by_name['GetAuditHead']._loaded_options = None
   _globals['_HISTORYSERVICE'].methods_by_name['GetAuditHead']._serialized_options = b'\212\265\030\024\022\005admin\"\013events:read\202\323\344\223\002\024\022\022/api/v1/audit/head'
   _globals['_GETAUDITHEADREQUEST']._serialized_start=202
@@ -50,25 +70,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITHEAD']._serialized_start=226
   _globals['_AUDITHEAD']._serialized_end=355
   _globals['_TASKEVENT']._serialized_start=358
-  _globals['_TASKEVENT']._serialized_end=1037
-  _globals['_TASKEVENT_CHANGE']._serialized_start=681
-  _globals['_TASKEVENT_CHANGE']._serialized_end=746
-  _globals['_TASKEVENT_ACTION']._serialized_start=749
-  _globals['_TASKEVENT_ACTION']._serialized_end=881
-  _globals['_TASKEVENT_ACTORROLE']._serialized_start=884
-  _globals['_TASKEVENT_ACTORROLE']._serialized_end=1037
-  _globals['_LISTTASKEVENTSREQUEST']._serialized_start=1039
-  _globals['_LISTTASKEVENTSREQUEST']._serialized_end=1124
-  _globals['_LISTTASKEVENTSRESPONSE']._serialized_start=1126
-  _globals['_LISTTASKEVENTSRESPONSE']._serialized_end=1224
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1227
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1541
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1543
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1637
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1639
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1692
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1694
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1779
-  _globals['_HISTORYSERVICE']._serialized_start=1782
-  _globals['_HISTORYSERVICE']._serialized_end=2486
+  _globals['_TASKEVENT']._serialized_end=1269
+  _globals['_TASKEVENT_CHANGE']._serialized_start=816
+  _globals['_TASKEVENT_CHANGE']._serialized_end=881
+  _globals['_TASKEVENT_ACTION']._serialized_start=884
+  _globals['_TASKEVENT_ACTION']._serialized_end=1016
+  _globals['_TASKEVENT_ACTORROLE']._serialized_start=1019
+  _globals['_TASKEVENT_ACTORROLE']._serialized_end=1172
+  _globals['_TASKEVENT_ACCESSCHANGE']._serialized_start=1174
+  _globals['_TASKEVENT_ACCESSCHANGE']._serialized_end=1269
+  _globals['_LISTTASKEVENTSREQUEST']._serialized_start=1271
+  _globals['_LISTTASKEVENTSREQUEST']._serialized_end=1366
+  _globals['_LISTTASKEVENTSRESPONSE']._serialized_start=1368
+  _globals['_LISTTASKEVENTSRESPONSE']._serialized_end=1466
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1469
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1835
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1837
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1952
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1954
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=2019
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=2021
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2106
+  _globals['_HISTORYSERVICE']._serialized_start=2109
+  _globals['_HISTORYSERVICE']._serialized_end=2864
 # @@protoc_insertion_point(module_scope)

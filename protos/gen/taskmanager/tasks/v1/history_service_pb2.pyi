@@ -153,6 +153,29 @@ class TaskEvent(_message.Message):
     ACTOR_ROLE_SYSTEM: TaskEvent.ActorRole.ValueType  # 5
     """The system itself, for example when it empties the trash."""
 
+    class _AccessChange:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AccessChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[TaskEvent._AccessChange.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACCESS_CHANGE_UNSPECIFIED: TaskEvent._AccessChange.ValueType  # 0
+        """None: the caller could see the task before and after the change, or the task is new."""
+        ACCESS_CHANGE_GAINED: TaskEvent._AccessChange.ValueType  # 1
+        """The caller could not see the task before the change. Get the task for its values."""
+        ACCESS_CHANGE_LOST: TaskEvent._AccessChange.ValueType  # 2
+        """The caller can't see the task after the change. Remove the task from a copy."""
+
+    class AccessChange(_AccessChange, metaclass=_AccessChangeEnumTypeWrapper):
+        """AccessChange is the effect of the change on the caller's access to the task."""
+
+    ACCESS_CHANGE_UNSPECIFIED: TaskEvent.AccessChange.ValueType  # 0
+    """None: the caller could see the task before and after the change, or the task is new."""
+    ACCESS_CHANGE_GAINED: TaskEvent.AccessChange.ValueType  # 1
+    """The caller could not see the task before the change. Get the task for its values."""
+    ACCESS_CHANGE_LOST: TaskEvent.AccessChange.ValueType  # 2
+    """The caller can't see the task after the change. Remove the task from a copy."""
+
     @_typing.final
     class Change(_message.Message):
         """Change is the old and new value of one field."""
@@ -196,6 +219,7 @@ class TaskEvent(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    ACCESS_CHANGE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the event, a UUIDv7."""
     task_id: _builtins.str
@@ -212,6 +236,10 @@ class TaskEvent(_message.Message):
     """Revision of the task after the change: 1 for its creation, then one more for each change. A purge counts as one
     more. It is the number in the task's etag.
     """
+    access_change: Global___TaskEvent.AccessChange.ValueType
+    """Effect of the change on the caller's access to the task. Only users lose and gain access: managers, admins and
+    services see every task. ListTaskEvents never sets it.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """Time of the change."""
@@ -219,7 +247,7 @@ class TaskEvent(_message.Message):
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskEvent.Change]:
         """Changed fields. A changed status implies completed_at: occurred_at if it is completed, else none. Only another time
-        is a change of completed_at.
+        is a change of completed_at. Always empty if access_change is set.
         """
 
     def __init__(
@@ -234,10 +262,11 @@ class TaskEvent(_message.Message):
         request_id: _builtins.str = ...,
         changes: _abc.Iterable[Global___TaskEvent.Change] | None = ...,
         revision: _builtins.int = ...,
+        access_change: Global___TaskEvent.AccessChange.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_id", b"actor_id", "actor_role", b"actor_role", "changes", b"changes", "id", b"id", "occurred_at", b"occurred_at", "request_id", b"request_id", "revision", b"revision", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_change", b"access_change", "action", b"action", "actor_id", b"actor_id", "actor_role", b"actor_role", "changes", b"changes", "id", b"id", "occurred_at", b"occurred_at", "request_id", b"request_id", "revision", b"revision", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,6 +346,7 @@ class ListEventsRequest(_message.Message):
     OCCURRED_AFTER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Maximum number of events: 0 means 50, and the limit is 200."""
     page_token: _builtins.str
@@ -331,6 +361,10 @@ class ListEventsRequest(_message.Message):
     """Only changes of this request."""
     newest_first: _builtins.bool
     """Return the newest event first."""
+    cursor: _builtins.str
+    """Only events after this position: next_cursor of an earlier page, or the cursor of a message of WatchEvents. Empty or
+    "-" is the start of the log, "now" its end. Not possible with newest_first.
+    """
     @_builtins.property
     def action(self) -> _containers.RepeatedScalarFieldContainer[Global___TaskEvent.Action.ValueType]:
         """Only these kinds of change; empty means all."""
@@ -356,10 +390,11 @@ class ListEventsRequest(_message.Message):
         occurred_after: _timestamp_pb2.Timestamp | None = ...,
         request_id: _builtins.str = ...,
         newest_first: _builtins.bool = ...,
+        cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_after", b"occurred_after", "occurred_before", b"occurred_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_id", b"actor_id", "newest_first", b"newest_first", "occurred_after", b"occurred_after", "occurred_before", b"occurred_before", "owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_id", b"actor_id", "cursor", b"cursor", "newest_first", b"newest_first", "occurred_after", b"occurred_after", "occurred_before", b"occurred_before", "owner_id", b"owner_id", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -373,8 +408,14 @@ class ListEventsResponse(_message.Message):
 
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token for the next page; empty on the last page."""
+    next_cursor: _builtins.str
+    """Position after this page, for the cursor of a later request, set on every page. While next_page_token is empty there
+    is no later event yet: wait before the next request. With newest_first it is the end of the log at the time of this
+    page.
+    """
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskEvent]:
         """Events in the requested order."""
@@ -384,10 +425,11 @@ class ListEventsResponse(_message.Message):
         *,
         events: _abc.Iterable[Global___TaskEvent] | None = ...,
         next_page_token: _builtins.str = ...,
+        next_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_cursor", b"next_cursor", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -402,8 +444,8 @@ class WatchEventsRequest(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     TASK_ID_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
-    """Cursor of a message of an earlier stream, to continue after it. Empty starts with the next event, "-" with the
-    first event ever.
+    """Cursor of a message of an earlier stream, or next_cursor of ListEvents, to continue after it. Empty or "now" starts
+    with the next event, "-" with the first event ever.
     """
     task_id: _builtins.str
     """Only events of this task."""

@@ -70,23 +70,28 @@ class HistoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
-        unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-        page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
-        parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
-        matches reads the log in sections.
+        """Returns a page of events in commit order, including those of purged tasks. A user gets the events of tasks that they
+        own or are assigned; managers, admins and services get all events. Events are judged one by one: an event is shown
+        if the user could see the task before or after that change. An event by which the user lost or gained access to the
+        task says so in access_change, and has no values. The oldest event comes first unless newest_first is set. Pages
+        never skip an event, even if its transaction was still running when the previous page was read. Events of one task
+        are in the order of its revisions. A page can have fewer events than requested, or none, and still a
+        next_page_token: a filter that rarely matches reads the log in sections. To keep a copy of the tasks up to date,
+        pass the next_cursor of each response as the cursor of the next request. INVALID_ARGUMENT names every invalid
+        parameter. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored
+        from a backup.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchEvents(self, request, context):
-        """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
-        assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-        cursor is the start of the stream. Further messages without an event only move the cursor past events that the
-        caller may not see. To resume without loss or repetition, pass the cursor of the last message that
-        you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
-        for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
+        """Streams events as they are committed; the stream has no end. The caller gets the same events as from ListEvents. The
+        first message has no event: its cursor is the start of the stream. Further messages without an event only move the
+        cursor past events that the caller may not see. To resume without loss or repetition, pass the cursor of the last
+        message that you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason
+        CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored from a backup. UNAVAILABLE when the server
+        stops: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

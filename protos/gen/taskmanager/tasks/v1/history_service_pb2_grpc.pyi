@@ -38,19 +38,24 @@ class HistoryServiceStub:
     exist or the caller may not see it.
     """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListEventsRequest, _history_service_pb2.ListEventsResponse]
-    """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
-    unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-    page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
-    parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
-    matches reads the log in sections.
+    """Returns a page of events in commit order, including those of purged tasks. A user gets the events of tasks that they
+    own or are assigned; managers, admins and services get all events. Events are judged one by one: an event is shown
+    if the user could see the task before or after that change. An event by which the user lost or gained access to the
+    task says so in access_change, and has no values. The oldest event comes first unless newest_first is set. Pages
+    never skip an event, even if its transaction was still running when the previous page was read. Events of one task
+    are in the order of its revisions. A page can have fewer events than requested, or none, and still a
+    next_page_token: a filter that rarely matches reads the log in sections. To keep a copy of the tasks up to date,
+    pass the next_cursor of each response as the cursor of the next request. INVALID_ARGUMENT names every invalid
+    parameter. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored
+    from a backup.
     """
     WatchEvents: _grpc.UnaryStreamMultiCallable[_history_service_pb2.WatchEventsRequest, _history_service_pb2.WatchEventsResponse]
-    """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
-    assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-    cursor is the start of the stream. Further messages without an event only move the cursor past events that the
-    caller may not see. To resume without loss or repetition, pass the cursor of the last message that
-    you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
-    for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
+    """Streams events as they are committed; the stream has no end. The caller gets the same events as from ListEvents. The
+    first message has no event: its cursor is the start of the stream. Further messages without an event only move the
+    cursor past events that the caller may not see. To resume without loss or repetition, pass the cursor of the last
+    message that you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason
+    CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored from a backup. UNAVAILABLE when the server
+    stops: call again.
     """
     GetAuditHead: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.GetAuditHeadRequest, _history_service_pb2.AuditHead]
     """Returns the head of the hash chain: the newest block. Store its number and hash where the operator of the database
@@ -69,19 +74,24 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     exist or the caller may not see it.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListEventsRequest, _history_service_pb2.ListEventsResponse]  # type: ignore[assignment]
-    """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
-    unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-    page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
-    parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
-    matches reads the log in sections.
+    """Returns a page of events in commit order, including those of purged tasks. A user gets the events of tasks that they
+    own or are assigned; managers, admins and services get all events. Events are judged one by one: an event is shown
+    if the user could see the task before or after that change. An event by which the user lost or gained access to the
+    task says so in access_change, and has no values. The oldest event comes first unless newest_first is set. Pages
+    never skip an event, even if its transaction was still running when the previous page was read. Events of one task
+    are in the order of its revisions. A page can have fewer events than requested, or none, and still a
+    next_page_token: a filter that rarely matches reads the log in sections. To keep a copy of the tasks up to date,
+    pass the next_cursor of each response as the cursor of the next request. INVALID_ARGUMENT names every invalid
+    parameter. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored
+    from a backup.
     """
     WatchEvents: _aio.UnaryStreamMultiCallable[_history_service_pb2.WatchEventsRequest, _history_service_pb2.WatchEventsResponse]  # type: ignore[assignment]
-    """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
-    assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-    cursor is the start of the stream. Further messages without an event only move the cursor past events that the
-    caller may not see. To resume without loss or repetition, pass the cursor of the last message that
-    you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
-    for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
+    """Streams events as they are committed; the stream has no end. The caller gets the same events as from ListEvents. The
+    first message has no event: its cursor is the start of the stream. Further messages without an event only move the
+    cursor past events that the caller may not see. To resume without loss or repetition, pass the cursor of the last
+    message that you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason
+    CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored from a backup. UNAVAILABLE when the server
+    stops: call again.
     """
     GetAuditHead: _aio.UnaryUnaryMultiCallable[_history_service_pb2.GetAuditHeadRequest, _history_service_pb2.AuditHead]  # type: ignore[assignment]
     """Returns the head of the hash chain: the newest block. Store its number and hash where the operator of the database
@@ -109,11 +119,16 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _history_service_pb2.ListEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.ListEventsResponse, _abc.Awaitable[_history_service_pb2.ListEventsResponse]]:
-        """Returns a page of the events of all tasks in commit order, including purged tasks. The oldest event comes first
-        unless newest_first is set. Pages never skip an event, even if its transaction was still running when the previous
-        page was read. Events of one task are in the order of its revisions. INVALID_ARGUMENT names every invalid
-        parameter. A page can have fewer events than requested, or none, and still a next_page_token: a filter that rarely
-        matches reads the log in sections.
+        """Returns a page of events in commit order, including those of purged tasks. A user gets the events of tasks that they
+        own or are assigned; managers, admins and services get all events. Events are judged one by one: an event is shown
+        if the user could see the task before or after that change. An event by which the user lost or gained access to the
+        task says so in access_change, and has no values. The oldest event comes first unless newest_first is set. Pages
+        never skip an event, even if its transaction was still running when the previous page was read. Events of one task
+        are in the order of its revisions. A page can have fewer events than requested, or none, and still a
+        next_page_token: a filter that rarely matches reads the log in sections. To keep a copy of the tasks up to date,
+        pass the next_cursor of each response as the cursor of the next request. INVALID_ARGUMENT names every invalid
+        parameter. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored
+        from a backup.
         """
 
     @_abc_1.abstractmethod
@@ -122,12 +137,12 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _history_service_pb2.WatchEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_history_service_pb2.WatchEventsResponse], _abc.AsyncIterator[_history_service_pb2.WatchEventsResponse]]:
-        """Streams events as they are committed; the stream has no end. A user gets events of tasks that they owned or were
-        assigned when the event happened; managers, admins and services get all events. The first message has no event: its
-        cursor is the start of the stream. Further messages without an event only move the cursor past events that the
-        caller may not see. To resume without loss or repetition, pass the cursor of the last message that
-        you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason CURSOR_EXPIRED (HTTP 410)
-        for a cursor from before the log was restored from a backup. UNAVAILABLE when the server stops: call again.
+        """Streams events as they are committed; the stream has no end. The caller gets the same events as from ListEvents. The
+        first message has no event: its cursor is the start of the stream. Further messages without an event only move the
+        cursor past events that the caller may not see. To resume without loss or repetition, pass the cursor of the last
+        message that you have processed. INVALID_ARGUMENT for an invalid cursor. FAILED_PRECONDITION with reason
+        CURSOR_EXPIRED (HTTP 410) for a cursor from before the log was restored from a backup. UNAVAILABLE when the server
+        stops: call again.
         """
 
     @_abc_1.abstractmethod

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftaskmanager/tasks/v1/task.proto\x12\x14taskmanager.tasks.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x06\n\x04Task\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05title\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x31\n\x06status\x18\x04 \x01(\x0e\x32!.taskmanager.tasks.v1.Task.Status\x12\x35\n\x08priority\x18\x05 \x01(\x0e\x32#.taskmanager.tasks.v1.Task.Priority\x12\x10\n\x08\x64ue_date\x18\x06 \x01(\t\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x13\n\x0b\x65xternal_id\x18\x08 \x01(\t\x12\x10\n\x08owner_id\x18\t \x01(\t\x12\x13\n\x0b\x61ssignee_id\x18\n \x01(\t\x12\x17\n\timport_id\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0c\x63ompleted_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\ndeleted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08purge_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\"x\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATUS_PENDING\x10\x01\x12\x16\n\x12STATUS_IN_PROGRESS\x10\x02\x12\x14\n\x10STATUS_COMPLETED\x10\x03\x12\x14\n\x10STATUS_CANCELLED\x10\x04\"\x86\x01\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_NONE\x10\x01\x12\x10\n\x0cPRIORITY_LOW\x10\x02\x12\x13\n\x0fPRIORITY_MEDIUM\x10\x03\x12\x11\n\rPRIORITY_HIGH\x10\x04\x12\x13\n\x0fPRIORITY_URGENT\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftaskmanager/tasks/v1/task.proto\x12\x14taskmanager.tasks.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"\xc2\x07\n\x04Task\x12\x1e\n\x02id\x18\x01 \x01(\tB\x12\xe2\x41\x01\x03\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12 \n\x05title\x18\x02 \x01(\tB\x11\xe2\x41\x01\x02\xe2\xb5\x18\x05\x10\x01\x18\xf4\x03\xe8\xb5\x18\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xe2\xb5\x18\x04\x18\xa0\x9c\x01\x12\x37\n\x06status\x18\x04 \x01(\x0e\x32!.taskmanager.tasks.v1.Task.StatusB\x04\xe8\xb5\x18\x01\x12;\n\x08priority\x18\x05 \x01(\x0e\x32#.taskmanager.tasks.v1.Task.PriorityB\x04\xe8\xb5\x18\x01\x12\x1c\n\x08\x64ue_date\x18\x06 \x01(\tB\n\xe2\xb5\x18\x06\n\x04\x64\x61te\x12\x1a\n\x06labels\x18\x07 \x03(\tB\n\xe2\xb5\x18\x06\x10\x01\x18@ 2\x12\x1c\n\x0b\x65xternal_id\x18\x08 \x01(\tB\x07\xe2\xb5\x18\x03\x18\xc8\x01\x12$\n\x08owner_id\x18\t \x01(\tB\x12\xe2\x41\x01\x05\xe2\xb5\x18\x06\n\x04uuid\xe8\xb5\x18\x01\x12\x1f\n\x0b\x61ssignee_id\x18\n \x01(\tB\n\xe2\xb5\x18\x06\n\x04uuid\x12\x17\n\timport_id\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xe2\x41\x01\x03\xe8\xb5\x18\x01\x12\x38\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xe2\x41\x01\x03\xe8\xb5\x18\x01\x12\x36\n\x0c\x63ompleted_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\ndeleted_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08purge_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x11 \x01(\tB\x04\xe8\xb5\x18\x01\"x\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATUS_PENDING\x10\x01\x12\x16\n\x12STATUS_IN_PROGRESS\x10\x02\x12\x14\n\x10STATUS_COMPLETED\x10\x03\x12\x14\n\x10STATUS_CANCELLED\x10\x04\"\x86\x01\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_NONE\x10\x01\x12\x10\n\x0cPRIORITY_LOW\x10\x02\x12\x13\n\x0fPRIORITY_MEDIUM\x10\x03\x12\x11\n\rPRIORITY_HIGH\x10\x04\x12\x13\n\x0fPRIORITY_URGENT\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,25 +35,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskmanager.tasks.v1.task_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASK'].fields_by_name['id']._loaded_options = None
-  _globals['_TASK'].fields_by_name['id']._serialized_options = b'\342A\001\003'
+  _globals['_TASK'].fields_by_name['id']._serialized_options = b'\342A\001\003\342\265\030\006\n\004uuid\350\265\030\001'
   _globals['_TASK'].fields_by_name['title']._loaded_options = None
-  _globals['_TASK'].fields_by_name['title']._serialized_options = b'\342A\001\002'
+  _globals['_TASK'].fields_by_name['title']._serialized_options = b'\342A\001\002\342\265\030\005\020\001\030\364\003\350\265\030\001'
+  _globals['_TASK'].fields_by_name['description']._loaded_options = None
+  _globals['_TASK'].fields_by_name['description']._serialized_options = b'\342\265\030\004\030\240\234\001'
+  _globals['_TASK'].fields_by_name['status']._loaded_options = None
+  _globals['_TASK'].fields_by_name['status']._serialized_options = b'\350\265\030\001'
+  _globals['_TASK'].fields_by_name['priority']._loaded_options = None
+  _globals['_TASK'].fields_by_name['priority']._serialized_options = b'\350\265\030\001'
+  _globals['_TASK'].fields_by_name['due_date']._loaded_options = None
+  _globals['_TASK'].fields_by_name['due_date']._serialized_options = b'\342\265\030\006\n\004date'
+  _globals['_TASK'].fields_by_name['labels']._loaded_options = None
+  _globals['_TASK'].fields_by_name['labels']._serialized_options = b'\342\265\030\006\020\001\030@ 2'
+  _globals['_TASK'].fields_by_name['external_id']._loaded_options = None
+  _globals['_TASK'].fields_by_name['external_id']._serialized_options = b'\342\265\030\003\030\310\001'
+  _globals['_TASK'].fields_by_name['owner_id']._loaded_options = None
+  _globals['_TASK'].fields_by_name['owner_id']._serialized_options = b'\342A\001\005\342\265\030\006\n\004uuid\350\265\030\001'
+  _globals['_TASK'].fields_by_name['assignee_id']._loaded_options = None
+  _globals['_TASK'].fields_by_name['assignee_id']._serialized_options = b'\342\265\030\006\n\004uuid'
   _globals['_TASK'].fields_by_name['import_id']._loaded_options = None
   _globals['_TASK'].fields_by_name['import_id']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['created_at']._loaded_options = None
-  _globals['_TASK'].fields_by_name['created_at']._serialized_options = b'\342A\001\003'
+  _globals['_TASK'].fields_by_name['created_at']._serialized_options = b'\342A\001\003\350\265\030\001'
   _globals['_TASK'].fields_by_name['updated_at']._loaded_options = None
-  _globals['_TASK'].fields_by_name['updated_at']._serialized_options = b'\342A\001\003'
+  _globals['_TASK'].fields_by_name['updated_at']._serialized_options = b'\342A\001\003\350\265\030\001'
   _globals['_TASK'].fields_by_name['completed_at']._loaded_options = None
   _globals['_TASK'].fields_by_name['completed_at']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['deleted_at']._loaded_options = None
   _globals['_TASK'].fields_by_name['deleted_at']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['purge_at']._loaded_options = None
   _globals['_TASK'].fields_by_name['purge_at']._serialized_options = b'\342A\001\003'
-  _globals['_TASK']._serialized_start=124
-  _globals['_TASK']._serialized_end=958
-  _globals['_TASK_STATUS']._serialized_start=701
-  _globals['_TASK_STATUS']._serialized_end=821
-  _globals['_TASK_PRIORITY']._serialized_start=824
-  _globals['_TASK_PRIORITY']._serialized_end=958
+  _globals['_TASK'].fields_by_name['etag']._loaded_options = None
+  _globals['_TASK'].fields_by_name['etag']._serialized_options = b'\350\265\030\001'
+  _globals['_TASK']._serialized_start=162
+  _globals['_TASK']._serialized_end=1124
+  _globals['_TASK_STATUS']._serialized_start=867
+  _globals['_TASK_STATUS']._serialized_end=987
+  _globals['_TASK_PRIORITY']._serialized_start=990
+  _globals['_TASK_PRIORITY']._serialized_end=1124
 # @@protoc_insertion_point(module_scope)
