@@ -16,6 +16,7 @@ from taskmanager_cli.errors import (
     ServerUnreachable,
     SessionEnded,
 )
+from taskmanager_cli.personal_tokens import PersonalToken
 from taskmanager_cli.sessions import Session, SessionStore
 
 _TIMEOUT = httpx.Timeout(60, connect=10)
@@ -65,6 +66,17 @@ class SessionAuth(httpx.Auth):
                 self._store.delete(self._url)
                 raise SessionEnded(url=self._url) from None
         return Session.from_login(self._url, session.email, response)
+
+
+class TokenAuth(httpx.Auth):
+    """Sends a personal access token."""
+
+    def __init__(self, token: PersonalToken) -> None:
+        self._token = token
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["authorization"] = f"Bearer {self._token.token}"
+        yield request
 
 
 class Client:

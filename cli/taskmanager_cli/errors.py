@@ -36,6 +36,36 @@ class SessionEnded(CliError):
     exit_code = ExitCode.NOT_LOGGED_IN
 
 
+class MalformedPersonalToken(CliError):
+    """The text {source} is no personal access token: `tm_` and 49 letters and digits. Copy the token again.
+
+    `taskmanager token create` makes a new one.
+    """
+
+    exit_code = ExitCode.NOT_LOGGED_IN
+
+
+class PersonalTokenRefused(CliError):
+    """{message} ({source}).
+
+    {login}, create a token with `taskmanager token create NAME --scope SCOPE`, and {replace}.
+    """
+
+    exit_code = ExitCode.NOT_LOGGED_IN
+
+
+class PersonalTokenScopeMissing(CliError):
+    """The personal access token ({source}) has no scope {scopes}, which this command needs.
+
+    {login}, create a token with `taskmanager token create NAME --scope {scope}` and a --scope for each other scope that
+    you need, and {replace}.
+    """
+
+
+class PersonalTokenNotAllowed(CliError):
+    """No personal access token allows this command, and one is in use ({source}). {login}, then repeat the command."""
+
+
 class ServerUnreachable(CliError):
     """The server at {url} does not respond: {reason}.
 

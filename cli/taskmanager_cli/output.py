@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from taskmanager_cli.personal_tokens import without_tokens
+
 _WIDTH_OF_PIPES = 200
 """Columns of a table that no terminal shows: a program that reads it needs whole cells."""
 
@@ -29,7 +31,7 @@ def stderr() -> Console:
 
 def note(text: str) -> None:
     """Print a message for a person."""
-    stderr().print(printable(text), soft_wrap=True)
+    stderr().print(printable(without_tokens(text)), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

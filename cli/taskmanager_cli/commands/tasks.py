@@ -77,7 +77,7 @@ def show(ctx: typer.Context, task_id: Id, as_json: Json = False) -> None:
 @app.command()
 def add(
     ctx: typer.Context,
-    title: Annotated[str, typer.Argument(help="Title of the task.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="Title of the task.")],
     description: Annotated[str, typer.Option("--description", "-d")] = "",
     status: Annotated[filters.Status, typer.Option("--status", "-s")] = filters.Status.PENDING,
     priority: Annotated[filters.Priority, typer.Option("--priority", "-p")] = filters.Priority.NONE,
