@@ -39,7 +39,7 @@ class ProgramGroup(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.REFUSED) from None
         except OSError as error:
-            failure = UnusableFile(path=error.filename or "a file", reason=(error.strerror or str(error)).lower())
+            failure = UnusableFile(path=error.filename or "the output", reason=(error.strerror or str(error)).lower())
             note(f"Error: {failure}")
             raise typer.Exit(failure.exit_code) from None
 
@@ -93,6 +93,9 @@ app.add_typer(tokens.app, name="token")
 
 def main() -> None:
     """Run the program. A character that the terminal can't show is replaced."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # The caller has closed it.
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:

@@ -84,6 +84,25 @@ class NotTheServer(CliError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class ServerFailed(CliError):
+    """The server at {url}, or a proxy before it, failed with status {status}. Repeat the command in a minute.
+
+    If that does not help, tell the administrator of the server.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class TlsFailed(CliError):
+    """There is no secure connection to {url}: {reason}.
+
+    Check that the address is right and that it has TLS. SSL_CERT_FILE names a file with further certificate
+    authorities to trust.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class ConnectionLost(CliError):
     """The connection to {url} broke before the response was complete: {reason}. Repeat the command."""
 
@@ -91,7 +110,7 @@ class ConnectionLost(CliError):
 
 
 class UnusableFile(CliError):
-    """Can't use {path}: {reason}."""
+    """Can't use {path}: {reason}. Check the path, its permissions and the space on the disk."""
 
     exit_code = ExitCode.USAGE
 

@@ -255,3 +255,12 @@ def test_files_of_other_tools_are_imported(program: Program, file: Path):
     ended = program.in_terminal("import", str(file), "--yes")
     assert ended.exit_code == 0, ended.output
     assert re.search(r"rows created +[1-9]", ended.output), ended.output
+
+
+def test_narrow_terminal_shows_whole_values(program: Program):
+    """A table that does not fit becomes fields below each other, and an id stays whole."""
+    task = program.json("tasks", "add", "Water the plants", "--label", "home")
+    program.environment["COLUMNS"] = "40"
+    ended = program.in_terminal("tasks", "list")
+    assert f"{task['id']}\n" in ended.output
+    assert "Water the plants\n" in ended.output

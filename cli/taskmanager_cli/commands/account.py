@@ -10,14 +10,7 @@ import typer
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands.options import Json, by_session, by_token, logged_in, session_store, token_in_use, url_of
 from taskmanager_cli.config import normalize_url, sends_in_clear, store_url
-from taskmanager_cli.errors import (
-    CliError,
-    ConnectionLost,
-    NotLoggedIn,
-    PersonalTokenScopeMissing,
-    Refused,
-    ServerUnreachable,
-)
+from taskmanager_cli.errors import CliError, NotLoggedIn, PersonalTokenScopeMissing, SessionEnded
 from taskmanager_cli.output import note, print_fields, print_json
 from taskmanager_cli.personal_tokens import VARIABLE, PersonalToken, parse_token
 from taskmanager_cli.sessions import Session
@@ -115,10 +108,10 @@ def _end_session(url: str) -> bool:
             client.post("/api/v1/logout", json={})
     except NotLoggedIn:
         note(f"You are not logged in at {url}.")
-    except (Refused, ServerUnreachable, ConnectionLost) as error:
+    except SessionEnded:
+        note(f"Your session at {url} had ended already.")
+    except CliError as error:
         note(f"Warning: the session may go on at the server until it expires: {error}")
-    except CliError:
-        return False
     else:
         return True
     return False

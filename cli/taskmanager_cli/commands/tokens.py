@@ -11,7 +11,7 @@ import typer
 
 from taskmanager_cli.commands.options import Json, logged_in
 from taskmanager_cli.errors import CliError, ConnectionLost
-from taskmanager_cli.output import note, print_json, stdout, table
+from taskmanager_cli.output import note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke personal access tokens, which scripts use.")
 
@@ -75,15 +75,15 @@ def create(
         except ConnectionLost:
             note("The token may exist, but nobody has its secret. See `taskmanager token list`, and revoke it.")
             raise
+    end = _minute(created["expires_at"])
+    # The id comes first: if the token can't be printed, its user can still revoke it.
+    note(f"Created token {created['id']} ({', '.join(created['scopes'])}), valid until {end} UTC.")
+    note("Store it now: it is not shown again. Scripts pass it in TASKMANAGER_TOKEN.")
     if as_json:
         print_json(created)
     else:
         sys.stdout.write(f"{created['token']}\n")
     sys.stdout.flush()
-    note(
-        f"Created token {created['id']} ({', '.join(created['scopes'])}), valid until {_minute(created['expires_at'])}."
-    )
-    note("Store it now: it is not shown again. Scripts pass it in TASKMANAGER_TOKEN.")
 
 
 @app.command("list")
@@ -108,7 +108,7 @@ def list_tokens(ctx: typer.Context, as_json: Json = False) -> None:
         for token in found
     )
     columns = ("id", "name", "scopes", "expires (UTC)", "last used (UTC)")
-    stdout().print(table("", columns, rows, whole=("id",)))
+    print_table("", columns, rows, whole=("id",))
 
 
 @app.command()
