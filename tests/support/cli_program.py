@@ -45,8 +45,8 @@ class Program:
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 
-    def terminal(self, *arguments: str) -> Terminal:
-        return Terminal([*self.command, *arguments], self.environment)
+    def terminal(self, *arguments: str, cwd: Path | None = None) -> Terminal:
+        return Terminal([*self.command, *arguments], self.environment, cwd)
 
     def in_terminal(self, *arguments: str) -> Ended:
         """Run the program in a pseudo-terminal up to its end."""
