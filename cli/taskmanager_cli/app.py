@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from taskmanager_cli.commands import account, events, import_file, imports, tasks
+from taskmanager_cli.commands import account, events, import_file, imports, tasks, tokens
 from taskmanager_cli.config import normalize_url, stored_url
 from taskmanager_cli.errors import CliError, ExitCode, Refused, UnusableFile
 from taskmanager_cli.output import note
+from taskmanager_cli.personal_tokens import without_tokens
 
 
 class ProgramGroup(TyperGroup):
@@ -30,12 +31,15 @@ class ProgramGroup(TyperGroup):
         except (KeyboardInterrupt, typer.Abort):
             note("Interrupted.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except typer.TyperException as error:  # Usage errors quote the arguments, and a CI system logs them.
+            error.message = without_tokens(error.message)
+            raise
         except BrokenPipeError:
             # The reader of a pipe, such as head, has enough. Python would complain at exit about the closed pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.REFUSED) from None
         except OSError as error:
-            failure = UnusableFile(path=error.filename or "a file", reason=(error.strerror or str(error)).lower())
+            failure = UnusableFile(path=error.filename or "the output", reason=(error.strerror or str(error)).lower())
             note(f"Error: {failure}")
             raise typer.Exit(failure.exit_code) from None
 
@@ -84,10 +88,14 @@ app.command(name="import")(import_file.import_file)
 app.command()(events.events)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(imports.app, name="imports")
+app.add_typer(tokens.app, name="token")
 
 
 def main() -> None:
     """Run the program. A character that the terminal can't show is replaced."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # The caller has closed it.
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:

@@ -1,6 +1,7 @@
 """REST client that logs requests in with the stored session and turns failures into errors of the client."""
 
 import json
+import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -13,9 +14,12 @@ from taskmanager_cli.errors import (
     NotLoggedIn,
     NotTheServer,
     Refused,
+    ServerFailed,
     ServerUnreachable,
     SessionEnded,
+    TlsFailed,
 )
+from taskmanager_cli.personal_tokens import PersonalToken
 from taskmanager_cli.sessions import Session, SessionStore
 
 _TIMEOUT = httpx.Timeout(60, connect=10)
@@ -65,6 +69,17 @@ class SessionAuth(httpx.Auth):
                 self._store.delete(self._url)
                 raise SessionEnded(url=self._url) from None
         return Session.from_login(self._url, session.email, response)
+
+
+class TokenAuth(httpx.Auth):
+    """Sends a personal access token."""
+
+    def __init__(self, token: PersonalToken) -> None:
+        self._token = token
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["authorization"] = f"Bearer {self._token.token}"
+        yield request
 
 
 class Client:
@@ -122,29 +137,48 @@ class Client:
                     response.read()
                     raise self._error_of(response)
                 yield response
-        except httpx.TransportError as error:
-            failure = ConnectionLost if opened else ServerUnreachable
-            raise failure(url=self.url, reason=_reason(error)) from error
+        except httpx.RequestError as error:
+            if opened:
+                raise ConnectionLost(url=self.url, reason=_reason(error)) from error
+            raise self._not_connected(error) from error
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, **arguments)
-        except httpx.ConnectError as error:
-            raise ServerUnreachable(url=self.url, reason=_reason(error)) from error
-        except httpx.TransportError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise self._not_connected(error) from error
+        except httpx.RequestError as error:
             raise ConnectionLost(url=self.url, reason=_reason(error)) from error
         if not response.is_success:
             raise self._error_of(response)
         body = _json_object(response)
         if body is None:
             raise NotTheServer(url=self.url, status=response.status_code)
-        return body
+        return _Body(body, self.url, response.status_code)
+
+    def _not_connected(self, error: httpx.RequestError) -> CliError:
+        failure = TlsFailed if "SSL" in str(error) else ServerUnreachable
+        return failure(url=self.url, reason=_reason(error))
 
     def _error_of(self, response: httpx.Response) -> CliError:
+        status = response.status_code
         error = (_json_object(response) or {}).get("error")
-        if not isinstance(error, dict):
-            return NotTheServer(url=self.url, status=response.status_code)
-        return Refused(error, retry_after=response.headers.get("retry-after"))
+        if not isinstance(error, dict) or error.get("code") != status:
+            failure = ServerFailed if status >= httpx.codes.INTERNAL_SERVER_ERROR else NotTheServer
+            return failure(url=self.url, status=status)
+        refused = Refused(error, retry_after=response.headers.get("retry-after"))
+        return NotTheServer(url=self.url, status=status) if refused.has_reason("ROUTE_NOT_FOUND") else refused
+
+
+class _Body(dict[str, Any]):
+    """JSON object of a response. NotTheServer if it lacks a field that the client needs."""
+
+    def __init__(self, values: Mapping[str, Any], url: str, status: int) -> None:
+        super().__init__(values)
+        self._origin = {"url": url, "status": status}
+
+    def __missing__(self, key: str) -> Any:
+        raise NotTheServer(**self._origin)
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any] | None:
@@ -158,4 +192,4 @@ def _json_object(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)).rstrip(".") or type(error).__name__

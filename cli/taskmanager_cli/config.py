@@ -27,6 +27,9 @@ def normalize_url(url: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError(url)
+    if any(char.isspace() or not char.isprintable() for char in text):
+        raise ValueError(url)
+    parts.hostname.encode("idna")  # Raises UnicodeError, a ValueError, for a host name that can't exist.
     _ = parts.port  # Raises ValueError for a port that is not a number.
     return text
 

@@ -36,6 +36,36 @@ class SessionEnded(CliError):
     exit_code = ExitCode.NOT_LOGGED_IN
 
 
+class MalformedPersonalToken(CliError):
+    """The text {source} is no personal access token: `tm_` and 49 letters and digits. Copy the token again.
+
+    `taskmanager token create` makes a new one.
+    """
+
+    exit_code = ExitCode.NOT_LOGGED_IN
+
+
+class PersonalTokenRefused(CliError):
+    """{message} ({source}).
+
+    {login}, create a token with `taskmanager token create NAME --scope SCOPE`, and {replace}.
+    """
+
+    exit_code = ExitCode.NOT_LOGGED_IN
+
+
+class PersonalTokenScopeMissing(CliError):
+    """The personal access token ({source}) has no scope {scopes}, which this command needs.
+
+    {login}, create a token with `taskmanager token create NAME --scope {scope}` and a --scope for each other scope that
+    you need, and {replace}.
+    """
+
+
+class PersonalTokenNotAllowed(CliError):
+    """No personal access token allows this command, and one is in use ({source}). {login}, then repeat the command."""
+
+
 class ServerUnreachable(CliError):
     """The server at {url} does not respond: {reason}.
 
@@ -54,6 +84,25 @@ class NotTheServer(CliError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class ServerFailed(CliError):
+    """The server at {url}, or a proxy before it, failed with status {status}. Repeat the command in a minute.
+
+    If that does not help, tell the administrator of the server.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class TlsFailed(CliError):
+    """There is no secure connection to {url}: {reason}.
+
+    Check that the address is right and that it has TLS. SSL_CERT_FILE names a file with further certificate
+    authorities to trust.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class ConnectionLost(CliError):
     """The connection to {url} broke before the response was complete: {reason}. Repeat the command."""
 
@@ -61,7 +110,7 @@ class ConnectionLost(CliError):
 
 
 class UnusableFile(CliError):
-    """Can't use {path}: {reason}."""
+    """Can't use {path}: {reason}. Check the path, its permissions and the space on the disk."""
 
     exit_code = ExitCode.USAGE
 

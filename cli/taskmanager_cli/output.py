@@ -8,11 +8,18 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
+
+from taskmanager_cli.personal_tokens import without_tokens
 
 _WIDTH_OF_PIPES = 200
 """Columns of a table that no terminal shows: a program that reads it needs whole cells."""
+_MAX_MEASURED = 1_000_000
+_STYLES = {"Error": "bold red", "Internal error": "bold red", "Warning": "bold yellow"}
 
 
 @cache
@@ -28,8 +35,11 @@ def stderr() -> Console:
 
 
 def note(text: str) -> None:
-    """Print a message for a person."""
-    stderr().print(printable(text), soft_wrap=True)
+    """Print a message for a person. Errors and warnings begin with a colour if the terminal has any."""
+    message = Text(printable(without_tokens(text)))
+    for word, style in _STYLES.items():
+        message.highlight_regex(rf"^{word}:", style)
+    stderr().print(message, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -47,22 +57,40 @@ def printable(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(char) in {"Cc", "Cs"} and char != "\n" else char for char in text)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Sequence[str] = ()) -> Table:
-    """Return a table. The columns in `whole`, such as ids that people copy, are never cut."""
-    shown = Table(title=title or None, title_justify="left", header_style="bold")
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    whole: Sequence[str] = (),
+    console: Console | None = None,
+) -> None:
+    """Print a table, or the rows as fields below each other if the terminal is too narrow for whole words.
+
+    The columns in `whole`, such as ids that people copy, are never wrapped.
+    """
+    console = console or stdout()
+    shown = Table(header_style="bold cyan", box=box.ROUNDED)
     for column in columns:
         shown.add_column(column, no_wrap=column in whole, overflow="fold")
-    for row in rows:
-        shown.add_row(*(printable("" if cell is None else str(cell)) for cell in row))
-    return shown
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    for row in cells:
+        shown.add_row(*map(printable, row))
+    if title:
+        console.print(f"\n{title}", style="bold", soft_wrap=True)
+    needed = Measurement.get(console, console.options.update(max_width=_MAX_MEASURED), shown).minimum
+    if needed <= console.width or not console.is_terminal:
+        console.print(shown)
+        return
+    for row in cells:
+        print_fields(zip(columns, row, strict=True), console=console)
+        console.print()
 
 
-def print_fields(fields: Iterable[tuple[str, object]]) -> None:
-    """Print names and values below each other, without empty values."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in fields:
-        if value not in {"", None}:
-            grid.add_row(name, printable(str(value)))
-    stdout().print(grid)
+def print_fields(fields: Iterable[tuple[str, object]], *, console: Console | None = None) -> None:
+    """Print names and values below each other, without empty values. People copy values, so none is wrapped."""
+    shown = [(name, printable(str(value))) for name, value in fields if value not in {"", None}]
+    width = max((len(name) for name, _ in shown), default=0) + 2
+    for name, value in shown:
+        line = Text(name.ljust(width), style="bold").append(value.replace("\n", "\n" + " " * width), style="not bold")
+        (console or stdout()).print(line, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Sessions by server, in the user's keyring or in a file that only the user can read."""
+"""Sessions and personal access tokens by server, in the user's keyring or in a file that only the user can read."""
 
 import json
 import time
@@ -6,16 +6,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from taskmanager_cli.config import write_private
 from taskmanager_cli.errors import SessionsLocked
+from taskmanager_cli.personal_tokens import PersonalToken
 
 _SERVICE = "taskmanager"
 _LOCK_SECONDS = 60
 _RENEW_BEFORE_SECONDS = 30
+
+_Credential = TypeVar("_Credential", "Session", PersonalToken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ class Session:
 
 
 class SessionStore:
-    """The stored sessions. A keyring is used if one works, the file otherwise."""
+    """The stored session, or the personal access token instead of it, of each server.
+
+    A keyring is used if one works, the file otherwise.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "sessions.json"
@@ -64,20 +70,27 @@ class SessionStore:
             self._lock.release()
 
     def load(self, url: str) -> Session | None:
+        return self._load(url, Session)
+
+    def load_token(self, url: str) -> PersonalToken | None:
+        return self._load(url, PersonalToken)
+
+    def _load(self, url: str, kind: type[_Credential]) -> _Credential | None:
+        """Return what is stored for the server, if it is of this kind. The two kinds have different fields."""
         text = self._read_file().get(url) or _keyring_get(url)
         try:
-            return Session(**json.loads(text)) if text else None
+            return kind(**json.loads(text)) if text else None
         except (ValueError, TypeError):
             return None
 
-    def save(self, session: Session) -> None:
-        text = json.dumps(asdict(session))
+    def save(self, credential: Session | PersonalToken) -> None:
+        text = json.dumps(asdict(credential))
         with self.locked():
             sessions = self._read_file()
-            if _keyring_set(session.url, text):
-                sessions.pop(session.url, None)
+            if _keyring_set(credential.url, text):
+                sessions.pop(credential.url, None)
             else:
-                sessions[session.url] = text
+                sessions[credential.url] = text
             self._write_file(sessions)
 
     def delete(self, url: str) -> None:

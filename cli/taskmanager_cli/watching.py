@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.errors import CliError, ConnectionLost, Refused, ServerUnreachable
+from taskmanager_cli.errors import CliError, ConnectionLost, Refused, ServerFailed, ServerUnreachable
 
 _MAX_RECONNECTS = 30
 _MAX_PAUSE_SECONDS = 5
@@ -25,7 +25,7 @@ def watch_stream(client: Client, path: str, params: Callable[[], Mapping[str, An
             for message in _messages(client, path, params()):
                 reconnects = 0
                 yield message
-        except (ConnectionLost, ServerUnreachable) as error:
+        except (ConnectionLost, ServerFailed, ServerUnreachable) as error:
             failure = error
         except Refused as error:
             if error.http_status < 500:  # noqa: PLR2004

@@ -2,82 +2,19 @@
 
 import csv
 import json
-import os
 import re
 import stat
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.cli_program import Program
 from tests.support.stack import LocalStack
-from tests.support.terminal import Ended, Terminal
 from tests.support.users import PASSWORD
 
 FILES = sorted((Path(__file__).parents[1] / "cases" / "csv").glob("*.csv"))
-
-
-class Program:
-    """The program with a configuration folder of its own."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.folder = folder / "config"
-        self.environment = {
-            **os.environ,
-            "TASKMANAGER_URL": url,
-            "TASKMANAGER_CONFIG_DIR": str(self.folder),
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
-            "COLUMNS": "200",
-            "TERM": "xterm",
-        }
-        self.command = [sys.executable, "-m", "taskmanager_cli"]
-
-    def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run the program with pipes."""
-        ended = subprocess.run(
-            [*self.command, *arguments],
-            input=stdin,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert "Traceback" not in ended.stderr
-        return ended
-
-    def json(self, *arguments: str) -> Any:
-        """Run the program with --json and return its result."""
-        ended = self(*arguments, "--json")
-        assert ended.returncode == 0, ended.stderr
-        return json.loads(ended.stdout)
-
-    def terminal(self, *arguments: str) -> Terminal:
-        return Terminal([*self.command, *arguments], self.environment)
-
-    def in_terminal(self, *arguments: str) -> Ended:
-        """Run the program in a pseudo-terminal up to its end."""
-        with self.terminal(*arguments) as terminal:
-            ended = terminal.wait()
-        assert "Traceback" not in ended.output
-        return ended
-
-
-@pytest.fixture
-def anonymous(stack: LocalStack, tmp_path: Path) -> Program:
-    return Program(stack.url, tmp_path)
-
-
-@pytest.fixture
-def program(stack: LocalStack, anonymous: Program) -> Program:
-    """Return the program with the session of a new user."""
-    email = stack.api.new_user().http.get("/api/v1/me").json()["email"]
-    ended = anonymous("login", "--email", email, "--password-stdin", stdin=f"{PASSWORD}\n")
-    assert ended.returncode == 0, ended.stderr
-    return anonymous
 
 
 def session_file(program: Program) -> dict[str, Any]:
@@ -334,3 +271,12 @@ def test_files_of_other_tools_are_imported(program: Program, file: Path):
     ended = program.in_terminal("import", str(file), "--yes")
     assert ended.exit_code == 0, ended.output
     assert re.search(r"rows created +[1-9]", ended.output), ended.output
+
+
+def test_narrow_terminal_shows_whole_values(program: Program):
+    """A table that does not fit becomes fields below each other, and an id stays whole."""
+    task = program.json("tasks", "add", "Water the plants", "--label", "home")
+    program.environment["COLUMNS"] = "40"
+    ended = program.in_terminal("tasks", "list")
+    assert f"{task['id']}\n" in ended.output
+    assert "Water the plants\n" in ended.output

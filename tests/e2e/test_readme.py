@@ -1,8 +1,10 @@
 """README.md: every command runs in order in one shell, and its output must match the text."""
 
+import re
 from pathlib import Path
 
-from tests.support.documented_commands import Shell, fenced, steps, with_addresses_of
+from tests.support.cli_session import run_step, session_program, session_steps, without_colours
+from tests.support.documented_commands import Shell, fenced, pattern, steps, with_addresses_of
 from tests.support.stack import running_stack
 
 ROOT = Path(__file__).parents[2]
@@ -18,3 +20,7 @@ def test_readme_commands_print_what_it_shows(tmp_path):
         assert len(run) >= 10
         for step in run:
             shell.check(step)
+        client = session_program(stack, tmp_path)
+        for step in session_steps(stack):
+            shown = without_colours(run_step(client, step, tmp_path))
+            assert re.fullmatch(pattern(step.output), shown), f"$ {step.command}\n{shown}"

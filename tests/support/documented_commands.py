@@ -31,10 +31,10 @@ def fenced(language: str, text: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def steps(text: str) -> list[Step]:
-    """Return the commands in the console blocks, which begin with `$ `, with their outputs."""
+def steps(text: str, language: str = "console") -> list[Step]:
+    """Return the commands in the blocks of the language, which begin with `$ `, with their outputs."""
     found: list[Step] = []
-    for block in fenced("console", text):
+    for block in fenced(language, text):
         continued = False
         for line in block.splitlines():
             if line.startswith("$ "):

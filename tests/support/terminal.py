@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 MAX_SECONDS = 60
@@ -25,10 +26,10 @@ class Ended:
 class Terminal:
     """A program with a pseudo-terminal as stdin, stdout and stderr."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None) -> None:
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, env=dict(environment), start_new_session=True
+            command, stdin=slave, stdout=slave, stderr=slave, env=dict(environment), start_new_session=True, cwd=cwd
         )
         os.close(slave)
         self.output = ""
@@ -68,3 +69,24 @@ class Terminal:
             return False
         self.output += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
+
+
+def screen(output: str) -> list[str]:
+    """Return the lines that a terminal shows in the end, with their colours.
+
+    A carriage return, which moves to the beginning of a line, begins it anew: programs erase the rest of a line that
+    they draw again.
+    """
+    lines = [""]
+    row = 0
+    for text in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\r\n\x1b]+", output):
+        if text == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif text == "\r" or text.endswith("K"):
+            lines[row] = ""
+        elif text.endswith("A"):
+            row -= int(text[2:-1] or 1)
+        elif text.endswith("m") or not text.startswith("\x1b"):
+            lines[row] += text
+    return lines

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from taskmanager_cli.client import Client
+from taskmanager_cli.errors import UnusableFile
 
 
 def download(client: Client, path: str, params: Mapping[str, Any], file: Path | None) -> int:
@@ -19,6 +20,8 @@ def download(client: Client, path: str, params: Mapping[str, Any], file: Path | 
             with temporary.open("wb") as output:
                 size = sum(output.write(chunk) for chunk in response.iter_bytes())
             temporary.replace(file)
+        except OSError as error:
+            raise UnusableFile(path=file, reason=(error.strerror or str(error)).lower()) from error
         finally:
             temporary.unlink(missing_ok=True)
         return size

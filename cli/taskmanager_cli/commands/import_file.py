@@ -15,8 +15,8 @@ from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
 from taskmanager_cli.commands.inspection import print_inspection
 from taskmanager_cli.commands.options import Json, Yes, check_ids, logged_in
-from taskmanager_cli.errors import ConnectionLost, DuplicateFile, Refused
-from taskmanager_cli.output import note, print_json, stderr, stdout, table
+from taskmanager_cli.errors import ConnectionLost, DuplicateFile, Refused, ServerFailed, UnusableFile
+from taskmanager_cli.output import note, print_json, print_table, stderr
 
 _INSPECTED_BYTES = 256 * 1024
 _UPLOAD_ATTEMPTS = 3
@@ -76,6 +76,8 @@ def _import(
 ) -> None:
     if dry_run:
         given = given | {"validate_only": "true"}
+    if errors and (errors.is_dir() or not errors.parent.is_dir()):
+        raise UnusableFile(path=errors, reason="is a directory" if errors.is_dir() else "its folder does not exist")
     inspection = _inspect(client, file, given)
     print_inspection(file, inspection)
     if not yes and not dry_run:
@@ -133,7 +135,7 @@ def _upload(client: Client, file: Path, given: dict[str, str], proposed: dict[st
             try:
                 part = (file.name, content, "text/csv")
                 return client.post(PATH, params=given, data=proposed, files={"file": part}, headers=headers)
-            except ConnectionLost as error:
+            except (ConnectionLost, ServerFailed) as error:
                 if attempt == _UPLOAD_ATTEMPTS:
                     note("The upload may have started an import. See `taskmanager imports list`.")
                     raise
@@ -160,7 +162,7 @@ def _keep_errors(client: Client, import_id: str, errors: Path | None) -> None:
         return
     download(client, f"{PATH}/{import_id}/errors.csv", {}, errors)
     again = f"taskmanager import {shlex.quote(str(errors))} --option options_from={import_id}"
-    note(f"Saved the rejected rows. Correct them, then run `{again}`.")
+    note(f"Saved the rejected rows in {errors}. Correct them, then run `{again}`.")
 
 
 def _undo(client: Client, import_id: str, *, as_json: bool) -> None:
@@ -173,4 +175,4 @@ def _undo(client: Client, import_id: str, *, as_json: bool) -> None:
     if found["undo"]["kept"]:
         conflicts = client.items(f"{PATH}/{import_id}/undo-conflicts", "conflicts", limit=20)
         rows = ((conflict["task_id"], conflict["reason"]) for conflict in conflicts)
-        stdout().print(table("Tasks that stay as they are", ("task", "reason"), rows, whole=("task",)))
+        print_table("Tasks that stay as they are", ("task", "reason"), rows, whole=("task",))

@@ -6,8 +6,8 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.errors import ConnectionLost, ImportNotSuccessful, ServerUnreachable
-from taskmanager_cli.output import note, print_fields, printable, stderr, stdout, table
+from taskmanager_cli.errors import CliError, ImportNotSuccessful
+from taskmanager_cli.output import note, print_fields, print_table, printable, stderr
 from taskmanager_cli.watching import watch_stream
 
 PATH = "/api/v1/imports"
@@ -53,8 +53,8 @@ def watch(client: Client, import_id: str) -> dict[str, Any]:
                     rows=last["rows_read"],
                     rate=_rate(last),
                 )
-    except (KeyboardInterrupt, ConnectionLost, ServerUnreachable):
-        note(f"The import continues at the server. Watch it with `taskmanager imports watch {import_id}`.")
+    except (KeyboardInterrupt, CliError):
+        note(f"The import may continue at the server. Watch it with `taskmanager imports watch {import_id}`.")
         raise
     return last
 
@@ -98,7 +98,7 @@ def print_errors(client: Client, found: dict[str, Any]) -> None:
         return
     errors = list(client.items(f"{PATH}/{found['id']}/errors", "errors", limit=_MAX_SHOWN_ERRORS))
     rows = ((error["line"], error["column"], error["value"], error["message"]) for error in errors)
-    stdout().print(table("Rejected rows", ("line", "column", "value", "message"), rows, whole=("line", "column")))
+    print_table("Rejected rows", ("line", "column", "value", "message"), rows, whole=("line", "column"))
     if found["rows_failed"] > len(errors):
         note(f"The table shows the first errors of {found['rows_failed']:,} rejected rows.")
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from taskmanager_cli.commands.downloads import download
-from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success
+from taskmanager_cli.commands.import_progress import PATH, is_final, print_errors, print_import, require_success
 from taskmanager_cli.commands.import_progress import watch as watch_import
 from taskmanager_cli.commands.options import Id, Json, logged_in
-from taskmanager_cli.output import note, print_json, stdout, table
+from taskmanager_cli.output import note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
 
@@ -42,7 +42,7 @@ def list_imports(
         )
         for each in found
     )
-    stdout().print(table("", columns, rows, whole=("id", "state", "started")))
+    print_table("", columns, rows, whole=("id", "state", "started"))
 
 
 @app.command()
@@ -61,7 +61,9 @@ def show(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
 def watch(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     """Show the progress of an import up to its end."""
     with logged_in(ctx) as client:
-        found = watch_import(client, import_id)
+        found = client.get(f"{PATH}/{import_id}")
+        if not is_final(found):
+            found = watch_import(client, import_id)
         if as_json:
             print_json(found)
         else:
@@ -98,6 +100,6 @@ def errors(
         print_json(found)
     elif found:
         rows = ((error["line"], error["column"], error["value"], error["message"]) for error in found)
-        stdout().print(table("", ("line", "column", "value", "message"), rows, whole=("line", "column")))
+        print_table("", ("line", "column", "value", "message"), rows, whole=("line", "column"))
     elif not file:
         note("The import has no row errors.")

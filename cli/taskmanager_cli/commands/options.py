@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from taskmanager_cli.client import Client, SessionAuth
+from taskmanager_cli.client import Client, SessionAuth, TokenAuth
 from taskmanager_cli.config import config_dir
+from taskmanager_cli.errors import Refused
+from taskmanager_cli.personal_tokens import PersonalToken, environment_token
 from taskmanager_cli.sessions import SessionStore
 
 _ID = re.compile(r"[0-9A-Za-z-]+")
@@ -37,9 +39,28 @@ def url_of(ctx: typer.Context) -> str:
     return str(ctx.find_root().obj)
 
 
+def token_in_use(url: str) -> PersonalToken | None:
+    """Return the personal access token that commands use for the server; None if they use a session."""
+    return environment_token(url) or session_store().load_token(url)
+
+
 @contextmanager
 def logged_in(ctx: typer.Context) -> Iterator[Client]:
-    """Open a client with the stored session."""
+    """Open a client with the personal access token in use, else with the stored session."""
     url = url_of(ctx)
-    with Client(url, SessionAuth(url, session_store())) as client:
+    with by_token(token) if (token := token_in_use(url)) else by_session(url) as client:
         yield client
+
+
+@contextmanager
+def by_token(token: PersonalToken) -> Iterator[Client]:
+    """Open a client with a personal access token. Refusals because of the token say how to go on."""
+    with Client(token.url, TokenAuth(token)) as client:
+        try:
+            yield client
+        except Refused as error:
+            raise token.explain(error) from None
+
+
+def by_session(url: str) -> Client:
+    return Client(url, SessionAuth(url, session_store()))

@@ -8,7 +8,7 @@ import typer
 from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.options import Id, Ids, Json, logged_in
-from taskmanager_cli.output import note, print_fields, print_json, stdout, table
+from taskmanager_cli.output import note, print_fields, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, add, change, delete and export tasks.")
 
@@ -77,7 +77,7 @@ def show(ctx: typer.Context, task_id: Id, as_json: Json = False) -> None:
 @app.command()
 def add(
     ctx: typer.Context,
-    title: Annotated[str, typer.Argument(help="Title of the task.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="Title of the task.")],
     description: Annotated[str, typer.Option("--description", "-d")] = "",
     status: Annotated[filters.Status, typer.Option("--status", "-s")] = filters.Status.PENDING,
     priority: Annotated[filters.Priority, typer.Option("--priority", "-p")] = filters.Priority.NONE,
@@ -229,7 +229,7 @@ def _print_tasks(tasks: list[dict[str, Any]]) -> None:
         (task["id"], task["title"], task["status"], task["priority"], task["due_date"], ", ".join(task["labels"]))
         for task in tasks
     )
-    stdout().print(table("", columns, rows, whole=("id", "status", "due")))
+    print_table("", columns, rows, whole=("id", "status", "due"))
 
 
 def _print_task(task: dict[str, Any], *, as_json: bool) -> None:

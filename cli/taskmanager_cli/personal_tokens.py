@@ -1,0 +1,68 @@
+"""Personal access tokens that the client uses instead of a session, and the errors of calls by them."""
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from taskmanager_cli.errors import (
+    CliError,
+    MalformedPersonalToken,
+    PersonalTokenNotAllowed,
+    PersonalTokenRefused,
+    PersonalTokenScopeMissing,
+    Refused,
+)
+
+VARIABLE = "TASKMANAGER_TOKEN"
+_FORMAT = re.compile(r"tm_[0-9A-Za-z]{49}")
+_SCOPE = re.compile(r"[a-z]+:[a-z]+")
+_UNAUTHENTICATED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalToken:
+    """A token for a server, from the environment or from `login --token`."""
+
+    url: str
+    token: str = field(repr=False)
+    from_environment: bool = False
+
+    @property
+    def source(self) -> str:
+        return VARIABLE if self.from_environment else "login --token"
+
+    def explain(self, error: Refused) -> CliError:
+        """Return the error that says how to go on, if the server refused a call because of the token."""
+        login = f"Unset {VARIABLE}, log in" if self.from_environment else "Log in"
+        login += " with `taskmanager login`"
+        replace = f"set {VARIABLE} to it" if self.from_environment else "store it with `taskmanager login --token`"
+        if error.http_status == _UNAUTHENTICATED:
+            message = str(error).partition(". ")[0].rstrip(".")
+            return PersonalTokenRefused(message=message, source=self.source, login=login, replace=replace)
+        if error.has_reason("TOKEN_SCOPE_MISSING"):
+            scopes = _SCOPE.findall(str(error)) or ["SCOPE"]
+            return PersonalTokenScopeMissing(
+                scopes=" or ".join(scopes), scope=scopes[0], source=self.source, login=login, replace=replace
+            )
+        if error.has_reason("TOKEN_NOT_ALLOWED"):
+            return PersonalTokenNotAllowed(source=self.source, login=login)
+        return error
+
+
+def parse_token(text: str, source: str) -> str:
+    """Return the token in the text. MalformedPersonalToken does not repeat the text: it may be a secret."""
+    token = text.strip()
+    if not _FORMAT.fullmatch(token):
+        raise MalformedPersonalToken(source=source)
+    return token
+
+
+def environment_token(url: str) -> PersonalToken | None:
+    """Return the token of TASKMANAGER_TOKEN. An empty variable is none."""
+    text = os.environ.get(VARIABLE, "")
+    return PersonalToken(url, parse_token(text, f"in {VARIABLE}"), from_environment=True) if text.strip() else None
+
+
+def without_tokens(text: str) -> str:
+    """Return the text without the secrets of tokens. Messages may end up in logs."""
+    return re.sub(r"\btm_[0-9A-Za-z]{8,}", "tm_…", text)

@@ -1,0 +1,124 @@
+"""The command-line client with wrong servers, wrong files and closed streams."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_program import Program
+from tests.support.stack import LocalStack
+
+TOKEN = f"tm_{'a' * 49}"
+RESPONSES = {
+    "/html": (200, b"<html>"),
+    "/list": (200, b"[1]"),
+    "/other": (200, b'{"a": 1}'),
+    "/empty": (200, b""),
+    "/redirect": (302, b""),
+    "/proxy": (502, b"Bad gateway"),
+    "/other-error": (500, b'{"error": {"code": "x", "details": "y"}}'),
+}
+
+
+class OtherServer(BaseHTTPRequestHandler):
+    """An HTTP server that is no task manager."""
+
+    def do_GET(self) -> None:
+        folder = "/" + self.path.split("/")[1]
+        status, body = RESPONSES[folder]
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture(scope="module")
+def other_server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OtherServer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("folder", RESPONSES)
+def test_other_servers_are_explained(anonymous: Program, other_server: str, folder: str):
+    """A server that is no task manager exits with 4 and names --url; one that fails asks to repeat."""
+    anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
+    ended = anonymous("--url", other_server + folder, "tasks", "list")
+    advice = "Repeat the command" if RESPONSES[folder][0] >= 500 else "Check --url"
+    assert (ended.returncode, ended.stdout, advice in ended.stderr) == (4, "", True), ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "exit_code", "advice"),
+    [
+        ("https://{address}", 4, "has TLS"),
+        ("http://{address}/api", 4, "Check --url"),
+        ("http://a\nb", 2, "is not an address"),
+        ("http://" + "a" * 70, 2, "is not an address"),
+        ("http://127.0.0.1:1", 4, "Connection refused. Check that it runs"),
+    ],
+)
+def test_wrong_addresses_are_explained(stack: LocalStack, anonymous: Program, url: str, exit_code: int, advice: str):
+    anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
+    ended = anonymous("--url", url.format(address=stack.url.removeprefix("http://")), "tasks", "list")
+    assert ended.returncode == exit_code, ended.stderr
+    assert advice in " ".join(ended.stderr.replace("│", " ").split())
+
+
+def test_unknown_import_is_not_watched(program: Program):
+    """The client does not claim that an import runs that the server does not know."""
+    ended = program("imports", "watch", "01a225b0-d02d-7340-8e22-83cd6662c7d8")
+    assert (ended.returncode, "runs at the server" in ended.stderr) == (1, False), ended.stderr
+
+
+def test_errors_file_is_checked_first(program: Program, tmp_path: Path):
+    """A file for rejected rows that can't be written stops the command before it uploads anything."""
+    file = tmp_path / "tasks.csv"
+    file.write_text("title,due\nFly,never\n")
+    for errors in (tmp_path, tmp_path / "missing" / "errors.csv"):
+        ended = program("import", str(file), "--yes", "--errors", str(errors))
+        assert (ended.returncode, str(errors) in ended.stderr) == (2, True), ended.stderr
+    assert program.json("imports", "list") == []
+
+
+@pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(program: Program, stream: str):
+    """A stream that the caller has closed causes no traceback."""
+    program.json("tasks", "add", "Buy milk")
+    command = f"{' '.join(program.command)} tasks list --json {stream}"
+    ended = subprocess.run(
+        ["bash", "-c", command], env=program.environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    if ">&-" not in stream.split():
+        assert json.loads(ended.stdout)[0]["title"] == "Buy milk"
+
+
+def test_closed_pipe_ends_quietly(program: Program):
+    program.json("tasks", "add", "Buy milk")
+    command = f"{' '.join(program.command)} tasks list | head -n 1"
+    ended = subprocess.run(
+        ["bash", "-c", command], env=program.environment, capture_output=True, text=True, check=False
+    )
+    assert (len(ended.stdout.splitlines()), ended.stderr) == (1, "")
+
+
+def test_full_disk_is_explained(program: Program):
+    """A token that can't be printed is named by its id, so that its user can revoke it."""
+    command = f"{' '.join(program.command)} token create x --scope tasks:read > /dev/full"
+    ended = subprocess.run(
+        ["bash", "-c", command], env=program.environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, "the space on the disk" in ended.stderr) == (2, True), ended.stderr
+    (token,) = program.json("token", "list")
+    assert token["id"] in ended.stderr
