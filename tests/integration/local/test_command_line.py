@@ -85,6 +85,7 @@ def test_endpoints_file_has_all_documented_fields(stack: RunningStack):
         "postgres_url",
         "redis_url",
         "admin",
+        "probes",
         "processes",
     }
     assert endpoints["tasks_target"].startswith("ipv4:127.0.0.1:")
