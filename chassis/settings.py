@@ -1,7 +1,6 @@
 """Settings of a service: read once from the environment, completely validated before the service starts."""
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -107,21 +106,17 @@ class Settings(BaseSettings):
         return frozenset((cls.model_config.get("env_prefix", "") + name).upper() for name in cls.model_fields)
 
 
-# Kubernetes and Docker set such variables for each Service or link: TASKS_SERVICE_HOST for a Service named "tasks".
-# The Makefile and docker-compose.yml read ..._PORT.
-_SET_BY_ORCHESTRATORS = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?")
-
 S = TypeVar("S", bound=Settings)
 
 
 def load_settings(settings: type[S]) -> S:
     """Read the settings from the environment and the secrets directory.
 
-    Print every problem and exit with status 2 if there is one. A variable with the prefix that no setting has is a
+    Print every problem and exit with status 2 if there is one. A variable whose name nearly is that of a setting is a
     problem: it is a misspelt name. A secret may be in a file that is named like its variable, in the directory of
     chassis.secrets_dir. The environment takes precedence.
     """
-    problems = list(_unknown_variables(settings, os.environ))
+    problems = list(_misspelt_variables(settings, os.environ))
     try:
         loaded = settings(_secrets_dir=secrets_dir())  # type: ignore[call-arg] # pydantic's own
     except ValidationError as error:
@@ -132,14 +127,14 @@ def load_settings(settings: type[S]) -> S:
     return loaded
 
 
-def _unknown_variables(settings: type[Settings], environment: Iterable[str]) -> Iterator[str]:
+def _misspelt_variables(settings: type[Settings], environment: Iterable[str]) -> Iterator[str]:
     prefix = settings.model_config.get("env_prefix", "")
     known = {name.removeprefix(prefix) for name in settings.variables() | settings.other_variables}
     ours = {name.removeprefix(prefix) for name in environment if name.startswith(prefix)}
     for name in sorted(ours - known):
-        if not _SET_BY_ORCHESTRATORS.fullmatch(name):
-            closest = get_close_matches(name, known, n=1)
-            yield f"{prefix}{name}: unknown setting." + (f" Did you mean {prefix}{closest[0]}?" if closest else "")
+        # A name that resembles none belongs to somebody else: people export AUTH_TARGET for their own commands.
+        if closest := get_close_matches(name, known, n=1, cutoff=0.8):
+            yield f"{prefix}{name}: unknown setting. Did you mean {prefix}{closest[0]}?"
 
 
 def _invalid_values(settings: type[Settings], error: ValidationError) -> Iterator[str]:
