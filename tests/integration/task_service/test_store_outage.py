@@ -1,11 +1,13 @@
 """Outage of the object store: calls are UNAVAILABLE, and no import fails."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from taskmanager.imports.v1 import import_pb2
 
 from chassis.database.pool import open_pool
@@ -19,6 +21,7 @@ from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads,
 from tests.integration.task_service.import_calls import END, FILE, Worker, batch, end_postponement, get, upload
 from tests.support.grpc_calls import refused
 from tests.support.s3_server import BUCKET, EmbeddedS3
+from tests.support.system import running_system
 
 URL = f"s3://{BUCKET}/outage"
 
@@ -36,6 +39,17 @@ def server(tmp_path, monkeypatch) -> EmbeddedS3:
 @pytest.fixture
 def tasks_settings(server: EmbeddedS3) -> dict[str, Any]:
     return {"store_url": URL}
+
+
+@pytest_asyncio.fixture
+async def system(server: EmbeddedS3, database, redis_url, tmp_path, tasks_settings):
+    """Services that have started while the store responded, as they must. The outage begins afterwards."""
+    async with AsyncExitStack() as stack:
+        async with server:
+            running = await stack.enter_async_context(
+                running_system(database, redis_url=redis_url, uploads=tmp_path, tasks_settings=tasks_settings)
+            )
+        yield running
 
 
 async def one_chunk():
