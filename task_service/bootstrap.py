@@ -167,9 +167,9 @@ async def _become_ready(
     server: GrpcServers, poller: TrustPoller, schema_check: SchemaCheck, required: Iterable[Coroutine[Any, Any, None]]
 ) -> None:
     """Set ready when every dependency has responded once, the schema is migrated and the first trust state is here."""
-    async with asyncio.TaskGroup() as group:
-        for wait in required:
-            group.create_task(wait)
+    results = await asyncio.gather(*required, return_exceptions=True)
+    if problems := [result for result in results if isinstance(result, Exception)]:
+        raise ExceptionGroup("dependencies do not respond", problems)
     await schema_check.wait_until_migrated()
     await poller.first_response.wait()
     await server.set_ready()
