@@ -39,6 +39,7 @@ from auth_service.usecases.reauthentication import Reauthenticate
 from auth_service.usecases.session_issuer import SessionIssuer
 from auth_service.usecases.token_issuer import TokenIssuer
 from auth_service.usecases.use_cases import UseCases
+from chassis.database.fair_pool import Connections
 from chassis.database.pool import open_pool
 from chassis.kernel.clock import utc_now
 from chassis.rpc.request_context import request_id
@@ -53,8 +54,20 @@ This process's own setting is not enough: another process may issue tokens with 
 
 @asynccontextmanager
 async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
-    """Yield the use cases, on a database pool and hashing threads of their own."""
+    """Yield the use cases for an operator's command, on a pool of their own. No switch restricts them."""
     url = settings.database_url.get_secret_value()
+    async with (
+        open_pool(url, name="auth_service", size=settings.database_pool_size) as pool,
+        connect_use_cases(settings, reads=pool, writes=pool) as use_cases,
+    ):
+        yield use_cases
+
+
+@asynccontextmanager
+async def connect_use_cases(
+    settings: AuthSettings, *, reads: Connections, writes: Connections
+) -> AsyncIterator[UseCases]:
+    """Yield the use cases on these connections, with hashing threads of their own."""
     threads = ThreadPoolExecutor(settings.hash_concurrency, thread_name_prefix="argon2")
     hasher = Argon2PasswordHasher(
         argon2=argon2.PasswordHasher(
@@ -68,14 +81,13 @@ async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
         wait_seconds=settings.hash_wait_seconds,
     )
     try:
-        async with open_pool(url, name="auth_service", size=settings.database_pool_size) as pool:
-            yield _create_use_cases(
-                settings,
-                read=partial(SqlAuthReadSession, pool),
-                begin=partial(SqlAuthUnitOfWork, pool),
-                signer=Ed25519Signer(KeyCipher(settings.encryption_key)),
-                hasher=hasher,
-            )
+        yield _create_use_cases(
+            settings,
+            read=partial(SqlAuthReadSession, reads),
+            begin=partial(SqlAuthUnitOfWork, writes),
+            signer=Ed25519Signer(KeyCipher(settings.encryption_key)),
+            hasher=hasher,
+        )
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 
@@ -175,7 +187,7 @@ def _create_use_cases(
             begin=begin, session_issuer=issuer, events=events, now=utc_now, new_id=uuid7
         ),
         issue_service_token=service_tokens.IssueServiceToken(read=read, begin=begin, tokens=tokens, events=events),
-        ensure_signing_key=signing_keys.EnsureSigningKey(begin=begin, signer=signer, now=utc_now),
+        ensure_signing_key=signing_keys.EnsureSigningKey(read=read, begin=begin, signer=signer, now=utc_now),
         rotate_signing_key=signing_keys.RotateSigningKey(
             begin=begin,
             signer=signer,

@@ -7,16 +7,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
-from auth_service.bootstrap import open_use_cases
+from auth_service.bootstrap import connect_use_cases
 from auth_service.persistence.schema import MIGRATIONS, SCHEMA
 from auth_service.settings import AuthSettings
+from auth_service.switches import SWITCHES
 from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
+from chassis.database.pool import open_pool
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.switches import POLL_INTERVAL_SECONDS, PollSwitches, Switches, WritableConnections
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.limits.rate_limit import AddressRateLimiter
 from chassis.limits.rate_limit_interceptor import RateLimitInterceptor
+from chassis.periodic import run_periodically
 from chassis.probes.dependency import Dependency, require_dependency, run_checks
 from chassis.probes.http_server import serve_probes
 from chassis.probes.process_status import ProcessStatus
@@ -50,11 +54,15 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
     url = settings.database_url.get_secret_value()
     database = Dependency("database")
     status = ProcessStatus("auth_service", [database])
+    switches = Switches(tuple(SWITCHES), status)
     state = TrustState()
     ready = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
-        use_cases = await stack.enter_async_context(open_use_cases(settings))
+        pool = await stack.enter_async_context(open_pool(url, name="auth_service", size=settings.database_pool_size))
+        use_cases = await stack.enter_async_context(
+            connect_use_cases(settings, reads=pool, writes=WritableConnections(pool, switches))
+        )
         poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
         server = _create_servers(settings, create_registrations(use_cases), state, status)
         await server.start()
@@ -62,8 +70,9 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
         await stack.enter_async_context(
             run_in_background(
                 run_checks({database: schema_check}),
+                run_periodically(PollSwitches(pool, SCHEMA, switches), interval=POLL_INTERVAL_SECONDS),
                 become_ready(
-                    partial(_wait_for_database, settings, database, schema_check),
+                    partial(_wait_for_database, settings, database, schema_check, switches),
                     use_cases.ensure_signing_key,
                     poller,
                     server,
@@ -77,10 +86,13 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
         yield RunningServer(port=server.port, internal_port=server.internal_port, ready=ready)
 
 
-async def _wait_for_database(settings: AuthSettings, database: Dependency, check: SchemaCheck) -> None:
+async def _wait_for_database(
+    settings: AuthSettings, database: Dependency, check: SchemaCheck, switches: Switches
+) -> None:
     timeout = settings.start_timeout_seconds
     await require_dependency(database, check, variable="AUTH_DATABASE_URL", timeout_seconds=timeout)
     await check.wait_until_migrated()
+    await switches.known.wait()
 
 
 def _create_servers(

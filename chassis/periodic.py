@@ -8,7 +8,7 @@ from contextvars import ContextVar
 import psycopg
 import structlog
 
-from chassis.kernel.errors import Unavailable
+from chassis.kernel.errors import ReadOnly, Unavailable
 from chassis.metrics import LOOP_FAILURES, LOOP_INTERVAL, LOOP_SUCCEEDED
 
 current_loop: ContextVar["LoopMonitor | None"] = ContextVar("current_loop", default=None)
@@ -61,8 +61,9 @@ async def run_periodically(
 ) -> None:
     """Run the work again and again, `interval` seconds after the last run or as soon as `wake` is set.
 
-    If a dependency is unavailable or the database reports an error, the next run tries again: a restart of the process
-    would not help, and would end its calls. Any other error ends the loop.
+    While the service is read-only, work that writes waits for its next run. If a dependency is unavailable or the
+    database reports an error, the next run tries again: a restart of the process would not help, and would end its
+    calls. Any other error ends the loop.
     """
     event = wake or asyncio.Event()
     monitor = LoopMonitor(type(work).__name__, interval=interval)
@@ -71,6 +72,9 @@ async def run_periodically(
         event.clear()
         try:
             await work()
+        except ReadOnly:  # as the operator wants it, and no failure
+            monitor.record_progress()
+            pause = interval
         except (Unavailable, psycopg.Error) as error:
             pause = monitor.record_failure(error)
         else:

@@ -9,9 +9,10 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from chassis.database.fair_pool import Connections
 from chassis.database.pool import open_pool
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.switches import POLL_INTERVAL_SECONDS as SWITCH_INTERVAL_SECONDS
+from chassis.database.switches import PollSwitches, Switches
 from chassis.kernel.clock import utc_now
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import Capacity
@@ -42,6 +43,7 @@ from task_service.imports.persistence.notifications import PostgresNotifications
 from task_service.persistence.schema import MIGRATIONS, SCHEMA
 from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
+from task_service.switches import IMPORTS_PAUSED, SWITCHES
 from task_service.tasks.persistence.task_json import (
     tasks_from_json,
     tasks_to_json,
@@ -89,18 +91,20 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
         poller = TrustPoller(state=trust, fetch=auth_service.observe(auth.get_trust_state))
         users = CachedUserDirectory(FairUserLookup(auth, caller_key=caller_key))
         wake = WakeEvents(queued=asyncio.Event(), undo_requested=asyncio.Event())
-        connections = share_connections(pool, size=settings.database_pool_size)
+        switches = Switches(tuple(SWITCHES), status)
+        connections = share_connections(pool, size=settings.database_pool_size, switches=switches)
         tasks = tasks_use_cases(settings, connections, users)
-        history = history_use_cases(connections.all, tasks.list_task_events, draining)
+        history = history_use_cases(connections, tasks.list_task_events, draining)
         imports = imports_use_cases(
             settings,
-            connections.all,
+            connections,
             users=users,
             store=store,
             notifications=notifications,
             notifier=notifier,
             wake=wake,
             is_draining=draining.is_set,
+            is_paused=partial(switches.is_on, IMPORTS_PAUSED),
         )
         registrations = create_registrations(settings, tasks=tasks, history=history, imports=imports)
         server = _create_servers(settings, registrations, trust, certificates, status)
@@ -116,6 +120,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
             run_in_background(
                 poller.run(),
                 notifications.run(),
+                run_periodically(PollSwitches(pool, SCHEMA, switches), interval=SWITCH_INTERVAL_SECONDS),
                 run_periodically(imports.notify_workers, interval=POLL_INTERVAL_SECONDS, wake=wake.queued),
                 run_periodically(imports.run_undos, interval=POLL_INTERVAL_SECONDS, wake=wake.undo_requested),
                 run_periodically(history.append_blocks, interval=settings.block_interval_seconds),
@@ -125,7 +130,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                 every_minute(tasks.empty_trash),
                 every_minute(tasks.delete_expired_idempotency_records),
                 run_checks(checks),
-                _become_ready(server, poller, schema_check, required),
+                _become_ready(server, poller, schema_check, required, switches),
             )
         )
         stack.push_async_callback(server.stop)
@@ -164,20 +169,25 @@ def _create_servers(
 
 
 async def _become_ready(
-    server: GrpcServers, poller: TrustPoller, schema_check: SchemaCheck, required: Iterable[Coroutine[Any, Any, None]]
+    server: GrpcServers,
+    poller: TrustPoller,
+    schema_check: SchemaCheck,
+    required: Iterable[Coroutine[Any, Any, None]],
+    switches: Switches,
 ) -> None:
-    """Set ready when every dependency has responded once, the schema is migrated and the first trust state is here."""
+    """Set ready when every dependency has responded, the schema is migrated, and switches and trust state are known."""
     results = await asyncio.gather(*required, return_exceptions=True)
     if problems := [result for result in results if isinstance(result, Exception)]:
         raise ExceptionGroup("dependencies do not respond", problems)
     await schema_check.wait_until_migrated()
+    await switches.known.wait()
     await poller.first_response.wait()
     await server.set_ready()
 
 
 def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, users: UserDirectory) -> TasksUseCases:
     """Build the use cases about tasks."""
-    begin, read = partial(SqlTasksUnitOfWork, connections.all), partial(SqlTasksReadSession, connections.all)
+    begin, read = partial(SqlTasksUnitOfWork, connections.writes), partial(SqlTasksReadSession, connections.reads)
     scan = partial(SqlTasksScanSession, connections.scans)
     retention = timedelta(days=settings.trash_retention_days)
     transactions: TaskTransactions = IdempotentTransactions(
@@ -219,9 +229,12 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
     )
 
 
-def history_use_cases(pool: Connections, list_task_events: ListTaskEvents, draining: asyncio.Event) -> HistoryUseCases:
+def history_use_cases(
+    connections: CallerConnections, list_task_events: ListTaskEvents, draining: asyncio.Event
+) -> HistoryUseCases:
     """Build the use cases of history."""
-    begin, read = partial(SqlHistoryUnitOfWork, pool), partial(SqlHistoryReadSession, pool)
+    begin = partial(SqlHistoryUnitOfWork, connections.writes)
+    read = partial(SqlHistoryReadSession, connections.reads)
     return HistoryUseCases(
         list_task_events=list_task_events,
         list_events=ListEvents(read=read),

@@ -5,6 +5,7 @@ from functools import partial
 from uuid import UUID
 
 from chassis.database.fair_pool import Connections, FairPool
+from chassis.database.switches import Switches, WritableConnections
 from chassis.limits.fair_limit import FairLimiter
 from chassis.rpc.request_context import caller_or_none
 
@@ -20,19 +21,20 @@ INTERNAL_SCOPES = frozenset({"imports:ingest"})
 
 @dataclass(frozen=True, slots=True)
 class CallerConnections:
-    """Connections for the calls of one process; `scans` are the part of `all` for reads that no index serves."""
+    """Connections for the calls of one process: for reads, for reads that no index serves, and for writes."""
 
-    all: Connections
+    reads: Connections
     scans: Connections
+    writes: Connections
 
 
-def share_connections(pool: Connections, *, size: int) -> CallerConnections:
-    """Return the shares of a pool. A caller gets half of the connections for callers."""
+def share_connections(pool: Connections, *, size: int, switches: Switches) -> CallerConnections:
+    """Return the shares of a pool. A caller gets half of the connections for callers. `scans` are a part of `reads`."""
     max_total = size - RESERVED_CONNECTIONS
     fair = partial(FairPool, caller_key=caller_key)
     everything = fair(pool, limiter=FairLimiter(max_total=max_total, max_per_key=max_total // 2))
     scans = FairLimiter(max_total=MAX_SCANS, max_per_key=MAX_SCANS_PER_CALLER)
-    return CallerConnections(everything, fair(everything, limiter=scans))
+    return CallerConnections(everything, fair(everything, limiter=scans), WritableConnections(everything, switches))
 
 
 def caller_key() -> UUID | None:

@@ -18,12 +18,20 @@ SIGNING_KEYS_LOCK = "auth.signing_keys"
 class EnsureSigningKey:
     """Create the first signing key if none is active. Repeated and concurrent calls create one key."""
 
+    read: Read
     begin: Begin
     signer: Signer
     now: Clock
 
     async def __call__(self) -> SigningKey:
         """Return the current signing key; raise WrongEncryptionKey if this process cannot sign with it."""
+        async with self.read() as repositories:  # a read-only service starts too
+            key = current_signing_key(await repositories.signing_keys.list_all(), self.now())
+        key = key or await self._create()
+        self.signer.ensure_decryptable(key)
+        return key
+
+    async def _create(self) -> SigningKey:
         async with self.begin() as work:
             await work.serialize(SIGNING_KEYS_LOCK)
             key = current_signing_key(await work.signing_keys.list_all(), self.now())
@@ -31,7 +39,6 @@ class EnsureSigningKey:
                 key = self.signer.generate(self.now())
                 await work.signing_keys.add(key)
                 await work.commit()
-        self.signer.ensure_decryptable(key)
         return key
 
 

@@ -43,6 +43,12 @@ class Unavailable(DomainError):
     retry_after_seconds = 1.0
 
 
+class ReadOnly(Unavailable):
+    """The service accepts no writes at the moment: {operators_reason}"""  # noqa: D400, D415 - the operator's words end it
+
+    retry_after_seconds = 30.0
+
+
 class Invalid(DomainError):
     """A value is not acceptable."""
 

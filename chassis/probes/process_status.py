@@ -33,7 +33,7 @@ class ProcessStatus:
         self._dependencies = tuple(dependencies)
         self.phase = Phase.STARTING
         self._since = utc_now()
-        self.details: dict[str, str] = {}
+        self.details: dict[str, Any] = {}
         """Further facts for operators, such as the revision of the schema."""
 
     @property

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from chassis.database.fair_pool import Connections
 from chassis.kernel.clock import utc_now
 from chassis.rpc.request_context import mark_replayed
+from task_service.connections import CallerConnections
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.header.header import HeaderLimits
 from task_service.imports.persistence.row_encoder import encode_rows
@@ -52,7 +52,7 @@ class WakeEvents:
 
 def imports_use_cases(
     settings: TasksSettings,
-    pool: Connections,
+    connections: CallerConnections,
     *,
     users: UserDirectory,
     store: ObjectStore,
@@ -60,9 +60,11 @@ def imports_use_cases(
     notifier: WorkerNotifier,
     wake: WakeEvents,
     is_draining: Callable[[], bool],
+    is_paused: Callable[[], bool],
 ) -> ImportsUseCases:
     """Build the use cases about imports."""
-    begin, read = partial(SqlImportsUnitOfWork, pool), partial(SqlImportsReadSession, pool)
+    begin = partial(SqlImportsUnitOfWork, connections.writes)
+    read = partial(SqlImportsReadSession, connections.reads)
     transactions: ImportTransactions = IdempotentTransactions(
         begin=begin, read=read, now=utc_now, encode=str, decode=UUID, on_replay=mark_replayed
     )
@@ -97,7 +99,11 @@ def imports_use_cases(
         undo_import=UndoImport(transactions, read, wake.undo_requested.set),
         list_undo_conflicts=ListUndoConflicts(read),
         claim_next_import=ClaimNextImport(
-            begin=begin, user_directory=users, lease_seconds=lease_seconds, max_running=max_running
+            begin=begin,
+            user_directory=users,
+            lease_seconds=lease_seconds,
+            max_running=max_running,
+            is_paused=is_paused,
         ),
         read_upload=ReadUpload(begin=begin, store=store, lease_seconds=lease_seconds),
         ingest_rows=IngestRows(
@@ -110,8 +116,11 @@ def imports_use_cases(
             finish_ingest=FinishIngest(begin=begin),
             release_lease=ReleaseLease(begin=begin, notify_queued=wake.queued.set),
             is_draining=is_draining,
+            is_paused=is_paused,
         ),
-        notify_workers=NotifyWorkers(begin=begin, worker_notifier=notifier, max_running=max_running),
+        notify_workers=NotifyWorkers(
+            begin=begin, worker_notifier=notifier, max_running=max_running, is_paused=is_paused
+        ),
         run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention),
         delete_abandoned_uploads=DeleteAbandonedUploads(
             begin=begin,

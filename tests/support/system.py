@@ -66,7 +66,8 @@ class System:
     @asynccontextmanager
     async def new_tasks_replica(self) -> AsyncIterator["task_service_pb2_grpc.TaskServiceAsyncStub"]:
         """Run another task_service on the same database; yield a stub to call it."""
-        async with task_service.bootstrap.run_server(self.tasks_settings) as server:
+        settings = self.tasks_settings.model_copy(update={"metrics_listen": None})  # the address is in use
+        async with task_service.bootstrap.run_server(settings) as server:
             await server.is_ready.wait()
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
                 yield task_service_pb2_grpc.TaskServiceStub(channel)

@@ -39,11 +39,12 @@ _FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
 class WaitReason(StrEnum):
-    """Dependency that a queued import waits for after an outage. The file is not to blame."""
+    """Reason why a queued import waits for longer than for a worker. The file is not to blame."""
 
     DATABASE = "database"
     AUTH_SERVICE = "auth_service"
     OBJECT_STORE = "object_store"
+    OPERATOR = "operator"
 
 
 class Failure(NamedTuple):

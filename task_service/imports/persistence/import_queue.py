@@ -61,6 +61,13 @@ _MARK_NOTIFIED = Statement(
     )
     """)  # noqa: S608 - as above
 )
+_MARK_PAUSED = Statement(
+    text("""
+    UPDATE tasks.imports SET waits_for = CASE WHEN :is_paused THEN 'operator' ELSE '' END
+    WHERE state = 'queued' AND (waits_for = 'operator') <> :is_paused
+    RETURNING id
+    """)
+)
 
 
 class SqlImportQueue:
@@ -96,6 +103,11 @@ class SqlImportQueue:
     async def has_waiting(self, max_running: int) -> bool:
         row = await (await _HAS_WAITING.run(self._connection, max_running=max_running)).fetchone()
         return row is not None and bool(row[0])
+
+    async def mark_paused(self, *, is_paused: bool) -> None:
+        cursor = await _MARK_PAUSED.run(self._connection, is_paused=is_paused)
+        for (import_id,) in await cursor.fetchall():
+            await NOTIFY.run(self._connection, import_id=import_id)
 
     async def mark_notified(self, max_running: int) -> int:
         cursor = await _MARK_NOTIFIED.run(self._connection, max_running=max_running)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TypeVar
 from uuid import UUID
 
+from task_service.imports.domain.errors import LeaseLost
 from task_service.imports.domain.imports import Failure, WaitReason
 from task_service.imports.domain.rows.batch import Batch
 from task_service.imports.domain.rows.ingest_context import IngestContext
@@ -45,6 +46,7 @@ class IngestRows:
     finish_ingest: FinishIngest
     release_lease: ReleaseLease
     is_draining: Callable[[], bool]
+    is_paused: Callable[[], bool]
 
     async def __call__(
         self,
@@ -90,6 +92,9 @@ class IngestRows:
                 yield progress
                 if progress.finished or self.is_draining():
                     return
+                if self.is_paused():
+                    await self.release_lease(import_id, fence)
+                    raise LeaseLost
 
     async def _prepare_all(
         self,

@@ -36,11 +36,14 @@ class ClaimNextImport:
     lease_seconds: float
     max_running: int
     """Maximum running imports of one owner."""
+    is_paused: Callable[[], bool]
 
     async def __call__(self, worker: str) -> Lease | None:
-        """Return the lease; None when no import is waiting. Raises InvalidWorker."""
+        """Return the lease; None when no import is waiting, or imports are paused. Raises InvalidWorker."""
         if len(worker) > MAX_WORKER_CHARACTERS or find_control_character(worker):
             raise InvalidWorker(limit=MAX_WORKER_CHARACTERS)
+        if self.is_paused():
+            return None
         retries = MAX_CLAIM_RETRIES
         while True:
             async with self.begin() as work:

@@ -114,6 +114,9 @@ class ImportQueue(Protocol):
     async def has_waiting(self, max_running: int) -> bool:
         """Return whether there is an import to claim, locked or not."""
 
+    async def mark_paused(self, *, is_paused: bool) -> None:
+        """Let the queued imports say that they wait for the operator; if not paused, no longer."""
+
     async def mark_notified(self, max_running: int) -> int:
         """Mark the imports that are due for a wake-up, schedule the next one, and return their number."""
 

@@ -66,7 +66,10 @@ async def test_wake_up_is_published_after_commit_and_again_when_due(database, po
     await database.execute(INSERT_IMPORT.format(state="running", wake_at=AN_HOUR_AGO, lease_until=AN_HOUR_AGO))
     worker_notifier = FakeWorkerNotifier(database)
     notify_workers = NotifyWorkers(
-        begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=MAX_RUNNING
+        begin=lambda: SqlImportsUnitOfWork(pool),
+        worker_notifier=worker_notifier,
+        max_running=MAX_RUNNING,
+        is_paused=lambda: False,
     )
     assert [await notify_workers(), worker_notifier.published, worker_notifier.committed_marks] == [2, [2], [2]]
     await database.execute(f"UPDATE tasks.imports SET wake_at = {IN_AN_HOUR}")
@@ -90,7 +93,10 @@ async def test_running_and_ended_imports_cause_no_wake_up(database, pool, state,
     worker_notifier = FakeWorkerNotifier(database)
     assert (
         await NotifyWorkers(
-            begin=lambda: SqlImportsUnitOfWork(pool), worker_notifier=worker_notifier, max_running=MAX_RUNNING
+            begin=lambda: SqlImportsUnitOfWork(pool),
+            worker_notifier=worker_notifier,
+            max_running=MAX_RUNNING,
+            is_paused=lambda: False,
         )()
         == 0
     )

@@ -90,6 +90,7 @@ async def test_claim_skips_an_import_cancelled_during_the_claim(system, database
             user_directory=CancellingUserDirectory(system, sonu, orphan.id),
             lease_seconds=2,
             max_running=1,
+            is_paused=lambda: False,
         )
         lease = await claim("test")
     assert lease is not None

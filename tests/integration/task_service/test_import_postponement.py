@@ -67,6 +67,7 @@ async def test_claim_waits_for_auth_service(system, worker, database):
             user_directory=FakeUserDirectory(is_available=False),
             lease_seconds=60,
             max_running=1,
+            is_paused=lambda: False,
         )
         for _ in range(MAX_ATTEMPTS_WITHOUT_PROGRESS + 2):
             with pytest.raises(Unavailable):

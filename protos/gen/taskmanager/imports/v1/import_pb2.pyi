@@ -80,9 +80,11 @@ class Import(_message.Message):
         """auth_service does not respond."""
         WAITS_FOR_OBJECT_STORE: Import._WaitsFor.ValueType  # 3
         """The store of uploaded files does not respond."""
+        WAITS_FOR_OPERATOR: Import._WaitsFor.ValueType  # 4
+        """The operator has paused imports."""
 
     class WaitsFor(_WaitsFor, metaclass=_WaitsForEnumTypeWrapper):
-        """Dependency that a queued import waits for."""
+        """Dependency or person that a queued import waits for."""
 
     WAITS_FOR_UNSPECIFIED: Import.WaitsFor.ValueType  # 0
     """The import does not wait for a dependency."""
@@ -92,6 +94,8 @@ class Import(_message.Message):
     """auth_service does not respond."""
     WAITS_FOR_OBJECT_STORE: Import.WaitsFor.ValueType  # 3
     """The store of uploaded files does not respond."""
+    WAITS_FOR_OPERATOR: Import.WaitsFor.ValueType  # 4
+    """The operator has paused imports."""
 
     @_typing.final
     class Failure(_message.Message):
@@ -250,7 +254,9 @@ class Import(_message.Message):
     validate_only: _builtins.bool
     """Dry run: no tasks are written; the counts say what the file would do."""
     waits_for: Global___Import.WaitsFor.ValueType
-    """Set in STATE_QUEUED after an outage. A worker tries again after a pause of up to five minutes."""
+    """Set in STATE_QUEUED after an outage, of which a worker tries again after a pause of up to five minutes, and while
+    the operator has paused imports.
+    """
     source_detected: _builtins.str
     """Source that was recognised by the column names. Empty: none, or the option source was set."""
     @_builtins.property

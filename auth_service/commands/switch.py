@@ -1,0 +1,38 @@
+"""Turn a switch of the service on or off: `python -m auth_service.commands.switch`.
+
+Every process of the service reads the switches once a second. Transactions that have begun are still committed.
+"""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from auth_service.persistence.schema import SCHEMA
+from auth_service.settings import COMMAND_VARIABLES, AuthSettings
+from auth_service.switches import SWITCHES
+from chassis.database.switch_command import run_switch_command
+from chassis.database.url import PostgresUrl
+from chassis.settings import Settings, load_settings
+
+
+class SwitchSettings(Settings):
+    """Settings from AUTH_* variables."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_")
+    other_variables = AuthSettings.variables() | COMMAND_VARIABLES
+
+    owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can turn switches")
+
+
+def main() -> None:
+    settings = load_settings(SwitchSettings)
+    run_switch_command(
+        settings.owner_database_url.get_secret_value(),
+        variable="AUTH_OWNER_DATABASE_URL",
+        schema=SCHEMA,
+        service="auth_service",
+        names=SWITCHES,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Switches that an operator turns on: a row for each one that is on.
+
+Revision ID: 0011
+"""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("""
+        CREATE TABLE auth.operator_switches (
+            name text PRIMARY KEY,
+            reason text NOT NULL,
+            since timestamptz NOT NULL DEFAULT now()
+        )
+    """)
+    op.execute("GRANT SELECT ON auth.operator_switches TO auth_app")
