@@ -67,7 +67,7 @@ def tables(database: Database) -> list[tuple[str]]:
     return database.rows("SELECT tablename FROM pg_tables WHERE schemaname IN ('auth', 'tasks')")
 
 
-async def test_waiting_import_is_restored_with_its_file(backup, bare, tmp_path):
+async def test_waiting_import_is_restored_with_its_file(backup, database, bare, tmp_path):
     """The summary names the counts, and the log of events has a new epoch."""
     store = tmp_path / "restored"
     status, out, err = await run(environment(bare, store.as_uri()), "restore", str(backup))
@@ -76,6 +76,7 @@ async def test_waiting_import_is_restored_with_its_file(backup, bare, tmp_path):
     ((import_id, size),) = bare.rows("SELECT id::text, bytes_total FROM tasks.imports WHERE state = 'queued'")
     assert (store / "uploads" / f"{import_id}.csv").stat().st_size == size
     assert bare.rows("SELECT count(*) FROM auth.users") == [(1,)]
+    assert bare.rows("SELECT epoch FROM tasks.event_log") != database.rows("SELECT epoch FROM tasks.event_log")
     with psycopg.connect(bare.tasks_url) as connection:  # the privileges are there too
         assert connection.execute("SELECT count(*) FROM tasks.imports").fetchone() == (1,)
 
