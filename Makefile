@@ -10,7 +10,7 @@ NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.instal
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check openapi fmt lock clean
+.PHONY: help install demo run backup restore up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check openapi fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -30,11 +30,19 @@ $(STAMP): requirements/dev.txt
 demo: $(STAMP) ## Start the whole system on embedded servers, import a sample file, stop the system
 	@$(BIN)/python -m deploy.local demo
 
+DATA ?= data
 GATEWAY_PORT ?= 8080
 AUTH_PORT ?= 50051
 TASKS_PORT ?= 50052
-run: $(STAMP) ## Run the whole system on 8080 (REST), 50051 (auth) and 50052 (tasks), with its data in ./data
-	@$(BIN)/python -m deploy.local run --data-dir data --gateway-port $(GATEWAY_PORT) --auth-port $(AUTH_PORT) --tasks-port $(TASKS_PORT)
+run: $(STAMP) ## Run the whole system on 8080 (REST), 50051 (auth) and 50052 (tasks), with its data in DATA=…, by default ./data
+	@$(BIN)/python -m deploy.local run --data-dir $(DATA) --gateway-port $(GATEWAY_PORT) --auth-port $(AUTH_PORT) --tasks-port $(TASKS_PORT)
+
+BACKUP ?= backups/$(shell date -u +%Y-%m-%dT%H-%M-%SZ)
+backup: $(STAMP) ## Back up the running stack of `make run` into a new folder; BACKUP=… names it
+	@$(BIN)/python -m deploy.local backup --data-dir $(DATA) $(BACKUP)
+
+restore: $(STAMP) ## Restore a backup into a new data directory that has the secrets.json of the old one; BACKUP=… DATA=…
+	@$(BIN)/python -m deploy.local restore --data-dir $(DATA) $(BACKUP)
 
 up: ## Build the images and run the whole system with docker compose
 	docker compose up --build --wait

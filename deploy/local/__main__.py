@@ -1,4 +1,4 @@
-"""Command line of the local stack: `python -m deploy.local run`, `demo` and `command`."""
+"""Command line of the local stack: `python -m deploy.local run`, `demo`, `backup`, `restore` and `command`."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from typing import TextIO
 from rich.console import Console
 
 from deploy.local.arguments import parse_arguments, stack_options
+from deploy.local.backup import exec_backup, restore_data
 from deploy.local.demo.scenario import run_demo
 from deploy.local.errors import LocalStackError, ProcessFailed
 from deploy.local.run import run_stack
@@ -26,6 +27,8 @@ def main() -> int:
     try:
         if arguments.command == "command":
             exec_service_command(arguments.data_dir.resolve(), arguments.module, arguments.arguments)
+        if arguments.command == "backup":
+            exec_backup(arguments.data_dir.resolve(), arguments.folder.resolve())
         with _data_dir(arguments.data_dir) as data_dir:
             asyncio.run(_run_until_signal(_command(arguments, data_dir)))
     except LocalStackError as error:
@@ -35,6 +38,8 @@ def main() -> int:
 
 
 def _command(arguments: argparse.Namespace, data_dir: Path) -> Coroutine[None, None, None]:
+    if arguments.command == "restore":
+        return restore_data(data_dir, arguments.folder.resolve(), announce=_line_printer(sys.stdout))
     options = stack_options(arguments, data_dir)
     if arguments.command == "demo":
         return run_demo(options, rows=arguments.rows, keep=arguments.keep, console=Console())

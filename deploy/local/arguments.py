@@ -27,6 +27,14 @@ def parse_arguments() -> argparse.Namespace:
     demo.add_argument("--keep", action="store_true", help="leave the stack running until Ctrl-C")
     _add_stack_arguments(demo, gateway_port=0, auth_port=0, tasks_port=0)
 
+    for name, summary in (
+        ("backup", "back up a running stack into a new folder"),
+        ("restore", "restore a backup into a data directory that has only the secrets.json of the backed-up stack"),
+    ):
+        backup = commands.add_parser(name, help=summary)
+        backup.add_argument("--data-dir", type=Path, default=Path("data"), help="data directory (default: %(default)s)")
+        backup.add_argument("folder", type=Path, help="folder of the backup")
+
     command = commands.add_parser("command", help="run a service's command with the settings of a running stack")
     command.add_argument(
         "--data-dir", type=Path, default=Path("data"), help="data directory of the running stack (default: %(default)s)"

@@ -48,7 +48,7 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
         ports = Ports.choose(options)
         credentials = Credentials.load_or_create(run.data_dir)
         data_servers = DataServers.choose(options, data_dir=run.data_dir, ports=ports, credentials=credentials)
-        endpoints = _endpoints(ports, credentials, data_servers)
+        endpoints = endpoints_of(ports, credentials, data_servers)
         settings = ServiceSettings(data_dir=run.data_dir, credentials=credentials, endpoints=endpoints)
         supervisor = Supervisor(run=run, log_dir=_log_dir(run), announce=announce)
         try:
@@ -81,7 +81,8 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
                 sockets.close()
 
 
-def _endpoints(ports: Ports, credentials: Credentials, data_servers: DataServers) -> Endpoints:
+def endpoints_of(ports: Ports, credentials: Credentials, data_servers: DataServers) -> Endpoints:
+    """Return the endpoints of a stack on these ports."""
     return Endpoints(
         probes={
             **_probes("auth_service", ports.auth_probes),

@@ -1,6 +1,7 @@
 """Commands of the services: migrations, bootstrap, and the commands that an operator runs by hand."""
 
 import json
+from pathlib import Path
 
 from deploy.local.services.python_process import python_process
 from deploy.local.services.settings import ServiceSettings
@@ -41,6 +42,12 @@ def bootstrap_command(settings: ServiceSettings) -> ProcessSpec:
             "AUTH_BOOTSTRAP_SERVICES": json.dumps(service_accounts),
         },
     )
+
+
+def backup_command(settings: ServiceSettings, action: str, folder: Path) -> ProcessSpec:
+    """Return the command that creates or restores the backup in a folder."""
+    environment = {**settings.operator_commands, **settings.auth_migration, **settings.tasks_migration}
+    return python_process(f"backup_{action}", "deploy.backup", environment, arguments=(action, str(folder)))
 
 
 def operator_command(settings: ServiceSettings, module: str, *arguments: str) -> ProcessSpec:

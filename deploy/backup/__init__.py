@@ -1,0 +1,1 @@
+"""Backup of the whole system in one folder, and its restore into an empty database."""

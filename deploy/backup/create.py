@@ -1,0 +1,55 @@
+"""Creation of a backup."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from chassis.version import VERSION
+from deploy.backup import objects, postgres
+from deploy.backup.errors import BackupError
+from deploy.backup.manifest import Manifest
+from deploy.backup.settings import BackupSettings
+from task_service.imports.usecases.upload_cleanup import object_key
+
+
+def create_backup(settings: BackupSettings, folder: Path) -> Manifest:
+    """Back up the system while it runs, and return the manifest.
+
+    The database comes first. A file that is uploaded later belongs to an import that the dump does not have, and a file
+    of the dump is deleted later only if its import had ended. In the other order, an import of the dump could lack its
+    file.
+
+    Raises:
+        BackupError: the backup was not made. The folder then has no manifest.
+
+    """
+    settings.ensure_one_database()
+    _create_folder(folder)
+    store = objects.open_store(settings.tasks_store_url)
+    with postgres.open_snapshot(settings.administrator_url) as snapshot:
+        postgres.dump(settings.administrator_url, folder, snapshot=snapshot, binaries=settings.backup_postgres_bin)
+        stored = {object_key(UUID(import_id)): size for import_id, size in snapshot.stored_imports().items()}
+        facts = Manifest(
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            release=VERSION,
+            key_fingerprint=settings.key_fingerprint,
+            roles=settings.roles,
+            revisions=snapshot.revisions(),
+            rows=snapshot.row_counts(),
+            audit_head=snapshot.audit_head(),
+            files={},
+        )
+    facts.files.update(objects.copy_to_backup(store, stored, folder))
+    facts.write(folder)
+    return facts
+
+
+def _create_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        message = f"{folder} exists. Name a new folder."
+        raise BackupError(message) from None
+    except OSError as error:
+        message = f"{folder} can't be created: {error.strerror}."
+        raise BackupError(message) from None

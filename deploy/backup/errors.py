@@ -1,0 +1,5 @@
+"""Errors of a backup or a restore. The text tells the operator what to do."""
+
+
+class BackupError(Exception):
+    """The backup or the restore can't be made."""

@@ -1,0 +1,60 @@
+"""The manifest of a backup: the file that says what the backup holds, and that it is complete."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from deploy.backup.errors import BackupError
+
+FILE_NAME = "manifest.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Content of a backup. Everything in it is of one moment, that of the database's snapshot."""
+
+    created_at: str
+    release: str
+    key_fingerprint: str
+    """Fingerprint of AUTH_KEY_ENCRYPTION_KEY. The key itself is not in the backup."""
+    roles: dict[str, list[str]]
+    """Names of the owner role and the app role, by schema."""
+    revisions: dict[str, list[str]]
+    """Alembic revisions, by schema."""
+    rows: dict[str, int]
+    """Number of rows, by table."""
+    audit_head: str
+    """Newest block of the hash chain, as NUMBER:HASH."""
+    files: dict[str, int]
+    """Sizes of the stored import files in bytes, by object key."""
+    format_version: int = FORMAT_VERSION
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest, last of all files: a folder without one is no backup."""
+        partial = folder / f"{FILE_NAME}.partial"
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(self), indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(folder / FILE_NAME)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the manifest of a backup. Raises BackupError."""
+        path = folder / FILE_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            manifest = cls(**content)
+        except FileNotFoundError:
+            message = f"{folder} holds no complete backup: {FILE_NAME} is missing."
+            raise BackupError(message) from None
+        except (ValueError, TypeError) as error:
+            message = f"{path} is damaged: {error}."
+            raise BackupError(message) from None
+        if manifest.format_version != FORMAT_VERSION:
+            message = f"{path} has the format {manifest.format_version}. This release reads format {FORMAT_VERSION}."
+            raise BackupError(message)
+        return manifest

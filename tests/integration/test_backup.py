@@ -1,0 +1,172 @@
+"""Backups that can't be made, and restores that must change nothing."""
+
+import asyncio
+import base64
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from taskmanager.imports.v1 import import_pb2
+
+from chassis.testing.database import temporary_database
+from tests.integration.task_service.import_calls import upload
+from tests.support.database import Database
+
+KEY = base64.b64encode(bytes(32)).decode()
+
+
+def environment(database: Database, store: str, key: str = KEY) -> dict[str, str]:
+    """Return the settings of a backup."""
+    return {
+        "AUTH_KEY_ENCRYPTION_KEY": key,
+        "AUTH_PROVISION_DATABASE_URL": database.administrator_url,
+        "AUTH_OWNER_DATABASE_URL": database.url("auth_owner"),
+        "AUTH_DATABASE_URL": database.auth_url,
+        "TASKS_OWNER_DATABASE_URL": database.url("tasks_owner"),
+        "TASKS_DATABASE_URL": database.tasks_url,
+        "TASKS_STORE_URL": store,
+    }
+
+
+async def run(settings: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    """Run `python -m deploy.backup`; return its exit status, stdout and stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "deploy.backup",
+        *arguments,
+        env={**os.environ, **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+def bare(postgres):
+    """An empty database. The roles are those of the tests' server."""
+    with temporary_database(postgres) as url:
+        yield Database(url)
+
+
+@pytest.fixture
+async def backup(system, sonu, database, tmp_path) -> AsyncIterator[str]:
+    """Folder of a backup with one import that waits."""
+    queued = await upload(system, sonu)
+    assert queued.state == import_pb2.Import.STATE_QUEUED
+    folder = tmp_path / "backup"
+    status, _, err = await run(environment(database, system.uploads.as_uri()), "create", str(folder))
+    assert (status, err) == (0, "")
+    return folder
+
+
+def tables(database: Database) -> list[tuple[str]]:
+    return database.rows("SELECT tablename FROM pg_tables WHERE schemaname IN ('auth', 'tasks')")
+
+
+async def test_waiting_import_is_restored_with_its_file(backup, database, bare, tmp_path):
+    """The summary names the counts, and the log of events has a new epoch."""
+    store = tmp_path / "restored"
+    status, out, err = await run(environment(bare, store.as_uri()), "restore", str(backup))
+    assert (status, err) == (0, "")
+    assert "1 import files" in out.splitlines()[0]
+    ((import_id, size),) = bare.rows("SELECT id::text, bytes_total FROM tasks.imports WHERE state = 'queued'")
+    assert (store / "uploads" / f"{import_id}.csv").stat().st_size == size
+    assert bare.rows("SELECT count(*) FROM auth.users") == [(1,)]
+    assert bare.rows("SELECT epoch FROM tasks.event_log") != database.rows("SELECT epoch FROM tasks.event_log")
+    with psycopg.connect(bare.tasks_url) as connection:  # the privileges are there too
+        assert connection.execute("SELECT count(*) FROM tasks.imports").fetchone() == (1,)
+
+
+async def test_wrong_encryption_key_stops_the_restore_first(backup, bare, tmp_path):
+    """Nothing is created: no role, no schema, no file."""
+    other_key = base64.b64encode(b"x" * 32).decode()
+    status, _, err = await run(environment(bare, (tmp_path / "new").as_uri(), other_key), "restore", str(backup))
+    assert status == 1
+    assert err.startswith("error: AUTH_KEY_ENCRYPTION_KEY is not the key of this backup")
+    assert len(err.splitlines()) == 1
+    assert bare.rows("SELECT 1 FROM pg_namespace WHERE nspname IN ('auth', 'tasks')") == []
+    assert not (tmp_path / "new").exists()
+
+
+async def test_damaged_file_stops_the_restore(backup, bare, tmp_path):
+    """A file of another size is named."""
+    (file,) = (backup / "files" / "uploads").iterdir()
+    file.write_bytes(b"")
+    status, _, err = await run(environment(bare, tmp_path.as_uri()), "restore", str(backup))
+    assert (status, str(file) in err) == (1, True)
+    assert tables(bare) == []
+
+
+async def test_damaged_dump_leaves_no_table(backup, bare, tmp_path):
+    """The dump is loaded in one transaction."""
+    dump = backup / "database.dump"
+    dump.write_bytes(dump.read_bytes()[:-200])
+    status, _, err = await run(environment(bare, tmp_path.as_uri()), "restore", str(backup))
+    assert status == 1
+    assert err.startswith("error: ")
+    assert tables(bare) == []
+
+
+async def test_incomplete_backup_is_refused(backup, bare, tmp_path):
+    """A folder without a manifest is what a backup leaves that died."""
+    (backup / "manifest.json").unlink()
+    status, _, err = await run(environment(bare, tmp_path.as_uri()), "restore", str(backup))
+    assert (status, err) == (1, f"error: {backup} holds no complete backup: manifest.json is missing.\n")
+
+
+async def test_database_with_tables_is_refused(backup, system, database):
+    """A restore never replaces data; the message says how to do it on purpose."""
+    status, _, err = await run(environment(database, system.uploads.as_uri()), "restore", str(backup))
+    assert status == 1
+    assert "Restore into an empty database." in err
+
+
+async def test_connected_service_stops_the_restore(backup, bare, tmp_path):
+    """A service that runs could use the database before the restore has ended."""
+    with psycopg.connect(bare.url("tasks_app")):
+        status, _, err = await run(environment(bare, tmp_path.as_uri()), "restore", str(backup))
+    assert (status, "A service is connected as tasks_app." in err) == (1, True)
+
+
+async def test_other_role_names_are_refused(backup, bare, tmp_path):
+    """The dump grants privileges to the roles by their names."""
+    settings = environment(bare, tmp_path.as_uri()) | {"TASKS_DATABASE_URL": bare.url("somebody")}
+    status, _, err = await run(settings, "restore", str(backup))
+    assert (status, "The URLs must name the roles of the backup" in err) == (1, True)
+    assert tables(bare) == []
+
+
+async def test_existing_folder_is_not_overwritten(database, tmp_path):
+    """The old backup stays as it is."""
+    status, _, err = await run(environment(database, tmp_path.as_uri()), "create", str(tmp_path))
+    assert (status, err) == (1, f"error: {tmp_path} exists. Name a new folder.\n")
+
+
+async def test_unreachable_database_is_named_without_password(database, tmp_path):
+    """The line names the variable and the cause."""
+    settings = environment(database, tmp_path.as_uri())
+    nowhere = "postgresql://postgres:canary@127.0.0.1:1/db"
+    for name in settings:
+        if name.endswith("_DATABASE_URL"):
+            settings[name] = nowhere
+    status, _, err = await run(settings, "create", str(tmp_path / "new"))
+    assert status == 1
+    assert err.startswith("error: AUTH_PROVISION_DATABASE_URL: ")
+    assert "canary" not in err
+
+
+async def test_missing_file_of_the_store_is_named(system, sonu, database, tmp_path):
+    """A file that is shorter than its import says is an error; a file that is gone is left out."""
+    await upload(system, sonu)
+    (file,) = (system.uploads / "uploads").iterdir()
+    file.write_bytes(b"x")
+    settings = environment(database, system.uploads.as_uri())
+    status, _, err = await run(settings, "create", str(tmp_path / "first"))
+    assert (status, "has 1 bytes in the object store" in err) == (1, True)
+    file.unlink()
+    status, out, _ = await run(settings, "create", str(tmp_path / "second"))
+    assert (status, "0 import files" in out) == (0, True)
