@@ -238,6 +238,18 @@ def test_killed_migration_is_repeated(old: Release, new: Release):
     assert new.heads() == ["0004"]
 
 
+def test_statement_of_a_killed_migration_ends(old: Release, new: Release):
+    """Otherwise it would hold its locks until its work is done."""
+    old.migrate()
+    write_revision(new.migrations, "0004", 'op.execute("SELECT pg_sleep(120)")', after="0003")
+    process = subprocess.Popen([sys.executable, "-c", MIGRATE, new.owner_url, str(new.migrations)])
+    running = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(120)%%'"
+    wait_until(lambda: bool(old.database.rows(running)))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not old.database.rows(running), seconds=20)
+
+
 def test_unfinished_concurrent_index_is_built_again(old: Release, new: Release):
     """A unique index over duplicates fails and stays as an invalid index. After the repair migrate replaces it."""
     old.migrate()
@@ -255,21 +267,24 @@ def test_unfinished_concurrent_index_is_built_again(old: Release, new: Release):
 
 
 def test_writers_go_on_while_an_index_is_built(old: Release, new: Release):
-    """The build waits for an older transaction. Meanwhile others write."""
+    """The build waits for an older transaction, for longer than other statements. Meanwhile others write."""
     old.migrate()
     body = 'create_index_concurrently("notes_by_title", schema="notes", on="notes.notes (title)")'
     write_revision(new.migrations, "0004", body, after="0003")
     new.migrate(until="0003")
-    with old.connect() as writer:
-        writer.execute("INSERT INTO notes.notes (title) VALUES ('long')")
-        migration = threading.Thread(target=new.migrate)
-        migration.start()
-        building = "SELECT 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%%'"
-        wait_until(lambda: bool(old.database.rows(building)))
-        with psycopg.connect(old.database.administrator_url, options="-c lock_timeout=2s") as other:
-            other.execute("INSERT INTO notes.notes (title) VALUES ('other')")
-    migration.join()
+    with capture_logs() as logs:
+        with old.connect() as writer:
+            writer.execute("INSERT INTO notes.notes (title) VALUES ('long')")
+            impatient = LockPatience(timeout_seconds=0.01, pause_seconds=0.01, max_attempts=200)
+            migration = threading.Thread(target=new.migrate, kwargs={"patience": impatient})
+            migration.start()
+            building = "SELECT 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%%'"
+            wait_until(lambda: bool(old.database.rows(building)))
+            with psycopg.connect(old.database.administrator_url, options="-c lock_timeout=2s") as other:
+                other.execute("INSERT INTO notes.notes (title) VALUES ('other')")
+        migration.join()
     assert new.heads() == ["0004"]
+    assert [line["event"] for line in logs if line["event"] != "revision applied"] == []
 
 
 def test_batches_commit_one_by_one(old: Release, new: Release):
