@@ -107,8 +107,10 @@ class Migration:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, stack: LocalStack, release: Path, *arguments: str) -> "Migration":
-        command = ["command", "--data-dir", str(stack.data_dir), "task_service.commands.migrate", *arguments]
+    async def start(
+        cls, stack: LocalStack, release: Path, *arguments: str, service: str = "task_service"
+    ) -> "Migration":
+        command = ["command", "--data-dir", str(stack.data_dir), f"{service}.commands.migrate", *arguments]
         return cls(
             await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "deploy.local", *command),
@@ -133,9 +135,9 @@ class Migration:
         return await self.process.wait()
 
 
-async def migrate(stack: LocalStack, release: Path, *arguments: str) -> tuple[int, str]:
+async def migrate(stack: LocalStack, release: Path, *arguments: str, service: str = "task_service") -> tuple[int, str]:
     """Run the command to its end. Return its exit status and output."""
-    migration = await Migration.start(stack, release, *arguments)
+    migration = await Migration.start(stack, release, *arguments, service=service)
     return await migration.wait(), "".join(migration.lines)
 
 
@@ -168,6 +170,7 @@ async def test_upgrade_in_phases_fails_no_request(stack: LocalStack, current: Pa
             await restart(stack, name)
         status, output = await migrate(stack, new_release, "--contract")
         assert status == 0, output
+        assert await migrate(stack, new_release, "--contract", service="auth_service") == (0, "")
         before = results["success"]
         await until(lambda: results["success"] > before + 60, seconds=60)
     columns = stack.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'tasks'")
