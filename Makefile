@@ -10,10 +10,10 @@ NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.instal
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run backup restore up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check openapi fmt lock clean
+.PHONY: help install demo run backup restore up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types migrations-check protos protos-check openapi fmt lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Create the virtual environment .venv from hash-locked requirements
 
@@ -84,7 +84,7 @@ bench-import: $(STAMP) ## Measure imports: against \copy, memory, a growing tabl
 
 ci: check test test-api test-browser test-compose ## Run all checks that a change must pass
 
-check: lint types protos-check ## Run the static checks
+check: lint types migrations-check protos-check ## Run the static checks
 
 lint: $(STAMP) ## Check with ruff, import-linter and buf
 	$(BIN)/ruff check .
@@ -94,6 +94,9 @@ lint: $(STAMP) ## Check with ruff, import-linter and buf
 
 types: $(STAMP) ## Check the types with mypy --strict
 	$(BIN)/mypy
+
+migrations-check: $(STAMP) ## Check with squawk that no migration rewrites a table or holds a lock for long
+	@$(BIN)/python -m tests.support.migration_lint
 
 protos: $(STAMP) ## Regenerate protos/gen
 	protos/generate

@@ -1,12 +1,11 @@
-"""Migrate schema `auth` to the newest revision: `python -m auth_service.commands.migrate`. Safe to run again."""
+"""Migrate schema `auth` in phases: `python -m auth_service.commands.migrate [--plan | --contract]`."""
 
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.persistence.schema import MIGRATIONS, SCHEMA
 from auth_service.settings import COMMAND_VARIABLES, AuthSettings
-from chassis import logs
-from chassis.database.migrate import MigrationSettings, migrate
-from chassis.settings import load_settings
+from chassis.database.migrate import MigrationSettings
+from chassis.database.migrate_command import run_migrate
 
 
 class AuthMigrationSettings(MigrationSettings):
@@ -17,9 +16,7 @@ class AuthMigrationSettings(MigrationSettings):
 
 
 def main() -> None:
-    settings = load_settings(AuthMigrationSettings)
-    logs.configure_logging(settings.log_level, "auth_service")
-    migrate(settings, schema=SCHEMA, migrations=MIGRATIONS)
+    run_migrate("auth_service", AuthMigrationSettings, schema=SCHEMA, migrations=MIGRATIONS)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""Alembic migrations, with one version table in the schema of each service."""
+"""Migration of a service's schema, with its settings."""
 
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import alembic.command
 import psycopg
-from alembic import context
-from alembic.config import Config
 from pydantic import Field
-from sqlalchemy import MetaData, create_engine, pool
 
 from chassis.database.connection import SOCKET_OPTIONS
+from chassis.database.migration_plan import MigrationError, describe
 from chassis.database.provision import provision
+from chassis.database.revisions import Phase, RevisionHistory
+from chassis.database.schema_state import read_as_owner
+from chassis.database.upgrade import upgrade
 from chassis.database.url import PostgresUrl
 from chassis.logs import LogLevel
 from chassis.settings import Settings
@@ -29,43 +30,41 @@ class MigrationSettings(Settings):
     database_url: PostgresUrl = Field(description="role that the service uses")
 
 
-def migrate(settings: MigrationSettings, *, schema: str, migrations: Path) -> None:
-    """Create the roles and the schema if an administrator's URL is set, then upgrade to the newest revision."""
+def migrate(settings: MigrationSettings, *, schema: str, migrations: Path, phase: Phase = Phase.EXPAND) -> None:
+    """Create the roles and the schema if an administrator's URL is set, then run a phase of the upgrade.
+
+    Raises MigrationError, with one line for the operator.
+    """
     owner_url = settings.owner_database_url.get_secret_value()
-    if settings.provision_database_url is not None:
-        provision(
-            administrator_url=settings.provision_database_url.get_secret_value(),
-            owner_url=owner_url,
-            app_url=settings.database_url.get_secret_value(),
-            schema=schema,
-        )
-    upgrade(owner_url, schema=schema, migrations=migrations)
-
-
-def upgrade(owner_url: str, *, schema: str, migrations: Path, revision: str = "head") -> None:
-    """Upgrade the schema to a revision. Do nothing if it is there already."""
-    config = Config()
-    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    config.attributes["owner_url"] = owner_url
-    config.attributes["schema"] = schema
-    alembic.command.upgrade(config, revision)
-
-
-def run_in_environment(metadata: MetaData) -> None:
-    """Run the migrations of the current Alembic environment. A concurrent run waits for a lock."""
-    attributes = context.config.attributes
-    schema: str = attributes["schema"]
-    # libpq reads the URL, as for every other connection. SQLAlchemy would read some URLs differently.
-    connect = partial(psycopg.connect, str(attributes["owner_url"]), **SOCKET_OPTIONS)
-    engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)
-    with engine.connect() as connection:
-        context.configure(
-            connection=connection, target_metadata=metadata, version_table_schema=schema, include_schemas=True
-        )
-        with context.begin_transaction():
-            connection.exec_driver_sql(
-                "SELECT pg_advisory_xact_lock(hashtext(%(name)s))", {"name": f"migrate.{schema}"}
+    if settings.provision_database_url is not None and phase is Phase.EXPAND:
+        with _name_variable(settings, "provision_database_url"):
+            provision(
+                administrator_url=settings.provision_database_url.get_secret_value(),
+                owner_url=owner_url,
+                app_url=settings.database_url.get_secret_value(),
+                schema=schema,
             )
-            context.run_migrations()
-            # The service waits for this revision at its start.
-            connection.exec_driver_sql(f"GRANT SELECT ON {schema}.alembic_version TO {schema}_app")
+    with _name_variable(settings, "owner_database_url"):
+        upgrade(owner_url, schema=schema, migrations=migrations, phase=phase)
+
+
+def plan(settings: MigrationSettings, *, schema: str, migrations: Path) -> str:
+    """Return the SQL that both phases would run. It changes nothing. Raises MigrationError."""
+    history = RevisionHistory(schema, migrations)
+    owner_url = settings.owner_database_url.get_secret_value()
+    with (
+        _name_variable(settings, "owner_database_url"),
+        psycopg.connect(owner_url, autocommit=True, **SOCKET_OPTIONS) as connection,
+    ):
+        return "\n".join(describe(history, read_as_owner(connection, schema)))
+
+
+@contextmanager
+def _name_variable(settings: MigrationSettings, field: str) -> Iterator[None]:
+    """Raise MigrationError with the variable's name when the database of its URL does not respond or refuses."""
+    try:
+        yield
+    except psycopg.Error as error:
+        variable = f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+        cause = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        raise MigrationError(f"{variable}: {cause}") from error

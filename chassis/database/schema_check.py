@@ -1,4 +1,4 @@
-"""The revision of a schema, which a service compares with its own before it serves."""
+"""The state of a schema, which a service compares with the revisions that it knows before it serves."""
 
 import asyncio
 from collections.abc import Collection
@@ -8,10 +8,11 @@ from typing import Self
 
 import psycopg
 import structlog
-from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
+from chassis.database.revisions import RevisionHistory
+from chassis.database.schema_state import SchemaState, heads_query, newer_release_needed, required_query
 from chassis.probes.process_status import ProcessStatus
 
 RETRY_SECONDS = 0.5
@@ -23,67 +24,90 @@ log = structlog.get_logger("database")
 class SchemaRevisions:
     """Revisions of a schema that this release knows."""
 
-    schema: str
-    head: str
-    known: Collection[str]
+    history: RevisionHistory
 
     @classmethod
     def read(cls, schema: str, migrations: Path) -> Self:
         """Read the revisions from the folder of the migrations."""
-        scripts = ScriptDirectory(str(migrations))
-        known = frozenset(script.revision for script in scripts.walk_revisions())
-        return cls(schema, str(scripts.get_current_head()), known)
+        return cls(RevisionHistory(schema, migrations))
 
-    def is_behind(self, revision: str | None) -> bool:
-        """Return True if this release needs a migration first. A newer release's revision is not behind."""
-        return revision is None or (revision in self.known and revision != self.head)
+    def problem(self, state: SchemaState) -> str | None:
+        """Return the reason why this release can't serve on the schema, as one line; None if it can.
+
+        It can serve on a schema that a newer release has expanded, but not on one that a newer release has contracted
+        and that lacks something this release needs.
+        """
+        if reason := newer_release_needed(self.history, state):
+            return reason
+        if not self._is_behind(state):
+            return None
+        found = f"at revision {state}" if state.heads else "not migrated"
+        return f"schema {self.history.schema} is {found} and must be at {self.history.expand_head}: run migrate"
+
+    def _is_behind(self, state: SchemaState) -> bool:
+        if not state.heads <= self.history.known:
+            return False  # a newer release has migrated it
+        applied = {script.revision for script in self.history.ancestors(state.heads)}
+        return self.history.expand_head not in applied
 
 
 class SchemaCheck:
-    """Check that the database responds, and that its schema is migrated."""
+    """Check that the database responds, and that its schema fits this release."""
 
     def __init__(self, url: str, revisions: SchemaRevisions, status: ProcessStatus) -> None:
         self._url = url
         self._revisions = revisions
         self._status = status
+        self._logged = ""
 
     async def __call__(self) -> str | None:
-        """Return the revision of the schema, and show it to operators. Raises psycopg.OperationalError."""
-        revision = await read_revision(self._url, self._revisions.schema)
-        self._status.details["schema_revision"] = revision or "none"
-        return revision
+        """Return the reason why this release can't serve on the schema, and show it and the revision to operators.
+
+        A service that runs already when the reason arises stays ready: calls that need nothing of what is gone work.
+        Raises psycopg.OperationalError.
+        """
+        state = await read_schema_state(self._url, self._revisions.history.schema)
+        problem = self._revisions.problem(state)
+        self._status.details["schema_revision"] = str(state)
+        if problem:
+            self._status.details["schema_problem"] = problem
+            if self._status.is_ready and problem != self._logged:
+                log.error("the schema does not fit this release any more", reason=problem)
+                self._logged = problem
+        else:
+            self._status.details.pop("schema_problem", None)
+        return problem
 
     async def wait_until_migrated(self) -> None:
-        """Wait until the schema is migrated. It has no time limit, since a migration may run at this moment."""
+        """Wait until the schema fits. It has no time limit, since a migration may run at this moment."""
         logged = ""
         while True:
             try:
-                revision = await self()
+                reason = await self()
             except psycopg.OperationalError:
                 reason = "the database does not respond"
-            else:
-                if not self._revisions.is_behind(revision):
-                    return
-                found = f"at revision {revision}" if revision else "not migrated"
-                reason = (
-                    f"schema {self._revisions.schema} is {found} and must be at {self._revisions.head}: run migrate"
-                )
+            if reason is None:
+                return
             if reason != logged:
                 log.warning("waiting for the schema", reason=reason)
                 logged = reason
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def read_revision(url: str, schema: str) -> str | None:
-    """Return the schema's revision; None if there is no schema, or only one from before its role could read it.
+async def read_schema_state(url: str, schema: str) -> SchemaState:
+    """Return the schema's state. It is empty if there is no schema, or only one from before its role could read it.
 
     The connection is a new one: its error tells why the database can't be reached, and the pool stays free.
     """
     async with await TimeLimitedConnection.connect(url, autocommit=True, **SOCKET_OPTIONS) as connection:
-        table = sql.Identifier(schema, "alembic_version")
-        try:
-            cursor = await connection.execute(sql.SQL("SELECT version_num FROM {}").format(table))
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
-            return None
-        row = await cursor.fetchone()
-        return str(row[0]) if row else None
+
+        async def column(query: sql.Composed) -> Collection[str]:
+            try:
+                cursor = await connection.execute(query)
+                return [row[0] for row in await cursor.fetchall()]
+            except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+                return ()
+
+        return SchemaState(
+            heads=frozenset(await column(heads_query(schema))), required=frozenset(await column(required_query(schema)))
+        )

@@ -1,10 +1,9 @@
-"""Migrate schema `tasks` to the newest revision: `python -m task_service.commands.migrate`. Safe to run again."""
+"""Migrate schema `tasks` in phases: `python -m task_service.commands.migrate [--plan | --contract]`."""
 
 from pydantic_settings import SettingsConfigDict
 
-from chassis import logs
-from chassis.database.migrate import MigrationSettings, migrate
-from chassis.settings import load_settings
+from chassis.database.migrate import MigrationSettings
+from chassis.database.migrate_command import run_migrate
 from task_service.persistence.schema import MIGRATIONS, SCHEMA
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
@@ -17,9 +16,7 @@ class TasksMigrationSettings(MigrationSettings):
 
 
 def main() -> None:
-    settings = load_settings(TasksMigrationSettings)
-    logs.configure_logging(settings.log_level, "task_service")
-    migrate(settings, schema=SCHEMA, migrations=MIGRATIONS)
+    run_migrate("task_service", TasksMigrationSettings, schema=SCHEMA, migrations=MIGRATIONS)
 
 
 if __name__ == "__main__":

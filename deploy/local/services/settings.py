@@ -70,7 +70,7 @@ class ServiceSettings:
         """Settings of auth_service's migrate command."""
         return {
             "AUTH_PROVISION_DATABASE_URL": self.endpoints.postgres_url,
-            "AUTH_OWNER_DATABASE_URL": self._database_url("auth_owner", self.credentials.auth_owner_password),
+            "AUTH_OWNER_DATABASE_URL": self._auth_owner_database_url,
             "AUTH_DATABASE_URL": self._auth_database_url,
         }
 
@@ -86,8 +86,11 @@ class ServiceSettings:
     @property
     def operator_commands(self) -> Mapping[str, str]:
         """Settings of the commands that an operator runs by hand."""
-        owner = {"TASKS_OWNER_DATABASE_URL": self._tasks_owner_database_url}
-        return {**self.auth_service, **self.task_service, **owner}
+        owners = {
+            "AUTH_OWNER_DATABASE_URL": self._auth_owner_database_url,
+            "TASKS_OWNER_DATABASE_URL": self._tasks_owner_database_url,
+        }
+        return {**self.auth_service, **self.task_service, **owners}
 
     @property
     def _auth_database_url(self) -> str:
@@ -96,6 +99,10 @@ class ServiceSettings:
     @property
     def _tasks_database_url(self) -> str:
         return self._database_url("tasks_app", self.credentials.tasks_app_password)
+
+    @property
+    def _auth_owner_database_url(self) -> str:
+        return self._database_url("auth_owner", self.credentials.auth_owner_password)
 
     @property
     def _tasks_owner_database_url(self) -> str:

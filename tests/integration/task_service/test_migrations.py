@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from chassis.database.migrate import upgrade
 from chassis.database.provision import provision
+from chassis.database.upgrade import upgrade
 from chassis.testing.database import temporary_database
 from task_service.history.domain.event_log import LogPosition
 from task_service.history.domain.hash_chain import GENESIS_HASH, Block
@@ -29,7 +29,7 @@ def database_at(postgres):
             database = Database(url)
             owner_url = database.url("tasks_owner")
             provision(administrator_url=url, owner_url=owner_url, app_url=database.tasks_url, schema=SCHEMA)
-            upgrade(owner_url, schema=SCHEMA, migrations=MIGRATIONS, revision=revision)
+            upgrade(owner_url, schema=SCHEMA, migrations=MIGRATIONS, until=revision)
             return database
 
         yield create
