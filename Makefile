@@ -10,7 +10,7 @@ NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.instal
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run backup restore up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types migrations-check protos protos-check openapi fmt lock clean
+.PHONY: help install demo run backup restore up down bench bench-import bench-overload test test-faults test-api test-browser test-compose ci check lint types migrations-check protos protos-check openapi fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ bench: $(STAMP) ## Measure speed and memory, each against a floor in the same ru
 
 bench-import: $(STAMP) ## Measure imports: against \copy, memory, a growing table, other calls; BENCH="--rows 20000 ..." is shorter
 	$(BIN)/python -m tests.bench.import_goals $(BENCH)
+
+bench-overload: $(STAMP) ## Measure four times the load that the system can handle: goodput, refusals, health checks, memory
+	$(BIN)/python -m tests.bench.overload_goals $(BENCH)
 
 ci: check test test-api test-browser test-compose ## Run all checks that a change must pass
 

@@ -44,10 +44,12 @@ from gateway.transport.docs.docs_page import docs_page
 from gateway.transport.docs.openapi_info import OPENAPI_INFO
 from gateway.transport.endpoints.health import Liveness, Readiness, Status
 from gateway.transport.http.connection_limits import ConnectionLimits, OpenConnections
+from gateway.transport.http.load_shed import LoadShedder
 from gateway.transport.http.server import serve
 from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.client_address import ClientAddressResolver
 from gateway.transport.request.client_rate_limit import ClientRateLimit
+from gateway.transport.request.concurrency_limit import ConcurrencyLimit
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.responses.static_response import StaticResponse
 from gateway.transport.routes import EndpointFactory, Route
@@ -94,8 +96,19 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
             "/readyz": Readiness(status=status, services=tuple(services)),
             "/statusz": Status(status),
         }
+        request_limit = ConcurrencyLimit(
+            "request",
+            max_concurrent=settings.max_concurrent_requests,
+            max_queued=settings.max_queued_requests,
+            queue_timeout_seconds=settings.queue_timeout_seconds,
+        )
         router = build_router(
-            upstreams=upstreams, settings=settings, limiter=limiter, stopping=stopping, own_endpoints=own_endpoints
+            upstreams=upstreams,
+            settings=settings,
+            limiter=limiter,
+            request_limit=request_limit,
+            stopping=stopping,
+            own_endpoints=own_endpoints,
         )
         cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
         address = await stack.enter_async_context(
@@ -105,6 +118,7 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
                 listen_fd=settings.listen_fd,
                 limits=_connection_limits(settings),
                 cors=cors,
+                load_shedder=LoadShedder(request_limit, status),
                 drain_seconds=settings.drain_seconds,
                 stopping=stopping,
             )
@@ -138,6 +152,7 @@ def build_router(
     upstreams: Sequence[Upstream],
     settings: GatewaySettings,
     limiter: AddressRateLimiter,
+    request_limit: ConcurrencyLimit,
     stopping: asyncio.Event,
     own_endpoints: Mapping[str, Endpoint],
 ) -> Router[Route]:
@@ -157,7 +172,12 @@ def build_router(
     rate_limit = ClientRateLimit(limiter, ClientAddressResolver(settings.trusted_proxies))
     authorizer = CallAuthorizer(exchange, rate_limit)
     factory = EndpointFactory(
-        rpcs=rpcs, settings=settings, authorizer=authorizer, rate_limit=rate_limit, stopping=stopping
+        rpcs=rpcs,
+        settings=settings,
+        authorizer=authorizer,
+        rate_limit=rate_limit,
+        request_limit=request_limit,
+        stopping=stopping,
     )
     router: Router[Route] = Router()
     for upstream in upstreams:

@@ -9,6 +9,7 @@ import grpc
 from grpc import aio
 
 from chassis.rpc.errors import read_status
+from gateway.clients.retry_budget import RetryBudget
 
 RECONNECT_SECONDS = 2.0
 """Maximum wait for a connection before the second attempt. Without it, an outage would hold every request."""
@@ -20,8 +21,9 @@ _LOST = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 class RetryingCall:
     """Callable of a unary rpc that repeats a call once, if that is safe.
 
-    A call is repeated if the server refused it before any work: it is overloaded or has no trust state yet. A call that
-    got lost is repeated only if it is `repeatable`, as a read is, and a write with an idempotency key.
+    A call is repeated if the server refused it before any work: it has no trust state yet, or is overloaded and the
+    budget allows it. A call that got lost is repeated only if it is `repeatable`, as a read is, and a write with an
+    idempotency key.
     """
 
     def __init__(
@@ -30,10 +32,13 @@ class RetryingCall:
         *,
         connected: Callable[[], Awaitable[None]],
         timeout_seconds: float,
+        budget: RetryBudget,
     ) -> None:
+        """`budget` is shared by all calls to the service."""
         self._call = call
         self._connected = connected
         self.timeout_seconds = timeout_seconds
+        self._budget = budget
 
     async def __call__(
         self, request: Any, metadata: tuple[tuple[str, str], ...], *, is_repeatable: bool
@@ -48,25 +53,29 @@ class RetryingCall:
         deadline = loop.time() + self.timeout_seconds
         call = self._call(request, metadata=metadata, timeout=self.timeout_seconds)
         try:
-            return await call, call
+            response = await call
         except aio.AioRpcError as error:
-            if not _may_repeat(error, is_repeatable=is_repeatable):
+            if not self._may_repeat(error, is_repeatable=is_repeatable):
                 raise
             await self._wait_for_connection(deadline - loop.time())
             remaining_seconds = deadline - loop.time()
             if remaining_seconds <= 0:
                 raise
+        else:
+            self._budget.record_success()
+            return response, call
         call = self._call(request, metadata=metadata, timeout=remaining_seconds)
         return await call, call
+
+    def _may_repeat(self, error: aio.AioRpcError, *, is_repeatable: bool) -> bool:
+        status = read_status(error)
+        if status.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return not status.is_started and self._budget.take()
+        # A service that is unavailable names a delay: its database is down, for all its replicas.
+        is_lost = status.code in _LOST and status.retry_after_seconds is None
+        return not status.is_started or (is_repeatable and is_lost)
 
     async def _wait_for_connection(self, max_seconds: float) -> None:
         """In a rolling restart, the old server is gone a moment before the channel has connected to the new one."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._connected(), min(max_seconds, RECONNECT_SECONDS))
-
-
-def _may_repeat(error: aio.AioRpcError, *, is_repeatable: bool) -> bool:
-    status = read_status(error)
-    # A service that is unavailable names a delay: its database is down, for all its replicas.
-    is_lost = status.code in _LOST and status.retry_after_seconds is None
-    return not status.is_started or (is_repeatable and is_lost)

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis.rpc.client import plain_channel
 from chassis.tls.reloader import CertificateReloader
+from gateway.clients.retry_budget import RetryBudget
 from gateway.clients.retrying_call import RetryingCall
 from gateway.transcoding.contract import Rpc
 
@@ -41,12 +42,15 @@ class Upstream:
         self.rpcs = tuple(rpcs)
         idempotent = [*idempotent, *(rpc.grpc_path.removeprefix("/") for rpc in self.rpcs if rpc.is_idempotent)]
         self.channel = plain_channel(target, certificates=certificates, idempotent=idempotent)
+        self._retry_budget = RetryBudget()
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     def unary_call(self, rpc: Rpc, *, timeout_seconds: float) -> RetryingCall:
         """Return the callable of a unary rpc."""
         call = self.channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
-        return RetryingCall(call, connected=self.channel.channel_ready, timeout_seconds=timeout_seconds)
+        return RetryingCall(
+            call, connected=self.channel.channel_ready, timeout_seconds=timeout_seconds, budget=self._retry_budget
+        )
 
     def server_stream_call(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:
         """Return the callable of a server-streaming rpc."""

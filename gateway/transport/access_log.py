@@ -1,6 +1,7 @@
 """Middleware for the request id, the access log and the metrics of each request."""
 
 import time
+from collections.abc import Iterable
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -25,6 +26,16 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 log = structlog.get_logger("access")
 
 
+def method_label(method: str) -> str:
+    """Return the label of a method in the metrics. Clients can send any text as a method."""
+    return method if method in _METHODS else "other"
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the request id that the client sent; empty without one."""
+    return next((value for name, value in headers if name == _REQUEST_ID_HEADER), b"").decode("latin-1")
+
+
 class AccessLog:
     """Outermost middleware, so that errors are counted and logged too. It logs no body, query string or token."""
 
@@ -33,8 +44,7 @@ class AccessLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_at = time.perf_counter()
-        client_request_id = next((value for name, value in scope["headers"] if name == _REQUEST_ID_HEADER), b"")
-        request_id = accept_request_id(client_request_id.decode("latin-1"))
+        request_id = accept_request_id(request_id_of(scope["headers"]))
         enter_request(request_id)
         status = _CLIENT_CLOSED_REQUEST
 
@@ -50,7 +60,7 @@ class AccessLog:
         finally:
             seconds = time.perf_counter() - started_at
             route = scope.get(ROUTE_KEY, "")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = method_label(scope["method"])
             REQUESTS.labels(method, route, status).inc()
             REQUEST_SECONDS.labels(route).observe(seconds)
             if route not in _PROBE_ROUTES:

@@ -15,9 +15,11 @@ from gateway.transcoding.json_codec.encoder import Encoders
 from gateway.transport.endpoints.download import DownloadEndpoint
 from gateway.transport.endpoints.rate_limited import RateLimitedEndpoint
 from gateway.transport.endpoints.server_stream import ServerStreamEndpoint
+from gateway.transport.endpoints.stream_limited import StreamLimitedEndpoint
 from gateway.transport.endpoints.unary import UnaryEndpoint
 from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.client_rate_limit import ClientRateLimit
+from gateway.transport.request.concurrency_limit import ConcurrencyLimit
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
@@ -44,12 +46,15 @@ class EndpointFactory:
         settings: GatewaySettings,
         authorizer: CallAuthorizer,
         rate_limit: ClientRateLimit,
+        request_limit: ConcurrencyLimit,
         stopping: asyncio.Event,
     ) -> None:
         self._rpcs = rpcs
         self._settings = settings
         self._authorizer = authorizer
         self._rate_limit = rate_limit
+        self._request_limit = request_limit
+        self._stream_limit = ConcurrencyLimit("stream", max_concurrent=settings.max_concurrent_streams)
         self._stopping = stopping
         self._encoders = Encoders()
         self._decoders = Decoders()
@@ -66,13 +71,14 @@ class EndpointFactory:
 
         """
         if rpc.client_streaming:
-            return self._upload(upstream, rpc, binding)
+            return StreamLimitedEndpoint(self._upload(upstream, rpc, binding), self._stream_limit)
         bind = RequestBinder(binding, rpc.request, self._decoders)
         if rpc.is_download:
             call = upstream.server_stream_call(rpc)
-            return DownloadEndpoint(bind=bind, call=call, authorizer=self._authorizer, file_name=rpc.file_name)
+            download = DownloadEndpoint(bind=bind, call=call, authorizer=self._authorizer, file_name=rpc.file_name)
+            return StreamLimitedEndpoint(download, self._stream_limit)
         if rpc.server_streaming:
-            return self._server_stream(upstream, rpc, bind)
+            return StreamLimitedEndpoint(self._server_stream(upstream, rpc, bind), self._stream_limit)
         endpoint = self._unary(upstream, rpc, binding, bind)
         # Rate limit only what needs no token and costs something, such as logins and registrations.
         needs_rate_limit = rpc.access.public and not rpc.is_idempotent
@@ -85,6 +91,7 @@ class EndpointFactory:
             authorizer=self._authorizer,
             encode=self._encoders.get(rpc.response),
             body_reader=self._body_reader,
+            limit=self._request_limit,
             is_idempotent=rpc.is_idempotent,
             is_public=rpc.access.public,
             success_status=rpc.success_status,

@@ -77,6 +77,15 @@ class BenchClient:
                 for operation, request in zip(OPERATIONS, requests, strict=True)
             }
 
+    def mixed_requests(self) -> list[bytes]:
+        """Return ten requests: eight read a task each, one lists a page, and one creates a task."""
+        reads = [self._request("GET", f"/api/v1/tasks/{task_id}") for task_id in self.ids[:8]]
+        return [
+            *reads,
+            self._request("GET", f"/api/v1/tasks?page_size={PAGE_SIZE}"),
+            self._request("POST", "/api/v1/tasks", _BODY),
+        ]
+
     def _request(self, method: str, path: str, body: bytes = b"") -> bytes:
         head = f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {self.token}\r\n"
         if body:

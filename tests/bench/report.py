@@ -45,10 +45,10 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
 
 
-def write_json(rows: Sequence[Row], file: Path) -> None:
-    """Write the rows as JSON."""
+def write_json(rows: Sequence[Row], file: Path, **details: object) -> None:
+    """Write the rows, and further details, as JSON."""
     records = [{**asdict(row), "is_met": row.is_met} for row in rows]
-    file.write_text(json.dumps({"rows": records}, indent=2) + "\n", encoding="utf-8")
+    file.write_text(json.dumps({"rows": records, **details}, indent=2) + "\n", encoding="utf-8")
 
 
 def _number(value: float) -> str:

@@ -13,6 +13,7 @@ from gateway.transport.asgi import Send
 from gateway.transport.errors.grpc_errors import http_error_from
 from gateway.transport.errors.http_errors import HttpError
 from gateway.transport.request.authorization import CallAuthorizer
+from gateway.transport.request.concurrency_limit import ConcurrencyLimit, caller_key
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
@@ -38,6 +39,7 @@ class UnaryEndpoint:
         authorizer: CallAuthorizer,
         encode: Encode,
         body_reader: JsonBodyReader,
+        limit: ConcurrencyLimit,
         is_idempotent: bool,
         is_public: bool,
         success_status: int,
@@ -50,6 +52,7 @@ class UnaryEndpoint:
         self._authorizer = authorizer
         self._encode = encode
         self._body_reader = body_reader
+        self._limit = limit
         self._is_idempotent = is_idempotent
         self._is_public = is_public
         self._cache_control = PUBLIC_REVALIDATE if is_public else PRIVATE_REVALIDATE
@@ -62,7 +65,11 @@ class UnaryEndpoint:
         body = await self._body_reader.read(http_request) if self._bind.has_body else b""
         request = self._bind(http_request.path_values, http_request.query, body)
         is_etag_from_header = self._preconditions.apply(request, http_request)
-        response, call = await self._call_with_renewal(request, http_request, is_etag_from_header=is_etag_from_header)
+        # A slot is held for the work of the services only, so that a slow client of either body holds none.
+        async with self._limit.slot(caller_key(http_request.headers)):
+            response, call = await self._call_with_renewal(
+                request, http_request, is_etag_from_header=is_etag_from_header
+            )
         body = to_json(self._encode(response))
         headers = [*location_header(self._location_prefix, response)]
         if self._preconditions.has_idempotency_key:

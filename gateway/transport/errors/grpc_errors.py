@@ -16,6 +16,8 @@ REASON_STATUS: Mapping[str, int] = {
     "CURSOR_EXPIRED": 410,
     "ETAG_MISMATCH": 409,
     "FILE_TOO_LARGE": 413,
+    # The service is full. It is not the caller's fault, unlike a quota.
+    "OVERLOADED": 503,
     "STORAGE_FULL": 507,
 }
 

@@ -220,6 +220,12 @@ def too_many_connections() -> HttpError:
     return _error(503, "UNAVAILABLE", "TOO_MANY_CONNECTIONS", message, headers=[(b"retry-after", b"1")])
 
 
+def overloaded() -> HttpError:
+    """Return the 503 for a request that is shed. Nothing has been done for it, so any client may repeat it."""
+    message = "The gateway is overloaded. Try again after the time in Retry-After."
+    return _error(503, "UNAVAILABLE", "OVERLOADED", message, headers=[(b"retry-after", b"1")])
+
+
 def not_ready(services: Sequence[str]) -> HttpError:
     """Return the 503 of the readiness probe of a starting process, with the services that it has not reached."""
     violations = [Violation("NOT_REACHED", None, f"{name} has not been reached since the start.") for name in services]

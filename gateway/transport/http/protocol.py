@@ -10,7 +10,6 @@ from typing import Any
 
 import httptools
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chassis.rpc.request_context import accept_request_id
 from gateway.transport.access_log import REQUESTS
@@ -26,7 +25,9 @@ from gateway.transport.http.header_limits import (
     check_transfer_encoding,
     headers_too_large,
 )
+from gateway.transport.http.load_shed import LoadShedder
 from gateway.transport.http.send_timeout import SendTimeout
+from gateway.transport.http.shedding_protocol import SheddingHttpProtocol
 
 LINGER_SECONDS = 5.0
 """Time for which a connection stays open after an error. A socket closed at once makes the client drop the response."""
@@ -34,14 +35,13 @@ LINGER_SECONDS = 5.0
 log = structlog.get_logger("protocol")
 
 
-class LimitedHttpProtocol(HttpToolsProtocol):
+class LimitedHttpProtocol(SheddingHttpProtocol):
     """Protocol that rejects heads that are too large, too slow or malformed, before the application sees them.
 
     An HttpError raised in a callback stops the parser and becomes the response.
     """
 
     limits: ConnectionLimits
-    cors: CorsPolicy | None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer of the first request, or refuse the connection."""
@@ -141,18 +141,21 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the timer (the application limits the time of the body) and check the head."""
+        """Check the head, and stop the timer: the application limits the time of the body."""
         self._unparsed_bytes = 0
-        self._stop_timer()
         http_version = self.parser.get_http_version()
         check_host(http_version, self.headers)
         check_transfer_encoding(http_version, self.headers)
         if self.parser.should_upgrade():
+            self._stop_timer()
             self._head_without_upgrade = self._build_head_without_upgrade(http_version)
             return
         # It can be set since on_message_begin: by the end of the previous response.
         self._unset_keepalive_if_required()
         super().on_headers_complete()
+        # The timer goes on until the end of a shed request.
+        if not self.is_shed:
+            self._stop_timer()
         self._is_in_body = True
 
     def on_body(self, body: bytes) -> None:
@@ -166,7 +169,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         self._unparsed_bytes = 0
         self._is_in_body = False
+        was_shed = self.is_shed
         super().on_message_complete()
+        if was_shed:
+            self._start_header_timer()
 
     def _build_head_without_upgrade(self, http_version: str) -> bytes:
         method = self.parser.get_method()
@@ -182,7 +188,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         request_id = self._log_rejection("request rejected", error)
         cycle = self.cycle
-        if self._is_in_body and (self.pipeline or cycle.response_started):
+        if self.is_shed or (self._is_in_body and (self.pipeline or cycle.response_started)):
             self.transport.close()
         elif self._is_in_body:
             # The body is malformed, and its request has no response yet: the error is the response, and the
@@ -245,6 +251,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def limited_protocol(limits: ConnectionLimits, cors: CorsPolicy | None) -> type[Any]:
+def limited_protocol(limits: ConnectionLimits, cors: CorsPolicy | None, load_shedder: LoadShedder) -> type[Any]:
     """Return the protocol class with its settings: uvicorn creates the instances and passes no arguments of ours."""
-    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), {"limits": limits, "cors": cors})
+    attributes = {"limits": limits, "cors": cors, "load_shedder": load_shedder}
+    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), attributes)

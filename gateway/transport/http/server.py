@@ -13,6 +13,7 @@ from chassis.settings import CannotListen, Listen
 from gateway.transport.asgi import AsgiApp
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.http.connection_limits import ConnectionLimits
+from gateway.transport.http.load_shed import LoadShedder
 from gateway.transport.http.protocol import limited_protocol
 
 log = structlog.get_logger("server")
@@ -53,6 +54,7 @@ async def serve(
     listen_fd: int | None,
     limits: ConnectionLimits,
     cors: CorsPolicy | None,
+    load_shedder: LoadShedder,
     drain_seconds: float,
     stopping: asyncio.Event,
 ) -> AsyncIterator[Listen]:
@@ -69,7 +71,7 @@ async def serve(
     listener = _bind(listen) if listen_fd is None else _inherit(listen_fd)
     config = uvicorn.Config(
         app,
-        http=limited_protocol(limits, cors),
+        http=limited_protocol(limits, cors, load_shedder),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -20,6 +20,7 @@ from gateway.bootstrap import build_router, run_server
 from gateway.clients.upstream import Upstream
 from gateway.transcoding.contract import read_rpcs
 from gateway.transcoding.errors import UnsupportedContract
+from gateway.transport.request.concurrency_limit import ConcurrencyLimit
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.fake_services import receive_upload
 from tests.unit.gateway.synthetic_contract import build_service
@@ -172,6 +173,7 @@ async def test_unsupported_client_stream_stops_start(services):
             upstreams=[upstream],
             settings=settings(services),
             limiter=limiter,
+            request_limit=ConcurrencyLimit("request", max_concurrent=1),
             stopping=asyncio.Event(),
             own_endpoints={},
         )

@@ -45,6 +45,7 @@ def test_call_cancelled_by_server_is_503():
         (StatusCode.FAILED_PRECONDITION, "ETAG_MISMATCH", 409),
         (StatusCode.RESOURCE_EXHAUSTED, "FILE_TOO_LARGE", 413),
         (StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL", 507),
+        (StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", 503),
         (StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_LOGINS", 429),
     ],
 )

@@ -6,15 +6,17 @@ from pathlib import Path
 
 CHECKED_VERSION = "0.54.0"
 CHECKLIST = f"""
-uvicorn is not {CHECKED_VERSION}, the version that gateway/transport/http/protocol.py was checked with. Before you
+uvicorn is not {CHECKED_VERSION}, the version that protocol.py and shedding_protocol.py in gateway/transport/http were
+checked with. Before you
 change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
 
 1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
    Ours cancels that timer in on_message_begin and on_headers_complete. Is it still set in on_response_complete only?
 2. The callbacks that ours extends: connection_made, connection_lost, resume_writing, on_message_begin, on_url,
    on_header, on_headers_complete, on_body, on_message_complete.
-3. The attributes that ours reads: parser, transport, client, loop, url, headers, pipeline, cycle,
-   _unset_keepalive_if_required.
+3. The attributes that ours reads: parser, transport, client, loop, url, headers, pipeline, cycle, flow,
+   expect_100_continue, _unset_keepalive_if_required. For a shed request uvicorn sees on_message_begin and the header
+   callbacks only. Is cycle still the previous one then, or None?
 4. The attributes of cycle: response_started, response_complete, keep_alive, disconnected, message_event. After
    disconnected is True, send() must drop the application's response.
 5. on_headers_complete and on_message_complete: uvicorn's must not see a request whose parser.should_upgrade() is True.

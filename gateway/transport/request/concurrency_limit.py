@@ -1,0 +1,93 @@
+"""Limit of concurrent requests with a short queue. Requests above it are shed: refused with a 503 that costs little."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import prometheus_client
+
+from chassis.limits.fair_limit import FairLimiter
+from gateway.transport.errors import http_errors
+
+SHED_REQUESTS = prometheus_client.Counter("http_requests_shed", "Requests refused because of overload", ["kind"])
+
+CallerKey = bytes
+"""Authorization header of a request. Requests without one, such as logins, count as one caller."""
+
+
+def caller_key(headers: Sequence[tuple[bytes, bytes]]) -> CallerKey:
+    """Return the key of the caller, who has not been authenticated yet."""
+    return next((value for name, value in headers if name == b"authorization"), b"")
+
+
+class ConcurrencyLimit:
+    """Limit of concurrent requests, of which one caller may have half. Callers that wait take turns.
+
+    A request holds its slot while services work on it: from the end of its body to the response of the service. Slow
+    clients therefore hold none, and a client that disconnects frees its slot when the work for it has ended.
+
+    A request enters twice. At its head, `admit` refuses it before anything else is done for it. That is cheap, but only
+    an estimate, because the body may still arrive. `slot` decides.
+    """
+
+    def __init__(
+        self, kind: str, *, max_concurrent: int, max_queued: int = 0, queue_timeout_seconds: float = 0.0
+    ) -> None:
+        """`kind` is the label of the metric."""
+        max_concurrent_per_caller = _half(max_concurrent)
+        self._slots = FairLimiter(max_total=max_concurrent, max_per_key=max_concurrent_per_caller)
+        self._max_total = max_concurrent + max_queued
+        self._max_per_caller = max_concurrent_per_caller + _half(max_queued)
+        self._queue_timeout_seconds = queue_timeout_seconds
+        self._shed = SHED_REQUESTS.labels(kind)
+        # Requests that hold a slot or wait for one.
+        self._entered: Counter[CallerKey] = Counter()
+        self._total = 0
+        # Requests whose tasks have not run yet. They run in the next turn of the event loop, in which they enter.
+        self._starting: Counter[CallerKey] = Counter()
+
+    def admit(self, caller: CallerKey) -> bool:
+        """Return True if a request with this head may start; otherwise count it as shed."""
+        if (
+            self._total + self._starting.total() >= self._max_total
+            or self._entered[caller] + self._starting[caller] >= self._max_per_caller
+        ):
+            self._shed.inc()
+            return False
+        if not self._starting:
+            # It runs before the tasks of the admitted requests, and no head is parsed between it and them.
+            asyncio.get_running_loop().call_soon(self._starting.clear)
+        self._starting[caller] += 1
+        return True
+
+    @asynccontextmanager
+    async def slot(self, caller: CallerKey) -> AsyncIterator[None]:
+        """Hold a slot during the context. Raise HttpError if the queue is full or the wait too long."""
+        if self._total >= self._max_total or self._entered[caller] >= self._max_per_caller:
+            raise self._overloaded()
+        self._total += 1
+        self._entered[caller] += 1
+        try:
+            try:
+                await self._slots.acquire(caller, timeout_seconds=self._queue_timeout_seconds)
+            except TimeoutError:
+                raise self._overloaded() from None
+            try:
+                yield
+            finally:
+                self._slots.release(caller)
+        finally:
+            self._total -= 1
+            self._entered[caller] -= 1
+            if not self._entered[caller]:
+                del self._entered[caller]
+
+    def _overloaded(self) -> http_errors.HttpError:
+        self._shed.inc()
+        return http_errors.overloaded()
+
+
+def _half(number: int) -> int:
+    """Return the share of one caller."""
+    return (number + 1) // 2

@@ -1,0 +1,292 @@
+"""Overload: requests above the limits wait for a moment and are then shed, cheaply and with correct framing."""
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import httpx2
+import pytest
+from prometheus_client import REGISTRY
+from taskmanager.imports.v1 import import_pb2
+from taskmanager.tasks.v1 import task_pb2
+
+from chassis.rpc.errors import RichStatus
+from gateway.bootstrap import run_server
+from tests.integration.gateway.conftest import settings
+from tests.integration.gateway.test_header_limits import connected, reasons, responses_to, slow_get_task
+from tests.support.waiting import until, until_awaited
+
+TASK = "/api/v1/tasks/t1"
+WATCH = "/api/v1/imports/i1:watch"
+GET = b"GET /api/v1/tasks/t1 HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST /api/v1/tasks HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+LONG_SECONDS = 30
+
+
+def shed_count(kind):
+    return REGISTRY.get_sample_value("http_requests_shed_total", {"kind": kind}) or 0.0
+
+
+@asynccontextmanager
+async def running_gateway(services, **limits):
+    """A gateway with one slot and no queue, unless the limits say otherwise, and a client of it."""
+    values = {"max_concurrent_requests": 1, "max_queued_requests": 0, **limits}
+    async with (
+        run_server(settings(services, **values)) as address,
+        httpx2.AsyncClient(base_url=f"http://{address}", timeout=LONG_SECONDS) as client,
+    ):
+        await until_awaited(lambda: is_ready(client))
+        yield address, client
+
+
+async def is_ready(client):
+    return (await client.get("/readyz")).status_code == 200
+
+
+@asynccontextmanager
+async def occupied_slot(client, services, headers=None):
+    """One request that a service works on; yield the event that releases it, and end it."""
+    called, release = slow_get_task(services)
+    request = asyncio.create_task(client.get(TASK, headers=headers or {}))
+    await called.wait()
+    try:
+        yield release
+    finally:
+        release.set()
+        assert (await request).status_code == 200
+
+
+async def status_of(client, path=TASK):
+    return (await client.get(path)).status_code
+
+
+async def test_request_above_the_limits_is_queued_then_shed(services):
+    """Of two further requests, the first waits for the slot and the second is shed."""
+    before = shed_count("request")
+    limits = {"max_queued_requests": 1, "queue_timeout_seconds": LONG_SECONDS}
+    async with (
+        running_gateway(services, **limits) as (_, client),
+        occupied_slot(client, services) as release,
+    ):
+        further = [asyncio.create_task(client.get(TASK)) for _ in range(2)]
+        done, waiting = await asyncio.wait(further, return_when=asyncio.FIRST_COMPLETED)
+        (shed,) = (request.result() for request in done)
+        assert services.calls == 1
+        release.set()
+        assert [(await request).status_code for request in waiting] == [200]
+    assert (shed.status_code, shed.headers["retry-after"]) == (503, "1")
+    error = shed.json()["error"]
+    assert (error["status"], error["details"][0]["reason"]) == ("UNAVAILABLE", "OVERLOADED")
+    assert error["request_id"] == shed.headers["x-request-id"]
+    assert shed_count("request") == before + 1
+
+
+async def test_queued_request_is_shed_after_the_timeout(services):
+    before = shed_count("request")
+    limits = {"max_queued_requests": 1, "queue_timeout_seconds": 0.01}
+    async with running_gateway(services, **limits) as (_, client), occupied_slot(client, services):
+        assert await status_of(client) == 503
+    assert shed_count("request") == before + 1
+
+
+async def test_probes_and_preflights_are_never_shed(services):
+    origin = {"origin": "https://app.example.com", "access-control-request-method": "GET"}
+    async with (
+        running_gateway(services, cors_origins="https://app.example.com") as (_, client),
+        occupied_slot(client, services),
+    ):
+        shed = await client.get(TASK, headers=origin)
+        assert (shed.status_code, shed.headers["access-control-allow-origin"]) == (503, origin["origin"])
+        for path in ("/healthz", "/readyz", "/statusz"):
+            assert await status_of(client, path) == 200
+        assert (await client.options(TASK, headers=origin)).status_code == 204
+
+
+async def test_shed_requests_keep_their_connection(services):
+    """Their bodies are discarded, also when they arrive late; a HEAD gets no body."""
+    services.respond_with("CreateTask", task_pb2.Task(id="t1"))
+    async with running_gateway(services) as (address, client), connected(address) as (reader, writer):
+        async with occupied_slot(client, services):
+            writer.write(GET.replace(b"GET", b"HEAD"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert b"content-length: 0" not in head
+            writer.write(POST + b'Content-Length: 13\r\n\r\n{"titl')
+            await read_error(reader)
+            writer.write(b'e":"x"}' + GET)
+            await read_error(reader)
+        writer.write(POST + b'Content-Length: 13\r\n\r\n{"title":"x"}')
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201 ")
+    assert len(services.requests["CreateTask"]) == 1
+
+
+async def read_error(reader):
+    """Read one shed response, which must keep the connection."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"connection: close" not in head
+    (length,) = [int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+    assert b"OVERLOADED" in await reader.readexactly(length)
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        POST + b"Content-Length: 100000\r\n\r\n{",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        POST + b"Content-Length: 13\r\nExpect: 100-continue\r\n\r\n",
+        GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + GET,
+    ],
+    ids=["long", "chunked", "expect", "close"],
+)
+async def test_shed_request_ends_its_connection(services, request_head):
+    """The next bytes would be the rest of a long body, or the client wants no further response."""
+    async with running_gateway(services) as (address, client), occupied_slot(client, services):
+        assert reasons(await responses_to(address, request_head)) == [(503, "OVERLOADED")]
+    assert services.calls == 1
+
+
+async def test_pipelined_request_is_shed_in_order(services):
+    """A request behind another one of its connection is shed after the response to that one."""
+    async with running_gateway(services) as (address, client):
+        called, release = slow_get_task(services)
+        async with connected(address) as (_, writer):
+            writer.write(GET)
+            await called.wait()
+            shed = asyncio.create_task(
+                responses_to(address, GET + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            )
+            assert reasons(await shed) == [(503, "OVERLOADED")] * 2
+            release.set()
+        await until_awaited(lambda: is_served(client))
+
+
+async def is_served(client):
+    return await status_of(client) == 200
+
+
+async def test_slow_body_occupies_no_slot(services):
+    services.respond_with("GetTask", task_pb2.Task(id="t1"))
+    services.respond_with("CreateTask", task_pb2.Task(id="t1"))
+    async with running_gateway(services) as (address, client), connected(address) as (reader, writer):
+        writer.write(POST + b"Content-Length: 13\r\nExpect: 100-continue\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await status_of(client) == 200
+        writer.write(b'{"title":"x"}')
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201 ")
+
+
+async def test_body_that_ends_during_overload_is_shed(services):
+    """The request was admitted at its head, before the overload."""
+    async with running_gateway(services) as (address, client), connected(address) as (reader, writer):
+        writer.write(POST + b"Content-Length: 13\r\nExpect: 100-continue\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        async with occupied_slot(client, services):
+            writer.write(b'{"title":"x"}')
+            await read_error(reader)
+    assert services.requests["CreateTask"] == []
+
+
+async def test_failed_and_abandoned_requests_free_their_slots(services):
+    async with running_gateway(services) as (address, client):
+        services.fail_with("GetTask", grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND")
+        assert [await status_of(client) for _ in range(3)] == [404] * 3
+        called, release = slow_get_task(services)
+        async with connected(address) as (_, writer):
+            writer.write(GET)
+            await called.wait()
+        assert await status_of(client) == 503  # the service still works for the client that has gone
+        release.set()
+        await until_awaited(lambda: is_served(client))
+
+
+async def test_streams_have_a_limit_of_their_own(services):
+    """A watch takes no slot of other requests, and frees its own when its client disconnects."""
+    services.respond_with("GetTask", task_pb2.Task(id="t1"))
+    services.handlers["WatchImport"] = endless_watch
+    before = shed_count("stream")
+    async with running_gateway(services, max_concurrent_streams=1) as (_, client):
+        async with client.stream("GET", WATCH) as watch:
+            assert watch.status_code == 200
+            assert await status_of(client) == 200
+            shed = await client.get(WATCH)
+            assert (shed.status_code, shed.headers["retry-after"]) == (503, "1")
+            assert shed.json()["error"]["details"][0]["reason"] == "OVERLOADED"
+            upload = await client.post("/api/v1/imports", content=b"title\nx\n", headers={"content-type": "text/csv"})
+            assert upload.status_code == 503
+        await until_awaited(lambda: is_watchable(client))
+    assert shed_count("stream") >= before + 2
+
+
+async def endless_watch(_request, _context):
+    yield import_pb2.Import(id="i1")
+    await asyncio.Event().wait()
+
+
+async def is_watchable(client):
+    async with client.stream("GET", WATCH) as watch:
+        return watch.status_code == 200
+
+
+async def test_one_caller_gets_at_most_half_of_the_slots(services):
+    """Calls without a token count as one caller."""
+    async with (
+        running_gateway(services, max_concurrent_requests=2) as (_, client),
+        occupied_slot(client, services, {"authorization": "Bearer a"}),
+    ):
+        services.respond_with("GetTask", task_pb2.Task(id="t1"))
+        assert (await client.get(TASK, headers={"authorization": "Bearer a"})).status_code == 503
+        assert (await client.get(TASK, headers={"authorization": "Bearer b"})).status_code == 200
+        assert await status_of(client) == 200
+
+
+async def test_burst_is_shed_at_its_heads(services):
+    """Requests that arrive in one turn of the event loop are all counted before the first one starts."""
+    called, release = slow_get_task(services)
+    async with running_gateway(services, max_concurrent_requests=4) as (address, _), AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connected(address)) for _ in range(20)]
+        before = shed_count("request")
+        for number, (_, writer) in enumerate(connections):
+            writer.write(GET.replace(b"Host: a", b"Host: a\r\nAuthorization: Bearer %d" % number))
+        await until(lambda: shed_count("request") == before + 16)
+        await called.wait()
+        release.set()
+        heads = [await reader.readuntil(b"\r\n\r\n") for reader, _ in connections]
+    assert Counter(head.split()[1] for head in heads) == {b"200": 4, b"503": 16}
+
+
+async def test_shed_response_closes_the_connection_while_draining(services):
+    """The client repeats its request on a connection to another process."""
+    gateway = run_server(
+        settings(services, max_concurrent_requests=1, max_queued_requests=0, drain_delay_seconds=LONG_SECONDS)
+    )
+    address = await gateway.__aenter__()
+    async with httpx2.AsyncClient(base_url=f"http://{address}", timeout=LONG_SECONDS) as client:
+        await until_awaited(lambda: is_ready(client))
+        async with connected(address) as (reader, writer), occupied_slot(client, services):
+            leaving = asyncio.create_task(gateway.__aexit__(None, None, None))
+            await until_awaited(lambda: is_draining(client))
+            writer.write(GET)
+            assert b"connection: close" in await reader.read()
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+
+
+async def is_draining(client):
+    return (await client.get("/readyz")).status_code == 503
+
+
+async def test_calls_to_an_overloaded_service_are_rarely_repeated(services):
+    """Repetitions must not add to the load of a service that refuses everything."""
+
+    async def refuse(_request, context):
+        await RichStatus(
+            grpc.StatusCode.RESOURCE_EXHAUSTED, "No.", "OVERLOADED", retry_after_seconds=1, is_started=False
+        ).abort(context)
+
+    services.handlers["GetTask"] = refuse
+    async with running_gateway(services) as (_, client):
+        responses = [await client.get(TASK) for _ in range(50)]
+    assert {(each.status_code, each.headers["retry-after"]) for each in responses} == {(503, "1")}
+    assert services.calls == 60
