@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from chassis.rpc.call_metrics import CallMetrics
 from chassis.rpc.errors import read_status
 
 RECONNECT_SECONDS = 2.0
@@ -30,8 +31,10 @@ class RetryingCall:
         *,
         connected: Callable[[], Awaitable[None]],
         timeout_seconds: float,
+        metrics: CallMetrics,
     ) -> None:
         self._call = call
+        self._metrics = metrics
         self._connected = connected
         self.timeout_seconds = timeout_seconds
 
@@ -46,9 +49,8 @@ class RetryingCall:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.timeout_seconds
-        call = self._call(request, metadata=metadata, timeout=self.timeout_seconds)
         try:
-            return await call, call
+            return await self._attempt(request, metadata, self.timeout_seconds)
         except aio.AioRpcError as error:
             if not _may_repeat(error, is_repeatable=is_repeatable):
                 raise
@@ -56,8 +58,23 @@ class RetryingCall:
             remaining_seconds = deadline - loop.time()
             if remaining_seconds <= 0:
                 raise
-        call = self._call(request, metadata=metadata, timeout=remaining_seconds)
-        return await call, call
+        return await self._attempt(request, metadata, remaining_seconds)
+
+    async def _attempt(
+        self, request: Any, metadata: tuple[tuple[str, str], ...], timeout_seconds: float
+    ) -> tuple[Any, aio.Call]:
+        started = self._metrics.record_start()
+        code = grpc.StatusCode.CANCELLED
+        call = self._call(request, metadata=metadata, timeout=timeout_seconds)
+        try:
+            response = await call
+            code = grpc.StatusCode.OK
+        except aio.AioRpcError as error:
+            code = error.code()
+            raise
+        finally:
+            self._metrics.record_end(started, code)
+        return response, call
 
     async def _wait_for_connection(self, max_seconds: float) -> None:
         """In a rolling restart, the old server is gone a moment before the channel has connected to the new one."""

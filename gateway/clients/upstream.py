@@ -8,6 +8,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from chassis.rpc.call_metrics import CallMetrics
 from chassis.rpc.client import plain_channel
 from chassis.tls.reloader import CertificateReloader
 from gateway.clients.retrying_call import RetryingCall
@@ -46,7 +47,12 @@ class Upstream:
     def unary_call(self, rpc: Rpc, *, timeout_seconds: float) -> RetryingCall:
         """Return the callable of a unary rpc."""
         call = self.channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
-        return RetryingCall(call, connected=self.channel.channel_ready, timeout_seconds=timeout_seconds)
+        return RetryingCall(
+            call,
+            connected=self.channel.channel_ready,
+            timeout_seconds=timeout_seconds,
+            metrics=CallMetrics.of_client(rpc.grpc_path),
+        )
 
     def server_stream_call(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:
         """Return the callable of a server-streaming rpc."""

@@ -3,7 +3,7 @@
 import time
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_request
 from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
@@ -13,8 +13,12 @@ ROUTE_KEY = "gateway.route"
 
 REQUESTS = Counter("http_requests", "HTTP requests, by method, route and status", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
-    "http_request_seconds", "Seconds from the arrival of a request to the last byte of its response", ["route"]
+    "http_request_duration_seconds",
+    "Seconds from the arrival of a request to the last byte of its response",
+    ["method", "route"],
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
+REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "HTTP requests in progress, also watches and uploads")
 
 _REQUEST_ID_HEADER = REQUEST_ID_KEY.encode()
 # nginx uses this status too for a request whose client disconnects before the response.
@@ -37,6 +41,7 @@ class AccessLog:
         request_id = accept_request_id(client_request_id.decode("latin-1"))
         enter_request(request_id)
         status = _CLIENT_CLOSED_REQUEST
+        REQUESTS_IN_FLIGHT.inc()
 
         async def send_with_request_id(message: Message) -> None:
             nonlocal status
@@ -48,10 +53,11 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_with_request_id)
         finally:
+            REQUESTS_IN_FLIGHT.dec()
             seconds = time.perf_counter() - started_at
             route = scope.get(ROUTE_KEY, "")
             method = scope["method"] if scope["method"] in _METHODS else "other"
             REQUESTS.labels(method, route, status).inc()
-            REQUEST_SECONDS.labels(route).observe(seconds)
+            REQUEST_SECONDS.labels(method, route).observe(seconds)
             if route not in _PROBE_ROUTES:
                 log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
