@@ -10,6 +10,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from taskmanager.trust.v1 import trust_service_pb2
 
+from chassis.logs import describe_error
 from chassis.metrics import TRUST_FAILURES, TRUST_REVOCATIONS, TRUST_UPDATED
 from chassis.tokens import LEEWAY_SECONDS, Claims, UnknownKey
 
@@ -105,7 +106,7 @@ class TrustPoller:
             # cheap: revocations live no longer than tokens.
             self._state.cursor = ""
             TRUST_FAILURES.inc()
-            log.warning("trust state poll failed", error=type(error).__name__)
+            log.warning("trust state poll failed", error=type(error).__name__, cause=describe_error(error))
         else:
             TRUST_UPDATED.set_to_current_time()
             self.first_response.set()

@@ -1,5 +1,6 @@
-"""Metrics of the test's own process, and of a process by its /metrics."""
+"""Metrics of the test's own process, and metrics and health checks of another process."""
 
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from prometheus_client import REGISTRY
@@ -20,13 +21,21 @@ def handled_calls(method: str, code: str) -> float:
     return sum(metric_value("grpc_server_handled_total", grpc_type=each, **labels) for each in _GRPC_TYPES)
 
 
+def get_probe(port: int, path: str) -> tuple[int, str]:
+    """Return status and body of a health check."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}") as response:
+            return response.status, response.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 
 def scrape(port: int) -> Samples:
     """Return the samples of a process by name, each with its labels and its value."""
-    with urlopen(f"http://127.0.0.1:{port}/metrics") as response:
-        text = response.read().decode()
+    _, text = get_probe(port, "/metrics")
     samples: Samples = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -42,7 +42,7 @@ _CLAIM = Statement(
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
     RETURNING i.id, owner_id, fence, encoding, delimiter, columns, fields, options -> 'values',
-        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress
+        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress, request_id
     """)  # noqa: S608 - as above
 )
 # Without this lock, two concurrent claims could both find an owner one import below the limit. Claims are rare.
@@ -76,7 +76,8 @@ class SqlImportQueue:
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *position, size, attempts = row
+        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *rest = row
+        *position, size, attempts, request_id = rest
         rules = find_row_rules(RowOptions.from_json(values), columns)
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
@@ -91,6 +92,7 @@ class SqlImportQueue:
             checkpoint=Checkpoint._make(position),
             size=size,
             attempts_without_progress=attempts,
+            request_id=request_id,
         )
 
     async def has_waiting(self, max_running: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from typing import Any
 
 import grpc
 from prometheus_client import REGISTRY
@@ -71,6 +72,10 @@ async def test_cancelled_call_is_cancelled_on_the_server_too():
         await until(lambda: calls("Canceled") == [value + 1 for value in before])
 
 
+def unary_call(channel: Any, method: str) -> Any:
+    return channel.unary_unary(method)(b"")
+
+
 def label_values() -> set[str]:
     families = [family for family in REGISTRY.collect() if family.name.startswith("grpc_")]
     return {value for family in families for sample in family.samples for value in sample.labels.values()}
@@ -83,7 +88,7 @@ async def test_unknown_method_makes_no_label_value():
         async with grpc.aio.insecure_channel(target) as channel:
             for _ in range(3):
                 method = f"/taskmanager.trust.v1.TrustService/{secrets.token_hex(4)}"
-                status = await refused(channel.unary_unary(method)(b""))
+                status = await refused(unary_call(channel, method))
                 assert status.code is grpc.StatusCode.UNIMPLEMENTED
                 ServerMetrics([]).of(method).record_start()  # gRPC refuses such a call before the interceptors
         assert label_values() == before
