@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from task_service.imports.domain.imports import Counts
+from task_service.imports.domain.imports import FILE_CHANGED, NO_PROGRESS, PARSE_FAILURES, Counts, State, WaitReason
 from task_service.imports.domain.queue_depth import QueueDepth, QueueState
 from task_service.imports.domain.rows.failed_rows import FailedRow
 
@@ -34,6 +34,12 @@ QUEUE_OLDEST = Gauge(
     "Age of the oldest unfinished import by state; 0 without one. Every replica reports it: use max()",
     ["state"],
 )
+
+# A counter must exist before it rises for the first time. Otherwise Prometheus sees no increase, and no alert fires.
+for _reason in WaitReason:
+    POSTPONED.labels(_reason)
+for _code in (NO_PROGRESS.code, FILE_CHANGED.code, *PARSE_FAILURES):
+    FINISHED.labels(State.FAILED, _code)
 
 
 def record_batch(counts: Iterable[Counts], failed: Sequence[FailedRow], seconds: float) -> None:
