@@ -55,10 +55,10 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     post("/api/v1/me/tokens", {"name": scripted, "scopes": [scripted]}, scripted)
     post("/api/tasks", {"title": "x"}, params={"access_token": scripted})
     secret_values.append(scripted)
+    import_file(stack, token, scripted)
     refreshed = collect_tokens(post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]}))
     post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]})
     post("/api/v1/me:changePassword", {"current_password": CANARY, "new_password": CANARY}, refreshed["access_token"])
-    import_file(stack, refreshed["access_token"], scripted)
     code = admin.post(f"/api/v1/users/{user['id']}:resetPassword", json={}).json()["reset_code"]
     reset = {"reset_code": code, "new_password": CANARY + " 2"}
     for _ in range(2):
