@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import Literal
 
+import grpc
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -11,6 +12,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 # Values under these names are never logged.
 _SECRET_NAMES = ("password", "secret", "token", "credential", "authorization")
+_MAX_TEXT_LENGTH = 300
 _PUBLIC_NAMES = frozenset({"token_id"})
 
 
@@ -36,6 +38,15 @@ def _remove_postgres_details(rendered: object) -> None:
         if "exc_value" in rendered:
             rendered["exc_value"] = str(rendered["exc_value"]).partition("\nDETAIL:")[0]
         _remove_postgres_details(rendered.get("exceptions"))
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the type of an error and the first line of its text, which no row and no password is part of."""
+    text = str(error)
+    if isinstance(error, grpc.aio.AioRpcError):  # its text is a block of seven lines
+        text = f"{error.code().name}: {error.details()}"
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {line[:_MAX_TEXT_LENGTH]}".removesuffix(": ")
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:
@@ -85,6 +96,7 @@ def configure_logging(level: LogLevel, service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.captureWarnings(True)
 
 
 def _add_service(service: str) -> Processor:

@@ -9,6 +9,7 @@ import psycopg
 import structlog
 
 from chassis.kernel.errors import ReadOnly, Unavailable
+from chassis.logs import describe_error
 from chassis.metrics import LOOP_FAILURES, LOOP_INTERVAL, LOOP_SUCCEEDED
 
 current_loop: ContextVar["LoopMonitor | None"] = ContextVar("current_loop", default=None)
@@ -50,6 +51,7 @@ class LoopMonitor:
                 "background loop failed and tries again",
                 loop=self._name,
                 error=type(cause).__name__,
+                cause=describe_error(cause),
                 exc_info=None if isinstance(error, Unavailable) else error,
             )
         self._failures_in_a_row += 1

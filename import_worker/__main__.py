@@ -3,27 +3,53 @@
 import sys
 import warnings
 
-from chassis.service import parse_command_line
+from chassis.kernel.errors import StartError
+from chassis.service import MISCONFIGURED, parse_command_line
 from chassis.settings import load_settings
+from import_worker.metrics import metrics_directory
 from import_worker.settings import ImportWorkerSettings
 
 
 def main() -> None:
     parse_command_line("import_worker")
     settings = load_settings(ImportWorkerSettings)
-    from import_worker.celery_app import app, set_up_logging
+    try:
+        with metrics_directory(settings.metrics_listen) as directory:
+            exit_code = _run(settings, directory)
+    except StartError as error:
+        sys.stderr.write(f"import_worker: {error}\n")
+        exit_code = MISCONFIGURED
+    sys.exit(exit_code)
+
+
+def _run(settings: ImportWorkerSettings, metrics_path: str) -> int:
+    # These import prometheus_client, which must find the directory of the metrics.
+    from prometheus_client import CollectorRegistry, ProcessCollector
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    from chassis.probes.http_server import serve_probes
+    from import_worker.celery_app import app, consumer_health, set_up_logging
 
     set_up_logging()  # before Celery logs anything
     # Celery warns root about pickled messages. This worker accepts JSON only.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     app.conf.update(
         broker_url=settings.redis_url.get_secret_value(),
-        heartbeat_file=str(settings.heartbeat_file or ""),
         shutdown_timeout_seconds=settings.shutdown_timeout_seconds,
     )
-    worker = app.Worker(pool="prefork", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True)
-    worker.start()
-    sys.exit(worker.exitcode or 0)
+    registry = CollectorRegistry()
+    if metrics_path:
+        MultiProcessCollector(registry, path=metrics_path)  # type: ignore[no-untyped-call]
+        ProcessCollector(registry=registry)
+    probes = serve_probes(
+        settings.metrics_listen, consumer_health.status, find_problem=consumer_health.find_problem, registry=registry
+    )
+    with probes:
+        worker = app.Worker(
+            pool="prefork", without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True
+        )
+        worker.start()
+    return int(worker.exitcode or 0)
 
 
 if __name__ == "__main__":

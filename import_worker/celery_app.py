@@ -7,7 +7,6 @@ A message only means that an import may be waiting. Postgres is the queue: a los
 """
 
 import asyncio
-import logging
 import os
 import signal
 import threading
@@ -25,7 +24,7 @@ from chassis.logs import configure_logging
 from chassis.rpc.request_context import accept_request_id, enter_request
 from chassis.settings import load_settings
 from import_worker.bootstrap import open_worker
-from import_worker.heartbeat import HeartbeatFile
+from import_worker.consumer_health import ConsumerHealth, health_step
 from import_worker.settings import ImportWorkerSettings
 from import_worker.usecases.process_queue import ProcessQueue
 
@@ -66,7 +65,8 @@ app.conf.update(
         "socket_keepalive": True,
     },
 )
-app.steps["consumer"].add(HeartbeatFile)
+consumer_health = ConsumerHealth()
+app.steps["consumer"].add(health_step(consumer_health))
 
 
 class PoolChild:
@@ -119,7 +119,6 @@ def run_next() -> None:
 def set_up_logging(**_: Any) -> None:
     """Replace Celery's logging configuration, in the worker and in its child."""
     configure_logging(load_settings(ImportWorkerSettings).log_level, "import_worker")
-    logging.captureWarnings(True)
 
 
 @signals.worker_process_init.connect
@@ -151,6 +150,7 @@ def shut_down(**_: Any) -> None:
     Celery's warm shutdown waits for the task, which ends within a batch, and acknowledges its message. Celery's own
     limit, a remapped SIGTERM with a soft shutdown timeout, always waits for the full timeout.
     """
+    consumer_health.status.begin_drain()
     children = [process.pid for process in active_children() if process.pid is not None]
     threading.Thread(target=_stop, args=(children, app.conf.shutdown_timeout_seconds), name="stop", daemon=True).start()
 

@@ -1,13 +1,12 @@
 """Settings of the import worker, read from environment variables."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.logs import LogLevel
-from chassis.settings import RedisUrl
+from chassis.settings import ListenAddress, RedisUrl
 from chassis.tls.settings import Target, TlsSettings
 
 
@@ -25,8 +24,8 @@ class ImportWorkerSettings(TlsSettings):
     auth_credential: SecretStr
     """Credential of the worker's service account: name and secret, joined by a dot. It has the scope imports:ingest."""
     log_level: LogLevel = "info"
-    heartbeat_file: Path | None = None
-    """Heartbeat file. The worker touches it every few seconds while it accepts wake-ups, and removes it otherwise."""
+    metrics_listen: ListenAddress | None = None
+    """Address of the health checks and /metrics."""
     time_slice_seconds: Annotated[float, Field(gt=0)] = 2.0
     """Maximum time that one import may occupy the worker while others wait. A handover costs a few milliseconds."""
     max_batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000

@@ -64,6 +64,8 @@ from task_service.tasks.usecases.use_cases import TasksUseCases
 POLL_INTERVAL_SECONDS = 1.0
 """Interval of dispatch and undo. A notification starts them earlier."""
 CLEANUP_INTERVAL_SECONDS = 60.0
+MEASURE_INTERVAL_SECONDS = 5.0
+"""Interval of the query for the metrics of the queue."""
 
 
 @asynccontextmanager
@@ -122,6 +124,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                 notifications.run(),
                 run_periodically(PollSwitches(pool, SCHEMA, switches), interval=SWITCH_INTERVAL_SECONDS),
                 run_periodically(imports.notify_workers, interval=POLL_INTERVAL_SECONDS, wake=wake.queued),
+                run_periodically(imports.measure_queue, interval=MEASURE_INTERVAL_SECONDS),
                 run_periodically(imports.run_undos, interval=POLL_INTERVAL_SECONDS, wake=wake.undo_requested),
                 run_periodically(history.append_blocks, interval=settings.block_interval_seconds),
                 every_minute(imports.delete_abandoned_uploads),

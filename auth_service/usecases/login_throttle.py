@@ -4,12 +4,19 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from prometheus_client import Counter
+
 from auth_service.domain.errors import TooManyAttempts
 from auth_service.domain.rate_limits import ALL_LOGINS_KEY, RateLimit, login_attempt_key
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.account_concurrency import AccountConcurrencyLimit
 from auth_service.usecases.ports import AuthUnitOfWork, Begin
 from auth_service.usecases.security_events import SecurityEventRecorder
+
+ACCOUNT, ALL_ACCOUNTS = "account", "all_accounts"
+THROTTLED = Counter("auth_logins_throttled", "Password attempts refused by a rate limit", ["limit"])
+for _limit in (ACCOUNT, ALL_ACCOUNTS):
+    THROTTLED.labels(_limit)  # Prometheus sees no increase of a counter that did not exist before
 
 LOG_INTERVAL = timedelta(minutes=1)
 """Minimum time between two security events about the same account: an attacker must not fill the log."""
@@ -42,11 +49,14 @@ class LoginThrottle:
         key = login_attempt_key(email)
         async with self.begin() as work:
             wait_seconds = await work.login_attempts.hit(key, self.per_account)
+            limit = ACCOUNT
             if wait_seconds is None:
                 wait_seconds = await work.login_attempts.hit(ALL_LOGINS_KEY, self.overall)
+                limit = ALL_ACCOUNTS
             if wait_seconds is None:
                 await work.commit()
                 return
+        THROTTLED.labels(limit).inc()
         async with self.begin() as work:
             if await work.login_attempts.claim_log_entry(key, interval=LOG_INTERVAL):
                 stored = await work.users.get_credentials_by_email(email)

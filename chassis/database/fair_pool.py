@@ -3,12 +3,16 @@
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
+from prometheus_client import Gauge
+
 from chassis.database.pool import MAX_WAIT_SECONDS, Connection
 from chassis.limits.fair_limit import FairLimiter
 from chassis.limits.load_shed import SHED_CALLS, Overloaded
 
 CONNECTION = "connection"
 """Kind of these refusals in the metric of load shedding."""
+
+CALLERS_WAITING = Gauge("database_callers_waiting", "Calls that wait for their caller's turn to get a connection")
 
 
 class Connections(Protocol):
@@ -41,7 +45,8 @@ class FairPool:
         if key is None:
             return await self._connections.getconn()
         try:
-            await self._limiter.acquire(key, timeout_seconds=MAX_WAIT_SECONDS)
+            with CALLERS_WAITING.track_inprogress():
+                await self._limiter.acquire(key, timeout_seconds=MAX_WAIT_SECONDS)
         except TimeoutError:
             SHED_CALLS.labels(CONNECTION).inc()
             raise Overloaded from None

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
+from chassis.database.pool_metrics import POOL_COLLECTOR
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
@@ -35,6 +36,7 @@ async def open_pool(url: str, *, name: str, size: int) -> AsyncIterator[Pool]:
     )
     await pool.open(wait=False)
     try:
-        yield pool
+        with POOL_COLLECTOR.watch(name, pool):
+            yield pool
     finally:
         await pool.close()

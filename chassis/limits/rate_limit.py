@@ -16,6 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IPV6_PREFIX_LENGTH = 64
 
 BACKEND_ERRORS = Counter("rate_limit_backend_errors", "Calls that were not counted because the counter was unavailable")
+REFUSED_CALLS = Counter("rate_limit_refused", "Calls without a token that were refused by the limit of their address")
 
 log = structlog.get_logger("rate_limit")
 
@@ -51,6 +52,7 @@ class AddressRateLimiter:
             BACKEND_ERRORS.inc()
             log.warning("calls are not counted, the rate limit storage is unavailable", error=type(error).__name__)
             return None
+        REFUSED_CALLS.inc()
         return max(reset - time.time(), 1.0)
 
     async def close(self) -> None:

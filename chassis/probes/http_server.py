@@ -7,14 +7,14 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import make_wsgi_app
+from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 
 from chassis.probes.process_status import ProcessStatus
 from chassis.settings import CannotListen, Listen
@@ -44,15 +44,22 @@ class _Handler(WSGIRequestHandler):
 
 
 @contextmanager
-def serve_probes(listen: Listen | None, status: ProcessStatus) -> Iterator[int]:
+def serve_probes(
+    listen: Listen | None,
+    status: ProcessStatus,
+    *,
+    find_problem: Callable[[], str] | None = None,
+    registry: CollectorRegistry = REGISTRY,
+) -> Iterator[int]:
     """Serve /healthz, /readyz, /statusz and /metrics, and yield the port; without an address do nothing.
 
-    Call it in the event loop that /healthz watches. Raises CannotListen.
+    /healthz is 200 while `find_problem` returns "". Without it, call this in the event loop that /healthz watches.
+    Raises CannotListen.
     """
     if listen is None:
         yield 0
         return
-    app = ProbeApp(status, asyncio.get_running_loop())
+    app = ProbeApp(status, find_problem or EventLoopCheck(asyncio.get_running_loop()), registry)
     server_class = _IPv6Server if ":" in listen.host else _Server
     try:
         server = make_server(listen.host, listen.port, app, server_class=server_class, handler_class=_Handler)
@@ -71,10 +78,10 @@ def serve_probes(listen: Listen | None, status: ProcessStatus) -> Iterator[int]:
 class ProbeApp:
     """WSGI application of the probes."""
 
-    def __init__(self, status: ProcessStatus, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, status: ProcessStatus, find_problem: Callable[[], str], registry: CollectorRegistry) -> None:
         self._status = status
-        self._loop = loop
-        self._metrics = make_wsgi_app()
+        self._find_problem = find_problem
+        self._metrics = make_wsgi_app(registry)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         match environ["PATH_INFO"]:
@@ -82,8 +89,8 @@ class ProbeApp:
                 body: Iterable[bytes] = self._metrics(environ, start_response)
                 return body
             case "/healthz":
-                turns = self._loop_turns()
-                return _respond(start_response, ok=turns, body={"status": "ok" if turns else "event loop is blocked"})
+                problem = self._find_problem()
+                return _respond(start_response, ok=not problem, body={"status": problem or "ok"})
             case "/readyz":
                 return _respond(start_response, ok=self._status.is_ready, body={"status": self._status.phase})
             case "/statusz":
@@ -92,13 +99,18 @@ class ProbeApp:
                 start_response("404 Not Found", [("Content-Type", "text/plain")])
                 return [b"No such path. See /healthz, /readyz, /statusz and /metrics.\n"]
 
-    def _loop_turns(self) -> bool:
+
+class EventLoopCheck:
+    """Liveness of an event loop: it must run a callback in time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __call__(self) -> str:
         turned = threading.Event()
-        try:
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(turned.set)
-        except RuntimeError:  # the loop is closed
-            return False
-        return turned.wait(LOOP_TIMEOUT_SECONDS)
+        return "" if turned.wait(LOOP_TIMEOUT_SECONDS) else "event loop is blocked"
 
 
 def _respond(start_response: "StartResponse", *, ok: bool, body: Mapping[str, Any]) -> Iterable[bytes]:

@@ -40,6 +40,10 @@ class ProcessStatus:
     def is_ready(self) -> bool:
         return self.phase is Phase.READY
 
+    @property
+    def is_draining(self) -> bool:
+        return self.phase is Phase.DRAINING
+
     def set_ready(self) -> None:
         """Record that the process takes work."""
         self._change(Phase.READY)

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+import grpc
 from grpc import aio
 
+from chassis.rpc.call_metrics import CallMetrics
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
 from chassis.tls.reloader import CertificateReloader
 from chassis.tls.reloading_channel import ReloadingChannel
@@ -86,8 +89,28 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
 
 
 class _PropagateUnaryUnary(aio.UnaryUnaryClientInterceptor):  # grpc-interceptor has no client side for asyncio
+    def __init__(self) -> None:
+        self._metrics: dict[str, CallMetrics] = {}
+
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_propagate(client_call_details, is_streaming=False), request)
+        metrics = self._metrics_of(client_call_details.method)
+        started = metrics.record_start()
+        code = grpc.StatusCode.CANCELLED
+        try:
+            call = await continuation(_propagate(client_call_details, is_streaming=False), request)
+            # Awaiting the call itself, and not only its code, cancels it if this task is cancelled.
+            with suppress(aio.AioRpcError):
+                await call
+            code = await call.code()
+        finally:
+            metrics.record_end(started, code)
+        return call
+
+    def _metrics_of(self, method: str | bytes) -> CallMetrics:
+        path = method.decode() if isinstance(method, bytes) else method
+        if path not in self._metrics:
+            self._metrics[path] = CallMetrics.of_client(path)
+        return self._metrics[path]
 
 
 class _PropagateUnaryStream(aio.UnaryStreamClientInterceptor):

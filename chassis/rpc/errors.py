@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AbortError
 
 from chassis.kernel.errors import DomainError, Invalid, Unavailable
+from chassis.logs import describe_error
 from chassis.rpc.interceptor import Context, ContextInterceptor
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
 
@@ -151,8 +152,11 @@ class ErrorInterceptor(ContextInterceptor):
         except AbortError:
             raise
         except DomainError as error:
-            await rich_status(self.status_code(error), error).abort(context)
-        except Exception:
+            status = rich_status(self.status_code(error), error)
+            _explain(status.reason, error.__cause__ if isinstance(error, Unavailable) else None)
+            await status.abort(context)
+        except Exception as error:
+            _explain("INTERNAL", error)
             log.exception("unhandled exception", method=method)
             await RichStatus(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL").abort(context)
 
@@ -162,6 +166,16 @@ class ErrorInterceptor(ContextInterceptor):
             if cls in self._table:
                 return self._table[cls]
         return grpc.StatusCode.UNKNOWN
+
+
+def _explain(reason: str, cause: BaseException | None) -> None:
+    """Add the reason and the cause to the later log lines of this call, so that its access line explains itself.
+
+    Only the cause of an outage and an unknown exception are logged: that of another error can quote the request.
+    """
+    structlog.contextvars.bind_contextvars(reason=reason)
+    if cause:
+        structlog.contextvars.bind_contextvars(cause=describe_error(cause))
 
 
 def _pack(detail: Message) -> PackedDetail:

@@ -9,8 +9,8 @@ import grpc
 import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc import aio
-from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from chassis.limits.load_shed import DEFAULT_CAPACITY, Capacity, LoadShedInterceptor, Overloaded
 from chassis.limits.pending_requests import (
@@ -24,6 +24,7 @@ from chassis.limits.stream_limit import StreamLimitInterceptor, TooManyStreams
 from chassis.rpc.access import Access, is_internal, read_policy
 from chassis.rpc.access_log import AccessLogInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
+from chassis.rpc.call_metrics import ServerMetrics
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
 from chassis.rpc.health_servicer import HealthServicer
 from chassis.rpc.interceptor import ContextInterceptor
@@ -57,6 +58,12 @@ OPTIONS: Sequence[tuple[str, int]] = (
     # Uploads and downloads on an old connection may finish: they can't be resumed on another one.
     ("grpc.max_connection_age_grace_ms", 3_600_000),
 )
+
+_FOREIGN_SERVICES = (
+    health_pb2.DESCRIPTOR.services_by_name["Health"],
+    reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
+)
+"""Services of every server that are not part of the contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ class GrpcServer:
         self._server = aio.server(
             interceptors=[
                 RequestIdInterceptor(),
-                AccessLogInterceptor(),
+                AccessLogInterceptor(ServerMetrics([*services, *_FOREIGN_SERVICES])),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),
                 *interceptors,
                 JwtInterceptor(verifier=verifier, policy=policy),

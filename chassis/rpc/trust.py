@@ -10,7 +10,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from taskmanager.trust.v1 import trust_service_pb2
 
-from chassis.metrics import TRUST_FAILURES, TRUST_UPDATED
+from chassis.logs import describe_error
+from chassis.metrics import TRUST_FAILURES, TRUST_REVOCATIONS, TRUST_UPDATED
 from chassis.tokens import LEEWAY_SECONDS, Claims, UnknownKey
 
 Fetch = Callable[[str], Awaitable[trust_service_pb2.TrustState]]
@@ -65,6 +66,8 @@ class TrustState:
         now = self._now()
         self._sessions = {session_id: expiry for session_id, expiry in self._sessions.items() if expiry > now}
         self._epochs = {user_id: (epoch, expiry) for user_id, (epoch, expiry) in self._epochs.items() if expiry > now}
+        TRUST_REVOCATIONS.labels("session").set(len(self._sessions))
+        TRUST_REVOCATIONS.labels("epoch").set(len(self._epochs))
         self.cursor = response.next_cursor
         # A page in the middle of the first read does not make the state complete.
         self.is_loaded = self.is_loaded or not response.has_more
@@ -103,7 +106,7 @@ class TrustPoller:
             # cheap: revocations live no longer than tokens.
             self._state.cursor = ""
             TRUST_FAILURES.inc()
-            log.warning("trust state poll failed", error=type(error).__name__)
+            log.warning("trust state poll failed", error=type(error).__name__, cause=describe_error(error))
         else:
             TRUST_UPDATED.set_to_current_time()
             self.first_response.set()

@@ -13,7 +13,7 @@ from deploy.local.config.ports import Ports
 from deploy.local.host.free_ports import HOST, listening_socket
 from deploy.local.servers.data_servers import DataServers
 from deploy.local.services.commands import bootstrap_command, migration_commands
-from deploy.local.services.processes import name_replicas, service_processes
+from deploy.local.services.processes import name_replicas, name_workers, service_processes
 from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.data_dir_lock import exclusive_run
 from deploy.local.supervision.process import ProcessSpec
@@ -60,11 +60,7 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
             await _run_commands([bootstrap_command(settings)], run)
             announce("starting the services")
             gateway_socket = sockets.enter_context(listening_socket(ports.gateway))
-            await supervisor.start(
-                *service_processes(
-                    settings, ports=ports, workers=options.workers, gateway_socket=gateway_socket.fileno()
-                )
-            )
+            await supervisor.start(*service_processes(settings, ports=ports, gateway_socket=gateway_socket.fileno()))
             supervisor.on_pids_changed = lambda: endpoints.write(run.data_dir, supervisor.pids)
             yield Stack(
                 endpoints=endpoints,
@@ -88,6 +84,7 @@ def endpoints_of(ports: Ports, credentials: Credentials, data_servers: DataServe
             **_probes("auth_service", ports.auth_probes),
             **_probes("task_service", ports.tasks_probes),
             **_probes("gateway", ports.gateway_probes),
+            **{name: f"http://{HOST}:{port}" for name, port in name_workers(ports.worker_probes)},
         },
         gateway_url=f"http://{HOST}:{ports.gateway}",
         auth_target=grpc_target([f"{HOST}:{port}" for port in ports.auth]),

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from chassis.rpc.call_metrics import CallMetrics
 from chassis.rpc.errors import read_status
 from gateway.clients.retry_budget import RetryBudget
 
@@ -33,9 +34,11 @@ class RetryingCall:
         connected: Callable[[], Awaitable[None]],
         timeout_seconds: float,
         budget: RetryBudget,
+        metrics: CallMetrics,
     ) -> None:
         """`budget` is shared by all calls to the service."""
         self._call = call
+        self._metrics = metrics
         self._connected = connected
         self.timeout_seconds = timeout_seconds
         self._budget = budget
@@ -51,9 +54,8 @@ class RetryingCall:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.timeout_seconds
-        call = self._call(request, metadata=metadata, timeout=self.timeout_seconds)
         try:
-            response = await call
+            response = await self._attempt(request, metadata, self.timeout_seconds)
         except aio.AioRpcError as error:
             if not self._may_repeat(error, is_repeatable=is_repeatable):
                 raise
@@ -63,9 +65,24 @@ class RetryingCall:
                 raise
         else:
             self._budget.record_success()
-            return response, call
-        call = self._call(request, metadata=metadata, timeout=remaining_seconds)
-        return await call, call
+            return response
+        return await self._attempt(request, metadata, remaining_seconds)
+
+    async def _attempt(
+        self, request: Any, metadata: tuple[tuple[str, str], ...], timeout_seconds: float
+    ) -> tuple[Any, aio.Call]:
+        started = self._metrics.record_start()
+        code = grpc.StatusCode.CANCELLED
+        call = self._call(request, metadata=metadata, timeout=timeout_seconds)
+        try:
+            response = await call
+            code = grpc.StatusCode.OK
+        except aio.AioRpcError as error:
+            code = error.code()
+            raise
+        finally:
+            self._metrics.record_end(started, code)
+        return response, call
 
     def _may_repeat(self, error: aio.AioRpcError, *, is_repeatable: bool) -> bool:
         status = read_status(error)

@@ -8,6 +8,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from chassis.rpc.call_metrics import CallMetrics
 from chassis.rpc.client import plain_channel
 from chassis.tls.reloader import CertificateReloader
 from gateway.clients.retry_budget import RetryBudget
@@ -49,7 +50,11 @@ class Upstream:
         """Return the callable of a unary rpc."""
         call = self.channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
         return RetryingCall(
-            call, connected=self.channel.channel_ready, timeout_seconds=timeout_seconds, budget=self._retry_budget
+            call,
+            connected=self.channel.channel_ready,
+            timeout_seconds=timeout_seconds,
+            budget=self._retry_budget,
+            metrics=CallMetrics.of_client(rpc.grpc_path),
         )
 
     def server_stream_call(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_request
 from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
@@ -14,8 +14,12 @@ ROUTE_KEY = "gateway.route"
 
 REQUESTS = Counter("http_requests", "HTTP requests, by method, route and status", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
-    "http_request_seconds", "Seconds from the arrival of a request to the last byte of its response", ["route"]
+    "http_request_duration_seconds",
+    "Seconds from the arrival of a request to the last byte of its response",
+    ["method", "route"],
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
+REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "HTTP requests in progress, also watches and uploads")
 
 _REQUEST_ID_HEADER = REQUEST_ID_KEY.encode()
 # nginx uses this status too for a request whose client disconnects before the response.
@@ -47,6 +51,7 @@ class AccessLog:
         request_id = accept_request_id(request_id_of(scope["headers"]))
         enter_request(request_id)
         status = _CLIENT_CLOSED_REQUEST
+        REQUESTS_IN_FLIGHT.inc()
 
         async def send_with_request_id(message: Message) -> None:
             nonlocal status
@@ -58,10 +63,11 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_with_request_id)
         finally:
+            REQUESTS_IN_FLIGHT.dec()
             seconds = time.perf_counter() - started_at
             route = scope.get(ROUTE_KEY, "")
             method = method_label(scope["method"])
             REQUESTS.labels(method, route, status).inc()
-            REQUEST_SECONDS.labels(route).observe(seconds)
+            REQUEST_SECONDS.labels(method, route).observe(seconds)
             if route not in _PROBE_ROUTES:
                 log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))

@@ -4,10 +4,12 @@ It is plain ASGI and serves `http` scopes only: the server is configured without
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 
+from chassis.logs import describe_error
 from chassis.probes.process_status import Phase, ProcessStatus
 from chassis.rpc.request_context import request_id
 from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Router
@@ -90,12 +92,15 @@ class ErrorResponder:
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except HttpError as error:
+            if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__:
+                structlog.contextvars.bind_contextvars(cause=describe_error(error.__cause__))
             await exchange.send_error(error)
         except InvalidRequest as error:
             await exchange.send_error(http_errors.invalid_request(error))
         except ClientDisconnected:
             log.info("client disconnected")
-        except Exception:
+        except Exception as error:
+            structlog.contextvars.bind_contextvars(cause=describe_error(error))
             log.exception("unhandled exception")
             await exchange.send_error(http_errors.internal_error())
 

@@ -11,6 +11,7 @@ from grpc import aio
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 from taskmanager.imports.v1.import_ingest_service_pb2_grpc import ImportIngestServiceStub
 
+from chassis.rpc.request_context import REQUEST_ID_KEY
 from chassis.rpc.service_token import Metadata, TokenSource
 from import_worker.clients.prefetch import prefetch
 from import_worker.clients.status import translate_error
@@ -66,7 +67,7 @@ class GrpcIngestClient:
         while has_arrived and offset < lease.size:
             has_arrived = False
             request = pb.ReadUploadRequest(import_id=lease.import_id, fence=lease.fence, offset=offset)
-            async with self._authorized_call() as metadata:
+            async with self._authorized_call(lease) as metadata:
                 call = self._stub.ReadUpload(request, metadata=metadata)
                 try:
                     async with prefetch(call, max_items=_MAX_CHUNKS_AHEAD) as responses:
@@ -85,7 +86,7 @@ class GrpcIngestClient:
     async def open_stream(self, lease: Lease) -> AsyncIterator["GrpcIngestStream"]:
         requests: asyncio.Queue[pb.IngestRowsRequest | None] = asyncio.Queue()
         requests.put_nowait(open_to_proto(lease))
-        async with self._authorized_call() as metadata:
+        async with self._authorized_call(lease) as metadata:
             call = self._stub.IngestRows(_drain(requests), metadata=metadata)
             try:
                 async with prefetch(call, max_items=_MAX_RESPONSES_AHEAD) as responses:
@@ -98,11 +99,15 @@ class GrpcIngestClient:
                 call.cancel()
 
     @asynccontextmanager
-    async def _authorized_call(self) -> AsyncIterator[Metadata]:
-        """Yield the metadata of one call, and translate the errors of the call."""
+    async def _authorized_call(self, lease: Lease | None = None) -> AsyncIterator[Metadata]:
+        """Yield the metadata of one call, and translate the errors of the call.
+
+        A call for a lease has the request id of the upload.
+        """
+        request_id = [(REQUEST_ID_KEY, lease.request_id)] if lease and lease.request_id else []
         try:
             async with self._token.authorize() as metadata:
-                yield metadata
+                yield (*metadata, *request_id)
         except aio.AioRpcError as error:
             raise translate_error(error) from error
 

@@ -56,7 +56,10 @@ class RecordLimits:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to process one import, valid for one fence. `size` is the file's, in bytes."""
+    """The right to process one import, valid for one fence. `size` is the file's, in bytes.
+
+    request_id: request id of the upload, for the logs of all services.
+    """
 
     import_id: str
     fence: int
@@ -64,6 +67,7 @@ class Lease:
     checkpoint: Checkpoint
     size: int
     limits: RecordLimits = RecordLimits()
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 import structlog
+from prometheus_client import Counter
 
 from import_worker.domain.batch import FinishReason
 from import_worker.domain.errors import ConnectionLost, LeaseLost, RequestRejected, UnreadableFile
 from import_worker.domain.lease import Checkpoint, Lease, Progress
 from import_worker.domain.record_parser import BatchLimits, RecordParser, parse_batches
 from import_worker.usecases.ports import IngestClient, IngestStream
+
+INTERRUPTIONS = Counter("import_worker_stream_interruptions", "Streams of batches that broke and were opened again")
+SENT_ROWS = Counter("import_worker_sent_rows", "Rows that were sent to task_service; a repetition counts again")
 
 log = structlog.get_logger("process_lease")
 
@@ -85,6 +89,7 @@ class ProcessLease:
                 if failures > self.policy.max_retries or self.is_stopping():
                     log.warning("lease abandoned", error=error.message)
                     return Outcome.ABANDONED
+                INTERRUPTIONS.inc()
                 log.info("stream interrupted", error=error.message, failures=failures)
                 await self.sleep(self.policy.backoff_seconds(failures))
             else:
@@ -127,6 +132,7 @@ class _Attempt:
                     if self._must_release(has_pending=has_pending):
                         return FinishReason.LEASE_RELEASED
                     await stream.send(batch)
+                    SENT_ROWS.inc(len(batch.lines))
                     unacknowledged += 1
                     if unacknowledged == self._process_lease.policy.max_unacknowledged_batches:
                         progress = await self._receive(stream)

@@ -12,6 +12,7 @@ from grpc.aio import AioRpcError
 from taskmanager.auth.v1 import user_pb2
 
 from chassis.kernel.errors import Unavailable
+from chassis.logs import describe_error
 
 FOUND_TTL_SECONDS = 60.0
 UNKNOWN_TTL_SECONDS = 3.0
@@ -117,7 +118,7 @@ class CachedUserDirectory:
             async with asyncio.timeout(self._active_timeout_seconds):
                 return await self._users.find_user(str(user_id)) is not None
         except (Unavailable, TimeoutError, AioRpcError) as error:
-            log.warning("can't look up the owner of an import", error=type(error).__name__)
+            log.warning("can't look up the owner of an import", error=type(error).__name__, cause=describe_error(error))
             return self._last_active.get(user_id, True)
 
     async def ids_by_username(self, usernames: Collection[str]) -> Mapping[str, UUID]:

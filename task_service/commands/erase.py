@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
+from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.erasure import SqlErasure
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
@@ -37,6 +38,7 @@ def main() -> None:
     target.add_argument("--task", type=UUID, metavar="ID", help="erase events of this task")
     arguments = parser.parse_args()
     settings = load_settings(EraseSettings)
+    configure_logging("info", "task_service")
     try:
         erased = asyncio.run(_erase(settings.owner_database_url.get_secret_value(), arguments.owner, arguments.task))
     except psycopg.OperationalError:

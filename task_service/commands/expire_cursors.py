@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
+from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
 from task_service.history.persistence.event_log import start_new_epoch
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
@@ -29,6 +30,7 @@ class ExpireCursorsSettings(Settings):
 
 def main() -> None:
     settings = load_settings(ExpireCursorsSettings)
+    configure_logging("info", "task_service")
     try:
         asyncio.run(_expire(settings.owner_database_url.get_secret_value()))
     except psycopg.OperationalError:

@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.url import PostgresUrl
+from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
 from task_service.history.domain.hash_chain import TrustedHead
 from task_service.history.persistence.hash_chain import SqlBlocks
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--head", type=_head, metavar="NUMBER:HASH", help="trusted head that the chain must contain")
     arguments = parser.parse_args()
     settings = load_settings(VerifySettings)
+    configure_logging("info", "task_service")
     try:
         result = asyncio.run(_verify(settings.database_url.get_secret_value(), arguments.head))
     except HistoryTampered as error:

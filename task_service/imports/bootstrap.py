@@ -32,6 +32,7 @@ from task_service.imports.usecases.ingest_rows import IngestRows
 from task_service.imports.usecases.inspect_import import InspectImport
 from task_service.imports.usecases.leases import ClaimNextImport, ReleaseLease, RenewLease
 from task_service.imports.usecases.ports import ImportNotifications, ObjectStore, WorkerNotifier
+from task_service.imports.usecases.queue_metrics import MeasureQueue
 from task_service.imports.usecases.sessions import ImportTransactions
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
@@ -121,6 +122,7 @@ def imports_use_cases(
         notify_workers=NotifyWorkers(
             begin=begin, worker_notifier=notifier, max_running=max_running, is_paused=is_paused
         ),
+        measure_queue=MeasureQueue(read=read),
         run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention),
         delete_abandoned_uploads=DeleteAbandonedUploads(
             begin=begin,

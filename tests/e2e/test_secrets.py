@@ -10,6 +10,8 @@ import psutil
 import pytest
 from taskmanager.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 
+from tests.support.users import User
+
 CANARY = "canary in a coal mine"
 
 
@@ -53,6 +55,7 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
     post("/api/v1/me/tokens", {"name": scripted, "scopes": [scripted]}, scripted)
     post("/api/tasks", {"title": "x"}, params={"access_token": scripted})
     secret_values.append(scripted)
+    import_file(stack, token, scripted)
     refreshed = collect_tokens(post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]}))
     post("/api/v1/token:refresh", {"refresh_token": login["refresh_token"]})
     post("/api/v1/me:changePassword", {"current_password": CANARY, "new_password": CANARY}, refreshed["access_token"])
@@ -73,6 +76,21 @@ def use_every_secret(stack, admin) -> tuple[list[str], list[str]]:
         new_credential = auth_service_pb2.IssueServiceTokenRequest(credential=rotated["credential"])
         secret_values.append(stub.IssueServiceToken(new_credential, timeout=10).access_token)
     return [*secret_values, code], output
+
+
+def import_file(stack, token: str, personal_token: str) -> None:
+    """Import a file whose cells are secret, with a JWT; fail with a token without the scope, and with a wrong one."""
+    data = f"title,status,due_date\n{CANARY},pending,\n,{CANARY},{CANARY}\n"
+    for bearer, status in ((token, 202), (personal_token, 403), (token + "x", 401)):
+        files = {"file": (f"{secrets.token_hex(4)}.csv", data, "text/csv")}
+        headers = {"authorization": f"Bearer {bearer}"}
+        url = f"{stack.url}/api/v1/imports"
+        response = httpx.post(url, files=files, headers=headers, params={"allow_same_file": "true"}, timeout=60)
+        assert response.status_code == status, response.text
+        if status == 202:
+            owner = User("", httpx.Client(base_url=stack.url, headers=headers, timeout=60))
+            with owner.http:
+                assert owner.wait_for_import(response.json()["id"])["state"] == "succeeded"
 
 
 def test_no_secret_in_logs_errors_or_arguments(stack, admin):

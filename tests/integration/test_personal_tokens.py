@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import httpx2 as httpx
 import pytest
-from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import user_pb2, user_service_pb2, user_service_pb2_grpc
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.rpc.client import open_channel
 from tests.faults.proxy import TcpProxy
+from tests.support.metrics import handled_calls
 from tests.support.rest import error_details, rest_client
 from tests.support.system import Principal
 
@@ -21,7 +21,7 @@ FILE = b"title\nBuy milk\n"
 
 def exchanges() -> float:
     """Return the number of exchanges that auth_service has answered in this process."""
-    return REGISTRY.get_sample_value("grpc_server_handled_total", {"method": EXCHANGE, "code": "OK"}) or 0.0
+    return handled_calls(EXCHANGE, "OK")
 
 
 @asynccontextmanager

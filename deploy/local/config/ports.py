@@ -18,9 +18,10 @@ class Ports:
     auth_internal: tuple[int, ...]
     tasks_internal: tuple[int, ...]
     auth_probes: tuple[int, ...]
-    """Health checks and metrics of each replica, as the next two."""
+    """Health checks and metrics of each replica, as the next three."""
     tasks_probes: tuple[int, ...]
     gateway_probes: tuple[int, ...]
+    worker_probes: tuple[int, ...]
     postgres: int
     redis: int
 
@@ -50,6 +51,7 @@ class Ports:
             auth_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
             tasks_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
             gateway_probes=tuple(_choose_unused(used) for _ in range(options.gateways)),
+            worker_probes=tuple(_choose_unused(used) for _ in range(options.workers)),
             postgres=postgres,
             redis=redis,
         )

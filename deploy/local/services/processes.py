@@ -8,14 +8,14 @@ from deploy.local.config.ports import Ports
 from deploy.local.host.free_ports import HOST
 from deploy.local.services.python_process import python_process
 from deploy.local.services.settings import ServiceSettings
-from deploy.local.supervision.probes import file_exists, grpc_is_serving, http_is_ok
+from deploy.local.supervision.probes import grpc_is_serving, http_is_ok
 from deploy.local.supervision.process import ProcessSpec
 
 T = TypeVar("T")
 
 
 def service_processes(
-    settings: ServiceSettings, *, ports: Ports, workers: int, gateway_socket: int
+    settings: ServiceSettings, *, ports: Ports, gateway_socket: int
 ) -> tuple[tuple[ProcessSpec, ...], ...]:
     """Return groups of processes in the order of their dependencies: a group calls only the groups before it.
 
@@ -26,7 +26,7 @@ def service_processes(
     return (
         _grpc_replicas("auth_service", "AUTH", settings.auth_service, auth_ports),
         _grpc_replicas("task_service", "TASKS", settings.task_service, tasks_ports),
-        tuple(_import_worker(settings, f"import_worker-{number}") for number in range(1, workers + 1)),
+        tuple(_import_worker(settings, name, probes) for name, probes in name_workers(ports.worker_probes)),
         tuple(
             _gateway(settings, name, ports.gateway, probes, gateway_socket)
             for name, probes in name_replicas("gateway", ports.gateway_probes)
@@ -63,14 +63,18 @@ def name_replicas(service: str, replicas: Sequence[T]) -> Iterator[tuple[str, T]
         yield from ((f"{service}-{number}", replica) for number, replica in enumerate(replicas, start=1))
 
 
-def _import_worker(settings: ServiceSettings, name: str) -> ProcessSpec:
-    heartbeat = settings.data_dir / "run" / f"{name}.heartbeat"
+def name_workers(workers: Sequence[T]) -> Iterator[tuple[str, T]]:
+    """Yield the name and the port of each import worker."""
+    yield from ((f"import_worker-{number}", worker) for number, worker in enumerate(workers, start=1))
+
+
+def _import_worker(settings: ServiceSettings, name: str, probes: int) -> ProcessSpec:
     return python_process(
         name,
         "import_worker",
-        {**settings.import_worker, "IMPORT_WORKER_HEARTBEAT_FILE": str(heartbeat)},
-        readiness_probe=partial(file_exists, heartbeat),
-        runtime_files=(heartbeat,),
+        {**settings.import_worker, "IMPORT_WORKER_METRICS_LISTEN": f"{HOST}:{probes}"},
+        readiness_probe=partial(http_is_ok, f"http://{HOST}:{probes}/readyz"),
+        port=probes,
         grace_period_seconds=30,
     )
 

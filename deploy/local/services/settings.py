@@ -47,7 +47,7 @@ class ServiceSettings:
 
     @property
     def import_worker(self) -> Mapping[str, str]:
-        """Settings of an import worker, without its heartbeat file."""
+        """Settings of an import worker, without the address of its health checks."""
         return {
             "IMPORT_WORKER_REDIS_URL": self.endpoints.redis_url,
             "IMPORT_WORKER_TASKS_TARGET": self.endpoints.internal_tasks_target,

@@ -6,6 +6,8 @@ import structlog
 from celery import Celery
 from redis import Redis
 
+from chassis.logs import describe_error
+
 TASK = "import_worker.run_next"
 QUEUE = "imports"
 
@@ -33,7 +35,7 @@ class CeleryWorkerNotifier:
         try:
             await asyncio.to_thread(self.publish_now, count)
         except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the next run sends again
-            log.warning("can't notify the workers", error=type(error).__name__)
+            log.warning("can't notify the workers", error=type(error).__name__, cause=describe_error(error))
 
     def publish_now(self, count: int) -> None:
         """Publish from this thread. Raises the errors of kombu and redis."""

@@ -221,4 +221,6 @@ class Lease:
     checkpoint: Checkpoint
     size: int
     attempts_without_progress: int
+    request_id: str
+    """Request id of the upload."""
     """Claims since the checkpoint last advanced, including this one, without those that were given back."""

@@ -1,5 +1,7 @@
 """Queue of imports in Postgres: claims and wake-ups. All times are the database's."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 
 from chassis.database.pool import Connection
@@ -7,8 +9,10 @@ from chassis.database.statement import Statement
 from task_service.imports.domain.imports import Checkpoint, Lease
 from task_service.imports.domain.options.row_options import RowOptions
 from task_service.imports.domain.options.row_rules import find_row_rules
+from task_service.imports.domain.queue_depth import QueueDepth, QueueState
 from task_service.imports.domain.rows.used_columns import find_used_columns
 from task_service.imports.persistence.notifications import NOTIFY
+from task_service.imports.usecases.metrics import LEASE_TAKEOVERS, QUEUE_WAIT_SECONDS
 
 # An import with an expired lease is waiting again. A postponed import is queued at a later time. Imports of an owner at
 # the limit can't be claimed yet. Neither can imports of an owner with a running undo, because the undo changes the
@@ -30,7 +34,8 @@ _WAITING_IMPORTS = f"""
 _CLAIM = Statement(
     text(f"""
     WITH {_WAITING_IMPORTS}, next AS (
-        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
+        SELECT i.id, i.state = 'running' AS is_takeover, extract(epoch FROM now() - i.queued_at) AS waited
+        FROM tasks.imports i JOIN waiting USING (id)
         -- Repeated here: Postgres rechecks only this condition if another transaction has just changed the row.
         WHERE {_IS_WAITING}
         ORDER BY waiting.running, i.queued_at, i.id
@@ -42,7 +47,7 @@ _CLAIM = Statement(
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
     RETURNING i.id, owner_id, fence, encoding, delimiter, columns, fields, options -> 'values',
-        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress
+        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress, request_id, is_takeover, waited
     """)  # noqa: S608 - as above
 )
 # Without this lock, two concurrent claims could both find an owner one import below the limit. Claims are rare.
@@ -69,6 +74,23 @@ _MARK_PAUSED = Statement(
     """)
 )
 
+# The partial index on the states of unfinished imports serves it.
+_MEASURE = Statement(
+    text("""
+    WITH unfinished AS (
+        SELECT created_at, queued_at, started_at, lease_until, CASE
+            WHEN state = 'queued' AND queued_at > now() THEN 'postponed'
+            WHEN state = 'running' AND lease_until <= now() THEN 'abandoned'
+            ELSE state
+        END AS state
+        FROM tasks.imports WHERE state IN ('uploading', 'queued', 'running')
+    )
+    SELECT state, count(*), extract(epoch FROM now() - min(CASE state
+        WHEN 'queued' THEN queued_at WHEN 'running' THEN started_at WHEN 'abandoned' THEN lease_until ELSE created_at
+    END)) FROM unfinished GROUP BY state
+    """)
+)
+
 
 class SqlImportQueue:
     """Queue on one connection."""
@@ -83,7 +105,12 @@ class SqlImportQueue:
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *position, size, attempts = row
+        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *rest = row
+        *position, size, attempts, request_id, is_takeover, waited_seconds = rest
+        if is_takeover:
+            LEASE_TAKEOVERS.inc()
+        else:
+            QUEUE_WAIT_SECONDS.observe(float(waited_seconds))
         rules = find_row_rules(RowOptions.from_json(values), columns)
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
@@ -98,6 +125,7 @@ class SqlImportQueue:
             checkpoint=Checkpoint._make(position),
             size=size,
             attempts_without_progress=attempts,
+            request_id=request_id,
         )
 
     async def has_waiting(self, max_running: int) -> bool:
@@ -112,3 +140,7 @@ class SqlImportQueue:
     async def mark_notified(self, max_running: int) -> int:
         cursor = await _MARK_NOTIFIED.run(self._connection, max_running=max_running)
         return cursor.rowcount
+
+    async def measure(self) -> Sequence[QueueDepth]:
+        rows = await (await _MEASURE.run(self._connection)).fetchall()
+        return [QueueDepth(QueueState(state), imports, float(seconds)) for state, imports, seconds in rows]

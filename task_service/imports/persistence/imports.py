@@ -20,6 +20,7 @@ from task_service.imports.domain.rows.row_selection import orphan_warnings
 from task_service.imports.domain.rows.unknown_cells import UnknownCells
 from task_service.imports.domain.undo import Undo, UndoState
 from task_service.imports.persistence.notifications import NOTIFY
+from task_service.imports.usecases.metrics import FINISHED
 from task_service.persistence.tables import import_errors, import_failed_rows, import_undos, imports
 
 _IMPORT_FIELDS = (
@@ -144,6 +145,7 @@ class SqlImports:
         cursor = await _CANCEL.run(self._connection, import_id=import_id)
         if cursor.rowcount:
             await NOTIFY.run(self._connection, import_id=import_id)
+            FINISHED.labels(State.CANCELLED, "").inc()
 
     async def get_column_names(self, import_id: UUID) -> Sequence[str]:
         row = await (await _GET_COLUMN_NAMES.run(self._connection, import_id=import_id)).fetchone()

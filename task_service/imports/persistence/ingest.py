@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from prometheus_client import Counter
 from psycopg import sql
 from sqlalchemy import text
 
@@ -27,6 +26,7 @@ from task_service.imports.domain.rows.unknown_cells import UnknownCells
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
+from task_service.imports.usecases.metrics import FINISHED, POSTPONED
 from task_service.imports.usecases.ports import PreviousTotals, StoredUpload
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.tasks.domain.errors import ExternalIdTaken
@@ -115,7 +115,6 @@ _POSTPONE = Statement(
     WHERE {_IS_LEASE_HOLDER}
     """)  # noqa: S608 - the condition and the pause are constants
 )
-_POSTPONED = Counter("imports_postponed", "Imports that were queued again to wait for a dependency", ["waits_for"])
 
 
 def _copy_statement(table: str, columns: Iterable[str]) -> sql.Composed:
@@ -218,6 +217,7 @@ class SqlIngest:
         code, message, line = failure or (None, None, None)
         await self._run_under_lease(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
         await self._notify(import_id)
+        FINISHED.labels(state, code or "").inc()
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
         await self._run_under_lease(_RELEASE_LEASE, import_id, fence)
@@ -226,7 +226,7 @@ class SqlIngest:
     async def postpone(self, import_id: UUID, fence: int, waits_for: WaitReason) -> None:
         await self._run_under_lease(_POSTPONE, import_id, fence, waits_for=waits_for)
         await self._notify(import_id)
-        _POSTPONED.labels(waits_for).inc()
+        POSTPONED.labels(waits_for).inc()
 
     async def _run_under_lease(
         self, statement: Statement, import_id: UUID, fence: int, **values: object

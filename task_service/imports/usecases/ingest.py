@@ -1,6 +1,7 @@
 """Use cases of processing an import under a lease. leases.py takes, renews and releases the lease."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -28,6 +29,7 @@ from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.rows.row_selection import select_rows
 from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
+from task_service.imports.usecases.metrics import record_batch
 from task_service.imports.usecases.ports import ObjectStore, RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import Begin
@@ -135,6 +137,7 @@ class IngestBatch:
         self, context: IngestContext, fence: int, batch: PreparedBatch, on_rows_sent: Callable[[], None]
     ) -> Progress:
         import_id, limit, failure = context.import_id, context.max_errors, None
+        started = time.perf_counter()
         async with self.begin() as work:
             # First, because it locks the import's row and rejects an old fence before anything is written.
             before = await work.ingest.advance_checkpoint(import_id, fence, batch, self.lease_seconds)
@@ -153,6 +156,7 @@ class IngestBatch:
             if failure:
                 await work.ingest.finish(import_id, fence, State.FAILED, failure)
             await work.commit()
+        record_batch([batch.counts, counts], failed, time.perf_counter() - started)
         return Progress(batch.end, before.has_pending, finished=failure is not None)
 
 

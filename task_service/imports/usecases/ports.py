@@ -9,6 +9,7 @@ from uuid import UUID
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.imports.domain.header.header import Header
 from task_service.imports.domain.imports import Checkpoint, Counts, Failure, Import, Lease, NewImport, State, WaitReason
+from task_service.imports.domain.queue_depth import QueueDepth
 from task_service.imports.domain.rows.failed_rows import ErrorReportRow, FailedRow, Quota, RowError
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.prepared_batch import PreparedBatch
@@ -119,6 +120,9 @@ class ImportQueue(Protocol):
 
     async def mark_notified(self, max_running: int) -> int:
         """Mark the imports that are due for a wake-up, schedule the next one, and return their number."""
+
+    async def measure(self) -> Sequence[QueueDepth]:
+        """Return number and age of the unfinished imports, by state."""
 
 
 class Ingest(Protocol):

@@ -17,6 +17,7 @@ from task_service.imports.usecases.ingest import DeleteDryRunState, ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
 from task_service.imports.usecases.inspect_import import InspectImport
 from task_service.imports.usecases.leases import ClaimNextImport
+from task_service.imports.usecases.queue_metrics import MeasureQueue
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
 from task_service.imports.usecases.uploads import UploadImport
@@ -44,6 +45,7 @@ class ImportsUseCases:
     ingest_rows: IngestRows
 
     notify_workers: NotifyWorkers
+    measure_queue: MeasureQueue
     run_undos: RunUndos
     delete_abandoned_uploads: DeleteAbandonedUploads
     delete_expired_uploads: DeleteExpiredUploads

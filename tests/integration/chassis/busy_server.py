@@ -6,7 +6,6 @@ from typing import Any
 
 from grpc import aio
 from grpc_health.v1 import health_pb2_grpc
-from prometheus_client import REGISTRY
 from taskmanager.imports.v1 import import_pb2, import_service_pb2_grpc
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
@@ -55,10 +54,6 @@ class BlockingServicer(import_service_pb2_grpc.ImportServiceServicer, trust_serv
         self.started += 1
         await self.trust.wait()
         return trust_service_pb2.TrustState(next_cursor="response")
-
-
-def metric_value(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def separate_connection(target: str) -> aio.Channel:

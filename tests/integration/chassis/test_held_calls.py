@@ -13,12 +13,12 @@ from chassis.limits.load_shed import Capacity
 from tests.integration.chassis.busy_server import (
     SECONDS,
     BusyServer,
-    metric_value,
     running_busy_server,
     separate_connection,
 )
 from tests.support.grpc_calls import refused
 from tests.support.grpc_server import GET_IMPORT, user_metadata
+from tests.support.metrics import handled_calls, metric_value
 from tests.support.raw_http2 import half_message, open_call, raw_connection
 from tests.support.waiting import until
 
@@ -80,7 +80,7 @@ def refusals() -> float:
 async def test_held_calls_do_not_silence_the_server(method, shape, capfd):
     """More held calls than gRPC accepts: the oldest are refused, counted and logged; other clients are served."""
     before = refusals()
-    handled = metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED")
+    handled = handled_calls(method, "ResourceExhausted")
     async with attacked_server() as (busy, attacker):
         await attacker.hold(method, shape, metadata=user_metadata())
         await until(lambda: refusals() - before >= HELD_CALLS - CAPACITY.max_pending_requests)
@@ -93,7 +93,7 @@ async def test_held_calls_do_not_silence_the_server(method, shape, capfd):
             "TOO_MANY_PENDING_REQUESTS",
             1.0,
         )
-    assert metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED") > handled
+    assert handled_calls(method, "ResourceExhausted") > handled
     assert ("RESOURCE_EXHAUSTED" in capfd.readouterr().out) == (method in {GET, WATCH_IMPORT})
 
 

@@ -15,12 +15,12 @@ from tests.integration.chassis.busy_server import (
     CAPACITY,
     SECONDS,
     BusyServer,
-    metric_value,
     running_busy_server,
     separate_connection,
 )
 from tests.support.grpc_calls import refused
 from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, service_metadata, user_metadata
+from tests.support.metrics import handled_calls, metric_value
 from tests.support.waiting import until
 
 
@@ -104,14 +104,12 @@ async def test_health_watches_have_their_own_limit(busy):
 
 async def test_refused_call_is_counted(busy):
     method = "/taskmanager.imports.v1.ImportService/GetImport"
-    before = metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED")
+    before = handled_calls(method, "ResourceExhausted")
     shed = metric_value("grpc_server_shed_total", kind="call")
     await busy.fill()
     assert (await busy.refused_call()).reason == "OVERLOADED"
     # The server counts a call after it has sent the status.
-    await until(
-        lambda: metric_value("grpc_server_handled_total", method=method, code="RESOURCE_EXHAUSTED") == before + 1
-    )
+    await until(lambda: handled_calls(method, "ResourceExhausted") == before + 1)
     assert metric_value("grpc_server_shed_total", kind="call") == shed + 1
 
 

@@ -9,8 +9,9 @@ from grpc import aio
 
 from chassis.limits.load_shed import Capacity
 from chassis.rpc.errors import read_status
-from tests.integration.chassis.busy_server import SECONDS, metric_value, running_busy_server
+from tests.integration.chassis.busy_server import SECONDS, running_busy_server
 from tests.support.grpc_server import GET_IMPORT, WATCH_IMPORT, user_metadata
+from tests.support.metrics import metric_value
 
 MAX_STREAMS = 3
 

@@ -5,9 +5,10 @@ import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
-from tests.integration.chassis.busy_server import SECONDS, metric_value, running_busy_server
+from tests.integration.chassis.busy_server import SECONDS, running_busy_server
 from tests.support.grpc_calls import refused
 from tests.support.grpc_server import user_metadata
+from tests.support.metrics import handled_calls
 from tests.support.waiting import until
 
 GARBAGE = b"\xff\xff\xff\xff no message"
@@ -38,12 +39,12 @@ async def refused_bytes(channel, method, shape, raw, metadata=()):
 @pytest.mark.parametrize("raw", [GARBAGE, BROKEN_TEXT])
 async def test_unreadable_request_is_invalid_argument(channel, method, shape, raw, capfd, caplog):
     """Bytes that cannot be parsed are INVALID_ARGUMENT with our own message, counted, and leave no traceback."""
-    before = metric_value("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT")
+    before = handled_calls(method, "InvalidArgument")
     status = await refused_bytes(channel, method, shape, raw, user_metadata())
     assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNREADABLE_REQUEST")
     assert status.message == "The request is not a message of the type that this method takes."
     # The server counts a call after it has sent the status.
-    await until(lambda: metric_value("grpc_server_handled_total", method=method, code="INVALID_ARGUMENT") == before + 1)
+    await until(lambda: handled_calls(method, "InvalidArgument") == before + 1)
     output = "".join([*capfd.readouterr(), caplog.text])
     assert "Traceback" not in output
     assert "DecodeError" not in output

@@ -33,6 +33,7 @@ class StoredImport:
     size: int
     columns: int = 2
     state: str = "queued"
+    request_id: str = ""
     fence: int = 0
     checkpoint: pb.Checkpoint = field(default_factory=lambda: pb.Checkpoint(offset=len(HEADER), line=2))
     rows: list[tuple[str, ...]] = field(default_factory=list)
@@ -128,6 +129,7 @@ class IngestServer(ImportIngestServiceServicer):
                     dialect=dialect,
                     checkpoint=stored.checkpoint,
                     size=stored.size,
+                    request_id=stored.request_id,
                 )
                 return pb.ClaimNextImportResponse(lease=lease)
         return pb.ClaimNextImportResponse()

@@ -17,12 +17,11 @@ FILE = "title\n" + "".join(f"Task {number}\n" for number in range(ROWS_BEFORE)) 
 
 
 @pytest.fixture
-async def worker(system: System, redis_url, tmp_path):
+async def worker(system: System, redis_url):
     """The only worker. Its pool starts a new child after a crash."""
     async with running_worker(
         redis_url,
         system.tasks_target,
-        tmp_path,
         IMPORT_WORKER_AUTH_TARGET=system.auth_target,
         IMPORT_WORKER_AUTH_CREDENTIAL=await new_credential(system.use_cases, "import_worker", "imports:ingest"),
         IMPORT_WORKER_MAX_BATCH_ROWS=str(BATCH),

@@ -155,6 +155,15 @@ async def test_calls_carry_the_request_id(worker):
     assert server.request_ids == {"request-1"}
 
 
+async def test_calls_for_a_lease_carry_the_request_id_of_the_upload(worker):
+    enter_request("request-1")
+    stored = StoredImport.of("one", DATA)
+    stored.request_id = "upload-1"
+    server = IngestServer(stored)
+    await worker(server)
+    assert server.request_ids == {"request-1", "upload-1"}
+
+
 async def test_silent_server_counts_as_connection_lost():
     worker = Worker(read_timeout_seconds=0.3)
     stored = StoredImport.of("one", DATA)

@@ -8,18 +8,19 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
+from deploy.local.host.free_ports import find_free_port
 from tests.integration.import_worker.ingest_server import CREDENTIAL
+from tests.support.metrics import Samples, get_probe, scrape
 
 
 class Worker:
     """A running worker and its log."""
 
-    def __init__(self, process: Process, heartbeat: Path) -> None:
+    def __init__(self, process: Process, probes_port: int) -> None:
         self.process = process
-        self.heartbeat = heartbeat
+        self.probes_port = probes_port
         self.log_lines: list[dict[str, Any]] = []
         self._new_line = asyncio.Condition()
 
@@ -34,6 +35,13 @@ class Worker:
         async with self._new_line, asyncio.timeout(30):
             await self._new_line.wait_for(lambda: sum(text in line["event"] for line in self.log_lines) >= times)
 
+    async def probe(self, path: str) -> tuple[int, str]:
+        """Return status and body of a health check."""
+        return await asyncio.to_thread(get_probe, self.probes_port, path)
+
+    async def metrics(self) -> Samples:
+        return await asyncio.to_thread(scrape, self.probes_port)
+
     def problems(self) -> list[dict[str, Any]]:
         return [line for line in self.log_lines if line["level"] in {"warning", "error", "critical"}]
 
@@ -47,21 +55,21 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running_worker(redis_url: str, target: str, data_dir: Path, **environment: str) -> AsyncIterator[Worker]:
+async def running_worker(redis_url: str, target: str, **environment: str) -> AsyncIterator[Worker]:
     """Run a worker against the services at a target, with additional environment variables."""
-    heartbeat = data_dir / "heartbeat"
+    probes_port = find_free_port()
     settings = {
         "IMPORT_WORKER_REDIS_URL": redis_url,
         "IMPORT_WORKER_TASKS_TARGET": target,
         "IMPORT_WORKER_AUTH_TARGET": target,
         "IMPORT_WORKER_AUTH_CREDENTIAL": CREDENTIAL,
-        "IMPORT_WORKER_HEARTBEAT_FILE": str(heartbeat),
+        "IMPORT_WORKER_METRICS_LISTEN": f"127.0.0.1:{probes_port}",
         **environment,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "import_worker", env={**os.environ, **settings}, stderr=PIPE, process_group=0
     )
-    worker = Worker(process, heartbeat)
+    worker = Worker(process, probes_port)
     reading = asyncio.create_task(worker.read_log())
     try:
         await worker.wait_for_log("ready")

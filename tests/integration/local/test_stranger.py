@@ -66,11 +66,12 @@ def all_processes(data_dir: Path, *, gateway_probes: int) -> list[ProcessSpec]:
         auth_probes=(8,),
         tasks_probes=(9,),
         gateway_probes=(gateway_probes,),
+        worker_probes=(10,),
         postgres=3,
         redis=4,
     )
     with listening_socket(0) as gateway_socket:
-        groups = service_processes(settings, ports=ports, workers=1, gateway_socket=gateway_socket.fileno())
+        groups = service_processes(settings, ports=ports, gateway_socket=gateway_socket.fileno())
     return [spec for group in groups for spec in group]
 
 
@@ -84,4 +85,4 @@ async def test_gateway_fails_on_the_port_of_a_stranger(supervisor: Supervisor, r
 
 def test_each_server_must_own_its_port(run: Run):
     ports = {spec.name: spec.port for spec in all_processes(run.data_dir, gateway_probes=5)}
-    assert ports == {"auth_service": 1, "task_service": 2, "import_worker-1": None, "gateway": 5}
+    assert ports == {"auth_service": 1, "task_service": 2, "import_worker-1": 10, "gateway": 5}

@@ -77,12 +77,17 @@ class Lease(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """The import."""
     fence: _builtins.int
     """Fence: rises with each lease of the import."""
     size: _builtins.int
     """The file's size in bytes."""
+    request_id: _builtins.str
+    """Request id of the upload. Send it as x-request-id with the calls for this lease, so that the logs of all services
+    show it.
+    """
     @_builtins.property
     def dialect(self) -> Global___Dialect:
         """Format of the file."""
@@ -104,10 +109,11 @@ class Lease(_message.Message):
         checkpoint: Global___Checkpoint | None = ...,
         size: _builtins.int = ...,
         limits: Global___RecordLimits | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "limits", b"limits", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "limits", b"limits", "request_id", b"request_id", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
