@@ -45,7 +45,7 @@ def migrate(settings: MigrationSettings, *, schema: str, migrations: Path, phase
                 schema=schema,
             )
     with _name_variable(settings, "owner_database_url"):
-        upgrade(owner_url, schema=schema, migrations=migrations, phase=phase)
+        upgrade(owner_url, schema=schema, app_role=f"{schema}_app", migrations=migrations, phase=phase)
 
 
 def plan(settings: MigrationSettings, *, schema: str, migrations: Path) -> str:

@@ -1,6 +1,7 @@
 """Steps of a migration that let services go on reading and writing a large table (docs/upgrades.md).
 
 A step commits on its own, not with its revision. It is safe to repeat, and so must be the rest of its revision.
+Names without a schema are those of the service's schema: `upgrade` sets the search path.
 """
 
 from collections.abc import Iterator
@@ -13,22 +14,22 @@ from sqlalchemy import text
 log = structlog.get_logger("migrate")
 
 
-def create_index_concurrently(name: str, *, schema: str, on: str, unique: bool = False) -> None:
-    """Create an index without a lock that writers wait for. `on` has table and columns: `tasks.tasks (owner_id)`.
+def create_index_concurrently(name: str, *, on: str, unique: bool = False) -> None:
+    """Create an index without a lock that writers wait for. `on` has table and columns: `tasks (owner_id)`.
 
     A build that failed or was killed leaves an invalid index, which costs writes and serves no read. It is dropped.
     """
     with op.get_context().autocommit_block(), _unlimited_wait():
-        if not op.get_context().as_sql and _is_invalid(schema, name):
+        if not op.get_context().as_sql and _is_invalid(name):
             log.warning("dropping an index that an earlier run has left unfinished", index=name)
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema}.{name}")
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         op.execute(f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
 
 
-def drop_index_concurrently(name: str, *, schema: str) -> None:
+def drop_index_concurrently(name: str) -> None:
     """Drop an index without a lock that readers and writers wait for."""
     with op.get_context().autocommit_block(), _unlimited_wait():
-        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema}.{name}")
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 def execute_in_batches(statement: str) -> None:
@@ -57,6 +58,6 @@ def _unlimited_wait() -> Iterator[None]:
     op.execute(f"SET lock_timeout = '{limit}'")
 
 
-def _is_invalid(schema: str, name: str) -> bool:
+def _is_invalid(name: str) -> bool:
     query = text("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid")
-    return op.get_bind().execute(query, {"name": f"{schema}.{name}"}).first() is not None
+    return op.get_bind().execute(query, {"name": name}).first() is not None

@@ -49,9 +49,9 @@ def read_as_owner(connection: psycopg.Connection, schema: str) -> SchemaState:
     return SchemaState(frozenset(column(heads_query(schema))), frozenset(column(required_query(schema))))
 
 
-def create_compatibility_table(connection: psycopg.Connection, schema: str) -> None:
+def create_compatibility_table(connection: psycopg.Connection, schema: str, app_role: str) -> None:
     """Create the table of the required revisions if it is missing, and let the service read it."""
-    names = {"table": sql.Identifier(schema, COMPATIBILITY), "app": sql.Identifier(f"{schema}_app")}
+    names = {"table": sql.Identifier(schema, COMPATIBILITY), "app": sql.Identifier(app_role)}
     exists = connection.execute("SELECT to_regclass(%s)", [f"{schema}.{COMPATIBILITY}"]).fetchone()
     if exists is None or exists[0] is None:
         connection.execute(

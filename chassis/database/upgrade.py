@@ -49,6 +49,7 @@ def upgrade(
     owner_url: str,
     *,
     schema: str,
+    app_role: str,
     migrations: Path,
     phase: Phase = Phase.EXPAND,
     until: str | None = None,
@@ -64,14 +65,14 @@ def upgrade(
     history = RevisionHistory(schema, migrations)
     connect = partial(psycopg.connect, owner_url, application_name="migrate", **SOCKET_OPTIONS)
     engine = create_engine(
-        "postgresql+psycopg://", creator=partial(_connect, connect, patience), poolclass=pool.NullPool
+        "postgresql+psycopg://", creator=partial(_connect, connect, schema, patience), poolclass=pool.NullPool
     )
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes["schema"] = schema
     with migration_lock(connect, schema) as check_lock, connect(autocommit=True) as connection:
         scripts = revisions_to_run(history, read_as_owner(connection, schema), phase)
-        create_compatibility_table(connection, schema)
+        create_compatibility_table(connection, schema, app_role)
         if scripts and phase is Phase.CONTRACT:
             log.warning(
                 "contract phase: services of older releases stop working",
@@ -84,11 +85,13 @@ def upgrade(
             if script.revision == until:
                 break
         # The service waits for these revisions at its start.
-        connection.execute(f"GRANT SELECT ON {schema}.alembic_version TO {schema}_app")
+        connection.execute(f"GRANT SELECT ON {schema}.alembic_version TO {app_role}")
 
 
-def _connect(connect: Callable[..., psycopg.Connection], patience: LockPatience) -> psycopg.Connection:
+def _connect(connect: Callable[..., psycopg.Connection], schema: str, patience: LockPatience) -> psycopg.Connection:
+    """Open a connection for one attempt. Its settings also hold outside a transaction, where an index is built."""
     connection = connect()
+    connection.execute(f"SET search_path TO {schema}")
     connection.execute(f"SET lock_timeout = {int(patience.timeout_seconds * 1000)}")
     # A statement ends soon after its migration was killed, and not when it has done its work.
     connection.execute("SET client_connection_check_interval = 1000")

@@ -64,7 +64,7 @@ def test_bad_migration_in_the_contract_phase_is_found(migrations: Path):
 
 def test_good_migration_passes(migrations: Path):
     body = """
-    create_index_concurrently("i", schema="notes", on="notes.notes (title)")
+    create_index_concurrently("i", on="notes.notes (title)")
     op.execute("ALTER TABLE notes.notes ADD COLUMN subject text, ADD COLUMN size bigint NOT NULL DEFAULT 0")
     op.execute("ALTER TABLE notes.notes ADD CONSTRAINT c CHECK (size >= 0) NOT VALID")
     op.execute("CREATE TABLE notes.tags (name text PRIMARY KEY, note bigint NOT NULL)")

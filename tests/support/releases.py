@@ -15,7 +15,7 @@ Revision ID: {revision}
 """
 
 from alembic import op
-from chassis.database.online_migration import create_index_concurrently, execute_in_batches
+from chassis.database.online_migration import create_index_concurrently, drop_index_concurrently, execute_in_batches
 
 revision = {revision!r}
 down_revision = {after!r}

@@ -199,7 +199,7 @@ async def test_concurrent_migrations_take_turns(old: Release, new: Release):
     write_revision(
         new.migrations,
         "0004",
-        'create_index_concurrently("notes_by_subject", schema="notes", on="notes.notes (subject)")',
+        'create_index_concurrently("notes_by_subject", on="notes.notes (subject)")',
         after="0003",
     )
     with capture_logs() as logs:
@@ -217,7 +217,7 @@ MIGRATE = dedent("""
     import sys
     from pathlib import Path
     from chassis.database.upgrade import upgrade
-    upgrade(sys.argv[1], schema="notes", migrations=Path(sys.argv[2]))
+    upgrade(sys.argv[1], schema="notes", app_role="notes_app", migrations=Path(sys.argv[2]))
 """)
 
 
@@ -253,7 +253,7 @@ def test_statement_of_a_killed_migration_ends(old: Release, new: Release):
 def test_unfinished_concurrent_index_is_built_again(old: Release, new: Release):
     """A unique index over duplicates fails and stays as an invalid index. After the repair migrate replaces it."""
     old.migrate()
-    body = 'create_index_concurrently("one_title", schema="notes", on="notes.notes (title)", unique=True)'
+    body = 'create_index_concurrently("one_title", on="notes.notes (title)", unique=True)'
     write_revision(new.migrations, "0004", body, after="0003")
     old.database.rows("INSERT INTO notes.notes (title) VALUES ('a'), ('a')")
     with pytest.raises(MigrationError, match='revision 0004: could not create unique index "one_title"'):
@@ -269,7 +269,7 @@ def test_unfinished_concurrent_index_is_built_again(old: Release, new: Release):
 def test_writers_go_on_while_an_index_is_built(old: Release, new: Release):
     """The build waits for an older transaction, for longer than other statements. Meanwhile others write."""
     old.migrate()
-    body = 'create_index_concurrently("notes_by_title", schema="notes", on="notes.notes (title)")'
+    body = 'create_index_concurrently("notes_by_title", on="notes.notes (title)")'
     write_revision(new.migrations, "0004", body, after="0003")
     new.migrate(until="0003")
     with capture_logs() as logs:
@@ -285,6 +285,16 @@ def test_writers_go_on_while_an_index_is_built(old: Release, new: Release):
         migration.join()
     assert new.heads() == ["0004"]
     assert [line["event"] for line in logs if line["event"] != "revision applied"] == []
+
+
+def test_index_is_dropped_concurrently(old: Release, new: Release):
+    old.migrate()
+    write_revision(new.migrations, "0004", 'create_index_concurrently("one", on="notes (title)")', after="0003")
+    write_revision(new.migrations, "0005", 'drop_index_concurrently("one")', after="0004")
+    new.migrate(until="0004")
+    assert old.database.rows("SELECT to_regclass('notes.one') IS NULL") == [(False,)]
+    new.migrate()
+    assert old.database.rows("SELECT to_regclass('notes.one') IS NULL") == [(True,)]
 
 
 def test_batches_commit_one_by_one(old: Release, new: Release):

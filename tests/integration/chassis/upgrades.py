@@ -52,7 +52,15 @@ class Release:
         object.__setattr__(self, "owner_url", self.database.url(f"{SCHEMA}_owner"))
 
     def migrate(self, phase: Phase = Phase.EXPAND, patience: LockPatience = FAST, until: str | None = None) -> None:
-        upgrade(self.owner_url, schema=SCHEMA, migrations=self.migrations, phase=phase, patience=patience, until=until)
+        upgrade(
+            self.owner_url,
+            schema=SCHEMA,
+            app_role=f"{SCHEMA}_app",
+            migrations=self.migrations,
+            phase=phase,
+            patience=patience,
+            until=until,
+        )
 
     @property
     def history(self) -> RevisionHistory:

@@ -29,7 +29,7 @@ def database_at(postgres):
             database = Database(url)
             owner_url = database.url("tasks_owner")
             provision(administrator_url=url, owner_url=owner_url, app_url=database.tasks_url, schema=SCHEMA)
-            upgrade(owner_url, schema=SCHEMA, migrations=MIGRATIONS, until=revision)
+            upgrade(owner_url, schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS, until=revision)
             return database
 
         yield create
@@ -51,7 +51,7 @@ async def test_migration_keeps_every_value_of_old_events(database_at):
             + "')"
         )
     order = await before.execute("SELECT id FROM tasks.task_events ORDER BY xid, id")
-    upgrade(before.url("tasks_owner"), schema=SCHEMA, migrations=MIGRATIONS)
+    upgrade(before.url("tasks_owner"), schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS)
     rows = await before.execute(
         "SELECT changes, free_text, salt, free_text_digest FROM tasks.task_events ORDER BY transaction_number, id"
     )
@@ -90,7 +90,7 @@ async def test_older_events_get_revisions_and_older_blocks_verify(database_at):
         INSERT INTO tasks.history_blocks VALUES (1, 4, 4, '{rows[-1][2]}', '{rows[-1][0]}', '\\x{block.manifest.hex()}',
             '\\x{GENESIS_HASH.hex()}', '\\x{block.compute_hash().hex()}', '{block.sealed_at}')
     """)
-    upgrade(database.url("tasks_owner"), schema=SCHEMA, migrations=MIGRATIONS)
+    upgrade(database.url("tasks_owner"), schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS)
     revisions = "SELECT revision FROM tasks.task_events ORDER BY transaction_number, id"
     assert [revision for (revision,) in await database.execute(revisions)] == [1, 1, 2, 2]
     async with open_history_log(database) as log:
@@ -111,6 +111,6 @@ async def test_older_events_get_their_former_assignee(database_at):
             VALUES (uuidv7(), '{UUID(int=3)}', uuidv7(), 'updated', uuidv7(), 'user', now(), 'r',
                 '{json.dumps(change)}', {revision}, tasks.take_transaction_number())
         """)
-    upgrade(database.url("tasks_owner"), schema=SCHEMA, migrations=MIGRATIONS)
+    upgrade(database.url("tasks_owner"), schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS)
     rows = await database.execute("SELECT former_assignee_id FROM tasks.task_events ORDER BY revision")
     assert [former for (former,) in rows] == [None, before, before, None]
