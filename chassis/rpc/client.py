@@ -1,5 +1,6 @@
-"""Channels to other services: deadlines, request id, retries and message sizes."""
+"""Channels to other services: deadlines, request id, traces, retries and message sizes."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 from grpc import aio
 
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
+from chassis.rpc.tracing import client_span, record_client_status
 from chassis.tls.reloader import CertificateReloader
 from chassis.tls.reloading_channel import ReloadingChannel
+from chassis.tracing.spans import is_sampled, trace_metadata
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 """Timeout of a unary call without a deadline. A stream without a deadline may stay open."""
@@ -87,7 +90,17 @@ def channel_options(idempotent: Sequence[str] = ()) -> list[tuple[str, Any]]:
 
 class _PropagateUnaryUnary(aio.UnaryUnaryClientInterceptor):  # grpc-interceptor has no client side for asyncio
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_propagate(client_call_details, is_streaming=False), request)
+        if not is_sampled():
+            return await continuation(_propagate(client_call_details, is_streaming=False), request)
+        method = client_call_details.method
+        with client_span(method.decode() if isinstance(method, bytes) else method) as span:
+            call = await continuation(_propagate(client_call_details, is_streaming=False), request)
+            try:
+                record_client_status(span, await call.code())
+            except asyncio.CancelledError:
+                call.cancel()  # gRPC cancels it only if the caller waits for the call itself
+                raise
+        return call
 
 
 class _PropagateUnaryStream(aio.UnaryStreamClientInterceptor):
@@ -106,10 +119,10 @@ class _PropagateStreamStream(aio.StreamStreamClientInterceptor):
 
 
 def _propagate(details: Any, *, is_streaming: bool) -> Any:
-    """Return the details of a call with the request id and the deadline of the request being served."""
+    """Return the details of a call with the request id, the trace and the deadline of the request being served."""
     return details._replace(
         timeout=timeout_for(details.timeout, is_streaming=is_streaming),
-        metadata=aio.Metadata(*with_request_id(details.metadata)),
+        metadata=aio.Metadata(*with_request_id(details.metadata), *trace_metadata()),
     )
 
 
@@ -120,7 +133,7 @@ _INTERCEPTORS = (_PropagateUnaryUnary, _PropagateUnaryStream, _PropagateStreamUn
 def open_channel(
     target: str, *, certificates: CertificateReloader | None = None, idempotent: Sequence[str] = ()
 ) -> aio.Channel:
-    """Return a channel whose calls carry the deadline and the id of the request being served."""
+    """Return a channel whose calls carry the deadline, the id and the trace of the request being served."""
     interceptors = [interceptor() for interceptor in _INTERCEPTORS]
     return plain_channel(target, certificates=certificates, idempotent=idempotent, interceptors=interceptors)
 

@@ -9,6 +9,8 @@ import grpc
 from grpc import aio
 
 from chassis.rpc.errors import read_status
+from chassis.rpc.tracing import client_span
+from chassis.tracing.spans import trace_metadata
 
 RECONNECT_SECONDS = 2.0
 """Maximum wait for a connection before the second attempt. Without it, an outage would hold every request."""
@@ -28,10 +30,12 @@ class RetryingCall:
         self,
         call: aio.UnaryUnaryMultiCallable[Any, Any],
         *,
+        method: str,
         connected: Callable[[], Awaitable[None]],
         timeout_seconds: float,
     ) -> None:
         self._call = call
+        self._method = method
         self._connected = connected
         self.timeout_seconds = timeout_seconds
 
@@ -46,9 +50,8 @@ class RetryingCall:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.timeout_seconds
-        call = self._call(request, metadata=metadata, timeout=self.timeout_seconds)
         try:
-            return await call, call
+            return await self._attempt(request, metadata, self.timeout_seconds)
         except aio.AioRpcError as error:
             if not _may_repeat(error, is_repeatable=is_repeatable):
                 raise
@@ -56,8 +59,14 @@ class RetryingCall:
             remaining_seconds = deadline - loop.time()
             if remaining_seconds <= 0:
                 raise
-        call = self._call(request, metadata=metadata, timeout=remaining_seconds)
-        return await call, call
+        return await self._attempt(request, metadata, remaining_seconds)
+
+    async def _attempt(
+        self, request: Any, metadata: tuple[tuple[str, str], ...], timeout_seconds: float
+    ) -> tuple[Any, aio.Call]:
+        with client_span(self._method):
+            call = self._call(request, metadata=(*metadata, *trace_metadata()), timeout=timeout_seconds)
+            return await call, call
 
     async def _wait_for_connection(self, max_seconds: float) -> None:
         """In a rolling restart, the old server is gone a moment before the channel has connected to the new one."""

@@ -46,7 +46,9 @@ class Upstream:
     def unary_call(self, rpc: Rpc, *, timeout_seconds: float) -> RetryingCall:
         """Return the callable of a unary rpc."""
         call = self.channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
-        return RetryingCall(call, connected=self.channel.channel_ready, timeout_seconds=timeout_seconds)
+        return RetryingCall(
+            call, method=rpc.grpc_path, connected=self.channel.channel_ready, timeout_seconds=timeout_seconds
+        )
 
     def server_stream_call(self, rpc: Rpc) -> aio.UnaryStreamMultiCallable[Any, Any]:
         """Return the callable of a server-streaming rpc."""

@@ -19,8 +19,8 @@ REQUEST_SECONDS = Histogram(
 _REQUEST_ID_HEADER = REQUEST_ID_KEY.encode()
 # nginx uses this status too for a request whose client disconnects before the response.
 _CLIENT_CLOSED_REQUEST = 499
-_PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/statusz"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/statusz"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("access")
 
@@ -50,8 +50,8 @@ class AccessLog:
         finally:
             seconds = time.perf_counter() - started_at
             route = scope.get(ROUTE_KEY, "")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"] if scope["method"] in METHODS else "other"
             REQUESTS.labels(method, route, status).inc()
             REQUEST_SECONDS.labels(route).observe(seconds)
-            if route not in _PROBE_ROUTES:
+            if route not in PROBE_ROUTES:
                 log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))
