@@ -5,12 +5,14 @@ import warnings
 
 from chassis.service import parse_command_line
 from chassis.settings import load_settings
+from chassis.tracing.settings import TracingSettings
 from import_worker.settings import ImportWorkerSettings
 
 
 def main() -> None:
     parse_command_line("import_worker")
     settings = load_settings(ImportWorkerSettings)
+    load_settings(TracingSettings)  # the pool child uses them; a wrong one must end this process
     from import_worker.celery_app import app, set_up_logging
 
     set_up_logging()  # before Celery logs anything

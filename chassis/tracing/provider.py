@@ -10,7 +10,6 @@ from uuid import uuid4
 import structlog
 from opentelemetry import trace
 
-from chassis.kernel.errors import StartError
 from chassis.settings import load_settings
 from chassis.tracing.settings import TracingSettings
 from chassis.version import VERSION
@@ -26,25 +25,17 @@ MAX_FLUSH_SECONDS = 2.0
 log = structlog.get_logger("tracing")
 
 
-class InvalidTracingSettings(StartError):
-    """OpenTelemetry refuses a value of its variables."""
-
-
 @contextmanager
 def trace_process(name: str) -> Iterator[None]:
     """Trace this process while the context is open. Do nothing if no collector is set.
 
-    Print every wrong setting and exit with status 2 if there is one. Raises InvalidTracingSettings for the settings
-    that only OpenTelemetry knows.
+    Print every wrong setting and exit with status 2 if there is one.
     """
     settings = load_settings(TracingSettings)
     if settings.traces_url is None:
         yield
         return
-    try:
-        provider = _create_provider(settings, name, settings.traces_url)
-    except ValueError as error:
-        raise InvalidTracingSettings(f"a variable OTEL_... is wrong: {error}") from error
+    provider = _create_provider(settings, name, settings.traces_url)
     trace.set_tracer_provider(provider)
     try:
         yield
@@ -71,7 +62,14 @@ def _create_provider(settings: TracingSettings, name: str, url: str) -> "TracerP
         loggers=[trace_exporter.__name__, "opentelemetry.sdk._shared_internal"],
     )
     provider = TracerProvider(_sampler(settings), _resource(settings.service_name or name), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(
+        BatchSpanProcessor(
+            exporter,
+            max_queue_size=settings.bsp_max_queue_size,
+            max_export_batch_size=settings.bsp_max_export_batch_size,
+            schedule_delay_millis=settings.bsp_schedule_delay,
+        )
+    )
     return provider
 
 

@@ -1,9 +1,9 @@
 """Settings of tracing: the standard variables of OpenTelemetry, which every service reads alike."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import Settings
@@ -55,8 +55,19 @@ class TracingSettings(Settings):
     exporter_otlp_headers: SecretStr | None = None
     traces_sampler: Sampler = "parentbased_always_on"
     traces_sampler_arg: float = Field(default=1.0, ge=0, le=1)
+    bsp_max_queue_size: int = Field(default=2048, gt=0)
+    bsp_max_export_batch_size: int = Field(default=512, gt=0)
+    bsp_schedule_delay: int = Field(default=5000, gt=0)
+    """Pause between two exports in milliseconds, as OpenTelemetry defines it."""
     service_name: str | None = None
     resource_attributes: Annotated[str, AfterValidator(_check_pairs)] = ""
+
+    @model_validator(mode="after")
+    def _check_queue(self) -> Self:
+        if self.bsp_max_export_batch_size > self.bsp_max_queue_size:
+            message = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE must not exceed OTEL_BSP_MAX_QUEUE_SIZE"
+            raise ValueError(message)
+        return self
 
     @property
     def traces_url(self) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -62,6 +62,16 @@ def remote_parent(headers: Mapping[str, str]) -> Context | None:
 def continue_trace(parent: Context) -> None:
     """Make the spans of this task children of the parent. It is for a whole task and is never undone."""
     attach(parent)
+
+
+@contextmanager
+def in_trace(traceparent: str) -> Iterator[None]:
+    """Make the spans of the block children of a span that another process has ended long ago; empty for none."""
+    token = attach(remote_parent({"traceparent": traceparent}) or Context())
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 def start_server_span(

@@ -26,6 +26,7 @@ def lease_from_proto(lease: pb.Lease) -> Lease:
             max_record_bytes=lease.limits.record_bytes or _DEFAULT_LIMITS.max_record_bytes,
             max_cell_characters=lease.limits.cell_characters or _DEFAULT_LIMITS.max_cell_characters,
         ),
+        traceparent=lease.traceparent,
     )
 
 

@@ -56,7 +56,10 @@ class RecordLimits:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to process one import, valid for one fence. `size` is the file's, in bytes."""
+    """The right to process one import, valid for one fence. `size` is the file's, in bytes.
+
+    traceparent: span of the upload (W3C Trace Context); empty for none.
+    """
 
     import_id: str
     fence: int
@@ -64,6 +67,7 @@ class Lease:
     checkpoint: Checkpoint
     size: int
     limits: RecordLimits = RecordLimits()
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from uuid_utils.compat import uuid7
 from chassis.database.fair_pool import Connections
 from chassis.kernel.clock import utc_now
 from chassis.rpc.request_context import mark_replayed
+from chassis.tracing.spans import child_span
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.header.header import HeaderLimits
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.tracing import trace_steps
 from task_service.imports.usecases.dispatch import NotifyWorkers
 from task_service.imports.usecases.imports import (
     CancelImport,
@@ -100,19 +102,21 @@ def imports_use_cases(
             begin=begin, user_directory=users, lease_seconds=lease_seconds, max_running=max_running
         ),
         read_upload=ReadUpload(begin=begin, store=store, lease_seconds=lease_seconds),
-        ingest_rows=IngestRows(
-            begin=begin,
-            renew_lease=RenewLease(begin=begin, lease_seconds=lease_seconds),
-            prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows, now=utc_now),
-            ingest_batch=IngestBatch(
-                begin=begin, user_directory=users, write_rows=write_rows, lease_seconds=lease_seconds
-            ),
-            finish_ingest=FinishIngest(begin=begin),
-            release_lease=ReleaseLease(begin=begin, notify_queued=wake.queued.set),
-            is_draining=is_draining,
+        ingest_rows=trace_steps(
+            IngestRows(
+                begin=begin,
+                renew_lease=RenewLease(begin=begin, lease_seconds=lease_seconds),
+                prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows, now=utc_now),
+                ingest_batch=IngestBatch(
+                    begin=begin, user_directory=users, write_rows=write_rows, lease_seconds=lease_seconds
+                ),
+                finish_ingest=FinishIngest(begin=begin),
+                release_lease=ReleaseLease(begin=begin, notify_queued=wake.queued.set),
+                is_draining=is_draining,
+            )
         ),
         notify_workers=NotifyWorkers(begin=begin, worker_notifier=notifier, max_running=max_running),
-        run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention),
+        run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention, start_span=child_span),
         delete_abandoned_uploads=DeleteAbandonedUploads(
             begin=begin,
             read=read,

@@ -221,3 +221,5 @@ class Lease:
     size: int
     attempts_without_progress: int
     """Claims since the checkpoint last advanced, including this one, without those that were given back."""
+    traceparent: str
+    """Span of the upload (W3C Trace Context); empty for none."""

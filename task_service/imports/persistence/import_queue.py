@@ -1,5 +1,7 @@
 """Queue of imports in Postgres: claims and wake-ups. All times are the database's."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 
 from chassis.database.pool import Connection
@@ -42,7 +44,7 @@ _CLAIM = Statement(
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
     RETURNING i.id, owner_id, fence, encoding, delimiter, columns, fields, options -> 'values',
-        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress
+        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress, traceparent
     """)  # noqa: S608 - as above
 )
 # Without this lock, two concurrent claims could both find an owner one import below the limit. Claims are rare.
@@ -59,6 +61,7 @@ _MARK_NOTIFIED = Statement(
         WHERE {_IS_WAITING} AND i.wake_at <= now()
         ORDER BY i.queued_at LIMIT 100 FOR UPDATE OF i SKIP LOCKED
     )
+    RETURNING traceparent
     """)  # noqa: S608 - as above
 )
 
@@ -76,7 +79,8 @@ class SqlImportQueue:
         row = await cursor.fetchone()
         if row is None:
             return None
-        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *position, size, attempts = row
+        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *rest = row
+        *position, size, attempts, traceparent = rest
         rules = find_row_rules(RowOptions.from_json(values), columns)
         await NOTIFY.run(self._connection, import_id=import_id)
         return Lease(
@@ -91,12 +95,13 @@ class SqlImportQueue:
             checkpoint=Checkpoint._make(position),
             size=size,
             attempts_without_progress=attempts,
+            traceparent=traceparent,
         )
 
     async def has_waiting(self, max_running: int) -> bool:
         row = await (await _HAS_WAITING.run(self._connection, max_running=max_running)).fetchone()
         return row is not None and bool(row[0])
 
-    async def mark_notified(self, max_running: int) -> int:
+    async def mark_notified(self, max_running: int) -> Sequence[str]:
         cursor = await _MARK_NOTIFIED.run(self._connection, max_running=max_running)
-        return cursor.rowcount
+        return [row[0] for row in await cursor.fetchall()]

@@ -120,6 +120,7 @@ def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_
         checkpoint=checkpoint_to_proto(lease.checkpoint),
         size=lease.size,
         limits=import_ingest_service_pb2.RecordLimits(**limits._asdict()),
+        traceparent=lease.traceparent,
     )
 
 

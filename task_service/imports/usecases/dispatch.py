@@ -25,4 +25,4 @@ class NotifyWorkers:
             await work.commit()
         if due:
             await self.worker_notifier.publish(due)
-        return due
+        return len(due)

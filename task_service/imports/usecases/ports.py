@@ -114,8 +114,8 @@ class ImportQueue(Protocol):
     async def has_waiting(self, max_running: int) -> bool:
         """Return whether there is an import to claim, locked or not."""
 
-    async def mark_notified(self, max_running: int) -> int:
-        """Mark the imports that are due for a wake-up, schedule the next one, and return their number."""
+    async def mark_notified(self, max_running: int) -> Sequence[str]:
+        """Mark the imports that are due for a wake-up, schedule the next one, and return the traceparent of each."""
 
 
 class Ingest(Protocol):
@@ -215,5 +215,8 @@ class Notification(Protocol):
 class WorkerNotifier(Protocol):
     """Publisher of wake-ups for workers. A lost or duplicate wake-up does no harm."""
 
-    async def publish(self, count: int) -> None:
-        """Publish up to `count` wake-ups. Never raises: the next round publishes again."""
+    async def publish(self, traceparents: Sequence[str]) -> None:
+        """Publish up to one wake-up for each import, given by its traceparent.
+
+        Never raises: the next round publishes again.
+        """

@@ -77,12 +77,15 @@ class Lease(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """The import."""
     fence: _builtins.int
     """Fence: rises with each lease of the import."""
     size: _builtins.int
     """The file's size in bytes."""
+    traceparent: _builtins.str
+    """Span of the upload in the format of W3C Trace Context: the worker's spans belong to its trace. Empty: none."""
     @_builtins.property
     def dialect(self) -> Global___Dialect:
         """Format of the file."""
@@ -104,10 +107,11 @@ class Lease(_message.Message):
         checkpoint: Global___Checkpoint | None = ...,
         size: _builtins.int = ...,
         limits: Global___RecordLimits | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "limits", b"limits", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "limits", b"limits", "size", b"size", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
