@@ -35,11 +35,32 @@ class RecordedSpan:
         return f"{self.service}: {self.name}"
 
 
+@dataclass(frozen=True)
+class Trace:
+    """The spans of one trace."""
+
+    spans: list[RecordedSpan]
+
+    @property
+    def labels(self) -> list[str]:
+        return [span.label for span in self.spans]
+
+    def __getitem__(self, label: str) -> RecordedSpan:
+        return next(span for span in self.spans if span.label == label)
+
+    def parents(self, label: str) -> set[str]:
+        """Return the labels of the parents of the spans with this label; empty text for a parent that is missing."""
+        by_id = {span.id: span.label for span in self.spans}
+        return {by_id.get(span.parent_id, "") for span in self.spans if span.label == label}
+
+
 class Collector:
     """Running collector and what it has received."""
 
     def __init__(self) -> None:
         self.spans: list[RecordedSpan] = []
+        self.is_refusing = False
+        self.refused_batches = 0
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
 
@@ -49,7 +70,7 @@ class Collector:
 
     def start(self) -> None:
         """Listen, on the same port as before if the collector was stopped."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _handler(self.spans))
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _handler(self))
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -60,13 +81,18 @@ class Collector:
             self._server.server_close()
             self._server = None
 
-    def trace(self, trace_id: str) -> list[RecordedSpan]:
-        return [span for span in list(self.spans) if span.trace_id == trace_id]
+    def wait_for(self, condition: Callable[[RecordedSpan], bool], *, since: int = 0) -> RecordedSpan:
+        """Wait for a span that fulfils the condition, and return the last one. Spans before `since` do not count."""
+        wait_until(lambda: any(map(condition, self.spans[since:])))
+        return [span for span in self.spans[since:] if condition(span)][-1]
 
-    def wait_for(self, condition: Callable[[RecordedSpan], bool], *, count: int = 1) -> list[RecordedSpan]:
-        """Wait for so many spans that fulfil the condition, and return all of them."""
-        wait_until(lambda: sum(map(condition, list(self.spans))) >= count, seconds=30)
-        return [span for span in list(self.spans) if condition(span)]
+    def wait_for_trace(self, trace_id: str, *labels: str) -> "Trace":
+        """Wait until the trace has a span with each of these labels, and return it."""
+        wait_until(lambda: set(labels) <= set(self._trace(trace_id).labels))
+        return self._trace(trace_id)
+
+    def _trace(self, trace_id: str) -> "Trace":
+        return Trace([span for span in list(self.spans) if span.trace_id == trace_id])
 
 
 @contextmanager
@@ -80,7 +106,7 @@ def running_collector() -> Iterator[Collector]:
         collector.stop()
 
 
-def _handler(spans: list[RecordedSpan]) -> type[BaseHTTPRequestHandler]:
+def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -89,8 +115,12 @@ def _handler(spans: list[RecordedSpan]) -> type[BaseHTTPRequestHandler]:
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
             assert self.path == "/v1/traces"
-            spans.extend(_decode(body))
-            self.send_response(200)
+            if collector.is_refusing:
+                collector.refused_batches += 1
+                self.send_response(400)
+            else:
+                collector.spans.extend(_decode(body))
+                self.send_response(200)
             self.send_header("content-length", "0")
             self.end_headers()
 
