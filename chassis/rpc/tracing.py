@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
 from chassis.rpc.access import Access, is_internal
 from chassis.rpc.access_log import status_name
@@ -20,6 +20,7 @@ from chassis.tracing.spans import (
     Attributes,
     child_span,
     continue_trace,
+    is_sampled,
     remote_parent,
     set_failed,
     start_server_span,
@@ -54,9 +55,10 @@ class TracingInterceptor(ContextInterceptor):
         if method not in self._attributes or (parent is None and method in self._internal):
             yield
             return
-        if method in self._bidirectional:
-            if parent is not None and not self._link_only:
-                continue_trace(parent)
+        continued = None if self._link_only else parent
+        if method in self._bidirectional or (continued is not None and not is_sampled(continued)):
+            if continued is not None:
+                continue_trace(continued)
             yield
             return
         name = method.removeprefix("/")
@@ -78,6 +80,9 @@ class TracingInterceptor(ContextInterceptor):
 @contextmanager
 def client_span(method: str) -> Iterator[Span]:
     """Run a unary call of `method` ("/package.Service/Method") in a span. Pass `trace_metadata()` to the call."""
+    if not is_sampled():
+        yield INVALID_SPAN
+        return
     attributes = {**_attributes(method), "rpc.grpc.status_code": 0}  # until the call fails
     with child_span(method.removeprefix("/"), attributes, kind=SpanKind.CLIENT, describe_error=_describe_error) as span:
         yield span

@@ -28,9 +28,9 @@ def is_enabled() -> bool:
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
-def is_sampled() -> bool:
-    """Return True if spans of the current trace are recorded."""
-    return trace.get_current_span().get_span_context().trace_flags.sampled
+def is_sampled(context: Context | None = None) -> bool:
+    """Return True if spans of the trace are recorded: the current one, or that of a context."""
+    return trace.get_current_span(context).get_span_context().trace_flags.sampled
 
 
 def span_context() -> SpanContext | None:
@@ -41,6 +41,8 @@ def span_context() -> SpanContext | None:
 
 def trace_metadata() -> Metadata:
     """Return the headers that name the current span to the receiver of a call; empty outside a trace."""
+    if span_context() is None:
+        return ()
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return tuple(carrier.items())
@@ -112,7 +114,7 @@ def begin_span(
     one span.
     """
     parent = None if traceparent is None else remote_parent({"traceparent": traceparent}) or Context()
-    if not trace.get_current_span(parent).get_span_context().trace_flags.sampled:
+    if not is_sampled(parent):
         return trace.INVALID_SPAN
     return _tracer.start_span(name, parent, kind, attributes, start_time=start_time_ns)
 

@@ -8,6 +8,7 @@ from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
 
 # Paths of ids. Any other path can hold anything that a client has put there, such as an email.
 _PATH_OF_IDS = re.compile(r"(?:/[A-Za-z0-9_.:-]{0,48}){1,10}")
+_TRACE_KEYS = {key.encode(): key for key in TRACE_KEYS}
 _SERVER_ERROR = 500
 
 
@@ -57,8 +58,4 @@ class TraceRequests:
 
 
 def _trace_headers(scope: Scope) -> dict[str, str]:
-    return {
-        name: value.decode("latin-1")
-        for key, value in scope["headers"]
-        if (name := key.decode("latin-1")) in TRACE_KEYS
-    }
+    return {_TRACE_KEYS[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _TRACE_KEYS}
