@@ -1,4 +1,4 @@
-"""JSON log lines on stderr, with the service, the time and, inside a request, the request id."""
+"""JSON log lines on stderr, with the service, the time and, inside a request, its id and the id of the span."""
 
 import logging
 import sys
@@ -6,6 +6,7 @@ from typing import Literal
 
 import grpc
 import structlog
+from opentelemetry import trace
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -20,6 +21,13 @@ def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for name in event:
         if name not in _PUBLIC_NAMES and any(part in name.lower() for part in _SECRET_NAMES):
             event[name] = "[redacted]"
+    return event
+
+
+def _add_span_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event["trace_id"], event["span_id"] = trace.format_trace_id(span.trace_id), trace.format_span_id(span.span_id)
     return event
 
 
@@ -66,6 +74,7 @@ def configure_logging(level: LogLevel, service: str) -> None:
     """Send the logs of this process and its libraries to stderr as JSON lines."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_span_ids,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -12,6 +12,7 @@ from chassis.lifecycle import serve_until_signal
 from chassis.logs import configure_logging
 from chassis.service_settings import ServiceSettings
 from chassis.settings import load_settings
+from chassis.tracing.provider import trace_process
 from chassis.version import VERSION
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -46,7 +47,7 @@ def run_service(
     configure_logging(settings.log_level, name)
     problems: list[str] = []
     try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
+        with trace_process(name), asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(serve_until_signal(run_server(settings)))
     except* StartError as group:
         problems += [f"{name}: {error}" for error in _flatten(group)]

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
 
     other_variables: ClassVar[frozenset[str]] = frozenset()
     """Variables with the same prefix that other programs of the service read from the same environment."""
+    is_prefix_shared: ClassVar[bool] = False
+    """True if foreign programs define variables with the prefix. No name of a variable then counts as misspelt."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -128,6 +130,8 @@ def load_settings(settings: type[S]) -> S:
 
 
 def _misspelt_variables(settings: type[Settings], environment: Iterable[str]) -> Iterator[str]:
+    if settings.is_prefix_shared:
+        return
     prefix = settings.model_config.get("env_prefix", "")
     known = {name.removeprefix(prefix) for name in settings.variables() | settings.other_variables}
     ours = {name.removeprefix(prefix) for name in environment if name.startswith(prefix)}

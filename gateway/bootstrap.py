@@ -113,7 +113,7 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
         cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
         address = await stack.enter_async_context(
             serve(
-                build_app(router, cors, status),
+                build_app(router, cors, status, accept_traceparent=settings.accept_traceparent),
                 listen=settings.listen,
                 listen_fd=settings.listen_fd,
                 limits=_connection_limits(settings),

@@ -67,5 +67,7 @@ class GatewaySettings(ServiceSettings):
     trusted_proxies: Networks = ()
     # Origins whose pages may call the API (CORS). Empty: none.
     cors_origins: CorsOrigins = ()
+    # True: a client's header traceparent names the trace of its request. False: the trace is new, and linked with it.
+    accept_traceparent: bool = False
     # Interval of the keep-alive messages on a stream without other messages.
     keep_alive_seconds: Seconds = 15

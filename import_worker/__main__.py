@@ -6,6 +6,7 @@ import warnings
 from chassis.kernel.errors import StartError
 from chassis.service import MISCONFIGURED, parse_command_line
 from chassis.settings import load_settings
+from chassis.tracing.settings import TracingSettings
 from import_worker.metrics import metrics_directory
 from import_worker.settings import ImportWorkerSettings
 
@@ -13,6 +14,7 @@ from import_worker.settings import ImportWorkerSettings
 def main() -> None:
     parse_command_line("import_worker")
     settings = load_settings(ImportWorkerSettings)
+    load_settings(TracingSettings)  # the pool child uses them; a wrong one must end this process
     try:
         with metrics_directory(settings.metrics_listen) as directory:
             exit_code = _run(settings, directory)

@@ -10,11 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from chassis.rpc.client import open_channel
 from chassis.rpc.service_token import TokenSource
 from chassis.tls.reloader import CertificateReloader
+from chassis.tracing.spans import in_trace
 from import_worker.clients.grpc_ingest import GrpcIngestClient
 from import_worker.clients.service_token import ServiceTokenIssuer
+from import_worker.domain.lease import Lease
 from import_worker.domain.record_parser import BatchLimits
 from import_worker.settings import ImportWorkerSettings
-from import_worker.usecases.process_lease import ProcessingPolicy, ProcessLease
+from import_worker.usecases.process_lease import Outcome, ProcessingPolicy, ProcessLease
 from import_worker.usecases.process_queue import ProcessQueue
 
 
@@ -50,4 +52,9 @@ async def open_worker(
             monotonic=time.monotonic,
             sleep=asyncio.sleep,
         )
-        yield ProcessQueue(client=client, process_lease=process_lease, is_stopping=is_stopping)
+
+        async def process_in_trace(lease: Lease) -> Outcome:
+            with in_trace(lease.traceparent):
+                return await process_lease(lease)
+
+        yield ProcessQueue(client=client, process_lease=process_in_trace, is_stopping=is_stopping)

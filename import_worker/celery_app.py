@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from contextvars import copy_context
 from types import FrameType
 from typing import Any
@@ -23,6 +23,7 @@ from celery import Celery, signals
 from chassis.logs import configure_logging
 from chassis.rpc.request_context import accept_request_id, enter_request
 from chassis.settings import load_settings
+from chassis.tracing.provider import trace_process
 from import_worker.bootstrap import open_worker
 from import_worker.consumer_health import ConsumerHealth, health_step
 from import_worker.settings import ImportWorkerSettings
@@ -78,11 +79,13 @@ class PoolChild:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._resources = AsyncExitStack()
+        self._tracing = ExitStack()
         self._process_queue: ProcessQueue | None = None
         self._is_stopping = False
 
     def start(self, settings: ImportWorkerSettings) -> None:
         """Create the event loop and open the channels. Call this in the child, after it has been spawned."""
+        self._tracing.enter_context(trace_process("import_worker"))  # its thread does not survive a fork either
         worker = open_worker(settings, is_stopping=lambda: self._is_stopping)
         self._process_queue = self._runner.run(self._resources.enter_async_context(worker))
 
@@ -95,9 +98,10 @@ class PoolChild:
         self._runner.run(self._process_queue(), context=copy_context())
 
     def close(self) -> None:
-        """Close the channels and the event loop."""
+        """Close the channels and the event loop, and send the remaining traces."""
         self._runner.run(self._resources.aclose())
         self._runner.close()
+        self._tracing.close()
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
         """Handle the stop signal."""

@@ -5,6 +5,7 @@ Under pytest-xdist each worker process has its own servers, so that workers shar
 
 import os
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from xdist import get_xdist_worker_id
@@ -16,6 +17,10 @@ from tests.support.database import Database, migrated_template, tune
 from tests.support.folders import scratch_folder
 from tests.support.s3_server import EmbeddedS3
 from tests.support.scheduling import ModuleScheduling, put_slowest_first
+
+# A busy machine must not fail a test: by default an example has 200 ms.
+hypothesis.settings.register_profile("without deadline", deadline=None)
+hypothesis.settings.load_profile("without deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,6 +9,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
 from chassis.database.pool_metrics import POOL_COLLECTOR
+from chassis.database.tracing import TracedConnection
+from chassis.tracing.spans import is_enabled
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
@@ -25,7 +27,7 @@ async def open_pool(url: str, *, name: str, size: int) -> AsyncIterator[Pool]:
     """
     pool: Pool = AsyncConnectionPool(
         url,
-        connection_class=TimeLimitedConnection,
+        connection_class=TracedConnection if is_enabled() else TimeLimitedConnection,
         min_size=1,
         max_size=size,
         timeout=MAX_WAIT_SECONDS,

@@ -1,4 +1,4 @@
-"""Channels to other services: deadlines, request id, retries and message sizes."""
+"""Channels to other services: deadlines, request id, traces, retries and message sizes."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ from grpc import aio
 
 from chassis.rpc.call_metrics import CallMetrics
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id, time_remaining
+from chassis.rpc.tracing import client_span, record_client_status
 from chassis.tls.reloader import CertificateReloader
 from chassis.tls.reloading_channel import ReloadingChannel
+from chassis.tracing.spans import trace_metadata
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 """Timeout of a unary call without a deadline. A stream without a deadline may stay open."""
@@ -93,21 +95,24 @@ class _PropagateUnaryUnary(aio.UnaryUnaryClientInterceptor):  # grpc-interceptor
         self._metrics: dict[str, CallMetrics] = {}
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        metrics = self._metrics_of(client_call_details.method)
+        method = client_call_details.method
+        path = method.decode() if isinstance(method, bytes) else method
+        metrics = self._metrics_of(path)
         started = metrics.record_start()
         code = grpc.StatusCode.CANCELLED
         try:
-            call = await continuation(_propagate(client_call_details, is_streaming=False), request)
-            # Awaiting the call itself, and not only its code, cancels it if this task is cancelled.
-            with suppress(aio.AioRpcError):
-                await call
-            code = await call.code()
+            with client_span(path) as span:
+                call = await continuation(_propagate(client_call_details, is_streaming=False), request)
+                # Awaiting the call itself, and not only its code, cancels it if this task is cancelled.
+                with suppress(aio.AioRpcError):
+                    await call
+                code = await call.code()
+                record_client_status(span, code)
         finally:
             metrics.record_end(started, code)
         return call
 
-    def _metrics_of(self, method: str | bytes) -> CallMetrics:
-        path = method.decode() if isinstance(method, bytes) else method
+    def _metrics_of(self, path: str) -> CallMetrics:
         if path not in self._metrics:
             self._metrics[path] = CallMetrics.of_client(path)
         return self._metrics[path]
@@ -129,10 +134,10 @@ class _PropagateStreamStream(aio.StreamStreamClientInterceptor):
 
 
 def _propagate(details: Any, *, is_streaming: bool) -> Any:
-    """Return the details of a call with the request id and the deadline of the request being served."""
+    """Return the details of a call with the request id, the trace and the deadline of the request being served."""
     return details._replace(
         timeout=timeout_for(details.timeout, is_streaming=is_streaming),
-        metadata=aio.Metadata(*with_request_id(details.metadata)),
+        metadata=aio.Metadata(*with_request_id(details.metadata), *trace_metadata()),
     )
 
 
@@ -143,7 +148,7 @@ _INTERCEPTORS = (_PropagateUnaryUnary, _PropagateUnaryStream, _PropagateStreamUn
 def open_channel(
     target: str, *, certificates: CertificateReloader | None = None, idempotent: Sequence[str] = ()
 ) -> aio.Channel:
-    """Return a channel whose calls carry the deadline and the id of the request being served."""
+    """Return a channel whose calls carry the deadline, the id and the trace of the request being served."""
     interceptors = [interceptor() for interceptor in _INTERCEPTORS]
     return plain_channel(target, certificates=certificates, idempotent=idempotent, interceptors=interceptors)
 

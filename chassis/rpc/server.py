@@ -30,10 +30,12 @@ from chassis.rpc.health_servicer import HealthServicer
 from chassis.rpc.interceptor import ContextInterceptor
 from chassis.rpc.receive import ReceiveInterceptor
 from chassis.rpc.request_id import RequestIdInterceptor
+from chassis.rpc.tracing import TracingInterceptor
 from chassis.settings import CannotListen, Listen
 from chassis.tls.credentials import server_credentials
 from chassis.tls.reloader import CertificateReloader
 from chassis.tokens import TokenVerifier, Unauthenticated
+from chassis.tracing.spans import is_enabled
 
 log = structlog.get_logger("server")
 
@@ -84,6 +86,7 @@ class GrpcServer:
 
     The order of the chain, outermost first, with the reason:
 
+    - tracing, if it is on: its span covers everything below, and the log lines have its id.
     - request id, access log: they must see refused calls too.
     - errors: every refusal of the interceptors below becomes a status here.
     - the service's own `interceptors`: they may refuse before a token is verified.
@@ -124,8 +127,11 @@ class GrpcServer:
             registrations = [each for each in registrations if _is_callable(each.descriptor, policy)]
         services = [registration.descriptor for registration in registrations]
         pending = PendingRequests(timeout_seconds=request_timeout_seconds, max_pending=capacity.max_pending_requests)
+        # Without internal rpcs, callers are strangers: they can't choose the trace or that it is recorded.
+        tracing = TracingInterceptor(services=services, policy=policy, link_only=not with_internal_rpcs)
         self._server = aio.server(
             interceptors=[
+                *([tracing] if is_enabled() else []),
                 RequestIdInterceptor(),
                 AccessLogInterceptor(ServerMetrics([*services, *_FOREIGN_SERVICES])),
                 ErrorInterceptor({**ACCESS_STATUS, **status}),

@@ -10,6 +10,8 @@ from grpc import aio
 
 from chassis.rpc.call_metrics import CallMetrics
 from chassis.rpc.errors import read_status
+from chassis.rpc.tracing import client_span
+from chassis.tracing.spans import trace_metadata
 from gateway.clients.retry_budget import RetryBudget
 
 RECONNECT_SECONDS = 2.0
@@ -31,6 +33,7 @@ class RetryingCall:
         self,
         call: aio.UnaryUnaryMultiCallable[Any, Any],
         *,
+        method: str,
         connected: Callable[[], Awaitable[None]],
         timeout_seconds: float,
         budget: RetryBudget,
@@ -39,6 +42,7 @@ class RetryingCall:
         """`budget` is shared by all calls to the service."""
         self._call = call
         self._metrics = metrics
+        self._method = method
         self._connected = connected
         self.timeout_seconds = timeout_seconds
         self._budget = budget
@@ -73,9 +77,10 @@ class RetryingCall:
     ) -> tuple[Any, aio.Call]:
         started = self._metrics.record_start()
         code = grpc.StatusCode.CANCELLED
-        call = self._call(request, metadata=metadata, timeout=timeout_seconds)
         try:
-            response = await call
+            with client_span(self._method):
+                call = self._call(request, metadata=(*metadata, *trace_metadata()), timeout=timeout_seconds)
+                response = await call
             code = grpc.StatusCode.OK
         except aio.AioRpcError as error:
             code = error.code()

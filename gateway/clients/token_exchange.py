@@ -13,6 +13,8 @@ from taskmanager.auth.v1 import token_service_pb2
 from chassis.kernel.personal_tokens import personal_token_digest
 from chassis.rpc.errors import RichStatus, read_status
 from chassis.rpc.request_context import REQUEST_ID_KEY, request_id
+from chassis.rpc.tracing import client_span
+from chassis.tracing.spans import trace_metadata
 
 if TYPE_CHECKING:
     from taskmanager.auth.v1 import token_service_pb2_grpc
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 MAX_CACHED_TOKENS = 10_000
 """Maximum number of JWTs in memory, each of about a kilobyte."""
 MAX_REFUSED_TOKENS = 10_000
+_EXCHANGE_TOKEN = "/taskmanager.auth.v1.TokenService/ExchangeToken"  # noqa: S105 - the path of the rpc
 REFUSED_SECONDS = 30.0
 """Time for which a refused token is refused again without a call. No refused token becomes valid later."""
 
@@ -126,7 +129,10 @@ class TokenExchange:
         request = token_service_pb2.ExchangeTokenRequest(token=token)
         metadata = ((REQUEST_ID_KEY, request_id()),)
         try:
-            response = await self._stub.ExchangeToken(request, metadata=metadata, timeout=self._timeout_seconds)
+            with client_span(_EXCHANGE_TOKEN):
+                response = await self._stub.ExchangeToken(
+                    request, metadata=(*metadata, *trace_metadata()), timeout=self._timeout_seconds
+                )
         except aio.AioRpcError as error:
             status = read_status(error)
             # Without details, the status is not auth_service's and says nothing about the token.

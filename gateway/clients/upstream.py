@@ -51,6 +51,7 @@ class Upstream:
         call = self.channel.unary_unary(rpc.grpc_path, *_codec(rpc.request, rpc.response))
         return RetryingCall(
             call,
+            method=rpc.grpc_path,
             connected=self.channel.channel_ready,
             timeout_seconds=timeout_seconds,
             budget=self._retry_budget,

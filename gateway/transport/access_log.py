@@ -24,15 +24,15 @@ REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "HTTP requests in progress
 _REQUEST_ID_HEADER = REQUEST_ID_KEY.encode()
 # nginx uses this status too for a request whose client disconnects before the response.
 _CLIENT_CLOSED_REQUEST = 499
-_PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/statusz"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/statusz"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("access")
 
 
 def method_label(method: str) -> str:
     """Return the label of a method in the metrics. Clients can send any text as a method."""
-    return method if method in _METHODS else "other"
+    return method if method in METHODS else "other"
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -69,5 +69,5 @@ class AccessLog:
             method = method_label(scope["method"])
             REQUESTS.labels(method, route, status).inc()
             REQUEST_SECONDS.labels(method, route).observe(seconds)
-            if route not in _PROBE_ROUTES:
+            if route not in PROBE_ROUTES:
                 log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 2))

@@ -12,6 +12,7 @@ import structlog
 from chassis.logs import describe_error
 from chassis.probes.process_status import Phase, ProcessStatus
 from chassis.rpc.request_context import request_id
+from chassis.tracing.spans import is_enabled
 from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Router
 from gateway.transcoding.violations import InvalidRequest
 from gateway.transport.access_log import ROUTE_KEY, AccessLog
@@ -23,6 +24,7 @@ from gateway.transport.errors.http_errors import HttpError
 from gateway.transport.request.http_request import ClientDisconnected, HttpRequest
 from gateway.transport.responses.send import send_response
 from gateway.transport.routes import Route
+from gateway.transport.tracing import TraceRequests
 
 LINGER_SECONDS = 5.0
 """Time for which the rest of a body is read after an error. A connection closed at once can lose the error."""
@@ -30,13 +32,16 @@ LINGER_SECONDS = 5.0
 log = structlog.get_logger("gateway")
 
 
-def build_app(router: Router[Route], cors: CorsPolicy | None, status: ProcessStatus) -> AsgiApp:
-    """Build the application. The order of the middleware, outermost first: log, drain, CORS, errors, dispatch."""
+def build_app(
+    router: Router[Route], cors: CorsPolicy | None, status: ProcessStatus, *, accept_traceparent: bool = False
+) -> AsgiApp:
+    """Build the application. Order of the middleware, outermost first: trace, log, drain, CORS, errors, dispatch."""
     dispatcher = Dispatcher(router)
-    if cors is None:
-        return AccessLog(CloseWhileDraining(ErrorResponder(dispatcher), status))
-    app = CorsHeaders(ErrorResponder(Preflights(dispatcher, cors, router)), cors)
-    return AccessLog(CloseWhileDraining(app, status))
+    app: AsgiApp = ErrorResponder(dispatcher)
+    if cors is not None:
+        app = CorsHeaders(ErrorResponder(Preflights(dispatcher, cors, router)), cors)
+    app = AccessLog(CloseWhileDraining(app, status))
+    return TraceRequests(app, accept_traceparent=accept_traceparent) if is_enabled() else app
 
 
 class CloseWhileDraining:

@@ -1,6 +1,7 @@
 """gRPC client of task_service's ImportIngestService."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TypeVar
@@ -13,8 +14,10 @@ from taskmanager.imports.v1.import_ingest_service_pb2_grpc import ImportIngestSe
 
 from chassis.rpc.request_context import REQUEST_ID_KEY
 from chassis.rpc.service_token import Metadata, TokenSource
+from chassis.tracing.spans import begin_span
 from import_worker.clients.prefetch import prefetch
 from import_worker.clients.status import translate_error
+from import_worker.clients.tracing import MessageSpans, describe_lease
 from import_worker.clients.translate import (
     batch_to_proto,
     finish_to_proto,
@@ -47,10 +50,16 @@ class GrpcIngestClient:
         self._read_timeout_seconds = read_timeout_seconds
 
     async def claim(self) -> Lease | None:
+        started_ns = time.time_ns()
         request = pb.ClaimNextImportRequest(worker=self._worker_name)
         async with self._authorized_call() as metadata:
             response = await self._stub.ClaimNextImport(request, metadata=metadata, timeout=self._read_timeout_seconds)
-        return lease_from_proto(response.lease) if response.HasField("lease") else None
+        if not response.HasField("lease"):
+            return None
+        lease = lease_from_proto(response.lease)
+        # The trace is known only now.
+        begin_span("claim import", describe_lease(lease), traceparent=lease.traceparent, start_time_ns=started_ns).end()
+        return lease
 
     @asynccontextmanager
     async def read_upload(self, lease: Lease, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -86,15 +95,18 @@ class GrpcIngestClient:
     async def open_stream(self, lease: Lease) -> AsyncIterator["GrpcIngestStream"]:
         requests: asyncio.Queue[pb.IngestRowsRequest | None] = asyncio.Queue()
         requests.put_nowait(open_to_proto(lease))
+        spans = MessageSpans(lease)
+        spans.begin("open stream")
         async with self._authorized_call(lease) as metadata:
             call = self._stub.IngestRows(_drain(requests), metadata=metadata)
             try:
                 async with prefetch(call, max_items=_MAX_RESPONSES_AHEAD) as responses:
-                    yield GrpcIngestStream(requests, lambda: self._next(responses))
+                    yield GrpcIngestStream(requests, lambda: self._next(responses), spans)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
                             await call.code()
             finally:
+                spans.close()
                 requests.put_nowait(None)  # cancelling a call that has ended does not end the iterator of its requests
                 call.cancel()
 
@@ -127,16 +139,20 @@ class GrpcIngestStream:
         self,
         requests: asyncio.Queue[pb.IngestRowsRequest | None],
         read: Callable[[], Awaitable[pb.IngestRowsResponse | None]],
+        spans: MessageSpans,
     ) -> None:
         self._requests = requests
         self._read = read
+        self._spans = spans
 
     async def send(self, batch: Batch) -> None:
+        self._spans.begin_batch(batch)
         self._requests.put_nowait(batch_to_proto(batch))
         # gRPC starts to write the message here. Otherwise it waits until the next batch is parsed.
         await asyncio.sleep(0)
 
     async def finish(self, reason: FinishReason | UnreadableFile) -> None:
+        self._spans.begin("finish import")
         self._requests.put_nowait(finish_to_proto(reason))
         self._requests.put_nowait(None)
 
@@ -144,6 +160,7 @@ class GrpcIngestStream:
         response = await self._read()
         if response is None:
             raise ConnectionLost(cause="the stream ended before finish was acknowledged")
+        self._spans.end_first()
         return progress_from_proto(response)
 
 

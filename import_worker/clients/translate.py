@@ -27,6 +27,7 @@ def lease_from_proto(lease: pb.Lease) -> Lease:
             max_cell_characters=lease.limits.cell_characters or _DEFAULT_LIMITS.max_cell_characters,
         ),
         request_id=lease.request_id,
+        traceparent=lease.traceparent,
     )
 
 

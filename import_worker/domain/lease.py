@@ -59,6 +59,7 @@ class Lease:
     """The right to process one import, valid for one fence. `size` is the file's, in bytes.
 
     request_id: request id of the upload, for the logs of all services.
+    traceparent: span of the upload (W3C Trace Context); empty for none.
     """
 
     import_id: str
@@ -68,6 +69,7 @@ class Lease:
     size: int
     limits: RecordLimits = RecordLimits()
     request_id: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

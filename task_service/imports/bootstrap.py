@@ -11,11 +11,13 @@ from uuid_utils.compat import uuid7
 
 from chassis.kernel.clock import utc_now
 from chassis.rpc.request_context import mark_replayed
+from chassis.tracing.spans import child_span
 from task_service.connections import CallerConnections
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.header.header import HeaderLimits
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
+from task_service.imports.tracing import trace_steps
 from task_service.imports.usecases.dispatch import NotifyWorkers
 from task_service.imports.usecases.imports import (
     CancelImport,
@@ -107,23 +109,25 @@ def imports_use_cases(
             is_paused=is_paused,
         ),
         read_upload=ReadUpload(begin=begin, store=store, lease_seconds=lease_seconds),
-        ingest_rows=IngestRows(
-            begin=begin,
-            renew_lease=RenewLease(begin=begin, lease_seconds=lease_seconds),
-            prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows, now=utc_now),
-            ingest_batch=IngestBatch(
-                begin=begin, user_directory=users, write_rows=write_rows, lease_seconds=lease_seconds
-            ),
-            finish_ingest=FinishIngest(begin=begin),
-            release_lease=ReleaseLease(begin=begin, notify_queued=wake.queued.set),
-            is_draining=is_draining,
-            is_paused=is_paused,
+        ingest_rows=trace_steps(
+            IngestRows(
+                begin=begin,
+                renew_lease=RenewLease(begin=begin, lease_seconds=lease_seconds),
+                prepare_batch=PrepareBatch(begin=begin, user_directory=users, encode_rows=encode_rows, now=utc_now),
+                ingest_batch=IngestBatch(
+                    begin=begin, user_directory=users, write_rows=write_rows, lease_seconds=lease_seconds
+                ),
+                finish_ingest=FinishIngest(begin=begin),
+                release_lease=ReleaseLease(begin=begin, notify_queued=wake.queued.set),
+                is_draining=is_draining,
+                is_paused=is_paused,
+            )
         ),
         notify_workers=NotifyWorkers(
             begin=begin, worker_notifier=notifier, max_running=max_running, is_paused=is_paused
         ),
         measure_queue=MeasureQueue(read=read),
-        run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention),
+        run_undos=RunUndos(begin=begin, now=utc_now, new_id=uuid7, retention=retention, start_span=child_span),
         delete_abandoned_uploads=DeleteAbandonedUploads(
             begin=begin,
             read=read,

@@ -103,6 +103,7 @@ imports = Table(
     Column("actor_id", Uuid, nullable=False),
     Column("actor_role", Text, nullable=False),
     Column("request_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),  # of the upload; empty without tracing
     Column("state", Text, nullable=False),
     Column("file_name", Text, nullable=False),
     Column("created_at", TIME, nullable=False),

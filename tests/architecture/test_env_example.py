@@ -11,6 +11,7 @@ from auth_service.commands.bootstrap import BootstrapSettings
 from auth_service.commands.create_admin import CreateAdminSettings
 from auth_service.commands.migrate import AuthMigrationSettings
 from auth_service.settings import AuthSettings
+from chassis.tracing.settings import TracingSettings
 from gateway.settings import GatewaySettings
 from import_worker.settings import ImportWorkerSettings
 from task_service.commands.erase import EraseSettings
@@ -32,6 +33,7 @@ SETTINGS = (
     VerifySettings,
     ImportWorkerSettings,
     GatewaySettings,
+    TracingSettings,
 )
 
 

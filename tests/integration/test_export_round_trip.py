@@ -148,7 +148,7 @@ def values_of(task: task_pb2.Task) -> tuple[Any, ...]:
     return (*(getattr(task, name) for name in names), list(task.labels))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(drafts=st.lists(TASKS, min_size=1, max_size=20))
 @example(
     [

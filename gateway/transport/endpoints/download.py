@@ -8,6 +8,7 @@ from typing import Any
 from google.api import httpbody_pb2
 from grpc import aio
 
+from chassis.tracing.spans import trace_metadata
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transport.asgi import Message, Send
 from gateway.transport.errors.grpc_errors import http_error_from
@@ -40,7 +41,9 @@ class DownloadEndpoint:
         request = self._bind(http_request.path_values, http_request.query, b"")
         async with (
             self._authorizer.authorize(http_request) as metadata,
-            aclosing(self._read_chunks(self._call(request, metadata=metadata), http_request)) as chunks,
+            aclosing(
+                self._read_chunks(self._call(request, metadata=(*metadata, *trace_metadata())), http_request)
+            ) as chunks,
         ):
             first = await anext(chunks, httpbody_pb2.HttpBody(content_type="application/octet-stream"))
             await send(self._response_start(first.content_type))

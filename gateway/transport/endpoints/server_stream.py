@@ -7,6 +7,7 @@ from typing import Any
 
 from grpc import aio
 
+from chassis.tracing.spans import trace_metadata
 from gateway.transcoding.http.header_fields import has_string_field
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transcoding.json_codec.encoder import Encode
@@ -57,7 +58,9 @@ class ServerStreamEndpoint:
         try:
             async with (
                 self._authorizer.authorize(http_request) as metadata,
-                aclosing(self._read_messages(self._call(request, metadata=metadata), http_request)) as messages,
+                aclosing(
+                    self._read_messages(self._call(request, metadata=(*metadata, *trace_metadata())), http_request)
+                ) as messages,
             ):
                 first = await anext(messages, None)
                 await send(_response_start(framing))

@@ -9,6 +9,7 @@ import structlog
 from grpc import aio
 from taskmanager.imports.v1 import import_service_pb2 as pb
 
+from chassis.tracing.spans import trace_metadata
 from gateway.transcoding.http.header_fields import IDEMPOTENCY_KEY
 from gateway.transcoding.http.query_binder import QueryBinder
 from gateway.transcoding.json_codec.encoder import Encode, to_json
@@ -75,7 +76,7 @@ class UploadEndpoint:
         options.file_name = options.file_name or file.name
         options.encoding = options.encoding or file.encoding
         async with aclosing(file.chunks) as chunks, self._authorizer.authorize(http_request) as metadata:
-            call = self._call(metadata=metadata)
+            call = self._call(metadata=(*metadata, *trace_metadata()))
             response = await self._upload(call, options, chunks)
         headers = [*location_header(self._location_prefix, response), *await replay_header(call)]
         await send_response(send, self._success_status, to_json(self._encode(response)), headers=headers)

@@ -1,18 +1,29 @@
 """Notifications for import workers, as Celery messages."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import structlog
 from celery import Celery
+from opentelemetry.trace import SpanKind
 from redis import Redis
 
 from chassis.logs import describe_error
+from chassis.tracing.spans import child_span
 
 TASK = "import_worker.run_next"
 QUEUE = "imports"
 
 MAX_QUEUED_MESSAGES = 100
 """Limit for the queue, which would grow without end while no worker runs. More messages would have no effect."""
+
+_ATTRIBUTES = {
+    "messaging.system": "redis",
+    "messaging.operation.type": "send",
+    "messaging.operation.name": "send",
+    "messaging.destination.name": QUEUE,
+}
 
 log = structlog.get_logger("worker_notifier")
 
@@ -31,9 +42,14 @@ class CeleryWorkerNotifier:
         )
         self._redis = Redis.from_url(redis_url, **timeouts)
 
-    async def publish(self, count: int) -> None:
+    async def publish(self, traceparents: Sequence[str]) -> None:
         try:
-            await asyncio.to_thread(self.publish_now, count)
+            with ExitStack() as spans:
+                for traceparent in traceparents:
+                    spans.enter_context(
+                        child_span(f"send {QUEUE}", _ATTRIBUTES, kind=SpanKind.PRODUCER, traceparent=traceparent)
+                    )
+                await asyncio.to_thread(self.publish_now, len(traceparents))
         except Exception as error:  # noqa: BLE001 - kombu raises many kinds; the next run sends again
             log.warning("can't notify the workers", error=type(error).__name__, cause=describe_error(error))
 

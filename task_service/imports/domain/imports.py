@@ -224,3 +224,5 @@ class Lease:
     request_id: str
     """Request id of the upload."""
     """Claims since the checkpoint last advanced, including this one, without those that were given back."""
+    traceparent: str
+    """Span of the upload (W3C Trace Context); empty for none."""

@@ -44,6 +44,8 @@ class RunningUndo(NamedTuple):
     created_at: datetime
     finished_at: datetime
     """End of the import."""
+    traceparent: str
+    """Span of the import's upload; empty for none."""
 
     @property
     def first_id(self) -> UUID:

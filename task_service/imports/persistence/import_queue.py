@@ -47,7 +47,8 @@ _CLAIM = Statement(
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
     RETURNING i.id, owner_id, fence, encoding, delimiter, columns, fields, options -> 'values',
-        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress, request_id, is_takeover, waited
+        bytes_read, next_line, rows_read, bytes_total, attempts_without_progress, request_id, traceparent,
+        is_takeover, waited
     """)  # noqa: S608 - as above
 )
 # Without this lock, two concurrent claims could both find an owner one import below the limit. Claims are rare.
@@ -64,6 +65,7 @@ _MARK_NOTIFIED = Statement(
         WHERE {_IS_WAITING} AND i.wake_at <= now()
         ORDER BY i.queued_at LIMIT 100 FOR UPDATE OF i SKIP LOCKED
     )
+    RETURNING traceparent
     """)  # noqa: S608 - as above
 )
 _MARK_PAUSED = Statement(
@@ -106,7 +108,7 @@ class SqlImportQueue:
         if row is None:
             return None
         import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *rest = row
-        *position, size, attempts, request_id, is_takeover, waited_seconds = rest
+        *position, size, attempts, request_id, traceparent, is_takeover, waited_seconds = rest
         if is_takeover:
             LEASE_TAKEOVERS.inc()
         else:
@@ -126,6 +128,7 @@ class SqlImportQueue:
             size=size,
             attempts_without_progress=attempts,
             request_id=request_id,
+            traceparent=traceparent,
         )
 
     async def has_waiting(self, max_running: int) -> bool:
@@ -137,9 +140,9 @@ class SqlImportQueue:
         for (import_id,) in await cursor.fetchall():
             await NOTIFY.run(self._connection, import_id=import_id)
 
-    async def mark_notified(self, max_running: int) -> int:
+    async def mark_notified(self, max_running: int) -> Sequence[str]:
         cursor = await _MARK_NOTIFIED.run(self._connection, max_running=max_running)
-        return cursor.rowcount
+        return [row[0] for row in await cursor.fetchall()]
 
     async def measure(self) -> Sequence[QueueDepth]:
         rows = await (await _MEASURE.run(self._connection)).fetchall()

@@ -38,7 +38,8 @@ _START = Statement(
 )
 _LOCK_NEXT = Statement(
     text("""
-    SELECT u.import_id, i.owner_id, u.actor_id, u.actor_role, u.request_id, u.checkpoint, i.created_at, i.finished_at
+    SELECT u.import_id, i.owner_id, u.actor_id, u.actor_role, u.request_id, u.checkpoint, i.created_at, i.finished_at,
+        i.traceparent
     FROM tasks.import_undos u JOIN tasks.imports i ON i.id = u.import_id
     WHERE u.state = 'running' ORDER BY u.last_step_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
     """)

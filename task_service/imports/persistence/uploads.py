@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, select, text, upda
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
+from chassis.tracing.spans import current_traceparent
 from task_service.imports.domain.header.header import Header
 from task_service.imports.domain.imports import NewImport
 from task_service.imports.persistence.notifications import NOTIFY
@@ -29,6 +30,7 @@ _INSERT_COLUMNS = (
     "default_assignee_id",
     "default_labels",
     "on_duplicate",
+    "traceparent",
 )
 
 _INSERT = Statement(insert(imports), columns=_INSERT_COLUMNS)
@@ -104,7 +106,7 @@ class SqlUploads:
     async def add(self, new: NewImport) -> None:
         status, assignee_id, labels = new.defaults
         options = (new.validate_only, new.max_errors, status, assignee_id, list(labels), new.on_duplicate)
-        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options)
+        row = (new.id, new.owner_id, *new.actor, new.file_name, new.created_at, *options, current_traceparent())
         await _INSERT.run(self._connection, **dict(zip(_INSERT_COLUMNS, row, strict=True)))
 
     async def queue(self, import_id: UUID, header: Header, upload: StoredUpload) -> bool:

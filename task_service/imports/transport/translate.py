@@ -121,6 +121,7 @@ def lease_to_proto(lease: Lease, limits: RecordLimits) -> import_ingest_service_
         size=lease.size,
         limits=import_ingest_service_pb2.RecordLimits(**limits._asdict()),
         request_id=lease.request_id,
+        traceparent=lease.traceparent,
     )
 
 

@@ -25,8 +25,8 @@ class NotifyWorkers:
         async with self.begin() as work:
             is_paused = self.is_paused()
             await work.import_queue.mark_paused(is_paused=is_paused)
-            due = 0 if is_paused else await work.import_queue.mark_notified(self.max_running)
+            due = () if is_paused else await work.import_queue.mark_notified(self.max_running)
             await work.commit()
         if due:
             await self.worker_notifier.publish(due)
-        return due
+        return len(due)

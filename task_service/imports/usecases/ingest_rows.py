@@ -1,6 +1,6 @@
 """Use case of the ingest stream: batches of rows from a worker, committed one by one under its lease."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
@@ -11,13 +11,8 @@ from task_service.imports.domain.errors import LeaseLost
 from task_service.imports.domain.imports import Failure, WaitReason
 from task_service.imports.domain.rows.batch import Batch
 from task_service.imports.domain.rows.ingest_context import IngestContext
-from task_service.imports.usecases.ingest import (
-    FinishIngest,
-    IngestBatch,
-    PrepareBatch,
-    Progress,
-)
-from task_service.imports.usecases.leases import ReleaseLease, RenewLease, postpone_in_outage
+from task_service.imports.usecases.ingest import Progress
+from task_service.imports.usecases.leases import RenewLease, postpone_in_outage
 from task_service.imports.usecases.prefetcher import Prefetcher
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import Begin
@@ -41,10 +36,10 @@ class IngestRows:
 
     begin: Begin
     renew_lease: RenewLease
-    prepare_batch: PrepareBatch
-    ingest_batch: IngestBatch
-    finish_ingest: FinishIngest
-    release_lease: ReleaseLease
+    prepare_batch: Callable[[IngestContext, int, Batch], Awaitable[PreparedBatch]]
+    ingest_batch: Callable[[IngestContext, int, PreparedBatch, Callable[[], None]], Awaitable[Progress]]
+    finish_ingest: Callable[[UUID, int, Failure | None], Awaitable[None]]
+    release_lease: Callable[[UUID, int], Awaitable[None]]
     is_draining: Callable[[], bool]
     is_paused: Callable[[], bool]
 

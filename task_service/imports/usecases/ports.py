@@ -118,8 +118,8 @@ class ImportQueue(Protocol):
     async def mark_paused(self, *, is_paused: bool) -> None:
         """Let the queued imports say that they wait for the operator; if not paused, no longer."""
 
-    async def mark_notified(self, max_running: int) -> int:
-        """Mark the imports that are due for a wake-up, schedule the next one, and return their number."""
+    async def mark_notified(self, max_running: int) -> Sequence[str]:
+        """Mark the imports that are due for a wake-up, schedule the next one, and return the traceparent of each."""
 
     async def measure(self) -> Sequence[QueueDepth]:
         """Return number and age of the unfinished imports, by state."""
@@ -222,5 +222,8 @@ class Notification(Protocol):
 class WorkerNotifier(Protocol):
     """Publisher of wake-ups for workers. A lost or duplicate wake-up does no harm."""
 
-    async def publish(self, count: int) -> None:
-        """Publish up to `count` wake-ups. Never raises: the next round publishes again."""
+    async def publish(self, traceparents: Sequence[str]) -> None:
+        """Publish up to one wake-up for each import, given by its traceparent.
+
+        Never raises: the next round publishes again.
+        """

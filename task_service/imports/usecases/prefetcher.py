@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import copy_context
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -12,6 +13,8 @@ class Prefetcher(Generic[Item]):
 
     def __init__(self, items: AsyncIterator[Item]) -> None:
         self._items = items
+        # The next item belongs to the stream, also when it is started in the span of the current one.
+        self._context = copy_context()
         self._next: asyncio.Task[tuple[Item] | None] | None = None
 
     def start_next(self) -> None:
@@ -36,7 +39,7 @@ class Prefetcher(Generic[Item]):
 
     def _ensure_started(self) -> asyncio.Task[tuple[Item] | None]:
         if self._next is None:
-            self._next = asyncio.create_task(_produce(self._items))
+            self._next = asyncio.create_task(_produce(self._items), context=self._context)
         return self._next
 
 

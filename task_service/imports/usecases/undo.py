@@ -9,6 +9,7 @@ from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
+from chassis.kernel.spans import StartSpan
 from task_service.history.domain.events import Actor, TaskEvent
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.imports import Import
@@ -76,6 +77,7 @@ class RunUndos:
     new_id: NewId
     retention: timedelta
     """Time for which deleted tasks can be restored."""
+    start_span: StartSpan
     step_size: int = STEP_SIZE
 
     async def __call__(self) -> int:
@@ -89,8 +91,10 @@ class RunUndos:
                     undo = await work.undos.lock_next()
                     if undo is None or undo.import_id in failed:
                         break
-                    await self._step(work, undo)
-                    await work.commit()
+                    attributes = {"taskmanager.import.id": str(undo.import_id)}
+                    with self.start_span("undo step", attributes, traceparent=undo.traceparent):
+                        await self._step(work, undo)
+                        await work.commit()
             except Exception as error:
                 if undo is None:
                     raise

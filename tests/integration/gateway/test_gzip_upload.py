@@ -263,7 +263,7 @@ async def decompress_all(data: bytes, sizes: list[int]) -> bytes | None:
         return None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     members=st.lists(st.binary(max_size=300) | st.integers(0, 300_000).map(bytes), min_size=1, max_size=3),
     sizes=st.lists(st.integers(1, 2000), max_size=6),

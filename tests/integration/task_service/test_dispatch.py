@@ -1,6 +1,7 @@
 """Wake-ups of workers. Waiting imports are announced repeatedly, at growing intervals, and only after the commit."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 import pytest_asyncio
@@ -43,8 +44,8 @@ class FakeWorkerNotifier:
         self.published: list[int] = []
         self.committed_marks: list[int] = []
 
-    async def publish(self, count: int) -> None:
-        self.published.append(count)
+    async def publish(self, traceparents: Sequence[str]) -> None:
+        self.published.append(len(traceparents))
         ((marked,),) = await self._database.execute("SELECT count(*) FROM tasks.imports WHERE wakes > 0")
         self.committed_marks.append(marked)
 
@@ -116,9 +117,9 @@ async def test_concurrent_dispatchers_share_the_queue_without_waiting(database, 
     for _ in range(3):
         await database.execute(INSERT_IMPORT.format(state="queued", wake_at=AN_HOUR_AGO, lease_until="NULL"))
     async with SqlImportsUnitOfWork(pool) as first, SqlImportsUnitOfWork(pool) as second:
-        assert await first.import_queue.mark_notified(MAX_RUNNING) == 3
+        assert len(await first.import_queue.mark_notified(MAX_RUNNING)) == 3
         async with asyncio.timeout(20):
-            assert await second.import_queue.mark_notified(MAX_RUNNING) == 0
+            assert await second.import_queue.mark_notified(MAX_RUNNING) == []
         await first.commit()
 
 

@@ -17,7 +17,7 @@ from chassis.rpc.errors import read_status
 from tests.integration.task_service.calls import create, delete, get, purge, undelete, update
 
 _RUNS = itertools.count()
-_SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_SETTINGS = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @dataclass(frozen=True)

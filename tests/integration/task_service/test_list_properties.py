@@ -173,7 +173,7 @@ def count_in_steps(connection: psycopg.Connection, query: TaskQuery, size: int) 
         after = until
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     query=queries,
     size=st.integers(1, 7),

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from chassis.database.pool import open_pool
 from chassis.kernel.errors import Unavailable
+from chassis.tracing.spans import child_span
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.sessions import ImportsUnitOfWork
 from task_service.imports.usecases.undo import RunUndos
@@ -20,7 +21,12 @@ TASKS = 50
 
 def run_undos(begin: Callable[[], ImportsUnitOfWork]) -> RunUndos:
     return RunUndos(
-        begin=begin, now=lambda: datetime.now(UTC), new_id=uuid7, retention=timedelta(days=30), step_size=20
+        begin=begin,
+        now=lambda: datetime.now(UTC),
+        new_id=uuid7,
+        retention=timedelta(days=30),
+        start_span=child_span,
+        step_size=20,
     )
 
 

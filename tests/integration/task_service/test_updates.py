@@ -255,7 +255,7 @@ drafts = st.builds(
 MASKS = st.sets(st.sampled_from(sorted(set(TaskDraft._fields) - {"owner_id"})), min_size=1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(before=drafts, wanted=drafts, mask=MASKS)
 def test_update_takes_exactly_the_masked_fields(before, wanted, mask):
     old, new = before.validate()._asdict(), wanted.validate()._asdict()

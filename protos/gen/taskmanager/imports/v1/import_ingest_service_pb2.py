@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2taskmanager/imports/v1/import_ingest_service.proto\x12\x16taskmanager.imports.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a$taskmanager/options/v1/options.proto\"(\n\x16\x43laimNextImportRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\"G\n\x17\x43laimNextImportResponse\x12,\n\x05lease\x18\x01 \x01(\x0b\x32\x1d.taskmanager.imports.v1.Lease\"\xeb\x01\n\x05Lease\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x30\n\x07\x64ialect\x18\x03 \x01(\x0b\x32\x1f.taskmanager.imports.v1.Dialect\x12\x36\n\ncheckpoint\x18\x04 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12\x0c\n\x04size\x18\x05 \x01(\x03\x12\x34\n\x06limits\x18\x06 \x01(\x0b\x32$.taskmanager.imports.v1.RecordLimits\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"=\n\x0cRecordLimits\x12\x14\n\x0crecord_bytes\x18\x01 \x01(\x03\x12\x17\n\x0f\x63\x65ll_characters\x18\x02 \x01(\x03\"\x9a\x01\n\x07\x44ialect\x12\x11\n\tdelimiter\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\x05\x12\x10\n\x08\x65ncoding\x18\x03 \x01(\t\x12\x43\n\x11\x63ontinuation_rows\x18\x04 \x01(\x0b\x32(.taskmanager.imports.v1.ContinuationRows\x12\x14\n\x0cused_columns\x18\x05 \x03(\x05\"U\n\x10\x43ontinuationRows\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\x05\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x10\n\x08max_rows\x18\x03 \x01(\x05\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\";\n\nCheckpoint\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x0f\n\x07records\x18\x03 \x01(\x03\"Q\n\x11ReadUploadRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x66\x65nce\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"#\n\x12ReadUploadResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\xbd\x01\n\x11IngestRowsRequest\x12\x32\n\x04open\x18\x01 \x01(\x0b\x32\".taskmanager.imports.v1.IngestOpenH\x00\x12\x31\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32 .taskmanager.imports.v1.RowBatchH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.IngestFinishH\x00\x42\t\n\x07message\".\n\nIngestOpen\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\"\xd1\x01\n\x08RowBatch\x12\x31\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12/\n\x03\x65nd\x18\x02 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12\r\n\x05lines\x18\x03 \x03(\x03\x12\r\n\x05\x63\x65lls\x18\x04 \x03(\t\x12\x32\n\x07\x64\x65\x66\x65\x63ts\x18\x05 \x03(\x0b\x32!.taskmanager.imports.v1.RowDefect\x12\x0f\n\x07records\x18\x06 \x03(\t\"\xd2\x01\n\tRowDefect\x12\x0b\n\x03row\x18\x01 \x01(\x05\x12\x34\n\x04kind\x18\x02 \x01(\x0e\x32&.taskmanager.imports.v1.RowDefect.Kind\x12\x0c\n\x04\x63\x65ll\x18\x03 \x01(\x05\x12\x0f\n\x07surplus\x18\x04 \x01(\t\"c\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13KIND_TOO_MANY_CELLS\x10\x01\x12\x14\n\x10KIND_UNDECODABLE\x10\x02\x12\x16\n\x12KIND_CELL_TOO_LONG\x10\x03\"\xca\x01\n\x0cIngestFinish\x12\x38\n\x0b\x65nd_of_file\x18\x01 \x01(\x0b\x32!.taskmanager.imports.v1.EndOfFileH\x00\x12=\n\rrelease_lease\x18\x02 \x01(\x0b\x32$.taskmanager.imports.v1.ReleaseLeaseH\x00\x12\x37\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.ParseFailureH\x00\x42\x08\n\x06reason\"\x0b\n\tEndOfFile\"\x0e\n\x0cReleaseLease\"\xd6\x01\n\x0cParseFailure\x12\x37\n\x04\x63ode\x18\x01 \x01(\x0e\x32).taskmanager.imports.v1.ParseFailure.Code\x12\x0c\n\x04line\x18\x02 \x01(\x03\"\x7f\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ODE_UNCLOSED_QUOTE\x10\x01\x12\x19\n\x15\x43ODE_RECORD_TOO_LARGE\x10\x02\x12\x14\n\x10\x43ODE_STRAY_QUOTE\x10\x03\x12\x17\n\x13\x43ODE_FILE_CUT_SHORT\x10\x04\"s\n\x12IngestRowsResponse\x12\x36\n\ncheckpoint\x18\x01 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12\x13\n\x0bhas_pending\x18\x02 \x01(\x08\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x32\xb4\x03\n\x13ImportIngestService\x12\x8f\x01\n\x0f\x43laimNextImport\x12..taskmanager.imports.v1.ClaimNextImportRequest\x1a/.taskmanager.imports.v1.ClaimNextImportResponse\"\x1b\x8a\xb5\x18\x10\x1a\x0eimports:ingest\xa2\xb5\x18\x03\n\x01\x03\x12\x83\x01\n\nReadUpload\x12).taskmanager.imports.v1.ReadUploadRequest\x1a*.taskmanager.imports.v1.ReadUploadResponse\"\x1c\x8a\xb5\x18\x10\x1a\x0eimports:ingest\xa2\xb5\x18\x04\n\x02\x03\x0b\x30\x01\x12\x84\x01\n\nIngestRows\x12).taskmanager.imports.v1.IngestRowsRequest\x1a*.taskmanager.imports.v1.IngestRowsResponse\"\x1b\x8a\xb5\x18\x10\x1a\x0eimports:ingest\xa2\xb5\x18\x03\n\x01\x03(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2taskmanager/imports/v1/import_ingest_service.proto\x12\x16taskmanager.imports.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a$taskmanager/options/v1/options.proto\"(\n\x16\x43laimNextImportRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\"G\n\x17\x43laimNextImportResponse\x12,\n\x05lease\x18\x01 \x01(\x0b\x32\x1d.taskmanager.imports.v1.Lease\"\x80\x02\n\x05Lease\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x30\n\x07\x64ialect\x18\x03 \x01(\x0b\x32\x1f.taskmanager.imports.v1.Dialect\x12\x36\n\ncheckpoint\x18\x04 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12\x0c\n\x04size\x18\x05 \x01(\x03\x12\x34\n\x06limits\x18\x06 \x01(\x0b\x32$.taskmanager.imports.v1.RecordLimits\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\"=\n\x0cRecordLimits\x12\x14\n\x0crecord_bytes\x18\x01 \x01(\x03\x12\x17\n\x0f\x63\x65ll_characters\x18\x02 \x01(\x03\"\x9a\x01\n\x07\x44ialect\x12\x11\n\tdelimiter\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\x05\x12\x10\n\x08\x65ncoding\x18\x03 \x01(\t\x12\x43\n\x11\x63ontinuation_rows\x18\x04 \x01(\x0b\x32(.taskmanager.imports.v1.ContinuationRows\x12\x14\n\x0cused_columns\x18\x05 \x03(\x05\"U\n\x10\x43ontinuationRows\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\x05\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x10\n\x08max_rows\x18\x03 \x01(\x05\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\";\n\nCheckpoint\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04line\x18\x02 \x01(\x03\x12\x0f\n\x07records\x18\x03 \x01(\x03\"Q\n\x11ReadUploadRequest\x12\x17\n\timport_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x66\x65nce\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"#\n\x12ReadUploadResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\xbd\x01\n\x11IngestRowsRequest\x12\x32\n\x04open\x18\x01 \x01(\x0b\x32\".taskmanager.imports.v1.IngestOpenH\x00\x12\x31\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32 .taskmanager.imports.v1.RowBatchH\x00\x12\x36\n\x06\x66inish\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.IngestFinishH\x00\x42\t\n\x07message\".\n\nIngestOpen\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\"\xd1\x01\n\x08RowBatch\x12\x31\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12/\n\x03\x65nd\x18\x02 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12\r\n\x05lines\x18\x03 \x03(\x03\x12\r\n\x05\x63\x65lls\x18\x04 \x03(\t\x12\x32\n\x07\x64\x65\x66\x65\x63ts\x18\x05 \x03(\x0b\x32!.taskmanager.imports.v1.RowDefect\x12\x0f\n\x07records\x18\x06 \x03(\t\"\xd2\x01\n\tRowDefect\x12\x0b\n\x03row\x18\x01 \x01(\x05\x12\x34\n\x04kind\x18\x02 \x01(\x0e\x32&.taskmanager.imports.v1.RowDefect.Kind\x12\x0c\n\x04\x63\x65ll\x18\x03 \x01(\x05\x12\x0f\n\x07surplus\x18\x04 \x01(\t\"c\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13KIND_TOO_MANY_CELLS\x10\x01\x12\x14\n\x10KIND_UNDECODABLE\x10\x02\x12\x16\n\x12KIND_CELL_TOO_LONG\x10\x03\"\xca\x01\n\x0cIngestFinish\x12\x38\n\x0b\x65nd_of_file\x18\x01 \x01(\x0b\x32!.taskmanager.imports.v1.EndOfFileH\x00\x12=\n\rrelease_lease\x18\x02 \x01(\x0b\x32$.taskmanager.imports.v1.ReleaseLeaseH\x00\x12\x37\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32$.taskmanager.imports.v1.ParseFailureH\x00\x42\x08\n\x06reason\"\x0b\n\tEndOfFile\"\x0e\n\x0cReleaseLease\"\xd6\x01\n\x0cParseFailure\x12\x37\n\x04\x63ode\x18\x01 \x01(\x0e\x32).taskmanager.imports.v1.ParseFailure.Code\x12\x0c\n\x04line\x18\x02 \x01(\x03\"\x7f\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ODE_UNCLOSED_QUOTE\x10\x01\x12\x19\n\x15\x43ODE_RECORD_TOO_LARGE\x10\x02\x12\x14\n\x10\x43ODE_STRAY_QUOTE\x10\x03\x12\x17\n\x13\x43ODE_FILE_CUT_SHORT\x10\x04\"s\n\x12IngestRowsResponse\x12\x36\n\ncheckpoint\x18\x01 \x01(\x0b\x32\".taskmanager.imports.v1.Checkpoint\x12\x13\n\x0bhas_pending\x18\x02 \x01(\x08\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x32\xb4\x03\n\x13ImportIngestService\x12\x8f\x01\n\x0f\x43laimNextImport\x12..taskmanager.imports.v1.ClaimNextImportRequest\x1a/.taskmanager.imports.v1.ClaimNextImportResponse\"\x1b\x8a\xb5\x18\x10\x1a\x0eimports:ingest\xa2\xb5\x18\x03\n\x01\x03\x12\x83\x01\n\nReadUpload\x12).taskmanager.imports.v1.ReadUploadRequest\x1a*.taskmanager.imports.v1.ReadUploadResponse\"\x1c\x8a\xb5\x18\x10\x1a\x0eimports:ingest\xa2\xb5\x18\x04\n\x02\x03\x0b\x30\x01\x12\x84\x01\n\nIngestRows\x12).taskmanager.imports.v1.IngestRowsRequest\x1a*.taskmanager.imports.v1.IngestRowsResponse\"\x1b\x8a\xb5\x18\x10\x1a\x0eimports:ingest\xa2\xb5\x18\x03\n\x01\x03(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,41 +48,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLAIMNEXTIMPORTRESPONSE']._serialized_start=191
   _globals['_CLAIMNEXTIMPORTRESPONSE']._serialized_end=262
   _globals['_LEASE']._serialized_start=265
-  _globals['_LEASE']._serialized_end=500
-  _globals['_RECORDLIMITS']._serialized_start=502
-  _globals['_RECORDLIMITS']._serialized_end=563
-  _globals['_DIALECT']._serialized_start=566
-  _globals['_DIALECT']._serialized_end=720
-  _globals['_CONTINUATIONROWS']._serialized_start=722
-  _globals['_CONTINUATIONROWS']._serialized_end=807
-  _globals['_CHECKPOINT']._serialized_start=809
-  _globals['_CHECKPOINT']._serialized_end=868
-  _globals['_READUPLOADREQUEST']._serialized_start=870
-  _globals['_READUPLOADREQUEST']._serialized_end=951
-  _globals['_READUPLOADRESPONSE']._serialized_start=953
-  _globals['_READUPLOADRESPONSE']._serialized_end=988
-  _globals['_INGESTROWSREQUEST']._serialized_start=991
-  _globals['_INGESTROWSREQUEST']._serialized_end=1180
-  _globals['_INGESTOPEN']._serialized_start=1182
-  _globals['_INGESTOPEN']._serialized_end=1228
-  _globals['_ROWBATCH']._serialized_start=1231
-  _globals['_ROWBATCH']._serialized_end=1440
-  _globals['_ROWDEFECT']._serialized_start=1443
-  _globals['_ROWDEFECT']._serialized_end=1653
-  _globals['_ROWDEFECT_KIND']._serialized_start=1554
-  _globals['_ROWDEFECT_KIND']._serialized_end=1653
-  _globals['_INGESTFINISH']._serialized_start=1656
-  _globals['_INGESTFINISH']._serialized_end=1858
-  _globals['_ENDOFFILE']._serialized_start=1860
-  _globals['_ENDOFFILE']._serialized_end=1871
-  _globals['_RELEASELEASE']._serialized_start=1873
-  _globals['_RELEASELEASE']._serialized_end=1887
-  _globals['_PARSEFAILURE']._serialized_start=1890
-  _globals['_PARSEFAILURE']._serialized_end=2104
-  _globals['_PARSEFAILURE_CODE']._serialized_start=1977
-  _globals['_PARSEFAILURE_CODE']._serialized_end=2104
-  _globals['_INGESTROWSRESPONSE']._serialized_start=2106
-  _globals['_INGESTROWSRESPONSE']._serialized_end=2221
-  _globals['_IMPORTINGESTSERVICE']._serialized_start=2224
-  _globals['_IMPORTINGESTSERVICE']._serialized_end=2660
+  _globals['_LEASE']._serialized_end=521
+  _globals['_RECORDLIMITS']._serialized_start=523
+  _globals['_RECORDLIMITS']._serialized_end=584
+  _globals['_DIALECT']._serialized_start=587
+  _globals['_DIALECT']._serialized_end=741
+  _globals['_CONTINUATIONROWS']._serialized_start=743
+  _globals['_CONTINUATIONROWS']._serialized_end=828
+  _globals['_CHECKPOINT']._serialized_start=830
+  _globals['_CHECKPOINT']._serialized_end=889
+  _globals['_READUPLOADREQUEST']._serialized_start=891
+  _globals['_READUPLOADREQUEST']._serialized_end=972
+  _globals['_READUPLOADRESPONSE']._serialized_start=974
+  _globals['_READUPLOADRESPONSE']._serialized_end=1009
+  _globals['_INGESTROWSREQUEST']._serialized_start=1012
+  _globals['_INGESTROWSREQUEST']._serialized_end=1201
+  _globals['_INGESTOPEN']._serialized_start=1203
+  _globals['_INGESTOPEN']._serialized_end=1249
+  _globals['_ROWBATCH']._serialized_start=1252
+  _globals['_ROWBATCH']._serialized_end=1461
+  _globals['_ROWDEFECT']._serialized_start=1464
+  _globals['_ROWDEFECT']._serialized_end=1674
+  _globals['_ROWDEFECT_KIND']._serialized_start=1575
+  _globals['_ROWDEFECT_KIND']._serialized_end=1674
+  _globals['_INGESTFINISH']._serialized_start=1677
+  _globals['_INGESTFINISH']._serialized_end=1879
+  _globals['_ENDOFFILE']._serialized_start=1881
+  _globals['_ENDOFFILE']._serialized_end=1892
+  _globals['_RELEASELEASE']._serialized_start=1894
+  _globals['_RELEASELEASE']._serialized_end=1908
+  _globals['_PARSEFAILURE']._serialized_start=1911
+  _globals['_PARSEFAILURE']._serialized_end=2125
+  _globals['_PARSEFAILURE_CODE']._serialized_start=1998
+  _globals['_PARSEFAILURE_CODE']._serialized_end=2125
+  _globals['_INGESTROWSRESPONSE']._serialized_start=2127
+  _globals['_INGESTROWSRESPONSE']._serialized_end=2242
+  _globals['_IMPORTINGESTSERVICE']._serialized_start=2245
+  _globals['_IMPORTINGESTSERVICE']._serialized_end=2681
 # @@protoc_insertion_point(module_scope)

@@ -78,6 +78,7 @@ class Lease(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """The import."""
     fence: _builtins.int
@@ -88,6 +89,8 @@ class Lease(_message.Message):
     """Request id of the upload. Send it as x-request-id with the calls for this lease, so that the logs of all services
     show it.
     """
+    traceparent: _builtins.str
+    """Span of the upload in the format of W3C Trace Context: the worker's spans belong to its trace. Empty: none."""
     @_builtins.property
     def dialect(self) -> Global___Dialect:
         """Format of the file."""
@@ -110,10 +113,11 @@ class Lease(_message.Message):
         size: _builtins.int = ...,
         limits: Global___RecordLimits | None = ...,
         request_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "limits", b"limits", "request_id", b"request_id", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "dialect", b"dialect", "fence", b"fence", "import_id", b"import_id", "limits", b"limits", "request_id", b"request_id", "size", b"size", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
