@@ -15,7 +15,7 @@ CSV = "title,status\nBuy milk,pending\nCall mum,done\n,pending\n"
 @pytest.fixture
 def metrics(stack) -> Callable[[str], Samples]:
     """Function that scrapes a process by its name."""
-    return lambda name: scrape(httpx.URL(stack.endpoints["probes"][name]).port)
+    return lambda name: scrape(httpx.URL(stack.endpoints["probes"][name]).port or 0)
 
 
 @pytest.fixture
