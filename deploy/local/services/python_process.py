@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import TypedDict, Unpack
 
 from deploy.local.host.repository import REPOSITORY_ROOT
@@ -13,7 +12,6 @@ from deploy.local.supervision.process import ProcessSpec
 class _SpecOptions(TypedDict, total=False):
     readiness_probe: Callable[[], Awaitable[bool]]
     port: int
-    runtime_files: tuple[Path, ...]
     grace_period_seconds: float
     inherited_fds: tuple[int, ...]
 

@@ -1,7 +1,6 @@
 """Readiness probes: each checks that a process does its work, not only that it runs. Each takes at most two seconds."""
 
 import asyncio
-from pathlib import Path
 
 import grpc
 import httpx2
@@ -67,8 +66,3 @@ async def http_is_ok(url: str) -> bool:
         except httpx2.TransportError:
             return False
         return bool(response.status_code == httpx2.codes.OK)
-
-
-async def file_exists(path: Path) -> bool:
-    """Return True if a process has created the file that shows its readiness."""
-    return await asyncio.to_thread(path.exists)

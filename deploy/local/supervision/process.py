@@ -43,9 +43,6 @@ class ProcessSpec:
     grace_period_seconds: float = 15.0
     """Time between the stop signal and SIGKILL."""
     ready_timeout_seconds: float = 60.0
-    runtime_files: tuple[Path, ...] = ()
-    """Files that the process creates. Each start creates their directories and deletes the files of the previous
-    process: an old readiness file would make the new process look ready."""
 
 
 class Process:
@@ -61,9 +58,6 @@ class Process:
     @classmethod
     async def start(cls, spec: ProcessSpec, *, log: Path, run: Run) -> Self:
         """Start a process that appends to a log file. Raise ProcessFailed if the command cannot be executed."""
-        for path in spec.runtime_files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             log_start = output.tell()

@@ -10,6 +10,7 @@ from chassis.rpc.errors import read_status
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
 from tests.integration.auth_service.test_login import hash_count
 from tests.support.grpc_calls import refused
+from tests.support.metrics import metric_value
 
 THROTTLED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
 
@@ -50,9 +51,10 @@ async def test_concurrent_guesses_do_not_exceed_the_limit(auth_server, database,
 async def test_throttled_login_checks_no_password(auth_server):
     await auth_server.register()
     await outcomes(*(auth_server.login(password=f"guess {number}") for number in range(10)))
-    before = hash_count()
+    before, throttled = hash_count(), metric_value("auth_logins_throttled_total", limit="account")
     assert (await refused(auth_server.login())).reason == "TOO_MANY_ATTEMPTS"
     assert hash_count() == before
+    assert metric_value("auth_logins_throttled_total", limit="account") == throttled + 1
 
 
 async def test_throttle_refills_and_success_resets_it(auth_server, database):

@@ -9,6 +9,7 @@ from chassis.limits.rate_limit import rate_limit_key
 from deploy.local.host.free_ports import find_free_port
 from gateway.bootstrap import run_server
 from tests.integration.gateway.conftest import settings
+from tests.support.metrics import metric_value
 
 LOGIN = {"email": "sonu@example.com", "password": "x"}
 
@@ -33,9 +34,11 @@ async def statuses(services, times, *paths, **changes):
 
 async def test_rate_limit_counts_public_calls_by_address(fake_services):
     """All paths of a login share one limit by address; other calls have none."""
+    refusals = metric_value("rate_limit_refused_total")
     logins, others = await statuses(fake_services, 5, "/api/login", "/api/v1/login", "/api/auth/login")
     assert [response.status_code for response in logins] == [200, 200, 200, 429, 429]
     assert [response.status_code for response in others] == [200, 200]
+    assert metric_value("rate_limit_refused_total") == refusals + 2
     error = logins[-1].json()["error"]
     assert (error["status"], error["details"][0]["reason"]) == ("RESOURCE_EXHAUSTED", "TOO_MANY_CALLS")
     assert 1 <= int(logins[-1].headers["retry-after"]) <= 60

@@ -20,7 +20,6 @@ import asyncio, sys
 from pathlib import Path
 import psutil
 from deploy.local.supervision.data_dir_lock import exclusive_run
-from deploy.local.supervision.probes import file_exists
 from deploy.local.supervision.process import Process, ProcessSpec
 
 STUBBORN = '''
@@ -35,7 +34,7 @@ async def main(data_dir):
     async with exclusive_run(data_dir) as run:
         ready_file = data_dir / "ready"
         argv = (sys.executable, "-c", STUBBORN, str(ready_file))
-        spec = ProcessSpec(name="stubborn", argv=argv, readiness_probe=lambda: file_exists(ready_file))
+        spec = ProcessSpec(name="stubborn", argv=argv, readiness_probe=lambda: asyncio.to_thread(ready_file.exists))
         process = await Process.start(spec, log=data_dir / "log", run=run)
         await process.wait_until_ready()
         print(process.pid, *(child.pid for child in psutil.Process(process.pid).children()), flush=True)

@@ -7,11 +7,10 @@ import psutil
 import pytest
 
 from deploy.local.errors import ProcessFailed, ProcessNotReady
-from deploy.local.supervision.probes import file_exists
 from deploy.local.supervision.process import Process, ProcessSpec
 from deploy.local.supervision.run import Run
 from deploy.local.supervision.single_process import run_to_completion
-from tests.integration.local.scripts import SLEEP, script_process
+from tests.integration.local.scripts import SLEEP, file_exists, script_process
 
 
 async def never_ready() -> bool:
@@ -29,15 +28,6 @@ async def test_process_is_ready_when_its_probe_succeeds(run: Run, tmp_path: Path
         assert ready_file.exists()
     finally:
         await process.stop()
-
-
-async def test_old_readiness_file_does_not_make_a_process_ready(run: Run, tmp_path: Path):
-    ready_file = tmp_path / "ready"
-    ready_file.touch()
-    spec = script_process("", readiness_probe=partial(file_exists, ready_file), runtime_files=(ready_file,))
-    process = await Process.start(spec, log=tmp_path / "log", run=run)
-    with pytest.raises(ProcessNotReady, match="ended with exit status 0 before it was ready"):
-        await process.wait_until_ready()
 
 
 async def test_process_that_times_out_is_not_ready(run: Run, tmp_path: Path):

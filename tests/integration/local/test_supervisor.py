@@ -7,11 +7,10 @@ import psutil
 import pytest
 
 from deploy.local.errors import ProcessFailed
-from deploy.local.supervision.probes import file_exists
 from deploy.local.supervision.process import ProcessSpec
 from deploy.local.supervision.run import Run
 from deploy.local.supervision.supervisor import Supervisor
-from tests.integration.local.scripts import SLEEP, script_process
+from tests.integration.local.scripts import SLEEP, file_exists, script_process
 
 
 @pytest.fixture
@@ -72,12 +71,13 @@ async def test_failure_after_the_start_is_reported_too(supervisor: Supervisor, t
     first_start.touch()
     ready_file = tmp_path / "ready"
     source = f"""
-import os, signal
+import os, pathlib, signal
+pathlib.Path({str(ready_file)!r}).unlink(missing_ok=True)
 os.unlink({str(first_start)!r})
 open({str(ready_file)!r}, "w").close()
 signal.pause()
 """
-    spec = script_process(source, readiness_probe=partial(file_exists, ready_file), runtime_files=(ready_file,))
+    spec = script_process(source, readiness_probe=partial(file_exists, ready_file))
     await supervisor.start([spec])
     psutil.Process(supervisor.pids["script"]).kill()
     with pytest.raises(ProcessFailed, match="5 times in a row") as raised:
