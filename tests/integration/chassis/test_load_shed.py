@@ -9,6 +9,7 @@ import grpc
 import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2
+from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.trust.v1 import trust_service_pb2, trust_service_pb2_grpc
 
 from tests.integration.chassis.busy_server import (
@@ -67,6 +68,32 @@ async def test_streams_and_calls_have_separate_limits(busy):
     assert [(await watch.read()).id for watch in watches] == ["started"] * CAPACITY.max_concurrent_streams
     excess = busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata(), timeout=SECONDS)
     assert (await refused(excess.read())).reason == "OVERLOADED"
+    busy.servicer.proceed.set()
+
+
+async def test_every_kind_of_call_is_refused_before_any_work(busy):
+    """Each refusal has a retry delay and says that nothing was done, so that any caller may repeat the call."""
+    await busy.fill()
+    upload_ends = asyncio.Event()
+
+    async def upload():
+        yield import_service_pb2.UploadImportRequest()
+        await upload_ends.wait()
+
+    streams = [busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata()) for _ in range(2)]
+    for stream in streams:
+        await stream.read()
+    started = busy.servicer.started
+    statuses = [
+        await busy.refused_call(),
+        await refused(busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata(), timeout=SECONDS).read()),
+        await refused(busy.imports.UploadImport(upload(), metadata=user_metadata(), timeout=SECONDS)),
+    ]
+    assert [(each.reason, each.retry_after_seconds, each.is_started) for each in statuses] == [
+        ("OVERLOADED", 1.0, False)
+    ] * 3
+    assert busy.servicer.started == started
+    upload_ends.set()
     busy.servicer.proceed.set()
 
 
