@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from import_worker.clients.translate import batch_to_proto
@@ -92,7 +92,6 @@ def test_largest_task_fits_into_a_message():
     assert max(batch_to_proto(batch).ByteSize() for batch in batches) < 4 * 1024 * 1024
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(
     st.lists(st.sampled_from(["task,A", "note,b", " NOTE ,b", ",", ""]), max_size=30),
     st.integers(1, 40),

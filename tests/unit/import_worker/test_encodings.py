@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from import_worker.domain.batch import Batch, DefectKind
@@ -31,7 +31,6 @@ def parse(data: bytes, encoding: str, *, columns: int, chunk: int = 1 << 16, beg
 
 
 @pytest.mark.parametrize("encoding", WIDE)
-@settings(deadline=None)  # a busy machine is slow
 @given(
     rows=st.lists(st.tuples(TEXT, TEXT).filter(lambda row: "".join(row).strip()), max_size=6), chunk=st.integers(1, 9)
 )

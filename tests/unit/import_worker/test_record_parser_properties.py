@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from import_worker.domain.batch import Batch
@@ -68,7 +68,6 @@ small_limits = st.builds(BatchLimits, max_rows=st.integers(1, 4), max_bytes=st.i
 chunk_sizes = st.lists(st.integers(0, 20), max_size=20)
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(written_files(), chunk_sizes, small_limits)
 def test_written_rows_are_parsed_unchanged(file, sizes, limits):
     """Rows are parsed as they were written, for any division of the file into chunks."""
@@ -79,7 +78,6 @@ def test_written_rows_are_parsed_unchanged(file, sizes, limits):
     assert all(len(batch.lines) <= limits.max_rows and batch.end != batch.begin for batch in batches)
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(written_files(), chunk_sizes, small_limits)
 def test_parsing_resumes_from_the_end_of_any_batch(file, sizes, limits):
     """Each batch begins at the end of the previous one, and parsing from there yields exactly the rest."""
@@ -98,7 +96,6 @@ def test_parsing_resumes_from_the_end_of_any_batch(file, sizes, limits):
         ]
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(written_files(), st.binary(max_size=60), chunk_sizes, small_limits)
 def test_any_bytes_give_rows_or_an_unreadable_file(file, noise, sizes, limits):
     """Any bytes are parsed to rows with the right number of cells, or to an UnreadableFile."""

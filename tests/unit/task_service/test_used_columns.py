@@ -7,7 +7,7 @@ from itertools import chain
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from taskmanager.imports.v1 import import_ingest_service_pb2 as pb
 
@@ -84,7 +84,6 @@ def convert(
     return accepted, failed, orphans, end
 
 
-@settings(deadline=None)  # a busy machine is slow
 @given(st.lists(ROWS, max_size=8), st.sampled_from([300, 1000, 512 * 1024]))
 def test_unused_columns_change_no_result(rows, max_bytes):
     """Rejected rows have all their cells, whatever the file and the size of the batches."""
