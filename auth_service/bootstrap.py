@@ -54,7 +54,6 @@ This process's own setting is not enough: another process may issue tokens with 
 @asynccontextmanager
 async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
     """Yield the use cases, on a database pool and hashing threads of their own."""
-    url = settings.database_url.get_secret_value()
     threads = ThreadPoolExecutor(settings.hash_concurrency, thread_name_prefix="argon2")
     hasher = Argon2PasswordHasher(
         argon2=argon2.PasswordHasher(
@@ -68,7 +67,12 @@ async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
         wait_seconds=settings.hash_wait_seconds,
     )
     try:
-        async with open_pool(url, name="auth_service", size=settings.database_pool_size) as pool:
+        async with open_pool(
+            settings.database_url.get_secret_value(),
+            name="auth_service",
+            size=settings.database_pool_size,
+            prepared_statements=settings.database_prepared_statements,
+        ) as pool:
             yield _create_use_cases(
                 settings,
                 read=partial(SqlAuthReadSession, pool),

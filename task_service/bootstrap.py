@@ -76,14 +76,19 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
         pool = await stack.enter_async_context(
-            open_pool(database_url, name="task_service", size=settings.database_pool_size)
+            open_pool(
+                database_url,
+                name="task_service",
+                size=settings.database_pool_size,
+                prepared_statements=settings.database_prepared_statements,
+            )
         )
         auth = await stack.enter_async_context(
             auth_client(settings.auth_target, settings.auth_credential.get_secret_value(), certificates=certificates)
         )
         notifier = CeleryWorkerNotifier(settings.redis_url.get_secret_value())
         stack.callback(notifier.close)
-        notifications = PostgresNotifications(database_url)
+        notifications = PostgresNotifications(settings.notifications_url)
         store = ObstoreObjectStore(settings.store_url)
         trust = TrustState()
         poller = TrustPoller(state=trust, fetch=auth_service.observe(auth.get_trust_state))

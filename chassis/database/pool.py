@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
+from chassis.database.connection import TimeLimitedConnection, connection_options
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
@@ -17,8 +17,10 @@ MAX_WAIT_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, name: str, size: int) -> AsyncIterator[Pool]:
+async def open_pool(url: str, *, name: str, size: int, prepared_statements: bool = True) -> AsyncIterator[Pool]:
     """Yield a pool of up to `size` connections in autocommit mode; a unit of work sends BEGIN itself.
+
+    `name` is the application name, if the URL has none.
 
     The pool opens without waiting for the database. Until the database responds, users of the pool get Unavailable.
     """
@@ -30,7 +32,7 @@ async def open_pool(url: str, *, name: str, size: int) -> AsyncIterator[Pool]:
         timeout=MAX_WAIT_SECONDS,
         max_lifetime=1800,
         reconnect_timeout=30,
-        kwargs={"autocommit": True, "application_name": name, **SOCKET_OPTIONS},
+        kwargs=connection_options(name, prepared_statements=prepared_statements),
         open=False,
     )
     await pool.open(wait=False)

@@ -11,7 +11,7 @@ import structlog
 from alembic.script import ScriptDirectory
 from psycopg import sql
 
-from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
+from chassis.database.connection import TimeLimitedConnection, connection_options
 from chassis.probes.process_status import ProcessStatus
 
 RETRY_SECONDS = 0.5
@@ -79,7 +79,8 @@ async def read_revision(url: str, schema: str) -> str | None:
 
     The connection is a new one: its error tells why the database can't be reached, and the pool stays free.
     """
-    async with await TimeLimitedConnection.connect(url, autocommit=True, **SOCKET_OPTIONS) as connection:
+    options = connection_options("schema check", prepared_statements=False)
+    async with await TimeLimitedConnection.connect(url, **options) as connection:
         table = sql.Identifier(schema, "alembic_version")
         try:
             cursor = await connection.execute(sql.SQL("SELECT version_num FROM {}").format(table))
