@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 log = structlog.get_logger("database")
 
 SOCKET_OPTIONS: dict[str, Any] = {
-    "connect_timeout": 5,
+    "connect_timeout": 3,
     # An idle connection to a vanished peer is closed after 30 seconds, one with unacknowledged data after 20.
     "keepalives": 1,
     "keepalives_idle": 15,

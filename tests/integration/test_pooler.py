@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2 as httpx
@@ -14,10 +13,9 @@ from taskmanager.imports.v1 import import_service_pb2
 
 from chassis.database.connection import PREPARE_THRESHOLD
 from chassis.database.pool import open_pool
-from chassis.testing.database import derive_url
 from tests.integration.task_service.import_calls import upload
 from tests.support.commands import command_runner
-from tests.support.database import Database
+from tests.support.database import ForwardedDatabase
 from tests.support.pgbouncer import EmbeddedPgbouncer, needs_pgbouncer
 from tests.support.system import PASSWORD, Principal, System, running_system
 
@@ -28,25 +26,10 @@ NO_PREPARED_STATEMENTS = {"database_prepared_statements": False}
 FILE = b"title,status\n" + b"".join(b"Row %d,pending\n" % number for number in range(300))
 
 
-@dataclass(frozen=True)
-class PooledDatabase(Database):
-    """Database whose app roles connect through the pooler."""
-
-    pooler_url: str
-
-    @property
-    def auth_url(self) -> str:
-        return derive_url(self.pooler_url, role="auth_app")
-
-    @property
-    def tasks_url(self) -> str:
-        return derive_url(self.pooler_url, role="tasks_app")
-
-
 @pytest.fixture
 async def pooled(database, tmp_path):
     async with EmbeddedPgbouncer(tmp_path / "pgbouncer", upstream_url=database.administrator_url) as pooler:
-        yield PooledDatabase(database.administrator_url, pooler.url)
+        yield ForwardedDatabase(database.administrator_url, pooler.server.port)
 
 
 @pytest.fixture(params=["direct URL", "polling"])

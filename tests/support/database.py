@@ -50,6 +50,26 @@ class Database:
         return self.url("tasks_app")
 
 
+@dataclass(frozen=True)
+class ForwardedDatabase(Database):
+    """Database whose services connect through a pooler or a proxy on another port of this machine."""
+
+    port: int
+
+    @property
+    def auth_url(self) -> str:
+        return self._forward(super().auth_url)
+
+    @property
+    def tasks_url(self) -> str:
+        return self._forward(super().tasks_url)
+
+    def _forward(self, url: str) -> str:
+        parts = urlsplit(url)
+        login = parts.netloc.rpartition("@")[0]
+        return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
+
+
 TUNING = (
     # Each connection derives a key from its password on both sides; the default of 4096 rounds takes milliseconds.
     "scram_iterations = 1",
