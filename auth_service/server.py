@@ -8,7 +8,7 @@ from functools import partial
 
 from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
 from auth_service.bootstrap import open_use_cases
-from auth_service.persistence.schema import MIGRATIONS, SCHEMA
+from auth_service.persistence.schema import MIGRATIONS
 from auth_service.settings import AuthSettings
 from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
@@ -58,7 +58,7 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
         poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
         server = _create_servers(settings, create_registrations(use_cases), state, status)
         await server.start()
-        schema_check = SchemaCheck(url, SchemaRevisions.read(SCHEMA, MIGRATIONS), status)
+        schema_check = SchemaCheck(url, SchemaRevisions.read(settings.database_schema, MIGRATIONS), status)
         await stack.enter_async_context(
             run_in_background(
                 run_checks({database: schema_check}),

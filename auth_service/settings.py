@@ -50,6 +50,8 @@ def _check_text_file(path: Path) -> Path:
     return path
 
 
+DEFAULT_SCHEMA = "auth"
+
 COMMAND_VARIABLES = frozenset(
     {
         "AUTH_ADMIN_PASSWORD",
@@ -79,7 +81,7 @@ class AuthSettings(DatabaseSettings, ServiceSettings):
     # Time in which the request message of a unary call must be complete, from its headers on.
     request_timeout_seconds: PositiveFloat = REQUEST_TIMEOUT_SECONDS
 
-    database_schema: SchemaName = "auth"
+    database_schema: SchemaName = DEFAULT_SCHEMA
     database_pool_size: PositiveInt = 10
     # Time in which the database must respond once at the start.
     start_timeout_seconds: PositiveFloat = 30

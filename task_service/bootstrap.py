@@ -39,7 +39,7 @@ from task_service.imports.bootstrap import WakeEvents, imports_use_cases
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from task_service.imports.persistence.notifications import PostgresNotifications
-from task_service.persistence.schema import MIGRATIONS, SCHEMA
+from task_service.persistence.schema import MIGRATIONS
 from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
 from task_service.tasks.persistence.task_json import (
@@ -72,7 +72,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
     draining = asyncio.Event()
     database, auth_service, redis, object_store = map(Dependency, ("database", "auth_service", "redis", "object_store"))
     status = ProcessStatus("task_service", [database, auth_service, redis, object_store])
-    schema_check = SchemaCheck(database_url, SchemaRevisions.read(SCHEMA, MIGRATIONS), status)
+    schema_check = SchemaCheck(database_url, SchemaRevisions.read(settings.database_schema, MIGRATIONS), status)
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
         pool = await stack.enter_async_context(

@@ -36,6 +36,8 @@ def _check_store_url(url: str) -> str:
 StoreUrl = Annotated[str, AfterValidator(_check_store_url)]
 
 
+DEFAULT_SCHEMA = "tasks"
+
 COMMAND_VARIABLES = frozenset({"TASKS_OWNER_DATABASE_URL", "TASKS_PROVISION_DATABASE_URL"})
 """Variables of the commands."""
 
@@ -50,7 +52,7 @@ class TasksSettings(DatabaseSettings, ServiceSettings):
     internal_listen: ListenAddress | None = Field(
         default=None, description="address for gateways and workers; with it, `listen` has no internal rpcs"
     )
-    database_schema: SchemaName = "tasks"
+    database_schema: SchemaName = DEFAULT_SCHEMA
     direct_database_url: PostgresUrl | None = Field(
         default=None,
         description="URL without a pooler, for LISTEN; without it and without prepared statements, watches poll",

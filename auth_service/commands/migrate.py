@@ -1,11 +1,12 @@
-"""Migrate schema `auth` to the newest revision: `python -m auth_service.commands.migrate`. Safe to run again."""
+"""Migrate the schema to the newest revision: `python -m auth_service.commands.migrate`. Safe to run again."""
 
 from pydantic_settings import SettingsConfigDict
 
-from auth_service.persistence.schema import MIGRATIONS, SCHEMA
-from auth_service.settings import COMMAND_VARIABLES, AuthSettings
+from auth_service.persistence.schema import APP_ROLE, MIGRATIONS
+from auth_service.settings import COMMAND_VARIABLES, DEFAULT_SCHEMA, AuthSettings
 from chassis import logs
 from chassis.database.migrate import MigrationSettings, migrate
+from chassis.database.settings import SchemaName
 from chassis.settings import load_settings
 
 
@@ -15,11 +16,13 @@ class AuthMigrationSettings(MigrationSettings):
     model_config = SettingsConfigDict(env_prefix="AUTH_")
     other_variables = AuthSettings.variables() | COMMAND_VARIABLES
 
+    database_schema: SchemaName = DEFAULT_SCHEMA
+
 
 def main() -> None:
     settings = load_settings(AuthMigrationSettings)
     logs.configure_logging(settings.log_level, "auth_service")
-    migrate(settings, schema=SCHEMA, migrations=MIGRATIONS)
+    migrate(settings, app_role=APP_ROLE, migrations=MIGRATIONS)
 
 
 if __name__ == "__main__":

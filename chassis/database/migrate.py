@@ -11,43 +11,33 @@ from pydantic import Field
 from sqlalchemy import MetaData, create_engine, pool
 
 from chassis.database.connection import SOCKET_OPTIONS
-from chassis.database.provision import provision
+from chassis.database.settings import SchemaName
 from chassis.database.url import PostgresUrl
 from chassis.logs import LogLevel
 from chassis.settings import Settings
 
 
 class MigrationSettings(Settings):
-    """Database URLs of the roles that a migration needs. A service's subclass adds its prefix."""
+    """Settings of a migration. A service's subclass adds its prefix and the default of the schema."""
 
     log_level: LogLevel = "info"
-    provision_database_url: PostgresUrl | None = Field(
-        default=None,
-        description="administrator; unset: the roles and the schema exist already",
-    )
     owner_database_url: PostgresUrl = Field(description="role that owns the schema and migrates it")
-    database_url: PostgresUrl = Field(description="role that the service uses")
+    database_schema: SchemaName = Field(description="schema to migrate")
 
 
-def migrate(settings: MigrationSettings, *, schema: str, migrations: Path) -> None:
-    """Create the roles and the schema if an administrator's URL is set, then upgrade to the newest revision."""
+def migrate(settings: MigrationSettings, *, app_role: str, migrations: Path) -> None:
+    """Upgrade the schema to the newest revision. The roles and the schema exist: `provision` creates them."""
     owner_url = settings.owner_database_url.get_secret_value()
-    if settings.provision_database_url is not None:
-        provision(
-            administrator_url=settings.provision_database_url.get_secret_value(),
-            owner_url=owner_url,
-            app_url=settings.database_url.get_secret_value(),
-            schema=schema,
-        )
-    upgrade(owner_url, schema=schema, migrations=migrations)
+    upgrade(owner_url, schema=settings.database_schema, app_role=app_role, migrations=migrations)
 
 
-def upgrade(owner_url: str, *, schema: str, migrations: Path, revision: str = "head") -> None:
+def upgrade(owner_url: str, *, schema: str, app_role: str, migrations: Path, revision: str = "head") -> None:
     """Upgrade the schema to a revision. Do nothing if it is there already."""
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes["owner_url"] = owner_url
     config.attributes["schema"] = schema
+    config.attributes["app_role"] = app_role
     alembic.command.upgrade(config, revision)
 
 
@@ -66,6 +56,8 @@ def run_in_environment(metadata: MetaData) -> None:
             connection.exec_driver_sql(
                 "SELECT pg_advisory_xact_lock(hashtext(%(name)s))", {"name": f"migrate.{schema}"}
             )
+            # The statements of the migrations name no schema.
+            connection.exec_driver_sql(f"SET LOCAL search_path TO {schema}")
             context.run_migrations()
             # The service waits for this revision at its start.
-            connection.exec_driver_sql(f"GRANT SELECT ON {schema}.alembic_version TO {schema}_app")
+            connection.exec_driver_sql(f"GRANT SELECT ON {schema}.alembic_version TO {attributes['app_role']}")

@@ -39,6 +39,13 @@ class SchemaRevisions:
         return revision is None or (revision in self.known and revision != self.head)
 
 
+class WrongSearchPath(Exception):
+    """The role finds other tables than those of its service's schema."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(f"the role's search_path does not begin with schema {schema}: run provision")
+
+
 class SchemaCheck:
     """Check that the database responds, and that its schema is migrated."""
 
@@ -48,7 +55,10 @@ class SchemaCheck:
         self._status = status
 
     async def __call__(self) -> str | None:
-        """Return the revision of the schema, and show it to operators. Raises psycopg.OperationalError."""
+        """Return the revision of the schema, and show it to operators.
+
+        Raises psycopg.OperationalError, WrongSearchPath.
+        """
         revision = await read_revision(self._url, self._revisions.schema)
         self._status.details["schema_revision"] = revision or "none"
         return revision
@@ -61,6 +71,8 @@ class SchemaCheck:
                 revision = await self()
             except psycopg.OperationalError:
                 reason = "the database does not respond"
+            except WrongSearchPath as error:
+                reason = str(error)
             else:
                 if not self._revisions.is_behind(revision):
                     return
@@ -87,4 +99,8 @@ async def read_revision(url: str, schema: str) -> str | None:
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
             return None
         row = await cursor.fetchone()
+        # The statements of the services name no schema.
+        path = await (await connection.execute("SELECT current_schema()")).fetchone()
+        if path != (schema,):
+            raise WrongSearchPath(schema)
         return str(row[0]) if row else None

@@ -7,6 +7,14 @@ from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.process import ProcessSpec
 
 
+def provision_commands(settings: ServiceSettings) -> tuple[ProcessSpec, ...]:
+    """Return the commands that create the roles and the schema of each service."""
+    return (
+        python_process("provision_auth", "auth_service.commands.provision", settings.auth_provision),
+        python_process("provision_tasks", "task_service.commands.provision", settings.tasks_provision),
+    )
+
+
 def migration_commands(settings: ServiceSettings) -> tuple[ProcessSpec, ...]:
     """Return the commands that migrate the schema of each service. They do not depend on each other."""
     return (
