@@ -12,6 +12,7 @@ from auth_service.persistence.schema import MIGRATIONS
 from auth_service.settings import AuthSettings
 from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
+from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
 from chassis.lifecycle import run_in_background
 from chassis.limits.load_shed import DEFAULT_CAPACITY
@@ -81,6 +82,10 @@ async def _wait_for_database(settings: AuthSettings, database: Dependency, check
     timeout = settings.start_timeout_seconds
     await require_dependency(database, check, variable="AUTH_DATABASE_URL", timeout_seconds=timeout)
     await check.wait_until_migrated()
+    if settings.database_prepared_statements:  # a pooler has its own limits
+        await warn_if_pool_does_not_fit(
+            settings.database_url.get_secret_value(), connections=settings.database_pool_size
+        )
 
 
 def _create_servers(

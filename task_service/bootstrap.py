@@ -9,6 +9,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.fair_pool import Connections
 from chassis.database.pool import open_pool
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
@@ -62,6 +63,8 @@ from task_service.tasks.usecases.use_cases import TasksUseCases
 POLL_INTERVAL_SECONDS = 1.0
 """Interval of dispatch and undo. A notification starts them earlier."""
 CLEANUP_INTERVAL_SECONDS = 60.0
+LISTEN_CONNECTIONS = 1
+"""Connections beside the pool, for notifications."""
 
 
 @asynccontextmanager
@@ -130,7 +133,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                 every_minute(tasks.empty_trash),
                 every_minute(tasks.delete_expired_idempotency_records),
                 run_checks(checks),
-                _become_ready(server, poller, schema_check, required),
+                _become_ready(settings, server, poller, schema_check, required),
             )
         )
         stack.push_async_callback(server.stop)
@@ -169,13 +172,21 @@ def _create_servers(
 
 
 async def _become_ready(
-    server: GrpcServers, poller: TrustPoller, schema_check: SchemaCheck, required: Iterable[Coroutine[Any, Any, None]]
+    settings: TasksSettings,
+    server: GrpcServers,
+    poller: TrustPoller,
+    schema_check: SchemaCheck,
+    required: Iterable[Coroutine[Any, Any, None]],
 ) -> None:
     """Set ready when every dependency has responded once, the schema is migrated and the first trust state is here."""
     results = await asyncio.gather(*required, return_exceptions=True)
     if problems := [result for result in results if isinstance(result, Exception)]:
         raise ExceptionGroup("dependencies do not respond", problems)
     await schema_check.wait_until_migrated()
+    if settings.database_prepared_statements:  # a pooler has its own limits
+        await warn_if_pool_does_not_fit(
+            settings.database_url.get_secret_value(), connections=settings.database_pool_size + LISTEN_CONNECTIONS
+        )
     await poller.first_response.wait()
     await server.set_ready()
 
