@@ -20,6 +20,7 @@ from deploy.local.servers.postgres import EmbeddedPostgres
 from tests.faults.light_load import Call, Result, light_load
 from tests.faults.proxy import Mode, TcpProxy
 from tests.support.database import Database, ForwardedDatabase, migrated_template
+from tests.support.pgbouncer import EmbeddedPgbouncer, needs_pgbouncer
 from tests.support.rest import rest_client
 from tests.support.s3_server import BUCKET, SeaweedServer
 from tests.support.system import running_system
@@ -63,7 +64,9 @@ def split_address(url: str) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def running_stage(database: Database, redis_url: str, s3: SeaweedServer, folder: Path) -> AsyncIterator[Stage]:
+async def running_stage(
+    database: Database, redis_url: str, s3: SeaweedServer, folder: Path, *, pooler: bool = False
+) -> AsyncIterator[Stage]:
     auth_port = find_free_port()
     addresses = {
         "database": split_address(database.tasks_url),
@@ -76,13 +79,22 @@ async def running_stage(database: Database, redis_url: str, s3: SeaweedServer, f
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in (s3.environment | {"AWS_ENDPOINT": f"http://127.0.0.1:{proxies['store'].port}"}).items():
             patch.setenv(name, value)
+        services_database = ForwardedDatabase(database.administrator_url, proxies["database"].port)
+        if pooler:
+            embedded = EmbeddedPgbouncer(folder / "pgbouncer", upstream_url=services_database.tasks_url)
+            await stack.enter_async_context(embedded)
+            services_database = ForwardedDatabase(database.administrator_url, embedded.server.port)
         system = await stack.enter_async_context(
             running_system(
-                ForwardedDatabase(database.administrator_url, proxies["database"].port),
+                services_database,
                 redis_url=redis_url.replace(f":{addresses['redis'][1]}/", f":{proxies['redis'].port}/"),
                 uploads=folder,
-                auth_settings={"listen": Listen("127.0.0.1", auth_port)},
+                auth_settings={
+                    "listen": Listen("127.0.0.1", auth_port),
+                    "database_prepared_statements": not pooler,
+                },
                 tasks_settings={
+                    "database_prepared_statements": not pooler,
                     "store_url": f"s3://{BUCKET}/outages",
                     "auth_target": f"127.0.0.1:{proxies['auth_service'].port}",
                 },
@@ -121,6 +133,25 @@ async def stage(database, redis_url, s3, tmp_path):
 @pytest.mark.parametrize("name", NEEDED_BY)
 async def test_dependency_goes_down_and_comes_back(stage: Stage, name: str):
     """Calls that need it get 503 with Retry-After in time, others go on, and all work soon after its return."""
+    await check_outage(stage, name)
+
+
+@needs_pgbouncer
+@pytest.mark.timeout(300)
+async def test_database_behind_a_pooler_goes_down_and_comes_back(database, redis_url, s3, tmp_path):
+    """The pooler lets a call wait until it has tried to log in, once a second, and the gateway repeats a read once."""
+    async with running_stage(database, redis_url, s3, tmp_path, pooler=True) as stage:
+        await check_outage(stage, "database", max_refusal_seconds=4, max_return_seconds=3)
+
+
+async def check_outage(
+    stage: Stage,
+    name: str,
+    *,
+    max_refusal_seconds: float = MAX_REFUSAL_SECONDS,
+    max_return_seconds: float = MAX_RETURN_SECONDS,
+) -> None:
+    """Take a dependency down for OUTAGE_SECONDS under a light load, and check all results."""
     proxy, needed_by = stage.proxies[name], NEEDED_BY[name]
     async with light_load(stage.calls) as load:
         await asyncio.sleep(SETTLING_SECONDS)
@@ -132,7 +163,7 @@ async def test_dependency_goes_down_and_comes_back(stage: Stage, name: str):
         proxy.mode = Mode.FORWARD
         async with asyncio.timeout(30):
             first = {kind: await load.first_success(kind, back) for kind in stage.calls}
-            await asyncio.sleep(max(0, back + MAX_RETURN_SECONDS + 1 - time.monotonic()))
+            await asyncio.sleep(max(0, back + max_return_seconds + 1 - time.monotonic()))
     refused = [result for result in load.between(down, back) if result.kind in needed_by and not result.is_success]
     delays = {kind: result.ended - back for kind, result in first.items() if kind in needed_by}
     print(  # noqa: T201 - the measured figures
@@ -145,10 +176,10 @@ async def test_dependency_goes_down_and_comes_back(stage: Stage, name: str):
     assert {result.kind for result in refused} == needed_by
     assert {result.status for result in refused} <= {503}
     assert all(result.retry_after for result in refused)
-    assert max((result.seconds for result in refused), default=0) < MAX_REFUSAL_SECONDS
+    assert max((result.seconds for result in refused), default=0) < max_refusal_seconds
     assert failures(load.between(down, back), except_for=needed_by) == []
-    assert max(delays.values(), default=0) < MAX_RETURN_SECONDS
-    assert failures(load.between(back + MAX_RETURN_SECONDS, time.monotonic())) == []
+    assert max(delays.values(), default=0) < max_return_seconds
+    assert failures(load.between(back + max_return_seconds, time.monotonic())) == []
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from tests.support.database import Database
 
 @pytest.mark.parametrize(("parameters", "name"), [("", "a_service"), ("?application_name=blue", "blue")])
 async def test_application_name_is_the_service_or_that_of_the_url(database, parameters, name):
-    async with open_pool(database.tasks_url + parameters, name="a_service", size=1) as pool:
-        async with pool.connection() as connection:
-            row = await (await connection.execute("SHOW application_name")).fetchone()
+    url = database.tasks_url + parameters
+    async with open_pool(url, name="a_service", size=1) as pool, pool.connection() as connection:
+        row = await (await connection.execute("SHOW application_name")).fetchone()
     assert row == (name,)
 
 

@@ -77,6 +77,8 @@ class PgbouncerServer:
             pool_mode = transaction
             default_pool_size = {POOL_SIZE}
             max_client_conn = 500
+            server_login_retry = 1
+            query_wait_timeout = 5
         """.replace("            ", "")
 
     @staticmethod
