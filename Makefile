@@ -56,7 +56,7 @@ test: $(STAMP) ## Run all tests that need no Docker, no browser and no Node.js, 
 	$(BIN)/python -m pytest -m 'not api and not browser and not compose' -n $(WORKERS) --maxprocesses 8 --no-loadscope-reorder --durations 20
 
 test-faults: $(STAMP) ## Run imports under a long schedule of faults; FAULT_SEED=… repeats one
-	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} FAULT_RESTART_ROUNDS=$${FAULT_RESTART_ROUNDS:-3} $(BIN)/python -m pytest -s tests/faults
+	FAULT_IMPORTS=$${FAULT_IMPORTS:-112} FAULT_RESTART_ROUNDS=$${FAULT_RESTART_ROUNDS:-3} FAULT_OUTAGE_SECONDS=$${FAULT_OUTAGE_SECONDS:-20} $(BIN)/python -m pytest -s tests/faults
 
 test-api: $(STAMP) $(API_STAMP) $(NODE_STAMPS) ## Test generated clients, clients in Node.js, linters and schemathesis against the API
 	$(BIN)/python -m pytest -m api

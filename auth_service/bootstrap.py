@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -40,7 +40,7 @@ from auth_service.usecases.session_issuer import SessionIssuer
 from auth_service.usecases.token_issuer import TokenIssuer
 from auth_service.usecases.use_cases import UseCases
 from chassis.database.fair_pool import Connections
-from chassis.database.pool import open_pool
+from chassis.database.pool import Pool, open_pool
 from chassis.kernel.clock import utc_now
 from chassis.rpc.request_context import request_id
 from chassis.tokens import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
@@ -55,12 +55,21 @@ This process's own setting is not enough: another process may issue tokens with 
 @asynccontextmanager
 async def open_use_cases(settings: AuthSettings) -> AsyncIterator[UseCases]:
     """Yield the use cases for an operator's command, on a pool of their own. No switch restricts them."""
-    url = settings.database_url.get_secret_value()
     async with (
-        open_pool(url, name="auth_service", size=settings.database_pool_size) as pool,
+        open_service_pool(settings) as pool,
         connect_use_cases(settings, reads=pool, writes=pool) as use_cases,
     ):
         yield use_cases
+
+
+def open_service_pool(settings: AuthSettings) -> AbstractAsyncContextManager[Pool]:
+    """Open the connection pool of a process."""
+    return open_pool(
+        settings.database_url.get_secret_value(),
+        name="auth_service",
+        size=settings.database_pool_size,
+        prepared_statements=settings.database_prepared_statements,
+    )
 
 
 @asynccontextmanager

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from auth_service.background_tasks import become_ready, clean_up, trust_state_fetcher
-from auth_service.bootstrap import connect_use_cases
-from auth_service.persistence.schema import MIGRATIONS, SCHEMA
+from auth_service.bootstrap import connect_use_cases, open_service_pool
+from auth_service.persistence.schema import MIGRATIONS
 from auth_service.settings import AuthSettings
 from auth_service.switches import SWITCHES
 from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
-from chassis.database.pool import open_pool
+from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
 from chassis.database.switches import POLL_INTERVAL_SECONDS, PollSwitches, Switches, WritableConnections
 from chassis.lifecycle import run_in_background
@@ -59,18 +59,20 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
     ready = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
-        pool = await stack.enter_async_context(open_pool(url, name="auth_service", size=settings.database_pool_size))
+        pool = await stack.enter_async_context(open_service_pool(settings))
         use_cases = await stack.enter_async_context(
             connect_use_cases(settings, reads=pool, writes=WritableConnections(pool, switches))
         )
         poller = TrustPoller(state=state, fetch=trust_state_fetcher(use_cases.get_trust_state))
         server = _create_servers(settings, create_registrations(use_cases), state, status)
         await server.start()
-        schema_check = SchemaCheck(url, SchemaRevisions.read(SCHEMA, MIGRATIONS), status)
+        schema_check = SchemaCheck(url, SchemaRevisions.read(settings.database_schema, MIGRATIONS), status)
         await stack.enter_async_context(
             run_in_background(
                 run_checks({database: schema_check}),
-                run_periodically(PollSwitches(pool, SCHEMA, switches), interval=POLL_INTERVAL_SECONDS),
+                run_periodically(
+                    PollSwitches(pool, settings.database_schema, switches), interval=POLL_INTERVAL_SECONDS
+                ),
                 become_ready(
                     partial(_wait_for_database, settings, database, schema_check, switches),
                     use_cases.ensure_signing_key,
@@ -93,6 +95,10 @@ async def _wait_for_database(
     await require_dependency(database, check, variable="AUTH_DATABASE_URL", timeout_seconds=timeout)
     await check.wait_until_migrated()
     await switches.known.wait()
+    if settings.database_prepared_statements:  # a pooler has its own limits
+        await warn_if_pool_does_not_fit(
+            settings.database_url.get_secret_value(), connections=settings.database_pool_size
+        )
 
 
 def _create_servers(

@@ -16,7 +16,7 @@ from auth_service.domain.rate_limits import RateLimit
 from auth_service.domain.security_events import MIN_RETENTION
 from auth_service.domain.sessions import SessionPolicy
 from auth_service.domain.unicode_text import nfkc_casefold
-from chassis.database.url import PostgresUrl
+from chassis.database.settings import DatabaseSettings, SchemaName
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
 from chassis.service_settings import ServiceSettings
@@ -50,6 +50,8 @@ def _check_text_file(path: Path) -> Path:
     return path
 
 
+DEFAULT_SCHEMA = "auth"
+
 COMMAND_VARIABLES = frozenset(
     {
         "AUTH_ADMIN_PASSWORD",
@@ -64,7 +66,7 @@ COMMAND_VARIABLES = frozenset(
 """Variables of the commands."""
 
 
-class AuthSettings(ServiceSettings):
+class AuthSettings(DatabaseSettings, ServiceSettings):
     """Settings of auth_service. Only the database and the encryption key have no default."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")
@@ -79,7 +81,7 @@ class AuthSettings(ServiceSettings):
     # Time in which the request message of a unary call must be complete, from its headers on.
     request_timeout_seconds: PositiveFloat = REQUEST_TIMEOUT_SECONDS
 
-    database_url: PostgresUrl
+    database_schema: SchemaName = DEFAULT_SCHEMA
     database_pool_size: PositiveInt = 10
     # Time in which the database must respond once at the start.
     start_timeout_seconds: PositiveFloat = 30

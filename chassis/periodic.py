@@ -15,8 +15,8 @@ from chassis.metrics import LOOP_FAILURES, LOOP_INTERVAL, LOOP_SUCCEEDED
 current_loop: ContextVar["LoopMonitor | None"] = ContextVar("current_loop", default=None)
 """The background loop that runs in this task."""
 
-MAX_RETRY_SECONDS = 15.0
-"""Maximum pause between two failed runs. The pauses before are 1, 2, 4 and 8 seconds."""
+MAX_RETRY_SECONDS = 2.0
+"""Maximum pause between two failed runs, and so the delay of background work after an outage. The first is 1 second."""
 
 log = structlog.get_logger("periodic")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.pool import open_pool
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
 from chassis.database.switches import POLL_INTERVAL_SECONDS as SWITCH_INTERVAL_SECONDS
@@ -40,7 +41,7 @@ from task_service.imports.bootstrap import WakeEvents, imports_use_cases
 from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from task_service.imports.persistence.notifications import PostgresNotifications
-from task_service.persistence.schema import MIGRATIONS, SCHEMA
+from task_service.persistence.schema import MIGRATIONS
 from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
 from task_service.switches import IMPORTS_PAUSED, SWITCHES
@@ -66,6 +67,8 @@ POLL_INTERVAL_SECONDS = 1.0
 CLEANUP_INTERVAL_SECONDS = 60.0
 MEASURE_INTERVAL_SECONDS = 5.0
 """Interval of the query for the metrics of the queue."""
+LISTEN_CONNECTIONS = 1
+"""Connections beside the pool, for notifications."""
 
 
 @asynccontextmanager
@@ -76,18 +79,23 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
     draining = asyncio.Event()
     database, auth_service, redis, object_store = map(Dependency, ("database", "auth_service", "redis", "object_store"))
     status = ProcessStatus("task_service", [database, auth_service, redis, object_store])
-    schema_check = SchemaCheck(database_url, SchemaRevisions.read(SCHEMA, MIGRATIONS), status)
+    schema_check = SchemaCheck(database_url, SchemaRevisions.read(settings.database_schema, MIGRATIONS), status)
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_probes(settings.metrics_listen, status))
         pool = await stack.enter_async_context(
-            open_pool(database_url, name="task_service", size=settings.database_pool_size)
+            open_pool(
+                database_url,
+                name="task_service",
+                size=settings.database_pool_size,
+                prepared_statements=settings.database_prepared_statements,
+            )
         )
         auth = await stack.enter_async_context(
             auth_client(settings.auth_target, settings.auth_credential.get_secret_value(), certificates=certificates)
         )
         notifier = CeleryWorkerNotifier(settings.redis_url.get_secret_value())
         stack.callback(notifier.close)
-        notifications = PostgresNotifications(database_url)
+        notifications = PostgresNotifications(settings.notifications_url)
         store = ObstoreObjectStore(settings.store_url)
         trust = TrustState()
         poller = TrustPoller(state=trust, fetch=auth_service.observe(auth.get_trust_state))
@@ -122,7 +130,9 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
             run_in_background(
                 poller.run(),
                 notifications.run(),
-                run_periodically(PollSwitches(pool, SCHEMA, switches), interval=SWITCH_INTERVAL_SECONDS),
+                run_periodically(
+                    PollSwitches(pool, settings.database_schema, switches), interval=SWITCH_INTERVAL_SECONDS
+                ),
                 run_periodically(imports.notify_workers, interval=POLL_INTERVAL_SECONDS, wake=wake.queued),
                 run_periodically(imports.measure_queue, interval=MEASURE_INTERVAL_SECONDS),
                 run_periodically(imports.run_undos, interval=POLL_INTERVAL_SECONDS, wake=wake.undo_requested),
@@ -133,7 +143,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                 every_minute(tasks.empty_trash),
                 every_minute(tasks.delete_expired_idempotency_records),
                 run_checks(checks),
-                _become_ready(server, poller, schema_check, required, switches),
+                _become_ready(settings, server, poller, schema_check, required, switches),
             )
         )
         stack.push_async_callback(server.stop)
@@ -172,6 +182,7 @@ def _create_servers(
 
 
 async def _become_ready(
+    settings: TasksSettings,
     server: GrpcServers,
     poller: TrustPoller,
     schema_check: SchemaCheck,
@@ -184,6 +195,10 @@ async def _become_ready(
         raise ExceptionGroup("dependencies do not respond", problems)
     await schema_check.wait_until_migrated()
     await switches.known.wait()
+    if settings.database_prepared_statements:  # a pooler has its own limits
+        await warn_if_pool_does_not_fit(
+            settings.database_url.get_secret_value(), connections=settings.database_pool_size + LISTEN_CONNECTIONS
+        )
     await poller.first_response.wait()
     await server.set_ready()
 

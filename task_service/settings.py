@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.settings import DatabaseSettings, SchemaName
 from chassis.database.url import PostgresUrl
 from chassis.limits.load_shed import DEFAULT_CAPACITY
 from chassis.limits.pending_requests import REQUEST_TIMEOUT_SECONDS
@@ -35,11 +36,13 @@ def _check_store_url(url: str) -> str:
 StoreUrl = Annotated[str, AfterValidator(_check_store_url)]
 
 
+DEFAULT_SCHEMA = "tasks"
+
 COMMAND_VARIABLES = frozenset({"TASKS_OWNER_DATABASE_URL", "TASKS_PROVISION_DATABASE_URL"})
 """Variables of the commands."""
 
 
-class TasksSettings(ServiceSettings):
+class TasksSettings(DatabaseSettings, ServiceSettings):
     """Settings of the service."""
 
     model_config = SettingsConfigDict(env_prefix="TASKS_")
@@ -49,7 +52,11 @@ class TasksSettings(ServiceSettings):
     internal_listen: ListenAddress | None = Field(
         default=None, description="address for gateways and workers; with it, `listen` has no internal rpcs"
     )
-    database_url: PostgresUrl = Field(description="Postgres URL of the role tasks_app")
+    database_schema: SchemaName = DEFAULT_SCHEMA
+    direct_database_url: PostgresUrl | None = Field(
+        default=None,
+        description="URL without a pooler, for LISTEN; without it and without prepared statements, watches poll",
+    )
     database_pool_size: int = Field(
         default=10,
         ge=6,
@@ -111,3 +118,9 @@ class TasksSettings(ServiceSettings):
         default=10, gt=0, le=3600, description="interval at which blocks are appended to the hash chain"
     )
     max_concurrent_imports_per_owner: int = Field(default=4, ge=1, description="further imports of the owner wait")
+
+    @property
+    def notifications_url(self) -> str | None:
+        """URL of the connection that listens to notifications; None if only a pooler is reachable, which loses them."""
+        url = self.direct_database_url or (self.database_url if self.database_prepared_statements else None)
+        return url.get_secret_value() if url else None

@@ -6,9 +6,9 @@ Every process of the service reads the switches once a second. Transactions that
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from auth_service.persistence.schema import SCHEMA
-from auth_service.settings import COMMAND_VARIABLES, AuthSettings
+from auth_service.settings import COMMAND_VARIABLES, DEFAULT_SCHEMA, AuthSettings
 from auth_service.switches import SWITCHES
+from chassis.database.settings import SchemaName
 from chassis.database.switch_command import run_switch_command
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
@@ -21,6 +21,7 @@ class SwitchSettings(Settings):
     other_variables = AuthSettings.variables() | COMMAND_VARIABLES
 
     owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can turn switches")
+    database_schema: SchemaName = DEFAULT_SCHEMA
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     run_switch_command(
         settings.owner_database_url.get_secret_value(),
         variable="AUTH_OWNER_DATABASE_URL",
-        schema=SCHEMA,
+        schema=settings.database_schema,
         service="auth_service",
         names=SWITCHES,
     )

@@ -1,4 +1,4 @@
-"""Counters of password attempts, in auth.login_attempts: the generic cell rate algorithm (GCRA).
+"""Counters of password attempts, in login_attempts: the generic cell rate algorithm (GCRA).
 
 A row stores the theoretical arrival time of its key: the time at which the counter has refilled. Each statement counts
 and decides under the row's lock and by the database's clock. A hundred concurrent attempts at any number of processes

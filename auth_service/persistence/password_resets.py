@@ -1,4 +1,4 @@
-"""Reset codes, in auth.password_resets."""
+"""Reset codes, in password_resets."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Personal access tokens, in auth.personal_tokens."""
+"""Personal access tokens, in personal_tokens."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Revocations of access tokens, in auth.revocations. Cursors follow the order of commits, so no reader misses one."""
+"""Revocations of access tokens, in revocations. Cursors follow the order of commits, so no reader misses one."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -2,5 +2,6 @@
 
 from pathlib import Path
 
-SCHEMA = "auth"
+APP_ROLE, OWNER_ROLE = "auth_app", "auth_owner"
+"""Database roles of the service. The migrations grant rights to the first and run as the second."""
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -1,4 +1,4 @@
-"""Security events, in auth.security_events."""
+"""Security events, in security_events."""
 
 from datetime import datetime
 from functools import cache
@@ -25,9 +25,7 @@ _COLUMNS = (
 
 _ADD = Statement(insert(security_events))
 # This service's database role must not delete events. The function runs as the table's owner and deletes old ones only.
-_DELETE_EXPIRED = Statement(
-    select(func.auth.delete_expired_security_events(bindparam("before"), bindparam("max_events")))
-)
+_DELETE_EXPIRED = Statement(select(func.delete_expired_security_events(bindparam("before"), bindparam("max_events"))))
 
 
 @cache

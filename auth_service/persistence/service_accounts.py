@@ -1,4 +1,4 @@
-"""Service accounts, in auth.service_accounts."""
+"""Service accounts, in service_accounts."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sessions and their refresh tokens, in auth.sessions and auth.refresh_tokens."""
+"""Sessions and their refresh tokens, in sessions and refresh_tokens."""
 
 from collections.abc import Sequence
 from datetime import datetime

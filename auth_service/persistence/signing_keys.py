@@ -1,4 +1,4 @@
-"""Signing keys, in auth.signing_keys. Private keys are encrypted before they reach this module."""
+"""Signing keys, in signing_keys. Private keys are encrypted before they reach this module."""
 
 from collections.abc import Sequence
 from datetime import datetime

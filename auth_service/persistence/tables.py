@@ -26,7 +26,7 @@ class TransactionId(UserDefinedType[str]):
         return "xid8"
 
 
-metadata = MetaData(schema="auth")
+metadata = MetaData()
 
 users = Table(
     "users",

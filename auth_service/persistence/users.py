@@ -1,4 +1,4 @@
-"""Accounts of people, in auth.users. A deleted account keeps its row with `deleted_at` set."""
+"""Accounts of people, in users. A deleted account keeps its row with `deleted_at` set."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence

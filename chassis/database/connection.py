@@ -2,14 +2,17 @@
 
 from typing import Any, TypeVar
 
-from psycopg import AsyncConnection, OperationalError
+import structlog
+from psycopg import AsyncConnection, OperationalError, errors
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
 Result = TypeVar("Result")
 
+log = structlog.get_logger("database")
+
 SOCKET_OPTIONS: dict[str, Any] = {
-    "connect_timeout": 5,
+    "connect_timeout": 3,
     # An idle connection to a vanished peer is closed after 30 seconds, one with unacknowledged data after 20.
     "keepalives": 1,
     "keepalives_idle": 15,
@@ -19,8 +22,21 @@ SOCKET_OPTIONS: dict[str, Any] = {
 }
 """Options of libpq for every connection, also those of commands."""
 
+PREPARE_THRESHOLD = 5
+"""Number of executions after which the driver prepares a statement, if it may."""
+
 MAX_RESPONSE_SECONDS = 20.0
 """Maximum wait for a response. Longer than the statement timeout of the services' roles, which Postgres enforces."""
+
+
+def connection_options(name: str, *, prepared_statements: bool) -> dict[str, Any]:
+    """Return the options of a connection in autocommit mode. Parameters of its URL take precedence over `name`."""
+    return {
+        "autocommit": True,
+        "fallback_application_name": name,
+        "prepare_threshold": PREPARE_THRESHOLD if prepared_statements else None,
+        **SOCKET_OPTIONS,
+    }
 
 
 class TimeLimitedConnection(AsyncConnection[tuple[Any, ...]]):
@@ -40,6 +56,11 @@ class TimeLimitedConnection(AsyncConnection[tuple[Any, ...]]):
             return await super().wait(gen, interval, timeout)
         try:
             return await super().wait(gen, interval, MAX_RESPONSE_SECONDS)
+        except (errors.DuplicatePreparedStatement, errors.InvalidSqlStatementName):
+            log.error(  # noqa: TRY400 - the traceback is logged where the error is handled
+                "a connection pooler mixes up prepared statements: set …_DATABASE_PREPARED_STATEMENTS=false"
+            )
+            raise
         except OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()

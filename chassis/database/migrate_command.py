@@ -11,11 +11,11 @@ from chassis.logs import configure_logging
 from chassis.settings import load_settings
 
 
-def run_migrate(service: str, settings_class: type[MigrationSettings], *, schema: str, migrations: Path) -> None:
+def run_migrate(service: str, settings_class: type[MigrationSettings], *, app_role: str, migrations: Path) -> None:
     """Run the command. Exit with status 2 if a setting is wrong, and with 1 and one line if the migration fails."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {service}.commands.migrate",
-        description=f"Migrate schema {schema}: the expand phase, which services of the last release tolerate.",
+        description="Migrate the schema: the expand phase, which services of the last release tolerate.",
         epilog="docs/upgrades.md has the steps of an upgrade. Settings are environment variables (.env.example).",
     )
     choice = parser.add_mutually_exclusive_group()
@@ -32,9 +32,9 @@ def run_migrate(service: str, settings_class: type[MigrationSettings], *, schema
     configure_logging(settings.log_level, service)
     try:
         if arguments.plan:
-            print(plan(settings, schema=schema, migrations=migrations))  # noqa: T201 - output of the command
+            print(plan(settings, migrations=migrations))  # noqa: T201 - output of the command
         else:
             phase = Phase.CONTRACT if arguments.contract else Phase.EXPAND
-            migrate(settings, schema=schema, migrations=migrations, phase=phase)
+            migrate(settings, app_role=app_role, migrations=migrations, phase=phase)
     except MigrationError as error:
         sys.exit(str(error))

@@ -81,7 +81,10 @@ def describe(history: RevisionHistory, state: SchemaState) -> Iterator[str]:
     if is_ahead(history, state):
         yield "-- A newer release has migrated it. Nothing to do."
         return
-    for phase, scripts in zip(Phase, split(history.pending(state.heads)), strict=True):
+    pending = history.pending(state.heads)
+    if pending:
+        yield f"SET search_path TO {history.schema};"
+    for phase, scripts in zip(Phase, split(pending), strict=True):
         count = f"{len(scripts)} revision" if len(scripts) == 1 else f"{len(scripts)} revisions"
         yield f"-- Phase {phase}: {count}."
         if scripts and phase is Phase.CONTRACT:
@@ -92,17 +95,17 @@ def describe(history: RevisionHistory, state: SchemaState) -> Iterator[str]:
                 yield "-- The schema is new, so migrate runs this phase too."
         for script in scripts:
             yield f"-- {phase} {script.revision}: {script.doc}"
-            yield render_sql(script)
+            yield render_sql(script, history.schema)
 
 
-def render_sql(script: Script) -> str:
+def render_sql(script: Script, schema: str) -> str:
     """Return the SQL of a revision, without the database (Alembic's offline mode)."""
     output = io.StringIO()
     context = MigrationContext.configure(
         dialect_name="postgresql",
         # Another paramstyle would double each percent sign.
         dialect_opts={"paramstyle": "named"},
-        opts={"as_sql": True, "output_buffer": output},
+        opts={"as_sql": True, "output_buffer": output, "version_table_schema": schema},
     )
     with context.begin_transaction(), Operations.context(context):
         script.module.upgrade()

@@ -10,7 +10,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
+from chassis.database.connection import TimeLimitedConnection, connection_options
 from chassis.database.revisions import RevisionHistory
 from chassis.database.schema_state import SchemaState, heads_query, newer_release_needed, required_query
 from chassis.probes.process_status import ProcessStatus
@@ -51,6 +51,13 @@ class SchemaRevisions:
         return self.history.expand_head not in applied
 
 
+class WrongSearchPath(Exception):
+    """The role finds other tables than those of its service's schema."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(f"the role's search_path does not begin with schema {schema}: run provision")
+
+
 class SchemaCheck:
     """Check that the database responds, and that its schema fits this release."""
 
@@ -66,9 +73,13 @@ class SchemaCheck:
         A service that runs already when the reason arises stays ready: calls that need nothing of what is gone work.
         Raises psycopg.OperationalError.
         """
-        state = await read_schema_state(self._url, self._revisions.history.schema)
-        problem = self._revisions.problem(state)
-        self._status.details["schema_revision"] = str(state)
+        try:
+            state = await read_schema_state(self._url, self._revisions.history.schema)
+        except WrongSearchPath as error:
+            problem: str | None = str(error)
+        else:
+            problem = self._revisions.problem(state)
+            self._status.details["schema_revision"] = str(state)
         if problem:
             self._status.details["schema_problem"] = problem
             if self._status.is_ready and problem != self._logged:
@@ -99,7 +110,8 @@ async def read_schema_state(url: str, schema: str) -> SchemaState:
 
     The connection is a new one: its error tells why the database can't be reached, and the pool stays free.
     """
-    async with await TimeLimitedConnection.connect(url, autocommit=True, **SOCKET_OPTIONS) as connection:
+    options = connection_options("schema check", prepared_statements=False)
+    async with await TimeLimitedConnection.connect(url, **options) as connection:
 
         async def column(query: sql.Composed) -> Collection[str]:
             try:
@@ -108,6 +120,11 @@ async def read_schema_state(url: str, schema: str) -> SchemaState:
             except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
                 return ()
 
-        return SchemaState(
+        state = SchemaState(
             heads=frozenset(await column(heads_query(schema))), required=frozenset(await column(required_query(schema)))
         )
+        # The statements of the services name no schema.
+        path = await (await connection.execute("SELECT current_schema()")).fetchone()
+        if state.heads and path != (schema,):
+            raise WrongSearchPath(schema)
+        return state

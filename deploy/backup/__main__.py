@@ -7,7 +7,7 @@ from pathlib import Path
 from chassis.settings import load_settings
 from deploy.backup.create import create_backup
 from deploy.backup.errors import BackupError
-from deploy.backup.manifest import Manifest
+from deploy.backup.manifest import Manifest, Schemas
 from deploy.backup.restore import restore_backup
 from deploy.backup.settings import BackupSettings
 
@@ -32,10 +32,12 @@ def main() -> None:
 
 
 def _summary(command: str, folder: Path, manifest: Manifest) -> list[str]:
-    counts = (
-        f"{manifest.rows.get('auth.users', 0):,} users, {manifest.rows.get('tasks.tasks', 0):,} tasks,"
-        f" {manifest.rows.get('tasks.task_events', 0):,} events, {len(manifest.files):,} import files"
+    schemas = Schemas(**manifest.schemas)
+    users, tasks, events = (
+        manifest.rows[f"{schema}.{table}"]
+        for schema, table in ((schemas.auth, "users"), (schemas.tasks, "tasks"), (schemas.tasks, "task_events"))
     )
+    counts = f"{users:,} users, {tasks:,} tasks, {events:,} events, {len(manifest.files):,} import files"
     if command == "create":
         return [
             f"Backed up to {folder}: {counts}.",

@@ -26,14 +26,14 @@ def create_backup(settings: BackupSettings, folder: Path) -> Manifest:
     settings.ensure_one_database()
     _create_folder(folder)
     store = objects.open_store(settings.tasks_store_url)
-    with postgres.open_snapshot(settings.administrator_url) as snapshot:
+    with postgres.open_snapshot(settings.administrator_url, settings.schemas) as snapshot:
         postgres.dump(settings.administrator_url, folder, snapshot=snapshot, binaries=settings.backup_postgres_bin)
         stored = {object_key(UUID(import_id)): size for import_id, size in snapshot.stored_imports().items()}
         facts = Manifest(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             release=VERSION,
             key_fingerprint=settings.key_fingerprint,
-            roles=settings.roles,
+            schemas=settings.schemas._asdict(),
             revisions=snapshot.revisions(),
             rows=snapshot.row_counts(),
             audit_head=snapshot.audit_head(),

@@ -4,12 +4,19 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from deploy.backup.errors import BackupError
 
 FILE_NAME = "manifest.json"
 FORMAT_VERSION = 1
+
+
+class Schemas(NamedTuple):
+    """Names of the schemas of the services."""
+
+    auth: str
+    tasks: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +27,8 @@ class Manifest:
     release: str
     key_fingerprint: str
     """Fingerprint of AUTH_KEY_ENCRYPTION_KEY. The key itself is not in the backup."""
-    roles: dict[str, list[str]]
-    """Names of the owner role and the app role, by schema."""
+    schemas: dict[str, str]
+    """Names of the schemas, by service."""
     revisions: dict[str, list[str]]
     """Alembic revisions, by schema."""
     rows: dict[str, int]

@@ -15,10 +15,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from chassis.database.connection import SOCKET_OPTIONS
 from deploy.backup.errors import BackupError
+from deploy.backup.manifest import Schemas
 from deploy.local.errors import LocalStackError
 from deploy.local.servers.postgres_binaries import find_postgres_binaries
 
-SCHEMAS = ("auth", "tasks")
 DUMP_FILE_NAME = "database.dump"
 GENESIS = f"0:{'0' * 64}"
 
@@ -29,28 +29,31 @@ class Snapshot:
 
     connection: psycopg.Connection
     id: str
+    schemas: Schemas
 
     def revisions(self) -> dict[str, list[str]]:
         """Return the Alembic revisions of each schema."""
         return {
             schema: sorted(str(row[0]) for row in self._rows("SELECT version_num FROM {}", schema, "alembic_version"))
-            for schema in SCHEMAS
+            for schema in self.schemas
         }
 
     def row_counts(self) -> dict[str, int]:
         """Return the number of rows of each table."""
-        return count_rows(self.connection)
+        return count_rows(self.connection, self.schemas)
 
     def audit_head(self) -> str:
         """Return the newest block of the hash chain as NUMBER:HASH."""
         rows = self._rows(
-            "SELECT number, encode(hash, 'hex') FROM {} ORDER BY number DESC LIMIT 1", "tasks", "history_blocks"
+            "SELECT number, encode(hash, 'hex') FROM {} ORDER BY number DESC LIMIT 1",
+            self.schemas.tasks,
+            "history_blocks",
         )
         return f"{rows[0][0]}:{rows[0][1]}" if rows else GENESIS
 
     def stored_imports(self) -> dict[str, int]:
         """Return the sizes of the files in the object store, by the id of the import."""
-        rows = self._rows("SELECT id, bytes_total FROM {} WHERE file_stored", "tasks", "imports")
+        rows = self._rows("SELECT id, bytes_total FROM {} WHERE file_stored", self.schemas.tasks, "imports")
         return {str(import_id): size for import_id, size in rows}
 
     def _rows(self, query: LiteralString, *table: str) -> list[tuple[Any, ...]]:
@@ -58,18 +61,18 @@ class Snapshot:
 
 
 @contextmanager
-def open_snapshot(url: str) -> Iterator[Snapshot]:
+def open_snapshot(url: str, schemas: Schemas) -> Iterator[Snapshot]:
     """Hold a snapshot of the database. Raises BackupError if the schemas are not there."""
     with connect(url) as connection:
         connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         (snapshot_id,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
-        found = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", [list(SCHEMAS)])
-        if missing := set(SCHEMAS) - {name for (name,) in found}:
+        found = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", [list(schemas)])
+        if missing := set(schemas) - {name for (name,) in found}:
             message = (
                 f"The database has no schema {' and no schema '.join(sorted(missing))}: there is nothing to back up."
             )
             raise BackupError(message)
-        yield Snapshot(connection, str(snapshot_id))
+        yield Snapshot(connection, str(snapshot_id), schemas)
         connection.rollback()
 
 
@@ -87,10 +90,10 @@ def connect(url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def count_rows(connection: psycopg.Connection) -> dict[str, int]:
+def count_rows(connection: psycopg.Connection, schemas: Schemas) -> dict[str, int]:
     """Return the number of rows of each table of both schemas."""
     tables = connection.execute(
-        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s) ORDER BY 1, 2", [list(SCHEMAS)]
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s) ORDER BY 1, 2", [list(schemas)]
     ).fetchall()
     counts = {}
     for schema, table in tables:
@@ -101,7 +104,7 @@ def count_rows(connection: psycopg.Connection) -> dict[str, int]:
 
 def dump(url: str, folder: Path, *, snapshot: Snapshot, binaries: Path | None) -> None:
     """Write both schemas as of the snapshot to the folder. Raises BackupError."""
-    schemas = [f"--schema={schema}" for schema in SCHEMAS]
+    schemas = [f"--schema={schema}" for schema in snapshot.schemas]
     arguments = ["--format=custom", f"--snapshot={snapshot.id}", *schemas, f"--file={folder / DUMP_FILE_NAME}"]
     _run("pg_dump", url, [*arguments, "--dbname"], binaries)
 

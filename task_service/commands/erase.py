@@ -43,6 +43,8 @@ def main() -> None:
         erased = asyncio.run(_erase(settings.owner_database_url.get_secret_value(), arguments.owner, arguments.task))
     except psycopg.OperationalError:
         sys.exit("Can't connect to the database of TASKS_OWNER_DATABASE_URL. Check the URL and Postgres.")
+    except psycopg.errors.UndefinedTable:
+        sys.exit("The role of TASKS_OWNER_DATABASE_URL does not find the tables. Run provision and migrate first.")
     except psycopg.errors.InsufficientPrivilege:
         sys.exit("Nothing was erased: TASKS_OWNER_DATABASE_URL must name the role that owns the schema.")
     print(f"Erased the free text of {erased} events.")  # noqa: T201 - output of the command

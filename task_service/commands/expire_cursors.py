@@ -35,6 +35,8 @@ def main() -> None:
         asyncio.run(_expire(settings.owner_database_url.get_secret_value()))
     except psycopg.OperationalError:
         sys.exit("Can't connect to the database of TASKS_OWNER_DATABASE_URL. Check the URL and Postgres.")
+    except psycopg.errors.UndefinedTable:
+        sys.exit("The role of TASKS_OWNER_DATABASE_URL does not find the tables. Run provision and migrate first.")
     except psycopg.errors.InsufficientPrivilege:
         sys.exit("Nothing was changed: TASKS_OWNER_DATABASE_URL must name the role that owns the schema.")
     print("All cursors of the event log have expired.")  # noqa: T201 - output of the command

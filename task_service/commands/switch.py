@@ -6,11 +6,11 @@ Every process of the service reads the switches once a second. Transactions that
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chassis.database.settings import SchemaName
 from chassis.database.switch_command import run_switch_command
 from chassis.database.url import PostgresUrl
 from chassis.settings import Settings, load_settings
-from task_service.persistence.schema import SCHEMA
-from task_service.settings import COMMAND_VARIABLES, TasksSettings
+from task_service.settings import COMMAND_VARIABLES, DEFAULT_SCHEMA, TasksSettings
 from task_service.switches import SWITCHES
 
 
@@ -21,6 +21,7 @@ class SwitchSettings(Settings):
     other_variables = TasksSettings.variables() | COMMAND_VARIABLES
 
     owner_database_url: PostgresUrl = Field(description="as the schema's owner; no other role can turn switches")
+    database_schema: SchemaName = DEFAULT_SCHEMA
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     run_switch_command(
         settings.owner_database_url.get_secret_value(),
         variable="TASKS_OWNER_DATABASE_URL",
-        schema=SCHEMA,
+        schema=settings.database_schema,
         service="task_service",
         names=SWITCHES,
     )

@@ -13,7 +13,7 @@ import psycopg
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from chassis.database.connection import SOCKET_OPTIONS
+from chassis.database.connection import connection_options
 from chassis.database.url import PostgresUrl
 from chassis.logs import configure_logging
 from chassis.settings import Settings, load_settings
@@ -23,7 +23,11 @@ from task_service.history.usecases.hash_chain import HistoryTampered, Verificati
 from task_service.settings import COMMAND_VARIABLES, TasksSettings
 
 # No statement timeout: a page is fast, but searching the whole log for a missing event may be slow.
-CONNECTION_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=0"
+# Settings of a transaction, because a pooler refuses settings of a session. Each statement has a snapshot of its own.
+BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = 0;"
+    " SET LOCAL idle_in_transaction_session_timeout = 0"
+)
 
 
 class VerifySettings(Settings):
@@ -63,9 +67,9 @@ def _head(text: str) -> TrustedHead:
 
 
 async def _verify(url: str, trusted: TrustedHead | None) -> VerificationResult:
-    async with await psycopg.AsyncConnection.connect(
-        url, autocommit=True, options=CONNECTION_OPTIONS, **SOCKET_OPTIONS
-    ) as connection:
+    options = connection_options("task_service verify", prepared_statements=False)
+    async with await psycopg.AsyncConnection.connect(url, **options) as connection:
+        await connection.execute(BEGIN)
         return await VerifyHashChain(SqlBlocks(connection))(trusted)
 
 

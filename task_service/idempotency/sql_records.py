@@ -18,7 +18,7 @@ from task_service.persistence.tables import idempotency_keys
 # is overwritten.
 _CLAIM = Statement(
     text("""
-    INSERT INTO tasks.idempotency_keys AS existing (caller_id, key, fingerprint, response, created_at)
+    INSERT INTO idempotency_keys AS existing (caller_id, key, fingerprint, response, created_at)
     VALUES (:caller_id, :key, :fingerprint, 'null', :now)
     ON CONFLICT (caller_id, key) DO UPDATE SET
         fingerprint = excluded.fingerprint, response = 'null', created_at = excluded.created_at

@@ -23,7 +23,7 @@ FILES = [
 def test_connections_have_socket_options(path):
     """Each call that opens a connection sets keepalives and tcp_user_timeout."""
     text = path.read_text()
-    assert len(CONNECT.findall(text)) == len(re.findall(r"\*\*SOCKET_OPTIONS|connect_args=SOCKET_OPTIONS", text))
+    assert len(CONNECT.findall(text)) == len(re.findall(r"\*\*SOCKET_OPTIONS|= connection_options\(", text))
 
 
 async def test_pool_has_time_limits(postgres):

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from auth_service.commands.bootstrap import BootstrapSettings
 from auth_service.commands.create_admin import CreateAdminSettings
 from auth_service.commands.migrate import AuthMigrationSettings
+from auth_service.commands.provision import AuthProvisionSettings
 from auth_service.settings import AuthSettings
 from chassis.tracing.settings import TracingSettings
 from gateway.settings import GatewaySettings
@@ -17,16 +18,19 @@ from import_worker.settings import ImportWorkerSettings
 from task_service.commands.erase import EraseSettings
 from task_service.commands.expire_cursors import ExpireCursorsSettings
 from task_service.commands.migrate import TasksMigrationSettings
+from task_service.commands.provision import TasksProvisionSettings
 from task_service.commands.verify import VerifySettings
 from task_service.settings import TasksSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 SETTINGS = (
     AuthSettings,
+    AuthProvisionSettings,
     AuthMigrationSettings,
     BootstrapSettings,
     CreateAdminSettings,
     TasksSettings,
+    TasksProvisionSettings,
     TasksMigrationSettings,
     EraseSettings,
     ExpireCursorsSettings,

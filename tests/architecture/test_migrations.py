@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from chassis.database.revisions import InvalidRevision, Phase, RevisionHistory, phase_of
-from tests.support.migration_lint import ACCEPTED, BASELINE, SERVICES, check
+from tests.support.migration_lint import ACCEPTED, BASELINE, MIGRATIONS, check
 from tests.support.releases import create_migrations, write_revision
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.SCHEMA)
-def test_later_migrations_take_no_long_lock(service):
-    assert list(check(service.SCHEMA, service.MIGRATIONS, BASELINE[service.SCHEMA])) == []
+@pytest.mark.parametrize("schema", MIGRATIONS)
+def test_later_migrations_take_no_long_lock(schema):
+    assert list(check(schema, MIGRATIONS[schema], BASELINE[schema])) == []
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.SCHEMA)
-def test_migrations_have_two_branches(service):
+@pytest.mark.parametrize("schema", MIGRATIONS)
+def test_migrations_have_two_branches(schema):
     """The label of the first revision is `expand`, and every revision belongs to one of the phases."""
-    pending = RevisionHistory(service.SCHEMA, service.MIGRATIONS).pending(())
+    pending = RevisionHistory(schema, MIGRATIONS[schema]).pending(())
     assert pending[0].branch_labels == {"expand"}
     assert all(script.branch_labels == {phase_of(script)} for script in pending)
 

@@ -18,6 +18,8 @@ class Mode(Enum):
     """Forward them."""
     DROP_RESPONSES = "drop responses"
     """Drop the server's bytes, and so its acknowledgements of what it has committed."""
+    REFUSE = "refuse"
+    """Close every new connection at once, as if the server were down. `cut` closes the open ones."""
     HALF_OPEN = "half open"
     """Drop all bytes without closing a connection, as when a machine vanishes from the network."""
 
@@ -81,6 +83,9 @@ class TcpProxy:
 
     def _accept(self) -> None:
         client, _ = self._listening.accept()
+        if self.mode is Mode.REFUSE:
+            client.close()
+            return
         try:
             server = socket.create_connection(self._upstream, timeout=5)
         except OSError:

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from chassis.database.revisions import RevisionHistory
-from task_service.persistence.schema import MIGRATIONS, SCHEMA
+from task_service.persistence.schema import MIGRATIONS
+from task_service.settings import DEFAULT_SCHEMA
 from tests.faults.steady_requests import open_clients, requests, restart
 from tests.support.releases import write_revision
 from tests.support.stack import LocalStack, running_stack
@@ -74,7 +75,7 @@ def new_release(tmp_path: Path) -> Path:
         assert code.count(old) == 1
         (package / file).write_text(code.replace(old, new))
     migrations = package / "persistence/migrations"
-    write_revision(migrations, "e1", EXPAND, after=RevisionHistory(SCHEMA, MIGRATIONS).expand_head)
+    write_revision(migrations, "e1", EXPAND, after=RevisionHistory(DEFAULT_SCHEMA, MIGRATIONS).expand_head)
     write_revision(migrations, "e2", COPY, after="e1")
     write_revision(migrations, "c1", CONTRACT, contract=True, depends_on="e2")
     return package

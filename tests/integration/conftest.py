@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections import Counter
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,9 @@ async def rest(system: System, sonu: Principal):
         yield client
 
 
-@pytest_asyncio.fixture
-async def process_queue(system):
-    """Function that processes all imports that wait, with the worker's own code."""
+@asynccontextmanager
+async def open_queue(system: System):
+    """Yield a function that processes all imports of a system that wait, with the worker's own code."""
     settings = ImportWorkerSettings(
         redis_url=SecretStr("redis://unused"),
         tasks_target=system.tasks_target,
@@ -88,6 +89,19 @@ async def process_queue(system):
         auth_credential=SecretStr(await new_credential(system.use_cases, "import_worker", "imports:ingest")),
     )
     async with open_worker(settings, is_stopping=lambda: False) as process_queue:
+        yield process_queue
+
+
+@pytest.fixture
+def process_queue_of():
+    """Return the context manager of `process_queue`, for a system that a test runs itself."""
+    return open_queue
+
+
+@pytest_asyncio.fixture
+async def process_queue(system):
+    """Function that processes all imports that wait."""
+    async with open_queue(system) as process_queue:
         yield process_queue
 
 

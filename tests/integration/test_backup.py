@@ -22,6 +22,7 @@ def environment(database: Database, store: str, key: str = KEY) -> dict[str, str
     return {
         "AUTH_KEY_ENCRYPTION_KEY": key,
         "AUTH_PROVISION_DATABASE_URL": database.administrator_url,
+        "TASKS_PROVISION_DATABASE_URL": database.administrator_url,
         "AUTH_OWNER_DATABASE_URL": database.url("auth_owner"),
         "AUTH_DATABASE_URL": database.auth_url,
         "TASKS_OWNER_DATABASE_URL": database.url("tasks_owner"),
@@ -132,11 +133,11 @@ async def test_connected_service_stops_the_restore(backup, bare, tmp_path):
     assert (status, "A service is connected as tasks_app." in err) == (1, True)
 
 
-async def test_other_role_names_are_refused(backup, bare, tmp_path):
-    """The dump grants privileges to the roles by their names."""
-    settings = environment(bare, tmp_path.as_uri()) | {"TASKS_DATABASE_URL": bare.url("somebody")}
+async def test_other_schema_names_are_refused(backup, bare, tmp_path):
+    """The dump creates the schemas of the backup."""
+    settings = environment(bare, tmp_path.as_uri()) | {"TASKS_DATABASE_SCHEMA": "todo"}
     status, _, err = await run(settings, "restore", str(backup))
-    assert (status, "The URLs must name the roles of the backup" in err) == (1, True)
+    assert (status, "must name the schemas of the backup" in err) == (1, True)
     assert tables(bare) == []
 
 

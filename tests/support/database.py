@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
-from pydantic import SecretStr
 
-import auth_service.commands.migrate
-import task_service.commands.migrate
-from chassis.database.migrate import MigrationSettings, migrate
-from chassis.testing.database import derive_url, temporary_database
+import auth_service.persistence.schema
+import auth_service.settings
+import task_service.persistence.schema
+import task_service.settings
+from chassis.database.provision import Login, provision
+from chassis.database.upgrade import upgrade
+from chassis.testing.database import PASSWORD, derive_url, temporary_database
 
 TEMPLATE_LOCK = 20261128
 """Advisory lock. Roles belong to the whole server, so processes that share one must not migrate at the same time."""
@@ -50,6 +53,26 @@ class Database:
         return self.url("tasks_app")
 
 
+@dataclass(frozen=True)
+class ForwardedDatabase(Database):
+    """Database whose services connect through a pooler or a proxy on another port of this machine."""
+
+    port: int
+
+    @property
+    def auth_url(self) -> str:
+        return self._forward(super().auth_url)
+
+    @property
+    def tasks_url(self) -> str:
+        return self._forward(super().tasks_url)
+
+    def _forward(self, url: str) -> str:
+        parts = urlsplit(url)
+        login = parts.netloc.rpartition("@")[0]
+        return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
+
+
 TUNING = (
     # Each connection derives a key from its password on both sides; the default of 4096 rounds takes milliseconds.
     "scram_iterations = 1",
@@ -75,18 +98,36 @@ def tune(administrator_url: str) -> None:
         )
 
 
+def create_schema(
+    database: Database, service: ModuleType, *, name: str | None = None, revision: str | None = None
+) -> None:
+    """Provision the roles and the schema of a service, and migrate it; the schema's default name is the service's."""
+    roles, schema = service.persistence.schema, name or service.settings.DEFAULT_SCHEMA
+    provision(
+        administrator_url=database.administrator_url,
+        owner=Login("OWNER_DATABASE_URL", roles.OWNER_ROLE, PASSWORD),
+        app=Login("DATABASE_URL", roles.APP_ROLE, PASSWORD),
+        schema=schema,
+    )
+    migrate_schema(database, service, name=name, revision=revision)
+
+
+def migrate_schema(
+    database: Database, service: ModuleType, *, name: str | None = None, revision: str | None = None
+) -> None:
+    """Migrate the schema of a service, which exists."""
+    roles, schema = service.persistence.schema, name or service.settings.DEFAULT_SCHEMA
+    url = database.url(roles.OWNER_ROLE)
+    upgrade(url, schema=schema, app_role=roles.APP_ROLE, migrations=roles.MIGRATIONS, until=revision)
+
+
 @contextmanager
 def migrated_template(administrator_url: str) -> Iterator[str]:
     """Create a database with both schemas and yield its name, from which tests clone theirs."""
     with temporary_database(administrator_url) as url, psycopg.connect(administrator_url, autocommit=True) as lock:
         lock.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
         database = Database(url)
-        for command in (auth_service.commands.migrate, task_service.commands.migrate):
-            settings = MigrationSettings(
-                provision_database_url=SecretStr(url),
-                owner_database_url=SecretStr(database.url(f"{command.SCHEMA}_owner")),
-                database_url=SecretStr(database.url(f"{command.SCHEMA}_app")),
-            )
-            migrate(settings, schema=command.SCHEMA, migrations=command.MIGRATIONS)
+        for service in (auth_service, task_service):
+            create_schema(database, service)
         lock.close()
         yield url.rpartition("/")[2]

@@ -13,11 +13,17 @@ from typing import Any
 from alembic.script import Script
 
 import auth_service.persistence.schema
+import auth_service.settings
 import task_service.persistence.schema
+import task_service.settings
 from chassis.database.migration_plan import render_sql
 from chassis.database.revisions import Phase, RevisionHistory, phase_of, required_revision
 
-SERVICES = (auth_service.persistence.schema, task_service.persistence.schema)
+MIGRATIONS = {
+    auth_service.settings.DEFAULT_SCHEMA: auth_service.persistence.schema.MIGRATIONS,
+    task_service.settings.DEFAULT_SCHEMA: task_service.persistence.schema.MIGRATIONS,
+}
+"""Folders of migrations, by schema."""
 BASELINE = {"auth": "0010", "tasks": "0014"}
 """Last revisions from before the rules. Nothing was released then, so no service ran while they did."""
 ACCEPTED: Mapping[tuple[str, str, str], str] = {}
@@ -58,7 +64,7 @@ def findings(script: Script) -> Iterator[tuple[str, str]]:
             *("--reporter", "json", "--pg-version", "17"),
             *(argument for rule in excluded for argument in ("--exclude", rule)),
         ],
-        input=render_sql(script),
+        input=render_sql(script, schema),
         capture_output=True,
         text=True,
         check=False,
@@ -77,9 +83,7 @@ def check(schema: str, migrations: Path, baseline: str) -> Iterator[str]:
 
 
 def main() -> None:
-    lines = [
-        line for service in SERVICES for line in check(service.SCHEMA, service.MIGRATIONS, BASELINE[service.SCHEMA])
-    ]
+    lines = [line for schema, migrations in MIGRATIONS.items() for line in check(schema, migrations, BASELINE[schema])]
     if lines:
         sys.exit("\n".join([*lines, "docs/upgrades.md shows how to write such a migration."]))
     print("every migration after the baseline takes no long lock")  # noqa: T201 - output of the command

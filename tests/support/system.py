@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -122,7 +123,9 @@ async def new_credential(use_cases: UseCases, name: str, *scopes: str) -> str:
 
 
 @asynccontextmanager
-async def running_auth_service(database: Database) -> AsyncIterator[tuple[str, UseCases]]:
+async def running_auth_service(
+    database: Database, auth_settings: Mapping[str, Any] = MappingProxyType({})
+) -> AsyncIterator[tuple[str, UseCases]]:
     """Run auth_service with cheap password hashes; yield its target and its use cases."""
     settings = AuthSettings(
         listen=ANY_PORT,
@@ -131,7 +134,7 @@ async def running_auth_service(database: Database) -> AsyncIterator[tuple[str, U
         argon2_memory_kib=8,
         argon2_time_cost=1,
         drain_seconds=1,
-    )
+    ).model_copy(update=dict(auth_settings))
     async with (
         auth_service.bootstrap.open_use_cases(settings) as use_cases,
         auth_service.server.run_server(settings) as server,
@@ -142,11 +145,16 @@ async def running_auth_service(database: Database) -> AsyncIterator[tuple[str, U
 
 @asynccontextmanager
 async def running_system(
-    database: Database, *, redis_url: str, uploads: Path, tasks_settings: Mapping[str, Any]
+    database: Database,
+    *,
+    redis_url: str,
+    uploads: Path,
+    tasks_settings: Mapping[str, Any],
+    auth_settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[System]:
-    """Run both services on a migrated database; `tasks_settings` replace settings of task_service."""
+    """Run both services on a migrated database, with these settings instead of the tests' usual ones."""
     async with AsyncExitStack() as stack:
-        auth_target, use_cases = await stack.enter_async_context(running_auth_service(database))
+        auth_target, use_cases = await stack.enter_async_context(running_auth_service(database, auth_settings))
         credential = await new_credential(use_cases, "task_service", "trust:read", "users:read")
         settings = TasksSettings(
             listen=ANY_PORT,

@@ -8,6 +8,14 @@ from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.process import ProcessSpec
 
 
+def provision_commands(settings: ServiceSettings) -> tuple[ProcessSpec, ...]:
+    """Return the commands that create the roles and the schema of each service."""
+    return (
+        python_process("provision_auth", "auth_service.commands.provision", settings.auth_provision),
+        python_process("provision_tasks", "task_service.commands.provision", settings.tasks_provision),
+    )
+
+
 def migration_commands(settings: ServiceSettings) -> tuple[ProcessSpec, ...]:
     """Return the commands that migrate the schema of each service. They do not depend on each other."""
     return (
@@ -46,7 +54,7 @@ def bootstrap_command(settings: ServiceSettings) -> ProcessSpec:
 
 def backup_command(settings: ServiceSettings, action: str, folder: Path) -> ProcessSpec:
     """Return the command that creates or restores the backup in a folder."""
-    environment = {**settings.operator_commands, **settings.auth_migration, **settings.tasks_migration}
+    environment = {**settings.operator_commands, **settings.auth_provision, **settings.tasks_provision}
     return python_process(f"backup_{action}", "deploy.backup", environment, arguments=(action, str(folder)))
 
 

@@ -68,20 +68,24 @@ class ServiceSettings:
     @property
     def auth_migration(self) -> Mapping[str, str]:
         """Settings of auth_service's migrate command."""
-        return {
-            "AUTH_PROVISION_DATABASE_URL": self.endpoints.postgres_url,
-            "AUTH_OWNER_DATABASE_URL": self._auth_owner_database_url,
-            "AUTH_DATABASE_URL": self._auth_database_url,
-        }
+        return {"AUTH_OWNER_DATABASE_URL": self._auth_owner_database_url}
 
     @property
     def tasks_migration(self) -> Mapping[str, str]:
         """Settings of task_service's migrate command."""
-        return {
-            "TASKS_PROVISION_DATABASE_URL": self.endpoints.postgres_url,
-            "TASKS_OWNER_DATABASE_URL": self._tasks_owner_database_url,
-            "TASKS_DATABASE_URL": self._tasks_database_url,
-        }
+        return {"TASKS_OWNER_DATABASE_URL": self._tasks_owner_database_url}
+
+    @property
+    def auth_provision(self) -> Mapping[str, str]:
+        """Settings of auth_service's provision command."""
+        administrator = {"AUTH_PROVISION_DATABASE_URL": self.endpoints.postgres_url}
+        return {**self.auth_migration, **administrator, "AUTH_DATABASE_URL": self._auth_database_url}
+
+    @property
+    def tasks_provision(self) -> Mapping[str, str]:
+        """Settings of task_service's provision command."""
+        administrator = {"TASKS_PROVISION_DATABASE_URL": self.endpoints.postgres_url}
+        return {**self.tasks_migration, **administrator, "TASKS_DATABASE_URL": self._tasks_database_url}
 
     @property
     def operator_commands(self) -> Mapping[str, str]:

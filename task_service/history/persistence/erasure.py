@@ -20,11 +20,11 @@ _ERASE_OWNER = Statement(
     text("""
     WITH page AS (
         SELECT transaction_number, id, task_id, revision, owner_id = :owner_id AND free_text IS NOT NULL AS to_erase
-        FROM tasks.task_events
+        FROM task_events
         WHERE (transaction_number, id) > (:after_transaction, :after_id)
         ORDER BY transaction_number, id LIMIT :limit
     ), erased AS (
-        UPDATE tasks.task_events e SET free_text = NULL, salt = NULL
+        UPDATE task_events e SET free_text = NULL, salt = NULL
         FROM page WHERE page.to_erase AND e.task_id = page.task_id AND e.revision = page.revision
         RETURNING 1
     )
@@ -34,9 +34,9 @@ _ERASE_OWNER = Statement(
 )
 _ERASE_TASK = Statement(
     text("""
-    UPDATE tasks.task_events SET free_text = NULL, salt = NULL
+    UPDATE task_events SET free_text = NULL, salt = NULL
     WHERE task_id = :task_id AND revision IN (
-        SELECT revision FROM tasks.task_events WHERE task_id = :task_id AND free_text IS NOT NULL LIMIT :limit
+        SELECT revision FROM task_events WHERE task_id = :task_id AND free_text IS NOT NULL LIMIT :limit
     )
     """)
 )

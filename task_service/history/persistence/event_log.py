@@ -38,10 +38,10 @@ from task_service.persistence.tables import task_events
 # Three statements, in this order: a statement's snapshot is older than the locks that it reads. A transaction whose
 # number is not above `newest_number` had announced it before. It either still holds the announcement, or it has ended,
 # and the statement that reads the events sees its rows.
-_NEWEST_NUMBER = Statement(text("SELECT last_value FROM tasks.transaction_numbers"))
-_LEAST_ANNOUNCED = Statement(text("SELECT tasks.least_announced_transaction_number()"))
-_EPOCH = Statement(text("SELECT epoch FROM tasks.event_log"))
-_SET_EPOCH = Statement(text("UPDATE tasks.event_log SET epoch = :epoch"))
+_NEWEST_NUMBER = Statement(text("SELECT last_value FROM transaction_numbers"))
+_LEAST_ANNOUNCED = Statement(text("SELECT least_announced_transaction_number()"))
+_EPOCH = Statement(text("SELECT epoch FROM event_log"))
+_SET_EPOCH = Statement(text("UPDATE event_log SET epoch = :epoch"))
 
 _NUMBER, _ID = task_events.c.transaction_number, task_events.c.id
 _POSITION = tuple_(_NUMBER, _ID)

@@ -36,11 +36,11 @@ ENCODED_COLUMNS = (*TaskEvent._fields, "free_text", "salt", "free_text_digest")
 # Created once: json.dumps with options creates an encoder for each call.
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_TAKE_TRANSACTION_NUMBER = Statement(select(text("tasks.take_transaction_number()")))
+_TAKE_TRANSACTION_NUMBER = Statement(select(text("take_transaction_number()")))
 _INSERT = Statement(insert(task_events), columns=(*ENCODED_COLUMNS, "transaction_number"))
 # One statement for the usual transaction, which has one event.
 _INSERT_WITH_NEW_TRANSACTION_NUMBER = Statement(
-    insert(task_events).values(transaction_number=text("tasks.take_transaction_number()")), columns=ENCODED_COLUMNS
+    insert(task_events).values(transaction_number=text("take_transaction_number()")), columns=ENCODED_COLUMNS
 )
 
 

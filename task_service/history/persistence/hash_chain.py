@@ -70,13 +70,13 @@ _LOCK = Statement(
 _HEAD = Statement(
     text("""
     SELECT number, hash, total_events, last_transaction_number, last_event_id, sealed_at
-    FROM tasks.history_blocks ORDER BY number DESC LIMIT 1
+    FROM history_blocks ORDER BY number DESC LIMIT 1
     """)
 )
 # Reads below the same horizon as every reader of the log, and takes no lock that a writer could wait for.
 _APPEND = Statement(
     text(f"""
-    INSERT INTO tasks.history_blocks
+    INSERT INTO history_blocks
         (number, event_count, total_events, last_transaction_number, last_event_id, manifest, digest_version,
          previous_hash, hash, sealed_at)
     SELECT
@@ -94,7 +94,7 @@ _APPEND = Statement(
             count(*) AS event_count, max(transaction_number) AS last_transaction_number,
             string_agg(uuid_send(id) || digest, CAST('' AS bytea) ORDER BY transaction_number, id) AS manifest
         FROM (
-            SELECT transaction_number, id, {DIGESTS[DIGEST_VERSION]} AS digest FROM tasks.task_events
+            SELECT transaction_number, id, {DIGESTS[DIGEST_VERSION]} AS digest FROM task_events
             WHERE {_AFTER} AND transaction_number < :horizon
             ORDER BY transaction_number, id LIMIT :limit
         ) AS next_events
@@ -107,20 +107,20 @@ _BLOCKS_AFTER = Statement(
     text("""
     SELECT number, event_count, total_events, last_transaction_number, last_event_id, manifest, digest_version,
         previous_hash, hash, sealed_at
-    FROM tasks.history_blocks WHERE number > :number ORDER BY number LIMIT :limit
+    FROM history_blocks WHERE number > :number ORDER BY number LIMIT :limit
     """)
 )
 _STORED_EVENTS = {
     version: Statement(
         text(f"""
         SELECT transaction_number, id, {digest}, {_FREE_TEXT_STATE}
-        FROM tasks.task_events WHERE {_AFTER} ORDER BY transaction_number, id LIMIT :limit
+        FROM task_events WHERE {_AFTER} ORDER BY transaction_number, id LIMIT :limit
         """)  # noqa: S608 - constants
     )
     for version, digest in DIGESTS.items()
 }
-_COUNT_AFTER = Statement(text(f"SELECT count(*) FROM tasks.task_events WHERE {_AFTER}"))  # noqa: S608 - constants
-_EXISTS = Statement(text("SELECT EXISTS (SELECT FROM tasks.task_events WHERE id = :event_id)"))
+_COUNT_AFTER = Statement(text(f"SELECT count(*) FROM task_events WHERE {_AFTER}"))  # noqa: S608 - constants
+_EXISTS = Statement(text("SELECT EXISTS (SELECT FROM task_events WHERE id = :event_id)"))
 
 
 class SqlBlocks:

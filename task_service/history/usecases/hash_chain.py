@@ -84,7 +84,7 @@ class VerificationResult(NamedTuple):
 class VerifyHashChain:
     """Compare the event log with the blocks from the beginning, and stop at the first difference.
 
-    Each page is read in a transaction of its own, because a long transaction would hold back VACUUM. Sealed events
+    Each page is read with a snapshot of its own, because a long-lived one would hold back VACUUM. Sealed events
     don't change meanwhile, and blocks that are appended meanwhile are verified too.
     """
 

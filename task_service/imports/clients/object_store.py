@@ -36,7 +36,10 @@ CHUNK_BYTES = 256 * 1024
 
 # By default obstore retries for three minutes, while a client waits.
 RETRY_TIMEOUT = timedelta(seconds=10)
-MAX_RETRIES = 4
+MAX_RETRIES = 3
+# Short pauses: a store that refuses connections fails an upload within about a second.
+INITIAL_BACKOFF = timedelta(milliseconds=100)
+MAX_BACKOFF = timedelta(milliseconds=300)
 
 _NO_OBJECT = "no-upload-has-this-name"
 
@@ -153,7 +156,14 @@ def _open(url: str) -> ObjectStore:
             return from_url(url, mkdir=True)
         if url.startswith("memory:"):
             return from_url(url)
-        return from_url(url, retry_config={"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT})
+        return from_url(
+            url,
+            retry_config={
+                "max_retries": MAX_RETRIES,
+                "retry_timeout": RETRY_TIMEOUT,
+                "backoff": {"init_backoff": INITIAL_BACKOFF, "max_backoff": MAX_BACKOFF, "base": 2},
+            },
+        )
     except (BaseError, OSError) as error:
         raise StartError(f"TASKS_STORE_URL: {str(error).partition(chr(10))[0]}") from error
 

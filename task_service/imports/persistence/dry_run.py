@@ -1,4 +1,4 @@
-"""State of dry runs in Postgres, in table tasks.import_dry_run_tasks."""
+"""State of dry runs in Postgres, in table import_dry_run_tasks."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -12,21 +12,19 @@ from task_service.tasks.domain.task import Task
 from task_service.tasks.persistence.task_json import task_from_json, task_to_json
 
 _FIND = Statement(
-    text(
-        "SELECT task FROM tasks.import_dry_run_tasks WHERE import_id = :import_id AND external_id = ANY(:external_ids)"
-    )
+    text("SELECT task FROM import_dry_run_tasks WHERE import_id = :import_id AND external_id = ANY(:external_ids)")
 )
 _SAVE = Statement(
     text("""
-    INSERT INTO tasks.import_dry_run_tasks (import_id, external_id, task)
+    INSERT INTO import_dry_run_tasks (import_id, external_id, task)
     SELECT :import_id, task ->> 'external_id', task FROM jsonb_array_elements(:tasks) AS task
     ON CONFLICT (import_id, external_id) DO UPDATE SET task = excluded.task
     """)
 )
 _DELETE_ENDED = Statement(
     text("""
-    DELETE FROM tasks.import_dry_run_tasks WHERE ctid = ANY(ARRAY(
-        SELECT t.ctid FROM tasks.import_dry_run_tasks t JOIN tasks.imports i ON i.id = t.import_id
+    DELETE FROM import_dry_run_tasks WHERE ctid = ANY(ARRAY(
+        SELECT t.ctid FROM import_dry_run_tasks t JOIN imports i ON i.id = t.import_id
         WHERE i.state IN ('succeeded', 'failed', 'cancelled') LIMIT :limit
     ))
     """)

@@ -20,12 +20,12 @@ from task_service.imports.usecases.metrics import LEASE_TAKEOVERS, QUEUE_WAIT_SE
 _IS_WAITING = "((i.state = 'queued' AND i.queued_at <= now()) OR (i.state = 'running' AND i.lease_until <= now()))"
 _WAITING_IMPORTS = f"""
     busy AS (
-        SELECT owner_id, count(*) AS running FROM tasks.imports
+        SELECT owner_id, count(*) AS running FROM imports
         WHERE state = 'running' AND lease_until > now() GROUP BY owner_id
     ), waiting AS (
-        SELECT i.id, coalesce(busy.running, 0) AS running FROM tasks.imports i LEFT JOIN busy USING (owner_id)
+        SELECT i.id, coalesce(busy.running, 0) AS running FROM imports i LEFT JOIN busy USING (owner_id)
         WHERE {_IS_WAITING} AND coalesce(busy.running, 0) < :max_running AND NOT EXISTS (
-            SELECT FROM tasks.import_undos u JOIN tasks.imports undone_import ON undone_import.id = u.import_id
+            SELECT FROM import_undos u JOIN imports undone_import ON undone_import.id = u.import_id
             WHERE u.state = 'running' AND undone_import.owner_id = i.owner_id
         )
     )
@@ -35,13 +35,13 @@ _CLAIM = Statement(
     text(f"""
     WITH {_WAITING_IMPORTS}, next AS (
         SELECT i.id, i.state = 'running' AS is_takeover, extract(epoch FROM now() - i.queued_at) AS waited
-        FROM tasks.imports i JOIN waiting USING (id)
+        FROM imports i JOIN waiting USING (id)
         -- Repeated here: Postgres rechecks only this condition if another transaction has just changed the row.
         WHERE {_IS_WAITING}
         ORDER BY waiting.running, i.queued_at, i.id
         LIMIT 1 FOR UPDATE OF i SKIP LOCKED
     )
-    UPDATE tasks.imports i SET
+    UPDATE imports i SET
         state = 'running', fence = fence + 1, worker = :worker,
         attempts_without_progress = attempts_without_progress + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
@@ -58,10 +58,10 @@ _HAS_WAITING = Statement(text(f"WITH {_WAITING_IMPORTS} SELECT EXISTS (SELECT FR
 _MARK_NOTIFIED = Statement(
     text(f"""
     WITH {_WAITING_IMPORTS}
-    UPDATE tasks.imports SET
+    UPDATE imports SET
         wakes = wakes + 1, wake_at = now() + make_interval(secs => least(10, 2 ^ least(wakes, 4)))
     WHERE id IN (
-        SELECT i.id FROM tasks.imports i JOIN waiting USING (id)
+        SELECT i.id FROM imports i JOIN waiting USING (id)
         WHERE {_IS_WAITING} AND i.wake_at <= now()
         ORDER BY i.queued_at LIMIT 100 FOR UPDATE OF i SKIP LOCKED
     )
@@ -70,7 +70,7 @@ _MARK_NOTIFIED = Statement(
 )
 _MARK_PAUSED = Statement(
     text("""
-    UPDATE tasks.imports SET waits_for = CASE WHEN :is_paused THEN 'operator' ELSE '' END
+    UPDATE imports SET waits_for = CASE WHEN :is_paused THEN 'operator' ELSE '' END
     WHERE state = 'queued' AND (waits_for = 'operator') <> :is_paused
     RETURNING id
     """)
@@ -85,7 +85,7 @@ _MEASURE = Statement(
             WHEN state = 'running' AND lease_until <= now() THEN 'abandoned'
             ELSE state
         END AS state
-        FROM tasks.imports WHERE state IN ('uploading', 'queued', 'running')
+        FROM imports WHERE state IN ('uploading', 'queued', 'running')
     )
     SELECT state, count(*), extract(epoch FROM now() - min(CASE state
         WHEN 'queued' THEN queued_at WHEN 'running' THEN started_at WHEN 'abandoned' THEN lease_until ELSE created_at

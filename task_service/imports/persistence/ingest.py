@@ -31,12 +31,12 @@ from task_service.imports.usecases.ports import PreviousTotals, StoredUpload
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.tasks.domain.errors import ExternalIdTaken
 
-_GET_UPLOAD = Statement(text("SELECT bytes_total, sha256, stored_etag FROM tasks.imports WHERE id = :import_id"))
+_GET_UPLOAD = Statement(text("SELECT bytes_total, sha256, stored_etag FROM imports WHERE id = :import_id"))
 # Condition of the statements that only the holder of the lease may run.
 _IS_LEASE_HOLDER = "id = :import_id AND fence = :fence AND state = 'running'"
 _RENEW_LEASE = Statement(
     text(f"""
-    UPDATE tasks.imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
+    UPDATE imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
         on_duplicate, bytes_total, columns, options -> 'values', delimiter, orphaned_rows
@@ -44,7 +44,7 @@ _RENEW_LEASE = Statement(
 )
 _ADVANCE_CHECKPOINT = Statement(
     text(f"""
-    UPDATE tasks.imports SET
+    UPDATE imports SET
         bytes_read = :offset, next_line = :line,
         rows_created = rows_created + :created, rows_skipped = rows_skipped + :skipped,
         rows_failed = rows_failed + :failed,
@@ -56,13 +56,13 @@ _ADVANCE_CHECKPOINT = Statement(
         progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}
     RETURNING rows_read - :created - :skipped - :failed,
-        EXISTS (SELECT FROM tasks.imports WHERE state = 'queued' AND queued_at <= now()), rows_failed - :failed,
+        EXISTS (SELECT FROM imports WHERE state = 'queued' AND queued_at <= now()), rows_failed - :failed,
         failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
 )
 _ADD_COUNTS = Statement(
     text("""
-    UPDATE tasks.imports SET
+    UPDATE imports SET
         rows_created = rows_created + :created, rows_updated = rows_updated + :updated,
         rows_unchanged = rows_unchanged + :unchanged, rows_skipped = rows_skipped + :skipped,
         rows_failed = rows_failed + :failed
@@ -72,7 +72,7 @@ _ADD_COUNTS = Statement(
 # Most batches have no new digest, and then write nothing.
 _ADD_UNKNOWN_EMAILS = Statement(
     text("""
-    UPDATE tasks.imports SET unknown_email_digests = ARRAY(
+    UPDATE imports SET unknown_email_digests = ARRAY(
         SELECT unnest(unknown_email_digests) UNION SELECT unnest(CAST(:digests AS bytea[]))
     )
     WHERE id = :import_id AND NOT unknown_email_digests @> CAST(:digests AS bytea[])
@@ -81,13 +81,13 @@ _ADD_UNKNOWN_EMAILS = Statement(
 )
 _ADD_STORED_FAILED_ROWS = Statement(
     text("""
-    UPDATE tasks.imports SET failed_rows_kept = failed_rows_kept + :rows, failed_size_kept = failed_size_kept + :size
+    UPDATE imports SET failed_rows_kept = failed_rows_kept + :rows, failed_size_kept = failed_size_kept + :size
     WHERE id = :import_id
     """)
 )
 _FINISH = Statement(
     text(f"""
-    UPDATE tasks.imports SET
+    UPDATE imports SET
         state = :state, finished_at = now(), lease_until = NULL, wake_at = NULL,
         -- Blank lines after the last row are in no batch.
         bytes_read = CASE WHEN :state = 'succeeded' THEN bytes_total ELSE bytes_read END,
@@ -98,7 +98,7 @@ _FINISH = Statement(
 # The claim has counted an attempt. Giving the lease back takes it off again, and leaves those of crashed workers.
 _RELEASE_LEASE = Statement(
     text(f"""
-    UPDATE tasks.imports SET
+    UPDATE imports SET
         state = 'queued', lease_until = NULL, queued_at = now(), wake_at = now(), wakes = 0, waits_for = '',
         attempts_without_progress = greatest(attempts_without_progress - 1, 0)
     WHERE {_IS_LEASE_HOLDER}
@@ -108,7 +108,7 @@ _RELEASE_LEASE = Statement(
 _PAUSE = "make_interval(secs => least(300, 2 ^ least(postponements, 9)))"
 _POSTPONE = Statement(
     text(f"""
-    UPDATE tasks.imports SET
+    UPDATE imports SET
         state = 'queued', lease_until = NULL, queued_at = now() + {_PAUSE}, wake_at = now() + {_PAUSE}, wakes = 0,
         waits_for = :waits_for, postponements = postponements + 1,
         attempts_without_progress = greatest(attempts_without_progress - 1, 0)
@@ -119,7 +119,7 @@ _POSTPONE = Statement(
 
 def _copy_statement(table: str, columns: Iterable[str]) -> sql.Composed:
     return sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier("tasks", table), sql.SQL(", ").join(map(sql.Identifier, columns))
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import text
 
-from chassis.database.connection import SOCKET_OPTIONS, TimeLimitedConnection
+from chassis.database.connection import TimeLimitedConnection, connection_options
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_outages
 from chassis.kernel.errors import Unavailable
@@ -20,6 +20,8 @@ NOTIFY = Statement(text(f"SELECT pg_notify('{CHANNEL}', CAST(:import_id AS text)
 
 HEARTBEAT_SECONDS = 10.0
 """Interval between two statements that check whether the connection still works."""
+POLL_INTERVAL_SECONDS = 1.0
+"""Interval at which watchers read their imports where notifications can't arrive."""
 
 
 class ChangeEvent:
@@ -40,8 +42,8 @@ class ChangeEvent:
 class PostgresNotifications:
     """Distributor of the database's notifications to the watchers in this process."""
 
-    def __init__(self, url: str) -> None:
-        # LISTEN belongs to a database session, so it needs its own connection outside the pool.
+    def __init__(self, url: str | None) -> None:
+        # LISTEN belongs to a database session, so it needs its own connection outside the pool, and no pooler.
         self._url = url
         self._subscribers: defaultdict[str, set[ChangeEvent]] = defaultdict(set)
 
@@ -57,23 +59,36 @@ class PostgresNotifications:
                 del self._subscribers[str(import_id)]
 
     async def run(self) -> None:
-        """Listen until cancelled. After an outage every watcher is notified, because notifications may be lost."""
+        """Listen until cancelled. After an outage every watcher is notified, because notifications may be lost.
+
+        Without a URL it wakes all watchers at an interval: each of them then reads its import.
+        """
+        if self._url is None:
+            await self._poll()
+            return
         monitor = LoopMonitor(type(self).__name__, interval=HEARTBEAT_SECONDS)
         while True:
             try:
                 with translate_outages():
-                    await self._listen(monitor)
+                    await self._listen(self._url, monitor)
             except (Unavailable, psycopg.Error) as error:
                 await asyncio.sleep(monitor.record_failure(error))
 
-    async def _listen(self, monitor: LoopMonitor) -> None:
-        async with await TimeLimitedConnection.connect(
-            self._url, autocommit=True, application_name="task_service notifications", **SOCKET_OPTIONS
-        ) as connection:
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        for events in self._subscribers.values():
+            for event in events:
+                event.set()
+
+    async def _listen(self, url: str, monitor: LoopMonitor) -> None:
+        options = connection_options("task_service notifications", prepared_statements=False)
+        async with await TimeLimitedConnection.connect(url, **options) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            for events in self._subscribers.values():
-                for event in events:
-                    event.set()
+            self._wake_all()
             while True:
                 monitor.record_success()
                 async for notification in connection.notifies(timeout=HEARTBEAT_SECONDS):

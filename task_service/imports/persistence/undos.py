@@ -22,7 +22,7 @@ from task_service.tasks.persistence.task_json import task_from_json, task_to_jso
 # matches after a change by somebody else.
 _SAVE_SNAPSHOTS = Statement(
     text("""
-    INSERT INTO tasks.import_updates AS snapshot (import_id, task_id, before, revision)
+    INSERT INTO import_updates AS snapshot (import_id, task_id, before, revision)
     SELECT :import_id, CAST(change -> 'before' ->> 'id' AS uuid), change -> 'before',
         CAST(change ->> 'revision' AS bigint)
     FROM jsonb_array_elements(:changes) AS change
@@ -32,7 +32,7 @@ _SAVE_SNAPSHOTS = Statement(
 )
 _START = Statement(
     text("""
-    INSERT INTO tasks.import_undos (import_id, actor_id, actor_role, request_id)
+    INSERT INTO import_undos (import_id, actor_id, actor_role, request_id)
     VALUES (:import_id, :actor_id, :actor_role, :request_id) ON CONFLICT DO NOTHING
     """)
 )
@@ -40,7 +40,7 @@ _LOCK_NEXT = Statement(
     text("""
     SELECT u.import_id, i.owner_id, u.actor_id, u.actor_role, u.request_id, u.checkpoint, i.created_at, i.finished_at,
         i.traceparent
-    FROM tasks.import_undos u JOIN tasks.imports i ON i.id = u.import_id
+    FROM import_undos u JOIN imports i ON i.id = u.import_id
     WHERE u.state = 'running' ORDER BY u.last_step_at LIMIT 1 FOR UPDATE OF u SKIP LOCKED
     """)
 )
@@ -48,8 +48,8 @@ _LOCK_NEXT = Statement(
 _LIMIT_LOCK_WAITS = Statement(text("SET LOCAL lock_timeout = '100ms'"))
 _MOVE_TO_END = Statement(
     text("""
-    UPDATE tasks.import_undos SET last_step_at = now() WHERE import_id = (
-        SELECT import_id FROM tasks.import_undos
+    UPDATE import_undos SET last_step_at = now() WHERE import_id = (
+        SELECT import_id FROM import_undos
         WHERE import_id = :import_id AND state = 'running' FOR UPDATE SKIP LOCKED
     )
     """)
@@ -59,13 +59,13 @@ _LIST_CANDIDATES = Statement(
     text("""
     SELECT id FROM (
         (
-            SELECT id FROM tasks.tasks
+            SELECT id FROM tasks
             WHERE owner_id = :owner_id AND id > :first_id AND id < :last_id AND import_id = :import_id
             ORDER BY id LIMIT :limit
         )
         UNION
         (
-            SELECT task_id FROM tasks.import_updates WHERE import_id = :import_id AND task_id > :checkpoint
+            SELECT task_id FROM import_updates WHERE import_id = :import_id AND task_id > :checkpoint
             ORDER BY task_id LIMIT :limit
         )
     ) AS affected ORDER BY id LIMIT :limit
@@ -73,13 +73,13 @@ _LIST_CANDIDATES = Statement(
 )
 _GET_SNAPSHOTS = Statement(
     text("""
-    SELECT task_id, before, revision FROM tasks.import_updates
+    SELECT task_id, before, revision FROM import_updates
     WHERE import_id = :import_id AND task_id = ANY(:task_ids)
     """)
 )
 _ADVANCE_CHECKPOINT = Statement(
     text("""
-    UPDATE tasks.import_undos SET
+    UPDATE import_undos SET
         checkpoint = :checkpoint, deleted = deleted + :deleted, restored = restored + :restored, kept = kept + :kept,
         last_step_at = now(), state = CASE WHEN :is_last THEN 'succeeded' ELSE state END,
         finished_at = CASE WHEN :is_last THEN now() END
@@ -88,11 +88,11 @@ _ADVANCE_CHECKPOINT = Statement(
 )
 # Snapshots up to the checkpoint are not needed any more, and contain text of tasks.
 _DELETE_SNAPSHOTS = Statement(
-    text("DELETE FROM tasks.import_updates WHERE import_id = :import_id AND task_id <= :checkpoint")
+    text("DELETE FROM import_updates WHERE import_id = :import_id AND task_id <= :checkpoint")
 )
 _INSERT_CONFLICTS = Statement(
     text("""
-    INSERT INTO tasks.import_undo_conflicts (import_id, task_id, reason)
+    INSERT INTO import_undo_conflicts (import_id, task_id, reason)
     SELECT :import_id, * FROM unnest(CAST(:task_ids AS uuid[]), CAST(:reasons AS text[]))
     """)
 )

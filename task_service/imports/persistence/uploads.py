@@ -59,34 +59,32 @@ _QUEUE = Statement(
 _LOCK_FILE_CONTENT = Statement(
     text("""
     SELECT pg_advisory_xact_lock(hashtextextended(owner_id || encode(:sha256, 'hex'), 0))
-    FROM tasks.imports WHERE id = :import_id
+    FROM imports WHERE id = :import_id
     """)
 )
 _FIND_DUPLICATE_FILE = Statement(
     text("""
-    SELECT first.id FROM tasks.imports new JOIN tasks.imports first USING (owner_id)
+    SELECT first.id FROM imports new JOIN imports first USING (owner_id)
     WHERE new.id = :import_id AND first.id <> new.id AND first.sha256 = :sha256 AND NOT first.validate_only
         AND (first.state IN ('queued', 'running')
             OR first.state = 'succeeded' AND first.rows_created + first.rows_updated > 0)
         AND NOT EXISTS (
-            SELECT FROM tasks.import_undos undo WHERE undo.import_id = first.id AND undo.state = 'succeeded'
+            SELECT FROM import_undos undo WHERE undo.import_id = first.id AND undo.state = 'succeeded'
         )
     ORDER BY first.id LIMIT 1
     """)
 )
 _LOCK_OWNER_QUOTA = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.uploads ' || :owner_id, 0))"))
 _STORED_BYTES = Statement(
-    text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE owner_id = :owner_id AND file_stored")
+    text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM imports WHERE owner_id = :owner_id AND file_stored")
 )
 _LOCK_STORAGE = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended('tasks.uploads', 0))"))
-_STORED_BYTES_OF_ALL = Statement(
-    text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM tasks.imports WHERE file_stored")
-)
+_STORED_BYTES_OF_ALL = Statement(text("SELECT coalesce(sum(bytes_total), 0)::bigint FROM imports WHERE file_stored"))
 # In random order, so that uploads that can't be deleted do not keep the others from their turn.
 _FIND_EXPIRED = Statement(
-    text("SELECT id FROM tasks.imports WHERE file_stored AND finished_at < :before ORDER BY random() LIMIT 1000")
+    text("SELECT id FROM imports WHERE file_stored AND finished_at < :before ORDER BY random() LIMIT 1000")
 )
-_MARK_FILE_DELETED = Statement(text("UPDATE tasks.imports SET file_stored = false WHERE id = :import_id"))
+_MARK_FILE_DELETED = Statement(text("UPDATE imports SET file_stored = false WHERE id = :import_id"))
 _LOCK_UPLOADING = Statement(select(imports.c.state).where(imports.c.id == bindparam("import_id")).with_for_update())
 _DELETE = Statement(delete(imports).where(_IS_UPLOADING))
 _FIND_ABANDONED = Statement(

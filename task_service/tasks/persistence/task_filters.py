@@ -20,7 +20,7 @@ IS_OVERDUE = f"(due_date < :today AND status IN ({_OPEN}))"
 _SEARCHED_TEXT = '(title || chr(10) || description) COLLATE "pg_c_utf8"'
 
 # The tasks of an import belong to its owner, so the index by owner serves this list too.
-_OWNER_OF_IMPORT = "owner_id = (SELECT imports.owner_id FROM tasks.imports WHERE imports.id = :import_id)"
+_OWNER_OF_IMPORT = "owner_id = (SELECT imports.owner_id FROM imports WHERE imports.id = :import_id)"
 
 # Keys are the names of the filters' parameters.
 _FILTERS = {
@@ -119,8 +119,8 @@ def source(shape: FilterShape) -> str:
     keeps the conditions out of the subquery, so that it reads at most the tasks of the ids.
     """
     if "ids" not in shape.filters:
-        return "tasks.tasks"
-    return f"(SELECT * FROM tasks.tasks WHERE {_FILTERS['ids']} OFFSET 0)"  # noqa: S608 - constants
+        return "tasks"
+    return f"(SELECT * FROM tasks WHERE {_FILTERS['ids']} OFFSET 0)"  # noqa: S608 - constants
 
 
 def conditions(shape: FilterShape, *more: str) -> str:
@@ -140,7 +140,7 @@ def lookup_by_external_id(shape: FilterShape, owner: str) -> tuple[FilterShape, 
     if "external_id" not in shape.filters or shape.deleted is not DeletedFilter.EXCLUDE:
         return shape, []
     condition = f"""id = (
-        SELECT existing.id FROM tasks.tasks AS existing
+        SELECT existing.id FROM tasks AS existing
         WHERE existing.owner_id >= {owner} AND existing.owner_id <= {owner}
             AND existing.external_id >= :external_id AND existing.external_id <= :external_id
             AND existing.deleted_at IS NULL AND existing.external_id <> ''

@@ -113,7 +113,7 @@ def _compile_count(shape: FilterShape) -> Statement:
 def _compile_step_end(shape: FilterShape) -> Statement:
     def step(*visibility: str) -> str:
         where = indexed_conditions(shape, *visibility)
-        return f"SELECT id FROM tasks.tasks WHERE {where} ORDER BY {ordering} LIMIT :row_count"
+        return f"SELECT id FROM tasks WHERE {where} ORDER BY {ordering} LIMIT :row_count"
 
     ordering = _ordering(["id"], shape)
     rows = f"({step(OWNED)}) UNION ALL ({step(ASSIGNED)})" if shape.has_visible_to else step()

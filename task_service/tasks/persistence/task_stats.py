@@ -18,11 +18,11 @@ from task_service.tasks.persistence.task_filters import IS_OVERDUE, VISIBLE, Fil
 def _statements(shape: FilterShape) -> tuple[Statement, Statement]:
     visibility = [VISIBLE] if shape.has_visible_to else []
     by_status = f"""
-        SELECT status, count(*), count(*) FILTER (WHERE {IS_OVERDUE}) FROM tasks.tasks
+        SELECT status, count(*), count(*) FILTER (WHERE {IS_OVERDUE}) FROM tasks
         WHERE {conditions(shape, *visibility)} GROUP BY status
     """  # noqa: S608 - constants
     per_day = f"""
-        SELECT CAST(timezone('UTC', completed_at) AS date) AS day, count(*) FROM tasks.tasks
+        SELECT CAST(timezone('UTC', completed_at) AS date) AS day, count(*) FROM tasks
         WHERE {conditions(shape, *visibility, "completed_at >= :since")} GROUP BY day
     """  # noqa: S608 - constants
     return Statement(text(by_status)), Statement(text(per_day))

@@ -39,8 +39,8 @@ _LOCK_ALL = Statement(_BY_IDS.with_for_update())
 # One statement for all tasks. jsonb_populate_recordset gives the values the types of the table's columns.
 _UPDATE_ALL = Statement(
     text(f"""
-    UPDATE tasks.tasks AS task SET {", ".join(f"{name} = new.{name}" for name in Task._fields if name != "id")}
-    FROM jsonb_populate_recordset(CAST(NULL AS tasks.tasks), :tasks) AS new WHERE task.id = new.id
+    UPDATE tasks AS task SET {", ".join(f"{name} = new.{name}" for name in Task._fields if name != "id")}
+    FROM jsonb_populate_recordset(CAST(NULL AS tasks), :tasks) AS new WHERE task.id = new.id
     """)  # noqa: S608 - the names are constants
 )
 _REMOVE = Statement(delete(tasks).where(tasks.c.id == bindparam("id")))
@@ -59,7 +59,7 @@ _LOCK_EXPIRED = Statement(
 FIND_BY_EXTERNAL_IDS = Statement(
     text("""
     SELECT existing.id FROM unnest(CAST(:external_ids AS text[])) AS requested (external_id) CROSS JOIN LATERAL (
-        SELECT id FROM tasks.tasks
+        SELECT id FROM tasks
         WHERE owner_id >= :owner_id AND owner_id <= :owner_id AND deleted_at IS NULL AND external_id <> ''
             AND external_id >= requested.external_id AND external_id <= requested.external_id
         ORDER BY owner_id, external_id LIMIT 1

@@ -13,16 +13,14 @@ import psycopg
 import pytest
 from grpc.aio import insecure_channel
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from pydantic import SecretStr
 
-from auth_service.persistence.schema import MIGRATIONS, SCHEMA
+import auth_service
 from auth_service.server import run_server
-from chassis.database.migrate import MigrationSettings, migrate
 from chassis.rpc.client import open_channel
 from chassis.testing.database import temporary_database
 from deploy.local.host.free_ports import find_free_port
 from tests.integration.auth_service.auth_server import AuthServer, make_settings, running_auth_server
-from tests.support.database import Database
+from tests.support.database import Database, create_schema
 from tests.support.grpc_calls import refused
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -147,11 +145,6 @@ async def test_address_in_use_stops_the_start(settings):
 async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
     with temporary_database(postgres) as url:
         database = Database(url)
-        migration = MigrationSettings(
-            provision_database_url=SecretStr(url),
-            owner_database_url=SecretStr(database.url("auth_owner")),
-            database_url=SecretStr(database.auth_url),
-        )
         async with AsyncExitStack() as stack:
             running = await stack.enter_async_context(run_server(make_settings(database.auth_url)))
             channel = await stack.enter_async_context(insecure_channel(f"127.0.0.1:{running.port}"))
@@ -159,7 +152,7 @@ async def test_becomes_ready_when_the_database_is_migrated(postgres, template):
             response = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
             assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING
             assert not running.ready.is_set()
-            await asyncio.to_thread(migrate, migration, schema=SCHEMA, migrations=MIGRATIONS)
+            await asyncio.to_thread(create_schema, database, auth_service)
             await until_serving(channel)
             assert running.ready.is_set()
 

@@ -14,11 +14,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis.database.migration_plan import MigrationError, describe
-from chassis.database.provision import provision
+from chassis.database.provision import Login, provision
 from chassis.database.revisions import Phase
 from chassis.database.schema_state import read_as_owner
 from chassis.database.upgrade import LockPatience
-from chassis.testing.database import temporary_database
+from chassis.testing.database import PASSWORD, temporary_database
 from tests.integration.chassis.upgrades import CREATE, RENAME_CONTRACT, RENAME_COPY, RENAME_EXPAND, SCHEMA, Release
 from tests.support.database import Database
 from tests.support.releases import create_migrations, write_revision
@@ -32,8 +32,8 @@ def empty_database(postgres):
     """A database with the roles and an empty schema."""
     with temporary_database(postgres) as url:
         database = Database(url)
-        owner_url, app_url = (database.url(f"{SCHEMA}_{role}") for role in ("owner", "app"))
-        provision(administrator_url=url, owner_url=owner_url, app_url=app_url, schema=SCHEMA)
+        owner, app = (Login("DATABASE_URL", f"{SCHEMA}_{role}", PASSWORD) for role in ("owner", "app"))
+        provision(administrator_url=url, owner=owner, app=app, schema=SCHEMA)
         yield database
 
 

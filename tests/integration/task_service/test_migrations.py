@@ -8,15 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from chassis.database.provision import provision
-from chassis.database.upgrade import upgrade
+import task_service
 from chassis.testing.database import temporary_database
 from task_service.history.domain.event_log import LogPosition
 from task_service.history.domain.hash_chain import GENESIS_HASH, Block
 from task_service.history.persistence.hash_chain import DIGESTS
-from task_service.persistence.schema import MIGRATIONS, SCHEMA
 from tests.integration.task_service.history_log import open_history_log
-from tests.support.database import Database
+from tests.support.database import Database, create_schema, migrate_schema
 
 
 @pytest.fixture
@@ -27,9 +25,7 @@ def database_at(postgres):
         def create(revision: str) -> Database:
             url = stack.enter_context(temporary_database(postgres))
             database = Database(url)
-            owner_url = database.url("tasks_owner")
-            provision(administrator_url=url, owner_url=owner_url, app_url=database.tasks_url, schema=SCHEMA)
-            upgrade(owner_url, schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS, until=revision)
+            create_schema(database, task_service, revision=revision)
             return database
 
         yield create
@@ -51,7 +47,7 @@ async def test_migration_keeps_every_value_of_old_events(database_at):
             + "')"
         )
     order = await before.execute("SELECT id FROM tasks.task_events ORDER BY xid, id")
-    upgrade(before.url("tasks_owner"), schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS)
+    migrate_schema(before, task_service)
     rows = await before.execute(
         "SELECT changes, free_text, salt, free_text_digest FROM tasks.task_events ORDER BY transaction_number, id"
     )
@@ -90,7 +86,7 @@ async def test_older_events_get_revisions_and_older_blocks_verify(database_at):
         INSERT INTO tasks.history_blocks VALUES (1, 4, 4, '{rows[-1][2]}', '{rows[-1][0]}', '\\x{block.manifest.hex()}',
             '\\x{GENESIS_HASH.hex()}', '\\x{block.compute_hash().hex()}', '{block.sealed_at}')
     """)
-    upgrade(database.url("tasks_owner"), schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS)
+    migrate_schema(database, task_service)
     revisions = "SELECT revision FROM tasks.task_events ORDER BY transaction_number, id"
     assert [revision for (revision,) in await database.execute(revisions)] == [1, 1, 2, 2]
     async with open_history_log(database) as log:
@@ -111,6 +107,6 @@ async def test_older_events_get_their_former_assignee(database_at):
             VALUES (uuidv7(), '{UUID(int=3)}', uuidv7(), 'updated', uuidv7(), 'user', now(), 'r',
                 '{json.dumps(change)}', {revision}, tasks.take_transaction_number())
         """)
-    upgrade(database.url("tasks_owner"), schema=SCHEMA, app_role="tasks_app", migrations=MIGRATIONS)
+    migrate_schema(database, task_service)
     rows = await database.execute("SELECT former_assignee_id FROM tasks.task_events ORDER BY revision")
     assert [former for (former,) in rows] == [None, before, before, None]

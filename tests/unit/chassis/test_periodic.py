@@ -81,6 +81,6 @@ async def test_database_errors_are_logged_once(error, has_traceback):
 def test_pauses_between_failures_grow_to_a_maximum():
     monitor = LoopMonitor("test", interval=60)
     pauses = [monitor.record_failure(Unavailable()) for _ in range(6)]
-    assert pauses == [1, 2, 4, 8, MAX_RETRY_SECONDS, MAX_RETRY_SECONDS]
+    assert pauses == [1, 2, *[MAX_RETRY_SECONDS] * 4]
     monitor.record_success()
     assert monitor.record_failure(Unavailable()) == 1

@@ -13,11 +13,13 @@ MODULES = (
     "auth_service.commands.bootstrap",
     "auth_service.commands.create_admin",
     "auth_service.commands.migrate",
+    "auth_service.commands.provision",
     "auth_service.settings",
     "gateway.settings",
     "import_worker.settings",
     "task_service.commands.erase",
     "task_service.commands.migrate",
+    "task_service.commands.provision",
     "task_service.commands.verify",
     "task_service.settings",
 )

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        CREATE TABLE auth.users (
+        CREATE TABLE users (
             id            uuid        CONSTRAINT users_pkey PRIMARY KEY,
             username      text        NOT NULL,
             username_key  text        NOT NULL CONSTRAINT users_username_key_unique UNIQUE,
@@ -25,19 +25,19 @@ def upgrade() -> None:
             epoch         bigint      NOT NULL DEFAULT 0 CONSTRAINT users_epoch_counts_up CHECK (epoch >= 0),
             created_at    timestamptz NOT NULL
         );
-        COMMENT ON COLUMN auth.users.epoch IS
+        COMMENT ON COLUMN users.epoch IS
             'Increases when role, password or disabled changes: tokens of an older epoch are revoked';
 
-        CREATE TABLE auth.sessions (
+        CREATE TABLE sessions (
             id         uuid        CONSTRAINT sessions_pkey PRIMARY KEY,
             user_id    uuid        NOT NULL
-                       CONSTRAINT sessions_user_exists REFERENCES auth.users ON DELETE CASCADE,
+                       CONSTRAINT sessions_user_exists REFERENCES users ON DELETE CASCADE,
             created_at timestamptz NOT NULL,
             expires_at timestamptz NOT NULL
         );
-        CREATE INDEX sessions_by_user ON auth.sessions (user_id);
+        CREATE INDEX sessions_by_user ON sessions (user_id);
 
-        CREATE TABLE auth.service_accounts (
+        CREATE TABLE service_accounts (
             id            uuid        CONSTRAINT service_accounts_pkey PRIMARY KEY,
             name          text        NOT NULL CONSTRAINT service_accounts_name_unique UNIQUE,
             scopes        text[]      NOT NULL,
@@ -47,7 +47,7 @@ def upgrade() -> None:
             created_at    timestamptz NOT NULL
         );
 
-        CREATE TABLE auth.signing_keys (
+        CREATE TABLE signing_keys (
             kid                   text        CONSTRAINT signing_keys_pkey PRIMARY KEY,
             public_key            bytea       NOT NULL
                                   CONSTRAINT signing_keys_public_key_is_ed25519 CHECK (length(public_key) = 32),
@@ -57,7 +57,7 @@ def upgrade() -> None:
             retires_at            timestamptz
         );
 
-        CREATE TABLE auth.revocations (
+        CREATE TABLE revocations (
             id          bigint      GENERATED ALWAYS AS IDENTITY CONSTRAINT revocations_pkey PRIMARY KEY,
             transaction xid8        NOT NULL DEFAULT pg_current_xact_id(),
             session_id  uuid,
@@ -68,19 +68,19 @@ def upgrade() -> None:
                 (session_id IS NULL) = (user_id IS NOT NULL) AND (user_id IS NULL) = (least_epoch IS NULL)
             )
         );
-        CREATE INDEX revocations_by_transaction ON auth.revocations (transaction);
-        COMMENT ON COLUMN auth.revocations.transaction IS
+        CREATE INDEX revocations_by_transaction ON revocations (transaction);
+        COMMENT ON COLUMN revocations.transaction IS
             'Ids are assigned before the commit, so their order is not the order of commits. Cursors use this column';
     """)
     # The app role gets the rights that the use cases need, per column where only some columns change.
     op.execute("""
-        GRANT SELECT, INSERT, UPDATE (password_hash) ON auth.users TO auth_app;
-        GRANT SELECT, INSERT ON auth.sessions TO auth_app;
-        GRANT SELECT, INSERT, UPDATE (scopes, secret_digest) ON auth.service_accounts TO auth_app;
-        GRANT SELECT, INSERT ON auth.signing_keys TO auth_app;
-        GRANT SELECT, INSERT (session_id, user_id, least_epoch, expires_at) ON auth.revocations TO auth_app;
+        GRANT SELECT, INSERT, UPDATE (password_hash) ON users TO auth_app;
+        GRANT SELECT, INSERT ON sessions TO auth_app;
+        GRANT SELECT, INSERT, UPDATE (scopes, secret_digest) ON service_accounts TO auth_app;
+        GRANT SELECT, INSERT ON signing_keys TO auth_app;
+        GRANT SELECT, INSERT (session_id, user_id, least_epoch, expires_at) ON revocations TO auth_app;
     """)
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE auth.revocations, auth.signing_keys, auth.service_accounts, auth.sessions, auth.users")
+    op.execute("DROP TABLE revocations, signing_keys, service_accounts, sessions, users")

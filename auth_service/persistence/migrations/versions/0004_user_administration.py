@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE auth.users
+        ALTER TABLE users
             ADD COLUMN deleted_at timestamptz,
             ALTER COLUMN username_key DROP NOT NULL,
             ALTER COLUMN email_key DROP NOT NULL,
@@ -22,31 +22,31 @@ def upgrade() -> None:
                 ELSE username_key IS NULL AND email_key IS NULL AND username = '' AND email = '' AND password_hash = ''
                 END
             );
-        CREATE INDEX users_by_username_prefix ON auth.users (username_key text_pattern_ops);
-        CREATE INDEX users_by_role ON auth.users (role) WHERE role <> 'user';
-        COMMENT ON COLUMN auth.users.deleted_at IS
+        CREATE INDEX users_by_username_prefix ON users (username_key text_pattern_ops);
+        CREATE INDEX users_by_role ON users (role) WHERE role <> 'user';
+        COMMENT ON COLUMN users.deleted_at IS
             'The id stays, for the history of tasks. The personal data are erased';
 
-        CREATE TABLE auth.password_resets (
+        CREATE TABLE password_resets (
             user_id    uuid        CONSTRAINT password_resets_pkey PRIMARY KEY
-                       CONSTRAINT password_resets_user_exists REFERENCES auth.users ON DELETE CASCADE,
+                       CONSTRAINT password_resets_user_exists REFERENCES users ON DELETE CASCADE,
             digest     bytea       NOT NULL CONSTRAINT password_resets_digest_unique UNIQUE
                        CONSTRAINT password_resets_digest_is_sha256 CHECK (length(digest) = 32),
             expires_at timestamptz NOT NULL
         );
     """)
     op.execute("""
-        GRANT UPDATE (username, username_key, email, email_key, role, disabled, deleted_at) ON auth.users TO auth_app;
-        GRANT SELECT, INSERT, UPDATE (digest, expires_at), DELETE ON auth.password_resets TO auth_app;
+        GRANT UPDATE (username, username_key, email, email_key, role, disabled, deleted_at) ON users TO auth_app;
+        GRANT SELECT, INSERT, UPDATE (digest, expires_at), DELETE ON password_resets TO auth_app;
     """)
 
 
 def downgrade() -> None:
     op.execute("""
-        DROP TABLE auth.password_resets;
-        DROP INDEX auth.users_by_username_prefix, auth.users_by_role;
-        REVOKE UPDATE (username, username_key, email, email_key, role, disabled) ON auth.users FROM auth_app;
-        DELETE FROM auth.users WHERE deleted_at IS NOT NULL;
-        ALTER TABLE auth.users
+        DROP TABLE password_resets;
+        DROP INDEX users_by_username_prefix, users_by_role;
+        REVOKE UPDATE (username, username_key, email, email_key, role, disabled) ON users FROM auth_app;
+        DELETE FROM users WHERE deleted_at IS NOT NULL;
+        ALTER TABLE users
             DROP COLUMN deleted_at, ALTER COLUMN username_key SET NOT NULL, ALTER COLUMN email_key SET NOT NULL;
     """)

@@ -12,8 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("GRANT UPDATE (retires_at) ON auth.signing_keys TO auth_app")
+    op.execute("GRANT UPDATE (retires_at) ON signing_keys TO auth_app")
 
 
 def downgrade() -> None:
-    op.execute("REVOKE UPDATE (retires_at) ON auth.signing_keys FROM auth_app")
+    op.execute("REVOKE UPDATE (retires_at) ON signing_keys FROM auth_app")

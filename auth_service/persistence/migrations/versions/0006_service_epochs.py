@@ -13,16 +13,16 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE auth.service_accounts
+        ALTER TABLE service_accounts
             ADD COLUMN epoch bigint NOT NULL DEFAULT 0 CONSTRAINT service_accounts_epoch_counts_up CHECK (epoch >= 0);
-        COMMENT ON COLUMN auth.service_accounts.epoch IS
+        COMMENT ON COLUMN service_accounts.epoch IS
             'Increases when scopes, secret or disabled change: tokens of an older epoch are revoked';
-        GRANT UPDATE (disabled, epoch) ON auth.service_accounts TO auth_app;
+        GRANT UPDATE (disabled, epoch) ON service_accounts TO auth_app;
     """)
 
 
 def downgrade() -> None:
     op.execute("""
-        REVOKE UPDATE (disabled) ON auth.service_accounts FROM auth_app;
-        ALTER TABLE auth.service_accounts DROP COLUMN epoch;
+        REVOKE UPDATE (disabled) ON service_accounts FROM auth_app;
+        ALTER TABLE service_accounts DROP COLUMN epoch;
     """)

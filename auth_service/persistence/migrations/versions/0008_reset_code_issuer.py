@@ -14,15 +14,15 @@ depends_on = None
 def upgrade() -> None:
     # The issuers of existing codes are unknown. The codes live for an hour, and an admin can issue new ones.
     op.execute("""
-        DELETE FROM auth.password_resets;
-        ALTER TABLE auth.password_resets
+        DELETE FROM password_resets;
+        ALTER TABLE password_resets
             ADD COLUMN issuer_id uuid NOT NULL,
             ADD COLUMN issuer_epoch bigint NOT NULL;
-        COMMENT ON COLUMN auth.password_resets.issuer_epoch IS
+        COMMENT ON COLUMN password_resets.issuer_epoch IS
             'Epoch of the admin who issued the code. The code is void when that account has another epoch';
-        GRANT UPDATE (issuer_id, issuer_epoch) ON auth.password_resets TO auth_app;
+        GRANT UPDATE (issuer_id, issuer_epoch) ON password_resets TO auth_app;
     """)
 
 
 def downgrade() -> None:
-    op.execute("ALTER TABLE auth.password_resets DROP COLUMN issuer_id, DROP COLUMN issuer_epoch")
+    op.execute("ALTER TABLE password_resets DROP COLUMN issuer_id, DROP COLUMN issuer_epoch")

@@ -13,14 +13,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        CREATE INDEX revocations_by_position ON auth.revocations (transaction, id);
-        DROP INDEX auth.revocations_by_transaction;
-        CREATE INDEX revocations_by_user ON auth.revocations (user_id) WHERE user_id IS NOT NULL;
+        CREATE INDEX revocations_by_position ON revocations (transaction, id);
+        DROP INDEX revocations_by_transaction;
+        CREATE INDEX revocations_by_user ON revocations (user_id) WHERE user_id IS NOT NULL;
     """)
 
 
 def downgrade() -> None:
     op.execute("""
-        CREATE INDEX revocations_by_transaction ON auth.revocations (transaction);
-        DROP INDEX auth.revocations_by_position, auth.revocations_by_user;
+        CREATE INDEX revocations_by_transaction ON revocations (transaction);
+        DROP INDEX revocations_by_position, revocations_by_user;
     """)

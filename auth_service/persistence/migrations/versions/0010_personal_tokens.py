@@ -13,10 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        CREATE TABLE auth.personal_tokens (
+        CREATE TABLE personal_tokens (
             id           uuid        CONSTRAINT personal_tokens_pkey PRIMARY KEY,
             user_id      uuid        NOT NULL
-                         CONSTRAINT personal_tokens_user_exists REFERENCES auth.users ON DELETE CASCADE,
+                         CONSTRAINT personal_tokens_user_exists REFERENCES users ON DELETE CASCADE,
             name         text        NOT NULL,
             scopes       text[]      NOT NULL CONSTRAINT personal_tokens_have_scopes CHECK (cardinality(scopes) > 0),
             digest       bytea       NOT NULL CONSTRAINT personal_tokens_digest_unique UNIQUE
@@ -26,14 +26,14 @@ def upgrade() -> None:
             last_used_at timestamptz,
             ended_at     timestamptz
         );
-        CREATE INDEX personal_tokens_by_user ON auth.personal_tokens (user_id, id);
-        CREATE INDEX personal_tokens_by_expiry ON auth.personal_tokens (expires_at);
-        CREATE INDEX personal_tokens_by_end ON auth.personal_tokens (ended_at) WHERE ended_at IS NOT NULL;
-        COMMENT ON TABLE auth.personal_tokens IS
+        CREATE INDEX personal_tokens_by_user ON personal_tokens (user_id, id);
+        CREATE INDEX personal_tokens_by_expiry ON personal_tokens (expires_at);
+        CREATE INDEX personal_tokens_by_end ON personal_tokens (ended_at) WHERE ended_at IS NOT NULL;
+        COMMENT ON TABLE personal_tokens IS
             'Ended and expired tokens stay for 30 days: their further use is recorded under their ids';
     """)
-    op.execute("GRANT SELECT, INSERT, UPDATE (last_used_at, ended_at), DELETE ON auth.personal_tokens TO auth_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE (last_used_at, ended_at), DELETE ON personal_tokens TO auth_app")
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE auth.personal_tokens")
+    op.execute("DROP TABLE personal_tokens")

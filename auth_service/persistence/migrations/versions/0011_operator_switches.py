@@ -13,10 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        CREATE TABLE auth.operator_switches (
+        CREATE TABLE operator_switches (
             name text PRIMARY KEY,
             reason text NOT NULL,
             since timestamptz NOT NULL DEFAULT now()
         )
     """)
-    op.execute("GRANT SELECT ON auth.operator_switches TO auth_app")
+    op.execute("GRANT SELECT ON operator_switches TO auth_app")

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        CREATE TABLE tasks.tasks (
+        CREATE TABLE tasks (
             id uuid PRIMARY KEY,
             owner_id uuid NOT NULL,
             title text NOT NULL,
@@ -31,9 +31,9 @@ def upgrade() -> None:
             CONSTRAINT tasks_priority_known CHECK (priority IN ('none', 'low', 'medium', 'high', 'urgent'))
         )
     """)
-    op.execute("CREATE INDEX tasks_by_owner ON tasks.tasks (owner_id, id)")
+    op.execute("CREATE INDEX tasks_by_owner ON tasks (owner_id, id)")
     op.execute("""
-        CREATE TABLE tasks.task_events (
+        CREATE TABLE task_events (
             id uuid NOT NULL,
             task_id uuid NOT NULL,
             action text NOT NULL,
@@ -46,7 +46,7 @@ def upgrade() -> None:
         )
     """)
     op.execute("""
-        CREATE TABLE tasks.imports (
+        CREATE TABLE imports (
             id uuid PRIMARY KEY,
             owner_id uuid NOT NULL,
             actor_id uuid NOT NULL,
@@ -80,14 +80,12 @@ def upgrade() -> None:
                 CHECK (state IN ('uploading', 'queued', 'running', 'succeeded', 'failed', 'cancelled'))
         )
     """)
-    op.execute("CREATE INDEX imports_by_owner ON tasks.imports (owner_id, id)")
+    op.execute("CREATE INDEX imports_by_owner ON imports (owner_id, id)")
     # Partial: claims and the dispatcher read only unfinished imports, which are few.
-    op.execute(
-        "CREATE INDEX imports_in_motion ON tasks.imports (state) WHERE state IN ('uploading', 'queued', 'running')"
-    )
+    op.execute("CREATE INDEX imports_in_motion ON imports (state) WHERE state IN ('uploading', 'queued', 'running')")
     op.execute("""
-        CREATE TABLE tasks.import_errors (
-            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
+        CREATE TABLE import_errors (
+            import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
             record bigint NOT NULL,
             position smallint NOT NULL,
             line bigint NOT NULL,
@@ -98,8 +96,8 @@ def upgrade() -> None:
             PRIMARY KEY (import_id, record, position)
         )
     """)
-    op.execute("GRANT SELECT, INSERT, UPDATE ON tasks.tasks TO tasks_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE ON tasks TO tasks_app")
     # History only grows: the service itself could not change it.
-    op.execute("GRANT SELECT, INSERT ON tasks.task_events TO tasks_app")
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.imports TO tasks_app")
-    op.execute("GRANT SELECT, INSERT ON tasks.import_errors TO tasks_app")
+    op.execute("GRANT SELECT, INSERT ON task_events TO tasks_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON imports TO tasks_app")
+    op.execute("GRANT SELECT, INSERT ON import_errors TO tasks_app")

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE tasks.imports
+        ALTER TABLE imports
             ADD COLUMN validate_only boolean NOT NULL DEFAULT false,
             ADD COLUMN max_errors bigint NOT NULL DEFAULT 0,
             ADD COLUMN default_status text NOT NULL DEFAULT '',
@@ -25,15 +25,15 @@ def upgrade() -> None:
             ADD COLUMN failed_rows_kept bigint NOT NULL DEFAULT 0,
             ADD COLUMN failed_size_kept bigint NOT NULL DEFAULT 0
     """)
-    op.execute("CREATE INDEX imports_of_the_same_bytes ON tasks.imports (owner_id, sha256)")
-    op.execute("CREATE INDEX imports_with_a_file ON tasks.imports (finished_at) WHERE file_stored")
+    op.execute("CREATE INDEX imports_of_the_same_bytes ON imports (owner_id, sha256)")
+    op.execute("CREATE INDEX imports_with_a_file ON imports (finished_at) WHERE file_stored")
     op.execute("""
-        CREATE TABLE tasks.import_failed_rows (
-            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
+        CREATE TABLE import_failed_rows (
+            import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
             record bigint NOT NULL,
             line bigint NOT NULL,
             cells text[] NOT NULL,
             PRIMARY KEY (import_id, record)
         )
     """)
-    op.execute("GRANT SELECT, INSERT ON tasks.import_failed_rows TO tasks_app")
+    op.execute("GRANT SELECT, INSERT ON import_failed_rows TO tasks_app")

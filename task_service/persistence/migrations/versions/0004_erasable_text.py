@@ -15,7 +15,7 @@ ERASABLE_FIELDS = "ARRAY['title', 'description', 'labels', 'external_id']"
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE tasks.task_events
+        ALTER TABLE task_events
             ADD COLUMN free_text text,
             ADD COLUMN salt bytea,
             ADD COLUMN free_text_digest bytea,
@@ -31,24 +31,24 @@ def upgrade() -> None:
                 (SELECT jsonb_object_agg(key, value)::text
                     FROM jsonb_each(changes) WHERE key = ANY ({ERASABLE_FIELDS})) AS text,
                 substring(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) FOR 16) AS salt
-            FROM tasks.task_events
+            FROM task_events
             WHERE changes ?| {ERASABLE_FIELDS}
         )
-        UPDATE tasks.task_events e SET
+        UPDATE task_events e SET
             changes = split.changes, free_text = split.text, salt = split.salt,
             free_text_digest = sha256(split.salt || convert_to(split.text, 'UTF8'))
         FROM split WHERE e.task_id = split.task_id AND e.id = split.id
     """)  # noqa: S608 - a constant
     # The database alone sets xid, which orders the log. The service may set every other column.
-    op.execute("REVOKE INSERT ON tasks.task_events FROM tasks_app")
+    op.execute("REVOKE INSERT ON task_events FROM tasks_app")
     op.execute("""
         GRANT INSERT (
             id, task_id, owner_id, assignee_id, action, actor_id, actor_role, occurred_at, request_id, changes,
             free_text, salt, free_text_digest
-        ) ON tasks.task_events TO tasks_app
+        ) ON task_events TO tasks_app
     """)
     op.execute("""
-        CREATE TABLE tasks.history_blocks (
+        CREATE TABLE history_blocks (
             number bigint PRIMARY KEY,
             event_count bigint NOT NULL,
             total_events bigint NOT NULL,
@@ -61,5 +61,5 @@ def upgrade() -> None:
         )
     """)
     # Hashes don't compress, so Postgres must not try.
-    op.execute("ALTER TABLE tasks.history_blocks ALTER COLUMN manifest SET STORAGE EXTERNAL")
-    op.execute("GRANT SELECT, INSERT ON tasks.history_blocks TO tasks_app")
+    op.execute("ALTER TABLE history_blocks ALTER COLUMN manifest SET STORAGE EXTERNAL")
+    op.execute("GRANT SELECT, INSERT ON history_blocks TO tasks_app")

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE tasks.imports
+        ALTER TABLE imports
             ADD COLUMN default_assignee_id uuid,
             ADD COLUMN default_labels text[] NOT NULL DEFAULT '{}',
             ADD COLUMN on_duplicate text NOT NULL DEFAULT 'fail',
@@ -25,17 +25,17 @@ def upgrade() -> None:
     """)
     # Tasks that a dry run would have created so far. They are deleted after its end.
     op.execute("""
-        CREATE TABLE tasks.import_dry_run_tasks (
-            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
+        CREATE TABLE import_dry_run_tasks (
+            import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
             external_id text NOT NULL,
             task jsonb NOT NULL,
             PRIMARY KEY (import_id, external_id)
         )
     """)
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_dry_run_tasks TO tasks_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON import_dry_run_tasks TO tasks_app")
     op.execute("""
-        CREATE TABLE tasks.import_undos (
-            import_id uuid PRIMARY KEY REFERENCES tasks.imports ON DELETE CASCADE,
+        CREATE TABLE import_undos (
+            import_id uuid PRIMARY KEY REFERENCES imports ON DELETE CASCADE,
             actor_id uuid NOT NULL,
             actor_role text NOT NULL,
             request_id text NOT NULL,
@@ -50,26 +50,26 @@ def upgrade() -> None:
             CONSTRAINT import_undos_state_known CHECK (state IN ('running', 'succeeded'))
         )
     """)
-    op.execute("CREATE INDEX import_undos_running ON tasks.import_undos (last_step_at) WHERE state = 'running'")
+    op.execute("CREATE INDEX import_undos_running ON import_undos (last_step_at) WHERE state = 'running'")
     # Tasks before an import changed them. A purge of the task deletes its snapshot.
     op.execute("""
-        CREATE TABLE tasks.import_updates (
-            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
-            task_id uuid NOT NULL REFERENCES tasks.tasks ON DELETE CASCADE,
+        CREATE TABLE import_updates (
+            import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
+            task_id uuid NOT NULL REFERENCES tasks ON DELETE CASCADE,
             before jsonb NOT NULL,
             revision bigint NOT NULL,
             PRIMARY KEY (import_id, task_id)
         )
     """)
-    op.execute("CREATE INDEX import_updates_of_task ON tasks.import_updates (task_id)")
+    op.execute("CREATE INDEX import_updates_of_task ON import_updates (task_id)")
     op.execute("""
-        CREATE TABLE tasks.import_undo_conflicts (
-            import_id uuid NOT NULL REFERENCES tasks.imports ON DELETE CASCADE,
+        CREATE TABLE import_undo_conflicts (
+            import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
             task_id uuid NOT NULL,
             reason text NOT NULL,
             PRIMARY KEY (import_id, task_id)
         )
     """)
-    op.execute("GRANT SELECT, INSERT, UPDATE ON tasks.import_undos TO tasks_app")
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON tasks.import_updates TO tasks_app")
-    op.execute("GRANT SELECT, INSERT ON tasks.import_undo_conflicts TO tasks_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE ON import_undos TO tasks_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON import_updates TO tasks_app")
+    op.execute("GRANT SELECT, INSERT ON import_undo_conflicts TO tasks_app")

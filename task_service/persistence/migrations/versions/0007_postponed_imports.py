@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE tasks.imports
+        ALTER TABLE imports
             ADD COLUMN waits_for text NOT NULL DEFAULT '',
             ADD COLUMN postponements integer NOT NULL DEFAULT 0
     """)

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE tasks.imports
+        ALTER TABLE imports
             ADD COLUMN value_options jsonb NOT NULL DEFAULT '{}',
             ADD COLUMN unknown_statuses bigint NOT NULL DEFAULT 0,
             ADD COLUMN unknown_priorities bigint NOT NULL DEFAULT 0,

@@ -12,4 +12,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE tasks.imports ADD COLUMN unknown_assignees bigint NOT NULL DEFAULT 0")
+    op.execute("ALTER TABLE imports ADD COLUMN unknown_assignees bigint NOT NULL DEFAULT 0")

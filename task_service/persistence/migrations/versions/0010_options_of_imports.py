@@ -13,9 +13,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE tasks.imports RENAME COLUMN value_options TO options;
-        UPDATE tasks.imports SET options = jsonb_build_object('values', options);
-        ALTER TABLE tasks.imports
+        ALTER TABLE imports RENAME COLUMN value_options TO options;
+        UPDATE imports SET options = jsonb_build_object('values', options);
+        ALTER TABLE imports
             ALTER COLUMN options SET DEFAULT '{"values": {}}',
             ADD COLUMN source_detected text NOT NULL DEFAULT ''
     """)

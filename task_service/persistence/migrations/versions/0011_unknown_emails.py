@@ -12,4 +12,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE tasks.imports ADD COLUMN unknown_email_digests bytea[] NOT NULL DEFAULT '{}'")
+    op.execute("ALTER TABLE imports ADD COLUMN unknown_email_digests bytea[] NOT NULL DEFAULT '{}'")

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        ALTER TABLE tasks.imports
+        ALTER TABLE imports
             ADD COLUMN unreadable_completions bigint NOT NULL DEFAULT 0,
             ADD COLUMN rounded_external_ids bigint NOT NULL DEFAULT 0
     """)

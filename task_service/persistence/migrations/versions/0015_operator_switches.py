@@ -13,10 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-        CREATE TABLE tasks.operator_switches (
+        CREATE TABLE operator_switches (
             name text PRIMARY KEY,
             reason text NOT NULL,
             since timestamptz NOT NULL DEFAULT now()
         )
     """)
-    op.execute("GRANT SELECT ON tasks.operator_switches TO tasks_app")
+    op.execute("GRANT SELECT ON operator_switches TO tasks_app")

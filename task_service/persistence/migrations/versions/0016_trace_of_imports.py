@@ -13,4 +13,4 @@ depends_on = None
 
 def upgrade() -> None:
     # A constant default needs no rewrite of the table.
-    op.execute("ALTER TABLE tasks.imports ADD COLUMN traceparent text NOT NULL DEFAULT ''")
+    op.execute("ALTER TABLE imports ADD COLUMN traceparent text NOT NULL DEFAULT ''")

@@ -1,0 +1,33 @@
+"""Create the database roles and the schema: `python -m task_service.commands.provision`. Safe to run again.
+
+Only this command needs an administrator of the database. Run it before the first `migrate`, and after a change of a
+role's password.
+"""
+
+from pydantic_settings import SettingsConfigDict
+
+from chassis import logs
+from chassis.database.provision import ProvisionSettings, run_provision
+from chassis.database.settings import SchemaName
+from chassis.settings import load_settings
+from task_service.persistence.schema import APP_ROLE, OWNER_ROLE
+from task_service.settings import COMMAND_VARIABLES, DEFAULT_SCHEMA, TasksSettings
+
+
+class TasksProvisionSettings(ProvisionSettings):
+    """Settings from TASKS_* variables."""
+
+    model_config = SettingsConfigDict(env_prefix="TASKS_")
+    other_variables = TasksSettings.variables() | COMMAND_VARIABLES
+
+    database_schema: SchemaName = DEFAULT_SCHEMA
+
+
+def main() -> None:
+    settings = load_settings(TasksProvisionSettings)
+    logs.configure_logging(settings.log_level, "task_service")
+    run_provision(settings, owner_role=OWNER_ROLE, app_role=APP_ROLE)
+
+
+if __name__ == "__main__":
+    main()
