@@ -1,7 +1,9 @@
 """Entry point of the import worker: `python -m import_worker`."""
 
+import os
 import sys
 import warnings
+from pathlib import Path
 
 from chassis.kernel.errors import StartError
 from chassis.service import MISCONFIGURED, parse_command_line
@@ -33,6 +35,8 @@ def _run(settings: ImportWorkerSettings, metrics_path: str) -> int:
     from import_worker.celery_app import app, consumer_health, set_up_logging
 
     set_up_logging()  # before Celery logs anything
+    # Celery announces the shutdown there, as plain text. The log says it too.
+    sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc] # noqa: SIM115 - open until the exit
     # Celery warns root about pickled messages. This worker accepts JSON only.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     app.conf.update(

@@ -160,6 +160,7 @@ def shut_down(**_: Any) -> None:
 
 
 def _stop(children: list[int], timeout_seconds: float) -> None:
+    log.info("stopping")  # here, because a signal handler may interrupt another write to the log
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         for pid in children:

@@ -5,9 +5,11 @@ child.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 from chassis.settings import Listen
 
@@ -24,6 +26,10 @@ def metrics_directory(listen: Listen | None) -> Iterator[str]:
     if listen is None:
         yield ""
         return
-    with TemporaryDirectory(prefix="import_worker-metrics-") as path:
+    prefix = f"import_worker-metrics-{os.getpid()}-"
+    # A worker that was killed leaves its directory. After a restart of its container, the worker has the same id.
+    for leftover in Path(gettempdir()).glob(f"{prefix}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with TemporaryDirectory(prefix=prefix) as path:
         os.environ[_DIRECTORY] = path
         yield path

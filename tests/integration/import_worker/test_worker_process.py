@@ -64,6 +64,8 @@ async def test_wake_up_imports_rows_and_sigterm_ends_worker(redis_url):
         assert [stored.state for stored in (first, later)] == ["succeeded", "succeeded"]
         assert server.tokens.issued == 1
     assert worker.problems() == []
+    assert [line["event"] for line in worker.log_lines].count("stopping") == 1
+    assert worker.output == b""  # Celery, too, writes to the log only
     claimed = [line for line in worker.log_lines if line["event"] == "claimed"]
     assert [line["import_id"] for line in claimed] == ["one", "two"]
     assert len({line["request_id"] for line in claimed}) == 2

@@ -21,6 +21,8 @@ class Worker:
     def __init__(self, process: Process, probes_port: int) -> None:
         self.process = process
         self.probes_port = probes_port
+        self.output = b""
+        """All that the process has written to stdout, after its end."""
         self.log_lines: list[dict[str, Any]] = []
         self._new_line = asyncio.Condition()
 
@@ -67,7 +69,7 @@ async def running_worker(redis_url: str, target: str, **environment: str) -> Asy
         **environment,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "import_worker", env={**os.environ, **settings}, stderr=PIPE, process_group=0
+        sys.executable, "-m", "import_worker", env={**os.environ, **settings}, stdout=PIPE, stderr=PIPE, process_group=0
     )
     worker = Worker(process, probes_port)
     reading = asyncio.create_task(worker.read_log())
@@ -79,3 +81,5 @@ async def running_worker(redis_url: str, target: str, **environment: str) -> Asy
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         await reading
+        assert process.stdout is not None
+        worker.output = await process.stdout.read()
