@@ -1,5 +1,6 @@
 """Alembic migrations, with one version table in the schema of each service."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from alembic import context
 from alembic.config import Config
 from pydantic import Field
 from sqlalchemy import MetaData, create_engine, pool
+from sqlalchemy.exc import DBAPIError
 
 from chassis.database.connection import SOCKET_OPTIONS
 from chassis.database.settings import SchemaName
@@ -26,9 +28,23 @@ class MigrationSettings(Settings):
 
 
 def migrate(settings: MigrationSettings, *, app_role: str, migrations: Path) -> None:
-    """Upgrade the schema to the newest revision. The roles and the schema exist: `provision` creates them."""
-    owner_url = settings.owner_database_url.get_secret_value()
-    upgrade(owner_url, schema=settings.database_schema, app_role=app_role, migrations=migrations)
+    """Upgrade the schema to the newest revision. The roles and the schema exist: `provision` creates them.
+
+    Print one line and exit with status 2 if the owner can't log in, or if the schema does not exist.
+    """
+    owner_url, schema = settings.owner_database_url.get_secret_value(), settings.database_schema
+    variable = f"{settings.model_config.get('env_prefix', '')}OWNER_DATABASE_URL"
+    try:
+        upgrade(owner_url, schema=schema, app_role=app_role, migrations=migrations)
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.InvalidSchemaName):
+            problem = f"schema {schema} does not exist: run provision first"
+        elif isinstance(error.orig, psycopg.OperationalError) and error.orig.sqlstate is None:
+            problem = f"{variable}: {' '.join(str(error.orig).split())}"
+        else:
+            raise
+        sys.stderr.write(f"{problem}\n")
+        raise SystemExit(2) from None
 
 
 def upgrade(owner_url: str, *, schema: str, app_role: str, migrations: Path, revision: str = "head") -> None:
