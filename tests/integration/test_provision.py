@@ -59,9 +59,19 @@ async def test_provision_is_safe_to_repeat(run, database, service):
 
 
 async def test_migrate_creates_no_role(run, database):
-    status, _ = await run("task_service", "migrate")
-    assert status != 0
+    status, error = await run("task_service", "migrate")
+    assert (status, error.count("\n")) == (2, 0)
+    assert error.startswith("TASKS_OWNER_DATABASE_URL: ")
     assert database.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE 'tasks%%'") == []
+
+
+async def test_migrate_without_a_schema_names_provision(run):
+    assert await run("task_service", "provision") == (0, "")
+    settings = {"TASKS_DATABASE_SCHEMA": "elsewhere"}
+    assert await run("task_service", "migrate", **settings) == (
+        2,
+        "schema elsewhere does not exist: run provision first",
+    )
 
 
 PROBLEMS = {

@@ -22,6 +22,10 @@ TEMPLATE_LOCK = 20261128
 """Advisory lock. Roles belong to the whole server, so processes that share one must not migrate at the same time."""
 
 
+SEARCH_PATH = "-c search_path=tasks"
+"""Options with which an administrator finds the tables of task_service as its app role does."""
+
+
 @dataclass(frozen=True)
 class Database:
     """One database with the schemas of both services, and a URL for each database role."""

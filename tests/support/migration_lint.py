@@ -52,7 +52,7 @@ ALLOWED = {
 }
 
 
-def findings(script: Script) -> Iterator[tuple[str, str]]:
+def findings(script: Script, schema: str) -> Iterator[tuple[str, str]]:
     """Yield the rules that a revision breaks, each with an explanation."""
     phase = phase_of(script)
     if phase is Phase.CONTRACT:
@@ -77,7 +77,7 @@ def findings(script: Script) -> Iterator[tuple[str, str]]:
 def check(schema: str, migrations: Path, baseline: str) -> Iterator[str]:
     """Yield one line for each broken rule in the revisions after the baseline."""
     for script in RevisionHistory(schema, migrations).pending([baseline]):
-        for rule, message in findings(script):
+        for rule, message in findings(script, schema):
             if (schema, script.revision, rule) not in ACCEPTED:
                 yield f"{schema} {script.revision}: {rule}: {message}"
 

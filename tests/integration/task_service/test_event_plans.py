@@ -9,6 +9,7 @@ import pytest
 from chassis.testing.database import temporary_database
 from task_service.history.domain.event_log import LOG_START, EventQuery, LogPosition
 from task_service.history.persistence.event_log import SqlEventLog
+from tests.support.database import SEARCH_PATH
 
 USER = UUID(int=0xAAAA)
 OTHERS, OWN = 100_000, 400
@@ -45,7 +46,7 @@ OWN_EVENTS = f"""
 def large_log(postgres, template):
     """URL of a database with 100,000 events of others, and 400 that the user may see, the last ones of the log."""
     with temporary_database(postgres, template=template) as url:
-        with psycopg.connect(url) as connection:
+        with psycopg.connect(url, options=SEARCH_PATH) as connection:
             connection.execute(f"{INSERT} {EVENTS_OF_OTHERS}")
             connection.execute(f"{INSERT} {OWN_EVENTS}")
         yield url
@@ -74,7 +75,7 @@ class ExplainedConnection:
 @pytest.mark.parametrize("filters", [{}, {"actor_id": UUID(int=1)}], ids=["all", "by actor"])
 async def test_page_of_a_user_reads_few_blocks(large_log, analyzed, newest_first, filters):
     """Every page, up to the last one, reads about its own events, from plans for these values and for any values."""
-    async with await psycopg.AsyncConnection.connect(large_log, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(large_log, autocommit=True, options=SEARCH_PATH) as connection:
         await connection.execute("VACUUM ANALYZE tasks.task_events" if analyzed else "DELETE FROM pg_statistic")
         for mode in ("force_custom_plan", "force_generic_plan"):
             await connection.execute(f"SET plan_cache_mode = {mode}")
@@ -93,7 +94,7 @@ async def test_page_of_a_user_reads_few_blocks(large_log, analyzed, newest_first
 @pytest.mark.parametrize("visible_to", [USER, None], ids=["user", "all"])
 async def test_events_of_one_task_are_found_by_its_index(large_log, visible_to):
     """A stream or list of one task polls the log, and its events may be rare."""
-    async with await psycopg.AsyncConnection.connect(large_log, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(large_log, autocommit=True, options=SEARCH_PATH) as connection:
         await connection.execute("VACUUM ANALYZE tasks.task_events")
         for mode in ("force_custom_plan", "force_generic_plan"):
             await connection.execute(f"SET plan_cache_mode = {mode}")

@@ -11,6 +11,7 @@ from chassis.kernel.pagination import PageRequest
 from task_service.tasks.domain.task_query import Order, TaskQuery
 from task_service.tasks.persistence.task_lists import page_statement
 from task_service.tasks.persistence.tasks import FIND_BY_EXTERNAL_IDS
+from tests.support.database import SEARCH_PATH
 
 OWNER = UUID(int=1)
 
@@ -54,7 +55,7 @@ def check_indexes(connection: psycopg.Connection, query: TaskQuery, indexes: set
 
 def test_external_id_lookup_uses_the_index_during_growth(database):
     """The table has no statistics while it grows. With an equality, the plan at 19,000 tasks read all of the owner."""
-    with psycopg.connect(database.administrator_url, autocommit=True) as connection:
+    with psycopg.connect(database.administrator_url, autocommit=True, options=SEARCH_PATH) as connection:
         connection.execute("ALTER TABLE tasks.tasks SET (autovacuum_enabled = off)")
         for first in range(1, 30_000, 1000):
             connection.execute(

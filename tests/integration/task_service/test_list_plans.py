@@ -15,6 +15,7 @@ from task_service.tasks.domain.task_query import DeletedFilter, IdRange, Order, 
 from task_service.tasks.domain.values import Priority, Status
 from task_service.tasks.persistence.page_keys import encode_page_key
 from task_service.tasks.persistence.task_lists import count_statement, page_statement
+from tests.support.database import SEARCH_PATH
 
 SONU, MINA = UUID(int=1), UUID(int=2)
 TODAY = date(2026, 6, 15)
@@ -23,7 +24,10 @@ TODAY = date(2026, 6, 15)
 @pytest.fixture(scope="session")
 def large_database(postgres, template):
     """Administrator's connection to a database with 200,000 tasks of forty owners."""
-    with temporary_database(postgres, template=template) as url, psycopg.connect(url) as connection:
+    with (
+        temporary_database(postgres, template=template) as url,
+        psycopg.connect(url, options=SEARCH_PATH) as connection,
+    ):
         connection.execute("""
             INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, due_date, labels, external_id,
                 assignee_id, created_at, updated_at, deleted_at, purge_at, revision)
