@@ -1,7 +1,7 @@
 """Entry point of the service: `python -m task_service`."""
 
 from chassis.service import run_service
-from task_service.bootstrap import run_server
+from task_service.server import run_server
 from task_service.settings import TasksSettings
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from psycopg.pq import TransactionStatus
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-import task_service.bootstrap
+import task_service.server
 from chassis.database.statement import Statement
 from task_service.__main__ import main
 
@@ -122,6 +122,6 @@ async def run(statement: Statement, connection: EngineConnection, **values: Any)
 
 
 if __name__ == "__main__":
-    task_service.bootstrap.open_pool = open_engines  # type: ignore[assignment,attr-defined]
+    task_service.server.open_pool = open_engines  # type: ignore[assignment,attr-defined]
     Statement.run = run  # type: ignore[assignment,method-assign]
     main()

@@ -10,7 +10,7 @@ from taskmanager.tasks.v1 import (
     task_service_pb2_grpc,
 )
 
-import task_service.bootstrap
+import task_service.server
 from task_service.settings import TasksSettings
 from tests.support.grpc_calls import bearer, refused
 from tests.support.system import ANY_PORT, PASSWORD, new_credential, running_auth_service
@@ -29,7 +29,7 @@ async def test_excess_stream_is_refused_but_calls_succeed(database, redis_url, t
             max_concurrent_streams=1,
         )
         async with (
-            task_service.bootstrap.run_server(settings) as server,
+            task_service.server.run_server(settings) as server,
             grpc.aio.insecure_channel(auth_target) as to_auth,
             grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as to_tasks,
         ):

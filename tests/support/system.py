@@ -23,7 +23,7 @@ from taskmanager.tasks.v1 import history_service_pb2_grpc, task_service_pb2_grpc
 
 import auth_service.bootstrap
 import auth_service.server
-import task_service.bootstrap
+import task_service.server
 from auth_service.domain.accounts import Registration
 from auth_service.settings import AuthSettings
 from auth_service.usecases.use_cases import UseCases
@@ -68,7 +68,7 @@ class System:
     async def new_tasks_replica(self) -> AsyncIterator["task_service_pb2_grpc.TaskServiceAsyncStub"]:
         """Run another task_service on the same database; yield a stub to call it."""
         settings = self.tasks_settings.model_copy(update={"metrics_listen": None})  # the address is in use
-        async with task_service.bootstrap.run_server(settings) as server:
+        async with task_service.server.run_server(settings) as server:
             await server.is_ready.wait()
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
                 yield task_service_pb2_grpc.TaskServiceStub(channel)
@@ -167,7 +167,7 @@ async def running_system(
             lease_seconds=2,
             block_interval_seconds=0.2,
         ).model_copy(update=dict(tasks_settings))
-        server = await stack.enter_async_context(task_service.bootstrap.run_server(settings))
+        server = await stack.enter_async_context(task_service.server.run_server(settings))
         await server.is_ready.wait()
         tasks_target = f"127.0.0.1:{server.port}"
         auth_channel = await stack.enter_async_context(grpc.aio.insecure_channel(auth_target))

@@ -2,7 +2,7 @@
 
 import pytest
 
-import task_service.bootstrap
+import task_service.server
 from tests.integration.task_service.import_calls import END, batch, upload
 from tests.support.metrics import metric_value
 from tests.support.waiting import until
@@ -19,7 +19,7 @@ def rows() -> dict[str, float]:
 
 @pytest.fixture(autouse=True)
 def frequent_measurements(monkeypatch):
-    monkeypatch.setattr(task_service.bootstrap, "MEASURE_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(task_service.server, "MEASURE_INTERVAL_SECONDS", 0.1)
 
 
 @pytest.fixture
