@@ -10,7 +10,7 @@ NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.instal
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check openapi fmt lock clean
+.PHONY: help install demo run up down bench bench-import test test-faults test-api test-browser test-compose ci check lint types protos protos-check manifests openapi fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -76,7 +76,7 @@ bench-import: $(STAMP) ## Measure imports: against \copy, memory, a growing tabl
 
 ci: check test test-api test-browser test-compose ## Run all checks that a change must pass
 
-check: lint types protos-check ## Run the static checks
+check: lint types protos-check manifests ## Run the static checks
 
 lint: $(STAMP) ## Check with ruff, import-linter and buf
 	$(BIN)/ruff check .
@@ -92,6 +92,9 @@ protos: $(STAMP) ## Regenerate protos/gen
 
 protos-check: $(STAMP) ## Check that protos/gen matches the .proto files
 	@generated="$$(mktemp -d)" && protos/generate "$$generated" && diff -r -x pyproject.toml -x __pycache__ -x build -x '*.egg-info' "$$generated" protos/gen && echo "protos/gen is up to date"
+
+manifests: $(STAMP) ## Render the manifests for Kubernetes and validate them, offline
+	@$(BIN)/python -m deploy.kubernetes.validate
 
 openapi: $(STAMP) ## Write docs/openapi.json, the OpenAPI document of the REST API
 	@$(BIN)/python -m gateway.commands.openapi > docs/openapi.json
