@@ -45,7 +45,7 @@ def make_secrets(*, postgres_url: str = "", redis_url: str = "") -> Secrets:
             **tasks,
             "TASKS_DATABASE_URL": _through_pooler(tasks["TASKS_DATABASE_URL"]),
             # The pooler's transaction mode has no LISTEN.
-            "TASKS_DATABASE_DIRECT_URL": tasks["TASKS_DATABASE_URL"],
+            "TASKS_DIRECT_DATABASE_URL": tasks["TASKS_DATABASE_URL"],
         },
         "import-worker": files["worker"],
         "gateway": {"GATEWAY_RATE_LIMIT_STORAGE_URL": f"{redis_url}/1"},

@@ -20,6 +20,7 @@ KUSTOMIZATIONS = (
     "overlays/production",
     "overlays/production/provision",
     "overlays/production/migrate",
+    "overlays/production/contract",
 )
 VERSIONS = ("1.33", "1.37")
 """Oldest and newest version of Kubernetes that the manifests are for."""

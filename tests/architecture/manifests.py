@@ -9,12 +9,17 @@ from deploy.kubernetes.validate import kubectl, render
 
 OVERLAYS = {
     "dev": ("overlays/dev",),
-    "production": ("overlays/production", "overlays/production/provision", "overlays/production/migrate"),
+    "production": (
+        "overlays/production",
+        "overlays/production/provision",
+        "overlays/production/migrate",
+        "overlays/production/contract",
+    ),
 }
 DEPLOYMENTS = ("auth-service", "task-service", "import-worker", "gateway", "pgbouncer")
 SERVERS = DEPLOYMENTS[:4]
 """Deployments of our programs."""
-JOBS = {"provision-auth", "provision-tasks", "migrate-auth", "migrate-tasks"}
+JOBS = ("provision-auth", "provision-tasks", "migrate-auth", "migrate-tasks")
 LABEL = "app.kubernetes.io/name"
 
 Document = dict[str, Any]

@@ -1,6 +1,7 @@
 """Manifests for Kubernetes: they agree with the settings, the images and the ports of the programs."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def test_unknown_fields_and_kinds_are_found():
 
 def test_overlay_has_all_workloads(overlay):
     assert {each["metadata"]["name"] for each in overlay.of_kind("Deployment")} == set(DEPLOYMENTS)
-    assert {each["metadata"]["name"] for each in overlay.of_kind("Job")} == JOBS
+    contract = {"contract-auth", "contract-tasks"}
+    assert {each["metadata"]["name"] for each in overlay.of_kind("Job")} - contract == set(JOBS)
 
 
 def test_variables_are_settings_of_their_program(overlay):
@@ -275,3 +277,29 @@ def test_targets_are_headless_services(overlay):
                     if variable.endswith("INTERNAL_LISTEN")
                 ]
                 assert [each.rpartition(":")[2] for each in internal] == [port]
+
+
+def test_pooler_reads_files_that_exist(overlay):
+    """pgbouncer includes files of its ConfigMap. A second section of its own would reset the settings of the first."""
+    files = overlay.find("ConfigMap", "pgbouncer")["data"]
+    included = re.findall(r"^%include (.+)$", files["pgbouncer.ini"], re.MULTILINE)
+    (container,) = overlay.containers(overlay.find("Deployment", "pgbouncer"))
+    (folder,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "settings")
+    assert {f"{folder}/{name}" for name in files if name != "pgbouncer.ini"} == set(included)
+    assert sum(text.count("[pgbouncer]") for text in files.values()) - files["pgbouncer.ini"].count("# A second") == 1
+    assert re.search(r"^pool_mode = transaction$", files["pgbouncer.ini"], re.MULTILINE)
+    for prefix, name in (("AUTH", "auth-service"), ("TASKS", "task-service")):
+        assert overlay.find("ConfigMap", name)["data"][f"{prefix}_DATABASE_PREPARED_STATEMENTS"] == "false"
+
+
+def test_pooler_accepts_the_pools_of_all_replicas(overlay):
+    """One replica of pgbouncer has room for the pools of every service at its maximum number of replicas."""
+    text = overlay.find("ConfigMap", "pgbouncer")["data"]["pgbouncer.ini"]
+    room = re.search(r"^max_client_conn = (\d+)$", text, re.MULTILINE)
+    clients = sum(
+        overlay.find("HorizontalPodAutoscaler", name)["spec"]["maxReplicas"]
+        * int(overlay.find("ConfigMap", name)["data"][f"{prefix}_DATABASE_POOL_SIZE"])
+        for prefix, name in (("AUTH", "auth-service"), ("TASKS", "task-service"))
+    )
+    assert room
+    assert int(room[1]) >= clients
