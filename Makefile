@@ -10,7 +10,7 @@ NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.instal
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run backup restore up down bench bench-import bench-overload test test-faults test-api test-browser test-compose ci check lint types migrations-check protos protos-check openapi fmt lock clean observability
+.PHONY: help install demo run backup restore up down bench bench-import bench-overload test test-faults test-api test-browser test-compose ci check lint types migrations-check manifests protos protos-check openapi fmt lock clean observability
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -87,7 +87,7 @@ bench-overload: $(STAMP) ## Measure four times the load that the system can hand
 
 ci: check test test-api test-browser test-compose ## Run all checks that a change must pass
 
-check: lint types migrations-check protos-check observability ## Run the static checks
+check: lint types migrations-check protos-check observability manifests ## Run the static checks
 
 lint: $(STAMP) ## Check with ruff, import-linter and buf
 	$(BIN)/ruff check .
@@ -110,6 +110,9 @@ protos-check: $(STAMP) ## Check that protos/gen matches the .proto files
 observability: ## Check the Prometheus rules and run their unit tests, where promtool is installed
 	@if command -v promtool >/dev/null; then cd deploy/observability && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
 	  else echo "promtool is not installed (Debian's package prometheus): the Prometheus rules are NOT checked"; fi
+
+manifests: $(STAMP) ## Render the manifests for Kubernetes and validate them, offline
+	@$(BIN)/python -m deploy.kubernetes.validate
 
 openapi: $(STAMP) ## Write docs/openapi.json, the OpenAPI document of the REST API
 	@$(BIN)/python -m gateway.commands.openapi > docs/openapi.json

@@ -1,0 +1,1 @@
+"""Manifests for Kubernetes, and the generator of their Secrets."""

@@ -1,0 +1,304 @@
+"""Manifests for Kubernetes: they agree with the settings, the images and the ports of the programs."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.kubernetes.validate import KUSTOMIZATIONS, is_custom, kubectl, problems
+from tests.architecture.manifests import (
+    DEPLOYMENTS,
+    JOBS,
+    LABEL,
+    OVERLAYS,
+    SERVERS,
+    labels_of,
+    manifests,
+    pod_of,
+    program_of,
+    selects,
+)
+from tests.architecture.programs import known_variables, required_variables
+
+ROOT = Path(__file__).parents[2]
+PROBES = {"startupProbe": "/healthz", "readinessProbe": "/readyz", "livenessProbe": "/healthz"}
+
+pytestmark = pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed")
+
+
+@pytest.fixture(params=OVERLAYS)
+def overlay(request):
+    return manifests(request.param)
+
+
+def test_all_documents_are_valid(overlay):
+    """Each document matches the schemas of the oldest and the newest version of Kubernetes."""
+    assert list(problems(overlay.documents)) == []
+    assert {path for paths in OVERLAYS.values() for path in paths} == set(KUSTOMIZATIONS)
+
+
+def test_unknown_fields_and_kinds_are_found():
+    """The check refuses what Kubernetes would drop silently, and knows custom resources by their group."""
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": {"selectors": {}}}
+    assert "selectors" in next(problems([service]))
+    assert "Couldn't find schema" in next(problems([{**service, "kind": "Servise"}]))
+    assert is_custom({"apiVersion": "cert-manager.io/v1"})
+    assert not is_custom({"apiVersion": "networking.k8s.io/v1"})
+
+
+def test_overlay_has_all_workloads(overlay):
+    assert {each["metadata"]["name"] for each in overlay.of_kind("Deployment")} == set(DEPLOYMENTS)
+    contract = {"contract-auth", "contract-tasks"}
+    assert {each["metadata"]["name"] for each in overlay.of_kind("Job")} - contract == set(JOBS)
+
+
+def test_variables_are_settings_of_their_program(overlay):
+    """Each program gets only variables that it reads, and all that it requires, directly or from a Secret."""
+    for name in (*SERVERS, *JOBS):
+        (workload,) = (each for each in overlay.workloads() if each["metadata"]["name"] == name)
+        for container in overlay.containers(workload):
+            program = program_of(container)
+            variables = overlay.environment(container)
+            assert variables.keys() <= known_variables(program), name
+            files = overlay.secret_files(workload)
+            # The Secret of a Job is for all of its containers.
+            unknown = files.keys() - known_variables(program)
+            assert not unknown, name
+            assert required_variables(program) <= variables.keys() | files.keys(), name
+
+
+def test_commands_and_images_are_in_the_repository(overlay):
+    names = {path.name for path in ROOT.iterdir() if (path / "__main__.py").exists()}
+    for workload in overlay.workloads():
+        for container in overlay.containers(workload):
+            image = container["image"].rpartition(":")[0]
+            if "taskmanager/" not in image:
+                continue
+            image = image.rpartition("/")[2]
+            if image == "pgbouncer":
+                assert (ROOT / "deploy/docker/pgbouncer.Dockerfile").exists()
+                continue
+            assert image in names
+            program = program_of(container)
+            assert program.startswith(image)
+            assert importlib.util.find_spec(program)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_ports_are_those_of_the_settings(overlay, name):
+    """A container declares exactly the ports on which its settings let it listen."""
+    (container,) = overlay.containers(overlay.find("Deployment", name))
+    listens = {
+        int(value.rpartition(":")[2])
+        for variable, value in overlay.environment(container).items()
+        if variable.endswith("LISTEN")
+    }
+    assert {each["containerPort"] for each in container["ports"]} == listens
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_probes_ask_the_metrics_port(overlay, name):
+    """All probes are plain HTTP on the port of the metrics, which stays plain with mutual TLS."""
+    (container,) = overlay.containers(overlay.find("Deployment", name))
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    (metrics,) = (
+        int(value.rpartition(":")[2])
+        for variable, value in overlay.environment(container).items()
+        if variable.endswith("METRICS_LISTEN")
+    )
+    assert ports["metrics"] == metrics
+    assert {probe: container[probe]["httpGet"] for probe in PROBES} == {
+        probe: {"path": path, "port": "metrics"} for probe, path in PROBES.items()
+    }
+    source = (ROOT / "chassis/probes/http_server.py").read_text()
+    assert all(f'case "{path}":' in source for path in PROBES.values())
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_grace_period_exceeds_delay_and_drain(overlay, name):
+    workload = overlay.find("Deployment", name)
+    (container,) = overlay.containers(workload)
+    seconds = [
+        float(value)
+        for variable, value in overlay.environment(container).items()
+        if variable.endswith(("_DRAIN_DELAY_SECONDS", "_DRAIN_SECONDS", "_SHUTDOWN_TIMEOUT_SECONDS"))
+    ]
+    assert seconds
+    assert pod_of(workload)["terminationGracePeriodSeconds"] > sum(seconds)
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_deployments_survive_disruptions(overlay, name):
+    """A deployment has probes, a disruption budget, spread replicas, and a rolling update that keeps its replicas."""
+    workload = overlay.find("Deployment", name)
+    (container,) = overlay.containers(workload)
+    assert container.keys() >= PROBES.keys()
+    (budget,) = (
+        each
+        for each in overlay.of_kind("PodDisruptionBudget")
+        if selects(each["spec"]["selector"], labels_of(workload))
+    )
+    assert budget["spec"]["maxUnavailable"] == 1
+    spread = pod_of(workload)["topologySpreadConstraints"]
+    assert {each["topologyKey"] for each in spread} == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+    assert all(selects(each["labelSelector"], labels_of(workload)) for each in spread)
+    assert workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_replicas_follow_the_load(overlay, name):
+    """The autoscaler alone sets the number of replicas, by CPU, so a container requests CPU."""
+    scaler = overlay.find("HorizontalPodAutoscaler", name)
+    assert scaler["spec"]["scaleTargetRef"]["name"] == name
+    assert "replicas" not in overlay.find("Deployment", name)["spec"]
+    assert "cpu" in {each.get("resource", {}).get("name") for each in scaler["spec"]["metrics"]}
+
+
+def test_production_scales_workers_by_queue_age():
+    """The metric of the autoscaler is one that the adapter's rule provides."""
+    spec = manifests("production").find("HorizontalPodAutoscaler", "import-worker")["spec"]
+    (metric,) = (each["external"]["metric"]["name"] for each in spec["metrics"] if each["type"] == "External")
+    values = ROOT / "deploy/kubernetes/overlays/production/prometheus-adapter-values.yaml"
+    assert f"name: {{as: {metric}}}" in values.read_text()
+
+
+def test_pods_are_restricted(overlay):
+    """Every pod meets the restricted standard of Kubernetes, has a read-only root, limits, and no API token."""
+    assert {
+        each["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] for each in overlay.of_kind("Namespace")
+    } == {"restricted"}
+    for workload in overlay.workloads():
+        pod = pod_of(workload)
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in overlay.containers(workload):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert "memory" in container["resources"]["limits"]
+
+
+def test_selectors_match_workloads(overlay):
+    """Each selector matches a workload, and a Service names ports of the containers."""
+    pods = [labels_of(each) for each in overlay.workloads()]
+    servers = overlay.of_kind("Deployment", "StatefulSet")
+    assert all(selects(each["spec"]["selector"], labels_of(each)) for each in servers)
+    for service in overlay.of_kind("Service"):
+        labels = {"matchLabels": service["spec"]["selector"]}
+        (target,) = (each for each in servers if selects(labels, labels_of(each)))
+        names = {port["name"] for container in overlay.containers(target) for port in container["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= names
+    for kind, path in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
+        for each in overlay.of_kind(kind):
+            assert any(selects(each["spec"][path], labels) for labels in pods), each["metadata"]["name"]
+
+
+def test_references_resolve(overlay):
+    """Every volume, ConfigMap, Secret, claim and account that a pod names exists."""
+    accounts = {each["metadata"]["name"] for each in overlay.of_kind("ServiceAccount")}
+    certificates = {each["spec"]["secretName"] for each in overlay.of_kind("Certificate")}
+    sources = {
+        ("secret", "secretName"): overlay.secrets.keys() | certificates,
+        ("configMap", "name"): {each["metadata"]["name"] for each in overlay.of_kind("ConfigMap")},
+        ("persistentVolumeClaim", "claimName"): {
+            each["metadata"]["name"] for each in overlay.of_kind("PersistentVolumeClaim")
+        },
+    }
+    for workload in overlay.workloads():
+        pod = pod_of(workload)
+        # The data servers of the overlay dev use the default account, without its token.
+        assert workload["kind"] == "StatefulSet" or pod["serviceAccountName"] in accounts
+        claims = {each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])}
+        volumes = {each["name"]: each for each in pod["volumes"]}
+        for container in overlay.containers(workload):
+            assert {each["name"] for each in container["volumeMounts"]} == volumes.keys() | claims
+        for volume in volumes.values():
+            for (source, key), names in sources.items():
+                assert source not in volume or volume[source][key] in names
+
+
+def test_ingress_reaches_ports_of_services(overlay):
+    (ingress,) = overlay.of_kind("Ingress")
+    for rule in ingress["spec"]["rules"]:
+        for path in rule["http"]["paths"]:
+            backend = path["backend"]["service"]
+            service = overlay.find("Service", backend["name"])
+            assert backend["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+            assert service["spec"].get("clusterIP") != "None"
+
+
+def test_certificates_have_the_names_of_the_targets():
+    """With mutual TLS, the certificate of a server names the host by which its callers and Traefik reach it."""
+    production = manifests("production")
+    certificates = {each["spec"]["secretName"]: each["spec"] for each in production.of_kind("Certificate")}
+    for name in SERVERS:
+        workload = production.find("Deployment", name)
+        (container,) = production.containers(workload)
+        variables = production.environment(container)
+        (volume,) = (each for each in pod_of(workload)["volumes"] if each["name"] == "tls")
+        certificate = certificates[volume["secret"]["secretName"]]
+        assert {"server auth", "client auth"} <= set(certificate["usages"])
+        (folder,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "tls")
+        files = {value for variable, value in variables.items() if "_TLS_" in variable}
+        assert files == {f"{folder}/{file}" for file in ("tls.crt", "tls.key", "ca.crt")}
+        for variable, value in variables.items():
+            if variable.endswith("_TARGET"):
+                host = value.removeprefix("dns:///").partition(":")[0]
+                assert host in certificates[f"{host.removesuffix('-internal')}-tls"]["dnsNames"]
+    for transport in production.of_kind("ServersTransport"):
+        server = transport["spec"]["serverName"]
+        assert server in certificates[f"{server}-tls"]["dnsNames"]
+        assert set(transport["spec"]["certificatesSecrets"]) <= certificates.keys()
+
+
+def test_targets_are_headless_services(overlay):
+    """Callers balance their calls by DNS, so a target is a headless Service and its internal port."""
+    for name in SERVERS:
+        (container,) = overlay.containers(overlay.find("Deployment", name))
+        for variable, value in overlay.environment(container).items():
+            if variable.endswith("_TARGET"):
+                host, port = value.removeprefix("dns:///").split(":")
+                service = overlay.find("Service", host)
+                assert service["spec"]["clusterIP"] == "None"
+                assert {each["port"] for each in service["spec"]["ports"]} == {int(port)}
+                owner = overlay.find("Deployment", service["spec"]["selector"][LABEL])
+                (listener,) = overlay.containers(owner)
+                internal = [
+                    value
+                    for variable, value in overlay.environment(listener).items()
+                    if variable.endswith("INTERNAL_LISTEN")
+                ]
+                assert [each.rpartition(":")[2] for each in internal] == [port]
+
+
+def test_pooler_reads_files_that_exist(overlay):
+    """pgbouncer includes files of its ConfigMap. A second section of its own would reset the settings of the first."""
+    files = overlay.find("ConfigMap", "pgbouncer")["data"]
+    included = re.findall(r"^%include (.+)$", files["pgbouncer.ini"], re.MULTILINE)
+    (container,) = overlay.containers(overlay.find("Deployment", "pgbouncer"))
+    (folder,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "settings")
+    assert {f"{folder}/{name}" for name in files if name != "pgbouncer.ini"} == set(included)
+    assert sum(text.count("[pgbouncer]") for text in files.values()) - files["pgbouncer.ini"].count("# A second") == 1
+    assert re.search(r"^pool_mode = transaction$", files["pgbouncer.ini"], re.MULTILINE)
+    for prefix, name in (("AUTH", "auth-service"), ("TASKS", "task-service")):
+        assert overlay.find("ConfigMap", name)["data"][f"{prefix}_DATABASE_PREPARED_STATEMENTS"] == "false"
+
+
+def test_pooler_accepts_the_pools_of_all_replicas(overlay):
+    """One replica of pgbouncer has room for the pools of every service at its maximum number of replicas."""
+    text = overlay.find("ConfigMap", "pgbouncer")["data"]["pgbouncer.ini"]
+    room = re.search(r"^max_client_conn = (\d+)$", text, re.MULTILINE)
+    clients = sum(
+        overlay.find("HorizontalPodAutoscaler", name)["spec"]["maxReplicas"]
+        * int(overlay.find("ConfigMap", name)["data"][f"{prefix}_DATABASE_POOL_SIZE"])
+        for prefix, name in (("AUTH", "auth-service"), ("TASKS", "task-service"))
+    )
+    assert room
+    assert int(room[1]) >= clients
