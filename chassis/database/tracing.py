@@ -16,7 +16,9 @@ from chassis.tracing.spans import Attributes, child_span, is_sampled
 
 _VERB = re.compile(r"[A-Za-z]+")
 _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
-_TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE|JOIN|COPY)\s+("?[a-z_]+"?\."?[a-z_]+"?)')
+# Keywords of our statements are in capitals, names are not; a name before a parenthesis is a function's or a CTE's.
+_TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE|JOIN|COPY)\s+((?:"?[a-z_]+"?\.)?"?[a-z_]+"?)(?!\w|"|\.|\()')
+_CTE = re.compile(r"(?:WITH|,)\s+([a-z_]+)(?:\s*\([a-z_, ]*\))?\s+AS\s*(?:MATERIALIZED\s*)?\(")
 _FUNCTION = re.compile(r"SELECT\s+([a-z_]+)\(")
 
 
@@ -81,15 +83,17 @@ def _text(query: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def describe_statement(text: str) -> Attributes:
-    """Return the attributes of a statement: its verb, and the first table with a schema in its text."""
+    """Return the attributes of a statement: its verb, and the first table in its text."""
     first = _VERB.search(text)
     verb = first.group().upper() if first else "SQL"
     if verb == "WITH":
         write = _WRITE.search(text)
         verb = write.group() if write else "SELECT"
     attributes: dict[str, str | int] = {"db.system.name": "postgresql", "db.operation.name": verb}
-    if table := _TABLE.search(text):
-        attributes["db.collection.name"] = table.group(1).replace('"', "")
+    ctes = set(_CTE.findall(text))
+    tables = (match.group(1).replace('"', "") for match in _TABLE.finditer(text))
+    if table := next((name for name in tables if name not in ctes), None):
+        attributes["db.collection.name"] = table
     function = _FUNCTION.match(text.strip())
     target = attributes.get("db.collection.name") or (function.group(1) if function else "")
     return attributes | {"db.query.summary": f"{verb} {target}".rstrip()}

@@ -113,7 +113,7 @@ def test_create_is_one_trace(collector, traced_stack, user):
     """A POST of a task is one trace from the gateway through gRPC to each SQL statement."""
     assert user.http.post("/api/v1/tasks", json={"title": "Buy milk"}).status_code == 201
     service = "task_service: taskmanager.tasks.v1.TaskService/CreateTask"
-    summaries = ("BEGIN", "INSERT tasks.tasks", "INSERT tasks.task_events", "COMMIT")
+    summaries = ("BEGIN", "INSERT tasks", "INSERT task_events", "COMMIT")
     statements = [f"task_service: {summary}" for summary in summaries]
     client, request = "gateway: taskmanager.tasks.v1.TaskService/CreateTask", "gateway: POST /api/v1/tasks"
     trace_id = server_span_of(collector, "CreateTask", user).trace_id
@@ -139,11 +139,11 @@ def test_create_is_one_trace(collector, traced_stack, user):
         "rpc.grpc.status_code": 0,
         "enduser.id": user.id,
     }
-    assert trace["task_service: INSERT tasks.tasks"].attributes == {
+    assert trace["task_service: INSERT tasks"].attributes == {
         "db.system.name": "postgresql",
         "db.operation.name": "INSERT",
-        "db.collection.name": "tasks.tasks",
-        "db.query.summary": "INSERT tasks.tasks",
+        "db.collection.name": "tasks",
+        "db.query.summary": "INSERT tasks",
     }
     resource = trace[service].resource
     assert resource["deployment.environment.name"] == "tests"
@@ -159,10 +159,10 @@ def test_login_is_one_trace(collector, traced_stack, user):
     name = "taskmanager.auth.v1.AuthService/Login"
     trace_id = collector.wait_for(lambda span: span.label == f"auth_service: {name}").trace_id
     request = "gateway: POST /api/login"
-    trace = collector.wait_for_trace(trace_id, request, f"gateway: {name}", "auth_service: INSERT auth.sessions")
+    trace = collector.wait_for_trace(trace_id, request, f"gateway: {name}", "auth_service: INSERT sessions")
     assert trace.parents(f"gateway: {name}") == {request}
     assert trace.parents(f"auth_service: {name}") == {f"gateway: {name}"}
-    assert trace.parents("auth_service: INSERT auth.sessions") == {f"auth_service: {name}"}
+    assert trace.parents("auth_service: INSERT sessions") == {f"auth_service: {name}"}
 
 
 def test_import_is_one_trace(collector, traced_stack, user):
@@ -189,7 +189,7 @@ def test_import_is_one_trace(collector, traced_stack, user):
         batches = [span for span in trace.spans if span.label == label]
         assert [span.attributes["taskmanager.batch.records"] for span in batches] == [100] * BATCHES
         assert {span.attributes["taskmanager.import.id"] for span in batches} == {imported["id"]}
-    assert trace.parents("task_service: COPY tasks.tasks") == {"task_service: write batch"}
+    assert trace.parents("task_service: COPY tasks") == {"task_service: write batch"}
     assert not [span for span in trace.spans if span.is_error]
     # No span lasts as long as the stream of batches.
     assert not [label for label in trace.labels if "IngestRows" in label]
