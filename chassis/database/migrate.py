@@ -49,6 +49,8 @@ def _name_variable(settings: MigrationSettings) -> Iterator[None]:
     """Raise MigrationError with the variable's name when the database of its URL does not respond or refuses."""
     try:
         yield
+    except psycopg.errors.InvalidSchemaName as error:
+        raise MigrationError(f"schema {settings.database_schema} does not exist: run provision first") from error
     except psycopg.Error as error:
         variable = f"{settings.model_config.get('env_prefix', '')}OWNER_DATABASE_URL"
         cause = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

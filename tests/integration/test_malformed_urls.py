@@ -13,7 +13,7 @@ ID = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
 
 PROGRAMS = {
     "auth_service": ({"AUTH_DATABASE_URL": POSTGRES}, []),
-    "auth_service.commands.migrate": ({"AUTH_OWNER_DATABASE_URL": POSTGRES, "AUTH_DATABASE_URL": POSTGRES}, []),
+    "auth_service.commands.migrate": ({"AUTH_OWNER_DATABASE_URL": POSTGRES}, []),
     "auth_service.commands.rotate_keys": ({"AUTH_DATABASE_URL": POSTGRES}, []),
     "task_service": ({"TASKS_DATABASE_URL": POSTGRES, "TASKS_REDIS_URL": REDIS}, []),
     "task_service.commands.erase": ({"TASKS_OWNER_DATABASE_URL": POSTGRES}, ["--owner", ID]),

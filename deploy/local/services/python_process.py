@@ -36,6 +36,7 @@ def python_process(
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
             "PYTHONUNBUFFERED": "1",
+            "GRPC_VERBOSITY": os.environ.get("GRPC_VERBOSITY", "NONE"),  # the C core logs lines that are not JSON
             **environment,
         },
         **spec_options,
