@@ -58,7 +58,7 @@ class GatewaySettings(ServiceSettings):
     trusted_peers: Networks = ()
     # Maximum number of requests on which services work at the same time, and of those that wait for it, each for at
     # most the timeout. Further ones are shed. Streams (watches, downloads, uploads) have a limit of their own.
-    max_concurrent_requests: Annotated[int, Field(gt=0)] = 50
+    max_concurrent_requests: Annotated[int, Field(gt=0)] = 100
     max_queued_requests: Annotated[int, Field(ge=0)] = 50
     queue_timeout_seconds: Seconds = 0.1
     max_concurrent_streams: Annotated[int, Field(gt=0)] = 400
