@@ -18,10 +18,29 @@ OURS = {
     "task_service": ("tasks", ["task_service"]),
     "import_worker": ("worker", ["import_worker"]),
     "gateway": (None, ["gateway"]),
-    "migrate-auth": ("migrate", ["auth_service.commands.migrate", "auth_service.commands.bootstrap"]),
-    "migrate-tasks": ("migrate", ["task_service.commands.migrate"]),
+    "migrate-auth": (
+        "migrate",
+        ["auth_service.commands.provision", "auth_service.commands.migrate", "auth_service.commands.bootstrap"],
+    ),
+    "migrate-tasks": ("migrate", ["task_service.commands.provision", "task_service.commands.migrate"]),
 }
 SECRETS = service_secrets(superuser_url="postgresql://p@h/d", redis_url="redis://h/0", database="h:5432/d")
+
+
+def test_no_key_stands_twice():
+    """Docker compose refuses the file then; PyYAML would keep the last."""
+
+    def repeated(node: yaml.Node) -> list[str]:
+        if isinstance(node, yaml.SequenceNode):
+            return [key for each in node.value for key in repeated(each)]
+        if not isinstance(node, yaml.MappingNode):
+            return []
+        keys = [key.value for key, _ in node.value if key.value != "<<"]
+        own = [f"line {node.start_mark.line + 1}: {key}" for key in set(keys) if keys.count(key) > 1]
+        return own + [key for _, value in node.value for key in repeated(value)]
+
+    for file in ("docker-compose.yml", "deploy/docker/grpc-ports.yml"):
+        assert repeated(yaml.compose((ROOT / file).read_text())) == []
 
 
 @pytest.mark.parametrize("name", OURS)
