@@ -5,6 +5,10 @@ Under pytest-xdist each worker process has its own servers, so that workers shar
 
 import os
 
+# Before the first import of gRPC: its fork handlers run in each child that is started as another user, and a child has
+# crashed in them. Such children only replace themselves by Postgres.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 import hypothesis
 import pytest
 import pytest_asyncio
