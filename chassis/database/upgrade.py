@@ -33,8 +33,8 @@ log = structlog.get_logger("migrate")
 class LockPatience:
     """Patience of a revision that needs a lock which a long transaction holds.
 
-    While a statement waits for a lock, all later calls queue behind it. So the wait is short, shorter than the two
-    seconds that a read has, and the pause between two attempts lets the queue pass.
+    While a statement waits for a lock, all later calls queue behind it. So the wait is far shorter than
+    the deadlines of calls, and the pause between two attempts lets the queue pass.
     """
 
     timeout_seconds: float = 1.0
