@@ -57,7 +57,8 @@ class GatewaySettings(ServiceSettings):
     max_connections: Annotated[int, Field(gt=0)] = 800
     trusted_peers: Networks = ()
     # Maximum number of requests on which services work at the same time, and of those that wait for it, each for at
-    # most the timeout, so that a refusal comes within 0.1 s. Further ones are shed. Streams (watches, downloads, uploads) have a limit of their own.
+    # most the timeout, so that a refusal comes within 0.1 s. Further ones are shed. Streams (watches, downloads,
+    # uploads) have a limit of their own.
     max_concurrent_requests: Annotated[int, Field(gt=0)] = 100
     max_queued_requests: Annotated[int, Field(ge=0)] = 20
     queue_timeout_seconds: Seconds = 0.05
