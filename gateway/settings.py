@@ -57,10 +57,11 @@ class GatewaySettings(ServiceSettings):
     max_connections: Annotated[int, Field(gt=0)] = 800
     trusted_peers: Networks = ()
     # Maximum number of requests on which services work at the same time, and of those that wait for it, each for at
-    # most the timeout. Further ones are shed. Streams (watches, downloads, uploads) have a limit of their own.
+    # most the timeout, so that a refusal comes within 0.1 s. Further ones are shed. Streams (watches, downloads,
+    # uploads) have a limit of their own.
     max_concurrent_requests: Annotated[int, Field(gt=0)] = 100
-    max_queued_requests: Annotated[int, Field(ge=0)] = 50
-    queue_timeout_seconds: Seconds = 0.1
+    max_queued_requests: Annotated[int, Field(ge=0)] = 20
+    queue_timeout_seconds: Seconds = 0.05
     max_concurrent_streams: Annotated[int, Field(gt=0)] = 400
     # Proxies whose X-Forwarded-For names the client: the rate limit then counts by the rightmost address that is not a
     # trusted proxy's. They are trusted peers too.

@@ -3,7 +3,8 @@
     python -m tests.bench.overload_goals [--rounds 3] [--seconds 6] [--peak-seconds 1.5] [--connections 600]
         [--times 4] [--json bench-overload.json]
 
-In each round, the peak goodput is found by closed loops with more and more connections, and then the overload follows.
+In each round, short closed loops find the best number of connections, a longer one with it measures the peak goodput,
+and the overload follows.
 It is an open loop: requests arrive at a fixed rate, whatever comes back, and no client retries. Goodput is the rate of
 successful responses within a second. Of ten requests, eight read a task, one lists 50, and one creates one. The ratio
 of goodput and peak is the median of the rounds. Of everything else the worst round counts.
@@ -96,19 +97,27 @@ class Target:
         return await generate_load(Load(self.host, self.port, encoded, connections, seconds, rate))
 
 
-async def find_peak(target: Target, *, seconds: float, console: Console) -> float:
-    """Return the highest goodput of closed loops with a rising number of connections."""
-    rates = []
+async def find_peak(target: Target, *, seconds: float, peak_seconds: float, console: Console) -> float:
+    """Return the goodput of a closed loop, with the number of connections that is best in short loops.
+
+    It lasts as long as the overload. The best of several short loops would be too high, by chance.
+    """
+    rates = {}
     for connections in _PEAK_CONNECTIONS:
-        outcome = await target.load(connections=connections, seconds=seconds)
-        rates.append(goodput(outcome))
-        console.log(f"peak: {connections} connections: {rates[-1]:,.0f} a second; {describe(outcome)}")
-    return max(rates)
+        outcome = await target.load(connections=connections, seconds=peak_seconds)
+        rates[connections] = goodput(outcome)
+        console.log(f"peak: {connections} connections: {rates[connections]:,.0f} a second; {describe(outcome)}")
+    best = max(rates, key=lambda connections: rates[connections])
+    outcome = await target.load(connections=best, seconds=seconds)
+    console.log(
+        f"peak: {goodput(outcome):,.0f} a second with {best} connections for {seconds:g} s; {describe(outcome)}"
+    )
+    return goodput(outcome)
 
 
 async def run_round(system: System, target: Target, arguments: argparse.Namespace, console: Console) -> Round:
     """Find the peak, offer a multiple of it, watch health checks, and wait until the system is normal again."""
-    peak = await find_peak(target, seconds=arguments.peak_seconds, console=console)
+    peak = await find_peak(target, seconds=arguments.seconds, peak_seconds=arguments.peak_seconds, console=console)
     rate = arguments.times * peak
     async with probing(_probes(system)) as slowest:
         outcome = await target.load(connections=arguments.connections, seconds=arguments.seconds, rate=rate)
