@@ -10,7 +10,7 @@ NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.instal
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run backup restore up down bench bench-import bench-overload bench-peers test test-faults test-api test-browser test-compose ci check lint types migrations-check manifests protos protos-check openapi fmt lock clean observability
+.PHONY: help install demo run backup restore up down bench bench-import bench-overload bench-peers bench-fair test test-faults test-api test-browser test-compose ci check lint types migrations-check manifests protos protos-check openapi fmt lock clean observability
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ bench-overload: $(STAMP) ## Measure four times the load that the system can hand
 PEERS ?=
 bench-peers: $(STAMP) ## Measure beside a Flask application and, from PEERS=folder, the full-stack FastAPI template; needs wrk
 	$(BIN)/python -m tests.bench.peers --template "$(PEERS)" $(BENCH)
+
+bench-fair: $(STAMP) ## Measure the calls of one caller while another one does the worst that the limits allow
+	$(BIN)/python -m tests.bench.fair_goals $(BENCH)
 
 ci: check test test-api test-browser test-compose ## Run all checks that a change must pass
 

@@ -26,7 +26,7 @@ class ImportWorkerSettings(TlsSettings):
     log_level: LogLevel = "info"
     metrics_listen: ListenAddress | None = None
     """Address of the health checks and /metrics."""
-    time_slice_seconds: Annotated[float, Field(gt=0)] = 2.0
+    time_slice_seconds: Annotated[float, Field(gt=0)] = 0.5
     """Maximum time that one import may occupy the worker while others wait. A handover costs a few milliseconds."""
     max_batch_rows: Annotated[int, Field(ge=1, le=2000)] = 2000
     """Maximum rows in one message, and so in one transaction of task_service."""

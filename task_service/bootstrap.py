@@ -7,6 +7,7 @@ from functools import partial
 from uuid_utils.compat import uuid7
 
 from chassis.kernel.clock import utc_now
+from chassis.limits.caller_turns import CallerTurns
 from chassis.rpc.request_context import mark_replayed
 from task_service.connections import CallerConnections
 from task_service.history.persistence.unit_of_work import SqlHistoryReadSession, SqlHistoryUnitOfWork
@@ -87,7 +88,9 @@ def history_use_cases(
     return HistoryUseCases(
         list_task_events=list_task_events,
         list_events=ListEvents(read=read),
-        watch_events=WatchEvents(read=read, sleep=asyncio.sleep, is_draining=draining.is_set),
+        watch_events=WatchEvents(
+            read=read, sleep=asyncio.sleep, take_turn=CallerTurns().next, is_draining=draining.is_set
+        ),
         get_audit_head=GetAuditHead(read=read),
         append_blocks=AppendBlocks(begin=begin, sleep=asyncio.sleep),
     )

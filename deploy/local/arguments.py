@@ -55,6 +55,7 @@ def stack_options(arguments: argparse.Namespace, data_dir: Path) -> Options:
         redis_port=arguments.redis_port,
         workers=arguments.workers,
         replicas=arguments.replicas,
+        ingest_processes=arguments.ingest_processes,
         gateways=arguments.gateways,
         postgres_url=arguments.postgres_url,
         redis_url=arguments.redis_url,
@@ -81,6 +82,12 @@ def _add_stack_arguments(
         type=_positive,
         default=1,
         help="number of processes of auth_service and of task_service each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ingest-processes",
+        type=_not_negative,
+        default=0,
+        help="number of further processes of task_service that only import workers call (default: %(default)s)",
     )
     parser.add_argument(
         "--gateways", type=_positive, default=1, help="number of gateway processes on one port (default: %(default)s)"
@@ -111,6 +118,13 @@ def _port(text: str) -> int:
     if not 0 <= port < 2**16:
         raise argparse.ArgumentTypeError(f"{text} is not a port. Use a number from 0 to 65535.")
     return port
+
+
+def _not_negative(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -13,7 +13,7 @@ from deploy.local.config.ports import Ports
 from deploy.local.host.free_ports import HOST, listening_socket
 from deploy.local.servers.data_servers import DataServers
 from deploy.local.services.commands import bootstrap_command, migration_commands, provision_commands
-from deploy.local.services.processes import name_replicas, name_workers, service_processes
+from deploy.local.services.processes import INGEST, name_replicas, name_workers, service_processes
 from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.data_dir_lock import exclusive_run
 from deploy.local.supervision.process import ProcessSpec
@@ -84,6 +84,7 @@ def endpoints_of(ports: Ports, credentials: Credentials, data_servers: DataServe
         probes={
             **_probes("auth_service", ports.auth_probes),
             **_probes("task_service", ports.tasks_probes),
+            **_probes(INGEST, ports.ingest_probes),
             **_probes("gateway", ports.gateway_probes),
             **{name: f"http://{HOST}:{port}" for name, port in name_workers(ports.worker_probes)},
         },
@@ -92,6 +93,7 @@ def endpoints_of(ports: Ports, credentials: Credentials, data_servers: DataServe
         tasks_target=grpc_target([f"{HOST}:{port}" for port in ports.tasks]),
         internal_auth_target=grpc_target([f"{HOST}:{port}" for port in ports.auth_internal]),
         internal_tasks_target=grpc_target([f"{HOST}:{port}" for port in ports.tasks_internal]),
+        ingest_target=grpc_target([f"{HOST}:{port}" for port in ports.ingest or ports.tasks_internal]),
         postgres_url=data_servers.postgres_url,
         redis_url=data_servers.redis_url,
         admin_email=credentials.admin_email,

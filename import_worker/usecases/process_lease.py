@@ -43,7 +43,7 @@ class ProcessingPolicy:
     jittered, so that the workers of a restarted server do not reconnect at the same moment.
     """
 
-    time_slice_seconds: float = 2.0
+    time_slice_seconds: float = 0.5
     max_unacknowledged_batches: int = 4
     max_retries: int = 6
     initial_backoff_seconds: float = 0.2

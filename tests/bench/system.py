@@ -64,10 +64,11 @@ class System:
 
 
 @asynccontextmanager
-async def running_system(announce: Announce) -> AsyncIterator[System]:
+async def running_system(announce: Announce, *, ingest_processes: int = 0) -> AsyncIterator[System]:
     """Run a stack on free ports in a temporary folder."""
     with TemporaryDirectory(prefix="taskmanager-bench-") as folder:
-        async with running_stack(Options(data_dir=Path(folder)), announce=announce) as stack:
+        options = Options(data_dir=Path(folder), ingest_processes=ingest_processes)
+        async with running_stack(options, announce=announce) as stack:
             name = f"bench-{secrets.token_hex(3)}"
             async with RestClient(stack.endpoints.gateway_url) as client:
                 await client.register(name, f"{name}@example.com", PASSWORD)

@@ -22,6 +22,8 @@ class Endpoints:
     internal_auth_target: str
     """For the processes of the stack, as is the next one."""
     internal_tasks_target: str
+    ingest_target: str
+    """For import workers."""
     postgres_url: str = field(repr=False)
     """Superuser URL, for operators."""
     redis_url: str = field(repr=False)
@@ -42,6 +44,7 @@ class Endpoints:
             "tasks_target": self.tasks_target,
             "internal_auth_target": self.internal_auth_target,
             "internal_tasks_target": self.internal_tasks_target,
+            "ingest_target": self.ingest_target,
             "postgres_url": self.postgres_url,
             "redis_url": self.redis_url,
             "admin": {"email": self.admin_email, "password": self.admin_password},
@@ -65,6 +68,7 @@ class Endpoints:
             tasks_target=content["tasks_target"],
             internal_auth_target=content["internal_auth_target"],
             internal_tasks_target=content["internal_tasks_target"],
+            ingest_target=content["ingest_target"],
             postgres_url=content["postgres_url"],
             redis_url=content["redis_url"],
             probes=content["probes"],

@@ -18,6 +18,8 @@ class Options:
     """Number of import workers."""
     replicas: int = 1
     """Number of processes of auth_service and of task_service each."""
+    ingest_processes: int = 0
+    """Number of further processes of task_service that only import workers call."""
     gateways: int = 1
     """Number of gateway processes, which accept connections of one port."""
     postgres_url: str | None = field(default=None, repr=False)

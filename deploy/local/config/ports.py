@@ -17,9 +17,11 @@ class Ports:
     tasks: tuple[int, ...]
     auth_internal: tuple[int, ...]
     tasks_internal: tuple[int, ...]
+    ingest: tuple[int, ...]
     auth_probes: tuple[int, ...]
-    """Health checks and metrics of each replica, as the next three."""
+    """Health checks and metrics of each replica, as the next four."""
     tasks_probes: tuple[int, ...]
+    ingest_probes: tuple[int, ...]
     gateway_probes: tuple[int, ...]
     worker_probes: tuple[int, ...]
     postgres: int
@@ -48,8 +50,10 @@ class Ports:
             tasks=(tasks, *(_choose_unused(used) for _ in range(1, options.replicas))),
             auth_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
             tasks_internal=tuple(_choose_unused(used) for _ in range(options.replicas)),
+            ingest=tuple(_choose_unused(used) for _ in range(options.ingest_processes)),
             auth_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
             tasks_probes=tuple(_choose_unused(used) for _ in range(options.replicas)),
+            ingest_probes=tuple(_choose_unused(used) for _ in range(options.ingest_processes)),
             gateway_probes=tuple(_choose_unused(used) for _ in range(options.gateways)),
             worker_probes=tuple(_choose_unused(used) for _ in range(options.workers)),
             postgres=postgres,

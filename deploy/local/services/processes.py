@@ -13,6 +13,9 @@ from deploy.local.supervision.process import ProcessSpec
 
 T = TypeVar("T")
 
+INGEST = "task_service_ingest"
+"""Name of the processes of task_service that only import workers call."""
+
 
 def service_processes(
     settings: ServiceSettings, *, ports: Ports, gateway_socket: int
@@ -25,7 +28,15 @@ def service_processes(
     tasks_ports = tuple(zip(ports.tasks, ports.tasks_internal, ports.tasks_probes, strict=True))
     return (
         _grpc_replicas("auth_service", "AUTH", settings.auth_service, auth_ports),
-        _grpc_replicas("task_service", "TASKS", settings.task_service, tasks_ports),
+        (
+            *_grpc_replicas("task_service", "TASKS", settings.task_service, tasks_ports),
+            *(
+                _ingest_process(settings, name, port, probes)
+                for name, (port, probes) in name_replicas(
+                    INGEST, tuple(zip(ports.ingest, ports.ingest_probes, strict=True))
+                )
+            ),
+        ),
         tuple(_import_worker(settings, name, probes) for name, probes in name_workers(ports.worker_probes)),
         tuple(
             _gateway(settings, name, ports.gateway, probes, gateway_socket)
@@ -52,6 +63,17 @@ def _grpc_replicas(
             port=port,
         )
         for name, (port, internal_port, probes) in name_replicas(service, replicas)
+    )
+
+
+def _ingest_process(settings: ServiceSettings, name: str, port: int, probes: int) -> ProcessSpec:
+    """Return a process of task_service with one port, which has the internal rpcs too."""
+    return python_process(
+        name,
+        "task_service",
+        {**settings.task_service, "TASKS_LISTEN": f"{HOST}:{port}", "TASKS_METRICS_LISTEN": f"{HOST}:{probes}"},
+        readiness_probe=partial(grpc_is_serving, f"{HOST}:{port}", prefix="TASKS"),
+        port=port,
     )
 
 

@@ -50,7 +50,7 @@ class ServiceSettings:
         """Settings of an import worker, without the address of its health checks."""
         return {
             "IMPORT_WORKER_REDIS_URL": self.endpoints.redis_url,
-            "IMPORT_WORKER_TASKS_TARGET": self.endpoints.internal_tasks_target,
+            "IMPORT_WORKER_TASKS_TARGET": self.endpoints.ingest_target,
             "IMPORT_WORKER_AUTH_TARGET": self.endpoints.internal_auth_target,
             "IMPORT_WORKER_AUTH_CREDENTIAL": self.credentials.import_worker_credential,
         }

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from chassis.kernel.errors import Unavailable
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
+from chassis.kernel.turns import TakeTurn
 from task_service.access import sees_all
 from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
 from task_service.history.usecases.ports import HistoryReadSession
@@ -17,7 +18,8 @@ POLL_SECONDS = 1.0
 CURSOR_INTERVAL_POLLS = 15
 """Polls without an event that the caller may see, after which a stream sends its cursor alone."""
 
-BATCH_SIZE = 200
+BATCH_SIZE = 50
+"""Events of one query of a stream. They become objects in one step of the event loop: about 50 us each."""
 
 MAX_SCANNED = 10_000
 """Events that one page of a list reads, of those that the caller may see. A filter may match none of them."""
@@ -97,6 +99,7 @@ class WatchEvents:
 
     read: Callable[[], HistoryReadSession]
     sleep: Callable[[float], Awaitable[None]]
+    take_turn: TakeTurn
     is_draining: Callable[[], bool]
 
     async def __call__(
@@ -115,10 +118,12 @@ class WatchEvents:
         yield None, Cursor(epoch, after)
         polls = 0
         while not self.is_draining():
+            await self.take_turn(caller.id)
             async with self.read() as session:
                 horizon = await session.event_log.horizon()
                 scan = await session.event_log.scan(query, after, horizon, limit=BATCH_SIZE, max_scanned=MAX_SCANNED)
             for logged in scan.events:
+                await self.take_turn(caller.id)
                 yield logged, Cursor(epoch, logged.position)
                 sent, polls = logged.position, 0
             # Without an end, all events below the horizon were read, including those that this caller may not see.

@@ -30,15 +30,24 @@ _WAITING_IMPORTS = f"""
         )
     )
 """  # noqa: S608 - the condition is a constant
-# Order: the owner with the fewest running imports, then the longest wait.
+# Order: the owner with the fewest running imports, then the owner whose imports have waited longest for any progress,
+# then the longest wait. So owners take turns, and a hundred imports of one owner delay another owner by one turn.
 _CLAIM = Statement(
     text(f"""
-    WITH {_WAITING_IMPORTS}, next AS (
+    WITH {_WAITING_IMPORTS}, served AS (
+        SELECT owner_id, max(progress_at) AS progress_at FROM (
+            SELECT owner_id, greatest(started_at, progressed_at) AS progress_at FROM imports
+            WHERE state IN ('queued', 'running')
+            UNION ALL
+            -- An index has these.
+            SELECT owner_id, finished_at FROM imports WHERE file_stored AND finished_at > now() - interval '1 minute'
+        ) AS progress GROUP BY owner_id
+    ), next AS (
         SELECT i.id, i.state = 'running' AS is_takeover, extract(epoch FROM now() - i.queued_at) AS waited
-        FROM imports i JOIN waiting USING (id)
+        FROM imports i JOIN waiting USING (id) LEFT JOIN served USING (owner_id)
         -- Repeated here: Postgres rechecks only this condition if another transaction has just changed the row.
         WHERE {_IS_WAITING}
-        ORDER BY waiting.running, i.queued_at, i.id
+        ORDER BY waiting.running, served.progress_at NULLS FIRST, i.queued_at, i.id
         LIMIT 1 FOR UPDATE OF i SKIP LOCKED
     )
     UPDATE imports i SET

@@ -70,7 +70,8 @@ def running_stack(data_dir: Path, *arguments: str) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with running_stack(tmp_path_factory.mktemp("stack") / "data", "--replicas", "2", "--workers", "2") as stack:
+    options = ("--replicas", "2", "--workers", "2", "--ingest-processes", "1")
+    with running_stack(tmp_path_factory.mktemp("stack") / "data", *options) as stack:
         yield stack
 
 
@@ -82,6 +83,7 @@ def test_endpoints_file_has_all_documented_fields(stack: RunningStack):
         "tasks_target",
         "internal_auth_target",
         "internal_tasks_target",
+        "ingest_target",
         "postgres_url",
         "redis_url",
         "admin",
@@ -96,6 +98,7 @@ def test_endpoints_file_has_all_documented_fields(stack: RunningStack):
         "auth_service-2",
         "task_service-1",
         "task_service-2",
+        "task_service_ingest",
         "import_worker-1",
         "import_worker-2",
         "gateway",

@@ -17,11 +17,11 @@ def occupied_port() -> Iterator[int]:
 
 
 def test_zero_chooses_distinct_free_ports():
-    ports = Ports.choose(Options(data_dir=Path(), replicas=3, gateways=2, workers=2))
+    ports = Ports.choose(Options(data_dir=Path(), replicas=3, gateways=2, workers=2, ingest_processes=2))
     chosen = [ports.gateway, *ports.auth, *ports.tasks, ports.postgres, ports.redis]
     chosen += [*ports.auth_internal, *ports.tasks_internal, *ports.auth_probes, *ports.tasks_probes]
-    chosen += [*ports.gateway_probes, *ports.worker_probes]
-    assert len(set(chosen)) == len(chosen) == 25
+    chosen += [*ports.gateway_probes, *ports.worker_probes, *ports.ingest, *ports.ingest_probes]
+    assert len(set(chosen)) == len(chosen) == 29
     assert all(is_port_free(port) for port in chosen)
 
 

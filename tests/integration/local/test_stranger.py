@@ -50,6 +50,7 @@ def all_processes(data_dir: Path, *, gateway_probes: int) -> list[ProcessSpec]:
         tasks_target=f"{HOST}:2",
         internal_auth_target=f"{HOST}:6",
         internal_tasks_target=f"{HOST}:7",
+        ingest_target=f"{HOST}:12",
         postgres_url="postgresql://postgres@127.0.0.1:3/postgres",
         redis_url="redis://127.0.0.1:4",
         probes={},
@@ -63,8 +64,10 @@ def all_processes(data_dir: Path, *, gateway_probes: int) -> list[ProcessSpec]:
         tasks=(2,),
         auth_internal=(6,),
         tasks_internal=(7,),
+        ingest=(12,),
         auth_probes=(8,),
         tasks_probes=(9,),
+        ingest_probes=(13,),
         gateway_probes=(gateway_probes,),
         worker_probes=(10,),
         postgres=3,
@@ -85,4 +88,10 @@ async def test_gateway_fails_on_the_port_of_a_stranger(supervisor: Supervisor, r
 
 def test_each_server_must_own_its_port(run: Run):
     ports = {spec.name: spec.port for spec in all_processes(run.data_dir, gateway_probes=5)}
-    assert ports == {"auth_service": 1, "task_service": 2, "import_worker-1": 10, "gateway": 5}
+    assert ports == {
+        "auth_service": 1,
+        "task_service": 2,
+        "task_service_ingest": 12,
+        "import_worker-1": 10,
+        "gateway": 5,
+    }

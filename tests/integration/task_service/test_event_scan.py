@@ -1,13 +1,14 @@
 """Rare matches: lists and streams of events read the log in sections of limited size."""
 
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from chassis.kernel.identity import Caller
 from chassis.kernel.pagination import PageRequest
+from chassis.kernel.turns import TakeTurn
 from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
 from task_service.history.persistence.unit_of_work import SqlHistoryReadSession
 from task_service.history.usecases.events import (
@@ -37,7 +38,11 @@ async def record_event_of(log, owner_id) -> None:
         await work.commit()
 
 
-def watch(log, start, *, max_sleeps: int = 1):
+async def no_wait(_: UUID) -> None:
+    """Take a turn at once."""
+
+
+def watch(log, start, *, max_sleeps: int = 1, take_turn: TakeTurn = no_wait):
     sleeps = 0
 
     async def sleep(seconds: float) -> None:
@@ -48,7 +53,12 @@ def watch(log, start, *, max_sleeps: int = 1):
         if sleeps == max_sleeps:
             raise SleptLongEnough
 
-    stream = WatchEvents(read=lambda: SqlHistoryReadSession(log.pool), sleep=sleep, is_draining=lambda: False)
+    stream = WatchEvents(
+        read=lambda: SqlHistoryReadSession(log.pool),
+        sleep=sleep,
+        take_turn=take_turn,
+        is_draining=lambda: False,
+    )
     return stream(USER, EventQuery(), start)
 
 
@@ -109,6 +119,22 @@ async def test_stream_finds_events_behind_those_of_others(log):
     await record_event_of(log, STRANGER)
     messages = await read_all(watch(log, LOG_START))
     assert [logged is not None for logged, _ in messages] == [False, True]
+
+
+async def test_stream_takes_turns_of_its_caller(log):
+    """It takes one before its query and one before each event, so that the streams of a caller wait for each other."""
+    for _ in range(3):
+        await record_event_of(log, STRANGER)
+    turns: list[tuple[UUID, int]] = []
+    messages: list[object] = []
+
+    async def take_turn(caller: UUID) -> None:
+        turns.append((caller, len(messages)))
+
+    with suppress(SleptLongEnough):
+        async for message in watch(log, LOG_START, take_turn=take_turn):
+            messages.append(message)  # noqa: PERF401 - the exception would discard a comprehension's result
+    assert turns == [(STRANGER, sent) for sent in (1, 1, 2, 3)]
 
 
 async def test_quiet_stream_moves_its_cursor_from_time_to_time(log):

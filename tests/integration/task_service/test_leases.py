@@ -88,6 +88,22 @@ async def test_owner_with_the_fewest_running_imports_is_first(system, worker):
     assert (await worker.claim()).import_id == waiting.id
 
 
+async def test_owners_take_turns(system, worker):
+    """The imports of an owner who has just had a turn wait for those of another owner, also if they are older."""
+    sonu, mira = await system.new_user("sonu"), await system.new_user("mira")
+    many = [await upload(system, sonu) for _ in range(3)]
+    few = [await upload(system, mira) for _ in range(2)]
+    claimed = []
+    for number in range(5):
+        lease = await worker.claim()
+        claimed.append(lease.import_id)
+        # The first one gives its lease back after a batch, the others end.
+        first_batch = batch(lease.checkpoint, ["a", "", ""], size=5)
+        await worker.stream(lease, *((first_batch, RELEASE_LEASE) if number == 0 else (END,)))
+    assert claimed == [many[0].id, few[0].id, many[1].id, few[1].id, many[2].id]
+    assert (await worker.claim()).import_id == many[0].id
+
+
 async def test_import_fails_after_five_claims_without_progress(system, worker, database):
     sonu = await system.new_user("sonu")
     queued = await upload(system, sonu)

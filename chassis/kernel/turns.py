@@ -1,0 +1,7 @@
+"""Turns of callers as an argument."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+TakeTurn = Callable[[UUID], Awaitable[None]]
+"""Function that waits until the caller may do its next step, so that its steps do not slow down other callers."""
