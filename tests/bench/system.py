@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,9 +64,9 @@ class System:
 
 
 @asynccontextmanager
-async def running_system(announce: Announce) -> AsyncIterator[System]:
-    """Run a stack on free ports in a temporary folder."""
-    with TemporaryDirectory(prefix="taskmanager-bench-") as folder:
+async def running_system(announce: Announce, data_dir: Path | None = None) -> AsyncIterator[System]:
+    """Run a stack on free ports, in a data directory that stays or in a temporary one."""
+    with nullcontext(data_dir) if data_dir else TemporaryDirectory(prefix="taskmanager-bench-") as folder:
         async with running_stack(Options(data_dir=Path(folder)), announce=announce) as stack:
             name = f"bench-{secrets.token_hex(3)}"
             async with RestClient(stack.endpoints.gateway_url) as client:
