@@ -19,8 +19,12 @@ NOT_A_FILTER = {"owner_id", "page_token"}
 """Fields that every caller sets differently."""
 
 
-def milliseconds(*values: float) -> list[Measurement]:
-    return [Measurement((value / 1000,), Response(50, has_more=True)) for value in values]
+def milliseconds(value: float) -> Measurement:
+    return Measurement((value / 1000,), Response(50, has_more=True))
+
+
+def floor(*values: float) -> Floor:
+    return Floor([milliseconds(value) for value in values])
 
 
 async def never() -> Response:
@@ -41,16 +45,16 @@ def test_every_documented_filter_is_measured():
 
 def test_busy_machine_gets_no_verdict():
     """If the default list itself varies by more than 30 %, no query is called met or not met."""
-    results = Results(Floor(milliseconds(10, 14, 11)))
-    results.measured = [(case(SMALL), *milliseconds(10)), (case(LARGE), *milliseconds(1000))]
+    results = Results(floor(10, 14, 11))
+    results.measured = [(case(SMALL), milliseconds(10)), (case(LARGE), milliseconds(1000))]
     assert {record["verdict"] for record in results.to_json()} == {"too busy to tell"}
     assert summary(results).startswith("No verdict: the machine is too busy.")
 
 
 def test_goals_depend_on_the_owner():
     """The small owner's queries may take 5 default lists, and the large owner's 20."""
-    results = Results(Floor(milliseconds(10, 11, 12)))
-    results.measured = [(case(owner), *milliseconds(value)) for owner in (SMALL, LARGE) for value in (50, 51, 200, 201)]
+    results = Results(floor(10, 11, 12))
+    results.measured = [(case(owner), milliseconds(value)) for owner in (SMALL, LARGE) for value in (50, 51, 200, 201)]
     assert [record["verdict"] for record in results.to_json()] == [
         *("met", "not met", "not met", "not met"),
         *("met", "met", "met", "not met"),
@@ -59,7 +63,7 @@ def test_goals_depend_on_the_owner():
 
 def test_only_a_quick_and_clear_refusal_is_met():
     """A refusal that takes as long as the query, or one for another reason, misses the goal."""
-    results = Results(Floor(milliseconds(10, 10, 10)))
+    results = Results(floor(10, 10, 10))
     refusals = [("QUERY_TOO_EXPENSIVE", 0.2), ("QUERY_TOO_EXPENSIVE", 3), ("UNAVAILABLE", 0.2)]
     results.measured = [(case(LARGE), Measurement((seconds,), None, reason)) for reason, seconds in refusals]
     assert [(record["result"], record["verdict"]) for record in results.to_json()] == [
@@ -81,7 +85,7 @@ async def test_small_run_measures_all_callers(tmp_path: Path, monkeypatch: pytes
     assert [
         (case.title, found.result)
         for case, found in results.measured
-        if found.response and not _agrees(case.matches, found.response)
+        if case.matches and found.response and not _agrees(case.matches, found.response)
     ] == []
     assert results.misses()
 

@@ -96,8 +96,7 @@ def print_results(results: Results, console: Console) -> None:
     for key, by_owner in rows.items():
         cells = []
         for owner in GOALS:
-            measurement = by_owner[owner][1] if owner in by_owner else None
-            cells += _cells(results, measurement)
+            cells += _cells(results, by_owner[owner][1] if owner in by_owner else None)
         table.add_row(*key, *cells, results.verdict(by_owner.values()))
     console.print(table)
     console.print(summary(results))
@@ -119,7 +118,11 @@ def summary(results: Results) -> str:
             f" time of this run; the limit is {MAX_SPREAD:.0%}."
         )
     missed = len(results.misses())
-    return f"{floor} (spread {results.floor.spread:.0%}). {len(results.measured) - missed} met, {missed} not met."
+    refused = sum(bool(found.refusal) for case, found in results.measured if results.is_met(case, found))
+    return (
+        f"{floor} (spread {results.floor.spread:.0%}). {len(results.measured) - missed} met, {refused} of them by a"
+        f" refusal; {missed} not met."
+    )
 
 
 def write_json(file: Path, **content: object) -> None:
