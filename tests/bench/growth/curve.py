@@ -52,6 +52,7 @@ def draw(points: Mapping[int, Point], picture: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
     for label in (*_CURVES.values(), _SMALL_CURVE):
@@ -64,6 +65,10 @@ def draw(points: Mapping[int, Point], picture: Path) -> None:
             axes.plot(*zip(*refused, strict=True), "x", color=line.get_color(), markersize=14, markeredgewidth=2)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(bottom=1)
     axes.set_xlabel("tasks in the table; a fifth of them belong to the owner whose lists are measured")
     axes.set_ylabel("median time of a call, ms")
     axes.set_title("One page of a list against the size of the table (cross: refused)")
