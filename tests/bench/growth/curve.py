@@ -1,6 +1,5 @@
 """Cost of some queries against the size of the table, and its plot."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +15,6 @@ _CURVES = {
     ("q, one word", NONE): "search without a match",
 }
 _SMALL_CURVE = "default list, owner of 400"
-_FILE = "curve.json"
 
 Point = Mapping[str, tuple[float, str]]
 """Median milliseconds of each curve, and the refusal or an empty text."""
@@ -35,15 +33,6 @@ async def measure_point(workload: Workload, *, seconds: float) -> Point:
         measurement = await measure(call, seconds=seconds)
         point[label] = (measurement.median_ms, measurement.refusal)
     return point
-
-
-def add_point(folder: Path, tasks: int, point: Point) -> Mapping[int, Point]:
-    """Store the costs of a size of the table in a folder; return those of all sizes so far."""
-    file = folder / _FILE
-    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    stored[str(tasks)] = point
-    file.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
-    return {int(size): stored[size] for size in sorted(stored, key=int)}
 
 
 def draw(points: Mapping[int, Point], picture: Path) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.bench.growth.accounts import open_accounts
 from tests.bench.growth.calls import Stubs
 from tests.bench.growth.cases import Workload
-from tests.bench.growth.curve import Point, add_point, measure_point
+from tests.bench.growth.curve import Point, measure_point
 from tests.bench.growth.dataset import Dataset
 from tests.bench.growth.fill import Filled, fill, read_marker, write_marker
 from tests.bench.growth.measurement import Call, measure
@@ -95,11 +95,10 @@ async def _plans(options: Options, system: System, results: Results, default: Ca
 
 async def measure_curve(options: Options, sizes: Sequence[int]) -> Mapping[int, Point]:
     """Measure the curve in tables of some sizes."""
-    points: Mapping[int, Point] = {}
-    for tasks in dict.fromkeys(sizes):
+    points: dict[int, Point] = {}
+    for tasks in sorted(set(sizes)):
         async with running_workload(options, tasks) as workload:
             await measure(await workload.default_call(), seconds=options.seconds)
-            point = await measure_point(workload, seconds=options.seconds)
-        points = add_point(options.folder, workload.dataset.tasks, point)
+            points[workload.dataset.tasks] = await measure_point(workload, seconds=options.seconds)
         options.console.log(f"curve: {tasks:,} tasks")
     return points
