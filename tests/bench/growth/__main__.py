@@ -52,7 +52,8 @@ async def bench(arguments: argparse.Namespace, options: Options, console: Consol
     if "import" in arguments.parts:
         fresh = await measure_fresh_import(arguments.import_rows, seconds=arguments.seconds * 4, console=console)
         console.print(str(fresh))
-        content["import"] = str(fresh)
+        is_steady = is_steady and fresh.floor.is_steady
+        content["import"] = fresh.to_json()
     if "curve" in arguments.parts:
         points = await measure_curve(options, (*arguments.sizes, arguments.tasks))
         content["curve"] = points
