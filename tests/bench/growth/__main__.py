@@ -1,13 +1,13 @@
 """Goals for large tables: every documented query, compared with the default list of a small owner.
 
-    python -m tests.bench.growth [--tasks 5000000] [--parts user,manager,all,other,import,curve] [--seconds 0.5]
+    python -m tests.bench.growth [--tasks 5000000] [--parts user,manager,all,other,import,curve] [--seconds 0.2]
         [--data-dir FOLDER] [--fill-only] [--explain 12] [--sizes 10000,100000,1000000] [--json bench-growth.json]
         [--plot growth.png]
 
 Of five tasks, four belong to owners of 400 and one belongs to the large owner. With --data-dir, the filled databases
 stay, and the next run uses them. A query is measured alone, by calls one after another. The default list of a small
-owner is measured at the beginning, in the middle and at the end: if it differs by more than 30 %, the machine is too
-busy, and there is no verdict.
+owner is measured at the beginning and after each part: if it differs by more than 30 %, the machine is too busy, and
+there is no verdict.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def _parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--tasks", type=int, default=5_000_000, help="tasks in the table (%(default)s)")
     add("--parts", type=_words, default=[*PARTS, "import", "curve"], help="parts to run, by comma (all)")
-    add("--seconds", type=float, default=0.5, help="seconds for the calls of one query (%(default)s)")
+    add("--seconds", type=float, default=0.2, help="seconds for the calls of one query (%(default)s)")
     add("--data-dir", type=Path, help="folder for the filled databases (a temporary one)")
     add("--fill-only", action="store_true", help="only fill the databases")
     add("--explain", type=int, default=12, help="number of plans of queries over their goal (%(default)s)")

@@ -30,6 +30,7 @@ class Account:
 
     id: str
     token: str = field(repr=False)
+    role: int = user_pb2.Role.ROLE_UNSPECIFIED
 
     @property
     def metadata(self) -> Metadata:
@@ -44,12 +45,11 @@ async def open_accounts(endpoints: Endpoints) -> Mapping[str, Account]:
     ):
         auth = auth_service_pb2_grpc.AuthServiceStub(public)
         admin = await _log_in(auth, endpoints.admin_email, endpoints.admin_password)
-        accounts = {}
-        for name in USERS:
-            accounts[name] = await _open_user(auth, name)
-        manager = user_service_pb2.UpdateUserRequest(id=accounts["manager"].id, role=user_pb2.Role.ROLE_MANAGER)
-        await user_service_pb2_grpc.UserServiceStub(public).UpdateUser(manager, metadata=admin.metadata)
-        accounts["manager"] = await _open_user(auth, "manager")  # a token carries the role of its time
+        accounts = {name: await _open_user(auth, name) for name in USERS}
+        if accounts["manager"].role != user_pb2.Role.ROLE_MANAGER:
+            change = user_service_pb2.UpdateUserRequest(id=accounts["manager"].id, role=user_pb2.Role.ROLE_MANAGER)
+            await user_service_pb2_grpc.UserServiceStub(public).UpdateUser(change, metadata=admin.metadata)
+            accounts["manager"] = await _open_user(auth, "manager")  # a token carries the role of its time
         created = await service_account_service_pb2_grpc.ServiceAccountServiceStub(public).CreateServiceAccount(
             service_account_service_pb2.CreateServiceAccountRequest(
                 name=f"growth-{secrets.token_hex(4)}", scopes=["tasks:read"]
@@ -76,4 +76,4 @@ async def _open_user(auth: "auth_service_pb2_grpc.AuthServiceAsyncStub", name: s
 
 async def _log_in(auth: "auth_service_pb2_grpc.AuthServiceAsyncStub", email: str, password: str) -> Account:
     response = await auth.Login(auth_service_pb2.LoginRequest(email=email, password=password))
-    return Account(response.user.id, response.access_token)
+    return Account(response.user.id, response.access_token, response.user.role)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import grpc
 import psycopg
 
-from tests.bench.growth.accounts import SERVICE, Account
+from tests.bench.growth.accounts import SERVICE, Account, open_accounts
 from tests.bench.growth.calls import ALL_OWNERS, Caller, Stubs, other_calls
-from tests.bench.growth.dataset import ALL as EVERY_OWNER
-from tests.bench.growth.dataset import OWNERS, Dataset, import_id
+from tests.bench.growth.dataset import EVERY_OWNER, OWNERS, Dataset, import_id
 from tests.bench.growth.measurement import Call, Response
 from tests.bench.growth.queries import DEFAULT, MANY, NONE, Query, Subject, all_queries
 from tests.bench.http import HttpConnection
@@ -79,6 +78,10 @@ class Workload:
 
     def caller(self, account: str, owner: str, owner_id: str = "") -> Caller:
         return Caller(self.stubs, self.accounts[account], owner_id, self.subjects[owner], self.dataset)
+
+    async def renew_tokens(self) -> "Workload":
+        """Return the workload with new access tokens, which are valid for 15 minutes."""
+        return replace(self, accounts=await open_accounts(self.system.stack.endpoints))
 
     async def default_call(self) -> Call:
         """Return the call to which all others are compared: the default list of a small owner."""

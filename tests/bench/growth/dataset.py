@@ -12,7 +12,7 @@ from uuid import UUID
 
 SMALL_OWNER_TASKS = 400
 TASKS_MULTIPLE = 5 * SMALL_OWNER_TASKS
-ALL = "all"
+EVERY_OWNER = "all"
 OWNERS = ("small", "large", "old", "new")
 """Owners with an account. The other small owners are only ids."""
 
@@ -51,7 +51,7 @@ class Dataset:
 
     def owned(self, owner: str) -> int:
         """Return the number of tasks of an owner, or of all owners."""
-        return {"large": self.tasks // 5, ALL: self.tasks + 2 * SMALL_OWNER_TASKS}.get(owner, SMALL_OWNER_TASKS)
+        return {"large": self.tasks // 5, EVERY_OWNER: self.tasks + 2 * SMALL_OWNER_TASKS}.get(owner, SMALL_OWNER_TASKS)
 
     def created_at(self, owner: str, index: int) -> datetime:
         """Return the creation time of the task at an index of an owner's tasks, the oldest first."""
@@ -60,7 +60,7 @@ class Dataset:
             "large": index // (self.block // 5) * self.block + index % (self.block // 5) * 5 + 4,
             "old": index - SMALL_OWNER_TASKS,
             "new": self.tasks + index,
-            ALL: index - SMALL_OWNER_TASKS,
+            EVERY_OWNER: index - SMALL_OWNER_TASKS,
         }[owner]
         return self._time(number)
 

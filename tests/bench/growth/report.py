@@ -19,7 +19,7 @@ MAX_SPREAD = 0.3
 
 @dataclass(frozen=True)
 class Floor:
-    """The default list of a small owner, measured at the beginning, in the middle and at the end of a run."""
+    """The default list of a small owner, measured at the beginning of a run and after each part."""
 
     repetitions: Sequence[Measurement]
 

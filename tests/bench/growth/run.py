@@ -73,7 +73,9 @@ async def measure_queries(options: Options, tasks: int, parts: Sequence[str]) ->
         floors = [await measure(default, seconds=_FLOOR_TIMES * options.seconds)]
         results = Results(Floor(floors))
         for part in parts:
-            async for case in workload.cases(part):
+            renewed = await workload.renew_tokens()
+            default = await renewed.default_call()
+            async for case in renewed.cases(part):
                 measurement = await measure(case.call, seconds=options.seconds)
                 results.measured.append((case, measurement))
                 options.console.log(f"{case.title}: {measurement.median_ms:,.1f} ms, {measurement.result}")
