@@ -16,6 +16,7 @@ from gateway.transport.access_log import REQUESTS
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.http.coalescing_transport import CoalescingTransport
 from gateway.transport.http.connection_limits import ConnectionLimits
 from gateway.transport.http.error_response import render_error
 from gateway.transport.http.header_limits import (
@@ -45,7 +46,7 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer of the first request, or refuse the connection."""
-        super().connection_made(transport)
+        super().connection_made(CoalescingTransport(transport, self.loop))
         self._address = self.client[0] if self.client else ""
         self._is_counted = False
         self._send_timeout: SendTimeout | None = None
