@@ -12,7 +12,7 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.rpc.errors import RichStatus
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.test_header_limits import connected, parse_responses, reasons, slow_get_task
 from tests.support.waiting import until, until_awaited

@@ -16,8 +16,9 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.limits.rate_limit import AddressRateLimiter
-from gateway.bootstrap import build_router, run_server
+from gateway.bootstrap import build_router
 from gateway.clients.upstream import Upstream
+from gateway.server import run_server
 from gateway.transcoding.contract import read_rpcs
 from gateway.transcoding.errors import UnsupportedContract
 from gateway.transport.request.concurrency_limit import ConcurrencyLimit
