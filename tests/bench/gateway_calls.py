@@ -120,7 +120,7 @@ async def running_gateways(checkout: Path, folder: Path, target: str) -> AsyncIt
         HttpConnection.open(refusing.url) as connection,
     ):
         holding = connection.caller(partial(client().get_task, HELD_ID))
-        held = asyncio.create_task(holding())
+        held = asyncio.ensure_future(holding())
         await asyncio.sleep(1)  # nothing says when the request has its slot
         yield Gateway(admitting.url, admitting.pid, refusing)
         held.cancel()
