@@ -161,6 +161,19 @@ async def test_shed_request_ends_its_connection(services, request_head):
     assert services.calls == 1
 
 
+@pytest.mark.parametrize("sent", [POST + b"Content-Length: 13\r\n\r\n{", GET], ids=["body", "next request"])
+async def test_slow_client_of_a_shed_request_is_cut(services, sent):
+    """The timeout of heads also limits the rest of a shed request, and the time until the next one."""
+    async with (
+        running_gateway(services, header_timeout_seconds=0.5) as (address, client),
+        occupied_slot(client, services),
+        connected(address) as (reader, writer),
+    ):
+        writer.write(sent)
+        await read_error(reader)
+        assert await reader.read() == b""
+
+
 async def test_pipelined_request_is_not_shed_before_its_turn(services):
     """The client would take its refusal for the response to the request before it."""
     async with running_gateway(services) as (address, client):
