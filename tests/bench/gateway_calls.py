@@ -1,9 +1,9 @@
 """CPU of the gateway for a REST call, without the services behind it: the echo server responds instead.
 
-    python -m tests.bench.gateway_calls [--against CHECKOUT] [--rounds 5] [--seconds 1.5]
+    python -m tests.bench.gateway_calls [--against CHECKOUT ...] [--rounds 5] [--seconds 1.5]
 
-Beside this checkout's gateway it measures, alternating, the bare gateway (bare_gateway.py) and the gateway of another
-checkout. A second gateway with a limit of one request, which a request without a response uses up, refuses all others.
+Beside this checkout's gateway it measures, alternating, the bare gateway (bare_gateway.py) and the gateways of other
+checkouts. A second gateway with a limit of one request, which a request without a response uses up, refuses all others.
 """
 
 import argparse
@@ -120,7 +120,7 @@ async def running_gateways(checkout: Path, folder: Path, target: str) -> AsyncIt
         HttpConnection.open(refusing.url) as connection,
     ):
         holding = connection.caller(partial(client().get_task, HELD_ID))
-        held = asyncio.create_task(holding())
+        held = asyncio.ensure_future(holding())
         await asyncio.sleep(1)  # nothing says when the request has its slot
         yield Gateway(admitting.url, admitting.pid, refusing)
         held.cancel()
@@ -208,13 +208,12 @@ def print_samples(samples: Samples, labels: Sequence[str], console: Console) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.gateway_calls", description=__doc__)
-    parser.add_argument("--against", type=Path, help="another checkout")
+    parser.add_argument("--against", type=Path, nargs="*", default=[], help="other checkouts")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     arguments = parser.parse_args()
     checkouts = {"this": REPOSITORY_ROOT}
-    if arguments.against:
-        checkouts["other"] = arguments.against.resolve()
+    checkouts |= {checkout.name: checkout.resolve() for checkout in arguments.against}
     console = Console(width=120)
     samples = asyncio.run(measure(checkouts, rounds=arguments.rounds, seconds=arguments.seconds, console=console))
     print_samples(samples, list(checkouts), console)
