@@ -126,10 +126,11 @@ async def test_create_takes_its_number_after_its_wait(log, database, is_taken):
             adding = asyncio.create_task(session.tasks.add_with_event(second, event))
             while not await database.execute("SELECT 1 FROM pg_locks WHERE NOT granted"):
                 assert not adding.done()
-            assert await database.execute("SELECT tasks.least_announced_transaction_number()") == [(None,)]
+            announced = await database.execute("SELECT tasks.least_announced_transaction_number()")
             if is_taken:
                 await work.commit()
         (error,) = await asyncio.gather(adding, return_exceptions=True)
+    assert announced == [(None,)]
     assert isinstance(error, ExternalIdTaken) == is_taken
     assert await log.ids() == ([] if is_taken else [str(event.id)])
 
