@@ -10,7 +10,7 @@ NODE_STAMPS := tests/api/node_modules/.installed tests/node/node_modules/.instal
 export PYTHONPATH := $(CURDIR):$(CURDIR)/protos/gen:$(CURDIR)/cli
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run backup restore up down bench bench-import bench-overload bench-fair test test-faults test-api test-browser test-compose ci check lint types migrations-check manifests protos protos-check openapi fmt lock clean observability
+.PHONY: help install demo run backup restore up down bench bench-import bench-overload bench-peers bench-fair bench-growth test test-faults test-api test-browser test-compose ci check lint types migrations-check manifests protos protos-check openapi fmt lock clean observability
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -85,8 +85,19 @@ bench-import: $(STAMP) ## Measure imports: against \copy, memory, a growing tabl
 bench-overload: $(STAMP) ## Measure four times the load that the system can handle: goodput, refusals, health checks, memory
 	$(BIN)/python -m tests.bench.overload_goals $(BENCH)
 
+PEERS ?=
+bench-peers: $(STAMP) ## Measure beside a Flask application and, from PEERS=folder, the full-stack FastAPI template; needs wrk
+	$(BIN)/python -m tests.bench.peers --template "$(PEERS)" $(BENCH)
+
 bench-fair: $(STAMP) ## Measure the calls of one caller while another one does the worst that the limits allow
 	$(BIN)/python -m tests.bench.fair_goals $(BENCH)
+
+bench-growth: $(STAMP) $(VENV)/.installed-bench ## Measure every documented query with 5,000,000 tasks; BENCH="--tasks 100000 ..." is shorter
+	$(BIN)/python -m tests.bench.growth $(BENCH)
+
+$(VENV)/.installed-bench: requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
 
 ci: check test test-api test-browser test-compose ## Run all checks that a change must pass
 
@@ -124,13 +135,15 @@ fmt: $(STAMP) ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the services, but not api.txt
+lock: $(STAMP) ## Resolve requirements/*.txt again; dev.txt constrains the services and the bench, but not api.txt and the peers
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group ../pyproject.toml:api -o api.txt
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group ../pyproject.toml:dev -o dev.txt
+	cd tests/bench/peers && ../../../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group ../../../pyproject.toml:peers -o requirements.txt
+	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group ../pyproject.toml:bench --constraint dev.txt -o bench.txt
 	cd requirements && for pair in auth:auth_service tasks:task_service worker:import_worker gateway:gateway; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    --group "../pyproject.toml:$${pair%%:*}" --constraint dev.txt -o "$${pair##*:}.txt"; done
 
 clean: ## Delete the virtual environment, the caches and the local data
-	rm -rf $(VENV) $(API_VENV) tests/api/node_modules tests/node/node_modules tests/api/build data protos/googleapis protos/gen/build protos/gen/*.egg-info cli/build cli/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(API_VENV) .bench_cache tests/api/node_modules tests/node/node_modules tests/api/build data protos/googleapis protos/gen/build protos/gen/*.egg-info cli/build cli/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

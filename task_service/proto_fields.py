@@ -1,10 +1,10 @@
 """Conversions between single protobuf fields and domain values. Pure functions."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.kernel.ids import parse_id
 from task_service.errors import MalformedTime
@@ -17,13 +17,17 @@ def optional_id(text: str, *, field: str) -> UUID | None:
     return parse_id(text, field=field) if text else None
 
 
-def timestamp_to_proto(time: datetime | None) -> Timestamp | None:
-    """Return a time as a protobuf Timestamp, None for None."""
+def timestamp_to_proto(time: datetime | None) -> Any:
+    """Return the fields of a protobuf Timestamp for the constructor of a message, None for None."""
     if time is None:
         return None
-    # FromDatetime takes three times as long, and a list of fifty tasks has more than a hundred timestamps.
+    # A list of fifty tasks has more than a hundred timestamps. FromDatetime costs 2 us, a Timestamp and its copy into
+    # the message 3 us, and its fields 1 us.
     since_epoch = time - _EPOCH
-    return Timestamp(seconds=since_epoch.days * 86_400 + since_epoch.seconds, nanos=since_epoch.microseconds * 1000)
+    return {
+        "seconds": since_epoch.days * 86_400 + since_epoch.seconds,
+        "nanos": since_epoch.microseconds * 1000,
+    }
 
 
 def timestamp_from_proto(message: Message, field: str) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import Any
 from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.pool import open_pool
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
+from chassis.database.statistics import RefreshStatistics
 from chassis.database.switches import POLL_INTERVAL_SECONDS as SWITCH_INTERVAL_SECONDS
 from chassis.database.switches import PollSwitches, Switches
 from chassis.lifecycle import run_in_background
@@ -32,6 +33,7 @@ from task_service.imports.clients.object_store import ObstoreObjectStore
 from task_service.imports.clients.worker_notifier import CeleryWorkerNotifier
 from task_service.imports.persistence.notifications import PostgresNotifications
 from task_service.persistence.schema import MIGRATIONS
+from task_service.persistence.tables import IMPORTED_TABLES
 from task_service.registrations import STATUS, create_registrations
 from task_service.settings import TasksSettings
 from task_service.switches import IMPORTS_PAUSED, SWITCHES
@@ -39,6 +41,8 @@ from task_service.switches import IMPORTS_PAUSED, SWITCHES
 POLL_INTERVAL_SECONDS = 1.0
 """Interval of dispatch and undo. A notification starts them earlier."""
 CLEANUP_INTERVAL_SECONDS = 60.0
+STATISTICS_INTERVAL_SECONDS = 5.0
+"""Interval at which tables that grow fast, by imports, get new statistics."""
 MEASURE_INTERVAL_SECONDS = 5.0
 """Interval of the query for the metrics of the queue."""
 LISTEN_CONNECTIONS = 1
@@ -111,6 +115,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                 run_periodically(imports.measure_queue, interval=MEASURE_INTERVAL_SECONDS),
                 run_periodically(imports.run_undos, interval=POLL_INTERVAL_SECONDS, wake=wake.undo_requested),
                 run_periodically(history.append_blocks, interval=settings.block_interval_seconds),
+                run_periodically(RefreshStatistics(pool, IMPORTED_TABLES), interval=STATISTICS_INTERVAL_SECONDS),
                 every_minute(imports.delete_abandoned_uploads),
                 every_minute(imports.delete_expired_uploads),
                 every_minute(imports.delete_dry_run_state),

@@ -11,15 +11,24 @@ STATEMENT_TIMEOUT_SECONDS = 3
 
 
 class SqlScanSession(SqlUnitOfWork):
-    """Read-only transaction in which a statement has STATEMENT_TIMEOUT_SECONDS. A longer one is QueryTooExpensive."""
+    """Read-only transaction in which a statement has STATEMENT_TIMEOUT_SECONDS. A longer one is QueryTooExpensive.
+
+    All statements see the same rows.
+    """
 
     # One message, so it costs one round trip.
-    begin_sql = f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'"
+    begin_sql = (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+        f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'"
+    )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, QueryCanceled):
             await super().__aexit__(None, None, None)
-            raise QueryTooExpensive(limit=STATEMENT_TIMEOUT_SECONDS) from error
+            raise QueryTooExpensive(
+                cause=f"it was stopped after {STATEMENT_TIMEOUT_SECONDS} seconds",
+                remedy="Narrow it with filters such as owner_id or created_after, or use fewer words",
+            ) from error
         await super().__aexit__(kind, error, trace)

@@ -71,7 +71,7 @@ class ValidationErrors(Invalid):
 
 
 class QueryTooExpensive(Invalid):
-    """The query reads too much: it was stopped after {limit} seconds. Narrow it with filters or fewer words."""
+    """The query reads too much: {cause}. {remedy}."""
 
 
 def raise_all(errors: "Sequence[Invalid]") -> None:

@@ -46,6 +46,15 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
+class Section(Generic[Item]):
+    """Result of reading a bounded part of a list: the matching items, and where the next part begins."""
+
+    items: Sequence[Item]
+    end: bytes
+    """Key of the last row that was read; empty if the items fill the page or the list has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageRequest:
     """Requested page: number of items, and the key of the last item of the previous page.
 

@@ -26,6 +26,7 @@ from chassis.rpc.access_log import AccessLogInterceptor
 from chassis.rpc.auth import JwtInterceptor, PermissionDenied
 from chassis.rpc.call_metrics import ServerMetrics
 from chassis.rpc.errors import ErrorInterceptor, StatusTable
+from chassis.rpc.handler_cache import HandlerCache
 from chassis.rpc.health_servicer import HealthServicer
 from chassis.rpc.interceptor import ContextInterceptor
 from chassis.rpc.receive import ReceiveInterceptor
@@ -86,6 +87,7 @@ class GrpcServer:
 
     The order of the chain, outermost first, with the reason:
 
+    - handler cache: it composes the others once for each method.
     - tracing, if it is on: its span covers everything below, and the log lines have its id.
     - request id, access log: they must see refused calls too.
     - errors: every refusal of the interceptors below becomes a status here.
@@ -131,6 +133,7 @@ class GrpcServer:
         tracing = TracingInterceptor(services=services, policy=policy, link_only=not with_internal_rpcs)
         self._server = aio.server(
             interceptors=[
+                HandlerCache(),
                 *([tracing] if is_enabled() else []),
                 RequestIdInterceptor(),
                 AccessLogInterceptor(ServerMetrics([*services, *_FOREIGN_SERVICES])),

@@ -18,6 +18,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
+IMPORTED_TABLES = ("tasks", "task_events", "import_errors", "import_failed_rows")
+"""Tables that an import fills. The service may refresh their statistics."""
+
 TIME = DateTime(timezone=True)
 
 tasks = Table(

@@ -122,7 +122,7 @@ def test_every_domain_error_is_a_sentence(package):
 
 def test_locks_name_no_package_index():
     locks = list((ROOT / "requirements").glob("*.txt"))
-    assert {lock.stem for lock in locks} == {"dev", "api", *SERVICES}
+    assert {lock.stem for lock in locks} == {"dev", "api", "bench", *SERVICES}
     for lock in locks:
         text = lock.read_text()
         assert "--hash=sha256:" in text

@@ -18,7 +18,7 @@ PAGE_SIZE = 50
 
 OPERATIONS = ("GetTask", "ListTasks(50)", "CreateTask")
 
-_TASK = task_pb2.Task(
+SAMPLE_TASK = task_pb2.Task(
     title="Call the supplier 4711",
     description="As agreed in the meeting, item 4711",
     status=task_pb2.Task.STATUS_IN_PROGRESS,
@@ -27,11 +27,11 @@ _TASK = task_pb2.Task(
 )
 _BODY = json.dumps(
     {
-        "title": _TASK.title,
-        "description": _TASK.description,
+        "title": SAMPLE_TASK.title,
+        "description": SAMPLE_TASK.description,
         "status": "in_progress",
         "priority": "high",
-        "due_date": _TASK.due_date,
+        "due_date": SAMPLE_TASK.due_date,
     }
 ).encode()
 
@@ -57,7 +57,7 @@ class BenchClient:
             calls: list[Call] = [
                 lambda: stub.GetTask(task_service_pb2.GetTaskRequest(id=next(ids)), metadata=metadata),
                 lambda: stub.ListTasks(task_service_pb2.ListTasksRequest(page_size=PAGE_SIZE), metadata=metadata),
-                lambda: stub.CreateTask(task_service_pb2.CreateTaskRequest(task=_TASK), metadata=metadata),
+                lambda: stub.CreateTask(task_service_pb2.CreateTaskRequest(task=SAMPLE_TASK), metadata=metadata),
             ]
             yield {operation: [call] * CONCURRENT_CALLERS for operation, call in zip(OPERATIONS, calls, strict=True)}
 
@@ -66,7 +66,7 @@ class BenchClient:
         """Yield the calls over persistent connections, one for each caller."""
         ids = itertools.cycle(self.ids)
         requests: list[Callable[[], bytes]] = [
-            lambda: self._request("GET", f"/api/v1/tasks/{next(ids)}"),
+            lambda: self.get_task(next(ids)),
             lambda: self._request("GET", f"/api/v1/tasks?page_size={PAGE_SIZE}"),
             lambda: self._request("POST", "/api/v1/tasks", _BODY),
         ]
@@ -79,12 +79,16 @@ class BenchClient:
 
     def mixed_requests(self) -> list[bytes]:
         """Return ten requests: eight read a task each, one lists a page, and one creates a task."""
-        reads = [self._request("GET", f"/api/v1/tasks/{task_id}") for task_id in self.ids[:8]]
+        reads = [self.get_task(task_id) for task_id in self.ids[:8]]
         return [
             *reads,
             self._request("GET", f"/api/v1/tasks?page_size={PAGE_SIZE}"),
             self._request("POST", "/api/v1/tasks", _BODY),
         ]
+
+    def get_task(self, task_id: str) -> bytes:
+        """Return a request that reads a task."""
+        return self._request("GET", f"/api/v1/tasks/{task_id}")
 
     def _request(self, method: str, path: str, body: bytes = b"") -> bytes:
         head = f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {self.token}\r\n"

@@ -3,7 +3,7 @@
     python -m tests.bench.echo ADDRESS FILE
 
 FILE holds the response to ListTasks; its first task is the response to the other two calls. Without interceptors and
-database only the parsing and serialising of messages remains.
+database only the parsing and serialising of messages remains. GetTask of HELD_ID gets no response.
 """
 
 import asyncio
@@ -15,9 +15,13 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
+HELD_ID = "held"
+
 
 async def serve(address: str, page: task_service_pb2.ListTasksResponse) -> None:
     async def respond_with_task(request: object, context: object) -> task_pb2.Task:
+        if isinstance(request, task_service_pb2.GetTaskRequest) and request.id == HELD_ID:
+            await asyncio.Event().wait()
         return page.tasks[0]
 
     async def respond_with_page(request: object, context: object) -> task_service_pb2.ListTasksResponse:

@@ -29,8 +29,8 @@ class HttpConnection:
         finally:
             writer.close()
 
-    def caller(self, request: Callable[[], bytes]) -> Call:
-        """Return a call that sends the bytes of `request()` and reads the response, which must be a success."""
+    def caller(self, request: Callable[[], bytes], *, status: bytes = b"2") -> Call:
+        """Return a call that sends the bytes of `request()` and reads the response, whose status begins as given."""
 
         async def call() -> bytes:
             self._writer.write(request())
@@ -38,7 +38,7 @@ class HttpConnection:
             length = _LENGTH.search(head)
             assert length, head
             body = await self._reader.readexactly(int(length[1]))
-            assert head.startswith(b"HTTP/1.1 2"), head + body
+            assert head.startswith(b"HTTP/1.1 " + status), head + body
             return body
 
         return call

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,9 +64,11 @@ class System:
 
 
 @asynccontextmanager
-async def running_system(announce: Announce, *, ingest_processes: int = 0) -> AsyncIterator[System]:
-    """Run a stack on free ports in a temporary folder."""
-    with TemporaryDirectory(prefix="taskmanager-bench-") as folder:
+async def running_system(
+    announce: Announce, data_dir: Path | None = None, *, ingest_processes: int = 0
+) -> AsyncIterator[System]:
+    """Run a stack on free ports, in a data directory that stays or in a temporary one."""
+    with nullcontext(data_dir) if data_dir else TemporaryDirectory(prefix="taskmanager-bench-") as folder:
         options = Options(data_dir=Path(folder), ingest_processes=ingest_processes)
         async with running_stack(options, announce=announce) as stack:
             name = f"bench-{secrets.token_hex(3)}"

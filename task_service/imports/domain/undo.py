@@ -1,18 +1,14 @@
 """Undo of an import: created tasks are deleted, changed tasks get their old values, later changes are conflicts."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from chassis.kernel.ids import first_id_at
 from task_service.history.domain.events import Actor
 from task_service.tasks.domain.task import FIRST_REVISION, Task
-
-MAX_CLOCK_DIFFERENCE = timedelta(days=1)
-"""Upper bound for the difference of two processes' clocks.
-
-Task ids contain a time between the upload and the end of the import, by some process's clock.
-"""
+from task_service.tasks.domain.task_query import MAX_CLOCK_DIFFERENCE
 
 
 class UndoState(StrEnum):
@@ -50,12 +46,12 @@ class RunningUndo(NamedTuple):
     @property
     def first_id(self) -> UUID:
         """Id below all tasks that the import created."""
-        return max(self.checkpoint, _smallest_id_at(self.created_at - MAX_CLOCK_DIFFERENCE))
+        return max(self.checkpoint, first_id_at(self.created_at - MAX_CLOCK_DIFFERENCE))
 
     @property
     def last_id(self) -> UUID:
         """Id above all tasks that the import created."""
-        return _smallest_id_at(self.finished_at + MAX_CLOCK_DIFFERENCE)
+        return first_id_at(self.finished_at + MAX_CLOCK_DIFFERENCE)
 
 
 class ChangeSnapshot(NamedTuple):
@@ -95,9 +91,3 @@ def revert_import_effect(
     if revision_before != FIRST_REVISION or task.revision != (snapshot.revision if snapshot else FIRST_REVISION):
         return ConflictReason.CHANGED
     return task.deleted(now, retention=retention)
-
-
-def _smallest_id_at(moment: datetime) -> UUID:
-    """Return the smallest UUIDv7 of a time (RFC 9562 section 5.7: the first 48 bits are milliseconds)."""
-    milliseconds = int(moment.astimezone(UTC).timestamp() * 1000)
-    return UUID(int=milliseconds << 80)

@@ -32,7 +32,7 @@ from task_service.imports.persistence.binary_copy import (
 from task_service.tasks.domain.task import Task, Values, new_task
 from task_service.tasks.domain.task_events import change_text, task_created
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.persistence.tasks import encode_task as task_row
+from task_service.tasks.persistence.task_rows import encode_task as task_row
 
 
 class CopyRows(NamedTuple):

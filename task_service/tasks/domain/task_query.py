@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from unicodedata import normalize
@@ -21,11 +21,18 @@ from task_service.tasks.domain.errors import (
     UnknownPriority,
     UnknownStatus,
 )
+from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.values import Priority, Status
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_WORDS = 8
 MAX_IDS = 100
+
+MAX_CLOCK_DIFFERENCE = timedelta(days=1)
+"""Upper bound for the difference of two processes' clocks.
+
+The ids of an import's tasks contain a time between the upload and the end of the import, by some process's clock.
+"""
 
 
 class Order(StrEnum):
@@ -93,15 +100,30 @@ class TaskQuery:
         """Return whether a page may read many more rows than it returns, because no index serves the query."""
         if self.ids or (self.external_id and self.owner_id and self.deleted is DeletedFilter.EXCLUDE):
             return False
-        indexed = TaskQuery(visible_to=self.visible_to, owner_id=self.owner_id, descending=self.descending)
+        indexed = TaskQuery(
+            visible_to=self.visible_to,
+            owner_id=self.owner_id,
+            created_before=self.created_before,
+            created_after=self.created_after,
+            descending=self.descending,
+        )
         return self.deleted is DeletedFilter.ONLY or replace(self, deleted=indexed.deleted) != indexed
 
 
-class IdRange(NamedTuple):
-    """Part of the tasks that a query reads, in the direction of the query: after an id, up to and including another."""
+class ListedTask(NamedTuple):
+    """Task in a list, with the text of its sort key; the text is empty in the order of created_at."""
 
-    after: UUID | None = None
-    until: UUID | None = None
+    task: Task
+    sort_key: str
+
+    @property
+    def page_key(self) -> bytes:
+        """Key after which the next page continues."""
+        return page_key(self.task.id, self.sort_key)
+
+
+def page_key(task_id: UUID, sort_key: str) -> bytes:
+    return task_id.bytes + sort_key.encode()
 
 
 class TimeFilters(NamedTuple):

@@ -5,7 +5,7 @@ A page token is not signed. Its key is checked here, because Postgres would log 
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel.pagination import UUID_BYTES, InvalidPageToken
@@ -14,6 +14,8 @@ from task_service.tasks.domain.values import MAX_TITLE_CHARACTERS, Priority, par
 
 _PRIORITIES_ASCENDING = ", ".join(f"'{priority}'" for priority in Priority)
 _PRIORITY_KEYS = frozenset(str(number) for number in range(1, len(Priority) + 1))
+NO_DUE_DATE = "infinity"
+"""Key of a task without a due date."""
 # The lower case of a character can have two characters.
 _MAX_TITLE_KEY_CHARACTERS = 2 * MAX_TITLE_CHARACTERS
 
@@ -32,11 +34,12 @@ def _normalize_time(text: str) -> str:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(text)
-    return moment.astimezone(UTC).isoformat()
+    # With microseconds, the order of texts is the order of times.
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _normalize_date(text: str) -> str:
-    if text == "infinity":
+    if text == NO_DUE_DATE:
         return text
     found = parse_date(text)
     if found is None:
@@ -58,7 +61,7 @@ def _normalize_title(text: str) -> str:
 
 SORT_KEYS = {
     Order.UPDATED_AT: SortKey("updated_at", "timestamptz", _normalize_time),
-    Order.DUE_DATE: SortKey("coalesce(due_date, 'infinity'::date)", "date", _normalize_date),
+    Order.DUE_DATE: SortKey(f"coalesce(due_date, '{NO_DUE_DATE}'::date)", "date", _normalize_date),
     Order.PRIORITY: SortKey(
         f"array_position(ARRAY[{_PRIORITIES_ASCENDING}], priority)", "integer", _normalize_priority
     ),
@@ -68,20 +71,21 @@ SORT_KEYS = {
 """Sort keys by order. Order.CREATED_AT has none: the id is the key."""
 
 
-def encode_page_key(row: tuple[Any, ...]) -> bytes:
-    """Return the key after which the next page continues. A row ends with the text of its sort key."""
-    task_id: UUID = row[0]
-    return task_id.bytes + str(row[-1] or "").encode()
+class IndexKey(NamedTuple):
+    """Key of a row in a list or an index: the text of its sort key, and its id."""
+
+    text: str
+    task_id: UUID
 
 
-def decode_page_key(raw: bytes, order: Order) -> tuple[UUID, str]:
-    """Return the id and the text of the sort key. Raises InvalidPageToken for a forged key."""
+def decode_page_key(raw: bytes, order: Order) -> IndexKey:
+    """Return the key of a page token. Raises InvalidPageToken for a forged one."""
     try:
         task_id, text = UUID(bytes=raw[:UUID_BYTES]), raw[UUID_BYTES:].decode()
         if key := SORT_KEYS.get(order):
-            return task_id, key.normalize(text)
+            return IndexKey(key.normalize(text), task_id)
     except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
         raise InvalidPageToken from None
     if text:
         raise InvalidPageToken
-    return task_id, ""
+    return IndexKey("", task_id)

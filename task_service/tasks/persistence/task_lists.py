@@ -1,120 +1,150 @@
-"""Statements of task lists. Each combination of filters and order has its own statement.
+"""Statements of task lists, totals and counts. Each combination of filters, path and order has its own statement.
+
+A statement reads at most `max_rows` rows of its path, whatever matches. Its last row, which has no owner, is then the
+last row that it read. That row is only computed if the others do not fill the page, and it belongs to the same
+snapshot: a task that is purged between two statements would shift the end by one.
 
 Pagination is by key, not by offset. Insertions and deletions between two pages therefore neither repeat nor skip a
 task that stays.
 """
 
-from datetime import date
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 
 from chassis.database.statement import Statement
-from chassis.kernel.pagination import PageRequest
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import IdRange, Order, TaskQuery
-from task_service.tasks.persistence.page_keys import SORT_KEYS, decode_page_key
-from task_service.tasks.persistence.task_filters import (
-    ASSIGNED,
-    OWNED,
-    VISIBLE,
-    FilterShape,
-    analyze,
-    conditions,
-    indexed_conditions,
-    lookup_by_external_id,
-    source,
-)
+from task_service.tasks.domain.task_query import Order
+from task_service.tasks.persistence.page_keys import SORT_KEYS
+from task_service.tasks.persistence.scan_paths import PARTS, Part, ScanPath
+from task_service.tasks.persistence.task_filters import IS_OVERDUE, FilterShape, conditions
 
 COLUMNS = [tasks.c[name] for name in Task._fields]
 
 _COLUMN_NAMES = ", ".join(Task._fields)
-_FIRST_DAY_OF_ALL = date.min
+_NO_VALUES = ", ".join(["NULL"] * (len(Task._fields) - 1))
 
 # The parts are constants of this package: values are always parameters.
 # ruff: noqa: S608
 
 
-def page_statement(
-    query: TaskQuery, request: PageRequest, today: date, until: UUID | None = None
-) -> tuple[Statement, dict[str, Any]]:
-    """Return the statement of a page and its parameters. A row is a task's columns and the text of its sort key.
+@lru_cache(maxsize=1000)
+def page_statement(shape: FilterShape, path: ScanPath) -> Statement:
+    """Return the statement of a page in the order of the path.
 
-    With `until`, which is for lists by created_at, the page ends at that id.
+    A row is a task's columns and the text of its sort key. The row of the end has only an id and that text.
     """
-    shape, values = analyze(query, today, IdRange(until=until))
-    values["limit"] = request.size + 1
-    if request.after:
-        values["after_id"], values["after_key"] = decode_page_key(request.after, query.order)
-    return _compile_page(shape, query.order, bool(request.after)), values
-
-
-def count_statement(query: TaskQuery, today: date, id_range: IdRange) -> tuple[Statement, dict[str, Any]]:
-    """Return the statement that counts the tasks of a list in a range of ids, and its parameters."""
-    shape, values = analyze(query, today, id_range)
-    return _compile_count(shape), values
-
-
-def step_end_statement(query: TaskQuery, after: UUID | None, row_count: int) -> tuple[Statement, dict[str, Any]]:
-    """Return the statement that finds the last of the next rows that a scan of the query reads."""
-    shape, values = analyze(query, _FIRST_DAY_OF_ALL, IdRange(after=after))
-    # Filters that choose no index are left out, so that different filters have the same statement.
-    shape = shape._replace(filters=shape.filters & {"owner_id", "assignee_id", "import_id"}, words_with_forms=0)
-    return _compile_step_end(shape), {**values, "row_count": row_count}
+    key = "CAST(scan_key AS text)" if path.order in SORT_KEYS else "NULL"
+    rows = f"""
+        SELECT {_COLUMN_NAMES}, {key} AS key FROM ({_scan(path, "tasks.*")}) AS task
+        WHERE {_filters(shape, path)} ORDER BY {_ordering(path)} LIMIT :limit
+    """
+    return Statement(text(f"({rows}) UNION ALL ({_end(path, f'id, {_NO_VALUES}, {key}')}) LIMIT :limit"))
 
 
 @lru_cache(maxsize=1000)
-def _compile_page(shape: FilterShape, order: Order, has_after: bool) -> Statement:  # noqa: FBT001 - of a cache
-    if not shape.has_visible_to:
-        return Statement(text(_page_sql(shape, order, has_after=has_after)))
-    # Merge two index scans that are already sorted. One scan with OR would sort all tasks that the user may see.
-    owned, assigned = (_page_sql(shape, order, one, has_after=has_after) for one in (OWNED, ASSIGNED))
+def sorted_page_statement(shape: FilterShape, path: ScanPath, order: Order, *, has_after: bool) -> Statement:
+    """Return the statement of a page in an order that the path does not have: it sorts all rows of the path."""
     key = SORT_KEYS.get(order)
-    ordering = _ordering([f"CAST(key AS {key.type}){key.collation}", "id"] if key else ["id"], shape)
-    rows = f"({owned}) UNION ALL ({assigned})"
-    return Statement(text(f"SELECT * FROM ({rows}) AS visible ORDER BY {ordering} LIMIT :limit"))
-
-
-def _page_sql(shape: FilterShape, order: Order, *visibility: str, has_after: bool) -> str:
-    key = SORT_KEYS.get(order)
-    more = list(visibility)
-    if owner := ":visible_to" if OWNED in visibility else ":owner_id" if "owner_id" in shape.filters else "":
-        shape, lookup = lookup_by_external_id(shape, owner)
-        more = lookup or more
-    if has_after:
-        comparison = "<" if shape.descending else ">"
-        more.append(
-            f"({key.expression}, id) {comparison} (CAST(:after_key AS {key.type}), :after_id)"
-            if key
-            else f"id {comparison} :after_id"
-        )
-    ordering = _ordering([key.expression, "id"] if key else ["id"], shape)
-    return (
-        f"SELECT {_COLUMN_NAMES}, CAST({key.expression if key else 'NULL'} AS text) AS key FROM {source(shape)} AS task"
-        f" WHERE {conditions(shape, *more)} ORDER BY {ordering} LIMIT :limit"
+    keys = [key.expression, "id"] if key else ["id"]
+    after = [f"CAST(:after_key AS {key.type})", ":after_id"] if key else [":after_id"]
+    comparison = "<" if path.descending else ">"
+    more = [f"{_row(keys)} {comparison} {_row(after)}"] if has_after else []
+    return Statement(
+        text(f"""
+        SELECT {_COLUMN_NAMES}, CAST({key.expression if key else "NULL"} AS text) AS key
+        FROM ({_scan(path, "tasks.*")}) AS task WHERE {_filters(shape, path, *more)}
+        ORDER BY {", ".join(f"{each} {_direction(path)}" for each in keys)} LIMIT :limit
+        """)
     )
 
 
-def _ordering(expressions: list[str], shape: FilterShape) -> str:
-    direction = "DESC" if shape.descending else "ASC"
-    return ", ".join(f"{expression} {direction}" for expression in expressions)
+@lru_cache(maxsize=100)
+def end_statement(path: ScanPath) -> Statement:
+    """Return the statement that finds the last of `max_rows` rows of the path."""
+    return Statement(text(_end(path, "id")))
 
 
 @lru_cache(maxsize=1000)
-def _compile_count(shape: FilterShape) -> Statement:
-    visibility = [VISIBLE] if shape.has_visible_to else []
-    return Statement(text(f"SELECT count(*) FROM {source(shape)} AS task WHERE {conditions(shape, *visibility)}"))
+def count_statement(shape: FilterShape, path: ScanPath) -> Statement:
+    """Return the statement that counts matches, up to `limit`. A row has a count, or the id and sort key of the end."""
+    key = "CAST(scan_key AS text)" if path.order in SORT_KEYS else "NULL"
+    matches = f"SELECT FROM ({_scan(path, 'tasks.*')}) AS task WHERE {_filters(shape, path)} LIMIT :limit"
+    counts = f"SELECT count(*), CAST(NULL AS uuid), CAST(NULL AS text) FROM ({matches}) AS matches"
+    return Statement(text(f"({counts}) UNION ALL ({_end(path, f'NULL, id, {key}')})"))
 
 
-@lru_cache(maxsize=100)
-def _compile_step_end(shape: FilterShape) -> Statement:
-    def step(*visibility: str) -> str:
-        where = indexed_conditions(shape, *visibility)
-        return f"SELECT id FROM tasks WHERE {where} ORDER BY {ordering} LIMIT :row_count"
+@lru_cache(maxsize=1000)
+def stats_statement(shape: FilterShape, path: ScanPath) -> Statement:
+    """Return the statement that counts by status and by day of completion. Its last row has the id of the end."""
+    counts = f"""
+        SELECT status, CASE WHEN completed_at >= :since THEN CAST(timezone('UTC', completed_at) AS date) END AS day,
+            count(*), count(*) FILTER (WHERE {IS_OVERDUE}), CAST(NULL AS uuid)
+        FROM ({_scan(path, "tasks.*")}) AS task WHERE {_filters(shape, path)} GROUP BY status, day
+    """
+    return Statement(text(f"({counts}) UNION ALL ({_end(path, 'NULL, NULL, NULL, NULL, id')})"))
 
-    ordering = _ordering(["id"], shape)
-    rows = f"({step(OWNED)}) UNION ALL ({step(ASSIGNED)})" if shape.has_visible_to else step()
-    return Statement(text(f"SELECT id FROM ({rows}) AS visible ORDER BY {ordering} OFFSET :row_count - 1 LIMIT 1"))
+
+def _scan(path: ScanPath, columns: str) -> str:
+    """Return the query of up to `max_rows` rows of the path, in its order."""
+    parts = [_part(path, PARTS[name], columns) for name in path.parts]
+    if len(parts) == 1:
+        return f"{parts[0]} LIMIT :max_rows"
+    # Merges scans that are already sorted. One scan with OR would sort all tasks that the user may see.
+    union = " UNION ALL ".join(f"({part} LIMIT :max_rows)" for part in parts)
+    names = ", ".join(_key_names(path))
+    return f"SELECT DISTINCT ON ({names}) * FROM ({union}) AS parts ORDER BY {_ordering(path)} LIMIT :max_rows"
+
+
+def _part(path: ScanPath, part: Part, columns: str) -> str:
+    key = SORT_KEYS.get(path.order)
+    expressions, low, high = ["id"], [":low_id"], [":high_id"]
+    if key:
+        expressions.insert(0, key.expression)
+        low.insert(0, f"CAST(:low_key AS {key.type})")
+        high.insert(0, f"CAST(:high_key AS {key.type})")
+    if part.column:
+        expressions.insert(0, part.column)
+        low.insert(0, part.value)
+        high.insert(0, part.value)
+    names = _key_names(path)[:-1]
+    selected = [f"{expression} AS {name}" for expression, name in zip(expressions, names, strict=False)]
+    # A comparison of rows starts in the index at the key. The order has the first column although it has one value, so
+    # only this index gives it.
+    where = [f"{_row(expressions)} > {_row(low)}", f"{_row(expressions)} < {_row(high)}"]
+    if part.condition:
+        where.append(part.condition)
+    if path.in_trash and part.column == "owner_id":
+        where.append("deleted_at IS NOT NULL")
+    if path.order is Order.DUE_DATE:
+        where.append("deleted_at IS NULL")
+    ordering = ", ".join(f"{expression} {_direction(path)}" for expression in expressions)
+    return f"SELECT {', '.join([*selected, columns])} FROM tasks WHERE {' AND '.join(where)} ORDER BY {ordering}"
+
+
+def _row(expressions: Sequence[str]) -> str:
+    return f"({', '.join(expressions)})"
+
+
+def _end(path: ScanPath, columns: str) -> str:
+    return f"SELECT {columns} FROM ({_scan(path, 'id')}) AS scanned OFFSET :max_rows - 1 LIMIT 1"
+
+
+def _filters(shape: FilterShape, path: ScanPath, *more: str) -> str:
+    in_id_range = [] if path.order is Order.CREATED_AT else ["id > :first_id", "id < :last_id"]
+    return conditions(shape, *more, *in_id_range)
+
+
+def _key_names(path: ScanPath) -> list[str]:
+    prefix = ["scan_prefix"] if PARTS[path.parts[0]].column else []
+    return [*prefix, *(["scan_key"] if path.order in SORT_KEYS else []), "id"]
+
+
+def _ordering(path: ScanPath) -> str:
+    return ", ".join(f"{name} {_direction(path)}" for name in _key_names(path))
+
+
+def _direction(path: ScanPath) -> str:
+    return "DESC" if path.descending else "ASC"

@@ -11,19 +11,16 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, tex
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
-from chassis.kernel.pagination import Page, PageRequest
+from chassis.kernel.pagination import Section
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import IdRange, TaskQuery
-from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.persistence.page_keys import encode_page_key
+from task_service.tasks.domain.task_query import ListedTask, TaskQuery
 from task_service.tasks.persistence.task_json import task_to_json
-from task_service.tasks.persistence.task_lists import COLUMNS, count_statement, page_statement, step_end_statement
-from task_service.tasks.persistence.task_stats import read_stats
-
-_STATUS, _PRIORITY, _LABELS = map(Task._fields.index, ("status", "priority", "labels"))
+from task_service.tasks.persistence.task_lists import COLUMNS
+from task_service.tasks.persistence.task_rows import decode_task, encode_task
+from task_service.tasks.persistence.task_sections import count_section, read_section, stats_section
 
 _GET = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")))
 _LOCK = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")).with_for_update())
@@ -88,7 +85,7 @@ class SqlTasks:
 
     async def get_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
         cursor = await _GET_ALL.run(self._connection, task_ids=list(task_ids))
-        return [_decode_task(row) for row in await cursor.fetchall()]
+        return [decode_task(row) for row in await cursor.fetchall()]
 
     async def lock(self, task_id: UUID) -> Task | None:
         return await self._fetch_one(_LOCK, task_id)
@@ -102,11 +99,11 @@ class SqlTasks:
 
     async def lock_expired(self, now: datetime, limit: int) -> Sequence[Task]:
         cursor = await _LOCK_EXPIRED.run(self._connection, now=now, limit=limit)
-        return [_decode_task(row) for row in await cursor.fetchall()]
+        return [decode_task(row) for row in await cursor.fetchall()]
 
     async def lock_all(self, task_ids: Sequence[UUID]) -> Sequence[Task]:
         cursor = await _LOCK_ALL.run(self._connection, task_ids=list(task_ids))
-        return [_decode_task(row) for row in await cursor.fetchall()]
+        return [decode_task(row) for row in await cursor.fetchall()]
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
@@ -124,48 +121,32 @@ class SqlTasks:
         if not task_ids:
             return []
         cursor = await (_LOCK_ALL if lock else _GET_ALL).run(self._connection, task_ids=task_ids)
-        found = map(_decode_task, await cursor.fetchall())
+        found = map(decode_task, await cursor.fetchall())
         # Another transaction may have changed a task between the two statements.
         return [task for task in found if task.external_id in external_ids and task.deleted_at is None]
 
-    async def page(self, query: TaskQuery, request: PageRequest, today: date, until: UUID | None = None) -> Page[Task]:
-        statement, values = page_statement(query, request, today, until)
-        cursor = await statement.run(self._connection, **values)
-        return request.page(await cursor.fetchall(), encode_page_key).map(lambda row: _decode_task(row[:-1]))
+    async def read_section(
+        self, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int, max_sorted: int
+    ) -> Section[ListedTask]:
+        return await read_section(
+            self._connection, query, after, today, limit=limit, max_rows=max_rows, max_sorted=max_sorted
+        )
 
-    async def count(self, query: TaskQuery, today: date, id_range: IdRange) -> int:
-        statement, values = count_statement(query, today, id_range)
-        cursor = await statement.run(self._connection, **values)
-        row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+    async def count_section(
+        self, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int
+    ) -> tuple[int, bytes]:
+        return await count_section(self._connection, query, after, today, limit=limit, max_rows=max_rows)
 
-    async def stats(self, query: TaskQuery, first_day: date, today: date, id_range: IdRange) -> Stats:
-        return await read_stats(self._connection, query, first_day=first_day, today=today, id_range=id_range)
-
-    async def find_step_end(self, query: TaskQuery, after: UUID | None, row_count: int) -> UUID | None:
-        statement, values = step_end_statement(query, after, row_count)
-        row = await (await statement.run(self._connection, **values)).fetchone()
-        return row[0] if row else None
+    async def stats_section(
+        self, query: TaskQuery, after: bytes, today: date, *, first_day: date, max_rows: int
+    ) -> tuple[Stats, bytes]:
+        return await stats_section(self._connection, query, after, today, first_day=first_day, max_rows=max_rows)
 
     async def _fetch_one(self, statement: Statement, task_id: UUID) -> Task | None:
         cursor = await statement.run(self._connection, id=task_id)
         row = await cursor.fetchone()
-        return _decode_task(row) if row else None
-
-
-def encode_task(task: Task) -> tuple[Any, ...]:
-    """Return a task's row in column order, with its labels as a list. psycopg encodes a list as an array."""
-    return (*task[:_LABELS], list(task.labels), *task[_LABELS + 1 :])
+        return decode_task(row) if row else None
 
 
 def _parameters(task: Task) -> dict[str, Any]:
     return dict(zip(Task._fields, encode_task(task), strict=True))
-
-
-def _decode_task(row: tuple[Any, ...]) -> Task:
-    # Creates only one tuple, because a page has fifty rows and more.
-    values = list(row)
-    values[_STATUS] = Status(values[_STATUS])
-    values[_PRIORITY] = Priority(values[_PRIORITY])
-    values[_LABELS] = tuple(values[_LABELS])
-    return Task._make(values)

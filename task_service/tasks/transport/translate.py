@@ -17,7 +17,7 @@ from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.domain.task_upsert import UpsertDraft, UpsertOutcome, UpsertResult
 from task_service.tasks.domain.values import Priority, Status
 from task_service.tasks.usecases.batches import TaskDeletion, ensure_batch_size, with_index
-from task_service.tasks.usecases.tasks import TaskUpdate
+from task_service.tasks.usecases.tasks import TaskUpdate, Total
 
 Converted = TypeVar("Converted")
 Request = TypeVar(
@@ -149,6 +149,15 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         purge_at=timestamp_to_proto(task.purge_at),
         etag=task.etag,
     )
+
+
+def list_to_proto(
+    tasks: Iterable[task_pb2.Task], next_page_token: str, total: Total | None
+) -> task_service_pb2.ListTasksResponse:
+    response = task_service_pb2.ListTasksResponse(tasks=tasks, next_page_token=next_page_token)
+    if total is not None:
+        response.total_size, response.total_is_at_least = total
+    return response
 
 
 def stats_to_proto(stats: Stats, days: Iterable[date]) -> task_service_pb2.TaskStats:

@@ -1,18 +1,17 @@
 """Export of a list of tasks as one CSV file, in constant memory."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
-from uuid import UUID
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.pagination import PageRequest
 from task_service.csv_dialect.text import csv_chunks
 from task_service.tasks.domain.csv_export import COLUMNS, csv_row
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import Order, TaskQuery
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Scan, UserDirectory
-from task_service.tasks.usecases.scans import step_rows
+from task_service.tasks.usecases.scans import DEFAULT_LIMITS, ScanLimits, read_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class ExportTasks:
     scan: Scan
     user_directory: UserDirectory
     now: Clock
+    limits: ScanLimits = DEFAULT_LIMITS
     page_rows: int = 100
     """Rows of one query. With tasks of the maximum size a page is about 8 MB, and a caller can have 20 open exports."""
 
@@ -41,20 +41,13 @@ class ExportTasks:
     async def _pages(self, query: TaskQuery) -> AsyncIterator[Sequence[Task]]:
         """Yield pages of tasks, each from a session of its own: a slow client must not hold a connection.
 
-        In the order of created_at a page reads a bounded number of rows. An empty page is possible.
+        A page reads a bounded number of rows, so it can be empty.
         """
         today = self.now().date()
         request = PageRequest(self.page_rows)
-        until: UUID | None = None
         while True:
-            async with self.scan() as session:
-                if until is None and query.order is Order.CREATED_AT:
-                    until = await session.tasks.find_step_end(query, request.after_id, step_rows(query))
-                page = await session.tasks.page(query, request, today, until)
+            page = await read_page(self.scan, query, request, today, self.limits)
             yield page.items
-            if page.next_token:
-                request = request.next_request(page)
-            elif until is not None:
-                request, until = replace(request, after=until.bytes), None
-            else:
+            if not page.next_token:
                 return
+            request = request.next_request(page)

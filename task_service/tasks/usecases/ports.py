@@ -5,14 +5,14 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from chassis.kernel.pagination import Page, PageRequest
+from chassis.kernel.pagination import Section
 from chassis.kernel.sessions import ReadSession, UnitOfWork
 from task_service.history.usecases.ports import TaskEvents
 from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import IdRange, TaskQuery
+from task_service.tasks.domain.task_query import ListedTask, TaskQuery
 from task_service.tasks.domain.task_upsert import UpsertResult
 
 
@@ -57,20 +57,30 @@ class Tasks(Protocol):
     ) -> Sequence[Task]:
         """Return the owner's live tasks with these external_ids. With `lock` they are locked in id order."""
 
-    async def page(self, query: TaskQuery, request: PageRequest, today: date, until: UUID | None = None) -> Page[Task]:
-        """Return a page of a list. Tasks are overdue relative to `today`. A list by created_at can end at an id.
+    async def read_section(
+        self, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int, max_sorted: int
+    ) -> Section[ListedTask]:
+        """Return up to `limit` tasks of a list after a key, found among the next `max_rows` rows.
 
-        Raises InvalidPageToken for a forged key.
+        Tasks are overdue relative to `today`. An order that no index gives needs all tasks. Raises QueryTooExpensive if
+        they are more than `max_sorted`, and InvalidPageToken for a forged key.
         """
 
-    async def stats(self, query: TaskQuery, first_day: date, today: date, id_range: IdRange) -> Stats:
-        """Return counts of a query's tasks in a range of ids; completions from `first_day` on."""
+    async def count_section(
+        self, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int
+    ) -> tuple[int, bytes]:
+        """Return the number of a list's tasks among the next `max_rows` rows after a key, at most `limit`.
 
-    async def count(self, query: TaskQuery, today: date, id_range: IdRange) -> int:
-        """Return the number of a list's tasks in a range of ids."""
+        Also return the key of the last row; it is empty if there are no more rows.
+        """
 
-    async def find_step_end(self, query: TaskQuery, after: UUID | None, row_count: int) -> UUID | None:
-        """Return the id of the last of the next rows that a scan of the query reads; None if fewer remain."""
+    async def stats_section(
+        self, query: TaskQuery, after: bytes, today: date, *, first_day: date, max_rows: int
+    ) -> tuple[Stats, bytes]:
+        """Return counts of the next `max_rows` rows after a key, and the key of the last row, as count_section does.
+
+        Completions count from `first_day` on.
+        """
 
 
 class UserDirectory(Protocol):

@@ -1,33 +1,79 @@
 """Reads of many tasks in steps. Between two steps other callers get the connection."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from operator import attrgetter
+from time import monotonic
 from typing import TypeVar
 
-from task_service.tasks.domain.task_query import IdRange, TaskQuery
-from task_service.tasks.usecases.ports import Scan, Tasks
-
-STEP_ROWS = 20_000
-STEP_ROWS_WITH_SEARCH = 2_000
-"""Rows that one step reads. A search reads the texts too, of up to 20,000 characters each."""
+from chassis.kernel.pagination import Page, PageRequest
+from task_service.tasks.domain.task import Task
+from task_service.tasks.domain.task_query import ListedTask, TaskQuery
+from task_service.tasks.usecases.ports import Read, Tasks
 
 Result = TypeVar("Result")
 
 
-def step_rows(query: TaskQuery) -> int:
-    """Return the maximum number of rows that one step of the query reads."""
-    return STEP_ROWS_WITH_SEARCH if query.words else STEP_ROWS
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanLimits:
+    """Limits of what one call reads, whatever its filters (docs/adr/0014-bounded-reads.md)."""
+
+    step_rows: int = 20_000
+    search_step_rows: int = 2_000
+    """Rows that one step reads. A search reads the texts too, of up to 20,000 characters each."""
+    max_seconds: float = 0.02
+    """Time after which a page or a total begins no further step."""
+    max_sorted: int = 10_000
+    """Tasks that are sorted for an order that no index gives."""
+    max_counted: int = 10_000
+    """Matches that a total counts."""
+
+    def rows_of_step(self, query: TaskQuery) -> int:
+        """Return the maximum number of rows that one step of the query reads."""
+        return self.search_step_rows if query.words else self.step_rows
+
+
+DEFAULT_LIMITS = ScanLimits()
+
+
+async def read_page(
+    session: Read, query: TaskQuery, request: PageRequest, today: date, limits: ScanLimits
+) -> Page[Task]:
+    """Return a page. If few tasks match, it may be short or empty and still have a next page.
+
+    Raises QueryTooExpensive, InvalidPageToken.
+    """
+    found: list[ListedTask] = []
+    after, deadline = request.after, monotonic() + limits.max_seconds
+    while True:
+        async with session() as reader:
+            section = await reader.tasks.read_section(
+                query,
+                after,
+                today,
+                limit=request.size + 1 - len(found),
+                max_rows=limits.rows_of_step(query),
+                max_sorted=limits.max_sorted,
+            )
+        found.extend(section.items)
+        after = section.end
+        if not after or monotonic() >= deadline:
+            page = request.page(found, attrgetter("page_key"), searched_to=after)
+            return page.map(attrgetter("task"))
 
 
 async def scan_in_steps(
-    scan: Scan, query: TaskQuery, read: Callable[[Tasks, IdRange], Awaitable[Result]]
-) -> AsyncIterator[Result]:
-    """Yield the results of `read` for consecutive ranges of ids, each in a session of its own."""
-    after = None
+    scan: Read, read: Callable[[Tasks, bytes], Awaitable[tuple[Result, bytes]]]
+) -> AsyncIterator[tuple[Result, bool]]:
+    """Yield the result of each step and whether it is the last one. Each step has a session of its own.
+
+    `read` gets the key after which its step begins, and returns the key at which it ended.
+    """
+    after = b""
     while True:
         async with scan() as session:
-            until = await session.tasks.find_step_end(query, after, step_rows(query))
-            result = await read(session.tasks, IdRange(after, until))
-        yield result
-        if until is None:
+            result, after = await read(session.tasks, after)
+        yield result, not after
+        if not after:
             return
-        after = until

@@ -1,8 +1,9 @@
 """Creation, reading, update and lists of tasks."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from datetime import date
+from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,8 +16,8 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Read, Scan, TaskTransactions, UserDirectory
-from task_service.tasks.usecases.scans import scan_in_steps
+from task_service.tasks.usecases.ports import Read, Scan, Tasks, TaskTransactions, UserDirectory
+from task_service.tasks.usecases.scans import DEFAULT_LIMITS, ScanLimits, read_page, scan_in_steps
 from task_service.tasks.usecases.task_changes import create_task, ensure_assignee_exists, ensure_visible, update_task
 
 
@@ -101,11 +102,19 @@ class GetTask:
             return ensure_visible(await session.tasks.get(task_id), caller)
 
 
+class Total(NamedTuple):
+    """Number of tasks on all pages."""
+
+    count: int
+    is_at_least: bool
+    """There may be more: the count ended early."""
+
+
 class TaskList(NamedTuple):
-    """A page, and the number of tasks on all pages if it was requested."""
+    """A page, and the total if it was requested."""
 
     page: Page[Task]
-    total: int | None
+    total: Total | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +124,31 @@ class ListTasks:
     read: Read
     scan: Scan
     now: Clock
+    limits: ScanLimits = DEFAULT_LIMITS
 
     async def __call__(self, query: TaskQuery, request: PageRequest, *, with_total: bool = False) -> TaskList:
         today = self.now().date()
-        async with (self.scan if query.may_scan else self.read)() as session:
-            page = await session.tasks.page(query, request, today)
-        if not with_total:
-            return TaskList(page, None)
-        counts = scan_in_steps(self.scan, query, lambda tasks, id_range: tasks.count(query, today, id_range))
-        return TaskList(page, sum([count async for count in counts]))
+        session = self.scan if query.may_scan else self.read
+        page = await read_page(session, query, request, today, self.limits)
+        return TaskList(page, await self._total(query, today) if with_total else None)
+
+    async def _total(self, query: TaskQuery, today: date) -> Total:
+        limits, total = self.limits, 0
+        deadline = monotonic() + limits.max_seconds
+        max_rows = limits.rows_of_step(query)
+
+        def count(tasks: Tasks, after: bytes) -> Awaitable[tuple[int, bytes]]:
+            # One more than the maximum shows that there are more.
+            limit = limits.max_counted + 1 - total
+            return tasks.count_section(query, after, today, limit=limit, max_rows=max_rows)
+
+        async for found, is_last in scan_in_steps(self.scan, count):
+            total += found
+            if total > limits.max_counted:
+                return Total(limits.max_counted, is_at_least=True)
+            if is_last or monotonic() >= deadline:
+                break
+        return Total(total, is_at_least=not is_last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +157,15 @@ class GetTaskStats:
 
     scan: Scan
     now: Clock
+    limits: ScanLimits = DEFAULT_LIMITS
 
     async def __call__(self, query: TaskQuery, days: int) -> tuple[Stats, list[date]]:
         """Return the counts, and the days by which completions are counted. Raises DaysOutOfRange."""
         today = self.now().date()
         first = first_day(days, today)
-        steps = scan_in_steps(self.scan, query, lambda tasks, id_range: tasks.stats(query, first, today, id_range))
-        return merge_stats([stats async for stats in steps]), days_between(first, today)
+
+        def count(tasks: Tasks, after: bytes) -> Awaitable[tuple[Stats, bytes]]:
+            return tasks.stats_section(query, after, today, first_day=first, max_rows=self.limits.step_rows)
+
+        steps = scan_in_steps(self.scan, count)
+        return merge_stats([stats async for stats, _ in steps]), days_between(first, today)

@@ -137,7 +137,7 @@ class ListTasksRequest(_message.Message):
     in either Unicode spelling (NFC, NFD). At most 200 characters and 8 different words.
     """
     include_total: _builtins.bool
-    """Return total_size: the number of tasks on all pages."""
+    """Return total_size: the number of tasks on all pages, up to 10,000, and total_is_at_least."""
     only_deleted: _builtins.bool
     """Only deleted tasks."""
     external_id: _builtins.str
@@ -397,10 +397,15 @@ class ListTasksResponse(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_IS_AT_LEAST_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token of the next page. Empty: this is the last page."""
+    """Token of the next page. Empty: this is the last page. A page without tasks can have a token."""
     total_size: _builtins.int
-    """Number of tasks on all pages. Set when include_total was true."""
+    """Number of tasks on all pages, or a part of it (see total_is_at_least). Set when include_total was true."""
+    total_is_at_least: _builtins.bool
+    """True: there may be more tasks than total_size. Counting ends at 10,000 tasks, and early if few tasks match. Set when
+    include_total was true.
+    """
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
         """The tasks."""
@@ -411,13 +416,19 @@ class ListTasksResponse(_message.Message):
         tasks: _abc.Iterable[_task_pb2.Task] | None = ...,
         next_page_token: _builtins.str = ...,
         total_size: _builtins.int | None = ...,
+        total_is_at_least: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_is_at_least", b"_total_is_at_least", "_total_size", b"_total_size", "total_is_at_least", b"total_is_at_least", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "tasks", b"tasks", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_is_at_least", b"_total_is_at_least", "_total_size", b"_total_size", "next_page_token", b"next_page_token", "tasks", b"tasks", "total_is_at_least", b"total_is_at_least", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__total_is_at_least: _TypeAlias = _typing.Literal["total_is_at_least"]  # noqa: Y015
+    _WhichOneofArgType__total_is_at_least: _TypeAlias = _typing.Literal["_total_is_at_least", b"_total_is_at_least"]  # noqa: Y015
     _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_is_at_least) -> _WhichOneofReturnType__total_is_at_least | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListTasksResponse: _TypeAlias = ListTasksResponse  # noqa: Y015

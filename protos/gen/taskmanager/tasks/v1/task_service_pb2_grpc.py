@@ -136,9 +136,11 @@ class TaskServiceServicer:
     def ListTasks(self, request, context):
         """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
         or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-        every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
-        QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
-        too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+        every invalid parameter, including a page token of another caller or another query. A page reads a bounded number
+        of tasks: if few of them match, it can be short or empty and still have a next page. INVALID_ARGUMENT with reason
+        QUERY_TOO_EXPENSIVE when the order is not served by an index and more than 10,000 tasks would be sorted, or when the
+        query needs more than 3 seconds. RESOURCE_EXHAUSTED when the caller has too many calls at once. PERMISSION_DENIED
+        when a user asks for another owner's tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,9 +48,11 @@ class TaskServiceStub:
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
     """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
     or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-    every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
-    QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
-    too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+    every invalid parameter, including a page token of another caller or another query. A page reads a bounded number
+    of tasks: if few of them match, it can be short or empty and still have a next page. INVALID_ARGUMENT with reason
+    QUERY_TOO_EXPENSIVE when the order is not served by an index and more than 10,000 tasks would be sorted, or when the
+    query needs more than 3 seconds. RESOURCE_EXHAUSTED when the caller has too many calls at once. PERMISSION_DENIED
+    when a user asks for another owner's tasks.
     """
     ExportTasks: _grpc.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]
     """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
@@ -128,9 +130,11 @@ class TaskServiceAsyncStub(TaskServiceStub):
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
     or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-    every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
-    QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
-    too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+    every invalid parameter, including a page token of another caller or another query. A page reads a bounded number
+    of tasks: if few of them match, it can be short or empty and still have a next page. INVALID_ARGUMENT with reason
+    QUERY_TOO_EXPENSIVE when the order is not served by an index and more than 10,000 tasks would be sorted, or when the
+    query needs more than 3 seconds. RESOURCE_EXHAUSTED when the caller has too many calls at once. PERMISSION_DENIED
+    when a user asks for another owner's tasks.
     """
     ExportTasks: _aio.UnaryStreamMultiCallable[_task_service_pb2.ExportTasksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns all tasks that ListTasks would return, in the same order, as a CSV file with the columns that an import
@@ -223,9 +227,11 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_task_service_pb2.ListTasksResponse, _abc.Awaitable[_task_service_pb2.ListTasksResponse]]:
         """Returns a page of the tasks that the caller owns or is assigned to, newest first by default. A service, a manager
         or an admin may ask for another owner's tasks or for all tasks. Filters combine with AND. INVALID_ARGUMENT lists
-        every invalid parameter, including a page token of another caller or another query. INVALID_ARGUMENT with reason
-        QUERY_TOO_EXPENSIVE when the filters or the order need more than 3 seconds. RESOURCE_EXHAUSTED when the caller has
-        too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+        every invalid parameter, including a page token of another caller or another query. A page reads a bounded number
+        of tasks: if few of them match, it can be short or empty and still have a next page. INVALID_ARGUMENT with reason
+        QUERY_TOO_EXPENSIVE when the order is not served by an index and more than 10,000 tasks would be sorted, or when the
+        query needs more than 3 seconds. RESOURCE_EXHAUSTED when the caller has too many calls at once. PERMISSION_DENIED
+        when a user asks for another owner's tasks.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,177 @@
+"""Index that a query of tasks reads, and the range in it.
+
+The filters decide which tasks match, the path decides which rows are read. A path reads one index from one key to
+another, so its cost does not depend on the planner's statistics.
+"""
+
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from chassis.kernel.ids import FIRST_ID, LAST_ID, first_id_at, last_id_at
+from task_service.tasks.domain.task_query import MAX_CLOCK_DIFFERENCE, DeletedFilter, Order, TaskQuery
+from task_service.tasks.persistence.import_scope import ImportScope
+from task_service.tasks.persistence.page_keys import NO_DUE_DATE, SORT_KEYS, IndexKey
+
+
+class Part(NamedTuple):
+    """Rows with one value of the first column of the indexes that a path can read."""
+
+    column: str = ""
+    """Empty: the primary key, which has all rows."""
+    value: str = ""
+    condition: str = ""
+    """Condition that the index serves too, or that leaves only few rows."""
+
+
+_NO_DUPLICATE = """id = (
+    SELECT existing.id FROM tasks AS existing
+    WHERE existing.owner_id >= :{owner} AND existing.owner_id <= :{owner}
+        AND existing.external_id >= :external_id AND existing.external_id <= :external_id
+        AND existing.deleted_at IS NULL AND existing.external_id <> ''
+    ORDER BY existing.owner_id, existing.external_id LIMIT 1
+)"""
+
+# A value in a subselect is unknown to the planner, so it chooses the same plan for all owners. With statistics that are
+# too old it would expect few tasks of a large owner, then read and sort all of them.
+PARTS = {
+    "all": Part(),
+    "ids": Part(condition="id = ANY (CAST(:ids AS uuid[]))"),
+    # The condition finds one task by the unique index, and only that index gives the order of its ranges.
+    "owner by external_id": Part(condition=_NO_DUPLICATE.format(owner="owner_id")),
+    "visible owner by external_id": Part(
+        "owner_id", "(SELECT CAST(:visible_to AS uuid))", _NO_DUPLICATE.format(owner="visible_to")
+    ),
+    "owner": Part("owner_id", "(SELECT CAST(:owner_id AS uuid))"),
+    "visible owner": Part("owner_id", "(SELECT CAST(:visible_to AS uuid))"),
+    "owner of import": Part("owner_id", "(SELECT CAST(:import_owner AS uuid))"),
+    "assignee": Part("assignee_id", "(SELECT CAST(:assignee_id AS uuid))", "assignee_id IS NOT NULL"),
+    "visible assignee": Part("assignee_id", "(SELECT CAST(:visible_to AS uuid))", "assignee_id IS NOT NULL"),
+}
+
+_FEW_ROWS = {("ids",), ("owner by external_id",)}
+
+
+class ScanPath(NamedTuple):
+    """Path that a query takes to its rows. Queries with equal paths have the same SQL text."""
+
+    parts: tuple[str, ...]
+    """Names of one part, or of two that are merged; a row in both counts once."""
+    order: Order
+    """Order of the index."""
+    descending: bool
+    in_trash: bool
+    """The index of deleted tasks is read."""
+
+    @property
+    def has_few_rows(self) -> bool:
+        return self.parts in _FEW_ROWS
+
+
+def choose_path(query: TaskQuery, scope: ImportScope | None) -> ScanPath:
+    """Return the path that gives the query's order. If none does: the one in which the filters have a range."""
+    parts = _choose_parts(query, scope)
+    indexed = _indexed_orders(query, parts)
+    order = query.order if query.order in indexed else _narrowest_order(query, indexed)
+    in_trash = query.deleted is DeletedFilter.ONLY and order is Order.CREATED_AT
+    return ScanPath(parts, order, query.descending, in_trash)
+
+
+def _choose_parts(query: TaskQuery, scope: ImportScope | None) -> tuple[str, ...]:
+    if query.ids:
+        return ("ids",)
+    if query.assignee_id:
+        return ("assignee",)
+    has_unique_key = bool(query.external_id) and query.deleted is DeletedFilter.EXCLUDE
+    if query.owner_id:
+        return ("owner by external_id",) if has_unique_key else ("owner",)
+    if query.visible_to is None:
+        return ("owner of import",) if scope else ("all",)
+    owned = "visible owner by external_id" if has_unique_key else "visible owner"
+    if scope is None:
+        return (owned, "visible assignee")
+    return (owned,) if scope.owner_id == query.visible_to else ("visible assignee",)
+
+
+def _indexed_orders(query: TaskQuery, parts: tuple[str, ...]) -> set[Order]:
+    if not all(PARTS[part].column for part in parts):
+        return {Order.CREATED_AT}
+    if query.deleted is DeletedFilter.EXCLUDE:
+        return {Order.CREATED_AT, Order.UPDATED_AT, Order.DUE_DATE}
+    return {Order.CREATED_AT, Order.UPDATED_AT}
+
+
+def _narrowest_order(query: TaskQuery, indexed: set[Order]) -> Order:
+    if Order.UPDATED_AT in indexed and (query.updated_after or query.updated_before):
+        return Order.UPDATED_AT
+    if Order.DUE_DATE in indexed and (query.due_after or query.due_before or query.no_due_date or query.overdue):
+        return Order.DUE_DATE
+    return Order.CREATED_AT
+
+
+def range_values(
+    query: TaskQuery, path: ScanPath, scope: ImportScope | None, after: IndexKey | None, today: date
+) -> dict[str, Any]:
+    """Return the parameters of the range that the path reads. Both ends are exclusive."""
+    first_id, last_id = _id_range(query, scope)
+    if path.order is Order.CREATED_AT:
+        low, high = IndexKey("", first_id), IndexKey("", last_id)
+    elif path.order is Order.UPDATED_AT:
+        low, high = _updated_range(query)
+    else:
+        low, high = _due_range(query, today)
+    if after and path.descending:
+        high = min(high, after)
+    elif after:
+        low = max(low, after)
+    return {
+        "low_key": low.text,
+        "low_id": low.task_id,
+        "high_key": high.text,
+        "high_id": high.task_id,
+        "first_id": first_id,
+        "last_id": last_id,
+        "import_owner": scope.owner_id if scope else None,
+    }
+
+
+def _id_range(query: TaskQuery, scope: ImportScope | None) -> tuple[UUID, UUID]:
+    """Return the ids around the tasks that were created in the times of the query: an id contains that time."""
+    low, high = [FIRST_ID], [LAST_ID]
+    if query.created_after:
+        low.append(last_id_at(query.created_after))
+    if query.created_before:
+        high.append(first_id_at(query.created_before))
+    if scope:
+        low.append(first_id_at(scope.created_at - MAX_CLOCK_DIFFERENCE))
+    if scope and scope.finished_at:
+        high.append(first_id_at(scope.finished_at + MAX_CLOCK_DIFFERENCE))
+    return max(low), min(high)
+
+
+# Texts of dates and times in ISO 8601 sort as the dates and times do, between "-infinity" and "infinity".
+_LOWEST, _HIGHEST = IndexKey("-infinity", FIRST_ID), IndexKey("infinity", LAST_ID)
+
+
+def _updated_range(query: TaskQuery) -> tuple[IndexKey, IndexKey]:
+    low, high = _LOWEST, _HIGHEST
+    normalize = SORT_KEYS[Order.UPDATED_AT].normalize
+    if query.updated_after:
+        low = IndexKey(normalize(query.updated_after.isoformat()), LAST_ID)
+    if query.updated_before:
+        high = IndexKey(normalize(query.updated_before.isoformat()), FIRST_ID)
+    return low, high
+
+
+def _due_range(query: TaskQuery, today: date) -> tuple[IndexKey, IndexKey]:
+    low, high = [_LOWEST], [_HIGHEST]
+    if query.due_after:
+        low.append(IndexKey(query.due_after.isoformat(), LAST_ID))
+    if query.no_due_date:
+        low.append(IndexKey(NO_DUE_DATE, FIRST_ID))
+    high.extend(
+        IndexKey(day.isoformat(), FIRST_ID) for day in (query.due_before, today if query.overdue else None) if day
+    )
+    if query.due_after:
+        high.append(IndexKey(NO_DUE_DATE, FIRST_ID))
+    return max(low), min(high)

@@ -1,0 +1,137 @@
+"""Sections of task lists, totals and counts: each reads a bounded number of rows."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, time
+from typing import Any, NamedTuple
+
+from chassis.database.pool import Connection
+from chassis.kernel.errors import QueryTooExpensive
+from chassis.kernel.pagination import Section
+from task_service.tasks.domain.stats import Stats
+from task_service.tasks.domain.task_query import ListedTask, TaskQuery, page_key
+from task_service.tasks.domain.values import Status
+from task_service.tasks.persistence.import_scope import ImportScope, find_import_scope
+from task_service.tasks.persistence.page_keys import decode_page_key
+from task_service.tasks.persistence.scan_paths import ScanPath, choose_path, range_values
+from task_service.tasks.persistence.task_filters import FilterShape, analyze
+from task_service.tasks.persistence.task_lists import (
+    count_statement,
+    end_statement,
+    page_statement,
+    sorted_page_statement,
+    stats_statement,
+)
+from task_service.tasks.persistence.task_rows import decode_task
+
+
+class _Plan(NamedTuple):
+    """Path of a query, the shape of its filters, and its parameters."""
+
+    path: ScanPath
+    shape: FilterShape
+    values: dict[str, Any]
+
+
+async def read_section(
+    connection: Connection,
+    query: TaskQuery,
+    after: bytes,
+    today: date,
+    *,
+    limit: int,
+    max_rows: int,
+    max_sorted: int,
+) -> Section[ListedTask]:
+    """Return up to `limit` matches among the next `max_rows` rows.
+
+    An order that no index gives needs all rows. Raises QueryTooExpensive if they are more than `max_sorted`.
+    """
+    scope = await find_import_scope(connection, query.import_id) if query.import_id else None
+    if query.import_id and scope is None:
+        return Section([], b"")
+    path = choose_path(query, scope)
+    if path.order is not query.order:
+        return await _read_sorted(connection, query, scope, after, today, limit=limit, max_sorted=max_sorted)
+    plan = _plan(query, path, scope, after, today)
+    statement = page_statement(plan.shape, path)
+    cursor = await statement.run(connection, **plan.values, limit=limit, max_rows=max_rows)
+    rows, end = await cursor.fetchall(), b""
+    if rows and rows[-1][1] is None:
+        last = rows.pop()
+        end = page_key(last[0], last[-1] or "")
+    return Section([_decode_row(row) for row in rows], end)
+
+
+async def _read_sorted(
+    connection: Connection,
+    query: TaskQuery,
+    scope: ImportScope | None,
+    after: bytes,
+    today: date,
+    *,
+    limit: int,
+    max_sorted: int,
+) -> Section[ListedTask]:
+    path = choose_path(query, scope)
+    plan = _plan(query, path, scope, b"", today)
+    if not path.has_few_rows:
+        cursor = await end_statement(path).run(connection, **plan.values, max_rows=max_sorted + 1)
+        if await cursor.fetchone():
+            raise QueryTooExpensive(
+                field="order_by",
+                cause=f"no index gives this order, and there are more than {max_sorted} tasks to sort",
+                remedy="Use the order created_at; or due_date or updated_at of the tasks of one owner or assignee; or"
+                " narrow created_after and created_before",
+            )
+    statement = sorted_page_statement(plan.shape, path, query.order, has_after=bool(after))
+    values = {**plan.values, "limit": limit, "max_rows": max_sorted}
+    if after:
+        values["after_key"], values["after_id"] = decode_page_key(after, query.order)
+    cursor = await statement.run(connection, **values)
+    return Section([_decode_row(row) for row in await cursor.fetchall()], b"")
+
+
+async def count_section(
+    connection: Connection, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int
+) -> tuple[int, bytes]:
+    """Return the number of matches among the next `max_rows` rows, at most `limit`, and the key of the last row."""
+    scope = await find_import_scope(connection, query.import_id) if query.import_id else None
+    if query.import_id and scope is None:
+        return 0, b""
+    plan = _plan(query, choose_path(query, scope), scope, after, today)
+    statement = count_statement(plan.shape, plan.path)
+    cursor = await statement.run(connection, **plan.values, limit=limit, max_rows=max_rows)
+    (count, *_), *ends = await cursor.fetchall()
+    return int(count), page_key(ends[0][1], ends[0][2] or "") if ends else b""
+
+
+async def stats_section(
+    connection: Connection, query: TaskQuery, after: bytes, today: date, *, first_day: date, max_rows: int
+) -> tuple[Stats, bytes]:
+    """Return the counts of the next `max_rows` rows, completions from `first_day` on, and the key of the last row."""
+    plan = _plan(query, choose_path(query, None), None, after, today)
+    statement = stats_statement(plan.shape, plan.path)
+    since = datetime.combine(first_day, time(), UTC)
+    cursor = await statement.run(connection, **plan.values, since=since, max_rows=max_rows)
+    by_status: Counter[Status] = Counter()
+    per_day: Counter[date] = Counter()
+    overdue, end = 0, b""
+    for status, day, count, overdue_count, end_id in await cursor.fetchall():
+        if end_id:
+            end = page_key(end_id, "")
+            continue
+        by_status[Status(status)] += count
+        overdue += overdue_count
+        if day:
+            per_day[day] += count
+    return Stats(by_status, overdue, per_day), end
+
+
+def _plan(query: TaskQuery, path: ScanPath, scope: ImportScope | None, after: bytes, today: date) -> _Plan:
+    shape, values = analyze(query, today)
+    key = decode_page_key(after, path.order) if after else None
+    return _Plan(path, shape, {**values, **range_values(query, path, scope, key, today)})
+
+
+def _decode_row(row: tuple[Any, ...]) -> ListedTask:
+    return ListedTask(decode_task(row[:-1]), row[-1] or "")

@@ -1,0 +1,106 @@
+"""Measurements in filled systems."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.bench.growth.accounts import open_accounts
+from tests.bench.growth.calls import Stubs
+from tests.bench.growth.cases import Workload
+from tests.bench.growth.curve import Point, measure_point
+from tests.bench.growth.dataset import Dataset
+from tests.bench.growth.fill import Filled, fill, read_marker, write_marker
+from tests.bench.growth.measurement import Call, measure
+from tests.bench.growth.plans import logged_plans
+from tests.bench.growth.report import Floor, Results
+from tests.bench.system import System, running_system
+
+_FLOOR_TIMES = 4
+"""The floor gets so many times the seconds of another query: all ratios depend on it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of all parts."""
+
+    folder: Path
+    """Folder of the data directories, one for each size."""
+    seconds: float
+    """Seconds for the calls of one query."""
+    max_plans: int
+    console: Console
+
+    def data_dir(self, tasks: int) -> Path:
+        return self.folder / f"tasks-{tasks}"
+
+    async def fill(self, tasks: int) -> Filled:
+        """Fill the data directory of a size, unless it is full; return its content."""
+        data_dir = self.data_dir(tasks)
+        if filled := read_marker(data_dir):
+            return filled
+        data_dir.mkdir(parents=True, exist_ok=True)
+        async with running_system(self.console.log, data_dir) as system:
+            accounts = await open_accounts(system.stack.endpoints)
+            url = system.stack.endpoints.postgres_url
+            filled = await asyncio.to_thread(fill, url, Dataset.new(tasks), accounts, self.console.log)
+        write_marker(data_dir, filled)
+        sizes = ", ".join(f"{table} {size / 2**30:.2f} GiB" for table, size in filled.size.items())
+        self.console.log(f"filled with {filled.dataset.tasks:,} tasks in {filled.seconds:.0f} s: {sizes} with indexes")
+        return filled
+
+
+@asynccontextmanager
+async def running_workload(options: Options, tasks: int) -> AsyncIterator[Workload]:
+    """Run a system with a number of tasks."""
+    filled = await options.fill(tasks)
+    async with (
+        running_system(options.console.log, options.data_dir(tasks)) as system,
+        Stubs.open(system.tasks_target) as stubs,
+    ):
+        accounts = await open_accounts(system.stack.endpoints)
+        yield Workload.create(system, filled.dataset, accounts, stubs)
+
+
+async def measure_queries(options: Options, tasks: int, parts: Sequence[str]) -> tuple[Results, Mapping[str, str]]:
+    """Measure the cases of some parts; return the results, and the plans of the slowest that miss their goals."""
+    async with running_workload(options, tasks) as workload:
+        default = await workload.default_call()
+        await measure(default, seconds=options.seconds)
+        floors = [await measure(default, seconds=_FLOOR_TIMES * options.seconds)]
+        results = Results(Floor(floors))
+        for part in parts:
+            renewed = await workload.renew_tokens()
+            default = await renewed.default_call()
+            async for case in renewed.cases(part):
+                measurement = await measure(case.call, seconds=options.seconds)
+                results.measured.append((case, measurement))
+                options.console.log(f"{case.title}: {measurement.median_ms:,.1f} ms, {measurement.result}")
+            floors.append(await measure(default, seconds=_FLOOR_TIMES * options.seconds))
+        return results, await _plans(options, workload.system, results, default)
+
+
+async def _plans(options: Options, system: System, results: Results, default: Call) -> Mapping[str, str]:
+    slow = [each for each in results.misses() if "REST" not in each[0].caller][: options.max_plans]
+    if not slow:
+        return {}
+    plans = {}
+    async with logged_plans(system, default) as log:
+        for case, measurement in slow:
+            title = f"{case.title}: {results.ratio(measurement):.1f}x, {measurement.result}"
+            plans[title] = await log.slowest_plan(case.call)
+    return plans
+
+
+async def measure_curve(options: Options, sizes: Sequence[int]) -> Mapping[int, Point]:
+    """Measure the curve in tables of some sizes."""
+    points: dict[int, Point] = {}
+    for tasks in sorted(set(sizes)):
+        async with running_workload(options, tasks) as workload:
+            await measure(await workload.default_call(), seconds=options.seconds)
+            points[workload.dataset.tasks] = await measure_point(workload, seconds=options.seconds)
+        options.console.log(f"curve: {tasks:,} tasks")
+    return points
