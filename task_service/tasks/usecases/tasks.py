@@ -105,7 +105,7 @@ class GetTask:
 class Total(NamedTuple):
     """Number of tasks on all pages."""
 
-    count: int
+    size: int
     is_at_least: bool
     """There may be more: the count ended early."""
 

@@ -49,7 +49,8 @@ async def many_tasks(system, sonu):
 
 
 async def pages(system, person, **fields) -> list[task_service_pb2.ListTasksResponse]:
-    found, token = [], ""
+    found: list[task_service_pb2.ListTasksResponse] = []
+    token = ""
     while not found or token:
         request = task_service_pb2.ListTasksRequest(page_token=token, **fields)
         found.append(await system.tasks.ListTasks(request, metadata=person.metadata))
@@ -167,7 +168,8 @@ async def test_narrow_ranges_are_sorted(system, sonu, many_tasks):
     for field in ("created_after", "updated_after"):
         request = task_service_pb2.ListTasksRequest(order_by="title", page_size=3)
         getattr(request, field).CopyFrom(newest.created_at)
-        titles, token = [], ""
+        titles: list[str] = []
+        token = ""
         while not titles or token:
             request.page_token = token
             page = await system.tasks.ListTasks(request, metadata=sonu.metadata)
