@@ -18,7 +18,7 @@ POLL_SECONDS = 1.0
 CURSOR_INTERVAL_POLLS = 15
 """Polls without an event that the caller may see, after which a stream sends its cursor alone."""
 
-BATCH_SIZE = 50
+BATCH_SIZE = 20
 """Events of one query of a stream. They become objects in one step of the event loop: about 50 us each."""
 
 MAX_SCANNED = 10_000

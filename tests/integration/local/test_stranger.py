@@ -95,3 +95,9 @@ def test_each_server_must_own_its_port(run: Run):
         "import_worker-1": 10,
         "gateway": 5,
     }
+
+
+def test_only_workers_call_the_ingest_processes(run: Run):
+    environments = {spec.name: spec.env for spec in all_processes(run.data_dir, gateway_probes=5)}
+    assert environments["import_worker-1"]["IMPORT_WORKER_TASKS_TARGET"] == f"{HOST}:12"
+    assert environments["gateway"]["GATEWAY_TASKS_TARGET"] == f"{HOST}:7"
