@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from chassis.database.scan_session import SqlScanSession
 from chassis.testing.database import temporary_database
 from task_service.tasks.domain.listed_task import page_key
 from task_service.tasks.domain.task_query import DeletedFilter, Order, TaskQuery
