@@ -11,9 +11,10 @@ from task_service.history.domain.events import TaskEvent
 from task_service.history.usecases.ports import TaskEvents
 from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import ListedTask, TaskQuery
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.task_upsert import UpsertResult
 
 
