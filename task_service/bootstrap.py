@@ -27,11 +27,15 @@ from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTas
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
 from task_service.tasks.usecases.ports import TaskTransactions, UpsertTransactions, UserDirectory
+from task_service.tasks.usecases.scans import ScanLimits
 from task_service.tasks.usecases.task_changes import ensure_all_visible
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
 from task_service.tasks.usecases.trash import DeleteTask, EmptyTrash, PurgeTask, UndeleteTask
 from task_service.tasks.usecases.upserts import BatchUpsertTasks, ensure_results_visible
 from task_service.tasks.usecases.use_cases import TasksUseCases
+
+SCAN_LIMITS = ScanLimits()
+"""Limits of lists, totals, counts and exports. Tests replace them."""
 
 
 def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, users: UserDirectory) -> TasksUseCases:
@@ -60,9 +64,9 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
     return TasksUseCases(
         create_task=CreateTask(transactions, users, uuid7),
         get_task=GetTask(read),
-        list_tasks=ListTasks(read, scan, utc_now),
-        export_tasks=ExportTasks(scan, users, utc_now),
-        get_task_stats=GetTaskStats(scan, utc_now),
+        list_tasks=ListTasks(read, scan, utc_now, SCAN_LIMITS),
+        export_tasks=ExportTasks(scan, users, utc_now, SCAN_LIMITS),
+        get_task_stats=GetTaskStats(scan, utc_now, SCAN_LIMITS),
         update_task=UpdateTask(transactions, users, utc_now, uuid7),
         delete_task=DeleteTask(transactions, utc_now, uuid7, retention),
         undelete_task=UndeleteTask(transactions, utc_now, uuid7),

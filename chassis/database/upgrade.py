@@ -147,6 +147,8 @@ def migration_lock(connect: Callable[..., psycopg.Connection], schema: str) -> I
     """
     with connect() as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        # The driver would prepare a statement that it repeats. Its portal, and the snapshot of that, stay open after it.
+        connection.prepare_threshold = None
         is_logged = False
         while True:
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")

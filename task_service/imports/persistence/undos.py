@@ -9,12 +9,13 @@ from sqlalchemy import bindparam, select, text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
+from chassis.kernel.ids import LAST_ID
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor
 from task_service.imports.domain.duplicates import TaskChange
 from task_service.imports.domain.undo import ChangeSnapshot, ConflictReason, RunningUndo, UndoConflict
 from task_service.imports.persistence.notifications import NOTIFY
-from task_service.imports.usecases.undo_ports import UndoStep
+from task_service.imports.usecases.undo_ports import UndoCandidates, UndoStep
 from task_service.persistence.tables import import_undo_conflicts
 from task_service.tasks.persistence.task_json import task_from_json, task_to_json
 
@@ -54,22 +55,25 @@ _MOVE_TO_END = Statement(
     )
     """)
 )
-# The tasks belong to the owner, and their ids are from the time of the import, so the query uses the index by owner.
+# The tasks belong to the owner, and their ids are from the time of the import. Only the index by owner gives the order.
+_OWNED = """
+    SELECT id, import_id FROM tasks
+    WHERE (owner_id, id) > (:owner_id, :first_id) AND (owner_id, id) < (:owner_id, :last_id)
+    ORDER BY owner_id, id LIMIT :max_rows
+"""
+_FIND_END = Statement(text(f"SELECT id FROM ({_OWNED}) AS owned OFFSET :max_rows - 1 LIMIT 1"))  # noqa: S608 - constants
 _LIST_CANDIDATES = Statement(
-    text("""
+    text(f"""
     SELECT id FROM (
-        (
-            SELECT id FROM tasks
-            WHERE owner_id = :owner_id AND id > :first_id AND id < :last_id AND import_id = :import_id
-            ORDER BY id LIMIT :limit
-        )
+        (SELECT id FROM ({_OWNED}) AS owned WHERE import_id = :import_id AND id <= :until ORDER BY id LIMIT :limit)
         UNION
         (
-            SELECT task_id FROM import_updates WHERE import_id = :import_id AND task_id > :checkpoint
+            SELECT task_id FROM import_updates
+            WHERE import_id = :import_id AND task_id > :checkpoint AND task_id <= :until
             ORDER BY task_id LIMIT :limit
         )
     ) AS affected ORDER BY id LIMIT :limit
-    """)
+    """)  # noqa: S608 - constants
 )
 _GET_SNAPSHOTS = Statement(
     text("""
@@ -143,17 +147,25 @@ class SqlUndos:
     async def move_to_end(self, import_id: UUID) -> None:
         await _MOVE_TO_END.run(self._connection, import_id=import_id)
 
-    async def list_candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
+    async def list_candidates(self, undo: RunningUndo, *, limit: int, max_rows: int) -> UndoCandidates:
+        owned = {
+            "owner_id": undo.owner_id,
+            "first_id": undo.first_id,
+            "last_id": undo.last_id,
+            "max_rows": max_rows,
+        }
+        row = await (await _FIND_END.run(self._connection, **owned)).fetchone()
+        end = row[0] if row else None
         cursor = await _LIST_CANDIDATES.run(
             self._connection,
+            **owned,
             import_id=undo.import_id,
-            owner_id=undo.owner_id,
             checkpoint=undo.checkpoint,
-            first_id=undo.first_id,
-            last_id=undo.last_id,
+            until=end or LAST_ID,
             limit=limit,
         )
-        return [row[0] for row in await cursor.fetchall()]
+        task_ids = [row[0] for row in await cursor.fetchall()]
+        return UndoCandidates(task_ids, task_ids[-1] if len(task_ids) == limit else end)
 
     async def get_snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
         cursor = await _GET_SNAPSHOTS.run(self._connection, import_id=import_id, task_ids=list(task_ids))

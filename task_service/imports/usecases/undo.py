@@ -29,6 +29,9 @@ from task_service.tasks.domain.task_events import task_deleted, task_updated
 STEP_SIZE = 500
 """Tasks that one transaction reverts. A small number limits the time that others wait for its locks."""
 
+STEP_ROWS = 20_000
+"""Tasks that one transaction reads: the owner can have many others from the time of the import."""
+
 
 @dataclass(frozen=True, slots=True)
 class UndoImport:
@@ -79,6 +82,7 @@ class RunUndos:
     """Time for which deleted tasks can be restored."""
     start_span: StartSpan
     step_size: int = STEP_SIZE
+    step_rows: int = STEP_ROWS
 
     async def __call__(self) -> int:
         """Return the number of steps when no undo is left. Raise an error when all that are left have failed."""
@@ -113,19 +117,19 @@ class RunUndos:
             await work.commit()
 
     async def _step(self, work: ImportsUnitOfWork, undo: RunningUndo) -> None:
-        candidates = await work.undos.list_candidates(undo, self.step_size)
-        snapshots = await work.undos.get_snapshots(undo.import_id, candidates)
+        found = await work.undos.list_candidates(undo, limit=self.step_size, max_rows=self.step_rows)
+        snapshots = await work.undos.get_snapshots(undo.import_id, found.task_ids)
         step_result = _StepResult(undo, self.now, self.new_id, self.retention)
-        for task in await work.tasks.lock_all(candidates):
+        for task in await work.tasks.lock_all(found.task_ids):
             step_result.revert(task, snapshots.get(task.id))
         await work.tasks.update_all(step_result.written)
         await work.events.record_all(step_result.events)
         step = UndoStep(
-            checkpoint=candidates[-1] if candidates else undo.checkpoint,
+            checkpoint=found.end or undo.checkpoint,
             deleted=step_result.deleted,
             restored=step_result.restored,
             conflicts=step_result.conflicts,
-            is_last=len(candidates) < self.step_size,
+            is_last=found.end is None,
         )
         await work.undos.advance(undo.import_id, step)
 

@@ -20,6 +20,15 @@ class UndoStep(NamedTuple):
     is_last: bool
 
 
+class UndoCandidates(NamedTuple):
+    """Tasks that the next step may revert."""
+
+    task_ids: Sequence[UUID]
+    """In id order."""
+    end: UUID | None
+    """Id up to which the owner's tasks were searched; None if there is nothing behind these candidates."""
+
+
 class Undos(Protocol):
     """Undos of imports, and the snapshots that they need."""
 
@@ -38,8 +47,8 @@ class Undos(Protocol):
     async def move_to_end(self, import_id: UUID) -> None:
         """Move the undo to the end of the turn order, unless another process works on it."""
 
-    async def list_candidates(self, undo: RunningUndo, limit: int) -> Sequence[UUID]:
-        """Return the ids of the next tasks that the import created or changed, in id order."""
+    async def list_candidates(self, undo: RunningUndo, *, limit: int, max_rows: int) -> UndoCandidates:
+        """Return up to `limit` next tasks that the import created or changed, among `max_rows` tasks of the owner."""
 
     async def get_snapshots(self, import_id: UUID, task_ids: Sequence[UUID]) -> Mapping[UUID, ChangeSnapshot]:
         """Return the snapshots by task id. Tasks that the import only created have none."""

@@ -11,7 +11,7 @@ from task_service.tasks.domain.csv_export import COLUMNS, csv_row
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Scan, UserDirectory
-from task_service.tasks.usecases.scans import DEFAULT_LIMITS, ScanLimits, read_page
+from task_service.tasks.usecases.scans import ScanLimits, read_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ExportTasks:
     scan: Scan
     user_directory: UserDirectory
     now: Clock
-    limits: ScanLimits = DEFAULT_LIMITS
+    limits: ScanLimits
     page_rows: int = 100
     """Rows of one query. With tasks of the maximum size a page is about 8 MB, and a caller can have 20 open exports."""
 

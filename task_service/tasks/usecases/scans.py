@@ -34,9 +34,6 @@ class ScanLimits:
         return self.search_step_rows if query.words else self.step_rows
 
 
-DEFAULT_LIMITS = ScanLimits()
-
-
 async def read_page(
     session: Read, query: TaskQuery, request: PageRequest, today: date, limits: ScanLimits
 ) -> Page[Task]:

@@ -17,7 +17,7 @@ from task_service.tasks.domain.stats import Stats, days_between, first_day, merg
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Read, Scan, Tasks, TaskTransactions, UserDirectory
-from task_service.tasks.usecases.scans import DEFAULT_LIMITS, ScanLimits, read_page, scan_in_steps
+from task_service.tasks.usecases.scans import ScanLimits, read_page, scan_in_steps
 from task_service.tasks.usecases.task_changes import create_task, ensure_assignee_exists, ensure_visible, update_task
 
 
@@ -105,7 +105,7 @@ class GetTask:
 class Total(NamedTuple):
     """Number of tasks on all pages."""
 
-    count: int
+    size: int
     is_at_least: bool
     """There may be more: the count ended early."""
 
@@ -124,7 +124,7 @@ class ListTasks:
     read: Read
     scan: Scan
     now: Clock
-    limits: ScanLimits = DEFAULT_LIMITS
+    limits: ScanLimits
 
     async def __call__(self, query: TaskQuery, request: PageRequest, *, with_total: bool = False) -> TaskList:
         today = self.now().date()
@@ -157,7 +157,7 @@ class GetTaskStats:
 
     scan: Scan
     now: Clock
-    limits: ScanLimits = DEFAULT_LIMITS
+    limits: ScanLimits
 
     async def __call__(self, query: TaskQuery, days: int) -> tuple[Stats, list[date]]:
         """Return the counts, and the days by which completions are counted. Raises DaysOutOfRange."""

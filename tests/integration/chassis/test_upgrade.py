@@ -213,6 +213,17 @@ async def test_concurrent_migrations_take_turns(old: Release, new: Release):
     assert applied == ["0002", "0003", "0004"]
 
 
+async def test_index_after_many_revisions_waits_for_nobody(old: Release, new: Release):
+    """The lock of the migration is checked before each revision, and must not leave a snapshot behind."""
+    old.migrate()
+    for number in range(4, 12):
+        body = f'create_index_concurrently("notes_{number}", on="notes.notes (subject)")'
+        write_revision(new.migrations, f"{number:04}", body, after=f"{number - 1:04}")
+    async with asyncio.timeout(30):
+        await asyncio.to_thread(new.migrate)
+    assert new.heads() == ["0011"]
+
+
 MIGRATE = dedent("""
     import sys
     from pathlib import Path

@@ -156,7 +156,7 @@ async def test_totals_read_the_index_of_a_filter(explained):
         ({"updated_after": TIME}, Order.UPDATED_AT),
         ({"overdue": True}, Order.DUE_DATE),
     ):
-        query = TaskQuery(owner_id=OWNER, order=Order.TITLE, **filters)  # type: ignore[arg-type]
+        query = TaskQuery(owner_id=OWNER, order=Order.TITLE, **filters)
         explained.plans.clear()
         await count_section(explained, query, b"", TODAY, limit=MAX_ROWS, max_rows=MAX_ROWS)
         [plan] = explained.plans

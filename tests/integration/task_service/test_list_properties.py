@@ -212,7 +212,8 @@ def test_pages_match_an_in_memory_sort(population, query, size, max_rows, chance
 
     A page reads at most `max_rows` rows, so it may be empty.
     """
-    connection, tasks, reader = population, TASKS, Connection(population)
+    connection, tasks = population, TASKS
+    reader: Any = Connection(population)
     expected = sorted(
         filter(lambda task: matches(query, task), tasks), key=SORT_KEYS[query.order], reverse=query.descending
     )

@@ -19,7 +19,7 @@ from task_service.imports.usecases.undo import RunUndos
 TASKS = 50
 
 
-def run_undos(begin: Callable[[], ImportsUnitOfWork]) -> RunUndos:
+def run_undos(begin: Callable[[], ImportsUnitOfWork], *, step_rows: int = 1000) -> RunUndos:
     return RunUndos(
         begin=begin,
         now=lambda: datetime.now(UTC),
@@ -27,6 +27,7 @@ def run_undos(begin: Callable[[], ImportsUnitOfWork]) -> RunUndos:
         retention=timedelta(days=30),
         start_span=child_span,
         step_size=20,
+        step_rows=step_rows,
     )
 
 
@@ -130,3 +131,16 @@ async def test_blocked_undos_delay_no_other(database):
                 assert dict(await database.execute(states)) == dict.fromkeys(blocked, "running") | {free: "succeeded"}
         assert await run_undos(lambda: SqlImportsUnitOfWork(pool))() == 6
     assert dict(await database.execute(states)) == dict.fromkeys([*blocked, free], "succeeded")
+
+
+async def test_step_reads_a_bounded_number_of_tasks(database):
+    """Other tasks of the owner, from the time of the import, cost steps of their own. None of the import is missed."""
+    import_id = await insert_undo(database)
+    await database.execute(f"""
+        INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, created_at, updated_at, revision)
+        SELECT uuidv7(make_interval(secs => n - 50)), owner_id, 'other', '', 'pending', 'none', now(), now(), 1
+        FROM tasks.imports, generate_series(1, 100) n WHERE id = '{import_id}'
+    """)
+    async with open_pool(database.tasks_url, name="test", size=2) as pool:
+        assert await run_undos(lambda: SqlImportsUnitOfWork(pool), step_rows=10)() >= 15
+    assert await count_undone(database) == (TASKS, TASKS, TASKS, 0)
