@@ -8,7 +8,6 @@ checkouts. A second gateway with a limit of one request, which a request without
 
 import argparse
 import asyncio
-import itertools
 import os
 import statistics
 import sys
@@ -28,7 +27,7 @@ from deploy.local.host.free_ports import HOST, find_free_port
 from tests.bench.calls import CONCURRENT_CALLERS, OPERATIONS, PAGE_SIZE, SAMPLE_TASK, BenchClient
 from tests.bench.echo import HELD_ID
 from tests.bench.http import HttpConnection
-from tests.bench.measure import Call, Sample, measure_calls
+from tests.bench.measure import Sample, measure_calls
 
 REPOSITORY_ROOT = Path(__file__).parents[2]
 REFUSED = "refused"
@@ -141,21 +140,19 @@ def client() -> BenchClient:
 
 async def measure_operation(gateway: Gateway, operation: str, *, seconds: float) -> Sample | None:
     """Return a sample of an operation; None if the process does not have it."""
-    if operation == REFUSED:
-        if gateway.refusing is None:
-            return None
-        gateway = gateway.refusing
-        async with AsyncExitStack() as stack:
-            ids = itertools.cycle(client().ids)
-            calls: list[Call] = [
-                (await stack.enter_async_context(HttpConnection.open(gateway.url))).caller(
-                    lambda: client().get_task(next(ids)), status=b"503"
-                )
-                for _ in range(CONCURRENT_CALLERS)
-            ]
-            return await measure_calls(calls, seconds=seconds, pids={"gateway": gateway.pid})
-    async with client().by_rest(gateway.url) as callers:
-        return await measure_calls(callers[operation], seconds=seconds, pids={"gateway": gateway.pid})
+    if operation != REFUSED:
+        async with client().by_rest(gateway.url) as callers:
+            return await measure_calls(callers[operation], seconds=seconds, pids={"gateway": gateway.pid})
+    if gateway.refusing is None:
+        return None
+    request = client().get_task(client().ids[0])
+    async with AsyncExitStack() as stack:
+        connections = [
+            await stack.enter_async_context(HttpConnection.open(gateway.refusing.url))
+            for _ in range(CONCURRENT_CALLERS)
+        ]
+        calls = [connection.caller(lambda: request, status=b"503") for connection in connections]
+        return await measure_calls(calls, seconds=seconds, pids={"gateway": gateway.refusing.pid})
 
 
 Samples = Mapping[tuple[str, str], Sequence[float]]
