@@ -21,7 +21,8 @@ class SqlScanSession(SqlUnitOfWork):
     begin_sql = (
         "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
         f" SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s';"
-        " SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+        " SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
+        " SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off"
     )
 
     async def __aexit__(

@@ -22,8 +22,8 @@ OWNER, ASSIGNEE, IMPORT = UUID(int=0x30), UUID(int=0x31), UUID(int=7)
 TODAY = date(2026, 6, 15)
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_ROWS = 1000
-MAX_BLOCKS = 2 * MAX_ROWS + 200
-"""Blocks that a section may read: a block of the table for each row of two parts, and the paths through the indexes."""
+MAX_BLOCKS = 4 * MAX_ROWS
+"""Blocks that a section may read. Two parts have a block of the table for each row, and as many of dead rows."""
 
 TASKS = """
     INSERT INTO tasks.tasks (id, owner_id, title, description, status, priority, due_date, labels, external_id,
@@ -93,20 +93,17 @@ def large_database(request, postgres, template):
 
 
 @pytest.fixture
-async def read(large_database):
-    """Connection without a transaction, which explains its statements."""
-    options = {"autocommit": True, "options": SEARCH_PATH}
+async def connection(large_database):
+    options: dict[str, Any] = {"autocommit": True, "options": SEARCH_PATH}
     async with await psycopg.AsyncConnection.connect(large_database, **options) as connection:
-        yield ExplainedConnection(connection)
+        yield connection
 
 
 @pytest.fixture
-async def scan(large_database):
+async def explained(connection):
     """Connection in the transaction of a scan, which explains its statements."""
-    options = {"autocommit": True, "options": SEARCH_PATH}
-    async with await psycopg.AsyncConnection.connect(large_database, **options) as connection:
-        await connection.execute(SqlScanSession.begin_sql)
-        yield ExplainedConnection(connection)
+    await connection.execute(SqlScanSession.begin_sql)
+    return ExplainedConnection(connection)
 
 
 async def check(connection: ExplainedConnection, query: TaskQuery, indexes: set[str]) -> None:
@@ -130,52 +127,52 @@ def _last(section) -> tuple[UUID, str]:
 
 @pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize("filters", [{}, {"created_before": TIME}, {"created_after": TIME}])
-async def test_plain_lists_need_no_settings(read, filters, descending):
+async def test_plain_lists_need_no_settings(connection, filters, descending):
     """Lists without other filters are read without a transaction, so the planner has all its choices."""
-    query = TaskQuery(descending=descending, **filters)
-    for visibility, indexes in (
+    visibilities: list[tuple[dict[str, Any], set[str]]] = [
         ({"owner_id": OWNER}, {"tasks_by_owner"}),
         ({"visible_to": OWNER}, {"tasks_by_owner", "tasks_by_assignee"}),
         ({}, {"tasks_pkey"}),
-    ):
-        plain = replace(query, **visibility)
-        assert not plain.may_scan
-        await check(read, plain, indexes)
+    ]
+    for visibility, indexes in visibilities:
+        query = TaskQuery(descending=descending, **filters, **visibility)
+        assert not query.may_scan
+        await check(ExplainedConnection(connection), query, indexes)
 
 
 @pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize("order", BY_OWNER)
-async def test_every_filter_reads_the_index_of_its_order(scan, order, descending):
+async def test_every_filter_reads_the_index_of_its_order(explained, order, descending):
     """This holds for a user, for an owner's tasks and for an assignee's."""
     for filters in FILTERS:
         query = TaskQuery(order=order, descending=descending, **filters)
-        await check(scan, replace(query, owner_id=OWNER), {BY_OWNER[order]})
-        await check(scan, replace(query, visible_to=OWNER), {BY_OWNER[order], BY_ASSIGNEE[order]})
-        await check(scan, replace(query, assignee_id=ASSIGNEE), {BY_ASSIGNEE[order]})
-        await check(scan, replace(query, visible_to=OWNER, assignee_id=ASSIGNEE), {BY_ASSIGNEE[order]})
+        await check(explained, replace(query, owner_id=OWNER), {BY_OWNER[order]})
+        await check(explained, replace(query, visible_to=OWNER), {BY_OWNER[order], BY_ASSIGNEE[order]})
+        await check(explained, replace(query, assignee_id=ASSIGNEE), {BY_ASSIGNEE[order]})
+        await check(explained, replace(query, visible_to=OWNER, assignee_id=ASSIGNEE), {BY_ASSIGNEE[order]})
 
 
 @pytest.mark.parametrize("descending", [True, False])
-async def test_lists_of_all_owners_read_the_primary_key(scan, descending):
+async def test_lists_of_all_owners_read_the_primary_key(explained, descending):
     for filters in [*FILTERS, {"external_id": "E-1"}, {"deleted": DeletedFilter.ONLY}]:
-        await check(scan, TaskQuery(descending=descending, **filters), {"tasks_pkey"})
+        await check(explained, TaskQuery(descending=descending, **filters), {"tasks_pkey"})
 
 
-async def test_trash_has_its_own_index(scan):
+async def test_trash_has_its_own_index(explained):
     deleted = TaskQuery(deleted=DeletedFilter.ONLY)
-    await check(scan, replace(deleted, owner_id=OWNER), {"tasks_in_trash"})
-    await check(scan, replace(deleted, visible_to=OWNER), {"tasks_in_trash", "tasks_by_assignee"})
+    await check(explained, replace(deleted, owner_id=OWNER), {"tasks_in_trash"})
+    await check(explained, replace(deleted, visible_to=OWNER), {"tasks_in_trash", "tasks_by_assignee"})
 
 
-async def test_list_of_an_import_reads_only_its_time(scan):
+async def test_list_of_an_import_reads_only_its_time(explained):
     """The tasks of an import are read by the index of its owner, without the tasks before and after it."""
     of_import = TaskQuery(import_id=IMPORT)
     for query in (of_import, replace(of_import, owner_id=OWNER), replace(of_import, visible_to=OWNER)):
-        await check(scan, query, {"tasks_by_owner"})
-    await check(scan, replace(of_import, visible_to=ASSIGNEE), {"tasks_by_assignee"})
+        await check(explained, query, {"tasks_by_owner"})
+    await check(explained, replace(of_import, visible_to=ASSIGNEE), {"tasks_by_assignee"})
 
 
-async def test_totals_read_the_index_of_a_filter(scan):
+async def test_totals_read_the_index_of_a_filter(explained):
     """A total needs no order, so it reads the index in which a filter has a range."""
     for filters, order in (
         ({}, Order.CREATED_AT),
@@ -183,27 +180,27 @@ async def test_totals_read_the_index_of_a_filter(scan):
         ({"overdue": True}, Order.DUE_DATE),
     ):
         query = TaskQuery(owner_id=OWNER, order=Order.TITLE, **filters)
-        scan.plans.clear()
-        await count_section(scan, query, b"", TODAY, limit=MAX_ROWS, max_rows=MAX_ROWS)
-        [plan] = scan.plans
+        explained.plans.clear()
+        await count_section(explained, query, b"", TODAY, limit=MAX_ROWS, max_rows=MAX_ROWS)
+        [plan] = explained.plans
         assert (plan.indexes, plan.blocks <= MAX_BLOCKS) == ({BY_OWNER[order]}, True)
         assert not plan.node_types & {"Seq Scan", "Sort", "Bitmap Heap Scan"}
 
 
-async def test_counts_by_status_are_read_in_sections(scan):
+async def test_counts_by_status_are_read_in_sections(explained):
     for query, indexes in (
         (TaskQuery(owner_id=OWNER), {"tasks_by_owner"}),
         (TaskQuery(visible_to=OWNER), {"tasks_by_owner", "tasks_by_assignee"}),
         (TaskQuery(), {"tasks_pkey"}),
     ):
-        scan.plans.clear()
-        await stats_section(scan, query, b"", TODAY, first_day=TODAY, max_rows=MAX_ROWS)
-        [plan] = scan.plans
+        explained.plans.clear()
+        await stats_section(explained, query, b"", TODAY, first_day=TODAY, max_rows=MAX_ROWS)
+        [plan] = explained.plans
         assert (plan.indexes, plan.blocks <= MAX_BLOCKS) == (indexes, True)
 
 
 @pytest.mark.parametrize("order", Order)
-async def test_ids_and_external_ids_are_looked_up(read, order):
+async def test_ids_and_external_ids_are_looked_up(explained, order):
     """These lists read few rows in any order."""
     by_id, by_external_id = {"tasks_pkey"}, {"tasks_external_id_unique", "tasks_pkey"}
     for query, indexes in (
@@ -211,22 +208,24 @@ async def test_ids_and_external_ids_are_looked_up(read, order):
         (TaskQuery(ids=(OWNER, ASSIGNEE)), by_id),
         (TaskQuery(owner_id=OWNER, external_id="E-5"), by_external_id),
     ):
-        read.plans.clear()
-        await read_section(read, replace(query, order=order), b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=100)
-        assert read.plans[-1].indexes == indexes, (query, read.plans[-1].nodes)
-        assert max(plan.blocks for plan in read.plans) < 100
+        explained.plans.clear()
+        await read_section(
+            explained, replace(query, order=order), b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=9
+        )
+        assert explained.plans[-1].indexes == indexes, (query, explained.plans[-1].nodes)
+        assert max(plan.blocks for plan in explained.plans) < 100
 
 
 @pytest.mark.parametrize("order", [Order.TITLE, Order.PRIORITY])
-async def test_sorted_lists_first_look_for_too_many_tasks(scan, order):
+async def test_sorted_lists_first_look_for_too_many_tasks(explained, order):
     """The check and the list read the narrowest index, and at most as many rows as may be sorted."""
     for filters, index in (
         ({"created_after": datetime(2099, 1, 1, tzinfo=UTC)}, "tasks_by_owner"),
         ({"updated_after": datetime(2099, 1, 1, tzinfo=UTC)}, "tasks_by_updated_at"),
         ({"due_after": date(2099, 1, 1)}, "tasks_by_due_date"),
     ):
-        scan.plans.clear()
+        explained.plans.clear()
         query = TaskQuery(owner_id=OWNER, order=order, **filters)
-        await read_section(scan, query, b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=MAX_ROWS)
-        assert [plan.indexes for plan in scan.plans] == [{index}, {index}]
-        assert max(plan.blocks for plan in scan.plans) < 10
+        await read_section(explained, query, b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=MAX_ROWS)
+        assert [plan.indexes for plan in explained.plans] == [{index}, {index}]
+        assert max(plan.blocks for plan in explained.plans) < 20
