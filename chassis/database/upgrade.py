@@ -147,7 +147,7 @@ def migration_lock(connect: Callable[..., psycopg.Connection], schema: str) -> I
     """
     with connect() as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        # The driver would prepare a statement that it repeats. Its portal, and the snapshot of that, stay open after it.
+        # The driver would prepare a statement that it repeats. Its portal then stays open, and with it its snapshot.
         connection.prepare_threshold = None
         is_logged = False
         while True:

@@ -14,9 +14,10 @@ from chassis.database.unit_of_work import translate_constraint_violations
 from chassis.kernel.pagination import Section
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import ListedTask, TaskQuery
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.persistence.task_json import task_to_json
 from task_service.tasks.persistence.task_lists import COLUMNS
 from task_service.tasks.persistence.task_rows import decode_task, encode_task

@@ -10,9 +10,10 @@ from chassis.kernel.sessions import ReadSession, UnitOfWork
 from task_service.history.usecases.ports import TaskEvents
 from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import ListedTask, TaskQuery
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.task_upsert import UpsertResult
 
 

@@ -8,8 +8,9 @@ from time import monotonic
 from typing import TypeVar
 
 from chassis.kernel.pagination import Page, PageRequest
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import ListedTask, TaskQuery
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Read, Tasks
 
 Result = TypeVar("Result")
