@@ -10,6 +10,7 @@ import asyncio
 import statistics
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 
 import psutil
 import psycopg
@@ -40,14 +41,15 @@ ORDER BY 1, 2
 
 def cpu_by_process(system: System) -> Mapping[str, float]:
     """Return the CPU seconds of each process so far, with those of its children."""
-    return {name: sum(_times(system.pids[name])) for name in PROCESSES}
+    return {name: sum(_times(pid)) for name, pid in system.pids.items() if name != "redis"}
 
 
 def _times(pid: int) -> Iterator[float]:
     process = psutil.Process(pid)
     yield cpu_seconds(pid)
     for child in process.children(recursive=True):
-        yield cpu_seconds(child.pid)
+        with suppress(psutil.NoSuchProcess):  # a worker of autovacuum, for example, that has just ended
+            yield cpu_seconds(child.pid)
 
 
 async def call_costs(system: System, *, rounds: int, seconds: float) -> Mapping[str, Mapping[str, float]]:
