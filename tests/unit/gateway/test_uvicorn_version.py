@@ -7,7 +7,8 @@ from pathlib import Path
 CHECKED_VERSION = "0.54.0"
 CHECKLIST = f"""
 uvicorn is not {CHECKED_VERSION}, the version that protocol.py, shedding_protocol.py and
-coalescing_transport.py in gateway/transport/http were checked with. Before you change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
+coalescing_transport.py in gateway/transport/http were checked with. Before you change
+CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
 
 1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
    Ours cancels that timer in on_message_begin and on_headers_complete. Is it still set in on_response_complete only?
