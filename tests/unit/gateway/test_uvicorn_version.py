@@ -6,9 +6,9 @@ from pathlib import Path
 
 CHECKED_VERSION = "0.54.0"
 CHECKLIST = f"""
-uvicorn is not {CHECKED_VERSION}, the version that protocol.py and shedding_protocol.py in gateway/transport/http were
-checked with. Before you
-change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
+uvicorn is not {CHECKED_VERSION}, the version that protocol.py, shedding_protocol.py and
+coalescing_transport.py in gateway/transport/http were checked with. Before you change
+CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/httptools_impl.py of both versions:
 
 1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
    Ours cancels that timer in on_message_begin and on_headers_complete. Is it still set in on_response_complete only?
@@ -23,6 +23,8 @@ change CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/
    HttpParserUpgrade must carry the offset of the first byte after the head. The new parser in _parse must be made as
    uvicorn makes its own.
 6. An HttpError from a callback must still be the __context__ of httptools' error.
+7. The methods of the transport that uvicorn calls: CoalescingTransport must have all of them. Are the head and
+   the body of a response still two calls of write()?
 
 Then run test_header_limits.py, test_upgrade.py, test_connection_limits.py and test_process.py in
 tests/integration/gateway.
