@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class VictimOptions:
-    """Who calls, where, and how often."""
+    """The caller, its targets and its rate."""
 
     tasks_target: str
     gateway_url: str
