@@ -1,7 +1,9 @@
 """JSON log lines on stderr, with the service, the time and, inside a request, its id and the id of the span."""
 
+import json
 import logging
 import sys
+from functools import lru_cache
 from typing import Literal
 
 import grpc
@@ -16,10 +18,18 @@ _SECRET_NAMES = ("password", "secret", "token", "credential", "authorization")
 _MAX_TEXT_LENGTH = 300
 _PUBLIC_NAMES = frozenset({"token_id"})
 
+# Created once: json.dumps with options creates an encoder for each call.
+_encode_json = json.JSONEncoder(default=str).encode
+
+
+@lru_cache(maxsize=1000)  # a line has ten names, each in many lines
+def _is_secret(name: str) -> bool:
+    return name not in _PUBLIC_NAMES and any(part in name.lower() for part in _SECRET_NAMES)
+
 
 def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     for name in event:
-        if name not in _PUBLIC_NAMES and any(part in name.lower() for part in _SECRET_NAMES):
+        if _is_secret(name):
             event[name] = "[redacted]"
     return event
 
@@ -29,6 +39,10 @@ def _add_span_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if span.is_valid:
         event["trace_id"], event["span_id"] = trace.format_trace_id(span.trace_id), trace.format_span_id(span.span_id)
     return event
+
+
+def _render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return _encode_json(event)
 
 
 def _strip_postgres_details(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -86,7 +100,7 @@ def configure_logging(level: LogLevel, service: str) -> None:
     render: list[Processor] = [
         structlog.processors.ExceptionRenderer(traceback),
         _strip_postgres_details,
-        structlog.processors.JSONRenderer(default=str),
+        _render_json,
     ]
     structlog.configure(
         processors=[*shared, *render],

@@ -3,7 +3,7 @@
 import uvloop
 
 from chassis.service import run_service
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from gateway.settings import GatewaySettings
 
 

@@ -1,8 +1,7 @@
-"""Wiring of the gateway: the only module that knows all packages, and which service has which rpcs."""
+"""Wiring of the routes: which service has which rpcs, and the endpoint of each path."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -17,17 +16,7 @@ from taskmanager.auth.v1 import (
 from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2, task_service_pb2
 
-from chassis.lifecycle import run_in_background
 from chassis.limits.rate_limit import AddressRateLimiter
-from chassis.probes.dependency import (
-    Check,
-    Dependency,
-    check_until_reached,
-    run_checks,
-)
-from chassis.probes.http_server import serve_probes
-from chassis.probes.process_status import ProcessStatus
-from chassis.settings import Listen
 from chassis.tls.reloader import CertificateReloader
 from gateway.clients.token_exchange import TokenExchange
 from gateway.clients.upstream import Upstream
@@ -38,14 +27,8 @@ from gateway.transcoding.http.router import Router
 from gateway.transcoding.json_codec.encoder import to_json
 from gateway.transcoding.openapi.comments import Comments, parse_comments
 from gateway.transcoding.openapi.document import build_document
-from gateway.transport.app import build_app
-from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.docs.docs_page import docs_page
 from gateway.transport.docs.openapi_info import OPENAPI_INFO
-from gateway.transport.endpoints.health import Liveness, Readiness, Status
-from gateway.transport.http.connection_limits import ConnectionLimits, OpenConnections
-from gateway.transport.http.load_shed import LoadShedder
-from gateway.transport.http.server import serve
 from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.client_address import ClientAddressResolver
 from gateway.transport.request.client_rate_limit import ClientRateLimit
@@ -67,84 +50,6 @@ TASKS_SERVICES = (
     history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
     import_service_pb2.DESCRIPTOR.services_by_name["ImportService"],
 )
-
-
-@asynccontextmanager
-async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
-    """Run the gateway and yield the address that it listens on.
-
-    Raises:
-        UnsupportedContract: the contract uses something that the gateway does not support.
-        CannotListen: the address cannot be bound.
-
-    """
-    stopping = asyncio.Event()
-    upstreams = _upstreams(settings)
-    services = {Dependency(upstream.name): upstream for upstream in upstreams}
-    checks: dict[Dependency, Check] = {service: upstream.check for service, upstream in services.items()}
-    status = ProcessStatus("gateway", services)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(serve_probes(settings.metrics_listen, status))
-        limiter = AddressRateLimiter(
-            per_minute=settings.public_calls_per_minute, storage_url=settings.rate_limit_storage_url.get_secret_value()
-        )
-        stack.push_async_callback(limiter.close)
-        for upstream in upstreams:
-            stack.push_async_callback(upstream.close)
-        own_endpoints: dict[str, Endpoint] = {
-            "/healthz": Liveness(),
-            "/readyz": Readiness(status=status, services=tuple(services)),
-            "/statusz": Status(status),
-        }
-        request_limit = ConcurrencyLimit(
-            "request",
-            max_concurrent=settings.max_concurrent_requests,
-            max_queued=settings.max_queued_requests,
-            queue_timeout_seconds=settings.queue_timeout_seconds,
-        )
-        router = build_router(
-            upstreams=upstreams,
-            settings=settings,
-            limiter=limiter,
-            request_limit=request_limit,
-            stopping=stopping,
-            own_endpoints=own_endpoints,
-        )
-        cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
-        address = await stack.enter_async_context(
-            serve(
-                build_app(router, cors, status, accept_traceparent=settings.accept_traceparent),
-                listen=settings.listen,
-                listen_fd=settings.listen_fd,
-                limits=_connection_limits(settings),
-                cors=cors,
-                load_shedder=LoadShedder(request_limit, status),
-                drain_seconds=settings.drain_seconds,
-                stopping=stopping,
-            )
-        )
-        await stack.enter_async_context(
-            run_in_background(
-                _become_ready(status, checks),
-                run_checks(checks),
-            )
-        )
-        stack.push_async_callback(_leave, status, settings.drain_delay_seconds)
-        yield address
-
-
-async def _become_ready(status: ProcessStatus, checks: Mapping[Dependency, Check]) -> None:
-    """Set ready when each service has been reached once."""
-    await asyncio.gather(*(check_until_reached(service, check) for service, check in checks.items()))
-    status.set_ready()
-
-
-async def _leave(status: ProcessStatus, drain_delay_seconds: float) -> None:
-    """Report that this process stops, and go on serving for the drain delay, until load balancers have noticed."""
-    was_ready = status.is_ready
-    status.begin_drain()
-    if was_ready:
-        await asyncio.sleep(drain_delay_seconds)
 
 
 def build_router(
@@ -210,20 +115,8 @@ def load_contract_comments() -> Comments:
     return parse_comments(files("taskmanager").joinpath("contract.binpb").read_bytes())
 
 
-def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:
-    return ConnectionLimits(
-        open_connections=OpenConnections(
-            max_connections=settings.max_connections,
-            max_per_address=settings.max_connections_per_address,
-            trusted_peers=(*settings.trusted_peers, *settings.trusted_proxies),
-        ),
-        header_timeout_seconds=settings.header_timeout_seconds,
-        send_timeout_seconds=settings.send_timeout_seconds,
-        min_send_bytes=round(settings.send_timeout_seconds * settings.min_bytes_per_second),
-    )
-
-
-def _upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
+def create_upstreams(settings: GatewaySettings) -> tuple[Upstream, ...]:
+    """Create the clients of the services, that of auth_service first."""
     certificates = CertificateReloader.from_files(settings.tls)
     return (
         Upstream(

@@ -42,6 +42,7 @@ SCAN_LIMITS = ScanLimits()
 def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, users: UserDirectory) -> TasksUseCases:
     """Build the use cases about tasks."""
     begin, read = partial(SqlTasksUnitOfWork, connections.writes), partial(SqlTasksReadSession, connections.reads)
+    write_one = partial(SqlTasksReadSession, connections.writes)
     scan = partial(SqlTasksScanSession, connections.scans)
     retention = timedelta(days=settings.trash_retention_days)
     transactions: TaskTransactions = IdempotentTransactions(
@@ -63,7 +64,7 @@ def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, use
         on_replay=mark_replayed,
     )
     return TasksUseCases(
-        create_task=CreateTask(transactions, users, uuid7),
+        create_task=CreateTask(transactions, write_one, users, uuid7),
         get_task=GetTask(read),
         list_tasks=ListTasks(read, scan, utc_now, SCAN_LIMITS),
         export_tasks=ExportTasks(scan, users, utc_now, SCAN_LIMITS),

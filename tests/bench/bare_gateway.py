@@ -16,6 +16,8 @@ from taskmanager.tasks.v1 import task_service_pb2, task_service_pb2_grpc
 
 from gateway.transcoding.json_codec.encoder import Encoders, to_json
 
+AUTHORIZATION = b"authorization"
+
 
 class BareGateway:
     """ASGI application with the three measured calls."""
@@ -30,7 +32,9 @@ class BareGateway:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._stub is None:
             self._stub = task_service_pb2_grpc.TaskServiceStub(aio.insecure_channel(self._target))
-        metadata = tuple((b"authorization".decode(), v.decode()) for k, v in scope["headers"] if k == b"authorization")
+        metadata = tuple(
+            (AUTHORIZATION.decode(), value.decode()) for name, value in scope["headers"] if name == AUTHORIZATION
+        )
         if scope["method"] == "POST":
             await receive()
             await self._stub.CreateTask(task_service_pb2.CreateTaskRequest(), metadata=metadata)

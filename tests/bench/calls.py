@@ -77,14 +77,20 @@ class BenchClient:
                 for operation, request in zip(OPERATIONS, requests, strict=True)
             }
 
+    def requests(self, operation: str, number: int = 1) -> list[bytes]:
+        """Return requests for an operation. Those for GetTask are for different tasks."""
+        if operation == "CreateTask":
+            return [self._request("POST", "/api/v1/tasks", _BODY)] * number
+        if operation == "GetTask":
+            return [self.get_task(task_id) for task_id in self.ids[:number]]
+        return [self._request("GET", f"/api/v1/tasks?page_size={PAGE_SIZE}")] * number
+
     def mixed_requests(self) -> list[bytes]:
         """Return ten requests: eight read a task each, one lists a page, and one creates a task."""
-        reads = [self.get_task(task_id) for task_id in self.ids[:8]]
-        return [
-            *reads,
-            self._request("GET", f"/api/v1/tasks?page_size={PAGE_SIZE}"),
-            self._request("POST", "/api/v1/tasks", _BODY),
-        ]
+        reads, lists, creates = (
+            self.requests(operation, number) for operation, number in zip(OPERATIONS, (8, 1, 1), strict=True)
+        )
+        return [*reads, *lists, *creates]
 
     def get_task(self, task_id: str) -> bytes:
         """Return a request that reads a task."""

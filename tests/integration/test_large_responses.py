@@ -7,7 +7,7 @@ from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc, 
 
 from chassis.rpc.client import MAX_RESPONSE_BYTES
 from chassis.settings import Listen
-from gateway.bootstrap import run_server as run_gateway
+from gateway.server import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from task_service.tasks.usecases.batches import MAX_BATCH_SIZE
 from tests.integration.task_service.calls import batch_create, create, update

@@ -13,7 +13,7 @@ from taskmanager.tasks.v1 import history_service_pb2, task_pb2, task_service_pb2
 
 from chassis.rpc.errors import read_status
 from chassis.settings import Listen
-from gateway.bootstrap import run_server as run_gateway
+from gateway.server import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.encoder import Encoders, to_json
 from gateway.transcoding.json_codec.parser import parse_json

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx2 as httpx
 
-from gateway.bootstrap import run_server as run_gateway
+from gateway.server import run_server as run_gateway
 from gateway.settings import GatewaySettings
 from tests.support.system import ANY_PORT, Principal, System
 

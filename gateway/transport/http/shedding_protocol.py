@@ -5,6 +5,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
+from gateway.transport.http.coalescing_transport import CoalescingTransport
 from gateway.transport.http.load_shed import LoadShedder, may_discard_body
 
 
@@ -14,6 +15,7 @@ class SheddingHttpProtocol(HttpToolsProtocol):
     cors: CorsPolicy | None
     load_shedder: LoadShedder
     parser: httptools.HttpRequestParser
+    transport: CoalescingTransport
 
     is_shed = False
     """True from the response to a shed request until the end of its body, or of the connection if that ends."""
@@ -34,7 +36,7 @@ class SheddingHttpProtocol(HttpToolsProtocol):
         response = self.load_shedder.render_response(
             self.parser.get_method(), self.headers, self.cors, is_last=self._closes_after_shed
         )
-        self.transport.write(response)
+        self.transport.write_now(response)
 
     def on_body(self, body: bytes) -> None:
         """Pass on a chunk of the body, or discard it."""

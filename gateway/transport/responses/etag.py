@@ -1,6 +1,6 @@
 """Entity tags of responses (RFC 9110 section 8.8.3)."""
 
-import hashlib
+from hashlib import sha256
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
@@ -20,7 +20,8 @@ class ETagBuilder:
             return b'"%b"' % response.etag.encode()
         if not use_digest:
             return b""
-        return b'W/"%b"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode()
+        # With the processors' own instructions, SHA-256 takes half the time of BLAKE2.
+        return b'W/"%b"' % sha256(body).hexdigest()[:24].encode()
 
 
 def etag_matches(if_none_match: bytes, etag: bytes) -> bool:

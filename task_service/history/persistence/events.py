@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import CTE, Insert, bindparam, func, insert, select, text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
@@ -42,6 +42,16 @@ _INSERT = Statement(insert(task_events), columns=(*ENCODED_COLUMNS, "transaction
 _INSERT_WITH_NEW_TRANSACTION_NUMBER = Statement(
     insert(task_events).values(transaction_number=text("take_transaction_number()")), columns=ENCODED_COLUMNS
 )
+
+
+def insert_event_after(rows: CTE) -> Insert:
+    """Return the INSERT of one event for each row of a CTE. Its parameters are those of `event_parameters`.
+
+    The event takes its transaction number when the CTE has returned the row, so after the CTE's row locks.
+    """
+    values = [bindparam(f"event_{name}", type_=task_events.c[name].type) for name in ENCODED_COLUMNS]
+    source = select(*values, func.take_transaction_number()).select_from(rows)
+    return insert(task_events).from_select([*ENCODED_COLUMNS, "transaction_number"], source)
 
 
 @cache
@@ -74,6 +84,11 @@ def decode_event(row: tuple[Any, ...]) -> TaskEvent:
 
 def _change(field: str, pair: tuple[str, str] | None) -> Change:
     return Change(field, *pair) if pair is not None else Change(field, "", "", erased=True)
+
+
+def event_parameters(event: TaskEvent) -> dict[str, Any]:
+    """Return the parameters of `insert_event_after`."""
+    return {f"event_{name}": value for name, value in _parameters(event).items()}
 
 
 def _parameters(event: TaskEvent) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from task_service.tasks.domain.errors import (
     UnknownPriority,
     UnknownStatus,
 )
-from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.values import Priority, Status
 
 MAX_QUERY_CHARACTERS = 200
@@ -108,22 +107,6 @@ class TaskQuery:
             descending=self.descending,
         )
         return self.deleted is DeletedFilter.ONLY or replace(self, deleted=indexed.deleted) != indexed
-
-
-class ListedTask(NamedTuple):
-    """Task in a list, with the text of its sort key; the text is empty in the order of created_at."""
-
-    task: Task
-    sort_key: str
-
-    @property
-    def page_key(self) -> bytes:
-        """Key after which the next page continues."""
-        return page_key(self.task.id, self.sort_key)
-
-
-def page_key(task_id: UUID, sort_key: str) -> bytes:
-    return task_id.bytes + sort_key.encode()
 
 
 class TimeFilters(NamedTuple):

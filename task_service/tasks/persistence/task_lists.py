@@ -26,6 +26,10 @@ COLUMNS = [tasks.c[name] for name in Task._fields]
 _COLUMN_NAMES = ", ".join(Task._fields)
 _NO_VALUES = ", ".join(["NULL"] * (len(Task._fields) - 1))
 
+# A limit in a subselect is unknown to the planner, which then wants the first rows early. So it reads the index in its
+# order: with a known limit above the number of rows that it expects, wrongly, it would read and sort all of them.
+_LIMIT = "LIMIT (SELECT CAST(:max_rows AS bigint))"
+
 # The parts are constants of this package: values are always parameters.
 # ruff: noqa: S608
 
@@ -91,11 +95,11 @@ def _scan(path: ScanPath, columns: str) -> str:
     """Return the query of up to `max_rows` rows of the path, in its order."""
     parts = [_part(path, PARTS[name], columns) for name in path.parts]
     if len(parts) == 1:
-        return f"{parts[0]} LIMIT :max_rows"
+        return f"{parts[0]} {_LIMIT}"
     # Merges scans that are already sorted. One scan with OR would sort all tasks that the user may see.
-    union = " UNION ALL ".join(f"({part} LIMIT :max_rows)" for part in parts)
+    union = " UNION ALL ".join(f"({part} {_LIMIT})" for part in parts)
     names = ", ".join(_key_names(path))
-    return f"SELECT DISTINCT ON ({names}) * FROM ({union}) AS parts ORDER BY {_ordering(path)} LIMIT :max_rows"
+    return f"SELECT DISTINCT ON ({names}) * FROM ({union}) AS parts ORDER BY {_ordering(path)} {_LIMIT}"
 
 
 def _part(path: ScanPath, part: Part, columns: str) -> str:

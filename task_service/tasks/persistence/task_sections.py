@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from chassis.database.pool import Connection
 from chassis.kernel.errors import QueryTooExpensive
 from chassis.kernel.pagination import Section
+from task_service.tasks.domain.listed_task import ListedTask, page_key
 from task_service.tasks.domain.stats import Stats
-from task_service.tasks.domain.task_query import ListedTask, TaskQuery, page_key
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.values import Status
 from task_service.tasks.persistence.import_scope import ImportScope, find_import_scope
 from task_service.tasks.persistence.page_keys import decode_page_key
@@ -51,7 +52,8 @@ async def read_section(
         return Section([], b"")
     path = choose_path(query, scope)
     if path.order is not query.order:
-        return await _read_sorted(connection, query, scope, after, today, limit=limit, max_sorted=max_sorted)
+        plan = _plan(query, path, scope, b"", today)
+        return await _read_sorted(connection, query, plan, after, limit=limit, max_sorted=max_sorted)
     plan = _plan(query, path, scope, after, today)
     statement = page_statement(plan.shape, path)
     cursor = await statement.run(connection, **plan.values, limit=limit, max_rows=max_rows)
@@ -63,19 +65,10 @@ async def read_section(
 
 
 async def _read_sorted(
-    connection: Connection,
-    query: TaskQuery,
-    scope: ImportScope | None,
-    after: bytes,
-    today: date,
-    *,
-    limit: int,
-    max_sorted: int,
+    connection: Connection, query: TaskQuery, plan: _Plan, after: bytes, *, limit: int, max_sorted: int
 ) -> Section[ListedTask]:
-    path = choose_path(query, scope)
-    plan = _plan(query, path, scope, b"", today)
-    if not path.has_few_rows:
-        cursor = await end_statement(path).run(connection, **plan.values, max_rows=max_sorted + 1)
+    if not plan.path.has_few_rows:
+        cursor = await end_statement(plan.path).run(connection, **plan.values, max_rows=max_sorted + 1)
         if await cursor.fetchone():
             raise QueryTooExpensive(
                 field="order_by",
@@ -83,7 +76,7 @@ async def _read_sorted(
                 remedy="Use the order created_at; or due_date or updated_at of the tasks of one owner or assignee; or"
                 " narrow created_after and created_before",
             )
-    statement = sorted_page_statement(plan.shape, path, query.order, has_after=bool(after))
+    statement = sorted_page_statement(plan.shape, plan.path, query.order, has_after=bool(after))
     values = {**plan.values, "limit": limit, "max_rows": max_sorted}
     if after:
         values["after_key"], values["after_id"] = decode_page_key(after, query.order)

@@ -12,11 +12,14 @@ from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from chassis.kernel.pagination import Section
+from task_service.history.domain.events import TaskEvent
+from task_service.history.persistence.events import event_parameters, insert_event_after
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import ListedTask, TaskQuery
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.persistence.task_json import task_to_json
 from task_service.tasks.persistence.task_lists import COLUMNS
 from task_service.tasks.persistence.task_rows import decode_task, encode_task
@@ -25,6 +28,14 @@ from task_service.tasks.persistence.task_sections import count_section, read_sec
 _GET = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")))
 _LOCK = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")).with_for_update())
 _ADD = Statement(insert(tasks), columns=Task._fields)
+_ADD_WITH_EVENT = Statement(
+    insert_event_after(
+        insert(tasks)
+        .values({name: bindparam(name, type_=tasks.c[name].type) for name in Task._fields})
+        .returning(tasks.c.id)
+        .cte("added")
+    )
+)
 _UPDATE = Statement(
     update(tasks)
     .where(tasks.c.id == bindparam("id"))
@@ -79,6 +90,10 @@ class SqlTasks:
     async def add(self, task: Task) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
             await _ADD.run(self._connection, **_parameters(task))
+
+    async def add_with_event(self, task: Task, event: TaskEvent) -> None:
+        with translate_constraint_violations(_CONSTRAINTS):
+            await _ADD_WITH_EVENT.run(self._connection, **_parameters(task), **event_parameters(event))
 
     async def get(self, task_id: UUID) -> Task | None:
         return await self._fetch_one(_GET, task_id)

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from chassis.kernel.pagination import Section
 from chassis.kernel.sessions import ReadSession, UnitOfWork
+from task_service.history.domain.events import TaskEvent
 from task_service.history.usecases.ports import TaskEvents
 from task_service.idempotency.records import IdempotencyRecords
 from task_service.idempotency.transaction import IdempotentTransactions
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import ListedTask, TaskQuery
+from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.task_upsert import UpsertResult
 
 
@@ -21,6 +23,9 @@ class Tasks(Protocol):
 
     async def add(self, task: Task) -> None:
         """Insert a task. Raises ExternalIdTaken."""
+
+    async def add_with_event(self, task: Task, event: TaskEvent) -> None:
+        """Insert a task and its first event in one statement. Raises ExternalIdTaken."""
 
     async def get(self, task_id: UUID) -> Task | None:
         """Return the task, live or deleted. Return None for an unknown id."""
@@ -119,6 +124,8 @@ class TasksUnitOfWork(TasksReadSession, UnitOfWork, Protocol):
 
 Begin = Callable[[], TasksUnitOfWork]
 Read = Callable[[], TasksReadSession]
+WriteOne = Callable[[], TasksReadSession]
+"""Session for a single statement that writes, which is a transaction of its own."""
 Scan = Callable[[], TasksReadSession]
 """Session for reads that no index serves. Few run at once, and each statement has little time."""
 TaskTransactions = IdempotentTransactions[TasksUnitOfWork, tuple[Task, ...]]

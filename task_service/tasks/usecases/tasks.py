@@ -15,8 +15,9 @@ from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
+from task_service.tasks.domain.task_events import task_created
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Read, Scan, Tasks, TaskTransactions, UserDirectory
+from task_service.tasks.usecases.ports import Read, Scan, Tasks, TaskTransactions, UserDirectory, WriteOne
 from task_service.tasks.usecases.scans import ScanLimits, read_page, scan_in_steps
 from task_service.tasks.usecases.task_changes import create_task, ensure_assignee_exists, ensure_visible, update_task
 
@@ -26,10 +27,23 @@ class CreateTask:
     """Create a task."""
 
     transactions: TaskTransactions
+    write_one: WriteOne
     user_directory: UserDirectory
     new_id: NewId
 
     async def __call__(self, caller: Caller, draft: TaskDraft, key: IdempotencyKey | None = None) -> Task:
+        return await (self._create_once(caller, draft, key) if key else self._create(caller, draft))
+
+    async def _create(self, caller: Caller, draft: TaskDraft) -> Task:
+        """Create a task by one statement: BEGIN, a second INSERT and COMMIT would cost a third of the call."""
+        task = await accept_draft(self.user_directory, caller, draft, self.new_id)
+        event = task_created(task, by=Actor.from_caller(caller), event_id=self.new_id())
+        async with self.write_one() as session:
+            await session.tasks.add_with_event(task, event)
+        return task
+
+    async def _create_once(self, caller: Caller, draft: TaskDraft, key: IdempotencyKey) -> Task:
+        """Create a task and store it under the key, in one transaction."""
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 task = await accept_draft(self.user_directory, caller, draft, self.new_id)

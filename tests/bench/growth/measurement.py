@@ -54,8 +54,8 @@ class Measurement:
         return f"{self.response.items}{'+' if self.response.has_more else ''}"
 
 
-async def measure(call: Call, *, seconds: float) -> Measurement:
-    """Call for about a number of seconds, at least three times and at most 25 times, after one call to warm up.
+async def measure(call: Call, *, seconds: float, max_calls: int = _MAX_CALLS) -> Measurement:
+    """Call for about a number of seconds, at least three times and at most `max_calls` times, after a warm-up call.
 
     A refusal is a result like any other. A call that takes a second needs no warm-up and is made twice, and one that
     takes two seconds once.
@@ -64,7 +64,7 @@ async def measure(call: Call, *, seconds: float) -> Measurement:
     durations = [first] if first > _SLOW_SECONDS else []
     least = _MIN_CALLS if not durations else 2 if first < _VERY_SLOW_SECONDS else 1
     end = time.perf_counter() + (seconds if not durations else 0)
-    while len(durations) < least or (time.perf_counter() < end and len(durations) < _MAX_CALLS):
+    while len(durations) < least or (time.perf_counter() < end and len(durations) < max_calls):
         duration, response, refusal = await _time(call)
         durations.append(duration)
     return Measurement(tuple(durations), response, refusal)

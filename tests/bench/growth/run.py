@@ -14,13 +14,14 @@ from tests.bench.growth.cases import Workload
 from tests.bench.growth.curve import Point, measure_point
 from tests.bench.growth.dataset import Dataset
 from tests.bench.growth.fill import Filled, fill, read_marker, write_marker
-from tests.bench.growth.measurement import Call, measure
+from tests.bench.growth.measurement import Call, Measurement, measure
 from tests.bench.growth.plans import logged_plans
 from tests.bench.growth.report import Floor, Results
 from tests.bench.system import System, running_system
 
 _FLOOR_TIMES = 4
 """The floor gets so many times the seconds of another query: all ratios depend on it."""
+_FLOOR_CALLS = 1000
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ async def measure_queries(options: Options, tasks: int, parts: Sequence[str]) ->
     async with running_workload(options, tasks) as workload:
         default = await workload.default_call()
         await measure(default, seconds=options.seconds)
-        floors = [await measure(default, seconds=_FLOOR_TIMES * options.seconds)]
+        floors = [await _measure_floor(default, options)]
         results = Results(Floor(floors))
         for part in parts:
             renewed = await workload.renew_tokens()
@@ -79,8 +80,12 @@ async def measure_queries(options: Options, tasks: int, parts: Sequence[str]) ->
                 measurement = await measure(case.call, seconds=options.seconds)
                 results.measured.append((case, measurement))
                 options.console.log(f"{case.title}: {measurement.median_ms:,.1f} ms, {measurement.result}")
-            floors.append(await measure(default, seconds=_FLOOR_TIMES * options.seconds))
+            floors.append(await _measure_floor(default, options))
         return results, await _plans(options, workload.system, results, default)
+
+
+async def _measure_floor(default: Call, options: Options) -> Measurement:
+    return await measure(default, seconds=_FLOOR_TIMES * options.seconds, max_calls=_FLOOR_CALLS)
 
 
 async def _plans(options: Options, system: System, results: Results, default: Call) -> Mapping[str, str]:

@@ -39,7 +39,7 @@ class Comparison:
     @property
     def obstacles(self) -> Sequence[str]:
         """Reasons against a verdict."""
-        reasons = []
+        reasons = [] if len(self.ours) > 1 else ["one round has no spread"]
         for name, loads in (("ours", self.ours), (self.peer, self.theirs)):
             if errors := sum(load.errors for load in loads):
                 reasons.append(f"{errors} errors of {name}")

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from chassis.settings import Listen
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from gateway.settings import GatewaySettings
 from tests.integration.gateway.fake_services import FakeServices, receive_upload, running_fake_services
 

@@ -4,7 +4,7 @@ import json
 
 import httpx2
 
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from tests.integration.gateway.conftest import settings
 from tests.support.rest import error_details
 

@@ -8,7 +8,7 @@ import pytest
 from google.api import httpbody_pb2
 from structlog.testing import capture_logs
 
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from gateway.transport.http.connection_limits import OpenConnections
 from gateway.transport.http.send_timeout import SendTimeout
 from gateway.transport.request.http_request import HttpRequest

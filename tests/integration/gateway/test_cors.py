@@ -15,7 +15,7 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 import gateway.transport
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from gateway.transport.cors.policy import EXPOSED_HEADERS, REQUEST_HEADERS
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.fake_services import receive_upload

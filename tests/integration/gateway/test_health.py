@@ -12,7 +12,7 @@ from taskmanager.tasks.v1 import task_pb2
 
 from chassis.kernel.errors import StartError
 from deploy.local.host.free_ports import find_free_port
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from tests.integration.gateway.conftest import settings
 from tests.support.waiting import until_awaited
 

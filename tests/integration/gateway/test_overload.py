@@ -12,7 +12,7 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.rpc.errors import RichStatus
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.test_header_limits import connected, parse_responses, reasons, slow_get_task
 from tests.support.waiting import until, until_awaited
@@ -159,6 +159,19 @@ async def test_shed_request_ends_its_connection(services, request_head):
     assert reasons(parse_responses(received)) == [(503, "OVERLOADED")]
     assert b"connection: close" in received
     assert services.calls == 1
+
+
+@pytest.mark.parametrize("sent", [POST + b"Content-Length: 13\r\n\r\n{", GET], ids=["body", "next request"])
+async def test_slow_client_of_a_shed_request_is_cut(services, sent):
+    """The timeout of heads also limits the rest of a shed request, and the time until the next one."""
+    async with (
+        running_gateway(services, header_timeout_seconds=0.5) as (address, client),
+        occupied_slot(client, services),
+        connected(address) as (reader, writer),
+    ):
+        writer.write(sent)
+        await read_error(reader)
+        assert await reader.read() == b""
 
 
 async def test_pipelined_request_is_not_shed_before_its_turn(services):

@@ -14,7 +14,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.kernel.personal_tokens import build_personal_token
 from chassis.rpc.errors import RichStatus
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from gateway.transport.endpoints import unary
 from tests.integration.gateway.conftest import settings
 from tests.support.rest import error_details

@@ -16,8 +16,9 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.limits.rate_limit import AddressRateLimiter
-from gateway.bootstrap import build_router, run_server
+from gateway.bootstrap import build_router
 from gateway.clients.upstream import Upstream
+from gateway.server import run_server
 from gateway.transcoding.contract import read_rpcs
 from gateway.transcoding.errors import UnsupportedContract
 from gateway.transport.request.concurrency_limit import ConcurrencyLimit
@@ -80,6 +81,29 @@ async def test_slow_headers_close_the_connection(services):
             writer.write(sent)
             await asyncio.wait_for(reader.read(), 10)
             writer.close()
+
+
+async def test_header_timeout_ends_with_the_head(services):
+    """A request whose service takes longer than the timeout of a head gets its response."""
+    release = asyncio.Event()
+
+    async def slow(_request, _context):
+        await release.wait()
+        return task_pb2.Task(id="t1")
+
+    services.handlers["GetTask"] = slow
+    async with run_server(settings(services, header_timeout_seconds=0.1)) as address:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(b"GET /api/v1/tasks/t1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        await services.called.wait()
+        # The timeout has passed when a later connection, without a request, is closed.
+        idle_reader, idle_writer = await asyncio.open_connection(address.host, address.port)
+        await asyncio.wait_for(idle_reader.read(), 10)
+        idle_writer.close()
+        release.set()
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        writer.close()
 
 
 async def start_gateway(services, **environment):

@@ -7,7 +7,7 @@ from taskmanager.tasks.v1 import task_service_pb2
 
 from chassis.limits.rate_limit import rate_limit_key
 from deploy.local.host.free_ports import find_free_port
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from tests.integration.gateway.conftest import settings
 from tests.support.metrics import metric_value
 

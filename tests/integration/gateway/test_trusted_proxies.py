@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from taskmanager.auth.v1 import auth_service_pb2
 
-from gateway.bootstrap import run_server
+from gateway.server import run_server
 from gateway.transport.request.client_address import ClientAddressResolver
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.test_connection_limits import HEALTH, read_head

@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 from uuid_utils.compat import uuid7
@@ -13,9 +14,10 @@ import task_service.bootstrap
 from chassis.kernel.clock import utc_now
 from chassis.kernel.pagination import PageRequest
 from task_service.history.domain.event_log import LOG_START, EventQuery
+from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_events import task_updated
-from task_service.tasks.persistence.unit_of_work import SqlTasksUnitOfWork
+from task_service.tasks.domain.task_events import task_created, task_updated
+from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, SqlTasksUnitOfWork
 from tests.integration.task_service.calls import (
     batch_update,
     create,
@@ -109,6 +111,28 @@ async def test_number_is_taken_after_the_last_row_lock(log, database):
             await reading.event_log.scan(EventQuery(task_id=both.id), LOG_START, horizon, limit=10, max_scanned=10)
         ).events
     assert [entry.event.revision for entry in entries] == [2, 3]
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+async def test_create_takes_its_number_after_its_wait(log, database, is_taken):
+    """A create that waits for an external_id announces no number. If the external_id is then taken, no event stays."""
+    first, second = (
+        new_task(TaskDraft(title="x", external_id="e").validate(), task_id=uuid7(), owner_id=OWNER) for _ in range(2)
+    )
+    event = task_created(second, by=ACTOR, event_id=uuid7())
+    async with SqlTasksReadSession(log.pool) as session:
+        async with SqlTasksUnitOfWork(log.pool) as work:
+            await work.tasks.add(first)
+            adding = asyncio.create_task(session.tasks.add_with_event(second, event))
+            while not await database.execute("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                assert not adding.done()
+            announced = await database.execute("SELECT tasks.least_announced_transaction_number()")
+            if is_taken:
+                await work.commit()
+        (error,) = await asyncio.gather(adding, return_exceptions=True)
+    assert announced == [(None,)]
+    assert isinstance(error, ExternalIdTaken) == is_taken
+    assert await log.ids() == ([] if is_taken else [str(event.id)])
 
 
 async def test_every_kind_of_change_raises_the_revision(system, sonu, database):

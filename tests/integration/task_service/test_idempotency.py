@@ -123,7 +123,7 @@ async def test_replay_succeeds_after_the_assignee_was_deleted(log):
         encode=tasks_to_json,
         decode=tasks_from_json,
     )
-    create_task = CreateTask(transactions, user_directory, uuid7)
+    create_task = CreateTask(transactions, lambda: SqlTasksReadSession(log.pool), user_directory, uuid7)
     update_task = UpdateTask(transactions, user_directory, lambda: datetime.now(UTC), uuid7)
     batch_create = BatchCreateTasks(transactions, user_directory, uuid7)
     draft = TaskDraft(title="x", assignee_id=str(assignee))

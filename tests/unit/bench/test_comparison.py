@@ -18,7 +18,7 @@ def comparison(ours: list[float], theirs: list[float], *, errors: int = 0, goal:
 
 def test_ratio_is_the_median_of_the_rounds():
     """A round in which the machine was slower for both does not count more than the others."""
-    assert comparison([200, 210, 180], [100, 70, 90]).ratio == 2.0
+    assert comparison([210, 200, 180], [70, 100, 90]).ratio == 2.0
 
 
 def test_verdict_compares_the_ratio_with_the_goal():
@@ -27,7 +27,7 @@ def test_verdict_compares_the_ratio_with_the_goal():
 
 
 def test_no_verdict_without_a_goal():
-    result = comparison([200], [100], goal=None)
+    result = comparison([200, 200], [100, 100], goal=None)
     assert (result.verdict, result.is_met) == ("", None)
 
 
@@ -44,6 +44,11 @@ def test_no_verdict_when_the_rates_of_the_peer_spread():
 
 def test_a_spread_of_thirty_percent_is_allowed():
     assert comparison([300, 300, 300], [85, 100, 115]).is_met
+
+
+def test_no_verdict_from_one_round():
+    """Nothing tells how much the rates differ from round to round."""
+    assert comparison([300], [100]).verdict == "no verdict: one round has no spread"
 
 
 def test_no_verdict_after_errors():

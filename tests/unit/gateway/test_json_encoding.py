@@ -1,6 +1,8 @@
 """Encoding of messages as JSON."""
 
 import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 from taskmanager.imports.v1 import import_pb2
@@ -80,3 +82,16 @@ def test_unset_optional_scalar_is_left_out():
     encode = Encoders().get(task_service_pb2.ListTasksResponse.DESCRIPTOR)
     assert encode(task_service_pb2.ListTasksResponse()) == {"tasks": [], "next_page_token": ""}
     assert encode(task_service_pb2.ListTasksResponse(total_size=0))["total_size"] == 0
+
+
+def test_type_that_contains_itself_is_encoded():
+    file = descriptor_pb2.FileDescriptorProto(name="tree.proto", package="tree", syntax="proto3")
+    node = file.message_type.add(name="Node")
+    field = descriptor_pb2.FieldDescriptorProto
+    node.field.add(name="name", number=1, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
+    node.field.add(name="child", number=2, type=field.TYPE_MESSAGE, type_name=".tree.Node", label=field.LABEL_OPTIONAL)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    node_class = GetMessageClass(pool.FindMessageTypeByName("tree.Node"))
+    tree = node_class(name="root", child=node_class(name="leaf"))
+    assert encode(tree) == {"name": "root", "child": {"name": "leaf", "child": None}}
