@@ -23,6 +23,8 @@ class ScanLimits:
     step_rows: int = 5_000
     search_step_rows: int = 2_000
     """Rows that one step reads. A search reads the texts too, of up to 20,000 characters each."""
+    stats_step_rows: int = 20_000
+    """Rows that one step of counts by status reads. Counts need all rows, and each step costs a round trip."""
     max_seconds: float = 0.02
     """Time after which a page or a total begins no further step."""
     max_sorted: int = 10_000

@@ -179,7 +179,7 @@ class GetTaskStats:
         first = first_day(days, today)
 
         def count(tasks: Tasks, after: bytes) -> Awaitable[tuple[Stats, bytes]]:
-            return tasks.stats_section(query, after, today, first_day=first, max_rows=self.limits.step_rows)
+            return tasks.stats_section(query, after, today, first_day=first, max_rows=self.limits.stats_step_rows)
 
         steps = scan_in_steps(self.scan, count)
         return merge_stats([stats async for stats, _ in steps]), days_between(first, today)
