@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 class ScanLimits:
     """Limits of what one call reads, whatever its filters (docs/adr/0014-bounded-reads.md)."""
 
-    step_rows: int = 20_000
+    step_rows: int = 5_000
     search_step_rows: int = 2_000
     """Rows that one step reads. A search reads the texts too, of up to 20,000 characters each."""
     max_seconds: float = 0.02

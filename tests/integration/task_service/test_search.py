@@ -10,7 +10,7 @@ from tests.integration.task_service.calls import create, list_ids
 from tests.support.grpc_calls import expect_failure
 
 STEPS_OF_A_SCAN = 2.2
-TASKS = int(STEPS_OF_A_SCAN * 20_000)
+TASKS = int(STEPS_OF_A_SCAN * 5_000)
 LINES: list[tuple[dict[str, Any], int]] = [
     ({}, TASKS + 1),
     ({"q": "rare", "order_by": "created_at asc"}, 5),
@@ -45,7 +45,7 @@ async def test_steps_of_a_scan_add_up(system, sonu, database):
             INSERT INTO tasks.tasks (owner_id, assignee_id, id, title, description, status, priority, external_id,
                 created_at, updated_at, completed_at, revision)
             SELECT {people}, uuidv7(make_interval(secs => -2 * n - {number})),
-                CASE WHEN n % 10000 = 0 THEN 'rare' ELSE 'x' END, '', 'completed', 'none', '', now(), now(), now(), 1
+                CASE WHEN n % 2500 = 0 THEN 'rare' ELSE 'x' END, '', 'completed', 'none', '', now(), now(), now(), 1
             FROM generate_series(1, {TASKS // 2}) n
         """)
     await database.execute("ANALYZE tasks.tasks")
