@@ -62,6 +62,6 @@ def draw(points: Mapping[int, Point], picture: Path) -> None:
     axes.set_ylabel("median time of a call, ms")
     axes.set_title("One page of a list against the size of the table (cross: refused)")
     axes.grid(visible=True, which="both", alpha=0.25)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(picture, dpi=110)
     plt.close(figure)
