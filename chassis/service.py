@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+import uvloop
+
 from chassis.kernel.errors import StartError
 from chassis.lifecycle import serve_until_signal
 from chassis.logs import configure_logging
@@ -35,8 +37,6 @@ def run_service(
     name: str,
     settings_class: type[S],
     run_server: Callable[[S], AbstractAsyncContextManager[Any]],
-    *,
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
     """Run a service until SIGTERM or SIGINT.
 
@@ -47,7 +47,7 @@ def run_service(
     configure_logging(settings.log_level, name)
     problems: list[str] = []
     try:
-        with trace_process(name), asyncio.Runner(loop_factory=loop_factory) as runner:
+        with trace_process(name), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve_until_signal(run_server(settings)))
     except* StartError as group:
         problems += [f"{name}: {error}" for error in _flatten(group)]
