@@ -9,7 +9,7 @@ class ListedTask(NamedTuple):
     """Task in a list, with values as responses and CSV files show them. No rule needs it: writes read a Task.
 
     Ids and dates are text, empty if absent; times are microseconds since the epoch. The database converts them: UUIDs,
-    dates and times of fifty tasks, which become text and numbers again at once, cost a quarter of the call's CPU.
+    dates and times of fifty tasks, which become text and numbers again at once, cost a seventh of the call's CPU.
     """
 
     id: str
