@@ -10,8 +10,9 @@ task that stays.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Column, Date, DateTime, Uuid, text
 
 from chassis.database.statement import Statement
 from task_service.persistence.tables import tasks
@@ -26,6 +27,19 @@ COLUMNS = [tasks.c[name] for name in Task._fields]
 _COLUMN_NAMES = ", ".join(Task._fields)
 _NO_VALUES = ", ".join(["NULL"] * (len(Task._fields) - 1))
 
+
+def _listed(column: Column[Any]) -> str:
+    """Return the expression of a column's value in a ListedTask."""
+    match column.type:
+        case DateTime():
+            return f"CAST(extract(epoch FROM {column.name}) * 1000000 AS bigint)"
+        case Uuid() | Date() | BigInteger():
+            return f"coalesce(CAST({column.name} AS text), '')"
+    return column.name
+
+
+_LISTED_COLUMNS = ", ".join(map(_listed, COLUMNS))
+
 # A limit in a subselect is unknown to the planner, which then wants the first rows early. So it reads the index in its
 # order: with a known limit above the number of rows that it expects, wrongly, it would read and sort all of them.
 _LIMIT = "LIMIT (SELECT CAST(:max_rows AS bigint))"
@@ -38,14 +52,15 @@ _LIMIT = "LIMIT (SELECT CAST(:max_rows AS bigint))"
 def page_statement(shape: FilterShape, path: ScanPath) -> Statement:
     """Return the statement of a page in the order of the path.
 
-    A row is a task's columns and the text of its sort key. The row of the end has only an id and that text.
+    A row is a ListedTask. The row of the end has only an id and a sort key.
     """
-    key = "CAST(scan_key AS text)" if path.order in SORT_KEYS else "NULL"
+    key = _sort_key(path)
     rows = f"""
         SELECT {_COLUMN_NAMES}, {key} AS key FROM ({_scan(path, "tasks.*")}) AS task
         WHERE {_filters(shape, path)} ORDER BY {_ordering(path)} LIMIT :limit
     """
-    return Statement(text(f"({rows}) UNION ALL ({_end(path, f'id, {_NO_VALUES}, {key}')}) LIMIT :limit"))
+    end = _end(path, f"id, {_NO_VALUES}, {key}")
+    return _listed_statement(f"({rows}) UNION ALL ({end}) LIMIT :limit")
 
 
 @lru_cache(maxsize=1000)
@@ -56,13 +71,11 @@ def sorted_page_statement(shape: FilterShape, path: ScanPath, order: Order, *, h
     after = [f"CAST(:after_key AS {key.type})", ":after_id"] if key else [":after_id"]
     comparison = "<" if path.descending else ">"
     more = [f"{_row(keys)} {comparison} {_row(after)}"] if has_after else []
-    return Statement(
-        text(f"""
-        SELECT {_COLUMN_NAMES}, CAST({key.expression if key else "NULL"} AS text) AS key
+    return _listed_statement(f"""
+        SELECT {_COLUMN_NAMES}, CAST({key.expression if key else "''"} AS text) AS key
         FROM ({_scan(path, "tasks.*")}) AS task WHERE {_filters(shape, path, *more)}
         ORDER BY {", ".join(f"{each} {_direction(path)}" for each in keys)} LIMIT :limit
-        """)
-    )
+    """)
 
 
 @lru_cache(maxsize=100)
@@ -74,10 +87,9 @@ def end_statement(path: ScanPath) -> Statement:
 @lru_cache(maxsize=1000)
 def count_statement(shape: FilterShape, path: ScanPath) -> Statement:
     """Return the statement that counts matches, up to `limit`. A row has a count, or the id and sort key of the end."""
-    key = "CAST(scan_key AS text)" if path.order in SORT_KEYS else "NULL"
     matches = f"SELECT FROM ({_scan(path, 'tasks.*')}) AS task WHERE {_filters(shape, path)} LIMIT :limit"
     counts = f"SELECT count(*), CAST(NULL AS uuid), CAST(NULL AS text) FROM ({matches}) AS matches"
-    return Statement(text(f"({counts}) UNION ALL ({_end(path, f'NULL, id, {key}')})"))
+    return Statement(text(f"({counts}) UNION ALL ({_end(path, f'NULL, id, {_sort_key(path)}')})"))
 
 
 @lru_cache(maxsize=1000)
@@ -89,6 +101,15 @@ def stats_statement(shape: FilterShape, path: ScanPath) -> Statement:
         FROM ({_scan(path, "tasks.*")}) AS task WHERE {_filters(shape, path)} GROUP BY status, day
     """
     return Statement(text(f"({counts}) UNION ALL ({_end(path, 'NULL, NULL, NULL, NULL, id')})"))
+
+
+def _listed_statement(rows: str) -> Statement:
+    """Return the statement that gives the rows as ListedTasks. Only rows of the page are converted, not sorted ones."""
+    return Statement(text(f"SELECT {_LISTED_COLUMNS}, key FROM ({rows}) AS page"))
+
+
+def _sort_key(path: ScanPath) -> str:
+    return "CAST(scan_key AS text)" if path.order in SORT_KEYS else "''"
 
 
 def _scan(path: ScanPath, columns: str) -> str:

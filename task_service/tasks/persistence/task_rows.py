@@ -17,7 +17,7 @@ def encode_task(task: Task) -> tuple[Any, ...]:
 
 
 def decode_task(row: tuple[Any, ...]) -> Task:
-    # Creates only one tuple, because a page has fifty rows and more.
+    # Creates only one tuple, because a batch has hundreds of rows.
     values = list(row)
     values[_STATUS] = _STATUSES[values[_STATUS]]
     values[_PRIORITY] = _PRIORITIES[values[_PRIORITY]]

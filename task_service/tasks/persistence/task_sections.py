@@ -22,7 +22,6 @@ from task_service.tasks.persistence.task_lists import (
     sorted_page_statement,
     stats_statement,
 )
-from task_service.tasks.persistence.task_rows import decode_task
 
 
 class _Plan(NamedTuple):
@@ -57,11 +56,10 @@ async def read_section(
     plan = _plan(query, path, scope, after, today)
     statement = page_statement(plan.shape, path)
     cursor = await statement.run(connection, **plan.values, limit=limit, max_rows=max_rows)
-    rows, end = await cursor.fetchall(), b""
-    if rows and rows[-1][1] is None:
-        last = rows.pop()
-        end = page_key(last[0], last[-1] or "")
-    return Section([_decode_row(row) for row in rows], end)
+    tasks, end = list(map(ListedTask._make, await cursor.fetchall())), b""
+    if tasks and not tasks[-1].owner_id:
+        end = tasks.pop().page_key
+    return Section(tasks, end)
 
 
 async def _read_sorted(
@@ -81,7 +79,7 @@ async def _read_sorted(
     if after:
         values["after_key"], values["after_id"] = decode_page_key(after, query.order)
     cursor = await statement.run(connection, **values)
-    return Section([_decode_row(row) for row in await cursor.fetchall()], b"")
+    return Section(list(map(ListedTask._make, await cursor.fetchall())), b"")
 
 
 async def count_section(
@@ -95,7 +93,7 @@ async def count_section(
     statement = count_statement(plan.shape, plan.path)
     cursor = await statement.run(connection, **plan.values, limit=limit, max_rows=max_rows)
     (count, *_), *ends = await cursor.fetchall()
-    return int(count), page_key(ends[0][1], ends[0][2] or "") if ends else b""
+    return int(count), page_key(ends[0][1], ends[0][2]) if ends else b""
 
 
 async def stats_section(
@@ -124,7 +122,3 @@ def _plan(query: TaskQuery, path: ScanPath, scope: ImportScope | None, after: by
     shape, values = analyze(query, today)
     key = decode_page_key(after, path.order) if after else None
     return _Plan(path, shape, {**values, **range_values(query, path, scope, key, today)})
-
-
-def _decode_row(row: tuple[Any, ...]) -> ListedTask:
-    return ListedTask(decode_task(row[:-1]), row[-1] or "")

@@ -20,6 +20,7 @@ from task_service.tasks.transport.translate import (
     deletion_from_proto,
     draft_from_proto,
     list_to_proto,
+    listed_task_to_proto,
     stats_to_proto,
     task_to_proto,
     update_from_proto,
@@ -51,7 +52,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         query = query_from_proto(request, caller)
         page_request = PageRequest.parse(request.page_size, request.page_token, query=f"tasks {caller.id} {query}")
         page, total = await self._use_cases.list_tasks(query, page_request, with_total=request.include_total)
-        tasks, next_token = fit_to_message_size(page, task_to_proto)
+        tasks, next_token = fit_to_message_size(page, listed_task_to_proto)
         return list_to_proto(tasks, next_token, total)
 
     async def ExportTasks(

@@ -10,8 +10,9 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.ids import parse_id
-from task_service.proto_fields import timestamp_to_proto
+from task_service.proto_fields import microseconds_to_proto, timestamp_to_proto
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.domain.task_upsert import UpsertDraft, UpsertOutcome, UpsertResult
@@ -27,15 +28,15 @@ Request = TypeVar(
     task_service_pb2.DeleteTaskRequest,
 )
 
-STATUS_NUMBERS = {status: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
-PRIORITY_NUMBERS = {priority: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
+STATUS_NUMBERS = {status.value: task_pb2.Task.Status.Value(f"STATUS_{status.name}") for status in Status}
+PRIORITY_NUMBERS = {priority.value: task_pb2.Task.Priority.Value(f"PRIORITY_{priority.name}") for priority in Priority}
 
 _OUTCOME = {
     outcome: task_service_pb2.UpsertResult.Outcome.Value(f"OUTCOME_{outcome.name}") for outcome in UpsertOutcome
 }
 
-STATUS_VALUES: dict[int, str] = {0: "", **{number: status.value for status, number in STATUS_NUMBERS.items()}}
-PRIORITY_VALUES: dict[int, str] = {0: "", **{number: priority.value for priority, number in PRIORITY_NUMBERS.items()}}
+STATUS_VALUES: dict[int, str] = {0: "", **{number: value for value, number in STATUS_NUMBERS.items()}}
+PRIORITY_VALUES: dict[int, str] = {0: "", **{number: value for value, number in PRIORITY_NUMBERS.items()}}
 
 
 def draft_from_proto(task: task_pb2.Task) -> TaskDraft:
@@ -147,6 +148,29 @@ def task_to_proto(task: Task) -> task_pb2.Task:
         completed_at=timestamp_to_proto(task.completed_at),
         deleted_at=timestamp_to_proto(task.deleted_at),
         purge_at=timestamp_to_proto(task.purge_at),
+        etag=task.etag,
+    )
+
+
+def listed_task_to_proto(task: ListedTask) -> task_pb2.Task:
+    """Return the same message as task_to_proto for the task of the row."""
+    return task_pb2.Task(
+        id=task.id,
+        title=task.title,
+        description=task.description,
+        status=STATUS_NUMBERS[task.status],
+        priority=PRIORITY_NUMBERS[task.priority],
+        due_date=task.due_date,
+        labels=task.labels,
+        external_id=task.external_id,
+        owner_id=task.owner_id,
+        assignee_id=task.assignee_id,
+        import_id=task.import_id,
+        created_at=microseconds_to_proto(task.created_at),
+        updated_at=microseconds_to_proto(task.updated_at),
+        completed_at=microseconds_to_proto(task.completed_at),
+        deleted_at=microseconds_to_proto(task.deleted_at),
+        purge_at=microseconds_to_proto(task.purge_at),
         etag=task.etag,
     )
 

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.tasks.domain.listed_task import ListedTask
-from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Read, Tasks
 
@@ -39,7 +38,7 @@ class ScanLimits:
 
 async def read_page(
     session: Read, query: TaskQuery, request: PageRequest, today: date, limits: ScanLimits
-) -> Page[Task]:
+) -> Page[ListedTask]:
     """Return a page. If few tasks match, it may be short or empty and still have a next page.
 
     Raises QueryTooExpensive, InvalidPageToken.
@@ -59,8 +58,7 @@ async def read_page(
         found.extend(section.items)
         after = section.end
         if not after or monotonic() >= deadline:
-            page = request.page(found, attrgetter("page_key"), searched_to=after)
-            return page.map(attrgetter("task"))
+            return request.page(found, attrgetter("page_key"), searched_to=after)
 
 
 async def scan_in_steps(

@@ -13,6 +13,7 @@ from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
+from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_events import task_created
@@ -127,7 +128,7 @@ class Total(NamedTuple):
 class TaskList(NamedTuple):
     """A page, and the total if it was requested."""
 
-    page: Page[Task]
+    page: Page[ListedTask]
     total: Total | None
 
 

@@ -122,7 +122,7 @@ async def check(connection: ExplainedConnection, query: TaskQuery, indexes: set[
 
 
 def _last(section) -> tuple[UUID, str]:
-    return section.items[-1].task.id, section.items[-1].sort_key
+    return UUID(section.items[-1].id), section.items[-1].sort_key
 
 
 @pytest.mark.parametrize("descending", [True, False])

@@ -228,7 +228,7 @@ def test_pages_match_an_in_memory_sort(population, query, size, max_rows, chance
                 read_section(reader, query, request.after, TODAY, limit=size + 1, max_rows=max_rows, max_sorted=1000)
             )
             page = request.page(section.items, attrgetter("page_key"), searched_to=section.end)
-            seen += [listed.task.id for listed in page.items]
+            seen += [UUID(listed.id) for listed in page.items]
             token = page.next_token
             if not token:
                 break
