@@ -24,7 +24,7 @@ class ScanLimits:
     """Rows that one step reads. A search reads the texts too, of up to 20,000 characters each."""
     stats_step_rows: int = 20_000
     """Rows that one step of counts by status reads. Counts need all rows, and each step costs a round trip."""
-    max_seconds: float = 0.02
+    max_seconds: float = 0.015
     """Time after which a page or a total begins no further step."""
     max_sorted: int = 10_000
     """Tasks that are sorted for an order that no index gives."""
