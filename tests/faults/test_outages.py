@@ -212,15 +212,20 @@ async def test_database_hangs_and_goes_on(
             first = {kind: await load.first_success(kind, back) for kind in stage.calls}
             await asyncio.sleep(max(0, back + MAX_RETURN_SECONDS + 1 - time.monotonic()))
     during = [result for result in load.results if hung < result.ended and result.began < back]
-    slowest = max(result.seconds for result in during)
+    slowest_by_kind: dict[str, float] = {}
+    for result in during:
+        slowest_by_kind[result.kind] = max(result.seconds, slowest_by_kind.get(result.kind, 0))
     delay = max(result.ended - back for result in first.values())
     statuses = sorted({result.status for result in during})
+    slowest = ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in slowest_by_kind.items())
     print(  # noqa: T201 - the measured figures
-        f"database hung for {HANG_SECONDS:g} s: {len(during)} calls with statuses {statuses}, the slowest in"
-        f" {slowest:.2f} s; first success {delay:.2f} s after its return"
+        f"database hung for {HANG_SECONDS:g} s: {len(during)} calls with statuses {statuses}, the slowest {slowest};"
+        f" first success {delay:.2f} s after its return"
     )
     assert set(statuses) <= {200, 201, 202, 429, 503, 504}
-    assert slowest < GATEWAY_TIMEOUT_SECONDS + 1
+    # The gateway waits longer for an upload: its service stores the file first.
+    assert max(seconds for kind, seconds in slowest_by_kind.items() if kind != "upload") < GATEWAY_TIMEOUT_SECONDS + 1
+    assert slowest_by_kind.get("upload", 0) < HANG_SECONDS + MAX_RETURN_SECONDS
     assert delay < MAX_RETURN_SECONDS
     assert failures(load.between(back + MAX_RETURN_SECONDS, time.monotonic())) == []
 

@@ -78,7 +78,7 @@ class PgbouncerServer:
             default_pool_size = {POOL_SIZE}
             max_client_conn = 500
             server_login_retry = 1
-            query_wait_timeout = 5
+            query_wait_timeout = 2
         """.replace("            ", "")
 
     @staticmethod
