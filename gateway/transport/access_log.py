@@ -26,13 +26,15 @@ _REQUEST_ID_HEADER = REQUEST_ID_KEY.encode()
 _CLIENT_CLOSED_REQUEST = 499
 PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/statusz"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "other"
+"""Label of all other methods: clients can send any text as a method."""
 
 log = structlog.get_logger("access")
 
 
 def method_label(method: str) -> str:
-    """Return the label of a method in the metrics. Clients can send any text as a method."""
-    return method if method in METHODS else "other"
+    """Return the label of a method in the metrics."""
+    return method if method in METHODS else OTHER_METHOD
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -11,7 +11,7 @@ import httptools
 import structlog
 
 from chassis.rpc.request_context import accept_request_id
-from gateway.transport.access_log import REQUESTS
+from gateway.transport.access_log import OTHER_METHOD, REQUESTS
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
@@ -76,7 +76,7 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers."""
-        self._timer.stop()
+        self._timer.close()
         if self._send_timeout is not None:
             self._send_timeout.stop()
         if self._is_counted:
@@ -212,7 +212,7 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         self._is_rejected = True
         request_id = accept_request_id(None)
         reason = error.details[0].reason
-        REQUESTS.labels("other", "", error.http_status).inc()
+        REQUESTS.labels(OTHER_METHOD, "", error.http_status).inc()
         log.info(event, status=error.http_status, reason=reason, client=self._address, request_id=request_id)
         return request_id
 
