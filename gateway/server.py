@@ -54,6 +54,7 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
             max_concurrent=settings.max_concurrent_requests,
             max_queued=settings.max_queued_requests,
             queue_timeout_seconds=settings.queue_timeout_seconds,
+            max_active_per_caller=settings.max_active_requests_per_caller,
         )
         router = build_router(
             upstreams=upstreams,

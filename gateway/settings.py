@@ -62,6 +62,8 @@ class GatewaySettings(ServiceSettings):
     max_concurrent_requests: Annotated[int, Field(gt=0)] = 100
     max_queued_requests: Annotated[int, Field(ge=0)] = 20
     queue_timeout_seconds: Seconds = 0.05
+    # Maximum number of requests of one caller on which services work at the same time. Further ones wait in order.
+    max_active_requests_per_caller: Annotated[int, Field(gt=0)] = 8
     max_concurrent_streams: Annotated[int, Field(gt=0)] = 400
     # Proxies whose X-Forwarded-For names the client: the rate limit then counts by the rightmost address that is not a
     # trusted proxy's. They are trusted peers too.

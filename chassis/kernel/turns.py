@@ -1,7 +1,6 @@
 """Turns of callers as an argument."""
 
-from collections.abc import Awaitable, Callable
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Hashable
 
-TakeTurn = Callable[[UUID], Awaitable[None]]
+TakeTurn = Callable[[Hashable], Awaitable[None]]
 """Function that waits until the caller may do its next step, so that its steps do not slow down other callers."""

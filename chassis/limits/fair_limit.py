@@ -19,8 +19,8 @@ class FairLimiter:
         self._held: Counter[Hashable] = Counter()
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
-    async def acquire(self, key: Hashable, *, timeout_seconds: float) -> None:
-        """Wait for a free place and take it. Raises TimeoutError."""
+    async def acquire(self, key: Hashable, *, timeout_seconds: float | None = None) -> None:
+        """Wait for a free place and take it. Raises TimeoutError after the timeout, if there is one."""
         if key not in self._waiting and self._has_room(key):
             self._held[key] += 1
             return

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chassis.limits.caller_turns import CallerTurns
 from gateway.clients.upstream import Upstream
 from gateway.settings import GatewaySettings
 from gateway.transcoding.contract import Rpc, location_prefix_of
@@ -55,6 +56,7 @@ class EndpointFactory:
         self._rate_limit = rate_limit
         self._request_limit = request_limit
         self._stream_limit = ConcurrencyLimit("stream", max_concurrent=settings.max_concurrent_streams)
+        self._stream_turns = CallerTurns()
         self._stopping = stopping
         self._encoders = Encoders()
         self._decoders = Decoders()
@@ -109,6 +111,7 @@ class EndpointFactory:
             body_reader=self._body_reader,
             keep_alive_seconds=self._settings.keep_alive_seconds,
             stopping=self._stopping,
+            take_turn=self._stream_turns.next,
         )
 
     def _upload(self, upstream: Upstream, rpc: Rpc, binding: Binding) -> Endpoint:

@@ -7,6 +7,7 @@ from typing import Any
 
 from grpc import aio
 
+from chassis.kernel.turns import TakeTurn
 from chassis.tracing.spans import trace_metadata
 from gateway.transcoding.http.header_fields import has_string_field
 from gateway.transcoding.http.request_binder import RequestBinder
@@ -17,6 +18,7 @@ from gateway.transport.errors import http_errors
 from gateway.transport.errors.grpc_errors import http_error_from
 from gateway.transport.errors.http_errors import HttpError
 from gateway.transport.request.authorization import CallAuthorizer
+from gateway.transport.request.concurrency_limit import CallerKey, caller_key
 from gateway.transport.request.http_request import HttpRequest
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.responses.send import body_part, response_start, send_end
@@ -40,6 +42,7 @@ class ServerStreamEndpoint:
         body_reader: JsonBodyReader,
         keep_alive_seconds: float,
         stopping: asyncio.Event,
+        take_turn: TakeTurn,
     ) -> None:
         self._bind = bind
         self._call = call
@@ -48,6 +51,7 @@ class ServerStreamEndpoint:
         self._body_reader = body_reader
         self._keep_alive_seconds = keep_alive_seconds
         self._stopping = stopping
+        self._take_turn = take_turn
 
     async def __call__(self, http_request: HttpRequest, send: Send) -> None:
         body = await self._body_reader.read(http_request) if self._bind.has_body else b""
@@ -66,7 +70,7 @@ class ServerStreamEndpoint:
                 await send(_response_start(framing))
                 has_started = True
                 if http_request.http_method != "HEAD":
-                    await self._send_all(framing, first, messages, send)
+                    await self._send_all(framing, first, messages, send, caller_key(http_request.headers))
         except HttpError as error:
             # An error before the first message becomes the status, because nothing has been sent yet.
             if not has_started:
@@ -74,10 +78,13 @@ class ServerStreamEndpoint:
             await send(body_part(framing.format_error(error)))
         await send_end(send)
 
-    async def _send_all(self, framing: Framing, first: Any, rest: AsyncIterator[Any], send: Send) -> None:
+    async def _send_all(
+        self, framing: Framing, first: Any, rest: AsyncIterator[Any], send: Send, caller: CallerKey
+    ) -> None:
         if first is not None:
             await send(body_part(self._frame(framing, first)))
         async for message in rest:
+            await self._take_turn(caller)
             await send(body_part(self._frame(framing, message)))
 
     def _frame(self, framing: Framing, message: Any) -> bytes:

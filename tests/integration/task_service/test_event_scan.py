@@ -1,7 +1,8 @@
 """Rare matches: lists and streams of events read the log in sections of limited size."""
 
+from collections.abc import Hashable
 from contextlib import suppress
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -38,7 +39,7 @@ async def record_event_of(log, owner_id) -> None:
         await work.commit()
 
 
-async def no_wait(_: UUID) -> None:
+async def no_wait(_: Hashable) -> None:
     """Take a turn at once."""
 
 
@@ -125,10 +126,10 @@ async def test_stream_takes_turns_of_its_caller(log):
     """It takes one before its query and one before each event, so that the streams of a caller wait for each other."""
     for _ in range(3):
         await record_event_of(log, STRANGER)
-    turns: list[tuple[UUID, int]] = []
+    turns: list[tuple[Hashable, int]] = []
     messages: list[object] = []
 
-    async def take_turn(caller: UUID) -> None:
+    async def take_turn(caller: Hashable) -> None:
         turns.append((caller, len(messages)))
 
     with suppress(SleptLongEnough):

@@ -1,0 +1,64 @@
+"""Active requests of one caller: a few at a time, so that the requests of others do not wait for all of them."""
+
+import asyncio
+
+import pytest
+from taskmanager.imports.v1 import import_pb2
+from taskmanager.tasks.v1 import task_pb2
+
+from gateway.transport.request import concurrency_limit
+from tests.integration.gateway.test_header_limits import slow_get_task
+from tests.integration.gateway.test_overload import LONG_SECONDS, TASK, WATCH, running_gateway
+from tests.support.waiting import until
+
+LIMITS = {"max_concurrent_requests": 20, "max_active_requests_per_caller": 2}
+
+
+def start_requests(client, caller, count):
+    headers = {"authorization": f"Bearer {caller}"}
+    return [asyncio.create_task(client.get(TASK, headers=headers)) for _ in range(count)]
+
+
+async def test_further_requests_of_a_caller_wait(services, monkeypatch):
+    """None is refused, and another caller's request does not wait for them."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    async with running_gateway(services, **LIMITS) as (_, client):
+        _, release = slow_get_task(services)
+        requests = start_requests(client, "a", 5)
+        await until(lambda: services.calls == 2)
+        services.respond_with("CreateTask", task_pb2.Task(id="t2"))
+        created = await client.post("/api/v1/tasks", json={"title": "x"}, headers={"authorization": "Bearer b"})
+        assert (created.status_code, services.calls) == (201, 3)
+        release.set()
+        assert [(await request).status_code for request in requests] == [200] * 5
+
+
+async def test_hanging_requests_do_not_hold_back_others(services, monkeypatch):
+    """All requests of a caller reach the service, although none has a response."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", 0.01)
+    async with running_gateway(services, **LIMITS) as (_, client):
+        _, release = slow_get_task(services)
+        requests = start_requests(client, "a", 6)
+        await until(lambda: services.calls == 6)
+        release.set()
+        assert [(await request).status_code for request in requests] == [200] * 6
+
+
+@pytest.mark.parametrize("callers", ["aa", "ab"])
+async def test_streams_of_a_caller_send_in_turns(services, monkeypatch, callers):
+    """Each message of a stream waits for the turn of its caller."""
+    turns = []
+
+    async def take_turn(_self, caller):
+        turns.append(caller.decode())
+
+    async def watch(_request, _context):
+        for _ in range(3):
+            yield import_pb2.Import(id="i1")
+
+    monkeypatch.setattr("chassis.limits.caller_turns.CallerTurns.next", take_turn)
+    services.handlers["WatchImport"] = watch
+    async with running_gateway(services) as (_, client):
+        for caller in callers:
+            assert (await client.get(WATCH, headers={"authorization": caller})).text.count("i1") >= 3
+    assert turns == [caller for caller in callers for _ in range(2)]

@@ -1,0 +1,76 @@
+"""Limit of active calls."""
+
+import asyncio
+
+from chassis.limits.active_limit import ActiveLimiter
+from tests.support.waiting import until
+
+FOREVER = 60.0
+
+
+async def settle() -> None:
+    """Let every task run until it waits."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Calls:
+    """Calls that go on until they are released. The key of each is the first letter of its name."""
+
+    def __init__(self, limiter: ActiveLimiter) -> None:
+        self._limiter = limiter
+        self._released = asyncio.Event()
+        self.started: list[str] = []
+
+    def start(self, *names: str) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self._run(name)) for name in names]
+
+    def release(self) -> None:
+        self._released.set()
+
+    async def _run(self, name: str) -> None:
+        async with self._limiter.active(name[0]):
+            self.started.append(name)
+            await self._released.wait()
+
+
+async def test_calls_above_the_limit_wait_in_order():
+    """A call of another key does not wait for them."""
+    calls = Calls(ActiveLimiter(max_active=2, max_active_seconds=FOREVER))
+    tasks = calls.start("a1", "a2", "a3", "a4", "b1")
+    await settle()
+    assert calls.started == ["a1", "a2", "b1"]
+    calls.release()
+    await asyncio.gather(*tasks)
+    assert calls.started == ["a1", "a2", "b1", "a3", "a4"]
+
+
+async def test_slow_calls_let_the_next_ones_start():
+    """A call that ends after its time makes no room a second time."""
+    limiter = ActiveLimiter(max_active=1, max_active_seconds=0.001)
+    slow = Calls(limiter)
+    tasks = slow.start("a1", "a2", "a3")
+    await until(lambda: len(slow.started) == 3)
+    limiter.max_active_seconds = FOREVER
+    later = Calls(limiter)
+    slow.release()
+    await asyncio.gather(*tasks)
+    tasks = later.start("a4", "a5")
+    await settle()
+    assert later.started == ["a4"]
+    later.release()
+    await asyncio.gather(*tasks)
+
+
+async def test_failed_and_cancelled_calls_make_room():
+    """The next one starts after an active call was cancelled, and a cancelled one that waits is skipped."""
+    calls = Calls(ActiveLimiter(max_active=1, max_active_seconds=FOREVER))
+    active, waiting, last = calls.start("a1", "a2", "a3")
+    await settle()
+    waiting.cancel()
+    active.cancel()
+    await asyncio.gather(active, waiting, return_exceptions=True)
+    await settle()
+    assert calls.started == ["a1", "a3"]
+    calls.release()
+    await last
