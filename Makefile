@@ -90,7 +90,7 @@ bench-peers: $(STAMP) ## Measure beside a Flask application and, from PEERS=fold
 	$(BIN)/python -m tests.bench.peers --template "$(PEERS)" $(BENCH)
 
 bench-fair: $(STAMP) ## Measure the calls of one caller while another one does the worst that the limits allow
-	$(BIN)/python -m tests.bench.fair_goals $(BENCH)
+	$(BIN)/python -m tests.bench.fair $(BENCH)
 
 bench-growth: $(STAMP) $(VENV)/.installed-bench ## Measure every documented query with 5,000,000 tasks; BENCH="--tasks 100000 ..." is shorter
 	$(BIN)/python -m tests.bench.growth $(BENCH)

@@ -25,10 +25,10 @@ class SessionRevoked:
 
 @dataclass(frozen=True, slots=True)
 class EpochRaised:
-    """Revocation of every access token of one account whose epoch is below `least_epoch`."""
+    """Revocation of every access token of one account whose epoch is below `min_epoch`."""
 
     user_id: UUID
-    least_epoch: int
+    min_epoch: int
     expires_at: datetime
 
 

@@ -23,7 +23,7 @@ _LIST_PAGE = Statement(
         revocations.c.id,
         revocations.c.session_id,
         revocations.c.user_id,
-        revocations.c.least_epoch,
+        revocations.c.min_epoch,
         revocations.c.expires_at,
     )
     .where(
@@ -34,7 +34,7 @@ _LIST_PAGE = Statement(
     .order_by(revocations.c.transaction, revocations.c.id)
     .limit(bindparam("limit"))
 )
-_ADD = Statement(insert(revocations), columns=["session_id", "user_id", "least_epoch", "expires_at"])
+_ADD = Statement(insert(revocations), columns=["session_id", "user_id", "min_epoch", "expires_at"])
 
 # Without this, one account could fill the table by changing its password again and again. Two kinds of rows stay. Those
 # of a transaction with a higher id, which committed while this one waited for the lock: a reader between two pages may
@@ -43,7 +43,7 @@ _ADD = Statement(insert(revocations), columns=["session_id", "user_id", "least_e
 _DELETE_OLDER_EPOCHS = Statement(
     delete(revocations).where(
         revocations.c.user_id == bindparam("user_id"),
-        revocations.c.least_epoch <= bindparam("least_epoch"),
+        revocations.c.min_epoch <= bindparam("min_epoch"),
         revocations.c.transaction <= func.pg_current_xact_id(),
         revocations.c.expires_at > func.now(),
     )
@@ -63,13 +63,13 @@ class SqlRevocations:
         return int(row[0]) if row else 0
 
     async def raise_epoch(self, revocation: EpochRaised) -> None:
-        user_id, least_epoch = revocation.user_id, revocation.least_epoch
-        await _DELETE_OLDER_EPOCHS.run(self._connection, user_id=user_id, least_epoch=least_epoch)
-        values = {"session_id": None, "user_id": user_id, "least_epoch": least_epoch}
+        user_id, min_epoch = revocation.user_id, revocation.min_epoch
+        await _DELETE_OLDER_EPOCHS.run(self._connection, user_id=user_id, min_epoch=min_epoch)
+        values = {"session_id": None, "user_id": user_id, "min_epoch": min_epoch}
         await _ADD.run(self._connection, **values, expires_at=revocation.expires_at)
 
     async def add_all(self, revocations: Iterable[SessionRevoked]) -> None:
-        no_epoch = {"user_id": None, "least_epoch": None}
+        no_epoch = {"user_id": None, "min_epoch": None}
         rows = ({"session_id": each.session_id, "expires_at": each.expires_at, **no_epoch} for each in revocations)
         await _ADD.run_all(self._connection, rows)
 
@@ -91,11 +91,11 @@ class SqlRevocations:
 
 
 def _revocation(
-    session_id: UUID | None, user_id: UUID | None, least_epoch: int | None, expires_at: datetime
+    session_id: UUID | None, user_id: UUID | None, min_epoch: int | None, expires_at: datetime
 ) -> Revocation:
     if session_id is not None:
         return SessionRevoked(session_id, expires_at)
-    if user_id is None or least_epoch is None:
+    if user_id is None or min_epoch is None:
         message = "a revocation needs a session or a user; the constraint revocations_one_subject was not enforced"
         raise ValueError(message)
-    return EpochRaised(user_id, least_epoch, expires_at)
+    return EpochRaised(user_id, min_epoch, expires_at)

@@ -119,7 +119,8 @@ signing_keys = Table(
     Column("retires_at", TIMESTAMP(timezone=True)),
 )
 
-# A row revokes either a session, or the tokens of an account below an epoch.
+# A row revokes either a session, or the tokens of an account below an epoch. The column of the epoch keeps its name:
+# renaming it takes two releases.
 revocations = Table(
     "revocations",
     metadata,
@@ -127,7 +128,7 @@ revocations = Table(
     Column("transaction", TransactionId),
     Column("session_id", Uuid),
     Column("user_id", Uuid),
-    Column("least_epoch", BigInteger),
+    Column("least_epoch", BigInteger, key="min_epoch"),
     Column("expires_at", TIMESTAMP(timezone=True)),
 )
 

@@ -160,8 +160,8 @@ def revocation_to_proto(revocation: Revocation) -> trust_service_pb2.Revocation:
     match revocation:
         case SessionRevoked(session_id=session_id):
             return trust_service_pb2.Revocation(session_id=str(session_id), expire_time=expire_time)
-        case EpochRaised(user_id=user_id, least_epoch=least_epoch):
-            user_epoch = trust_service_pb2.UserEpoch(user_id=str(user_id), least_epoch=least_epoch)
+        case EpochRaised(user_id=user_id, min_epoch=min_epoch):
+            user_epoch = trust_service_pb2.UserEpoch(user_id=str(user_id), min_epoch=min_epoch)
             return trust_service_pb2.Revocation(user_epoch=user_epoch, expire_time=expire_time)
 
 

@@ -54,8 +54,12 @@ def _unlimited_wait() -> Iterator[None]:
         return
     limit = op.get_bind().exec_driver_sql("SHOW lock_timeout").scalar_one()
     op.execute("SET lock_timeout = 0")
-    yield
-    op.execute(f"SET lock_timeout = '{limit}'")
+    try:
+        yield
+    finally:
+        # The revision may go on after a failure, unless the connection is lost.
+        if not op.get_bind().invalidated:
+            op.execute(f"SET lock_timeout = '{limit}'")
 
 
 def _is_invalid(name: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncCursor
+from psycopg.rows import dict_row
 from sqlalchemy import ClauseElement, ColumnElement, Table, bindparam, delete, select, tuple_
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
@@ -38,6 +39,11 @@ class Statement:
     async def run(self, connection: Connection, **values: Any) -> AsyncCursor[tuple[Any, ...]]:
         """Run the statement with a value for every parameter."""
         return await connection.execute(self.sql, {**self._constants, **values})
+
+    async def run_by_name(self, connection: Connection, **values: Any) -> AsyncCursor[dict[str, Any]]:
+        """Run the statement; its rows are dictionaries by column name."""
+        cursor = connection.cursor(row_factory=dict_row)
+        return await cursor.execute(self.sql, {**self._constants, **values})
 
     async def run_all(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run the statement once for each row, in one round trip: several times faster than one by one."""

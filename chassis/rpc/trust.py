@@ -60,7 +60,7 @@ class TrustState:
             if revocation.WhichOneof("subject") == "session_id":
                 self._sessions[UUID(revocation.session_id)] = expires_at
             else:
-                user_id, min_epoch = UUID(revocation.user_epoch.user_id), revocation.user_epoch.least_epoch
+                user_id, min_epoch = UUID(revocation.user_epoch.user_id), revocation.user_epoch.min_epoch
                 previous_epoch, previous_expiry = self._epochs.get(user_id, (0, 0.0))
                 self._epochs[user_id] = (max(previous_epoch, min_epoch), max(previous_expiry, expires_at))
         now = self._now()

@@ -52,8 +52,13 @@ class Snapshot:
         return f"{rows[0][0]}:{rows[0][1]}" if rows else GENESIS
 
     def stored_imports(self) -> dict[str, int]:
-        """Return the sizes of the files in the object store, by the id of the import."""
-        rows = self._rows("SELECT id, bytes_total FROM {} WHERE file_stored", self.schemas.tasks, "imports")
+        """Return the sizes of the files in the object store, by the id of the import.
+
+        An upload that was not complete at the snapshot has no file, even if the store has received it since.
+        """
+        rows = self._rows(
+            "SELECT id, bytes_total FROM {} WHERE file_stored AND state <> 'uploading'", self.schemas.tasks, "imports"
+        )
         return {str(import_id): size for import_id, size in rows}
 
     def _rows(self, query: LiteralString, *table: str) -> list[tuple[Any, ...]]:

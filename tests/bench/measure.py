@@ -26,9 +26,9 @@ class Sample:
         """Calls per second."""
         return self.calls / self.seconds
 
-    def cpu_ms(self, *names: str) -> float:
-        """Return the CPU milliseconds of a call, in these processes together."""
-        return sum(self.cpu[name] for name in names) * 1000 / self.calls
+    def cpu_ms(self, name: str) -> float:
+        """Return the CPU milliseconds of a call in this process."""
+        return self.cpu[name] * 1000 / self.calls
 
 
 async def measure_calls(callers: Sequence[Call], *, seconds: float, pids: Mapping[str, int]) -> Sample:

@@ -40,14 +40,12 @@ class System:
         return self.stack.endpoints.tasks_target
 
     @asynccontextmanager
-    async def sibling(
-        self, *arguments: str, like: str, ready: Callable[[], Awaitable[bool]], **changed: str
-    ) -> AsyncIterator[int]:
-        """Run `python -m arguments` with the environment of the process `like`, except for `changed`; yield its pid.
+    async def sibling(self, *arguments: str, like: str, ready: Callable[[], Awaitable[bool]]) -> AsyncIterator[int]:
+        """Run `python -m arguments` with the environment of the process `like`; yield its pid.
 
         The environment holds the secrets of that process, and the mark by which the stack's watchdog ends orphans.
         """
-        environment = {**psutil.Process(self.pids[like]).environ(), **changed}
+        environment = psutil.Process(self.pids[like]).environ()
         with (self.folder / "logs" / f"{arguments[0]}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", *arguments, env=environment, stdout=log, stderr=log, process_group=0

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.bench.fair_loads import IMPORT_LOADS
-from tests.bench.fair_report import IDLE_AFTER, IDLE_BEFORE, TINY_IMPORT, Measurement, goal_rows, idle_spread
-from tests.bench.fair_victim import CALLS
+from tests.bench.fair.loads import IMPORT_LOADS
+from tests.bench.fair.report import IDLE_AFTER, IDLE_BEFORE, TINY_IMPORT, Measurement, goal_rows, idle_spread
+from tests.bench.fair.victim import CALLS
 
 SOME_LOADS = ("search", "watches", "two imports and a hundred")
 """One of each way to generate a load."""
@@ -18,7 +18,7 @@ def test_bench_measures_every_load(tmp_path: Path):
     file = tmp_path / "bench.json"
     options = ("--tasks", "1000", "--seconds", "0.5", "--rate", "10", "--json", str(file), "--loads", *SOME_LOADS)
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.bench.fair_goals", *options], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.bench.fair", *options], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
     report = json.loads(file.read_text())

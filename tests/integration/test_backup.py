@@ -171,3 +171,12 @@ async def test_missing_file_of_the_store_is_named(system, sonu, database, tmp_pa
     file.unlink()
     status, out, _ = await run(settings, "create", str(tmp_path / "second"))
     assert (status, "0 import files" in out) == (0, True)
+
+
+async def test_upload_that_ends_meanwhile_is_left_out(system, sonu, database, tmp_path):
+    """The store has received the file since the snapshot, in which its import was still being uploaded."""
+    await upload(system, sonu)
+    database.rows("UPDATE tasks.imports SET state = 'uploading', bytes_total = 0, sha256 = NULL")
+    status, out, err = await run(environment(database, system.uploads.as_uri()), "create", str(tmp_path / "backup"))
+    assert (status, err) == (0, "")
+    assert "0 import files" in out

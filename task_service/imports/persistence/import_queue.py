@@ -55,7 +55,7 @@ _CLAIM = Statement(
         attempts_without_progress = attempts_without_progress + 1,
         lease_until = now() + make_interval(secs => :seconds), started_at = coalesce(started_at, now())
     FROM next WHERE i.id = next.id
-    RETURNING i.id, owner_id, fence, encoding, delimiter, columns, fields, options -> 'values',
+    RETURNING i.id, owner_id, fence, encoding, delimiter, columns, fields, options -> 'values' AS row_options,
         bytes_read, next_line, rows_read, bytes_total, attempts_without_progress, request_id, traceparent,
         is_takeover, waited
     """)  # noqa: S608 - as above
@@ -112,32 +112,29 @@ class SqlImportQueue:
     async def claim(self, worker: str, lease_seconds: float, max_running: int) -> Lease | None:
         values = {"worker": worker, "seconds": lease_seconds, "max_running": max_running}
         await _LOCK_CLAIMS.run(self._connection)
-        cursor = await _CLAIM.run(self._connection, **values)
-        row = await cursor.fetchone()
+        row = await (await _CLAIM.run_by_name(self._connection, **values)).fetchone()
         if row is None:
             return None
-        import_id, owner_id, fence, encoding, delimiter, columns, fields, values, *rest = row
-        *position, size, attempts, request_id, traceparent, is_takeover, waited_seconds = rest
-        if is_takeover:
+        if row["is_takeover"]:
             LEASE_TAKEOVERS.inc()
         else:
-            QUEUE_WAIT_SECONDS.observe(float(waited_seconds))
-        rules = find_row_rules(RowOptions.from_json(values), columns)
-        await NOTIFY.run(self._connection, import_id=import_id)
+            QUEUE_WAIT_SECONDS.observe(float(row["waited"]))
+        rules = find_row_rules(RowOptions.from_json(row["row_options"]), row["columns"])
+        await NOTIFY.run(self._connection, import_id=row["id"])
         return Lease(
-            import_id=import_id,
-            owner_id=owner_id,
-            fence=fence,
-            encoding=encoding,
-            delimiter=delimiter,
-            columns=len(columns),
+            import_id=row["id"],
+            owner_id=row["owner_id"],
+            fence=row["fence"],
+            encoding=row["encoding"],
+            delimiter=row["delimiter"],
+            columns=len(row["columns"]),
             continuation=rules.continuation,
-            used_columns=find_used_columns(fields, rules),
-            checkpoint=Checkpoint._make(position),
-            size=size,
-            attempts_without_progress=attempts,
-            request_id=request_id,
-            traceparent=traceparent,
+            used_columns=find_used_columns(row["fields"], rules),
+            checkpoint=Checkpoint(row["bytes_read"], row["next_line"], row["rows_read"]),
+            size=row["bytes_total"],
+            attempts_without_progress=row["attempts_without_progress"],
+            request_id=row["request_id"],
+            traceparent=row["traceparent"],
         )
 
     async def has_waiting(self, max_running: int) -> bool:

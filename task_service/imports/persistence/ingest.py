@@ -1,6 +1,6 @@
 """Imports in Postgres, as workers process them. Leases use the database's clock only."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -39,7 +39,7 @@ _RENEW_LEASE = Statement(
     UPDATE imports SET lease_until = now() + make_interval(secs => :seconds) WHERE {_IS_LEASE_HOLDER}
     RETURNING bytes_read, next_line, rows_read, owner_id, actor_id, actor_role, request_id, fields,
         encoding, validate_only, max_errors, default_status, default_assignee_id, default_labels,
-        on_duplicate, bytes_total, columns, options -> 'values', delimiter, orphaned_rows
+        on_duplicate, bytes_total, columns, options -> 'values' AS row_options, delimiter, orphaned_rows
     """)  # noqa: S608 - the condition is a constant
 )
 _ADVANCE_CHECKPOINT = Statement(
@@ -55,9 +55,9 @@ _ADVANCE_CHECKPOINT = Statement(
         lease_until = now() + make_interval(secs => :seconds), attempts_without_progress = 0, wakes = 0,
         progressed_at = now(), waits_for = '', postponements = 0
     WHERE {_IS_LEASE_HOLDER}
-    RETURNING rows_read - :created - :skipped - :failed,
-        EXISTS (SELECT FROM imports WHERE state = 'queued' AND queued_at <= now()), rows_failed - :failed,
-        failed_rows_kept, failed_size_kept
+    RETURNING rows_read - :created - :skipped - :failed AS previous_records,
+        EXISTS (SELECT FROM imports WHERE state = 'queued' AND queued_at <= now()) AS has_pending,
+        rows_failed - :failed AS previous_failed, failed_rows_kept, failed_size_kept
     """)  # noqa: S608 - the condition is a constant
 )
 _ADD_COUNTS = Statement(
@@ -145,31 +145,30 @@ class SqlIngest:
 
     async def renew_lease(self, import_id: UUID, fence: int, lease_seconds: float) -> tuple[Checkpoint, IngestContext]:
         row = await self._run_under_lease(_RENEW_LEASE, import_id, fence, seconds=lease_seconds)
-        owner_id, actor_id, actor_role, request_id, fields, encoding, validate_only, max_errors, *rest = row[3:]
-        *defaults, on_duplicate, size, columns, values, delimiter, orphaned_rows = rest
-        row_options = RowOptions.from_json(values)
+        row_options = RowOptions.from_json(row["row_options"])
         context = IngestContext(
-            import_id,
-            owner_id,
-            Actor(actor_id, actor_role, request_id),
-            tuple(fields),
-            encoding,
-            validate_only,
-            max_errors,
-            Defaults._make(defaults),
-            OnDuplicate(on_duplicate),
-            size,
-            tuple(columns),
-            row_options,
-            find_row_rules(row_options, columns),
-            orphaned_rows=orphaned_rows,
+            import_id=import_id,
+            owner_id=row["owner_id"],
+            actor=Actor(row["actor_id"], row["actor_role"], row["request_id"]),
+            fields=tuple(row["fields"]),
+            encoding=row["encoding"],
+            validate_only=row["validate_only"],
+            max_errors=row["max_errors"],
+            defaults=Defaults(row["default_status"], row["default_assignee_id"], row["default_labels"]),
+            on_duplicate=OnDuplicate(row["on_duplicate"]),
+            size=row["bytes_total"],
+            columns=tuple(row["columns"]),
+            row_options=row_options,
+            row_rules=find_row_rules(row_options, row["columns"]),
+            orphaned_rows=row["orphaned_rows"],
         )
-        return Checkpoint._make(row[:3]), without_unused_columns(context, delimiter)
+        checkpoint = Checkpoint(row["bytes_read"], row["next_line"], row["rows_read"])
+        return checkpoint, without_unused_columns(context, row["delimiter"])
 
     async def advance_checkpoint(
         self, import_id: UUID, fence: int, batch: PreparedBatch, lease_seconds: float
     ) -> PreviousTotals:
-        records, has_pending, rows_failed, stored_rows, stored_size = await self._run_under_lease(
+        row = await self._run_under_lease(
             _ADVANCE_CHECKPOINT,
             import_id,
             fence,
@@ -182,11 +181,13 @@ class SqlIngest:
             seconds=lease_seconds,
             **UnknownCells.from_counter(batch.unknown_cells)._asdict(),
         )
-        if records != batch.begin.records:
+        if row["previous_records"] != batch.begin.records:
             raise BatchNotAtCheckpoint
         await self._notify(import_id)
         return PreviousTotals(
-            has_pending=has_pending, rows_failed=rows_failed, stored_failed_rows=Quota(stored_rows, stored_size)
+            has_pending=row["has_pending"],
+            rows_failed=row["previous_failed"],
+            stored_failed_rows=Quota(row["failed_rows_kept"], row["failed_size_kept"]),
         )
 
     async def add_counts(self, import_id: UUID, counts: Counts) -> None:
@@ -230,12 +231,12 @@ class SqlIngest:
 
     async def _run_under_lease(
         self, statement: Statement, import_id: UUID, fence: int, **values: object
-    ) -> tuple[Any, ...]:
-        """Run a statement of the lease's holder. Raises LeaseLost under another fence."""
-        cursor = await statement.run(self._connection, import_id=import_id, fence=fence, **values)
+    ) -> Mapping[str, Any]:
+        """Run a statement of the lease's holder; return its row. Raises LeaseLost under another fence."""
+        cursor = await statement.run_by_name(self._connection, import_id=import_id, fence=fence, **values)
         if cursor.rowcount != 1:
             raise LeaseLost
-        return await cursor.fetchone() or () if cursor.description else ()
+        return await cursor.fetchone() or {} if cursor.description else {}
 
     async def _notify(self, import_id: UUID) -> None:
         await NOTIFY.run(self._connection, import_id=import_id)

@@ -18,7 +18,7 @@ from rich.console import Console
 from tests.bench.peers.application import CREATE, GET, LIST, OPERATIONS, Application, PeerUnavailable
 from tests.bench.peers.comparison import Comparison, print_comparisons, write_json
 from tests.bench.peers.flask_peer import NAME as FLASK
-from tests.bench.peers.flask_peer import open_application, running_flask_app
+from tests.bench.peers.flask_peer import open_task_manager, running_flask_app
 from tests.bench.peers.template_peer import NAME as TEMPLATE
 from tests.bench.peers.template_peer import running_template
 from tests.bench.peers.wrk import Load, is_installed, run_wrk
@@ -70,7 +70,7 @@ async def bench(arguments: argparse.Namespace, console: Console) -> tuple[Sequen
     async with running_system(console.log) as system:
         for name, starting in _peers(system, arguments.template).items():
             console.log(f"{name}: installing and starting")
-            ours = await open_application("ours", system.gateway_url)
+            ours = await open_task_manager("ours", system.gateway_url)
             try:
                 async with starting as peer:
                     comparisons += await compare(

@@ -1,7 +1,7 @@
 """An application under comparison: its address, and one request for each operation."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,21 +50,6 @@ class Application:
     response_bytes: Mapping[str, int]
 
 
-async def check_requests(name: str, url: str, requests: Mapping[str, Request], *, list_key: str) -> Application:
-    """Send each request once. Raise PeerUnavailable unless each succeeds and the list has a full page under its key."""
-    sizes = {}
-    async with open_client(url) as client:
-        for operation, request in requests.items():
-            response = await client.request(
-                request.method, request.path, headers=dict(request.headers), content=request.body
-            )
-            body = json_of(response)
-            if operation == LIST and len(body[list_key]) != PAGE_SIZE:
-                raise PeerUnavailable(f"{request.path} returned {len(body[list_key])} tasks instead of {PAGE_SIZE}.")
-            sizes[operation] = len(response.content)
-    return Application(name, url, requests, sizes)
-
-
 def open_client(url: str) -> httpx2.AsyncClient:
     """Return a client that sends no request through a proxy."""
     return httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30)
@@ -80,22 +65,51 @@ def json_of(response: httpx2.Response) -> Any:
     return response.json()
 
 
-async def create_tasks(client: httpx2.AsyncClient, path: str, token: str, task: Mapping[str, str]) -> Sequence[str]:
-    """Create a page of tasks; return their ids."""
-    ids = []
-    for _ in range(PAGE_SIZE):
-        response = await client.post(path, headers={"authorization": f"Bearer {token}"}, json=dict(task))
-        ids.append(json_of(response)["id"])
-    return ids
+@dataclass(frozen=True)
+class Collection:
+    """REST collection of tasks: a list has a page of them under `list_key` if the query is `page`."""
+
+    path: str
+    page: str
+    list_key: str
+    task: Mapping[str, str]
 
 
-def task_requests(path: str, *, page: str, reader: str, writer: str, task_id: str, task: object) -> dict[str, Request]:
-    """Return the requests of a REST collection.
+Login = Callable[[httpx2.AsyncClient, str], Awaitable[str]]
+"""Registers a user of this name; returns its token."""
+
+
+async def open_application(name: str, url: str, collection: Collection, login: Login) -> Application:
+    """Create two users and a page of tasks, and check the requests.
 
     The tasks that are created belong to another user than those that are read: the page stays the same.
     """
-    return {
+    path = collection.path
+    async with open_client(url) as client:
+        reader, writer = await login(client, "reader"), await login(client, "writer")
+        for _ in range(PAGE_SIZE):
+            response = await client.post(
+                path, headers={"authorization": f"Bearer {reader}"}, json=dict(collection.task)
+            )
+            task_id = json_of(response)["id"]
+    requests = {
         GET: Request("GET", f"{path.rstrip('/')}/{task_id}", reader),
-        LIST: Request("GET", f"{path}?{page}", reader),
-        CREATE: Request("POST", path, writer, json.dumps(task).encode()),
+        LIST: Request("GET", f"{path}?{collection.page}", reader),
+        CREATE: Request("POST", path, writer, json.dumps(collection.task).encode()),
     }
+    return await _check_requests(name, url, requests, list_key=collection.list_key)
+
+
+async def _check_requests(name: str, url: str, requests: Mapping[str, Request], *, list_key: str) -> Application:
+    """Send each request once. Raise PeerUnavailable unless each succeeds and the list has a full page under its key."""
+    sizes = {}
+    async with open_client(url) as client:
+        for operation, request in requests.items():
+            response = await client.request(
+                request.method, request.path, headers=dict(request.headers), content=request.body
+            )
+            body = json_of(response)
+            if operation == LIST and len(body[list_key]) != PAGE_SIZE:
+                raise PeerUnavailable(f"{request.path} returned {len(body[list_key])} tasks instead of {PAGE_SIZE}.")
+            sizes[operation] = len(response.content)
+    return Application(name, url, requests, sizes)

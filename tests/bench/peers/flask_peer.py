@@ -6,17 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
+
 from deploy.local.host.free_ports import HOST, find_free_port
 from tests.bench.calls import PAGE_SIZE
-from tests.bench.peers.application import (
-    TASK,
-    Application,
-    check_requests,
-    create_tasks,
-    json_of,
-    open_client,
-    task_requests,
-)
+from tests.bench.peers.application import TASK, Application, Collection, json_of, open_application
 from tests.bench.peers.installation import (
     WORKERS,
     create_database,
@@ -32,7 +26,7 @@ ENVIRONMENT = "flask"
 
 _FOLDER = Path(__file__).parent
 _APP = _FOLDER / "flask_app"
-_PATH = "/api/v1/tasks"
+_TASKS = Collection("/api/v1/tasks", page=f"page_size={PAGE_SIZE}", list_key="tasks", task=TASK)
 
 
 @asynccontextmanager
@@ -42,7 +36,7 @@ async def running_flask_app(system: System) -> AsyncIterator[Application]:
     database_url = await create_database(system, "peer_flask")
     log = system.folder / "logs" / "peer_flask.log"
     async with serving(programs, database_url, log=log, environment=orphan_markers(system)) as url:
-        yield await open_application(NAME, url)
+        yield await open_task_manager(NAME, url)
 
 
 @asynccontextmanager
@@ -60,22 +54,17 @@ async def serving(
     address = f"{HOST}:{find_free_port()}"
     command = (str(programs / "gunicorn"), "--workers", str(WORKERS), "--bind", address, "tasks_app:create_app()")
     url = f"http://{address}"
-    async with running_server(*command, cwd=_APP, environment=environment, log=log, ready_url=url + _PATH):
+    async with running_server(*command, cwd=_APP, environment=environment, log=log, ready_url=url + _TASKS.path):
         yield url
 
 
-async def open_application(name: str, url: str) -> Application:
-    """Register two users of a task manager with our routes, create tasks, and check the requests."""
-    async with open_client(url) as client:
-        tokens = []
-        for user in ("reader", "writer"):
-            username = f"{user}-{secrets.token_hex(3)}"
-            credentials = {"email": f"{username}@example.com", "password": PASSWORD}
-            json_of(await client.post("/api/v1/register", json={"username": username, **credentials}))
-            tokens.append(json_of(await client.post("/api/v1/login", json=credentials))["access_token"])
-        reader, writer = tokens
-        ids = await create_tasks(client, _PATH, reader, TASK)
-    requests = task_requests(
-        _PATH, page=f"page_size={PAGE_SIZE}", reader=reader, writer=writer, task_id=ids[0], task=TASK
-    )
-    return await check_requests(name, url, requests, list_key="tasks")
+async def open_task_manager(name: str, url: str) -> Application:
+    """Open a task manager that has our routes: ours or the Flask application."""
+    return await open_application(name, url, _TASKS, _login)
+
+
+async def _login(client: httpx2.AsyncClient, name: str) -> str:
+    username = f"{name}-{secrets.token_hex(3)}"
+    credentials = {"email": f"{username}@example.com", "password": PASSWORD}
+    json_of(await client.post("/api/v1/register", json={"username": username, **credentials}))
+    return str(json_of(await client.post("/api/v1/login", json=credentials))["access_token"])

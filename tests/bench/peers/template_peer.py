@@ -12,18 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
+
 from deploy.local.host.free_ports import HOST, find_free_port
 from tests.bench.calls import PAGE_SIZE
-from tests.bench.peers.application import (
-    TASK,
-    Application,
-    PeerUnavailable,
-    check_requests,
-    create_tasks,
-    json_of,
-    open_client,
-    task_requests,
-)
+from tests.bench.peers.application import TASK, Application, Collection, PeerUnavailable, json_of, open_application
 from tests.bench.peers.installation import (
     WORKERS,
     create_database,
@@ -36,8 +29,12 @@ from tests.bench.system import System
 
 NAME = "FastAPI template"
 
-_ITEMS = "/api/v1/items/"
-_ITEM = {"title": TASK["title"], "description": TASK["description"]}
+_ITEMS = Collection(
+    "/api/v1/items/",
+    page=f"limit={PAGE_SIZE}",
+    list_key="data",
+    task={"title": TASK["title"], "description": TASK["description"]},
+)
 _NEEDED_FILES = ("pyproject.toml", "alembic.ini", "app/main.py", "app/initial_data.py")
 _PASSWORD = secrets.token_hex(16)
 
@@ -65,8 +62,8 @@ async def running_template(system: System, folder: str) -> AsyncIterator[Applica
     port = str(find_free_port())
     command = (python, "-m", "uvicorn", "app.main:app", "--host", HOST, "--port", port, "--workers", str(WORKERS))
     url, log = f"http://{HOST}:{port}", system.folder / "logs" / "peer_template.log"
-    async with running_server(*command, cwd=backend, environment=environment, log=log, ready_url=url + _ITEMS):
-        yield await _open_application(url)
+    async with running_server(*command, cwd=backend, environment=environment, log=log, ready_url=url + _ITEMS.path):
+        yield await open_application(NAME, url, _ITEMS, _login)
 
 
 def _settings(database_url: str, bytecode: Path) -> dict[str, str]:
@@ -88,18 +85,8 @@ def _settings(database_url: str, bytecode: Path) -> dict[str, str]:
     }
 
 
-async def _open_application(url: str) -> Application:
-    """Sign up two users, create items, and check the requests."""
-    async with open_client(url) as client:
-        tokens = []
-        for user in ("reader", "writer"):
-            email = f"{user}@example.com"
-            json_of(await client.post("/api/v1/users/signup", json={"email": email, "password": _PASSWORD}))
-            form = {"username": email, "password": _PASSWORD}
-            tokens.append(json_of(await client.post("/api/v1/login/access-token", data=form))["access_token"])
-        reader, writer = tokens
-        ids = await create_tasks(client, _ITEMS, reader, _ITEM)
-    requests = task_requests(
-        _ITEMS, page=f"limit={PAGE_SIZE}", reader=reader, writer=writer, task_id=ids[0], task=_ITEM
-    )
-    return await check_requests(NAME, url, requests, list_key="data")
+async def _login(client: httpx2.AsyncClient, name: str) -> str:
+    email = f"{name}@example.com"
+    json_of(await client.post("/api/v1/users/signup", json={"email": email, "password": _PASSWORD}))
+    form = {"username": email, "password": _PASSWORD}
+    return str(json_of(await client.post("/api/v1/login/access-token", data=form))["access_token"])

@@ -185,7 +185,7 @@ async def test_many_password_changes_leave_one_revocation(auth_server, token, da
         password = new
     assert database.rows(EPOCHS) == [(UUID(user.id), 6)]
     [revocation] = (await auth_server.trust_state(token)).revocations
-    assert (revocation.user_epoch.user_id, revocation.user_epoch.least_epoch) == (user.id, 6)
+    assert (revocation.user_epoch.user_id, revocation.user_epoch.min_epoch) == (user.id, 6)
     for old in tokens[:-1]:
         assert (await until_refused(partial(auth_server.me, old))).reason == "TOKEN_REVOKED"
     assert (await auth_server.me(tokens[-1])).username == "sonu"

@@ -5,7 +5,7 @@ import pytest
 
 from chassis.testing.database import temporary_database
 from tests.bench.peers.application import CREATE, LIST, open_client
-from tests.bench.peers.flask_peer import ENVIRONMENT, open_application, serving
+from tests.bench.peers.flask_peer import ENVIRONMENT, open_task_manager, serving
 from tests.bench.peers.installation import programs_of
 
 
@@ -25,7 +25,7 @@ async def url(database_url, tmp_path):
 
 
 async def test_requests_of_the_bench_succeed(url):
-    application = await open_application("Flask", url)
+    application = await open_task_manager("Flask", url)
     async with open_client(url) as client:
         for request in application.requests.values():
             response = await client.request(
@@ -35,7 +35,7 @@ async def test_requests_of_the_bench_succeed(url):
 
 
 async def test_task_and_its_history_row_are_written_together(url, database_url):
-    application = await open_application("Flask", url)
+    application = await open_task_manager("Flask", url)
     create = application.requests[CREATE]
     async with open_client(url) as client:
         task = (await client.post(create.path, headers=dict(create.headers), content=create.body)).json()
@@ -45,7 +45,7 @@ async def test_task_and_its_history_row_are_written_together(url, database_url):
 
 
 async def test_other_users_tasks_are_hidden(url):
-    application = await open_application("Flask", url)
+    application = await open_task_manager("Flask", url)
     headers = dict(application.requests[CREATE].headers)
     path = application.requests["get one"].path
     async with open_client(url) as client:
@@ -53,7 +53,7 @@ async def test_other_users_tasks_are_hidden(url):
 
 
 async def test_requests_without_a_valid_token_are_refused(url):
-    application = await open_application("Flask", url)
+    application = await open_task_manager("Flask", url)
     request = application.requests[LIST]
     async with open_client(url) as client:
         for authorization in ("", "Bearer", "Bearer nonsense", f"Basic {request.token}"):
@@ -62,7 +62,7 @@ async def test_requests_without_a_valid_token_are_refused(url):
 
 
 async def test_wrong_values_are_refused(url):
-    application = await open_application("Flask", url)
+    application = await open_task_manager("Flask", url)
     create = application.requests[CREATE]
     async with open_client(url) as client:
         for wrong in ({}, {"title": ""}, {"title": "a", "status": "done"}, {"title": "a", "due_date": "soon"}):

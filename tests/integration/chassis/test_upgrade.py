@@ -277,6 +277,22 @@ def test_unfinished_concurrent_index_is_built_again(old: Release, new: Release):
     assert new.heads() == ["0004"]
 
 
+def test_failed_index_restores_the_lock_timeout(old: Release, new: Release):
+    """A revision that goes on after the failure waits for locks no longer than before."""
+    old.migrate()
+    body = """
+from sqlalchemy.exc import IntegrityError
+try:
+    create_index_concurrently("one_title", on="notes.notes (title)", unique=True)
+except IntegrityError:
+    op.execute("INSERT INTO notes.notes (title) VALUES (current_setting('lock_timeout'))")
+"""
+    write_revision(new.migrations, "0004", body, after="0003")
+    old.database.rows("INSERT INTO notes.notes (title) VALUES ('a'), ('a')")
+    new.migrate(patience=LockPatience(timeout_seconds=7.0))
+    assert old.database.rows("SELECT title FROM notes.notes ORDER BY id DESC LIMIT 1") == [("7s",)]
+
+
 def test_writers_go_on_while_an_index_is_built(old: Release, new: Release):
     """The build waits for an older transaction, for longer than other statements. Meanwhile others write."""
     old.migrate()

@@ -171,8 +171,8 @@ def test_revoked_session_ends_only_its_tokens(issuer):
 
 def test_raised_epoch_ends_older_tokens_and_never_falls(issuer):
     old, new = issuer.token(epoch=3), issuer.token(epoch=4)
-    issuer.apply_state(revocation(issuer, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=4)))
-    issuer.apply_state(revocation(issuer, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), least_epoch=2)))
+    issuer.apply_state(revocation(issuer, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), min_epoch=4)))
+    issuer.apply_state(revocation(issuer, user_epoch=trust_service_pb2.UserEpoch(user_id=str(SUBJECT), min_epoch=2)))
     with pytest.raises(TokenRevoked):
         issuer.verifier.verify(old)
     issuer.verifier.verify(new)

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from taskmanager.options.v1 import options_pb2 as taskmanager_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(taskmanager/trust/v1/trust_service.proto\x12\x14taskmanager.trust.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"9\n\x14GetTrustStateRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"\x9f\x01\n\nTrustState\x12\x33\n\x04keys\x18\x01 \x03(\x0b\x32%.taskmanager.trust.v1.VerificationKey\x12\x35\n\x0brevocations\x18\x02 \x03(\x0b\x32 .taskmanager.trust.v1.Revocation\x12\x13\n\x0bnext_cursor\x18\x03 \x01(\t\x12\x10\n\x08has_more\x18\x04 \x01(\x08\"2\n\x0fVerificationKey\x12\x0b\n\x03kid\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\"\x95\x01\n\nRevocation\x12\x14\n\nsession_id\x18\x01 \x01(\tH\x00\x12\x35\n\nuser_epoch\x18\x02 \x01(\x0b\x32\x1f.taskmanager.trust.v1.UserEpochH\x00\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07subject\"1\n\tUserEpoch\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bleast_epoch\x18\x02 \x01(\x03\x32\x88\x01\n\x0cTrustService\x12x\n\rGetTrustState\x12*.taskmanager.trust.v1.GetTrustStateRequest\x1a .taskmanager.trust.v1.TrustState\"\x19\x8a\xb5\x18\x0c\x1a\ntrust:read\xa2\xb5\x18\x05\n\x03\x03\x07\x10\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(taskmanager/trust/v1/trust_service.proto\x12\x14taskmanager.trust.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$taskmanager/options/v1/options.proto\"9\n\x14GetTrustStateRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"\x9f\x01\n\nTrustState\x12\x33\n\x04keys\x18\x01 \x03(\x0b\x32%.taskmanager.trust.v1.VerificationKey\x12\x35\n\x0brevocations\x18\x02 \x03(\x0b\x32 .taskmanager.trust.v1.Revocation\x12\x13\n\x0bnext_cursor\x18\x03 \x01(\t\x12\x10\n\x08has_more\x18\x04 \x01(\x08\"2\n\x0fVerificationKey\x12\x0b\n\x03kid\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\"\x95\x01\n\nRevocation\x12\x14\n\nsession_id\x18\x01 \x01(\tH\x00\x12\x35\n\nuser_epoch\x18\x02 \x01(\x0b\x32\x1f.taskmanager.trust.v1.UserEpochH\x00\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\t\n\x07subject\"/\n\tUserEpoch\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tmin_epoch\x18\x02 \x01(\x03\x32\x88\x01\n\x0cTrustService\x12x\n\rGetTrustState\x12*.taskmanager.trust.v1.GetTrustStateRequest\x1a .taskmanager.trust.v1.TrustState\"\x19\x8a\xb5\x18\x0c\x1a\ntrust:read\xa2\xb5\x18\x05\n\x03\x03\x07\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,7 +44,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOCATION']._serialized_start=411
   _globals['_REVOCATION']._serialized_end=560
   _globals['_USEREPOCH']._serialized_start=562
-  _globals['_USEREPOCH']._serialized_end=611
-  _globals['_TRUSTSERVICE']._serialized_start=614
-  _globals['_TRUSTSERVICE']._serialized_end=750
+  _globals['_USEREPOCH']._serialized_end=609
+  _globals['_TRUSTSERVICE']._serialized_start=612
+  _globals['_TRUSTSERVICE']._serialized_end=748
 # @@protoc_insertion_point(module_scope)

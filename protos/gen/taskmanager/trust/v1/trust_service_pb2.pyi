@@ -122,7 +122,7 @@ class Revocation(_message.Message):
     """Every token of this session."""
     @_builtins.property
     def user_epoch(self) -> Global___UserEpoch:
-        """Every token of this user that carries an epoch below least_epoch."""
+        """Every token of this user that carries an epoch below min_epoch."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
@@ -152,20 +152,20 @@ class UserEpoch(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
-    LEAST_EPOCH_FIELD_NUMBER: _builtins.int
+    MIN_EPOCH_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Id of the user or service account."""
-    least_epoch: _builtins.int
+    min_epoch: _builtins.int
     """Lowest valid epoch: tokens of this epoch and later ones are valid."""
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
-        least_epoch: _builtins.int = ...,
+        min_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["least_epoch", b"least_epoch", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_epoch", b"min_epoch", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

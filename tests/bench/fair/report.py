@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.fair_victim import CALLS
+from tests.bench.fair.victim import CALLS
 from tests.bench.report import Row, write_json
 
 GOAL = 3.0

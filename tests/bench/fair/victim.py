@@ -1,6 +1,6 @@
 """Calls of a caller who must not suffer from another one, from a process of its own.
 
-    python -m tests.bench.fair_victim    # started by Victim
+    python -m tests.bench.fair.victim    # started by Victim
 
 The first line of stdin is a VictimOptions. Each further line is a number of seconds, for which the process calls at a
 fixed rate. It then writes a line with Latencies. All lines are JSON.
