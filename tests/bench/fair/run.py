@@ -24,6 +24,9 @@ from tests.bench.system import PASSWORD, System, running_system
 _RAMP_SECONDS = 1.5
 """Time in which a load starts. It lasts as much longer than the measurement, too."""
 _PAUSE_SECONDS = 1.0
+_MAX_PAUSES = 60
+_IDLE_CORES = 0.15
+"""An idle system takes less, to poll and to check its dependencies."""
 _WARM_UP_SECONDS = 2.0
 _OWNERS = 500
 _TASKS_PER_OWNER = 40
@@ -57,6 +60,7 @@ class Bench:
 
     async def idle(self) -> Measurement:
         """Measure without a load."""
+        await self._wait_until_idle()
         latencies, cores = await self._measure()
         for _ in range(_TINY_IMPORTS):
             latencies.seconds.setdefault(TINY_IMPORT, []).append(await self._import())
@@ -64,6 +68,7 @@ class Bench:
 
     async def during(self, load: str) -> Measurement:
         """Measure during a load."""
+        await self._wait_until_idle()
         imports: list[float] = []
         async with LOADS[load](self._loading, self._seconds + 2 * _RAMP_SECONDS) as running:
             await asyncio.sleep(_RAMP_SECONDS)
@@ -76,8 +81,15 @@ class Bench:
             latencies.seconds[TINY_IMPORT] = imports
         if running.generator_cpu_seconds:
             cores["generator"] += running.generator_cpu_seconds / running.seconds
-        await asyncio.sleep(_PAUSE_SECONDS)
         return _measurement(latencies, cores, {n: count / running.seconds for n, count in running.received.items()})
+
+    async def _wait_until_idle(self) -> None:
+        """Wait until calls of the last load have ended and Postgres has cleaned up, but not for ever."""
+        for _ in range(_MAX_PAUSES):
+            before = sum(cpu_by_process(self._system).values())
+            await asyncio.sleep(_PAUSE_SECONDS)
+            if sum(cpu_by_process(self._system).values()) - before < _IDLE_CORES * _PAUSE_SECONDS:
+                return
 
     async def _measure(self) -> tuple[Latencies, dict[str, float]]:
         before, began = self._cpu(), time.perf_counter()
