@@ -20,7 +20,7 @@ from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.persistence.task_json import task_to_json
+from task_service.tasks.persistence.task_json import tasks_to_json
 from task_service.tasks.persistence.task_lists import COLUMNS
 from task_service.tasks.persistence.task_rows import decode_task, encode_task
 from task_service.tasks.persistence.task_sections import count_section, read_section, stats_section
@@ -36,6 +36,14 @@ _ADD_WITH_EVENT = Statement(
         .cte("added")
     )
 )
+# One statement for all tasks. jsonb_populate_recordset gives the values the types of the table's columns.
+_ADD_ALL = Statement(
+    text(f"""
+    INSERT INTO tasks ({", ".join(Task._fields)})
+    SELECT {", ".join(Task._fields)} FROM jsonb_populate_recordset(CAST(NULL AS tasks), :tasks)
+    ON CONFLICT DO NOTHING RETURNING id
+    """)  # noqa: S608 - the names are constants
+)
 _UPDATE = Statement(
     update(tasks)
     .where(tasks.c.id == bindparam("id"))
@@ -44,7 +52,6 @@ _UPDATE = Statement(
 _BY_IDS = select(*COLUMNS).where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid)))).order_by(tasks.c.id)
 _GET_ALL = Statement(_BY_IDS)
 _LOCK_ALL = Statement(_BY_IDS.with_for_update())
-# One statement for all tasks. jsonb_populate_recordset gives the values the types of the table's columns.
 _UPDATE_ALL = Statement(
     text(f"""
     UPDATE tasks AS task SET {", ".join(f"{name} = new.{name}" for name in Task._fields if name != "id")}
@@ -95,6 +102,11 @@ class SqlTasks:
         with translate_constraint_violations(_CONSTRAINTS):
             await _ADD_WITH_EVENT.run(self._connection, **_parameters(task), **event_parameters(event))
 
+    async def add_all(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        cursor = await _ADD_ALL.run(self._connection, tasks=Jsonb(tasks_to_json(tasks)))
+        added = {row[0] for row in await cursor.fetchall()}
+        return [task for task in tasks if task.id not in added]
+
     async def get(self, task_id: UUID) -> Task | None:
         return await self._fetch_one(_GET, task_id)
 
@@ -122,7 +134,7 @@ class SqlTasks:
 
     async def update_all(self, tasks: Sequence[Task]) -> None:
         with translate_constraint_violations(_CONSTRAINTS):
-            await _UPDATE_ALL.run(self._connection, tasks=Jsonb([task_to_json(task) for task in tasks]))
+            await _UPDATE_ALL.run(self._connection, tasks=Jsonb(tasks_to_json(tasks)))
 
     async def lock_external_ids(self, owner_ids: Collection[UUID]) -> None:
         for owner_id in sorted(owner_ids):

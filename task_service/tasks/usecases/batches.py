@@ -4,7 +4,7 @@ Errors name the field with the index of its request, such as requests[3].task.ti
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,10 +16,11 @@ from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, TaskNotFound, TooManyInBatch
+from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, ExternalIdTaken, TaskNotFound, TooManyInBatch
 from task_service.tasks.domain.task import Task, TaskDraft
+from task_service.tasks.domain.task_events import task_created, task_deleted, task_updated
 from task_service.tasks.usecases.ports import Read, TasksUnitOfWork, TaskTransactions, UserDirectory
-from task_service.tasks.usecases.task_changes import create_task, delete_task, update_task
+from task_service.tasks.usecases.task_changes import apply_deletion, apply_update
 from task_service.tasks.usecases.tasks import TaskUpdate, accept_draft, accept_update
 
 MAX_BATCH_SIZE = 100
@@ -71,9 +72,7 @@ class BatchCreateTasks:
                 errors.raise_collected()
                 work = await transaction.begin()
                 await work.tasks.lock_external_ids({task.owner_id for task in tasks if task.external_id})
-                for index, task in enumerate(tasks):
-                    with with_index(index, "task."):
-                        await create_task(work, task, actor=Actor.from_caller(caller), new_id=self.new_id)
+                await create_tasks(work, dict(enumerate(tasks)), actor=Actor.from_caller(caller), new_id=self.new_id)
                 await transaction.commit(tuple(tasks))
         return transaction.response
 
@@ -103,22 +102,21 @@ class BatchUpdateTasks:
                 await _lock_external_ids(
                     work, [update.task_id for update, new in zip(updates, values, strict=True) if "external_id" in new]
                 )
-                await lock_in_order(work, [update.task_id for update in updates])
-                tasks = []
+                locked = await _lock_all(work, [update.task_id for update in updates])
+                changes = []
                 for index, (update, new) in enumerate(zip(updates, values, strict=True)):
                     with with_index(index, "task."):
-                        tasks.append(
-                            await update_task(
-                                work,
-                                update.task_id,
-                                new,
-                                etag=update.etag,
-                                caller=caller,
-                                now=self.now(),
-                                new_id=self.new_id,
-                            )
-                        )
-                await transaction.commit(tuple(tasks))
+                        task = locked.get(update.task_id)
+                        changes.append(apply_update(task, new, etag=update.etag, caller=caller, now=self.now()))
+                await _write_updates(work, changes)
+                await work.events.record_all(
+                    [
+                        task_updated(before, after, by=Actor.from_caller(caller), event_id=self.new_id())
+                        for before, after in changes
+                        if after is not before
+                    ]
+                )
+                await transaction.commit(tuple(after for _, after in changes))
         return transaction.response
 
 
@@ -138,21 +136,22 @@ class BatchDeleteTasks:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 work = await transaction.begin()
-                await lock_in_order(work, [deletion.task_id for deletion in deletions])
+                locked = await _lock_all(work, [deletion.task_id for deletion in deletions])
                 tasks = []
                 for index, deletion in enumerate(deletions):
                     with with_index(index):
-                        tasks.append(
-                            await delete_task(
-                                work,
-                                deletion.task_id,
-                                etag=deletion.etag,
-                                caller=caller,
-                                now=self.now(),
-                                retention=self.retention,
-                                new_id=self.new_id,
-                            )
+                        _, deleted = apply_deletion(
+                            locked.get(deletion.task_id),
+                            etag=deletion.etag,
+                            caller=caller,
+                            now=self.now(),
+                            retention=self.retention,
                         )
+                        tasks.append(deleted)
+                await work.tasks.update_all(tasks)
+                await work.events.record_all(
+                    [task_deleted(task, by=Actor.from_caller(caller), event_id=self.new_id()) for task in tasks]
+                )
                 await transaction.commit(tuple(tasks))
         return transaction.response
 
@@ -214,16 +213,38 @@ def ensure_unique_ids(ids: Sequence[UUID], *, field: str = "requests[{index}].id
     )
 
 
-async def lock_in_order(work: TasksUnitOfWork, ids: Sequence[UUID]) -> None:
-    """Lock the tasks in id order. Every batch uses the same order, so two batches can't deadlock."""
-    for task_id in sorted(ids):
-        await work.tasks.lock(task_id)
+async def create_tasks(work: TasksUnitOfWork, tasks: Mapping[int, Task], *, actor: Actor, new_id: NewId) -> None:
+    """Insert tasks, by the index of their request, and record their events. Raises ExternalIdTaken for the first."""
+    if not tasks:
+        return
+    taken = {task.id for task in await work.tasks.add_all([*tasks.values()])}
+    for index, task in tasks.items():
+        if task.id in taken:
+            with with_index(index, "task."):
+                raise ExternalIdTaken
+    await work.events.record_all([task_created(task, by=actor, event_id=new_id()) for task in tasks.values()])
+
+
+async def _write_updates(work: TasksUnitOfWork, changes: Sequence[tuple[Task, Task]]) -> None:
+    """Write the tasks that have changed. Those with a new external_id are written one by one: it may be taken."""
+    for index, (before, after) in enumerate(changes):
+        if after.external_id != before.external_id:
+            with with_index(index, "task."):
+                await work.tasks.update(after)
+    others = [after for before, after in changes if after is not before and after.external_id == before.external_id]
+    if others:
+        await work.tasks.update_all(others)
+
+
+async def _lock_all(work: TasksUnitOfWork, ids: Sequence[UUID]) -> Mapping[UUID, Task]:
+    """Return the existing tasks by id, locked in id order. All batches have the same order, so two can't deadlock."""
+    return {task.id: task for task in await work.tasks.lock_all(ids)}
 
 
 async def _lock_external_ids(work: TasksUnitOfWork, ids: Sequence[UUID]) -> None:
     """Lock the external_ids of the owners of these tasks."""
-    tasks = [await work.tasks.get(task_id) for task_id in ids]
-    await work.tasks.lock_external_ids({task.owner_id for task in tasks if task})
+    if ids:
+        await work.tasks.lock_external_ids({task.owner_id for task in await work.tasks.get_all(ids)})
 
 
 def _add_index(error: DomainError, index: int, prefix: str) -> None:

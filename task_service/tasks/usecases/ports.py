@@ -27,6 +27,9 @@ class Tasks(Protocol):
     async def add_with_event(self, task: Task, event: TaskEvent) -> None:
         """Insert a task and its first event in one statement. Raises ExternalIdTaken."""
 
+    async def add_all(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """Insert tasks in their order. Return those that were not inserted because their external_id is taken."""
+
     async def get(self, task_id: UUID) -> Task | None:
         """Return the task, live or deleted. Return None for an unknown id."""
 

@@ -42,6 +42,26 @@ async def ensure_assignee_exists(user_directory: UserDirectory, assignee_id: UUI
         raise UnknownAssignee
 
 
+def apply_update(
+    task: Task | None, values: Mapping[str, Any], *, etag: str, caller: Caller, now: datetime
+) -> tuple[Task, Task]:
+    """Return the task before and after an update. An update without an effect returns the same object twice."""
+    before = ensure_visible(task, caller)
+    before.check_etag(etag)
+    return before, before.changed(values, now)
+
+
+def apply_deletion(
+    task: Task | None, *, etag: str, caller: Caller, now: datetime, retention: timedelta
+) -> tuple[Task, Task]:
+    """Return the task before and after its soft deletion."""
+    before = ensure_visible(task, caller)
+    if before.deleted_at is not None:
+        raise TaskNotFound
+    before.check_etag(etag)
+    return before, before.deleted(now, retention=retention)
+
+
 async def create_task(work: TasksUnitOfWork, task: Task, *, actor: Actor, new_id: NewId) -> None:
     """Insert a task and record its event."""
     await work.tasks.add(task)
@@ -59,9 +79,7 @@ async def update_task(
     new_id: NewId,
 ) -> Task:
     """Write new values and record the event. An update without an effect writes nothing."""
-    before = ensure_visible(await work.tasks.lock(task_id), caller)
-    before.check_etag(etag)
-    after = before.changed(values, now)
+    before, after = apply_update(await work.tasks.lock(task_id), values, etag=etag, caller=caller, now=now)
     if after is not before:
         await work.tasks.update(after)
         await work.events.record(task_updated(before, after, by=Actor.from_caller(caller), event_id=new_id()))
@@ -79,11 +97,8 @@ async def delete_task(
     new_id: NewId,
 ) -> Task:
     """Soft-delete a task and record the event."""
-    before = ensure_visible(await work.tasks.lock(task_id), caller)
-    if before.deleted_at is not None:
-        raise TaskNotFound
-    before.check_etag(etag)
-    after = before.deleted(now, retention=retention)
+    task = await work.tasks.lock(task_id)
+    _, after = apply_deletion(task, etag=etag, caller=caller, now=now, retention=retention)
     await work.tasks.update(after)
     await work.events.record(task_deleted(after, by=Actor.from_caller(caller), event_id=new_id()))
     return after

@@ -14,9 +14,9 @@ from task_service.tasks.domain.errors import DuplicateInBatch, ExternalIdTaken
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import task_updated
 from task_service.tasks.domain.task_upsert import TaskUpsert, UpsertDraft, UpsertKey, UpsertOutcome, UpsertResult
-from task_service.tasks.usecases.batches import ErrorCollector, with_index
+from task_service.tasks.usecases.batches import ErrorCollector, create_tasks
 from task_service.tasks.usecases.ports import TasksReadSession, TasksUnitOfWork, UpsertTransactions, UserDirectory
-from task_service.tasks.usecases.task_changes import create_task, ensure_all_visible, ensure_assignee_exists
+from task_service.tasks.usecases.task_changes import ensure_all_visible, ensure_assignee_exists
 
 MAX_ATTEMPTS = 3
 """A retry finds the task that took an external_id after the lookup. Another failure needs a deletion as well."""
@@ -81,13 +81,13 @@ class BatchUpsertTasks:
             with errors.collect(index):
                 results.append(upsert.apply(existing.get(upsert.key), now=now, new_id=self.new_id))
         errors.raise_collected()
-        updates: list[tuple[Task, Task]] = []
-        for index, (upsert, (outcome, task)) in enumerate(zip(upserts, results, strict=True)):
-            if outcome is UpsertOutcome.CREATED:
-                with with_index(index, "task."):
-                    await create_task(work, task, actor=actor, new_id=self.new_id)
-            elif outcome is UpsertOutcome.UPDATED:
-                updates.append((existing[upsert.key], task))
+        created = {index: task for index, (outcome, task) in enumerate(results) if outcome is UpsertOutcome.CREATED}
+        await create_tasks(work, created, actor=actor, new_id=self.new_id)
+        updates = [
+            (existing[upsert.key], task)
+            for upsert, (outcome, task) in zip(upserts, results, strict=True)
+            if outcome is UpsertOutcome.UPDATED
+        ]
         if updates:
             await work.tasks.update_all([after for _, after in updates])
             await work.events.record_all(

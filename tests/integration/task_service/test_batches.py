@@ -104,6 +104,31 @@ async def test_one_error_rolls_back_the_whole_batch(system):
     assert await list_ids(system, sonu) == [first.id]
 
 
+async def test_external_ids_in_a_batch_of_updates(system):
+    """One task passes its external_id on to another, and one that is taken is named by the index of its request."""
+    sonu = await system.new_user("sonu")
+    mask = FieldMask(paths=["external_id"])
+    first, second = await create(system, sonu, title="a", external_id="A-1"), await create(system, sonu, title="b")
+    passed_on = await update_all(
+        system,
+        sonu,
+        Update(id=first.id, task=task_pb2.Task(), update_mask=mask),
+        Update(id=second.id, task=task_pb2.Task(external_id="A-1"), update_mask=mask),
+    )
+    assert [task.external_id for task in passed_on.tasks] == ["", "A-1"]
+    third = await create(system, sonu, title="c")
+    taken = await expect_failure(
+        update_all(
+            system,
+            sonu,
+            Update(id=third.id, task=task_pb2.Task(title="new"), update_mask=FieldMask(paths=["title"])),
+            Update(id=first.id, task=task_pb2.Task(external_id="A-1"), update_mask=mask),
+        )
+    )
+    assert taken[1:] == ("EXTERNAL_ID_TAKEN", [("requests[1].task.external_id", "EXTERNAL_ID_TAKEN")])
+    assert await get(system, sonu, third.id) == third
+
+
 @pytest.mark.parametrize(("count", "reason"), [(0, "EMPTY_BATCH"), (101, "TOO_MANY_IN_BATCH")])
 async def test_batch_size_is_1_to_100(system, count, reason):
     sonu = await system.new_user("sonu")
