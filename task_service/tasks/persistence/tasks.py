@@ -58,7 +58,7 @@ _UPDATE_ALL = Statement(
     FROM jsonb_populate_recordset(CAST(NULL AS tasks), :tasks) AS new WHERE task.id = new.id
     """)  # noqa: S608 - the names are constants
 )
-_REMOVE = Statement(delete(tasks).where(tasks.c.id == bindparam("id")))
+_REMOVE_ALL = Statement(delete(tasks).where(tasks.c.id == any_(bindparam("task_ids", type_=ARRAY(Uuid)))))
 # Skips rows that another transaction is restoring or purging.
 _LOCK_EXPIRED = Statement(
     select(*COLUMNS)
@@ -121,8 +121,8 @@ class SqlTasks:
         with translate_constraint_violations(_CONSTRAINTS):
             await _UPDATE.run(self._connection, **_parameters(task))
 
-    async def remove(self, task_id: UUID) -> None:
-        await _REMOVE.run(self._connection, id=task_id)
+    async def remove_all(self, task_ids: Sequence[UUID]) -> None:
+        await _REMOVE_ALL.run(self._connection, task_ids=list(task_ids))
 
     async def lock_expired(self, now: datetime, limit: int) -> Sequence[Task]:
         cursor = await _LOCK_EXPIRED.run(self._connection, now=now, limit=limit)

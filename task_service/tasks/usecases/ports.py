@@ -42,8 +42,8 @@ class Tasks(Protocol):
     async def update(self, task: Task) -> None:
         """Write the new values of a task. Raises ExternalIdTaken."""
 
-    async def remove(self, task_id: UUID) -> None:
-        """Delete the row of a task."""
+    async def remove_all(self, task_ids: Sequence[UUID]) -> None:
+        """Delete the rows of tasks."""
 
     async def lock_expired(self, now: datetime, limit: int) -> Sequence[Task]:
         """Return and lock deleted tasks whose purge_at has passed; skip tasks that another transaction has locked."""

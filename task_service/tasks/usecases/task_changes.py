@@ -121,5 +121,5 @@ async def purge_task(work: TasksUnitOfWork, task_id: UUID, *, caller: Caller, no
     task = ensure_visible(await work.tasks.lock(task_id), caller)
     if task.deleted_at is None:
         raise TaskNotInTrash
-    await work.tasks.remove(task_id)
+    await work.tasks.remove_all([task_id])
     await work.events.record(task_purged(task, by=Actor.from_caller(caller), event_id=new_id(), now=now))

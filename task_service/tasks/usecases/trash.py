@@ -91,9 +91,10 @@ class EmptyTrash:
         while True:
             async with self.begin() as work:
                 expired = await work.tasks.lock_expired(self.now(), PURGE_BATCH_SIZE)
-                for task in expired:
-                    await work.tasks.remove(task.id)
-                    await work.events.record(task_purged(task, by=SYSTEM_ACTOR, event_id=self.new_id(), now=self.now()))
+                await work.tasks.remove_all([task.id for task in expired])
+                await work.events.record_all(
+                    [task_purged(task, by=SYSTEM_ACTOR, event_id=self.new_id(), now=self.now()) for task in expired]
+                )
                 await work.commit()
             purged += len(expired)
             if len(expired) < PURGE_BATCH_SIZE:
