@@ -36,7 +36,7 @@ class Manifest:
     audit_head: str
     """Newest block of the hash chain, as NUMBER:HASH."""
     files: dict[str, int]
-    """Sizes of the stored import files in bytes, by object key."""
+    """Sizes of the stored files in bytes, by the id of the import."""
     format_version: int = FORMAT_VERSION
 
     def write(self, folder: Path) -> None:

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from uuid import UUID
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from deploy.backup.errors import BackupError
+from task_service.imports.usecases.upload_cleanup import object_key
 
 FOLDER_NAME = "files"
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -23,13 +25,14 @@ def open_store(url: str) -> ObjectStore:
         raise BackupError(message) from None
 
 
-def copy_to_backup(store: ObjectStore, keys: Mapping[str, int], folder: Path) -> dict[str, int]:
-    """Copy the objects and return the sizes of those that were there.
+def copy_to_backup(store: ObjectStore, sizes: Mapping[str, int], folder: Path) -> dict[str, int]:
+    """Copy the files of imports, and return the sizes of those that were there, by the id of the import.
 
-    An object that is gone belonged to an ended import, whose retention ended after the snapshot.
+    A file that is gone belonged to an ended import, whose retention ended after the snapshot.
     """
     copied = {}
-    for key, size in keys.items():
+    for import_id, size in sizes.items():
+        key = object_key(UUID(import_id))
         path = folder / FOLDER_NAME / key
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -43,27 +46,34 @@ def copy_to_backup(store: ObjectStore, keys: Mapping[str, int], folder: Path) ->
         if written != size:
             message = f"The file {key} has {written} bytes in the object store and {size} in the database."
             raise BackupError(message)
-        copied[key] = size
+        copied[import_id] = size
     return copied
 
 
 def check_backup(files: Mapping[str, int], folder: Path) -> None:
     """Raise BackupError unless every file of the manifest is in the backup with its size."""
-    for key, size in files.items():
-        path = folder / FOLDER_NAME / key
+    for import_id, size in files.items():
+        path = folder / FOLDER_NAME / object_key(UUID(import_id))
         if not path.is_file() or path.stat().st_size != size:
             message = f"The backup is damaged: {path} is missing or does not have {size} bytes."
             raise BackupError(message)
 
 
-def copy_to_store(folder: Path, keys: Iterable[str], store: ObjectStore) -> None:
-    """Copy the files of the backup into the store. An object of the same name is replaced."""
-    for key in keys:
+def copy_to_store(folder: Path, import_ids: Iterable[str], store: ObjectStore) -> dict[str, str]:
+    """Copy the files of the backup into the store. An object of the same name is replaced.
+
+    Return the etags of the objects by the id of the import: they differ from those in the dump.
+    """
+    etags = {}
+    for import_id in import_ids:
+        key = object_key(UUID(import_id))
         try:
             obstore.put(store, key, folder / FOLDER_NAME / key)
+            etags[import_id] = obstore.head(store, key)["e_tag"] or ""
         except (BaseError, OSError) as error:
             message = f"The file {key} can't be stored: {str(error).splitlines()[0]}"
             raise BackupError(message) from None
+    return etags
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> int:

@@ -5,11 +5,14 @@ import base64
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from taskmanager.imports.v1 import import_pb2
 
+import task_service.server
 from chassis.testing.database import temporary_database
 from tests.integration.task_service.import_calls import upload
 from tests.support.database import Database
@@ -80,6 +83,20 @@ async def test_waiting_import_is_restored_with_its_file(backup, database, bare, 
     assert bare.rows("SELECT epoch FROM tasks.event_log") != database.rows("SELECT epoch FROM tasks.event_log")
     with psycopg.connect(bare.tasks_url) as connection:  # the privileges are there too
         assert connection.execute("SELECT count(*) FROM tasks.imports").fetchone() == (1,)
+
+
+async def test_restored_import_is_processed(backup, system, database, bare, tmp_path, process_queue_of):
+    """The file has another etag in the new store."""
+    store = (tmp_path / "restored").as_uri()
+    assert (await run(environment(bare, store), "restore", str(backup)))[0] == 0
+    changes = {"database_url": SecretStr(bare.tasks_url), "store_url": store, "metrics_listen": None}
+    async with task_service.server.run_server(system.tasks_settings.model_copy(update=changes)) as server:
+        await server.is_ready.wait()
+        restored = replace(system, tasks_target=f"127.0.0.1:{server.port}")
+        async with process_queue_of(restored) as process_queue:
+            await process_queue()
+    assert bare.rows("SELECT state, failure_code FROM tasks.imports") == [("succeeded", None)]
+    assert bare.rows("SELECT stored_etag FROM tasks.imports") != database.rows("SELECT stored_etag FROM tasks.imports")
 
 
 async def test_wrong_encryption_key_stops_the_restore_first(backup, bare, tmp_path):
