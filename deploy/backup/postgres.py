@@ -51,15 +51,17 @@ class Snapshot:
         )
         return f"{rows[0][0]}:{rows[0][1]}" if rows else GENESIS
 
-    def stored_imports(self) -> dict[str, int]:
-        """Return the sizes of the files in the object store, by the id of the import.
+    def stored_imports(self) -> dict[str, str]:
+        """Return the SHA-256 of the files in the object store, by the id of the import.
 
-        An upload that was not complete at the snapshot has no file, even if the store has received it since.
+        An upload that was not complete at the snapshot has none, even if the store has received its file since.
         """
         rows = self._rows(
-            "SELECT id, bytes_total FROM {} WHERE file_stored AND state <> 'uploading'", self.schemas.tasks, "imports"
+            "SELECT id, encode(sha256, 'hex') FROM {} WHERE file_stored AND state <> 'uploading'",
+            self.schemas.tasks,
+            "imports",
         )
-        return {str(import_id): size for import_id, size in rows}
+        return {str(import_id): digest for import_id, digest in rows}
 
     def _rows(self, query: LiteralString, *table: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql.SQL(query).format(sql.Identifier(*table))).fetchall()
