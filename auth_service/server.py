@@ -14,6 +14,7 @@ from auth_service.switches import SWITCHES
 from auth_service.transport.registrations import create_registrations
 from auth_service.transport.status import STATUS
 from chassis.database.connection_budget import warn_if_pool_does_not_fit
+from chassis.database.pool import Pool
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
 from chassis.database.switches import POLL_INTERVAL_SECONDS, PollSwitches, Switches, WritableConnections
 from chassis.lifecycle import run_in_background
@@ -74,7 +75,7 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
                     PollSwitches(pool, settings.database_schema, switches), interval=POLL_INTERVAL_SECONDS
                 ),
                 become_ready(
-                    partial(_wait_for_database, settings, database, schema_check, switches),
+                    partial(_wait_for_database, settings, pool, database, schema_check, switches),
                     use_cases.ensure_signing_key,
                     poller,
                     server,
@@ -89,16 +90,14 @@ async def run_server(settings: AuthSettings) -> AsyncIterator[RunningServer]:
 
 
 async def _wait_for_database(
-    settings: AuthSettings, database: Dependency, check: SchemaCheck, switches: Switches
+    settings: AuthSettings, pool: Pool, database: Dependency, check: SchemaCheck, switches: Switches
 ) -> None:
     timeout = settings.start_timeout_seconds
     await require_dependency(database, check, variable="AUTH_DATABASE_URL", timeout_seconds=timeout)
     await check.wait_until_migrated()
     await switches.known.wait()
     if settings.database_prepared_statements:  # a pooler has its own limits
-        await warn_if_pool_does_not_fit(
-            settings.database_url.get_secret_value(), connections=settings.database_pool_size
-        )
+        await warn_if_pool_does_not_fit(settings.database_url.get_secret_value(), pool)
 
 
 def _create_servers(

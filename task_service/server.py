@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from chassis.database.connection_budget import warn_if_pool_does_not_fit
-from chassis.database.pool import open_pool
+from chassis.database.pool import Pool, open_pool
 from chassis.database.schema_check import SchemaCheck, SchemaRevisions
 from chassis.database.statistics import RefreshStatistics
 from chassis.database.switches import POLL_INTERVAL_SECONDS as SWITCH_INTERVAL_SECONDS
@@ -122,7 +122,7 @@ async def run_server(settings: TasksSettings) -> AsyncIterator[GrpcServers]:
                 every_minute(tasks.empty_trash),
                 every_minute(tasks.delete_expired_idempotency_records),
                 run_checks(checks),
-                _become_ready(settings, server, poller, schema_check, required, switches),
+                _become_ready(settings, pool, server, poller, schema_check, required, switches),
             )
         )
         stack.push_async_callback(server.stop)
@@ -162,6 +162,7 @@ def _create_servers(
 
 async def _become_ready(
     settings: TasksSettings,
+    pool: Pool,
     server: GrpcServers,
     poller: TrustPoller,
     schema_check: SchemaCheck,
@@ -175,8 +176,6 @@ async def _become_ready(
     await schema_check.wait_until_migrated()
     await switches.known.wait()
     if settings.database_prepared_statements:  # a pooler has its own limits
-        await warn_if_pool_does_not_fit(
-            settings.database_url.get_secret_value(), connections=settings.database_pool_size + LISTEN_CONNECTIONS
-        )
+        await warn_if_pool_does_not_fit(settings.database_url.get_secret_value(), pool, others=LISTEN_CONNECTIONS)
     await poller.first_response.wait()
     await server.set_ready()

@@ -6,6 +6,7 @@ import psycopg
 import structlog
 
 from chassis.database.connection import TimeLimitedConnection, connection_options
+from chassis.database.pool import Pool
 
 # max_connections includes the connections that only superusers, or members of a role, can use.
 _FREE_CONNECTIONS = """
@@ -17,16 +18,21 @@ _FREE_CONNECTIONS = """
 log = structlog.get_logger("database")
 
 
-async def warn_if_pool_does_not_fit(url: str, *, connections: int) -> None:
-    """Log a warning if the process can need more connections than are free. Do nothing if the database is down."""
+async def warn_if_pool_does_not_fit(url: str, pool: Pool, *, others: int = 0) -> None:
+    """Log a warning if the process can need more connections than are free. Do nothing if the database is down.
+
+    `others` are connections of the process beside the pool.
+    """
     options = connection_options("connection budget", prepared_statements=False)
     with suppress(psycopg.Error):
         async with await TimeLimitedConnection.connect(url, **options) as connection:
             row = await (await connection.execute(_FREE_CONNECTIONS)).fetchone()
-            if row is not None and connections > row[0]:
+            # The server counts the open connections of this process, too.
+            needed = pool.max_size - pool.get_stats()["pool_size"] + others
+            if row is not None and needed > row[0]:
                 log.warning(
                     "the database has too few free connections for this process: lower …_DATABASE_POOL_SIZE, or raise"
                     " max_connections",
-                    needed=connections,
+                    needed=needed,
                     free=row[0],
                 )

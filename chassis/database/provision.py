@@ -21,6 +21,8 @@ APP_SETTINGS = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
+    # Lists read dates as text, and the driver reads times in no other style.
+    "datestyle": "ISO",
 }
 
 log = structlog.get_logger("provision")

@@ -2,14 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 from chassis.version import VERSION
 from deploy.backup import objects, postgres
 from deploy.backup.errors import BackupError
 from deploy.backup.manifest import Manifest
 from deploy.backup.settings import BackupSettings
-from task_service.imports.usecases.upload_cleanup import object_key
 
 
 def create_backup(settings: BackupSettings, folder: Path) -> Manifest:
@@ -28,7 +26,7 @@ def create_backup(settings: BackupSettings, folder: Path) -> Manifest:
     store = objects.open_store(settings.tasks_store_url)
     with postgres.open_snapshot(settings.administrator_url, settings.schemas) as snapshot:
         postgres.dump(settings.administrator_url, folder, snapshot=snapshot, binaries=settings.backup_postgres_bin)
-        stored = {object_key(UUID(import_id)): size for import_id, size in snapshot.stored_imports().items()}
+        stored = snapshot.stored_imports()
         facts = Manifest(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             release=VERSION,

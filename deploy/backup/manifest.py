@@ -35,8 +35,8 @@ class Manifest:
     """Number of rows, by table."""
     audit_head: str
     """Newest block of the hash chain, as NUMBER:HASH."""
-    files: dict[str, int]
-    """Sizes of the stored import files in bytes, by object key."""
+    files: dict[str, str]
+    """SHA-256 of the stored files, by the id of the import."""
     format_version: int = FORMAT_VERSION
 
     def write(self, folder: Path) -> None:

@@ -1,14 +1,17 @@
 """Copies of the import files between the object store and the backup."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from uuid import UUID
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from deploy.backup.errors import BackupError
+from task_service.imports.usecases.upload_cleanup import object_key
 
 FOLDER_NAME = "files"
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -23,54 +26,76 @@ def open_store(url: str) -> ObjectStore:
         raise BackupError(message) from None
 
 
-def copy_to_backup(store: ObjectStore, keys: Mapping[str, int], folder: Path) -> dict[str, int]:
-    """Copy the objects and return the sizes of those that were there.
+def copy_to_backup(store: ObjectStore, digests: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Copy the files of imports, and return the digests of those that were there, by the id of the import.
 
-    An object that is gone belonged to an ended import, whose retention ended after the snapshot.
+    A file that is gone belonged to an ended import, whose retention ended after the snapshot.
     """
     copied = {}
-    for key, size in keys.items():
+    for import_id, digest in digests.items():
+        key = object_key(UUID(import_id))
         path = folder / FOLDER_NAME / key
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             chunks = obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES)
-            written = _write(path, chunks)
+            copied_digest = _write(path, chunks)
         except FileNotFoundError:
             continue
         except (BaseError, OSError) as error:
             message = f"The file {key} can't be copied: {str(error).splitlines()[0]}"
             raise BackupError(message) from None
-        if written != size:
-            message = f"The file {key} has {written} bytes in the object store and {size} in the database."
+        if copied_digest != digest:
+            message = (
+                f"The file {key} of the object store is not the one that was uploaded. Delete it to go without it."
+            )
             raise BackupError(message)
-        copied[key] = size
+        copied[import_id] = digest
     return copied
 
 
-def check_backup(files: Mapping[str, int], folder: Path) -> None:
-    """Raise BackupError unless every file of the manifest is in the backup with its size."""
-    for key, size in files.items():
-        path = folder / FOLDER_NAME / key
-        if not path.is_file() or path.stat().st_size != size:
-            message = f"The backup is damaged: {path} is missing or does not have {size} bytes."
+def check_backup(files: Mapping[str, str], folder: Path) -> None:
+    """Raise BackupError unless every file of the manifest is in the backup with its digest."""
+    for import_id, digest in files.items():
+        path = folder / FOLDER_NAME / object_key(UUID(import_id))
+        try:
+            is_intact = _digest(path) == digest
+        except OSError as error:
+            message = f"The backup is damaged: {path} can't be read: {error.strerror}."
+            raise BackupError(message) from None
+        if not is_intact:
+            message = f"The backup is damaged: {path} has other bytes than when the backup was made."
             raise BackupError(message)
 
 
-def copy_to_store(folder: Path, keys: Iterable[str], store: ObjectStore) -> None:
-    """Copy the files of the backup into the store. An object of the same name is replaced."""
-    for key in keys:
+def copy_to_store(folder: Path, import_ids: Iterable[str], store: ObjectStore) -> dict[str, str]:
+    """Copy the files of the backup into the store. An object of the same name is replaced.
+
+    Return the etags of the objects by the id of the import: they differ from those in the dump.
+    """
+    etags = {}
+    for import_id in import_ids:
+        key = object_key(UUID(import_id))
         try:
             obstore.put(store, key, folder / FOLDER_NAME / key)
+            etags[import_id] = obstore.head(store, key)["e_tag"] or ""
         except (BaseError, OSError) as error:
             message = f"The file {key} can't be stored: {str(error).splitlines()[0]}"
             raise BackupError(message) from None
+    return etags
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> int:
-    written = 0
+def _write(path: Path, chunks: Iterable[bytes]) -> str:
+    """Write a file; return its digest."""
+    digest = hashlib.sha256()
     with path.open("wb") as file:
         for chunk in chunks:
-            written += file.write(chunk)
+            digest.update(chunk)
+            file.write(chunk)
         file.flush()
         os.fsync(file.fileno())
-    return written
+    return digest.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

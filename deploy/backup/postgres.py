@@ -51,15 +51,17 @@ class Snapshot:
         )
         return f"{rows[0][0]}:{rows[0][1]}" if rows else GENESIS
 
-    def stored_imports(self) -> dict[str, int]:
-        """Return the sizes of the files in the object store, by the id of the import.
+    def stored_imports(self) -> dict[str, str]:
+        """Return the SHA-256 of the files in the object store, by the id of the import.
 
-        An upload that was not complete at the snapshot has no file, even if the store has received it since.
+        An upload that was not complete at the snapshot has none, even if the store has received its file since.
         """
         rows = self._rows(
-            "SELECT id, bytes_total FROM {} WHERE file_stored AND state <> 'uploading'", self.schemas.tasks, "imports"
+            "SELECT id, encode(sha256, 'hex') FROM {} WHERE file_stored AND state <> 'uploading'",
+            self.schemas.tasks,
+            "imports",
         )
-        return {str(import_id): size for import_id, size in rows}
+        return {str(import_id): digest for import_id, digest in rows}
 
     def _rows(self, query: LiteralString, *table: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql.SQL(query).format(sql.Identifier(*table))).fetchall()
@@ -119,6 +121,13 @@ def load(url: str, folder: Path, *, binaries: Path | None) -> None:
     arguments = ["--single-transaction", "--exit-on-error", "--no-password"]
     contents = _contents_without_schemas(folder, binaries)
     _run("pg_restore", url, [*arguments, f"--use-list={contents}", str(folder / DUMP_FILE_NAME), "--dbname"], binaries)
+
+
+def record_etags(connection: psycopg.Connection, schemas: Schemas, etags: Mapping[str, str]) -> None:
+    """Record the etags of the files, by the id of the import: the import fails if its file has another one."""
+    query = sql.SQL("UPDATE {} SET stored_etag = %s WHERE id = %s").format(sql.Identifier(schemas.tasks, "imports"))
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(query, [(etag, import_id) for import_id, etag in etags.items()])
 
 
 def _contents_without_schemas(folder: Path, binaries: Path | None) -> Path:

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import os
 import statistics
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +27,7 @@ from tests.bench.calls import CONCURRENT_CALLERS, OPERATIONS, PAGE_SIZE, SAMPLE_
 from tests.bench.echo import HELD_ID
 from tests.bench.http import HttpConnection
 from tests.bench.measure import Sample, measure_calls
+from tests.bench.process import running_module
 
 REPOSITORY_ROOT = Path(__file__).parents[2]
 REFUSED = "refused"
@@ -61,37 +61,12 @@ def sample_page() -> task_service_pb2.ListTasksResponse:
 
 
 @asynccontextmanager
-async def process(*arguments: str, checkout: Path, log: Path, ready_at: int, **environment: str) -> AsyncIterator[int]:
-    """Run `python -m arguments` of a checkout until the context ends; yield its pid once it listens on the port."""
+async def process(*arguments: str, checkout: Path, log: Path, port: int, **environment: str) -> AsyncIterator[int]:
+    """Run `python -m arguments` of a checkout."""
     path = os.pathsep.join(map(str, (checkout, checkout / "protos" / "gen")))
-    with log.open("ab") as output:
-        started = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *arguments,
-            env={**os.environ, "GRPC_VERBOSITY": "NONE", **environment, "PYTHONPATH": path},
-            cwd=checkout,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        async with asyncio.timeout(30):
-            while not await _is_listening(ready_at):  # noqa: ASYNC110 - another process cannot set an event here
-                await asyncio.sleep(0.1)
-        yield started.pid
-    finally:
-        if started.returncode is None:
-            started.terminate()
-        await started.wait()
-
-
-async def _is_listening(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+    environment = {**os.environ, "GRPC_VERBOSITY": "NONE", **environment, "PYTHONPATH": path}
+    async with running_module(*arguments, port=port, log=log, environment=environment, folder=checkout) as pid:
+        yield pid
 
 
 @asynccontextmanager
@@ -105,7 +80,7 @@ async def running_gateway(checkout: Path, folder: Path, target: str, **settings:
         "GATEWAY_DRAIN_SECONDS": "1",
         **settings,
     }
-    async with process("gateway", checkout=checkout, log=folder / f"{port}.log", ready_at=port, **environment) as pid:
+    async with process("gateway", checkout=checkout, log=folder / f"{port}.log", port=port, **environment) as pid:
         yield Gateway(f"http://{HOST}:{port}", pid)
 
 
@@ -130,7 +105,7 @@ async def running_bare_gateway(folder: Path, target: str) -> AsyncIterator[Gatew
     """Run the floor."""
     port = find_free_port()
     arguments = ("tests.bench.bare_gateway", str(port), target, str(folder / "page.binpb"))
-    async with process(*arguments, checkout=REPOSITORY_ROOT, log=folder / "bare.log", ready_at=port) as pid:
+    async with process(*arguments, checkout=REPOSITORY_ROOT, log=folder / "bare.log", port=port) as pid:
         yield Gateway(f"http://{HOST}:{port}", pid)
 
 
@@ -170,7 +145,7 @@ async def measure(checkouts: Mapping[str, Path], *, rounds: int, seconds: float,
             target = f"{HOST}:{port}"
             echo = ("tests.bench.echo", target, str(folder / "page.binpb"))
             log = folder / "echo.log"
-            await stack.enter_async_context(process(*echo, checkout=REPOSITORY_ROOT, log=log, ready_at=port))
+            await stack.enter_async_context(process(*echo, checkout=REPOSITORY_ROOT, log=log, port=port))
             gateways = {"bare": await stack.enter_async_context(running_bare_gateway(folder, target))}
             for label, checkout in checkouts.items():
                 gateways[label] = await stack.enter_async_context(running_gateways(checkout, folder, target))

@@ -1,9 +1,7 @@
-"""The measured system: a local stack, and further processes beside it."""
+"""The measured system: a local stack."""
 
-import asyncio
 import secrets
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import psutil
 from deploy.local.config.options import Options
 from deploy.local.demo.rest_client import RestClient
 from deploy.local.stack import Announce, Stack, running_stack
+from deploy.local.supervision.run import DATA_DIR_VARIABLE, RUN_ID_VARIABLE
 
 PASSWORD = "test123"
 
@@ -39,26 +38,11 @@ class System:
     def tasks_target(self) -> str:
         return self.stack.endpoints.tasks_target
 
-    @asynccontextmanager
-    async def sibling(self, *arguments: str, like: str, ready: Callable[[], Awaitable[bool]]) -> AsyncIterator[int]:
-        """Run `python -m arguments` with the environment of the process `like`; yield its pid.
-
-        The environment holds the secrets of that process, and the mark by which the stack's watchdog ends orphans.
-        """
-        environment = psutil.Process(self.pids[like]).environ()
-        with (self.folder / "logs" / f"{arguments[0]}.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *arguments, env=environment, stdout=log, stderr=log, process_group=0
-            )
-        try:
-            async with asyncio.timeout(30):
-                while not await ready():  # noqa: ASYNC110 - another process cannot set an event here
-                    await asyncio.sleep(0.1)
-            yield process.pid
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+    @property
+    def orphan_markers(self) -> Mapping[str, str]:
+        """Variables by which the watchdog of the stack finds other processes if this one is killed."""
+        environment = psutil.Process(self.pids["task_service"]).environ()
+        return {name: environment[name] for name in (DATA_DIR_VARIABLE, RUN_ID_VARIABLE)}
 
 
 @asynccontextmanager

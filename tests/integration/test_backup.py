@@ -5,11 +5,14 @@ import base64
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from taskmanager.imports.v1 import import_pb2
 
+import task_service.server
 from chassis.testing.database import temporary_database
 from tests.integration.task_service.import_calls import upload
 from tests.support.database import Database
@@ -82,6 +85,20 @@ async def test_waiting_import_is_restored_with_its_file(backup, database, bare, 
         assert connection.execute("SELECT count(*) FROM tasks.imports").fetchone() == (1,)
 
 
+async def test_restored_import_is_processed(backup, system, database, bare, tmp_path, process_queue_of):
+    """The file has another etag in the new store."""
+    store = (tmp_path / "restored").as_uri()
+    assert (await run(environment(bare, store), "restore", str(backup)))[0] == 0
+    changes = {"database_url": SecretStr(bare.tasks_url), "store_url": store, "metrics_listen": None}
+    async with task_service.server.run_server(system.tasks_settings.model_copy(update=changes)) as server:
+        await server.is_ready.wait()
+        restored = replace(system, tasks_target=f"127.0.0.1:{server.port}")
+        async with process_queue_of(restored) as process_queue:
+            await process_queue()
+    assert bare.rows("SELECT state, failure_code FROM tasks.imports") == [("succeeded", None)]
+    assert bare.rows("SELECT stored_etag FROM tasks.imports") != database.rows("SELECT stored_etag FROM tasks.imports")
+
+
 async def test_wrong_encryption_key_stops_the_restore_first(backup, bare, tmp_path):
     """Nothing is created: no role, no schema, no file."""
     other_key = base64.b64encode(b"x" * 32).decode()
@@ -94,11 +111,20 @@ async def test_wrong_encryption_key_stops_the_restore_first(backup, bare, tmp_pa
 
 
 async def test_damaged_file_stops_the_restore(backup, bare, tmp_path):
-    """A file of another size is named."""
+    """A file is named that has the same size, but another byte."""
     (file,) = (backup / "files" / "uploads").iterdir()
-    file.write_bytes(b"")
+    file.write_bytes(b"X" + file.read_bytes()[1:])
     status, _, err = await run(environment(bare, tmp_path.as_uri()), "restore", str(backup))
-    assert (status, str(file) in err) == (1, True)
+    assert (status, f"{file} has other bytes" in err) == (1, True)
+    assert tables(bare) == []
+
+
+async def test_missing_file_stops_the_restore(backup, bare, tmp_path):
+    """A file that is missing in the backup is named."""
+    (file,) = (backup / "files" / "uploads").iterdir()
+    file.unlink()
+    status, _, err = await run(environment(bare, tmp_path.as_uri()), "restore", str(backup))
+    assert (status, f"{file} can't be read: No such file" in err) == (1, True)
     assert tables(bare) == []
 
 
@@ -160,14 +186,14 @@ async def test_unreachable_database_is_named_without_password(database, tmp_path
     assert "canary" not in err
 
 
-async def test_missing_file_of_the_store_is_named(system, sonu, database, tmp_path):
-    """A file that is shorter than its import says is an error; a file that is gone is left out."""
+async def test_changed_file_of_the_store_is_named(system, sonu, database, tmp_path):
+    """A file of other bytes than the uploaded ones is an error; a file that is gone is left out."""
     await upload(system, sonu)
     (file,) = (system.uploads / "uploads").iterdir()
-    file.write_bytes(b"x")
+    file.write_bytes(b"X" + file.read_bytes()[1:])
     settings = environment(database, system.uploads.as_uri())
     status, _, err = await run(settings, "create", str(tmp_path / "first"))
-    assert (status, "has 1 bytes in the object store" in err) == (1, True)
+    assert (status, f"uploads/{file.name} of the object store is not the one" in err) == (1, True)
     file.unlink()
     status, out, _ = await run(settings, "create", str(tmp_path / "second"))
     assert (status, "0 import files" in out) == (0, True)

@@ -32,14 +32,23 @@ async def test_sslmode_of_the_url_is_honoured(database):
 
 
 async def test_pool_that_does_not_fit_is_logged(database):
+    """The connections that the pool has opened are not needed again."""
+    url = database.tasks_url
     ((limit,),) = database.rows("SELECT current_setting('max_connections')::int")
-    with structlog.testing.capture_logs() as logs:
-        await warn_if_pool_does_not_fit(database.tasks_url, connections=2)
-        assert logs == []
-        await warn_if_pool_does_not_fit(database.tasks_url, connections=limit)
+    async with (
+        open_pool(url, name="small", size=2) as small,
+        open_pool(url, name="large", size=limit) as large,
+        large.connection(),
+        large.connection(),
+        large.connection(),
+    ):
+        with structlog.testing.capture_logs() as logs:
+            await warn_if_pool_does_not_fit(url, small)
+            assert logs == []
+            await warn_if_pool_does_not_fit(url, large, others=1)
     (line,) = logs
-    assert (line["needed"], line["log_level"]) == (limit, "warning")
-    assert 0 < line["free"] < limit
+    assert (line["needed"], line["log_level"]) == (limit - 2, "warning")
+    assert 0 < line["free"] < line["needed"]
 
 
 async def test_role_without_the_search_path_is_explained(postgres, template):

@@ -15,7 +15,6 @@ from tests.bench.peers.installation import (
     WORKERS,
     create_database,
     install,
-    orphan_markers,
     run_command,
     running_server,
 )
@@ -35,7 +34,7 @@ async def running_flask_app(system: System) -> AsyncIterator[Application]:
     programs = await install(ENVIRONMENT, "--require-hashes", "--requirements", str(_FOLDER / "requirements.txt"))
     database_url = await create_database(system, "peer_flask")
     log = system.folder / "logs" / "peer_flask.log"
-    async with serving(programs, database_url, log=log, environment=orphan_markers(system)) as url:
+    async with serving(programs, database_url, log=log, environment=system.orphan_markers) as url:
         yield await open_task_manager(NAME, url)
 
 

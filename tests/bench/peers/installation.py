@@ -10,12 +10,10 @@ from signal import SIGKILL, SIGTERM
 from urllib.parse import urlsplit
 
 import httpx2
-import psutil
 import psycopg
 from psycopg import sql
 
 from deploy.local.host.repository import REPOSITORY_ROOT
-from deploy.local.supervision.run import DATA_DIR_VARIABLE, RUN_ID_VARIABLE
 from tests.bench.peers.application import PeerUnavailable, open_client
 from tests.bench.system import System
 
@@ -75,12 +73,6 @@ async def create_database(system: System, name: str) -> str:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return urlsplit(url)._replace(path=f"/{name}").geturl()
-
-
-def orphan_markers(system: System) -> Mapping[str, str]:
-    """Return the variables by which the watchdog of the stack finds processes if this one is killed."""
-    environment = psutil.Process(system.pids["task_service"]).environ()
-    return {name: environment[name] for name in (DATA_DIR_VARIABLE, RUN_ID_VARIABLE)}
 
 
 @asynccontextmanager

@@ -21,7 +21,6 @@ from tests.bench.peers.installation import (
     WORKERS,
     create_database,
     install,
-    orphan_markers,
     run_command,
     running_server,
 )
@@ -55,7 +54,7 @@ async def running_template(system: System, folder: str) -> AsyncIterator[Applica
     backend = find_backend(folder)
     programs = await install("template", "--requirements", str(backend / "pyproject.toml"))
     database_url = await create_database(system, "peer_template")
-    environment = {**orphan_markers(system), **_settings(database_url, system.folder / "pycache")}
+    environment = {**system.orphan_markers, **_settings(database_url, system.folder / "pycache")}
     python = str(programs / "python")
     await run_command(python, "-m", "alembic", "upgrade", "head", environment=environment, cwd=backend)
     await run_command(python, "-m", "app.initial_data", environment=environment, cwd=backend)

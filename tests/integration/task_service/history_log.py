@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import psycopg
 from uuid_utils.compat import uuid7
 
 from chassis.database.pool import Pool, open_pool
@@ -84,3 +85,17 @@ async def open_history_log(database: Database) -> AsyncIterator[HistoryLog]:
     """Open a pool on the database and yield its event log."""
     async with open_pool(database.tasks_url, name="test", size=8) as pool:
         yield HistoryLog(database, pool)
+
+
+@asynccontextmanager
+async def writing_event(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Yield a transaction that has written one more event, of request id `late`, for each event of the log."""
+    async with await psycopg.AsyncConnection.connect(database.administrator_url) as connection:
+        await connection.execute("""
+            INSERT INTO tasks.task_events
+                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes,
+                 revision, transaction_number)
+            SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'late', '{}', 2, number
+            FROM tasks.task_events, tasks.take_transaction_number() AS number
+        """)
+        yield connection

@@ -5,12 +5,12 @@ from contextlib import suppress
 from uuid import UUID
 
 import grpc
-import psycopg
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
 from task_service.history.domain.event_log import Cursor, LogPosition
 from tests.integration.task_service.calls import create, delete, list_all_events, purge, update
+from tests.integration.task_service.history_log import writing_event
 from tests.support.grpc_calls import expect_failure
 
 Action = history_service_pb2.TaskEvent.Action
@@ -80,14 +80,7 @@ async def test_pages_do_not_skip_an_event_that_commits_late(system, sonu, admin,
     """A reader that pages by id would read the second event, continue after it and miss the first."""
     first = await create(system, sonu, title="first")
     (first_event,) = await list_all_events(system, admin)
-    async with await psycopg.AsyncConnection.connect(database.administrator_url) as slow:
-        await slow.execute("""
-            INSERT INTO tasks.task_events
-                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes,
-                 revision, transaction_number)
-            SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'late', '{}', 2, number
-            FROM tasks.task_events, tasks.take_transaction_number() AS number
-        """)
+    async with writing_event(database) as slow:
         await create(system, sonu, title="second")
         page = await system.history.ListEvents(
             history_service_pb2.ListEventsRequest(page_size=1), metadata=admin.metadata

@@ -1,11 +1,11 @@
 """Pages of events by cursor: a reader that goes on with next_cursor misses and repeats nothing."""
 
 import grpc
-import psycopg
 import pytest
 from taskmanager.tasks.v1 import history_service_pb2
 
 from tests.integration.task_service.calls import create, delete, update
+from tests.integration.task_service.history_log import writing_event
 from tests.support.grpc_calls import expect_failure
 
 
@@ -130,14 +130,7 @@ async def test_events_that_commit_in_inverted_order_are_read(system, sonu, datab
     """The first transaction takes its number before the second one, and commits after it and after the reader."""
     await create(system, sonu, title="a")
     (_, cursor) = await read_on(system, sonu, "-")
-    async with await psycopg.AsyncConnection.connect(database.administrator_url) as slow:
-        await slow.execute("""
-            INSERT INTO tasks.task_events
-                (id, task_id, owner_id, action, actor_id, actor_role, occurred_at, request_id, changes,
-                 revision, transaction_number)
-            SELECT uuidv7(), task_id, owner_id, 'updated', actor_id, actor_role, now(), 'late', '{}', 2, number
-            FROM tasks.task_events, tasks.take_transaction_number() AS number
-        """)
+    async with writing_event(database) as slow:
         await create(system, sonu, title="b")
         revisions, cursor = await read_on(system, sonu, cursor)
         now = (await page(system, sonu, cursor="now")).next_cursor
