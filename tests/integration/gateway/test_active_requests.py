@@ -1,8 +1,10 @@
 """Active requests of one caller: a few at a time, so that the requests of others do not wait for all of them."""
 
 import asyncio
+from collections import Counter
 
 import pytest
+from prometheus_client import REGISTRY
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
@@ -31,6 +33,28 @@ async def test_further_requests_of_a_caller_wait(services, monkeypatch):
         assert (created.status_code, services.calls) == (201, 3)
         release.set()
         assert [(await request).status_code for request in requests] == [200] * 5
+
+
+async def test_waiting_requests_take_no_slots(services, monkeypatch):
+    """Two callers with as many requests as they may have leave a slot to a third one, whose request ends first."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    async with running_gateway(services, **LIMITS) as (_, client):
+        _, release = slow_get_task(services)
+        requests = start_requests(client, "a", 10) + start_requests(client, "b", 10)
+        await until(lambda: services.calls == 4)
+        await until(lambda: in_flight() == len(requests))
+        services.respond_with("CreateTask", task_pb2.Task(id="t2"))
+        created = await client.post("/api/v1/tasks", json={"title": "x"}, headers={"authorization": "Bearer c"})
+        # Of a fourth caller, only a request that would wait for its turn is refused.
+        further = start_requests(client, "d", 3)
+        done, _ = await asyncio.wait(further, return_when=asyncio.FIRST_COMPLETED)
+        release.set()
+        statuses = Counter([(await request).status_code for request in (*requests, *further)])
+    assert (created.status_code, len(done), statuses) == (201, 1, {200: 22, 503: 1})
+
+
+def in_flight():
+    return REGISTRY.get_sample_value("http_requests_in_flight")
 
 
 async def test_hanging_requests_do_not_hold_back_others(services, monkeypatch):
