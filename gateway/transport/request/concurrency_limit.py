@@ -17,12 +17,17 @@ MAX_ACTIVE_SECONDS = 0.5
 """Time for which a slow request keeps others of its caller from starting."""
 
 CallerKey = bytes
-"""Authorization header of a request. Requests without one, such as logins, count as one caller."""
+"""Credentials of a request. Requests without any, such as logins, count as one caller."""
 
 
 def caller_key(headers: Sequence[tuple[bytes, bytes]]) -> CallerKey:
-    """Return the key of the caller, who has not been authenticated yet."""
-    return next((value for name, value in headers if name == b"authorization"), b"")
+    """Return the key of the caller, who has not been authenticated yet.
+
+    It is the Authorization header without the scheme. Services ignore the case of the scheme and the number of spaces
+    after it, so each spelling would be another caller.
+    """
+    value = next((value for name, value in headers if name == b"authorization"), b"")
+    return value.strip().rpartition(b" ")[2]
 
 
 class ConcurrencyLimit:
