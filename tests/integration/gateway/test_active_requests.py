@@ -3,12 +3,15 @@
 import asyncio
 from collections import Counter
 
+import httpx2
 import pytest
 from prometheus_client import REGISTRY
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
+from gateway.server import run_server
 from gateway.transport.request import concurrency_limit
+from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.test_header_limits import slow_get_task
 from tests.integration.gateway.test_overload import LONG_SECONDS, TASK, WATCH, running_gateway
 from tests.support.waiting import until
@@ -86,3 +89,19 @@ async def test_streams_of_a_caller_send_in_turns(services, monkeypatch, callers)
         for caller in callers:
             assert (await client.get(WATCH, headers={"authorization": caller})).text.count("i1") >= 3
     assert turns == [caller for caller in callers for _ in range(2)]
+
+
+async def test_end_of_the_drain_ends_requests_with_an_error(services, monkeypatch, caplog):
+    """One that a service works on and one that waits for it get the error body. The log shows no exception."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    _, release = slow_get_task(services)
+    gateway = run_server(settings(services, max_active_requests_per_caller=1, drain_seconds=1))
+    address = await gateway.__aenter__()
+    async with httpx2.AsyncClient(base_url=f"http://{address}", timeout=LONG_SECONDS) as client:
+        requests = start_requests(client, "a", 2)
+        await until(lambda: in_flight() == 2)
+        await gateway.__aexit__(None, None, None)
+        release.set()
+        errors = [(await request).json()["error"] for request in requests]
+    assert [(error["code"], error["details"][0]["reason"]) for error in errors] == [(503, "STOPPING")] * 2
+    assert "Exception in ASGI application" not in caplog.text
