@@ -80,14 +80,18 @@ class ConcurrencyLimit:
         return True
 
     @asynccontextmanager
-    async def slot(self, caller: CallerKey) -> AsyncIterator[None]:
-        """Hold a slot during the context. Raise HttpError if the queue is full, or the wait for a slot too long."""
+    async def slot(self, caller: CallerKey, endpoint: object = None) -> AsyncIterator[None]:
+        """Hold a slot during the context. Raise HttpError if the queue is full, or the wait for a slot too long.
+
+        Requests without credentials come from many users. They wait only for others of their endpoint, so that a
+        refresh of a token does not wait for logins, which take long.
+        """
         if self._is_full(self._entered[caller], self._total):
             raise self._overloaded()
         self._total += 1
         self._entered[caller] += 1
         try:
-            async with self._active.active(caller):
+            async with self._active.active(caller or endpoint):
                 try:
                     await self._slots.acquire(caller, timeout_seconds=self._queue_timeout_seconds)
                 except TimeoutError:

@@ -6,6 +6,7 @@ from collections import Counter
 import httpx2
 import pytest
 from prometheus_client import REGISTRY
+from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
@@ -54,6 +55,26 @@ async def test_waiting_requests_take_no_slots(services, monkeypatch):
         release.set()
         statuses = Counter([(await request).status_code for request in (*requests, *further)])
     assert (created.status_code, len(done), statuses) == (201, 1, {200: 22, 503: 1})
+
+
+async def test_logins_that_wait_do_not_delay_a_refresh(services, monkeypatch):
+    """Requests without a token are those of many users. A login takes long, because a password is hashed."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    release = asyncio.Event()
+
+    async def log_in(_request, _context):
+        await release.wait()
+        return auth_service_pb2.LoginResponse()
+
+    services.handlers["Login"] = log_in
+    services.respond_with("RefreshToken", auth_service_pb2.LoginResponse())
+    async with running_gateway(services, **LIMITS) as (_, client):
+        logins = [asyncio.create_task(client.post("/api/v1/login", json={})) for _ in range(3)]
+        await until(lambda: services.calls == 2 and in_flight() == 3)
+        assert (await client.post("/api/v1/token:refresh", json={})).status_code == 200
+        assert services.calls == 3
+        release.set()
+        assert [(await login).status_code for login in logins] == [200] * 3
 
 
 def in_flight():
