@@ -1,1 +1,1 @@
-"""Limits of a server: calls by address, concurrent calls, open streams of a caller."""
+"""Limits of a server: rates by address, concurrent calls and streams, shares of a caller and turns between callers."""

@@ -21,11 +21,17 @@ class ActiveLimiter:
     def __init__(self, *, max_active: int, max_active_seconds: float) -> None:
         self._active = FairLimiter(max_total=sys.maxsize, max_per_key=max_active)
         self.max_active_seconds = max_active_seconds
+        self.waiting = 0
+        """Number of calls that wait for others of their key."""
 
     @asynccontextmanager
     async def active(self, key: Hashable) -> AsyncIterator[None]:
         """Wait until a call of this key may start, and count it as active during the context."""
-        await self._active.acquire(key)
+        self.waiting += 1
+        try:
+            await self._active.acquire(key)
+        finally:
+            self.waiting -= 1
         is_active = True
 
         def end() -> None:

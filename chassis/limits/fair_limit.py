@@ -20,7 +20,7 @@ class FairLimiter:
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def acquire(self, key: Hashable, *, timeout_seconds: float | None = None) -> None:
-        """Wait for a free place and take it. Raises TimeoutError after the timeout, if there is one."""
+        """Wait for a free slot and take it. Raises TimeoutError after the timeout, if there is one."""
         if key not in self._waiting and self._has_room(key):
             self._held[key] += 1
             return
@@ -37,7 +37,7 @@ class FairLimiter:
             raise
 
     def release(self, key: Hashable) -> None:
-        """Give the place to the next key in turn."""
+        """Give the slot to the next key in turn."""
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]

@@ -104,6 +104,9 @@ class ErrorResponder:
             await exchange.send_error(http_errors.invalid_request(error))
         except ClientDisconnected:
             log.info("client disconnected")
+        except asyncio.CancelledError:
+            # Only the server cancels a request: when the time of the drain ends. It does not wait for the request.
+            await exchange.send_error(http_errors.stopping())
         except Exception as error:
             structlog.contextvars.bind_contextvars(cause=describe_error(error))
             log.exception("unhandled exception")

@@ -51,15 +51,21 @@ def metrics_in(path: Path) -> Iterator[tuple[str, str, set[str]]]:
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]
     names = {node.targets[0].id: node.value for node in assigned if isinstance(node.targets[0], ast.Name)}
     for node in ast.walk(tree):
+        kind = called_name(node)
         if (
             isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in SUFFIXES
+            and kind in SUFFIXES
             and len(node.args) > 1
             and isinstance(node.args[0], ast.Constant)
         ):
             labels = constants(node.args[2], names) if len(node.args) > 2 else set()
-            yield node.func.id, str(node.args[0].value), labels
+            yield kind, str(node.args[0].value), labels
+
+
+def called_name(node: ast.AST) -> str:
+    """Return the last name of a called function: Counter for prometheus_client.Counter too."""
+    func = node.func if isinstance(node, ast.Call) else None
+    return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
 
 
 @cache

@@ -66,7 +66,7 @@ class UnaryEndpoint:
         request = self._bind(http_request.path_values, http_request.query, body)
         is_etag_from_header = self._preconditions.apply(request, http_request)
         # A slot is held for the work of the services only, so that a slow client of either body holds none.
-        async with self._limit.slot(caller_key(http_request.headers)):
+        async with self._limit.slot(caller_key(http_request.headers), self):
             response, call = await self._call_with_renewal(
                 request, http_request, is_etag_from_header=is_etag_from_header
             )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 class ConnectionTimer:
     """Timer that is started and stopped with each request, and rarely runs out.
 
-    Starting and stopping only set its end. The loop's own timer, which costs much more, is started once, and again when
-    it fires before the end.
+    Starting and stopping only set its end. The loop's own timer costs much more. It is started once, and again when it
+    fires before the end.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -23,7 +23,7 @@ class ConnectionTimer:
         return self._end is not None
 
     def start(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Start the timer, instead of a run that is pending."""
+        """Start the timer. This replaces an earlier start."""
         self._end = self._loop.time() + seconds
         self._callback = callback
         if self._handle is not None and self._handle.when() > self._end:
@@ -32,7 +32,7 @@ class ConnectionTimer:
             self._handle = self._loop.call_at(self._end, self._check)
 
     def stop(self) -> None:
-        """Let a pending run not happen."""
+        """Stop the timer: the callback is not called."""
         self._end = None
 
     def close(self) -> None:

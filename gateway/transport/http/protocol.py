@@ -9,6 +9,7 @@ from typing import Any
 
 import httptools
 import structlog
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from chassis.rpc.request_context import accept_request_id
 from gateway.transport.access_log import OTHER_METHOD, REQUESTS
@@ -58,6 +59,7 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         # Bytes since the last callback of the parser, which buffers a line until it ends.
         self._unparsed_bytes = 0
         self._is_in_body = False
+        self._running: RequestResponseCycle | None = None
         self._is_rejected = False
         self._head_without_upgrade = b""
         try:
@@ -75,12 +77,17 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         self._timer.start(self.limits.header_timeout_seconds, self._cut_slow_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timers."""
+        """Stop the timers, and tell the application that the client has gone."""
         self._timer.close()
         if self._send_timeout is not None:
             self._send_timeout.stop()
         if self._is_counted:
             self.limits.open_connections.remove(self._address)
+        # uvicorn tells only the last request of the connection. While that one is queued behind an earlier request, the
+        # earlier one is running. If it is a watch, it would go on without a client.
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
@@ -182,6 +189,10 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         if self.is_shed:
             self._timer.stop()  # that of the next head starts when the data ends
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _reject(self, error: HttpError) -> None:
         """Send the error, if this request is next in line for a response, and read no more."""

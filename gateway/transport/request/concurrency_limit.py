@@ -17,19 +17,25 @@ MAX_ACTIVE_SECONDS = 0.5
 """Time for which a slow request keeps others of its caller from starting."""
 
 CallerKey = bytes
-"""Authorization header of a request. Requests without one, such as logins, count as one caller."""
+"""Credentials of a request. Requests without any, such as logins, count as one caller."""
 
 
 def caller_key(headers: Sequence[tuple[bytes, bytes]]) -> CallerKey:
-    """Return the key of the caller, who has not been authenticated yet."""
-    return next((value for name, value in headers if name == b"authorization"), b"")
+    """Return the key of the caller, who has not been authenticated yet.
+
+    It is the Authorization header without the scheme. Services ignore the case of the scheme and the number of spaces
+    after it, so each spelling would be another caller.
+    """
+    value = next((value for name, value in headers if name == b"authorization"), b"")
+    return value.strip().rpartition(b" ")[2]
 
 
 class ConcurrencyLimit:
     """Limit of concurrent requests, of which one caller may have half. Callers that wait take turns.
 
-    Of a caller's requests that hold a slot, only a few are active: the others wait for them. With fifty connections it
-    gets no more done than with eight, but a request of another caller would wait for each of the fifty.
+    Only a few requests of a caller are active. Its others wait for them and hold no slot. With fifty connections a
+    caller gets no more done than with eight, but a request of another caller would wait for each of the fifty. Requests
+    that wait so do not count against a caller with few requests. Otherwise two callers could shut out all others.
 
     A request holds its slot while services work on it: from the end of its body to the response of the service. Slow
     clients therefore hold none, and a client that disconnects frees its slot when the work for it has ended.
@@ -50,14 +56,13 @@ class ConcurrencyLimit:
         """`kind` is the label of the metric."""
         max_concurrent_per_caller = _half(max_concurrent)
         self._slots = FairLimiter(max_total=max_concurrent, max_per_key=max_concurrent_per_caller)
-        self._active = ActiveLimiter(
-            max_active=max_active_per_caller or max_concurrent, max_active_seconds=MAX_ACTIVE_SECONDS
-        )
+        self._max_active_per_caller = max_active_per_caller or max_concurrent_per_caller
+        self._active = ActiveLimiter(max_active=self._max_active_per_caller, max_active_seconds=MAX_ACTIVE_SECONDS)
         self._max_total = max_concurrent + max_queued
         self._max_per_caller = max_concurrent_per_caller + _half(max_queued)
         self._queue_timeout_seconds = queue_timeout_seconds
         self._shed = SHED_REQUESTS.labels(kind)
-        # Requests that hold a slot or wait for one.
+        # Requests that are active, hold a slot or wait for either.
         self._entered: Counter[CallerKey] = Counter()
         self._total = 0
         # Requests whose tasks have not run yet. They run in the next turn of the event loop, in which they enter.
@@ -65,10 +70,7 @@ class ConcurrencyLimit:
 
     def admit(self, caller: CallerKey) -> bool:
         """Return True if a request with this head may start; otherwise count it as shed."""
-        if (
-            self._total + self._starting.total() >= self._max_total
-            or self._entered[caller] + self._starting[caller] >= self._max_per_caller
-        ):
+        if self._is_full(self._entered[caller] + self._starting[caller], self._total + self._starting.total()):
             self._shed.inc()
             return False
         if not self._starting:
@@ -78,27 +80,37 @@ class ConcurrencyLimit:
         return True
 
     @asynccontextmanager
-    async def slot(self, caller: CallerKey) -> AsyncIterator[None]:
-        """Hold a slot during the context. Raise HttpError if the queue is full or the wait too long."""
-        if self._total >= self._max_total or self._entered[caller] >= self._max_per_caller:
+    async def slot(self, caller: CallerKey, endpoint: object = None) -> AsyncIterator[None]:
+        """Hold a slot during the context. Raise HttpError if the queue is full, or the wait for a slot too long.
+
+        Requests without credentials come from many users. They wait only for others of their endpoint, so that a
+        refresh of a token does not wait for logins, which take long.
+        """
+        if self._is_full(self._entered[caller], self._total):
             raise self._overloaded()
         self._total += 1
         self._entered[caller] += 1
         try:
-            try:
-                await self._slots.acquire(caller, timeout_seconds=self._queue_timeout_seconds)
-            except TimeoutError:
-                raise self._overloaded() from None
-            try:
-                async with self._active.active(caller):
+            async with self._active.active(caller or endpoint):
+                try:
+                    await self._slots.acquire(caller, timeout_seconds=self._queue_timeout_seconds)
+                except TimeoutError:
+                    raise self._overloaded() from None
+                try:
                     yield
-            finally:
-                self._slots.release(caller)
+                finally:
+                    self._slots.release(caller)
         finally:
             self._total -= 1
             self._entered[caller] -= 1
             if not self._entered[caller]:
                 del self._entered[caller]
+
+    def _is_full(self, entered: int, total: int) -> bool:
+        """Return True if no request may enter whose caller has entered `entered` ones of the `total`."""
+        if entered < self._max_active_per_caller:
+            total -= self._active.waiting
+        return total >= self._max_total or entered >= self._max_per_caller
 
     def _overloaded(self) -> http_errors.HttpError:
         self._shed.inc()

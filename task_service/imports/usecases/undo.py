@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
-from chassis.kernel.ids import NewId
+from chassis.kernel.ids import LAST_ID, NewId
 from chassis.kernel.pagination import Page, PageRequest
 from chassis.kernel.spans import StartSpan
 from task_service.history.domain.events import Actor, TaskEvent
@@ -125,7 +125,7 @@ class RunUndos:
         await work.tasks.update_all(step_result.written)
         await work.events.record_all(step_result.events)
         step = UndoStep(
-            checkpoint=found.end or undo.checkpoint,
+            checkpoint=found.end or LAST_ID,
             deleted=step_result.deleted,
             restored=step_result.restored,
             conflicts=step_result.conflicts,

@@ -1,12 +1,18 @@
 """Active requests of one caller: a few at a time, so that the requests of others do not wait for all of them."""
 
 import asyncio
+from collections import Counter
 
+import httpx2
 import pytest
+from prometheus_client import REGISTRY
+from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
+from gateway.server import run_server
 from gateway.transport.request import concurrency_limit
+from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.test_header_limits import slow_get_task
 from tests.integration.gateway.test_overload import LONG_SECONDS, TASK, WATCH, running_gateway
 from tests.support.waiting import until
@@ -31,6 +37,48 @@ async def test_further_requests_of_a_caller_wait(services, monkeypatch):
         assert (created.status_code, services.calls) == (201, 3)
         release.set()
         assert [(await request).status_code for request in requests] == [200] * 5
+
+
+async def test_waiting_requests_take_no_slots(services, monkeypatch):
+    """Two callers with as many requests as they may have leave a slot to a third one, whose request ends first."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    async with running_gateway(services, **LIMITS) as (_, client):
+        _, release = slow_get_task(services)
+        requests = start_requests(client, "a", 10) + start_requests(client, "b", 10)
+        await until(lambda: services.calls == 4)
+        await until(lambda: in_flight() == len(requests))
+        services.respond_with("CreateTask", task_pb2.Task(id="t2"))
+        created = await client.post("/api/v1/tasks", json={"title": "x"}, headers={"authorization": "Bearer c"})
+        # Of a fourth caller, only a request that would wait for its turn is refused.
+        further = start_requests(client, "d", 3)
+        done, _ = await asyncio.wait(further, return_when=asyncio.FIRST_COMPLETED)
+        release.set()
+        statuses = Counter([(await request).status_code for request in (*requests, *further)])
+    assert (created.status_code, len(done), statuses) == (201, 1, {200: 22, 503: 1})
+
+
+async def test_logins_that_wait_do_not_delay_a_refresh(services, monkeypatch):
+    """Requests without a token are those of many users. A login takes long, because a password is hashed."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    release = asyncio.Event()
+
+    async def log_in(_request, _context):
+        await release.wait()
+        return auth_service_pb2.LoginResponse()
+
+    services.handlers["Login"] = log_in
+    services.respond_with("RefreshToken", auth_service_pb2.LoginResponse())
+    async with running_gateway(services, **LIMITS) as (_, client):
+        logins = [asyncio.create_task(client.post("/api/v1/login", json={})) for _ in range(3)]
+        await until(lambda: services.calls == 2 and in_flight() == 3)
+        assert (await client.post("/api/v1/token:refresh", json={})).status_code == 200
+        assert services.calls == 3
+        release.set()
+        assert [(await login).status_code for login in logins] == [200] * 3
+
+
+def in_flight():
+    return REGISTRY.get_sample_value("http_requests_in_flight")
 
 
 async def test_hanging_requests_do_not_hold_back_others(services, monkeypatch):
@@ -62,3 +110,19 @@ async def test_streams_of_a_caller_send_in_turns(services, monkeypatch, callers)
         for caller in callers:
             assert (await client.get(WATCH, headers={"authorization": caller})).text.count("i1") >= 3
     assert turns == [caller for caller in callers for _ in range(2)]
+
+
+async def test_end_of_the_drain_ends_requests_with_an_error(services, monkeypatch, caplog):
+    """One that a service works on and one that waits for it get the error body. The log shows no exception."""
+    monkeypatch.setattr(concurrency_limit, "MAX_ACTIVE_SECONDS", LONG_SECONDS)
+    _, release = slow_get_task(services)
+    gateway = run_server(settings(services, max_active_requests_per_caller=1, drain_seconds=1))
+    address = await gateway.__aenter__()
+    async with httpx2.AsyncClient(base_url=f"http://{address}", timeout=LONG_SECONDS) as client:
+        requests = start_requests(client, "a", 2)
+        await until(lambda: in_flight() == 2)
+        await gateway.__aexit__(None, None, None)
+        release.set()
+        errors = [(await request).json()["error"] for request in requests]
+    assert [(error["code"], error["details"][0]["reason"]) for error in errors] == [(503, "STOPPING")] * 2
+    assert "Exception in ASGI application" not in caplog.text

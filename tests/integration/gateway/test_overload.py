@@ -266,6 +266,16 @@ async def test_one_caller_gets_at_most_half_of_the_slots(services):
         assert await status_of(client) == 200
 
 
+@pytest.mark.parametrize("spelling", ["bearer a", "Bearer  a", "BEARER a"])
+async def test_spelling_makes_no_other_caller(services, spelling):
+    """Services accept each of these headers, so one token would otherwise get all slots."""
+    async with (
+        running_gateway(services, max_concurrent_requests=2) as (_, client),
+        occupied_slot(client, services, {"authorization": "Bearer a"}),
+    ):
+        assert (await client.get(TASK, headers={"authorization": spelling})).status_code == 503
+
+
 async def test_burst_is_shed_at_its_heads(services):
     """Requests that arrive in one turn of the event loop are all counted before the first one starts."""
     called, release = slow_get_task(services)

@@ -9,6 +9,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2
 
 from chassis.rpc.errors import RichStatus
+from tests.integration.gateway.test_header_limits import connected
 
 WATCH = "/api/v1/imports/i1:watch"
 
@@ -109,6 +110,23 @@ async def test_disconnect_ends_the_stream_call(rest, services):
     services.handlers["WatchImport"] = reply
     async with rest.stream("GET", WATCH) as response:
         await anext(response.aiter_lines())
+    await asyncio.wait_for(services.ended.wait(), 10)
+
+
+async def test_disconnect_with_a_pipelined_request_ends_the_call(address, services):
+    """The connection has two requests then, and both learn that the client has gone."""
+
+    async def reply(_request, _context):
+        yield import_pb2.Import(id="i1")
+        await asyncio.Event().wait()
+
+    services.handlers["WatchImport"] = reply
+    async with connected(address) as (reader, writer):
+        writer.write(f"GET {WATCH} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        await reader.readuntil(b"data: ")
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        # The server does not read after the second request, but each keep-alive message tries the connection.
+        await reader.readuntil(b": keep-alive")
     await asyncio.wait_for(services.ended.wait(), 10)
 
 

@@ -234,3 +234,12 @@ async def test_purge_of_a_task_deletes_its_import_snapshot(system, worker, datab
     await delete(system, sonu, existing.id)
     await purge(system, admin, existing.id)
     assert await database.execute("SELECT count(*) FROM tasks.import_updates") == [(0,)]
+
+
+async def test_undo_deletes_all_snapshots(system, worker, database):
+    """They contain the old text of tasks, and a finished undo needs none of them."""
+    sonu = await system.new_user("sonu")
+    await create(system, sonu, title="secret", external_id="A")
+    found = await run_import(system, sonu, worker, [["A", "new", ""]], on_duplicate=UPDATE)
+    assert await run_undo(system, sonu, found.id) == (0, 1, 0)
+    assert await database.execute("SELECT count(*) FROM tasks.import_updates") == [(0,)]
