@@ -17,6 +17,15 @@ class CoalescingTransport(asyncio.Transport):
         self._loop = loop
         self._held = b""
         self._is_flush_scheduled = False
+        self._written_bytes = 0
+
+    @property
+    def sent_bytes(self) -> int:
+        """Number of bytes that have left this process since the connection began."""
+        return self._written_bytes - self.get_write_buffer_size()
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hold the data, or send it with the data that was held."""
@@ -31,7 +40,7 @@ class CoalescingTransport(asyncio.Transport):
     def write_now(self, data: bytes | bytearray | memoryview) -> None:
         """Send the data that is held, and this data."""
         held, self._held = self._held, b""
-        self._transport.write(held + data)
+        self._send(held + data)
 
     def close(self) -> None:
         """Send the data that is held and close."""
@@ -67,4 +76,8 @@ class CoalescingTransport(asyncio.Transport):
     def _flush(self) -> None:
         held, self._held = self._held, b""
         if held and not self._transport.is_closing():
-            self._transport.write(held)
+            self._send(held)
+
+    def _send(self, data: bytes) -> None:
+        self._written_bytes += len(data)
+        self._transport.write(data)

@@ -48,7 +48,8 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer of the first request, or refuse the connection."""
-        super().connection_made(CoalescingTransport(transport, self.loop))
+        coalescing_transport = CoalescingTransport(transport, self.loop)
+        super().connection_made(coalescing_transport)
         self._address = self.client[0] if self.client else ""
         self._is_counted = False
         self._send_timeout: SendTimeout | None = None
@@ -69,7 +70,7 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
             return
         self._is_counted = True
         self._send_timeout = SendTimeout(
-            transport,
+            coalescing_transport,
             timeout_seconds=self.limits.send_timeout_seconds,
             min_bytes=self.limits.min_send_bytes,
             on_stall=self._cut_unread,
@@ -89,12 +90,6 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
-
-    def resume_writing(self) -> None:
-        """Let the application write again, now that most of the unsent bytes have left."""
-        if self._send_timeout is not None:
-            self._send_timeout.restart()
-        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, or reject it. This replaces uvicorn's method, whose error response is plain text.

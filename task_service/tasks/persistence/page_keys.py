@@ -27,7 +27,6 @@ class SortKey(NamedTuple):
     type: str
     normalize: Callable[[str], str]
     """Return the text of a key as Postgres reads it. Raises ValueError or OverflowError for any other text."""
-    collation: str = ""
 
 
 def _normalize_time(text: str) -> str:
@@ -66,7 +65,7 @@ SORT_KEYS = {
         f"array_position(ARRAY[{_PRIORITIES_ASCENDING}], priority)", "integer", _normalize_priority
     ),
     # This collation ignores case and sorts alike on every server: it does not depend on the database's locale.
-    Order.TITLE: SortKey('lower(title COLLATE "pg_c_utf8")', "text", _normalize_title, ' COLLATE "pg_c_utf8"'),
+    Order.TITLE: SortKey('lower(title COLLATE "pg_c_utf8")', "text", _normalize_title),
 }
 """Sort keys by order. Order.CREATED_AT has none: the id is the key."""
 

@@ -9,6 +9,7 @@ from google.api import httpbody_pb2
 from structlog.testing import capture_logs
 
 from gateway.server import run_server
+from gateway.transport.http.coalescing_transport import CoalescingTransport
 from gateway.transport.http.connection_limits import OpenConnections
 from gateway.transport.http.send_timeout import SendTimeout
 from gateway.transport.request.http_request import HttpRequest
@@ -142,7 +143,9 @@ async def test_closed_transport_with_unsent_bytes_is_cut():
 
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    transport, _ = await asyncio.get_running_loop().create_connection(Lost, sock=ours)
+    loop = asyncio.get_running_loop()
+    socket_transport, _ = await loop.create_connection(Lost, sock=ours)
+    transport = CoalescingTransport(socket_transport, loop)
     transport.write(b"x" * 500_000)
     transport.close()
     timeout = SendTimeout(transport, timeout_seconds=0.1, min_bytes=1, on_stall=transport.abort)

@@ -64,13 +64,15 @@ async def test_slow_calls_let_the_next_ones_start():
 
 async def test_failed_and_cancelled_calls_make_room():
     """The next one starts after an active call was cancelled, and a cancelled one that waits is skipped."""
-    calls = Calls(ActiveLimiter(max_active=1, max_active_seconds=FOREVER))
+    limiter = ActiveLimiter(max_active=1, max_active_seconds=FOREVER)
+    calls = Calls(limiter)
     active, waiting, last = calls.start("a1", "a2", "a3")
     await settle()
+    assert limiter.waiting == 2
     waiting.cancel()
     active.cancel()
     await asyncio.gather(active, waiting, return_exceptions=True)
     await settle()
-    assert calls.started == ["a1", "a3"]
+    assert (calls.started, limiter.waiting) == (["a1", "a3"], 0)
     calls.release()
     await last

@@ -13,6 +13,7 @@ class FakeSocketTransport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.actions: list[bytes | str] = []
+        self.unsent_bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.actions.append(bytes(data))
@@ -25,6 +26,9 @@ class FakeSocketTransport(asyncio.Transport):
 
     def abort(self) -> None:
         self.actions.append("abort")
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent_bytes
 
     def is_closing(self) -> bool:
         return "close" in self.actions or "abort" in self.actions
@@ -86,3 +90,15 @@ async def test_abort_sends_nothing(transport, socket):
     transport.abort()
     await _end_turn()
     assert socket.actions == ["abort"]
+
+
+async def test_sent_bytes_are_those_that_have_left(transport, socket):
+    """Neither what is held nor what waits in the buffer of the socket counts."""
+    transport.write(b"head")
+    assert transport.sent_bytes == 0
+    transport.write(b"body")
+    socket.unsent_bytes = 3
+    assert transport.sent_bytes == 5
+    transport.write(b"more")
+    await _end_turn()
+    assert transport.sent_bytes == 9

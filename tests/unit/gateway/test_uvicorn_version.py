@@ -12,7 +12,7 @@ CHECKED_VERSION and the pin in pyproject.toml, compare uvicorn/protocols/http/ht
 
 1. data_received: ours replaces it. Does uvicorn's do more than cancel the keep-alive timer and feed the parser?
    Ours cancels that timer in on_message_begin and on_headers_complete. Is it still set in on_response_complete only?
-2. The callbacks that ours extends: connection_made, connection_lost, resume_writing, on_message_begin, on_url,
+2. The callbacks that ours extends: connection_made, connection_lost, on_message_begin, on_url,
    on_header, on_headers_complete, on_body, on_message_complete, _start_asgi_task. Does connection_lost still tell the
    last request only?
 3. The attributes that ours reads: parser, transport, client, loop, url, headers, pipeline, cycle, flow,
