@@ -19,6 +19,11 @@ class Plan:
         return {node["Index Name"] for node in self.nodes if "Index Name" in node}
 
     @property
+    def scans(self) -> set[str]:
+        """Types of the nodes that read tables and indexes."""
+        return {node_type for node_type in self.node_types if node_type.endswith("Scan")} - {"Subquery Scan"}
+
+    @property
     def node_types(self) -> set[str]:
         return {node["Node Type"] for node in self.nodes}
 

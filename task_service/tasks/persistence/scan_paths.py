@@ -19,9 +19,19 @@ class Part(NamedTuple):
 
     column: str = ""
     """Empty: the primary key, which has all rows."""
-    value: str = ""
+    parameter: str = ""
+    """Name of the parameter with the value. All rows of the part match the filter of this name, if there is one."""
     condition: str = ""
     """Condition that the index serves too, or that leaves only few rows."""
+
+    @property
+    def value(self) -> str:
+        """The value as SQL.
+
+        A value in a subselect is unknown to the planner, so it chooses the same plan for all owners. With statistics
+        that are too old it would expect few tasks of a large owner, then read and sort all of them.
+        """
+        return f"(SELECT CAST(:{self.parameter} AS uuid))"
 
 
 _NO_DUPLICATE = """id = (
@@ -32,21 +42,17 @@ _NO_DUPLICATE = """id = (
     ORDER BY existing.owner_id, existing.external_id LIMIT 1
 )"""
 
-# A value in a subselect is unknown to the planner, so it chooses the same plan for all owners. With statistics that are
-# too old it would expect few tasks of a large owner, then read and sort all of them.
 PARTS = {
     "all": Part(),
     "ids": Part(condition="id = ANY (CAST(:ids AS uuid[]))"),
     # The condition finds one task by the unique index, and only that index gives the order of its ranges.
     "owner by external_id": Part(condition=_NO_DUPLICATE.format(owner="owner_id")),
-    "visible owner by external_id": Part(
-        "owner_id", "(SELECT CAST(:visible_to AS uuid))", _NO_DUPLICATE.format(owner="visible_to")
-    ),
-    "owner": Part("owner_id", "(SELECT CAST(:owner_id AS uuid))"),
-    "visible owner": Part("owner_id", "(SELECT CAST(:visible_to AS uuid))"),
-    "owner of import": Part("owner_id", "(SELECT CAST(:import_owner AS uuid))"),
-    "assignee": Part("assignee_id", "(SELECT CAST(:assignee_id AS uuid))", "assignee_id IS NOT NULL"),
-    "visible assignee": Part("assignee_id", "(SELECT CAST(:visible_to AS uuid))", "assignee_id IS NOT NULL"),
+    "visible owner by external_id": Part("owner_id", "visible_to", _NO_DUPLICATE.format(owner="visible_to")),
+    "owner": Part("owner_id", "owner_id"),
+    "visible owner": Part("owner_id", "visible_to"),
+    "owner of import": Part("owner_id", "import_owner"),
+    "assignee": Part("assignee_id", "assignee_id", "assignee_id IS NOT NULL"),
+    "visible assignee": Part("assignee_id", "visible_to", "assignee_id IS NOT NULL"),
 }
 
 _FEW_ROWS = {("ids",), ("owner by external_id",)}
@@ -66,6 +72,11 @@ class ScanPath(NamedTuple):
     @property
     def has_few_rows(self) -> bool:
         return self.parts in _FEW_ROWS
+
+    @property
+    def matched_filters(self) -> set[str]:
+        """Names of the filters that all rows of the path match."""
+        return set.intersection(*({PARTS[part].parameter} for part in self.parts))
 
 
 def choose_path(query: TaskQuery, scope: ImportScope | None) -> ScanPath:

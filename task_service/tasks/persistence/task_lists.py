@@ -159,7 +159,9 @@ def _end(path: ScanPath, columns: str) -> str:
 
 def _filters(shape: FilterShape, path: ScanPath, *more: str) -> str:
     in_id_range = [] if path.order is Order.CREATED_AT else ["id > :first_id", "id < :last_id"]
-    return conditions(shape, *more, *in_id_range)
+    # A filter that the path has already would only need a further column, which the index of the path may not have.
+    left = shape._replace(filters=shape.filters - path.matched_filters)
+    return conditions(left, *more, *in_id_range)
 
 
 def _key_names(path: ScanPath) -> list[str]:
