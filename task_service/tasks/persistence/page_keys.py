@@ -3,8 +3,9 @@
 A page token is not signed. Its key is checked here, because Postgres would log the text of an invalid one as an error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,16 @@ NO_DUE_DATE = "infinity"
 """Key of a task without a due date."""
 # The lower case of a character can have two characters.
 _MAX_TITLE_KEY_CHARACTERS = 2 * MAX_TITLE_CHARACTERS
+
+
+class CountOrder(Enum):
+    """Order in which counts are read, and no list."""
+
+    OWNER = "owner"
+
+
+PathOrder = Order | CountOrder
+"""Order of the rows of a path."""
 
 
 class SortKey(NamedTuple):
@@ -58,7 +69,8 @@ def _normalize_title(text: str) -> str:
     return text
 
 
-SORT_KEYS = {
+SORT_KEYS: Mapping[PathOrder, SortKey] = {
+    CountOrder.OWNER: SortKey("owner_id", "uuid", lambda text: str(UUID(text))),
     Order.UPDATED_AT: SortKey("updated_at", "timestamptz", _normalize_time),
     Order.DUE_DATE: SortKey(f"coalesce(due_date, '{NO_DUE_DATE}'::date)", "date", _normalize_date),
     Order.PRIORITY: SortKey(
@@ -77,7 +89,7 @@ class IndexKey(NamedTuple):
     task_id: UUID
 
 
-def decode_page_key(raw: bytes, order: Order) -> IndexKey:
+def decode_page_key(raw: bytes, order: PathOrder) -> IndexKey:
     """Return the key of a page token. Raises InvalidPageToken for a forged one."""
     try:
         task_id, text = UUID(bytes=raw[:UUID_BYTES]), raw[UUID_BYTES:].decode()

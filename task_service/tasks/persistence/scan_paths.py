@@ -11,7 +11,7 @@ from uuid import UUID
 from chassis.kernel.ids import FIRST_ID, LAST_ID, first_id_at, last_id_at
 from task_service.tasks.domain.task_query import MAX_CLOCK_DIFFERENCE, DeletedFilter, Order, TaskQuery
 from task_service.tasks.persistence.import_scope import ImportScope
-from task_service.tasks.persistence.page_keys import NO_DUE_DATE, SORT_KEYS, IndexKey
+from task_service.tasks.persistence.page_keys import NO_DUE_DATE, SORT_KEYS, CountOrder, IndexKey, PathOrder
 
 
 class Part(NamedTuple):
@@ -63,7 +63,7 @@ class ScanPath(NamedTuple):
 
     parts: tuple[str, ...]
     """Names of one part, or of two that are merged; a row in both counts once."""
-    order: Order
+    order: PathOrder
     """Order of the index."""
     descending: bool
     in_trash: bool
@@ -86,6 +86,12 @@ def choose_path(query: TaskQuery, scope: ImportScope | None) -> ScanPath:
     order = query.order if query.order in indexed else _narrowest_order(query, indexed)
     in_trash = query.deleted is DeletedFilter.ONLY and order is Order.CREATED_AT
     return ScanPath(parts, order, query.descending, in_trash)
+
+
+def choose_count_path(query: TaskQuery) -> ScanPath:
+    """Return the path of counts by status. An index has all that they need, but none has it in the order of the ids."""
+    path = choose_path(query, None)
+    return path._replace(order=CountOrder.OWNER) if path.parts == ("all",) else path
 
 
 def _choose_parts(query: TaskQuery, scope: ImportScope | None) -> tuple[str, ...]:
@@ -127,6 +133,8 @@ def range_values(
     first_id, last_id = _id_range(query, scope)
     if path.order is Order.CREATED_AT:
         low, high = IndexKey("", first_id), IndexKey("", last_id)
+    elif path.order is CountOrder.OWNER:
+        low, high = IndexKey(str(FIRST_ID), FIRST_ID), IndexKey(str(LAST_ID), LAST_ID)
     elif path.order is Order.UPDATED_AT:
         low, high = _updated_range(query)
     else:

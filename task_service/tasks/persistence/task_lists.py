@@ -94,13 +94,16 @@ def count_statement(shape: FilterShape, path: ScanPath) -> Statement:
 
 @lru_cache(maxsize=1000)
 def stats_statement(shape: FilterShape, path: ScanPath) -> Statement:
-    """Return the statement that counts by status and by day of completion. Its last row has the id of the end."""
+    """Return the statement that counts by status and by day of completion.
+
+    Its last row has the id and the sort key of the end.
+    """
     counts = f"""
         SELECT status, CASE WHEN completed_at >= :since THEN CAST(timezone('UTC', completed_at) AS date) END AS day,
-            count(*), count(*) FILTER (WHERE {IS_OVERDUE}), CAST(NULL AS uuid)
+            count(*), count(*) FILTER (WHERE {IS_OVERDUE}), CAST(NULL AS uuid), CAST(NULL AS text)
         FROM ({_scan(path, "tasks.*")}) AS task WHERE {_filters(shape, path)} GROUP BY status, day
     """
-    return Statement(text(f"({counts}) UNION ALL ({_end(path, 'NULL, NULL, NULL, NULL, id')})"))
+    return Statement(text(f"({counts}) UNION ALL ({_end(path, f'NULL, NULL, NULL, NULL, id, {_sort_key(path)}')})"))
 
 
 def _listed_statement(rows: str) -> Statement:

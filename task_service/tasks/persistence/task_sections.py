@@ -13,7 +13,7 @@ from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.domain.values import Status
 from task_service.tasks.persistence.import_scope import ImportScope, find_import_scope
 from task_service.tasks.persistence.page_keys import decode_page_key
-from task_service.tasks.persistence.scan_paths import ScanPath, choose_path, range_values
+from task_service.tasks.persistence.scan_paths import ScanPath, choose_count_path, choose_path, range_values
 from task_service.tasks.persistence.task_filters import FilterShape, analyze
 from task_service.tasks.persistence.task_lists import (
     count_statement,
@@ -100,16 +100,16 @@ async def stats_section(
     connection: Connection, query: TaskQuery, after: bytes, today: date, *, first_day: date, max_rows: int
 ) -> tuple[Stats, bytes]:
     """Return the counts of the next `max_rows` rows, completions from `first_day` on, and the key of the last row."""
-    plan = _plan(query, choose_path(query, None), None, after, today)
+    plan = _plan(query, choose_count_path(query), None, after, today)
     statement = stats_statement(plan.shape, plan.path)
     since = datetime.combine(first_day, time(), UTC)
     cursor = await statement.run(connection, **plan.values, since=since, max_rows=max_rows)
     by_status: Counter[Status] = Counter()
     per_day: Counter[date] = Counter()
     overdue, end = 0, b""
-    for status, day, count, overdue_count, end_id in await cursor.fetchall():
+    for status, day, count, overdue_count, end_id, end_key in await cursor.fetchall():
         if end_id:
-            end = page_key(end_id, "")
+            end = page_key(end_id, end_key)
             continue
         by_status[Status(status)] += count
         overdue += overdue_count

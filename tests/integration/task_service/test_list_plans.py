@@ -187,21 +187,17 @@ async def test_totals_read_the_index_of_a_filter(explained):
         assert not plan.node_types & {"Seq Scan", "Sort", "Bitmap Heap Scan"}
 
 
-async def test_counts_of_a_user_need_only_indexes(explained):
-    """The tasks of an owner are all over the table. Those of all owners are read in the order of the table."""
-    for query, indexes, scans in (
-        (TaskQuery(owner_id=OWNER), {"tasks_by_created_at"}, {"Index Only Scan"}),
-        (
-            TaskQuery(visible_to=OWNER),
-            {"tasks_by_created_at", "tasks_by_assignee_and_created_at"},
-            {"Index Only Scan"},
-        ),
-        (TaskQuery(), {"tasks_pkey"}, {"Index Scan", "Index Only Scan"}),
+async def test_counts_need_only_indexes(explained):
+    """The tasks of an owner are all over the table."""
+    for query, indexes in (
+        (TaskQuery(owner_id=OWNER), {"tasks_by_created_at"}),
+        (TaskQuery(visible_to=OWNER), {"tasks_by_created_at", "tasks_by_assignee_and_created_at"}),
+        (TaskQuery(), {"tasks_by_created_at"}),
     ):
         explained.plans.clear()
         await stats_section(explained, query, b"", TODAY, first_day=TODAY, max_rows=MAX_ROWS)
         [plan] = explained.plans
-        assert (plan.indexes, plan.scans, plan.blocks <= MAX_BLOCKS) == (indexes, scans, True)
+        assert (plan.indexes, plan.scans, plan.blocks <= MAX_BLOCKS) == (indexes, {"Index Only Scan"}, True)
 
 
 @pytest.mark.parametrize("order", Order)

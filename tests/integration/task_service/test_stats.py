@@ -6,6 +6,8 @@ import grpc
 import pytest
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
+import task_service.bootstrap
+from task_service.tasks.usecases.scans import ScanLimits
 from tests.integration.task_service.calls import create, delete, update
 from tests.support.grpc_calls import expect_failure
 
@@ -38,6 +40,22 @@ async def test_stats_count_owned_and_assigned_tasks_once(system):
     assert (await get_stats(system, admin, owner_id="-")).total == 4
     assert (await get_stats(system, admin)).total == 0
     assert (await expect_failure(get_stats(system, sonu, owner_id=mina.id))).code is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.fixture
+def small_steps(monkeypatch):
+    """Let the service, which starts later, read two rows in a step."""
+    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", ScanLimits(stats_step_rows=2))
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_counts_in_many_steps_are_the_same(system):
+    """Steps end between two tasks of one owner, and between two owners."""
+    sonu, mina, admin = await system.new_user("sonu"), await system.new_user("mina"), await system.new_admin()
+    for person in (sonu, mina, sonu, admin, sonu):
+        await create(system, person, title="x", assignee_id=mina.id)
+    for person, owner_id, total in ((admin, "-", 5), (admin, sonu.id, 3), (mina, "", 5), (sonu, "", 3)):
+        assert (await get_stats(system, person, owner_id=owner_id)).total == total
 
 
 async def test_completions_by_day_include_empty_days(system, database):
