@@ -44,18 +44,18 @@ async def restore_data(data_dir: Path, folder: Path, *, announce: Announce) -> N
             data_dir=run.data_dir, credentials=credentials, endpoints=endpoints_of(ports, credentials, servers)
         )
         logs = run.data_dir / "logs"
-        log = logs / "restore.log"
         announce("starting Postgres")
         try:
             postgres, *_ = await servers.prepare()
             async with running_process(postgres, log=logs / "postgres.log", run=run):
                 await servers.create_database()
                 announce(f"restoring {folder}")
-                await run_to_completion(backup_command(settings, "restore", folder), log=log, run=run)
+                command = backup_command(settings, "restore", folder)
+                summary = await run_to_completion(command, log=logs / "restore.log", run=run)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, run.data_dir / "postgres", ignore_errors=True)
             raise
-    announce(log.read_text(encoding="utf-8").strip())
+    announce("\n".join(summary))
 
 
 def _check_data_dir(data_dir: Path) -> None:
