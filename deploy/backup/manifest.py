@@ -55,8 +55,12 @@ class Manifest:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             manifest = cls(**content)
-        except FileNotFoundError:
-            message = f"{folder} holds no complete backup: {FILE_NAME} is missing."
+        except (FileNotFoundError, NotADirectoryError):
+            message = (
+                f"{folder} holds no complete backup: {FILE_NAME} is missing."
+                if folder.is_dir()
+                else f"There is no folder {folder}."
+            )
             raise BackupError(message) from None
         except (ValueError, TypeError) as error:
             message = f"{path} is damaged: {error}."

@@ -41,9 +41,21 @@ def test_failed_restore_can_be_repeated(backup, data_dir):
     content = dump.read_bytes()
     dump.write_bytes(content[: len(content) * 3 // 4])
     failed = make("restore", f"DATA={data_dir}", f"BACKUP={backup}")
-    assert failed.stderr.startswith("error: ")
+    assert failed.stderr.startswith(f"error: {dump} is damaged: ")
     dump.write_bytes(content)
     restored = make("restore", f"DATA={data_dir}", f"BACKUP={backup}")
     assert (restored.returncode, restored.stderr) == (0, "")
     assert restored.stdout.startswith(f"starting Postgres\nrestoring {backup}\nRestored from {backup}: ")
     assert "error" not in restored.stdout
+
+
+def test_restore_without_a_backup_asks_for_its_name(data_dir):
+    completed = make("restore", f"DATA={data_dir}")
+    assert completed.returncode != 0
+    assert "Name the backup: make restore BACKUP=backups/…" in completed.stderr
+
+
+def test_mistyped_backup_is_reported_before_a_server_starts(data_dir, tmp_path):
+    completed = make("restore", f"DATA={data_dir}", f"BACKUP={tmp_path / 'nix'}")
+    assert completed.stdout == ""
+    assert completed.stderr.splitlines()[0] == f"error: There is no folder {tmp_path / 'nix'}."
