@@ -35,6 +35,8 @@ class Manifest:
     """Number of rows, by table."""
     audit_head: str
     """Newest block of the hash chain, as NUMBER:HASH."""
+    dump_sha256: str
+    """SHA-256 of the dump of the database."""
     files: dict[str, str]
     """SHA-256 of the stored files, by the id of the import."""
     format_version: int = FORMAT_VERSION
