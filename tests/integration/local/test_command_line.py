@@ -229,3 +229,23 @@ def test_unreachable_server_is_reported_with_its_option(tmp_path: Path):
     )
     assert completed.returncode == 1
     assert "The server of --postgres-url does not respond" in completed.stderr
+
+
+def test_wrong_settings_of_all_services_are_reported_at_once(tmp_path: Path):
+    """No server starts first."""
+    wrong = {
+        "TASKS_TRASH_RETENTION_DAYS": "abc",
+        "TASKS_TRASH_RETENTION_DAY": "5",
+        "GATEWAY_MAX_CONNECTIONS": "-1",
+        "OTEL_TRACES_SAMPLER": "often",
+    }
+    completed = subprocess.run(
+        stack_command("run", "--data-dir", str(tmp_path), *ANY_PORTS),
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **wrong},
+    )
+    assert completed.returncode == 1
+    assert completed.stdout == ""
+    assert all(f"\n{name}: " in completed.stderr for name in wrong)
