@@ -37,11 +37,12 @@ TASKS_PORT ?= 50052
 run: $(STAMP) ## Run the whole system on 8080 (REST), 50051 (auth) and 50052 (tasks), with its data in DATA=…, by default ./data
 	@$(BIN)/python -m deploy.local run --data-dir $(DATA) --gateway-port $(GATEWAY_PORT) --auth-port $(AUTH_PORT) --tasks-port $(TASKS_PORT)
 
-BACKUP ?= backups/$(shell date -u +%Y-%m-%dT%H-%M-%SZ)
+backup: BACKUP ?= backups/$(shell date -u +%Y-%m-%dT%H-%M-%SZ)
 backup: $(STAMP) ## Back up the running stack of `make run` into a new folder; BACKUP=… names it
 	@$(BIN)/python -m deploy.local backup --data-dir $(DATA) $(BACKUP)
 
 restore: $(STAMP) ## Restore a backup into a new data directory that has the secrets.json of the old one; BACKUP=… DATA=…
+	@$(if $(BACKUP),,$(error Name the backup: make restore BACKUP=backups/…))
 	@$(BIN)/python -m deploy.local restore --data-dir $(DATA) $(BACKUP)
 
 up: ## Build the images and run the whole system with docker compose

@@ -13,14 +13,11 @@ from chassis.kernel.errors import StartError
 from chassis.lifecycle import serve_until_signal
 from chassis.logs import configure_logging
 from chassis.service_settings import ServiceSettings
-from chassis.settings import load_settings
+from chassis.settings import MISCONFIGURED, load_settings
 from chassis.tracing.provider import trace_process
 from chassis.version import VERSION
 
 S = TypeVar("S", bound=ServiceSettings)
-
-MISCONFIGURED = 2
-"""Exit status of a start that fails because of a setting, as for a wrong command line."""
 
 
 def parse_command_line(name: str) -> None:

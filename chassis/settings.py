@@ -14,6 +14,8 @@ from chassis.kernel.errors import StartError
 from chassis.secrets_dir import secrets_dir
 
 MAX_PORT = 65535
+MISCONFIGURED = 2
+"""Exit status of a start that fails because of a setting, as for a wrong command line."""
 
 
 class Listen(NamedTuple):
@@ -125,7 +127,7 @@ def load_settings(settings: type[S]) -> S:
         problems += _invalid_values(settings, error)
     if problems:
         sys.stderr.writelines(f"{problem}\n" for problem in problems)
-        raise SystemExit(2)
+        raise SystemExit(MISCONFIGURED)
     return loaded
 
 

@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 
 from chassis.kernel.errors import StartError
-from chassis.service import MISCONFIGURED, parse_command_line
-from chassis.settings import load_settings
+from chassis.service import parse_command_line
+from chassis.settings import MISCONFIGURED, load_settings
 from chassis.tracing.settings import TracingSettings
 from import_worker.metrics import metrics_directory
 from import_worker.settings import ImportWorkerSettings

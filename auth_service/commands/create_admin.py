@@ -5,6 +5,7 @@ The password is read from AUTH_ADMIN_PASSWORD, or from the terminal.
 
 import argparse
 import getpass
+import warnings
 
 import structlog
 from pydantic import SecretStr
@@ -30,15 +31,27 @@ def main() -> None:
     parser.add_argument("--email", required=True)
     arguments = parser.parse_args()
     settings = load_settings(CreateAdminSettings)
-    password = settings.admin_password
+    password = settings.admin_password.get_secret_value() if settings.admin_password else _ask_password()
+    if not password:
+        parser.error("Set AUTH_ADMIN_PASSWORD, or run it in a terminal.")
     registration = Registration(
         username=arguments.username,
         email=arguments.email,
-        password=password.get_secret_value() if password else getpass.getpass("Password of the new admin: "),
+        password=password,
         role=Role.ADMIN.value,
     )
     user = run(settings, lambda use_cases: use_cases.create_admin(registration))
     log.info("admin created", user_id=str(user.id) if user else None)
+
+
+def _ask_password() -> str:
+    """Return the password that is typed at the terminal, empty if there is no terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # without a terminal, the password would be shown
+        try:
+            return getpass.getpass("Password of the new admin: ")
+        except (getpass.GetPassWarning, EOFError):
+            return ""
 
 
 if __name__ == "__main__":

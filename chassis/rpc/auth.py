@@ -20,6 +20,16 @@ class PermissionDenied(DomainError):
     """Your role or your scopes do not allow this call."""
 
 
+class PermissionMissing(PermissionDenied):
+    """You need the {kind} {permissions} for this call."""
+
+    def __init__(self, *, kind: str, permissions: frozenset[str]) -> None:
+        super().__init__(kind=kind, permissions=" or ".join(sorted(permissions)))
+
+
+PermissionMissing.reason = PermissionDenied.reason
+
+
 class TokenNotAllowed(PermissionDenied):
     """A personal access token does not allow this call. Log in and use the access token of the session."""
 
@@ -29,6 +39,13 @@ class TokenScopeMissing(PermissionDenied):
 
     def __init__(self, *, scopes: frozenset[str]) -> None:
         super().__init__(scopes=" or ".join(sorted(scopes)))
+
+
+class TokenMissing(Unauthenticated):
+    """The header `authorization: Bearer ...` with an access token is missing. Log in to get a token."""
+
+
+TokenMissing.reason = Unauthenticated.reason
 
 
 class TokenNotExchanged(Unauthenticated):
@@ -120,11 +137,12 @@ class JwtInterceptor(ContextInterceptor):
 
 def _denial(access: Access, caller: Caller) -> PermissionDenied:
     """Return the error for a caller who is not admitted. A role that is too low says nothing about scopes."""
-    if caller.token_scopes is None:
-        return PermissionDenied()
-    if not access.token_scopes:
+    if caller.token_scopes is not None and not access.token_scopes:
         return TokenNotAllowed()
-    return PermissionDenied() if caller.role not in access.roles else TokenScopeMissing(scopes=access.token_scopes)
+    if caller.role in access.roles:
+        return TokenScopeMissing(scopes=access.token_scopes)
+    kind, permissions = ("scope", access.scopes) if caller.role is None else ("role", access.roles)
+    return PermissionMissing(kind=kind, permissions=permissions) if permissions else PermissionDenied()
 
 
 def _bearer(context: Context) -> str:
@@ -133,4 +151,4 @@ def _bearer(context: Context) -> str:
             scheme, _, token = value.partition(" ")
             if scheme.lower() == "bearer" and token:
                 return token.strip()
-    raise Unauthenticated
+    raise TokenMissing

@@ -35,6 +35,7 @@ def create_backup(settings: BackupSettings, folder: Path) -> Manifest:
             revisions=snapshot.revisions(),
             rows=snapshot.row_counts(),
             audit_head=snapshot.audit_head(),
+            dump_sha256=objects.sha256_of(folder / postgres.DUMP_FILE_NAME),
             files={},
         )
     facts.files.update(objects.copy_to_backup(store, stored, folder))

@@ -35,6 +35,8 @@ class Manifest:
     """Number of rows, by table."""
     audit_head: str
     """Newest block of the hash chain, as NUMBER:HASH."""
+    dump_sha256: str
+    """SHA-256 of the dump of the database."""
     files: dict[str, str]
     """SHA-256 of the stored files, by the id of the import."""
     format_version: int = FORMAT_VERSION
@@ -55,8 +57,12 @@ class Manifest:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             manifest = cls(**content)
-        except FileNotFoundError:
-            message = f"{folder} holds no complete backup: {FILE_NAME} is missing."
+        except (FileNotFoundError, NotADirectoryError):
+            message = (
+                f"{folder} holds no complete backup: {FILE_NAME} is missing."
+                if folder.is_dir()
+                else f"There is no folder {folder}."
+            )
             raise BackupError(message) from None
         except (ValueError, TypeError) as error:
             message = f"{path} is damaged: {error}."

@@ -11,6 +11,8 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from deploy.backup.errors import BackupError
+from deploy.backup.manifest import Manifest
+from deploy.backup.postgres import DUMP_FILE_NAME
 from task_service.imports.usecases.upload_cleanup import object_key
 
 FOLDER_NAME = "files"
@@ -53,12 +55,13 @@ def copy_to_backup(store: ObjectStore, digests: Mapping[str, str], folder: Path)
     return copied
 
 
-def check_backup(files: Mapping[str, str], folder: Path) -> None:
-    """Raise BackupError unless every file of the manifest is in the backup with its digest."""
-    for import_id, digest in files.items():
-        path = folder / FOLDER_NAME / object_key(UUID(import_id))
+def check_backup(manifest: Manifest, folder: Path) -> None:
+    """Raise BackupError unless the dump and every file of the manifest are in the backup with their digests."""
+    digests = {folder / FOLDER_NAME / object_key(UUID(import_id)): value for import_id, value in manifest.files.items()}
+    digests[folder / DUMP_FILE_NAME] = manifest.dump_sha256
+    for path, expected in digests.items():
         try:
-            is_intact = _digest(path) == digest
+            is_intact = sha256_of(path) == expected
         except OSError as error:
             message = f"The backup is damaged: {path} can't be read: {error.strerror}."
             raise BackupError(message) from None
@@ -96,6 +99,7 @@ def _write(path: Path, chunks: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _digest(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,7 +28,7 @@ def restore_backup(settings: BackupSettings, folder: Path) -> Manifest:
     manifest = Manifest.read(folder)
     _check_key(settings, manifest)
     _check_schemas(settings, manifest)
-    objects.check_backup(manifest.files, folder)
+    objects.check_backup(manifest, folder)
     store = objects.open_store(settings.tasks_store_url)
     with postgres.connect(settings.administrator_url) as connection:
         _check_target(connection, settings)

@@ -7,16 +7,20 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from deploy.backup.errors import BackupError
+from deploy.backup.manifest import Manifest
 from deploy.local.config.credentials import Credentials
 from deploy.local.config.endpoints import Endpoints
 from deploy.local.config.options import Options
 from deploy.local.config.ports import Ports
-from deploy.local.errors import LocalStackError
+from deploy.local.errors import LocalStackError, ProcessFailed
 from deploy.local.servers.data_servers import DataServers
 from deploy.local.services.commands import backup_command
 from deploy.local.services.settings import ServiceSettings
 from deploy.local.stack import Announce, endpoints_of
 from deploy.local.supervision.data_dir_lock import exclusive_run
+from deploy.local.supervision.process import ProcessSpec
+from deploy.local.supervision.run import Run
 from deploy.local.supervision.single_process import run_to_completion, running_process
 
 
@@ -35,6 +39,7 @@ async def restore_data(data_dir: Path, folder: Path, *, announce: Announce) -> N
     A restore that fails leaves no database, so that it can be repeated. Raise LocalStackError if it can't be made.
     """
     _check_data_dir(data_dir)
+    _check_backup(folder)
     credentials = Credentials.load_or_create(data_dir)
     options = Options(data_dir=data_dir)
     async with exclusive_run(data_dir) as run:
@@ -44,18 +49,37 @@ async def restore_data(data_dir: Path, folder: Path, *, announce: Announce) -> N
             data_dir=run.data_dir, credentials=credentials, endpoints=endpoints_of(ports, credentials, servers)
         )
         logs = run.data_dir / "logs"
-        log = logs / "restore.log"
         announce("starting Postgres")
         try:
             postgres, *_ = await servers.prepare()
             async with running_process(postgres, log=logs / "postgres.log", run=run):
                 await servers.create_database()
                 announce(f"restoring {folder}")
-                await run_to_completion(backup_command(settings, "restore", folder), log=log, run=run)
+                command = backup_command(settings, "restore", folder)
+                summary = await _run(command, log=logs / "restore.log", run=run)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, run.data_dir / "postgres", ignore_errors=True)
             raise
-    announce(log.read_text(encoding="utf-8").strip())
+    announce("\n".join(summary))
+
+
+async def _run(command: ProcessSpec, *, log: Path, run: Run) -> tuple[str, ...]:
+    """Return the lines of the command. An error that it explains in one line is raised as that line."""
+    try:
+        return await run_to_completion(command, log=log, run=run)
+    except ProcessFailed as failure:
+        *_, last_line = failure.last_log_lines or ("",)
+        if last_line.startswith("error: "):
+            raise LocalStackError(last_line.removeprefix("error: ")) from failure
+        raise
+
+
+def _check_backup(folder: Path) -> None:
+    """Check before Postgres starts, which takes seconds. The command checks everything else."""
+    try:
+        Manifest.read(folder)
+    except BackupError as error:
+        raise LocalStackError(str(error)) from None
 
 
 def _check_data_dir(data_dir: Path) -> None:

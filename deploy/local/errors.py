@@ -6,7 +6,11 @@ class LocalStackError(Exception):
 
 
 class ProcessNotReady(LocalStackError):
-    """A process ended or timed out before it was ready."""
+    """A process ended or timed out before it was ready. It has the exit status of a process that ended."""
+
+    def __init__(self, message: str, *, exit_status: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 class ProcessFailed(LocalStackError):

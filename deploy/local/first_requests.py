@@ -9,13 +9,13 @@ def first_requests(endpoints: Endpoints) -> str:
 First requests to copy:
 
   URL={endpoints.gateway_url}
-  curl -s $URL/api/register -H 'content-type: application/json' \\
+  curl -sS $URL/api/register -H 'content-type: application/json' \\
     -d '{{"username":"sonu","email":"sonu@example.com","password":"test123","role":"user"}}'
-  TOKEN=$(curl -s $URL/api/login -H 'content-type: application/json' \\
+  TOKEN=$(curl -sS $URL/api/login -H 'content-type: application/json' \\
     -d '{{"email":"sonu@example.com","password":"test123"}}' | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
-  curl -s $URL/api/tasks -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
+  curl -sS $URL/api/tasks -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
     -d '{{"title":"Try it out"}}'
-  curl -s $URL/api/tasks -H "authorization: Bearer $TOKEN"
+  curl -sS $URL/api/tasks -H "authorization: Bearer $TOKEN"
 
 Press Ctrl-C to stop everything.
 """

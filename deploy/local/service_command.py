@@ -8,6 +8,8 @@ from typing import NoReturn
 
 from deploy.local.config.credentials import Credentials
 from deploy.local.config.endpoints import Endpoints
+from deploy.local.errors import LocalStackError
+from deploy.local.host.repository import REPOSITORY_ROOT
 from deploy.local.services.commands import operator_command
 from deploy.local.services.settings import ServiceSettings
 
@@ -15,8 +17,11 @@ from deploy.local.services.settings import ServiceSettings
 def exec_service_command(data_dir: Path, module: str, arguments: Sequence[str]) -> NoReturn:
     """Replace this process with `python -m module arguments...`, with the settings of the stack's services.
 
-    Raise LocalStackError if no stack runs on the data directory.
+    Raise LocalStackError if there is no such command, or no stack runs on the data directory.
     """
+    if module not in (commands := _commands()):
+        message = "\n".join([f"There is no command {module}. There are:", *commands])
+        raise LocalStackError(message)
     settings = ServiceSettings(
         data_dir=data_dir,
         endpoints=Endpoints.read(data_dir),
@@ -24,3 +29,11 @@ def exec_service_command(data_dir: Path, module: str, arguments: Sequence[str]) 
     )
     command = operator_command(settings, module, *arguments)
     os.execve(sys.executable, list(command.argv), dict(command.env))  # noqa: S606 - no shell is meant
+
+
+def _commands() -> list[str]:
+    """Return the modules of the services that can be run."""
+    files = REPOSITORY_ROOT.glob("*_service/commands/*.py")
+    return sorted(
+        f"{file.parts[-3]}.commands.{file.stem}" for file in files if "__main__" in file.read_text(encoding="utf-8")
+    )

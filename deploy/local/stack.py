@@ -10,9 +10,15 @@ from deploy.local.config.credentials import Credentials
 from deploy.local.config.endpoints import Endpoints, delete_endpoints_file, grpc_target
 from deploy.local.config.options import Options
 from deploy.local.config.ports import Ports
+from deploy.local.errors import LocalStackError, ProcessFailed
 from deploy.local.host.free_ports import HOST, listening_socket
 from deploy.local.servers.data_servers import DataServers
-from deploy.local.services.commands import bootstrap_command, migration_commands, provision_commands
+from deploy.local.services.commands import (
+    bootstrap_command,
+    check_settings_command,
+    migration_commands,
+    provision_commands,
+)
 from deploy.local.services.processes import INGEST, name_replicas, name_workers, service_processes
 from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.data_dir_lock import exclusive_run
@@ -50,6 +56,7 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
         data_servers = DataServers.choose(options, data_dir=run.data_dir, ports=ports, credentials=credentials)
         endpoints = endpoints_of(ports, credentials, data_servers)
         settings = ServiceSettings(data_dir=run.data_dir, credentials=credentials, endpoints=endpoints)
+        await _check_settings(settings, run)
         supervisor = Supervisor(run=run, log_dir=_log_dir(run), announce=announce)
         try:
             announce("starting Postgres and Redis")
@@ -103,6 +110,16 @@ def endpoints_of(ports: Ports, credentials: Credentials, data_servers: DataServe
 
 def _probes(service: str, ports: tuple[int, ...]) -> dict[str, str]:
     return {name: f"http://{HOST}:{port}" for name, port in name_replicas(service, ports)}
+
+
+async def _check_settings(settings: ServiceSettings, run: Run) -> None:
+    """Raise LocalStackError with the problems of all services, before the first process starts."""
+    command = check_settings_command(settings)
+    try:
+        await run_to_completion(command, log=_log_dir(run) / f"{command.name}.log", run=run)
+    except ProcessFailed as failure:
+        message = "\n".join(["The settings of the services are wrong:", *failure.last_log_lines])
+        raise LocalStackError(message) from failure
 
 
 async def _run_commands(commands: Iterable[ProcessSpec], run: Run) -> None:

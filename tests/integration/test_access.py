@@ -22,6 +22,7 @@ from auth_service.domain.personal_tokens import TokenScope
 from auth_service.domain.service_accounts import Scope
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import read_status
+from tests.support.grpc_calls import bearer, refused
 from tests.support.system import PASSWORD, Principal
 
 TABLE = Path(__file__).parents[2] / "docs" / "access.md"
@@ -170,6 +171,21 @@ async def admits_token(client: RpcClient, method: MethodDescriptor, token: Princ
     row = TABLE_ROWS[f"{method.containing_service.name}.{method.name}"]
     assert result[1] == ("TOKEN_SCOPE_MISSING" if row.token_scopes else "TOKEN_NOT_ALLOWED"), method.full_name
     return False
+
+
+async def test_denial_names_what_the_call_needs(system, sonu):
+    """A user reads the roles, a service the scopes, and a caller without a token the header."""
+    calls = {
+        "You need the role admin for this call.": sonu.metadata,
+        "You need the scope users:read for this call.": (await system.new_service("tasks:read")).metadata,
+        "The header `authorization: Bearer ...` with an access token is missing. Log in to get a token.": (),
+        "A valid access token is required. Log in, or refresh the token.": bearer("x"),
+    }
+    async with grpc.aio.insecure_channel(system.auth_target) as channel:
+        users = user_service_pb2_grpc.UserServiceStub(channel)
+        for message, metadata in calls.items():
+            status = await refused(users.GetUser(user_service_pb2.GetUserRequest(id=sonu.id), metadata=metadata))
+            assert status.message == message
 
 
 async def test_token_does_not_raise_the_role_of_its_user(system, database, client):

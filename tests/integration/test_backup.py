@@ -128,14 +128,14 @@ async def test_missing_file_stops_the_restore(backup, bare, tmp_path):
     assert tables(bare) == []
 
 
-async def test_damaged_dump_leaves_no_table(backup, bare, tmp_path):
-    """The dump is loaded in one transaction."""
+async def test_damaged_dump_stops_the_restore_first(backup, bare, tmp_path):
+    """Nothing is created: no schema, no file."""
     dump = backup / "database.dump"
     dump.write_bytes(dump.read_bytes()[:-200])
-    status, _, err = await run(environment(bare, tmp_path.as_uri()), "restore", str(backup))
-    assert status == 1
-    assert err.startswith("error: ")
-    assert tables(bare) == []
+    status, _, err = await run(environment(bare, (tmp_path / "new").as_uri()), "restore", str(backup))
+    assert (status, f"{dump} has other bytes" in err) == (1, True)
+    assert bare.rows("SELECT 1 FROM pg_namespace WHERE nspname IN ('auth', 'tasks')") == []
+    assert not (tmp_path / "new").exists()
 
 
 async def test_incomplete_backup_is_refused(backup, bare, tmp_path):

@@ -23,6 +23,7 @@ def command_runner(service: str, prefix: str, settings: Mapping[str, str]) -> Co
             *arguments,
             env={**inherited, **settings, **environment},
             stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # no terminal, also if the tests have one
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

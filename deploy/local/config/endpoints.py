@@ -60,7 +60,10 @@ class Endpoints:
         try:
             content = json.loads((data_dir / _FILE_NAME).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            message = f"No stack runs on {data_dir}. Start one with `python -m deploy.local run --data-dir {data_dir}`."
+            message = (
+                f"No stack runs on {data_dir}. Start one with `make run DATA={data_dir}`, or name the folder of the one"
+                " that runs with --data-dir."
+            )
             raise LocalStackError(message) from None
         return cls(
             gateway_url=content["gateway_url"],

@@ -5,7 +5,7 @@ from typing import Self
 
 from deploy.local.config.options import Options
 from deploy.local.errors import LocalStackError
-from deploy.local.host.free_ports import find_free_port, is_port_free
+from deploy.local.host.free_ports import CHOOSE_ANOTHER_PORT, find_free_port, is_port_free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def _check_requested(requested: dict[str, int]) -> None:
             problems.append(f"{option} {port} is in use by another program")
         option_by_port.setdefault(port, option)
     if problems:
-        raise LocalStackError("; ".join(problems) + ". Choose another port, or 0 for any free port.")
+        raise LocalStackError("; ".join(problems) + f". {CHOOSE_ANOTHER_PORT}")
 
 
 def _choose_unused(used: set[int]) -> int:

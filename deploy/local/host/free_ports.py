@@ -10,6 +10,10 @@ HOST = "127.0.0.1"
 # service while that service restarts.
 _CANDIDATES = range(20_000, 32_000)
 
+CHOOSE_ANOTHER_PORT = (
+    "Choose another port, or 0 for any free port. `make run` has GATEWAY_PORT=…, AUTH_PORT=… and TASKS_PORT=… for them."
+)
+
 
 def is_port_free(port: int) -> bool:
     """Return True if nothing listens on the port now."""
@@ -35,5 +39,5 @@ def listening_socket(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port), backlog=2048)
     except OSError:
-        message = f"Port {port} is in use by another program. Choose another port, or 0 for any free port."
+        message = f"Port {port} is in use by another program. {CHOOSE_ANOTHER_PORT}"
         raise LocalStackError(message) from None

@@ -8,6 +8,18 @@ from deploy.local.services.settings import ServiceSettings
 from deploy.local.supervision.process import ProcessSpec
 
 
+def check_settings_command(settings: ServiceSettings) -> ProcessSpec:
+    """Return the command that checks the settings of all services."""
+    environment = {
+        **settings.auth_service,
+        **settings.task_service,
+        **settings.import_worker,
+        **settings.gateway,
+        "GATEWAY_LISTEN": settings.endpoints.gateway_url.removeprefix("http://"),
+    }
+    return python_process("check_settings", "deploy.local.services.check_settings", environment)
+
+
 def provision_commands(settings: ServiceSettings) -> tuple[ProcessSpec, ...]:
     """Return the commands that create the roles and the schema of each service."""
     return (

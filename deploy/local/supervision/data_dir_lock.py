@@ -40,7 +40,7 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
             holder = file.read().strip() or "unknown"
             message = (
                 f"{data_dir} is in use by a run with process id {holder}. Stop that run first, or use another"
-                " --data-dir."
+                " --data-dir (`make run DATA=…`)."
             )
             raise LocalStackError(message) from None
         file.truncate(0)

@@ -92,7 +92,7 @@ class Process:
                     await asyncio.wait({exited}, timeout=_PROBE_INTERVAL_SECONDS)
                     if exited.done():
                         message = f"{self.spec.name} {describe_exit_status(exited.result())} before it was ready"
-                        raise ProcessNotReady(message)
+                        raise ProcessNotReady(message, exit_status=exited.result())
         except TimeoutError:
             message = f"{self.spec.name} was not ready within {self.spec.ready_timeout_seconds:g} seconds"
             raise ProcessNotReady(message) from None

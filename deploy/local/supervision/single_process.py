@@ -23,8 +23,8 @@ async def running_process(spec: ProcessSpec, *, log: Path, run: Run) -> AsyncIte
         await process.stop()
 
 
-async def run_to_completion(spec: ProcessSpec, *, log: Path, run: Run) -> None:
-    """Run a command. Raise ProcessFailed if its exit status is not 0."""
+async def run_to_completion(spec: ProcessSpec, *, log: Path, run: Run) -> tuple[str, ...]:
+    """Run a command and return the last lines that it wrote. Raise ProcessFailed if its exit status is not 0."""
     process = await Process.start(spec, log=log, run=run)
     try:
         status = await process.wait_until_exit()
@@ -33,3 +33,4 @@ async def run_to_completion(spec: ProcessSpec, *, log: Path, run: Run) -> None:
     if status:
         message = f"{spec.name} {describe_exit_status(status)}"
         raise ProcessFailed(message, process=spec.name, last_log_lines=process.last_log_lines())
+    return process.last_log_lines()

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from chassis.settings import MISCONFIGURED
 from deploy.local.errors import ProcessFailed, ProcessNotReady
 from deploy.local.supervision.process import Process, ProcessSpec, describe_exit_status
 from deploy.local.supervision.run import Run
@@ -17,6 +18,8 @@ _RESTART_DELAY_SECONDS = 0.3
 
 class Supervisor:
     """Supervisor that restarts each process that exits. It fails after five failed starts of one in a row.
+
+    It fails at once if the first start ends because of a setting: a restart would not mend it.
 
     If `on_pids_changed` is set, the supervisor calls it after each start of a process, when `pids` has changed.
     """
@@ -86,6 +89,8 @@ class Supervisor:
                 await process.wait_until_ready()
             except ProcessNotReady as error:
                 await process.stop()
+                if error.exit_status == MISCONFIGURED and not child.ready.is_set():
+                    raise ProcessFailed(str(error), process=name, last_log_lines=process.last_log_lines()) from error
                 failed_starts += 1
                 if failed_starts == _MAX_FAILED_STARTS:
                     message = f"{error}, {failed_starts} times in a row"

@@ -65,10 +65,15 @@ async def open_form_file(
                 raise http_errors.malformed_upload("OPTIONS_TOO_LARGE", message, options[-1][0])
             options[-1][1].extend(event)
         elif event.name == FILE_PART:
-            return UploadedFile(event.filename or "", _file_content(events), options=_query_string(options))
+            return UploadedFile(
+                event.filename or "", _file_content(events, option_names), options=_query_string(options)
+            )
         elif event.name in option_names and not event.filename:
             options.append((event.name, bytearray()))
             size += len(event.name)
+        elif event.name in option_names:
+            message = f"Send the part {event.name!r} as text, without a file name."
+            raise http_errors.malformed_upload("UNKNOWN_PART", message, event.name)
         else:
             raise _unknown_part(event)
     raise http_errors.malformed_upload("FILE_MISSING", f"The form has no part named {FILE_PART!r}.", FILE_PART)
@@ -84,13 +89,18 @@ def _query_string(options: list[tuple[str, bytearray]]) -> bytes:
     return urlencode([(name, bytes(value)) for name, value in options]).encode()
 
 
-async def _file_content(events: AsyncIterator[MultipartSegment | bytes]) -> AsyncGenerator[bytes]:
+async def _file_content(
+    events: AsyncIterator[MultipartSegment | bytes], option_names: Collection[str]
+) -> AsyncGenerator[bytes]:
     async for event in events:
         if not isinstance(event, MultipartSegment):
             yield event
         elif event.name == FILE_PART:
             message = f"The form has more than one part named {FILE_PART!r}. Send one file."
             raise http_errors.malformed_upload("DUPLICATE_PART", message, FILE_PART)
+        elif event.name in option_names:
+            message = f"Send the part {event.name!r} before the part {FILE_PART!r}."
+            raise http_errors.malformed_upload("UNKNOWN_PART", message, event.name)
         else:
             raise _unknown_part(event)
 

@@ -1,11 +1,18 @@
 """Errors of uploads, rows and imports. A docstring is the message that the client reads."""
 
 from chassis.kernel.errors import DomainError, Invalid
-from task_service.tasks.domain.errors import InvalidTask
+from task_service.tasks.domain.errors import ExternalIdTaken, InvalidTask
 
 
 class ImportNotFound(DomainError):
     """No such import."""
+
+
+class RowExternalIdTaken(ExternalIdTaken):
+    """Another live task of the owner has this external_id. Set on_duplicate=skip or on_duplicate=update."""
+
+
+RowExternalIdTaken.reason = ExternalIdTaken.reason
 
 
 class TooManyCells(InvalidTask):

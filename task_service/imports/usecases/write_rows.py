@@ -7,6 +7,7 @@ from typing import NamedTuple
 from chassis.kernel.clock import Clock
 from chassis.kernel.ids import NewId
 from task_service.imports.domain.duplicates import KeyedRow, OnDuplicate, Resolution, resolve_duplicates
+from task_service.imports.domain.errors import RowExternalIdTaken
 from task_service.imports.domain.imports import Counts
 from task_service.imports.domain.rows.batch_columns import BatchColumns
 from task_service.imports.domain.rows.conversion import reject_task
@@ -15,7 +16,6 @@ from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.ports import RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import ImportsUnitOfWork
-from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task, new_task
 from task_service.tasks.domain.task_events import task_updated
 
@@ -65,7 +65,7 @@ class WriteRows:
             failed_row
             for row in resolution.rejected
             for failed_row in reject_task(
-                columns, batch.source, context, batch.selection, row.row_index, ExternalIdTaken()
+                columns, batch.source, context, batch.selection, row.row_index, RowExternalIdTaken()
             )
         ]
         counts = Counts(

@@ -201,3 +201,12 @@ async def test_rotate_keys_command_rejects_a_second_rotation(command, database):
     assert (status, "A new signing key is published but does not sign yet" in err) == (1, True)
     assert database.rows("SELECT count(*), count(retires_at) FROM auth.signing_keys") == [(2, 1)]
     assert database.rows("SELECT kind FROM auth.security_events WHERE kind LIKE 'key%'") == [("key_rotated",)]
+
+
+async def test_create_admin_without_a_terminal_names_the_variable(command, database):
+    """The password can't be asked for, so that nothing is created."""
+    status, _, err = await command("create_admin", "--username", "ada", "--email", "ada@example.com")
+    assert status == 2
+    assert err.splitlines()[-1].endswith("error: Set AUTH_ADMIN_PASSWORD, or run it in a terminal.")
+    assert "Traceback" not in err
+    assert database.rows("SELECT count(*) FROM auth.users") == [(0,)]

@@ -104,6 +104,19 @@ async def test_invalid_option_in_a_form_is_refused(rest, upload_messages, parts,
     assert not any(message.WhichOneof("message") == "finish" for message in upload_messages)
 
 
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((part("file", CSV), part("mapping", b"x")), "Send the part 'mapping' before the part 'file'."),
+        ((part("mapping", b"x", "a.csv"), part("file", CSV)), "Send the part 'mapping' as text, without a file name."),
+    ],
+)
+async def test_misplaced_option_of_a_form_says_where_it_belongs(rest, upload_messages, parts, message):
+    """An option is no unknown part."""
+    response = await rest.post("/api/v1/imports", **multipart(*parts))
+    assert response.json()["error"]["message"] == message
+
+
 async def test_file_name_parameter_overrides_the_form(rest, upload_messages):
     await rest.post("/api/v1/imports?file_name=a.csv", files={"file": ("b.csv", CSV)})
     assert upload_messages[0].options.file_name == "a.csv"

@@ -144,6 +144,7 @@ def test_second_run_on_a_data_directory_is_rejected(stack: RunningStack):
     )
     assert second.returncode == 1
     assert f"in use by a run with process id {stack.process.pid}" in second.stderr
+    assert "`make run DATA=…`" in second.stderr
     assert stack.process.poll() is None
 
 
@@ -157,6 +158,7 @@ def test_occupied_port_is_reported_with_its_option(stack: RunningStack, tmp_path
     )
     assert second.returncode == 1
     assert f"--gateway-port {port} is in use by another program" in second.stderr
+    assert "`make run` has GATEWAY_PORT=…" in second.stderr
 
 
 def test_restart_keeps_the_data(tmp_path: Path):
@@ -229,3 +231,64 @@ def test_unreachable_server_is_reported_with_its_option(tmp_path: Path):
     )
     assert completed.returncode == 1
     assert "The server of --postgres-url does not respond" in completed.stderr
+
+
+def test_wrong_settings_of_all_services_are_reported_at_once(tmp_path: Path):
+    """No server starts first."""
+    wrong = {
+        "TASKS_TRASH_RETENTION_DAYS": "abc",
+        "TASKS_TRASH_RETENTION_DAY": "5",
+        "GATEWAY_MAX_CONNECTIONS": "-1",
+        "OTEL_TRACES_SAMPLER": "often",
+    }
+    completed = subprocess.run(
+        stack_command("run", "--data-dir", str(tmp_path), *ANY_PORTS),
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **wrong},
+    )
+    assert completed.returncode == 1
+    assert completed.stdout == ""
+    assert all(f"\n{name}: " in completed.stderr for name in wrong)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--gateway-port", "abc"), "'abc' is not a port. Use a number from 0 to 65535."),
+        (("run", "--gateway-port", "65536"), "'65536' is not a port. Use a number from 0 to 65535."),
+        (("run", "--workers", "0"), "'0' is not a number from 1 on"),
+        (("run", "--ingest-processes", "-1"), "'-1' is not a number from 0 on"),
+    ],
+)
+def test_wrong_number_is_explained(arguments: tuple[str, ...], message: str):
+    completed = subprocess.run(stack_command(*arguments), check=False, capture_output=True, text=True)
+    assert completed.returncode == 2
+    assert completed.stderr.rstrip().endswith(message)
+
+
+def test_mistyped_command_lists_the_commands(tmp_path: Path):
+    """Modules that are no command are not in the list."""
+    completed = subprocess.run(
+        stack_command("command", "--data-dir", str(tmp_path), "task_service.commands.verifi"),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert completed.returncode == 1
+    first, *commands = completed.stderr.splitlines()
+    assert first == "error: There is no command task_service.commands.verifi. There are:"
+    assert {"auth_service.commands.create_service", "task_service.commands.verify"} <= set(commands)
+    assert "auth_service.commands.runner" not in commands
+
+
+def test_command_without_a_stack_names_the_target_of_make(tmp_path: Path):
+    completed = subprocess.run(
+        stack_command("command", "--data-dir", str(tmp_path), "task_service.commands.verify"),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert completed.returncode == 1
+    assert f"Start one with `make run DATA={tmp_path}`" in completed.stderr

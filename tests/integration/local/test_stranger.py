@@ -82,7 +82,7 @@ async def test_gateway_fails_on_the_port_of_a_stranger(supervisor: Supervisor, r
     """The stranger answers the readiness probe. The gateway's own process can't listen, and its fifth exit is final."""
     *_, gateway = all_processes(run.data_dir, gateway_probes=stranger)
     gateway = replace(gateway, inherited_fds=())
-    with pytest.raises(ProcessFailed, match="gateway ended with exit status 2 before it was ready, 5 times in a row"):
+    with pytest.raises(ProcessFailed, match="gateway ended with exit status 2 before it was ready"):
         await supervisor.start([gateway])
 
 

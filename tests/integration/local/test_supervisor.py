@@ -66,6 +66,14 @@ async def test_five_failed_starts_in_a_row_are_a_failure(supervisor: Supervisor,
     assert len(announced) == 4
 
 
+async def test_misconfigured_process_is_not_started_again(supervisor: Supervisor, tmp_path: Path, announced: list[str]):
+    """Status 2 means a wrong setting."""
+    broken = script_process("raise SystemExit(2)", readiness_probe=partial(file_exists, tmp_path / "never"))
+    with pytest.raises(ProcessFailed, match=r"exit status 2 before it was ready$"):
+        await supervisor.start([broken])
+    assert announced == []
+
+
 async def test_failure_after_the_start_is_reported_too(supervisor: Supervisor, tmp_path: Path):
     first_start = tmp_path / "first_start"
     first_start.touch()

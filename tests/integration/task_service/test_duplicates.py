@@ -54,6 +54,7 @@ async def test_error_of_a_duplicate_names_its_line(system, worker):
         (6, "EXTERNAL_ID_TAKEN"),
         (7, "EXTERNAL_ID_TAKEN"),
     ]
+    assert errors[0].message.endswith("Set on_duplicate=skip or on_duplicate=update.")
     assert await calls.get(system, sonu, existing.id) == existing
 
 

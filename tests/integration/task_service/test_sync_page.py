@@ -41,6 +41,19 @@ async def running_program(folder: Path, url: str, user: Principal):
         await process.wait()
 
 
+async def test_program_prints_the_error_of_the_server(system, sonu, tmp_path):
+    """A wrong token is explained instead of shown as a stack trace."""
+    (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    async with rest_client(system, sonu) as rest:
+        url = str(rest.base_url).partition("/api/v1")[0]
+        environment = {**os.environ, "TASKMANAGER_URL": url, "TASKMANAGER_TOKEN": "x"}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, cwd=tmp_path, env=environment, stderr=asyncio.subprocess.PIPE
+        )
+        _, err = await process.communicate()
+    assert json.loads(err)["error"]["status"] == "UNAUTHENTICATED"
+
+
 def copy_in(folder: Path) -> dict[str, Any]:
     """Return the program's copy of the tasks; nothing before the first one."""
     file = folder / "tasks.json"
