@@ -115,6 +115,18 @@ class UnusableFile(CliError):
     exit_code = ExitCode.USAGE
 
 
+class FileExists(CliError):
+    """{path} exists. Name another file, or replace it with --force."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ErrorsFileIsImported(CliError):
+    """{path} is the file that is imported. Name another file for the rejected rows."""
+
+    exit_code = ExitCode.USAGE
+
+
 class SessionsLocked(CliError):
     """Another taskmanager program holds the lock {path}. Wait for its end, then repeat the command."""
 

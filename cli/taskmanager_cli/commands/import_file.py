@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 import uuid
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +12,11 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.commands.downloads import download
+from taskmanager_cli.commands.downloads import check_output, download
 from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
 from taskmanager_cli.commands.inspection import print_inspection
-from taskmanager_cli.commands.options import Json, Yes, check_ids, logged_in
-from taskmanager_cli.errors import ConnectionLost, DuplicateFile, Refused, ServerFailed, UnusableFile
+from taskmanager_cli.commands.options import Force, Json, Yes, check_ids, logged_in
+from taskmanager_cli.errors import ConnectionLost, DuplicateFile, ErrorsFileIsImported, Refused, ServerFailed
 from taskmanager_cli.output import note, print_json, print_table, stderr
 
 _INSPECTED_BYTES = 256 * 1024
@@ -37,6 +38,7 @@ def import_file(
     errors: Annotated[
         Path | None, typer.Option("--errors", metavar="FILE", help="Save rejected rows here, to correct them.")
     ] = None,
+    force: Force = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +53,7 @@ def import_file(
     with logged_in(ctx) as client:
         if file:
             given = _parse_options(options or [])
-            _import(client, file, given, dry_run=dry_run, errors=errors, yes=yes, as_json=as_json)
+            _import(client, file, given, dry_run=dry_run, errors=errors, force=force, yes=yes, as_json=as_json)
         else:
             _undo(client, undo, as_json=as_json)
 
@@ -71,13 +73,16 @@ def _import(
     *,
     dry_run: bool,
     errors: Path | None,
+    force: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
     if dry_run:
         given = given | {"validate_only": "true"}
-    if errors and (errors.is_dir() or not errors.parent.is_dir()):
-        raise UnusableFile(path=errors, reason="is a directory" if errors.is_dir() else "its folder does not exist")
+    if errors and errors.exists() and errors.samefile(file):
+        raise ErrorsFileIsImported(path=errors)
+    if errors:
+        check_output(errors, force=force)
     inspection = _inspect(client, file, given)
     print_inspection(file, inspection)
     if not yes and not dry_run:
@@ -96,7 +101,7 @@ def _import(
         print_import(found)
         print_errors(client, found)
     if found["rows_failed"]:
-        _keep_errors(client, found["id"], errors)
+        _keep_errors(client, found["id"], errors, force=force)
     require_success(found)
     if found["rows_created"] + found["rows_updated"] and not dry_run:
         note(f"Take it back with `taskmanager import --undo {found['id']}`.")
@@ -156,13 +161,19 @@ def _duplicate(error: Refused) -> Refused | DuplicateFile:
     return DuplicateFile(import_id=import_id[0]) if import_id else error
 
 
-def _keep_errors(client: Client, import_id: str, errors: Path | None) -> None:
+def _keep_errors(client: Client, import_id: str, errors: Path | None, *, force: bool) -> None:
     if not errors:
-        note(f"Save the rejected rows with `taskmanager imports errors {import_id} errors.csv`.")
+        note(f"Save the rejected rows with `taskmanager imports errors {import_id} {_free_name()}`.")
         return
-    download(client, f"{PATH}/{import_id}/errors.csv", {}, errors)
+    download(client, f"{PATH}/{import_id}/errors.csv", {}, errors, force=force)
     again = f"taskmanager import {shlex.quote(str(errors))} --option options_from={import_id}"
     note(f"Saved the rejected rows in {errors}. Correct them, then run `{again}`.")
+
+
+def _free_name() -> str:
+    """Return a name for the file of the rejected rows that no file in this folder has."""
+    names = chain(["errors.csv"], (f"errors-{number}.csv" for number in count(2)))
+    return next(name for name in names if not Path(name).exists())
 
 
 def _undo(client: Client, import_id: str, *, as_json: bool) -> None:

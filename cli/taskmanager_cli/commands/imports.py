@@ -1,5 +1,6 @@
 """Commands for imports that exist."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import PATH, is_final, print_errors, print_import, require_success
 from taskmanager_cli.commands.import_progress import watch as watch_import
-from taskmanager_cli.commands.options import Id, Json, logged_in
+from taskmanager_cli.commands.options import Force, Id, Json, logged_in
 from taskmanager_cli.output import note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
@@ -88,13 +89,15 @@ def errors(
     ctx: typer.Context,
     import_id: Id,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="File for the rejected rows, as CSV.")] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """List the row errors of an import, or save the rejected rows to correct them."""
     with logged_in(ctx) as client:
         if file:
-            download(client, f"{PATH}/{import_id}/errors.csv", {}, file)
-            note(f"Saved {file}. Correct it, then run `taskmanager import {file} --option options_from={import_id}`.")
+            download(client, f"{PATH}/{import_id}/errors.csv", {}, file, force=force)
+            again = f"taskmanager import {shlex.quote(str(file))} --option options_from={import_id}"
+            note(f"Saved {file}. Correct it, then run `{again}`.")
         found = list(client.items(f"{PATH}/{import_id}/errors", "errors")) if as_json or not file else []
     if as_json:
         print_json(found)

@@ -27,6 +27,7 @@ def check_ids(value: str | list[str]) -> str | list[str]:
 Id = Annotated[str, typer.Argument(metavar="ID", callback=check_ids, help="Id, as the list shows it.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", callback=check_ids, help="Ids, as the list shows them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

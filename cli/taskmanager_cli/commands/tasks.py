@@ -7,7 +7,7 @@ import typer
 
 from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
-from taskmanager_cli.commands.options import Id, Ids, Json, logged_in
+from taskmanager_cli.commands.options import Force, Id, Ids, Json, logged_in
 from taskmanager_cli.output import note, print_fields, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, add, change, delete and export tasks.")
@@ -190,6 +190,7 @@ def export(
     from_import: filters.FromImport = "",
     deleted: filters.Deleted = False,
     order_by: filters.OrderBy = "",
+    force: Force = False,
     bom: Annotated[bool, typer.Option("--bom", help="Begin with a byte order mark, for Excel.")] = False,
     delimiter: Annotated[str, typer.Option("--delimiter", help="A comma, a semicolon, a bar or tab.")] = "",
     as_json: Json = False,
@@ -216,7 +217,7 @@ def export(
             bom="true" if bom else "",
             delimiter=delimiter,
         )
-        size = download(client, f"{_PATH}:export", params, file)
+        size = download(client, f"{_PATH}:export", params, file, force=force)
     if file:
         note(f"Wrote {size:,} bytes to {file}.")
     if as_json:
