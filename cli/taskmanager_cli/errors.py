@@ -121,6 +121,10 @@ class FileExists(CliError):
     exit_code = ExitCode.USAGE
 
 
+class NotImportable(CliError):
+    """{path} can't be imported yet: {message} Repeat the command with `--option {option}`."""
+
+
 class ErrorsFileIsImported(CliError):
     """{path} is the file that is imported. Name another file for the rejected rows."""
 

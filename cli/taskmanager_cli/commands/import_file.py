@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands.downloads import check_output, download
 from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
-from taskmanager_cli.commands.inspection import print_inspection
+from taskmanager_cli.commands.inspection import print_inspection, require_importable
 from taskmanager_cli.commands.options import Force, Json, Yes, check_ids, logged_in
 from taskmanager_cli.errors import ConnectionLost, DuplicateFile, ErrorsFileIsImported, Refused, ServerFailed
 from taskmanager_cli.output import note, print_json, print_table, stderr
@@ -83,8 +83,12 @@ def _import(
         raise ErrorsFileIsImported(path=errors)
     if errors:
         check_output(errors, force=force)
-    inspection = _inspect(client, file, given)
-    print_inspection(file, inspection)
+    inspection = _inspect(client, file, given, {})
+    require_importable(file, inspection)
+    proposed = {name: value for name, value in _to_parts(inspection["options"]).items() if name not in given}
+    # The proposed options solve some problems. Another inspection, with these options, reports the others.
+    problems = inspection["problems"] and _inspect(client, file, given, proposed)["problems"]
+    print_inspection(file, inspection, proposed, problems)
     if not yes and not dry_run:
         if not sys.stdin.isatty():
             raise typer.BadParameter("Nobody can be asked here. Add --yes to import the file, or --dry-run.")
@@ -92,13 +96,13 @@ def _import(
             note("Nothing was imported.")
             note("Change the proposal with `--option`, for example `--option mapping=title:Summary`.")
             raise typer.Exit
-    proposed = {name: value for name, value in _to_parts(inspection["options"]).items() if name not in given}
     accepted = _upload(client, file, given, proposed)
     found = watch(client, accepted["id"])
     if as_json:
         print_json(found)
     else:
-        print_import(found)
+        # The inspection has listed the columns that are not used.
+        print_import(found | {"warnings": [text for text in found["warnings"] if " not used" not in text]})
         print_errors(client, found)
     if found["rows_failed"]:
         _keep_errors(client, found["id"], errors, force=force)
@@ -107,19 +111,19 @@ def _import(
         note(f"Take it back with `taskmanager import --undo {found['id']}`.")
 
 
-def _inspect(client: Client, file: Path, given: dict[str, str]) -> dict[str, Any]:
+def _inspect(client: Client, file: Path, given: dict[str, str], proposed: dict[str, str]) -> dict[str, Any]:
     with file.open("rb") as source:
         beginning = source.read(_INSPECTED_BYTES)
-    return client.post(f"{PATH}:inspect", params=given, files={"file": (file.name, beginning, "text/csv")})
+    part = (file.name, beginning, "text/csv")
+    return client.post(f"{PATH}:inspect", params=given, data=proposed, files={"file": part})
 
 
 def _to_parts(options: dict[str, Any]) -> dict[str, str]:
     """Return the options of an inspection as parts of a form, without unset ones."""
-    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
     optional = {"row_filter", "continuation_rows", "null_values", "title_label_prefix"}  # "" switches the source's off.
     return {
-        name: str(value)
-        for name, value in texts.items()
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in options.items()
         if value is not None and (value not in {"", 0} or name in optional)
     }
 

@@ -6,8 +6,9 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from taskmanager_cli.client import Client
+from taskmanager_cli.commands.row_errors import print_row_errors
 from taskmanager_cli.errors import CliError, ImportNotSuccessful
-from taskmanager_cli.output import note, print_fields, print_table, printable, stderr
+from taskmanager_cli.output import note, print_fields, printable, stderr
 from taskmanager_cli.watching import watch_stream
 
 PATH = "/api/v1/imports"
@@ -97,8 +98,7 @@ def print_errors(client: Client, found: dict[str, Any]) -> None:
     if not found["rows_failed"]:
         return
     errors = list(client.items(f"{PATH}/{found['id']}/errors", "errors", limit=_MAX_SHOWN_ERRORS))
-    rows = ((error["line"], error["column"], error["value"], error["message"]) for error in errors)
-    print_table("Rejected rows", ("line", "column", "value", "message"), rows, whole=("line", "column"))
+    print_row_errors("Rejected rows", errors)
     if found["rows_failed"] > len(errors):
         note(f"The table shows the first errors of {found['rows_failed']:,} rejected rows.")
 

@@ -10,6 +10,7 @@ from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import PATH, is_final, print_errors, print_import, require_success
 from taskmanager_cli.commands.import_progress import watch as watch_import
 from taskmanager_cli.commands.options import Force, Id, Json, logged_in
+from taskmanager_cli.commands.row_errors import print_row_errors
 from taskmanager_cli.output import note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
@@ -102,7 +103,6 @@ def errors(
     if as_json:
         print_json(found)
     elif found:
-        rows = ((error["line"], error["column"], error["value"], error["message"]) for error in found)
-        print_table("", ("line", "column", "value", "message"), rows, whole=("line", "column"))
+        print_row_errors("", found)
     elif not file:
         note("The import has no row errors.")
