@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
@@ -43,6 +44,17 @@ def note(text: str, *, wrap: bool = False) -> None:
     for word, style in _STYLES.items():
         message.highlight_regex(rf"^{word}:", style)
     stderr().print(message, soft_wrap=not wrap)
+
+
+def confirm(question: str) -> bool:
+    """Ask until the answer is yes, which is the default, or no."""
+    while True:
+        answer = typer.prompt(f"{question} [Y/n]", default="y", show_default=False, err=True).strip().lower()
+        if answer in {"y", "yes"}:
+            return True
+        if answer in {"n", "no"}:
+            return False
+        note("Answer y or n.")
 
 
 def print_json(value: Any) -> None:

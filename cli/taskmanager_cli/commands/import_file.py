@@ -17,7 +17,7 @@ from taskmanager_cli.commands.import_progress import PATH, print_errors, print_i
 from taskmanager_cli.commands.inspection import print_inspection, require_importable
 from taskmanager_cli.commands.options import Force, Json, Yes, check_ids, logged_in
 from taskmanager_cli.errors import ConnectionLost, DuplicateFile, ErrorsFileIsImported, Refused, ServerFailed
-from taskmanager_cli.output import note, print_json, print_table, stderr
+from taskmanager_cli.output import confirm, note, print_json, print_table, stderr
 
 _INSPECTED_BYTES = 256 * 1024
 _UPLOAD_ATTEMPTS = 3
@@ -46,7 +46,9 @@ def import_file(
 
     Files of Todoist, Asana, Trello, Jira and other tools need no edit.
     """
-    if (file is None) == (not undo):
+    if file and undo:
+        raise typer.BadParameter("Name either a FILE to import or an import to take back with --undo ID, not both.")
+    if not file and not undo:
         raise typer.BadParameter("Name a FILE to import, or an import to take back with --undo ID.")
     if undo:
         check_ids(undo)
@@ -92,7 +94,7 @@ def _import(
     if not yes and not dry_run:
         if not sys.stdin.isatty():
             raise typer.BadParameter("Nobody can be asked here. Add --yes to import the file, or --dry-run.")
-        if not typer.confirm("Import the file like this?", default=True, err=True):
+        if not confirm("Import the file like this?"):
             note("Nothing was imported.")
             note("Change the proposal with `--option`, for example `--option mapping=title:Summary`.")
             raise typer.Exit
