@@ -184,7 +184,7 @@ def _free_name() -> str:
 
 def _undo(client: Client, import_id: str, *, as_json: bool) -> None:
     client.post(f"{PATH}/{import_id}:undo", json={})
-    found = watch(client, import_id)
+    found = watch(client, import_id, undo=True)
     if as_json:
         print_json(found)
         return

@@ -31,7 +31,7 @@ def list_imports(
     if not found:
         note("No imports yet. Start one with `taskmanager import FILE`.")
         return
-    columns = ("id", "file", "state", "created", "updated", "failed", "started")
+    columns = ("id", "file", "state", "rows created", "rows updated", "rows failed", "created (UTC)")
     rows = (
         (
             each["id"],
@@ -44,7 +44,7 @@ def list_imports(
         )
         for each in found
     )
-    print_table("", columns, rows, whole=("id", "state", "started"))
+    print_table("", columns, rows, whole=("id", "state", "created (UTC)"))
 
 
 @app.command()
@@ -65,7 +65,7 @@ def watch(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     with logged_in(ctx) as client:
         found = client.get(f"{PATH}/{import_id}")
         if not is_final(found):
-            found = watch_import(client, import_id)
+            found = watch_import(client, import_id, undo=found["undo"] is not None)
         if as_json:
             print_json(found)
         else:

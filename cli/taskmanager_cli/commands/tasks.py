@@ -11,7 +11,7 @@ from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.options import Force, Id, Ids, Json, logged_in
 from taskmanager_cli.errors import Refused
-from taskmanager_cli.output import note, print_fields, print_json, print_table
+from taskmanager_cli.output import count_of, note, print_fields, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, add, change, delete and export tasks.")
 
@@ -233,7 +233,7 @@ def export(
         )
         size = download(client, f"{_PATH}:export", params, file, force=force)
     if file:
-        note(f"Wrote {size:,} bytes to {file}.")
+        note(f"Wrote {count_of(size, 'byte')} to {file}.")
     if as_json:
         print_json({"file": str(file), "bytes": size})
 
