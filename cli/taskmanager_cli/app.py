@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from taskmanager_cli.commands import account, events, import_file, imports, tasks, tokens
 from taskmanager_cli.config import normalize_url, stored_url
 from taskmanager_cli.errors import CliError, ExitCode, Refused, UnusableFile
-from taskmanager_cli.output import note
+from taskmanager_cli.output import note, stderr
 from taskmanager_cli.personal_tokens import without_tokens
 
 
@@ -22,17 +22,18 @@ class ProgramGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except Refused as error:
-            for line in error.lines():
-                note(f"Error: {line}")
+            note("\n".join(["Error: " + error.lines()[0], *error.lines()[1:]]))
             raise typer.Exit(error.exit_code) from None
         except CliError as error:
             note(f"Error: {error}")
             raise typer.Exit(error.exit_code) from None
         except (KeyboardInterrupt, typer.Abort):
-            note("Interrupted.")
+            note("\nInterrupted." if stderr().is_terminal else "Interrupted.")  # The terminal has printed "^C".
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except typer.TyperException as error:  # Usage errors quote the arguments, and a CI system logs them.
-            error.message = without_tokens(error.message)
+            error.message = without_tokens(error.message).replace("Value error, ", "")  # The words of pydantic.
+            if getattr(error, "option_name", "") == "--url":
+                error.message += ". It comes before the command: taskmanager --url URL COMMAND"
             raise
         except BrokenPipeError:
             # The reader of a pipe, such as head, has enough. Python would complain at exit about the closed pipe.
@@ -91,6 +92,16 @@ app.add_typer(imports.app, name="imports")
 app.add_typer(tokens.app, name="token")
 
 
+def _hide_types_of_flags(command: Any) -> None:
+    """Remove "<bool>" from the help: a flag has no value."""
+    help_option = command.get_help_option(command.context_class(command))
+    for option in (*command.params, help_option):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for subcommand in getattr(command, "commands", {}).values():
+        _hide_types_of_flags(subcommand)
+
+
 def main() -> None:
     """Run the program. A character that the terminal can't show is replaced."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -98,8 +109,10 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    command = typer.main.get_command(app)
+    _hide_types_of_flags(command)
     try:
-        app(prog_name="taskmanager")
+        command(prog_name="taskmanager")
     except Exception as error:
         if os.environ.get("TASKMANAGER_DEBUG"):
             raise

@@ -166,7 +166,7 @@ class Client:
         if not isinstance(error, dict) or error.get("code") != status:
             failure = ServerFailed if status >= httpx.codes.INTERNAL_SERVER_ERROR else NotTheServer
             return failure(url=self.url, status=status)
-        refused = Refused(error, retry_after=response.headers.get("retry-after"))
+        refused = Refused(error, url=self.url, retry_after=response.headers.get("retry-after"))
         return NotTheServer(url=self.url, status=status) if refused.has_reason("ROUTE_NOT_FOUND") else refused
 
 

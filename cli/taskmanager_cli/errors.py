@@ -25,13 +25,13 @@ class CliError(Exception):
 
 
 class NotLoggedIn(CliError):
-    """You are not logged in at {url}. Log in with `taskmanager login`."""
+    """You are not logged in at {url}. Log in with `taskmanager --url {url} login`."""
 
     exit_code = ExitCode.NOT_LOGGED_IN
 
 
 class SessionEnded(CliError):
-    """Your session at {url} has ended. Log in again with `taskmanager login`."""
+    """Your session at {url} has ended. Log in again with `taskmanager --url {url} login`."""
 
     exit_code = ExitCode.NOT_LOGGED_IN
 
@@ -115,6 +115,22 @@ class UnusableFile(CliError):
     exit_code = ExitCode.USAGE
 
 
+class FileExists(CliError):
+    """{path} exists. Name another file, or replace it with --force."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NotImportable(CliError):
+    """{path} can't be imported yet: {message} Repeat the command with `--option {option}`."""
+
+
+class ErrorsFileIsImported(CliError):
+    """{path} is the file that is imported. Name another file for the rejected rows."""
+
+    exit_code = ExitCode.USAGE
+
+
 class SessionsLocked(CliError):
     """Another taskmanager program holds the lock {path}. Wait for its end, then repeat the command."""
 
@@ -137,14 +153,15 @@ class ImportNotSuccessful(CliError):
 class Refused(CliError):
     """{message}."""
 
-    def __init__(self, error: dict[str, Any], *, retry_after: str | None = None) -> None:
+    def __init__(self, error: dict[str, Any], *, url: str, retry_after: str | None = None) -> None:
+        self._url = url
         super().__init__(message=str(error.get("message") or "The server refused the request").rstrip("."))
         self.http_status = int(error.get("code") or 0)
         self.details: list[dict[str, Any]] = error.get("details") or []
         self.request_id = error.get("request_id")
         self.retry_after = retry_after
-        unavailable = {502, 503, 504}
-        self.exit_code = ExitCode.UNREACHABLE if self.http_status in unavailable else ExitCode.REFUSED
+        is_unavailable = self.http_status in {502, 503, 504} and not self.has_reason("READ_ONLY")
+        self.exit_code = ExitCode.UNREACHABLE if is_unavailable else ExitCode.REFUSED
 
     def has_reason(self, reason: str) -> bool:
         """Return True if a detail of the error has the reason."""
@@ -155,8 +172,9 @@ class Refused(CliError):
         lines = [str(self)]
         if len(self.details) > 1:
             lines = [f"{detail.get('field') or 'request'}: {detail.get('message')}" for detail in self.details]
+        lines = [line.replace("See /docs", f"See {self._url}/docs") for line in lines]
         if self.retry_after:
             lines.append(f"Repeat the command in {self.retry_after} seconds.")
-        if self.http_status >= 500:  # noqa: PLR2004
+        if self.http_status >= 500 and not self.has_reason("READ_ONLY"):  # noqa: PLR2004
             lines.append(f"The server's logs have the cause under the request id {self.request_id}.")
         return lines

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
@@ -34,12 +35,26 @@ def stderr() -> Console:
     return Console(stderr=True, markup=False, highlight=False, emoji=False, width=_WIDTH_OF_PIPES if is_piped else None)
 
 
-def note(text: str) -> None:
-    """Print a message for a person. Errors and warnings begin with a colour if the terminal has any."""
+def note(text: str, *, wrap: bool = False) -> None:
+    """Print a message for a person. Errors and warnings begin with a colour if the terminal has any.
+
+    Without `wrap` a line stays whole, because people copy commands from it.
+    """
     message = Text(printable(without_tokens(text)))
     for word, style in _STYLES.items():
         message.highlight_regex(rf"^{word}:", style)
-    stderr().print(message, soft_wrap=True)
+    stderr().print(message, soft_wrap=not wrap)
+
+
+def confirm(question: str) -> bool:
+    """Ask until the answer is yes, which is the default, or no."""
+    while True:
+        answer = typer.prompt(f"{question} [Y/n]", default="y", show_default=False, err=True).strip().lower()
+        if answer in {"y", "yes"}:
+            return True
+        if answer in {"n", "no"}:
+            return False
+        note("Answer y or n.")
 
 
 def print_json(value: Any) -> None:
@@ -55,6 +70,16 @@ def print_json_line(value: Any) -> None:
 def printable(text: str) -> str:
     """Return the text without control characters, which could make the terminal run commands."""
     return "".join("\ufffd" if unicodedata.category(char) in {"Cc", "Cs"} and char != "\n" else char for char in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """Return the text, cut to the width with an ellipsis at its end."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number and its noun, such as "1 row" and "2,000 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def print_table(

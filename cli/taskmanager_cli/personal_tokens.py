@@ -34,8 +34,9 @@ class PersonalToken:
     def explain(self, error: Refused) -> CliError:
         """Return the error that says how to go on, if the server refused a call because of the token."""
         login = f"Unset {VARIABLE}, log in" if self.from_environment else "Log in"
-        login += " with `taskmanager login`"
-        replace = f"set {VARIABLE} to it" if self.from_environment else "store it with `taskmanager login --token`"
+        command = f"taskmanager --url {self.url} login"
+        login += f" with `{command}`"
+        replace = f"set {VARIABLE} to it" if self.from_environment else f"store it with `{command} --token`"
         if error.http_status == _UNAUTHENTICATED:
             message = str(error).partition(". ")[0].rstrip(".")
             return PersonalTokenRefused(message=message, source=self.source, login=login, replace=replace)

@@ -43,6 +43,6 @@ def _messages(client: Client, path: str, params: Mapping[str, Any]) -> Iterator[
         for line in response.iter_lines():
             message = json.loads(line) if line.strip() else {}
             if "error" in message:
-                raise Refused(message["error"])
+                raise Refused(message["error"], url=client.url)
             if "result" in message:
                 yield message["result"]

@@ -36,7 +36,7 @@ def test_login_asks_in_a_terminal(stack: LocalStack, anonymous: Program):
     assert anonymous.json("whoami")["user"]["email"] == email
     assert anonymous("logout").returncode == 0
     refused = anonymous("whoami")
-    assert (refused.returncode, "taskmanager login" in refused.stderr) == (3, True)
+    assert (refused.returncode, f"taskmanager --url {stack.url} login" in refused.stderr) == (3, True)
 
 
 def test_session_file_is_private(program: Program):
@@ -172,16 +172,25 @@ def test_terminal_escapes_are_not_printed(program: Program):
     [
         (["tasks", "add", " "], 1, "A task needs a title."),
         (["tasks", "add", " ", "--due", "soon"], 1, "due_date: A date must be"),
-        (["tasks", "show", "nothing"], 1, "Error:"),
+        (["tasks", "show", "01a225b0-d02d-7340-8e22-83cd6662c7d8"], 1, "Error: No such task."),
         (["tasks", "list", "--assignee", "nobody-at-all"], 1, "No user has the name"),
-        (["tasks", "edit", "x"], 2, "Name a field to change"),
+        (["tasks", "edit", "01a225b0-d02d-7340-8e22-83cd6662c7d8"], 2, "Name a field to change"),
         (["tasks", "list", "--status", "someday"], 2, "someday"),
         (["import"], 2, "Name a FILE"),
         (["import", "/nowhere.csv"], 2, "does not exist"),
         (["import", __file__, "--option", "mapping"], 2, "NAME=VALUE"),
         (["import", str(FILES[0])], 2, "Add --yes"),
         (["import", str(FILES[0]), "--yes", "--option", "colour=red"], 1, "colour"),
-        (["--url", "http://localhost:1", "whoami"], 3, "taskmanager login"),
+        (["import", str(FILES[0]), "--yes", "--option", "colour=red"], 1, "{url}/docs"),
+        (["import", str(FILES[0]), "--undo", "01a225b0-d02d-7340-8e22-83cd6662c7d8"], 2, "not both"),
+        (["--url", "http://localhost:1", "whoami"], 3, "`taskmanager --url http://localhost:1 login`"),
+        (["whoami", "--url", "http://localhost:1"], 2, "taskmanager --url URL COMMAND"),
+        (["login", "--url", "http://localhost:1"], 2, "taskmanager --url URL COMMAND"),
+        (["tasks", "add", "x", "--priority", "hoch"], 2, "'--priority' / '-p': 'hoch' is not one of"),
+        (["tasks", "show", "Buy bread"], 2, "'Buy bread' is not an id"),
+        (["tasks", "list", "--import", "nope"], 2, "'nope' is not an id"),
+        (["events", "--task", "nope"], 2, "'nope' is not an id"),
+        (["import", "--undo", "nope"], 2, "'nope' is not an id"),
         (["--url", "ftp://x", "whoami"], 2, "is not an address"),
         (["tasks", "show", ""], 2, "is not an id"),
         (["tasks", "rm", "x/../../me"], 2, "is not an id"),
@@ -191,15 +200,15 @@ def test_terminal_escapes_are_not_printed(program: Program):
         (["login", "--email", "a@example.com"], 2, "--password-stdin"),
     ],
 )
-def test_mistakes_are_explained(program: Program, arguments: list[str], exit_code: int, advice: str):
+def test_mistakes_are_explained(stack: LocalStack, program: Program, arguments: list[str], exit_code: int, advice: str):
     """A mistake has its exit code and a message with the way out, and nothing on stdout."""
     ended = program(*arguments)
     assert (ended.returncode, ended.stdout) == (exit_code, ""), ended.stderr
-    assert advice in " ".join(re.sub(r"[│╭╮╰╯─]", " ", ended.stderr).split())
+    assert advice.format(url=stack.url) in " ".join(re.sub(r"[│╭╮╰╯─]", " ", ended.stderr).split())
 
 
 def test_unreachable_server_is_named(anonymous: Program):
-    ended = anonymous("login", "--url", "http://localhost:1", "--email", "a@b.c", "--password-stdin", stdin="x\n")
+    ended = anonymous("--url", "http://localhost:1", "login", "--email", "a@b.c", "--password-stdin", stdin="x\n")
     assert (ended.returncode, "http://localhost:1 does not respond" in ended.stderr) == (4, True)
 
 
@@ -280,3 +289,46 @@ def test_narrow_terminal_shows_whole_values(program: Program):
     ended = program.in_terminal("tasks", "list")
     assert f"{task['id']}\n" in ended.output
     assert "Water the plants\n" in ended.output
+
+
+def test_deleting_twice_is_no_error(program: Program):
+    """A task that is deleted already is reported as such, one that never existed as an error."""
+    task_id = program.json("tasks", "add", "Fly")["id"]
+    assert f"Deleted {task_id}" in program("tasks", "rm", task_id).stderr
+    again = program("tasks", "rm", task_id)
+    assert (again.returncode, f"Already deleted: {task_id}" in again.stderr) == (0, True), again.stderr
+    assert program("tasks", "rm", "01a225b0-d02d-7340-8e22-83cd6662c7d8").returncode == 1
+
+
+@pytest.mark.parametrize("command", [["login"], ["import"], ["tasks", "list"], []])
+def test_help_shows_no_type_of_flags(anonymous: Program, command: list[str]):
+    shown = anonymous(*command, "--help").stdout
+    assert ("--help" in shown, "<bool>" in shown) == (True, False), shown
+
+
+def test_questions_end_on_their_own_line(program: Program, anonymous: Program, tmp_path: Path):
+    """Ctrl-C at a question begins a new line, and an answer that is neither yes nor no asks again."""
+    with anonymous.terminal("login") as terminal:
+        terminal.wait_for("Email: ")
+        terminal.interrupt()
+        ended = terminal.wait()
+    assert ended.output.splitlines()[-1] == "Interrupted.", ended.output
+    file = tmp_path / "tasks.csv"
+    file.write_text("title\nFly\n")
+    with program.terminal("import", str(file)) as terminal:
+        terminal.wait_for("Import the file like this? [Y/n]")
+        terminal.type("maybe\n")
+        terminal.wait_for("Answer y or n.")
+        terminal.type("\n")
+        ended = terminal.wait()
+    assert "rows created" in ended.output, ended.output
+
+
+def test_events_show_values_and_time_zone(program: Program):
+    """Values of a new task are no changes, and times name their zone."""
+    task = program.json("tasks", "add", "Buy milk")
+    program.json("tasks", "edit", task["id"], "--title", "Buy bread", "--due", "2026-12-31")
+    created, updated = program("events", "--task", task["id"]).stdout.splitlines()
+    assert "created  title = Buy milk, status = pending" in created
+    assert "title: Buy milk -> Buy bread, due_date: - -> 2026-12-31" in updated
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC  ", created), created

@@ -1,6 +1,8 @@
 """The command-line client with wrong servers, wrong files and closed streams."""
 
 import json
+import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -89,6 +91,52 @@ def test_errors_file_is_checked_first(program: Program, tmp_path: Path):
         ended = program("import", str(file), "--yes", "--errors", str(errors))
         assert (ended.returncode, str(errors) in ended.stderr) == (2, True), ended.stderr
     assert program.json("imports", "list") == []
+
+
+def test_imported_file_is_not_overwritten(program: Program, tmp_path: Path):
+    """--errors refuses the file that is imported, by whatever path it is named, also with --force."""
+    file = tmp_path / "tasks.csv"
+    file.write_text("title,due\nFly,never\n")
+    (tmp_path / "link.csv").symlink_to(file)
+    (tmp_path / "hard.csv").hardlink_to(file)
+    for errors in (file, tmp_path / "link.csv", tmp_path / "hard.csv", tmp_path / ".." / tmp_path.name / "tasks.csv"):
+        for options in (["--yes"], ["--dry-run", "--force"]):
+            ended = program("import", str(file), "--errors", str(errors), *options)
+            assert (ended.returncode, "is imported" in ended.stderr) == (2, True), ended.stderr
+    assert file.read_text() == "title,due\nFly,never\n"
+    assert program.json("imports", "list") == []
+
+
+def test_files_are_overwritten_only_by_force(program: Program, tmp_path: Path):
+    """Every command that writes a file refuses one that exists, unless --force is given. It never replaces a device."""
+    file = tmp_path / "tasks.csv"
+    file.write_text("title,due\nFly,never\n")
+    import_id = program.json("import", str(file), "--yes")["id"]
+    output = tmp_path / "output.csv"
+    commands = (
+        ["imports", "errors", import_id, str(output)],
+        ["tasks", "export", str(output)],
+        ["import", str(file), "--dry-run", "--errors", str(output)],
+    )
+    for command in commands:
+        output.write_text("mine")
+        ended = program(*command)
+        assert (ended.returncode, "--force" in ended.stderr, output.read_text()) == (2, True, "mine"), ended.stderr
+        ended = program(*command, "--force")
+        assert (ended.returncode, "title" in output.read_text()) == (0, True), ended.stderr
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    ended = program("tasks", "export", str(device), "--force")
+    assert (ended.returncode, device.is_fifo()) == (2, True), ended.stderr
+
+
+def test_suggested_name_is_free(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The command that the client suggests for the rejected rows does not name a file that exists."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("errors.csv", "errors-2.csv"):
+        Path(name).write_text("title,due\nFly,never\n")
+    ended = program("import", "errors.csv", "--yes")
+    assert re.search(r"taskmanager imports errors \S+ errors-3\.csv", ended.stderr), ended.stderr
 
 
 @pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

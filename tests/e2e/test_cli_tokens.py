@@ -117,7 +117,7 @@ def test_missing_scope_is_named(program: Program):
     assert json.loads(with_token(program, token, "whoami", "--json").stdout)["user"] is None
     create_more = with_token(program, token, "token", "create", "x", "--scope", "tasks:write")
     assert (create_more.returncode, create_more.stdout) == (1, "")
-    assert "Unset TASKMANAGER_TOKEN, log in with `taskmanager login`" in create_more.stderr
+    assert "Unset TASKMANAGER_TOKEN, log in with `taskmanager --url" in create_more.stderr
 
 
 def test_ended_token_is_explained(program: Program):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 MAX_SECONDS = 60
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -46,7 +48,9 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def interrupt(self) -> None:
-        """Send SIGINT, as Ctrl-C does."""
+        """Send SIGINT, as Ctrl-C does, when the program waits. Python may miss one just before a call that blocks."""
+        while psutil.Process(self._process.pid).status() != psutil.STATUS_SLEEPING:
+            os.sched_yield()
         os.killpg(self._process.pid, signal.SIGINT)
 
     def wait_for(self, text: str) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands.options import Json, by_session, by_token, logged_in, session_store, token_in_use, url_of
-from taskmanager_cli.config import normalize_url, sends_in_clear, store_url
+from taskmanager_cli.config import sends_in_clear, store_url
 from taskmanager_cli.errors import CliError, NotLoggedIn, PersonalTokenScopeMissing, SessionEnded
 from taskmanager_cli.output import note, print_fields, print_json
 from taskmanager_cli.personal_tokens import VARIABLE, PersonalToken, parse_token
@@ -19,7 +19,6 @@ from taskmanager_cli.sessions import Session
 def login(
     ctx: typer.Context,
     email: Annotated[str, typer.Option("--email", "-e", help="Email of the account. Default: asked.")] = "",
-    url: Annotated[str, typer.Option("--url", help="Address of the server, as before the command.")] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
     ] = False,
@@ -29,10 +28,7 @@ def login(
     as_json: Json = False,
 ) -> None:
     """Log in and keep the session or the token, in the keyring or in a file that only you can read."""
-    try:
-        server = normalize_url(url) if url else url_of(ctx)
-    except ValueError:
-        raise typer.BadParameter("not an address such as https://tasks.example.com", param_hint="--url") from None
+    server = url_of(ctx)
     if token and (email or password_stdin):
         raise typer.BadParameter("--token needs no --email and no --password-stdin.")
     if sends_in_clear(server):
@@ -89,7 +85,7 @@ def logout(ctx: typer.Context, as_json: Json = False) -> None:
     ended = False
     if session_store().load_token(url):
         note(f"The personal access token for {url} is deleted here, and stays valid at the server.")
-        note("End it with `taskmanager token revoke ID_OR_NAME`, which needs `taskmanager login`.")
+        note(f"End it with `taskmanager token revoke ID_OR_NAME`, which needs `taskmanager --url {url} login`.")
     else:
         ended = _end_session(url)
     session_store().delete(url)

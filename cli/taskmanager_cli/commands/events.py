@@ -58,9 +58,15 @@ def _newest(client: Client, limit: int) -> list[dict[str, Any]]:
 
 
 def _print_event(event: dict[str, Any]) -> None:
-    changes = [f"{change['field']}: {change['old'] or '-'} -> {change['new'] or '-'}" for change in event["changes"]]
+    is_new = event["action"] == "created"
+    changes = [
+        f"{change['field']} = {change['new']}"
+        if is_new
+        else f"{change['field']}: {change['old'] or '-'} -> {change['new'] or '-'}"
+        for change in event["changes"]
+    ]
     if event["access_change"]:
         changes = [f"you {event['access_change']} access to the task"]
     time = str(event["occurred_at"])[:19].replace("T", " ")
-    text = f"{time}  {event['task_id']}  {event['action']}  {', '.join(changes)}"
+    text = f"{time} UTC  {event['task_id']}  {event['action']}  {', '.join(changes)}"
     stdout().print(printable(text).replace("\n", " "), soft_wrap=True)

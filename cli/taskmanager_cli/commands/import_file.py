@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 import uuid
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,12 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.commands.downloads import download
+from taskmanager_cli.commands.downloads import check_output, download
 from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
-from taskmanager_cli.commands.inspection import print_inspection
-from taskmanager_cli.commands.options import Json, Yes, check_ids, logged_in
-from taskmanager_cli.errors import ConnectionLost, DuplicateFile, Refused, ServerFailed, UnusableFile
-from taskmanager_cli.output import note, print_json, print_table, stderr
+from taskmanager_cli.commands.inspection import print_inspection, require_importable
+from taskmanager_cli.commands.options import Force, Json, Yes, check_ids, logged_in
+from taskmanager_cli.errors import ConnectionLost, DuplicateFile, ErrorsFileIsImported, Refused, ServerFailed
+from taskmanager_cli.output import confirm, note, print_json, print_table, stderr
 
 _INSPECTED_BYTES = 256 * 1024
 _UPLOAD_ATTEMPTS = 3
@@ -37,6 +38,7 @@ def import_file(
     errors: Annotated[
         Path | None, typer.Option("--errors", metavar="FILE", help="Save rejected rows here, to correct them.")
     ] = None,
+    force: Force = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -44,14 +46,16 @@ def import_file(
 
     Files of Todoist, Asana, Trello, Jira and other tools need no edit.
     """
-    if (file is None) == (not undo):
+    if file and undo:
+        raise typer.BadParameter("Name either a FILE to import or an import to take back with --undo ID, not both.")
+    if not file and not undo:
         raise typer.BadParameter("Name a FILE to import, or an import to take back with --undo ID.")
     if undo:
         check_ids(undo)
     with logged_in(ctx) as client:
         if file:
             given = _parse_options(options or [])
-            _import(client, file, given, dry_run=dry_run, errors=errors, yes=yes, as_json=as_json)
+            _import(client, file, given, dry_run=dry_run, errors=errors, force=force, yes=yes, as_json=as_json)
         else:
             _undo(client, undo, as_json=as_json)
 
@@ -71,50 +75,57 @@ def _import(
     *,
     dry_run: bool,
     errors: Path | None,
+    force: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
     if dry_run:
         given = given | {"validate_only": "true"}
-    if errors and (errors.is_dir() or not errors.parent.is_dir()):
-        raise UnusableFile(path=errors, reason="is a directory" if errors.is_dir() else "its folder does not exist")
-    inspection = _inspect(client, file, given)
-    print_inspection(file, inspection)
+    if errors and errors.exists() and errors.samefile(file):
+        raise ErrorsFileIsImported(path=errors)
+    if errors:
+        check_output(errors, force=force)
+    inspection = _inspect(client, file, given, {})
+    require_importable(file, inspection)
+    proposed = {name: value for name, value in _to_parts(inspection["options"]).items() if name not in given}
+    # The proposed options solve some problems. Another inspection, with these options, reports the others.
+    problems = inspection["problems"] and _inspect(client, file, given, proposed)["problems"]
+    print_inspection(file, inspection, proposed, problems)
     if not yes and not dry_run:
         if not sys.stdin.isatty():
             raise typer.BadParameter("Nobody can be asked here. Add --yes to import the file, or --dry-run.")
-        if not typer.confirm("Import the file like this?", default=True, err=True):
+        if not confirm("Import the file like this?"):
             note("Nothing was imported.")
             note("Change the proposal with `--option`, for example `--option mapping=title:Summary`.")
             raise typer.Exit
-    proposed = {name: value for name, value in _to_parts(inspection["options"]).items() if name not in given}
     accepted = _upload(client, file, given, proposed)
     found = watch(client, accepted["id"])
     if as_json:
         print_json(found)
     else:
-        print_import(found)
+        # The inspection has listed the columns that are not used.
+        print_import(found | {"warnings": [text for text in found["warnings"] if " not used" not in text]})
         print_errors(client, found)
     if found["rows_failed"]:
-        _keep_errors(client, found["id"], errors)
+        _keep_errors(client, found["id"], errors, force=force)
     require_success(found)
     if found["rows_created"] + found["rows_updated"] and not dry_run:
         note(f"Take it back with `taskmanager import --undo {found['id']}`.")
 
 
-def _inspect(client: Client, file: Path, given: dict[str, str]) -> dict[str, Any]:
+def _inspect(client: Client, file: Path, given: dict[str, str], proposed: dict[str, str]) -> dict[str, Any]:
     with file.open("rb") as source:
         beginning = source.read(_INSPECTED_BYTES)
-    return client.post(f"{PATH}:inspect", params=given, files={"file": (file.name, beginning, "text/csv")})
+    part = (file.name, beginning, "text/csv")
+    return client.post(f"{PATH}:inspect", params=given, data=proposed, files={"file": part})
 
 
 def _to_parts(options: dict[str, Any]) -> dict[str, str]:
     """Return the options of an inspection as parts of a form, without unset ones."""
-    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in options.items()}
     optional = {"row_filter", "continuation_rows", "null_values", "title_label_prefix"}  # "" switches the source's off.
     return {
-        name: str(value)
-        for name, value in texts.items()
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in options.items()
         if value is not None and (value not in {"", 0} or name in optional)
     }
 
@@ -156,18 +167,24 @@ def _duplicate(error: Refused) -> Refused | DuplicateFile:
     return DuplicateFile(import_id=import_id[0]) if import_id else error
 
 
-def _keep_errors(client: Client, import_id: str, errors: Path | None) -> None:
+def _keep_errors(client: Client, import_id: str, errors: Path | None, *, force: bool) -> None:
     if not errors:
-        note(f"Save the rejected rows with `taskmanager imports errors {import_id} errors.csv`.")
+        note(f"Save the rejected rows with `taskmanager imports errors {import_id} {_free_name()}`.")
         return
-    download(client, f"{PATH}/{import_id}/errors.csv", {}, errors)
+    download(client, f"{PATH}/{import_id}/errors.csv", {}, errors, force=force)
     again = f"taskmanager import {shlex.quote(str(errors))} --option options_from={import_id}"
     note(f"Saved the rejected rows in {errors}. Correct them, then run `{again}`.")
 
 
+def _free_name() -> str:
+    """Return a name for the file of the rejected rows that no file in this folder has."""
+    names = chain(["errors.csv"], (f"errors-{number}.csv" for number in count(2)))
+    return next(name for name in names if not Path(name).exists())
+
+
 def _undo(client: Client, import_id: str, *, as_json: bool) -> None:
     client.post(f"{PATH}/{import_id}:undo", json={})
-    found = watch(client, import_id)
+    found = watch(client, import_id, undo=True)
     if as_json:
         print_json(found)
         return

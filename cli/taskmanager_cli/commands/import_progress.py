@@ -6,8 +6,9 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from taskmanager_cli.client import Client
+from taskmanager_cli.commands.row_errors import print_row_errors
 from taskmanager_cli.errors import CliError, ImportNotSuccessful
-from taskmanager_cli.output import note, print_fields, print_table, printable, stderr
+from taskmanager_cli.output import count_of, note, print_fields, printable, stderr
 from taskmanager_cli.watching import watch_stream
 
 PATH = "/api/v1/imports"
@@ -30,31 +31,30 @@ def _changes(client: Client, import_id: str) -> Iterator[dict[str, Any]]:
             return
 
 
-def watch(client: Client, import_id: str) -> dict[str, Any]:
+def watch(client: Client, import_id: str, *, undo: bool = False) -> dict[str, Any]:
     """Show the progress of an import, or of its undo, and return the import at its end."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rows]}"),
     )
     last: dict[str, Any] = {}
     try:
-        note(f"Import {import_id} runs at the server. Ctrl-C ends only this display.")
+        note(f"{'Undo of import' if undo else 'Import'} {import_id} runs at the server. Ctrl-C ends only this display.")
         with Progress(*columns, console=stderr(), disable=not stderr().is_terminal) as progress:
-            bar = progress.add_task("Importing", total=None, rows=0, rate="")
+            bar = progress.add_task("Undo" if undo else "Importing", total=None, rows="")
             for last in _changes(client, import_id):
                 progress.update(
                     bar,
                     description=_activity(last),
-                    total=last["bytes_total"] or None,
-                    completed=last["bytes_read"],
-                    rows=last["rows_read"],
-                    rate=_rate(last),
+                    total=1 if last["undo"] else last["bytes_total"] or None,
+                    completed=_progress(last),
+                    rows="" if last["undo"] else f"{count_of(last['rows_read'], 'row')} {_rate(last)}",
                 )
     except (KeyboardInterrupt, CliError):
-        note(f"The import may continue at the server. Watch it with `taskmanager imports watch {import_id}`.")
+        subject = "undo" if undo else "import"
+        note(f"The {subject} may continue at the server. Watch it with `taskmanager imports watch {import_id}`.")
         raise
     return last
 
@@ -63,8 +63,19 @@ def _activity(found: dict[str, Any]) -> str:
     if found["undo"]:
         return f"Undo {found['undo']['state']}"
     if found["waits_for"]:
-        return f"Waits for {found['waits_for'].replace('_', ' ')}"
+        return f"Waits for {_waits_for(found)}"
     return str(found["state"]).capitalize()
+
+
+def _progress(found: dict[str, Any]) -> int:
+    """Return the bytes read of an import, 0 while that is only its header line; 1 for an undo that has ended."""
+    if found["undo"]:
+        return int(is_final(found))
+    return int(found["bytes_read"]) if found["rows_read"] or is_final(found) else 0
+
+
+def _waits_for(found: dict[str, Any]) -> str:
+    return str(found["waits_for"] or "").replace("_", " ")
 
 
 def _rate(found: dict[str, Any]) -> str:
@@ -80,14 +91,19 @@ def print_import(found: dict[str, Any]) -> None:
     fields = [("import", found["id"]), ("file", found["file_name"]), ("state", found["state"])]
     if found["validate_only"]:
         fields.append(("dry run", "no task was written"))
-    fields += [(name.replace("_", " "), f"{found[name]:,}") for name in _COUNTS if found[name]]
+    fields.append(("waits for", _waits_for(found)))
+    shown = [name for name in _COUNTS if found[name] or name == "rows_created"]
+    fields += [(name.replace("_", " "), f"{found[name]:,}") for name in shown]
     if found["failure"]:
         line = f" (line {found['failure']['line']})" if found["failure"]["line"] else ""
         fields.append(("failure", f"{found['failure']['message']}{line}"))
     if found["undo"]:
         undo = found["undo"]
-        fields.append(("undo", f"{undo['state']}: {undo['deleted']:,} tasks deleted, {undo['restored']:,} restored"))
+        deleted = count_of(undo["deleted"], "task")
+        fields.append(("undo", f"{undo['state']}: {deleted} deleted, {undo['restored']:,} restored"))
         fields.append(("changed since, so kept", f"{undo['kept']:,}" if undo["kept"] else ""))
+    if found["state"] == "succeeded" and not found["rows_read"]:
+        fields.append(("warning", "The file has no rows."))
     fields += [("warning", warning) for warning in found["warnings"]]
     print_fields(fields)
 
@@ -97,10 +113,9 @@ def print_errors(client: Client, found: dict[str, Any]) -> None:
     if not found["rows_failed"]:
         return
     errors = list(client.items(f"{PATH}/{found['id']}/errors", "errors", limit=_MAX_SHOWN_ERRORS))
-    rows = ((error["line"], error["column"], error["value"], error["message"]) for error in errors)
-    print_table("Rejected rows", ("line", "column", "value", "message"), rows, whole=("line", "column"))
+    print_row_errors("Rejected rows", errors)
     if found["rows_failed"] > len(errors):
-        note(f"The table shows the first errors of {found['rows_failed']:,} rejected rows.")
+        note(f"The table shows the first errors of {count_of(found['rows_failed'], 'rejected row')}.")
 
 
 def require_success(found: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Commands for imports that exist."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,8 @@ import typer
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import PATH, is_final, print_errors, print_import, require_success
 from taskmanager_cli.commands.import_progress import watch as watch_import
-from taskmanager_cli.commands.options import Id, Json, logged_in
+from taskmanager_cli.commands.options import Force, Id, Json, logged_in
+from taskmanager_cli.commands.row_errors import print_row_errors
 from taskmanager_cli.output import note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
@@ -29,7 +31,7 @@ def list_imports(
     if not found:
         note("No imports yet. Start one with `taskmanager import FILE`.")
         return
-    columns = ("id", "file", "state", "created", "updated", "failed", "started")
+    columns = ("id", "file", "state", "rows created", "rows updated", "rows failed", "created (UTC)")
     rows = (
         (
             each["id"],
@@ -42,7 +44,7 @@ def list_imports(
         )
         for each in found
     )
-    print_table("", columns, rows, whole=("id", "state", "started"))
+    print_table("", columns, rows, whole=("id", "state", "created (UTC)"))
 
 
 @app.command()
@@ -63,7 +65,7 @@ def watch(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     with logged_in(ctx) as client:
         found = client.get(f"{PATH}/{import_id}")
         if not is_final(found):
-            found = watch_import(client, import_id)
+            found = watch_import(client, import_id, undo=found["undo"] is not None)
         if as_json:
             print_json(found)
         else:
@@ -88,18 +90,19 @@ def errors(
     ctx: typer.Context,
     import_id: Id,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="File for the rejected rows, as CSV.")] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """List the row errors of an import, or save the rejected rows to correct them."""
     with logged_in(ctx) as client:
         if file:
-            download(client, f"{PATH}/{import_id}/errors.csv", {}, file)
-            note(f"Saved {file}. Correct it, then run `taskmanager import {file} --option options_from={import_id}`.")
+            download(client, f"{PATH}/{import_id}/errors.csv", {}, file, force=force)
+            again = f"taskmanager import {shlex.quote(str(file))} --option options_from={import_id}"
+            note(f"Saved {file}. Correct it, then run `{again}`.")
         found = list(client.items(f"{PATH}/{import_id}/errors", "errors")) if as_json or not file else []
     if as_json:
         print_json(found)
     elif found:
-        rows = ((error["line"], error["column"], error["value"], error["message"]) for error in found)
-        print_table("", ("line", "column", "value", "message"), rows, whole=("line", "column"))
+        print_row_errors("", found)
     elif not file:
         note("The import has no row errors.")

@@ -1,23 +1,43 @@
 """Tables that show the result of an inspection. They go to stderr, because the import's result is on stdout."""
 
-from collections.abc import Sequence
+import re
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from taskmanager_cli.output import note, print_table, stderr
+from taskmanager_cli.commands.row_errors import print_row_errors
+from taskmanager_cli.errors import NotImportable
+from taskmanager_cli.output import note, print_table, printable, shorten, stderr
 
 _MAX_SHOWN = 20
+_MAX_SAMPLES = 60
+_SHOWN_IN_TABLES = {"mapping", "value_mapping"}
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
-def print_inspection(file: Path, inspection: dict[str, Any]) -> None:
-    """Print the proposed mapping, the values that nothing maps, the first rows and the problems."""
+def require_importable(file: Path, inspection: dict[str, Any]) -> None:
+    """Raise NotImportable if no line of the file can be the header line."""
+    if inspection["columns"]:
+        return
+    message = inspection["problems"][-1]["message"]
+    found = re.search(r"Found: '(.+?)'", message)
+    option = shlex.quote(f"mapping=title:{found[1] if found else 'COLUMN'}")
+    raise NotImportable(path=file, message=printable(message), option=option)
+
+
+def print_inspection(
+    file: Path, inspection: dict[str, Any], proposed: Mapping[str, str], problems: Sequence[dict[str, Any]]
+) -> None:
+    """Print what the proposed options make of the file, and the problems that they leave."""
     source = f"from {inspection['source']}, " if inspection["source"] else ""
     delimiter = _DELIMITERS.get(inspection["delimiter"], inspection["delimiter"])
     header = f"column names in line {inspection['header_row']}" if inspection["header_row"] else "no column names"
-    if inspection["encoding"]:
-        note(f"{file.name}: {source}{inspection['encoding']}, delimiter {delimiter}, {header}")
+    note(f"{file.name}: {source}{inspection['encoding']}, delimiter {delimiter}, {header}")
+    if options := [f"{name}={value}" for name, value in proposed.items() if name not in _SHOWN_IN_TABLES]:
+        note(f"Proposed options: {', '.join(options)}", wrap=True)
     _print_columns(inspection["columns"])
+    _print_assignees(inspection["columns"], proposed)
     _print_table(
         "Unknown statuses and priorities",
         ("field", "text", "rows", "becomes"),
@@ -34,29 +54,35 @@ def print_inspection(file: Path, inspection: dict[str, Any]) -> None:
             for row in inspection["rows"]
         ],
     )
-    solved = {(value["field"], value["text"]) for value in inspection["unmapped_values"] if value["proposal"]}
-    _print_table(
-        "Problems at the beginning of the file",
-        ("line", "column", "value", "message"),
-        [
-            (error["line"] or "", error["column"], error["value"], error["message"])
-            for error in inspection["problems"]
-            if (error["column"], error["value"]) not in solved
-        ],
-    )
+    if problems:
+        print_row_errors("Problems at the beginning of the file", problems[:_MAX_SHOWN], console=stderr())
+    _note_more(len(problems))
 
 
 def _print_columns(columns: list[dict[str, Any]]) -> None:
     used = [column for column in columns if column["target"]]
-    rows = [(column["name"], column["target"], " | ".join(column["samples"])[:60]) for column in used]
+    rows = [(column["name"], column["target"], shorten(" | ".join(column["samples"]), _MAX_SAMPLES)) for column in used]
     _print_table("Columns", ("column", "becomes", "for example"), rows)
     unused = [column["name"] for column in columns if not column["target"]]
     if unused:
-        note(f"Not imported: {', '.join(unused)}")
+        note(f"Not imported: {', '.join(unused)}", wrap=True)
+
+
+def _print_assignees(columns: list[dict[str, Any]], proposed: Mapping[str, str]) -> None:
+    """Print the texts of assignees, because an import only counts the rows with unknown ones."""
+    names = [name for column in columns if column["target"] == "assignee" for name in column["values"]]
+    if names and "on_unknown_assignee" in proposed:
+        more = " and others" if len(names) > _MAX_SHOWN else ""
+        shown = ", ".join(shorten(name, _MAX_SAMPLES) for name in names[:_MAX_SHOWN])
+        note(f"Assignees in the file: {shown}{more}. One that is no user's name or email counts as empty.", wrap=True)
 
 
 def _print_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     if rows:
         print_table(title, columns, rows[:_MAX_SHOWN], console=stderr())
-    if len(rows) > _MAX_SHOWN:
-        note(f"And {len(rows) - _MAX_SHOWN} more.")
+    _note_more(len(rows))
+
+
+def _note_more(number: int) -> None:
+    if number > _MAX_SHOWN:
+        note(f"And {number - _MAX_SHOWN} more.")

@@ -13,11 +13,11 @@ from taskmanager_cli.errors import Refused
 from taskmanager_cli.personal_tokens import PersonalToken, environment_token
 from taskmanager_cli.sessions import SessionStore
 
-_ID = re.compile(r"[0-9A-Za-z-]+")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def check_ids(value: str | list[str]) -> str | list[str]:
-    """Refuse a text that would change the path of a request, such as an empty one."""
+    """Refuse a text that is no id. It could also change the path of a request."""
     for text in [value] if isinstance(value, str) else value:
         if not _ID.fullmatch(text):
             raise typer.BadParameter(f"{text!r} is not an id such as 01a225b0-d02d-7340-8e22-83cd6662c7d8.")
@@ -27,6 +27,7 @@ def check_ids(value: str | list[str]) -> str | list[str]:
 Id = Annotated[str, typer.Argument(metavar="ID", callback=check_ids, help="Id, as the list shows it.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", callback=check_ids, help="Ids, as the list shows them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

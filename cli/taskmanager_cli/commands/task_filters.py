@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from taskmanager_cli.client import Client
+from taskmanager_cli.commands.options import check_ids
 from taskmanager_cli.errors import CliError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -45,7 +46,15 @@ Owner = Annotated[str, typer.Option("--owner", help="Owned by this user: a usern
 DueBefore = Annotated[str, typer.Option("--due-before", help="Due before this day, YYYY-MM-DD.")]
 DueAfter = Annotated[str, typer.Option("--due-after", help="Due after this day, YYYY-MM-DD.")]
 Overdue = Annotated[bool, typer.Option("--overdue", help="Open and due before today.")]
-FromImport = Annotated[str, typer.Option("--import", help="Created by the import with this id.")]
+FromImport = Annotated[
+    str,
+    typer.Option(
+        "--import",
+        metavar="ID",
+        callback=lambda value: value and check_ids(value),
+        help="Created by the import with this id.",
+    ),
+]
 Deleted = Annotated[bool, typer.Option("--deleted", help="Deleted tasks only.")]
 OrderBy = Annotated[
     str,

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx2 as httpx
 import typer
 
+from taskmanager_cli.client import Client
 from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
-from taskmanager_cli.commands.options import Id, Ids, Json, logged_in
-from taskmanager_cli.output import note, print_fields, print_json, print_table
+from taskmanager_cli.commands.options import Force, Id, Ids, Json, logged_in
+from taskmanager_cli.errors import Refused
+from taskmanager_cli.output import count_of, note, print_fields, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, add, change, delete and export tasks.")
 
@@ -156,10 +159,21 @@ def rm(ctx: typer.Context, task_ids: Ids, as_json: Json = False) -> None:
     """Delete tasks. They can be restored until they are purged."""
     with logged_in(ctx) as client:
         for task_id in task_ids:
-            client.delete(f"{_PATH}/{task_id}")
-            note(f"Deleted {task_id}. Restore it with `taskmanager tasks restore {task_id}`.")
+            verb = "Deleted" if _delete(client, task_id) else "Already deleted:"
+            note(f"{verb} {task_id}. Restore it with `taskmanager tasks restore {task_id}`.")
     if as_json:
         print_json({"deleted": task_ids})
+
+
+def _delete(client: Client, task_id: str) -> bool:
+    """Delete a task. Return False if it was deleted before: the server reports it like one that never existed."""
+    try:
+        client.delete(f"{_PATH}/{task_id}")
+    except Refused as error:
+        if error.http_status == httpx.codes.NOT_FOUND and client.get(f"{_PATH}/{task_id}")["deleted_at"]:
+            return False
+        raise
+    return True
 
 
 @app.command()
@@ -190,6 +204,7 @@ def export(
     from_import: filters.FromImport = "",
     deleted: filters.Deleted = False,
     order_by: filters.OrderBy = "",
+    force: Force = False,
     bom: Annotated[bool, typer.Option("--bom", help="Begin with a byte order mark, for Excel.")] = False,
     delimiter: Annotated[str, typer.Option("--delimiter", help="A comma, a semicolon, a bar or tab.")] = "",
     as_json: Json = False,
@@ -216,9 +231,9 @@ def export(
             bom="true" if bom else "",
             delimiter=delimiter,
         )
-        size = download(client, f"{_PATH}:export", params, file)
+        size = download(client, f"{_PATH}:export", params, file, force=force)
     if file:
-        note(f"Wrote {size:,} bytes to {file}.")
+        note(f"Wrote {count_of(size, 'byte')} to {file}.")
     if as_json:
         print_json({"file": str(file), "bytes": size})
 

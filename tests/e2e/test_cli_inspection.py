@@ -1,0 +1,66 @@
+"""The inspection that `taskmanager import` shows before it asks."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_program import Program
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "tasks.csv"
+
+
+def test_solved_problems_are_not_shown(program: Program, file: Path):
+    """Problems that the proposed options solve are left out; the options are shown instead."""
+    file.write_text("Exported by a tool\n\nTitle,Due,State\nBuy milk,25/12/2026,done\nFly,03/04/2026,no\n,,\n")
+    shown = program("import", str(file), "--dry-run").stderr
+    assert "header_row=3, date_order=dmy" in shown or "date_order=dmy, header_row=3" in shown, shown
+    for solved in ("No column fills", "can be 2026-03-04", "'done'"):
+        assert solved not in shown
+    assert "Unknown status 'no'" in shown
+
+
+@pytest.mark.parametrize(("encoding", "option"), [("utf-16-le", "encoding=utf-16-le"), ("cp1252", "encoding=cp1252")])
+def test_proposed_encoding_is_no_problem(program: Program, file: Path, encoding: str, option: str):
+    file.write_bytes("title,labels\nCafé,home\nThé,home\n".encode(encoding))
+    shown = program("import", str(file), "--dry-run").stderr
+    assert (option in shown, "Problems" in shown) == (True, False), shown
+
+
+def test_file_without_title_is_not_offered(program: Program, file: Path):
+    """A file whose header line has no title is refused once, without a question, with an option that fits."""
+    file.write_text("My heading,beta,gamma\n1,2,3\n")
+    ended = program.in_terminal("import", str(file))
+    assert (ended.exit_code, "Import the file like this?" in ended.output) == (1, False), ended.output
+    assert ended.output.count("No column fills the title") == 1, ended.output
+    assert "no column names" not in ended.output
+    assert "--option 'mapping=title:My heading'" in ended.output
+    assert program.json("import", str(file), "--yes", "--option", "mapping=title:My heading")["rows_created"] == 1
+
+
+def test_long_texts_are_cut_visibly(program: Program, file: Path):
+    """Long cells end in an ellipsis, and long lists of columns are wrapped between words."""
+    others = [f"Another column {number}" for number in range(8)]
+    file.write_text(f"title,due,{','.join(others)}\n{'a' * 100},{'b' * 600}\n")
+    program.environment["COLUMNS"] = "80"
+    shown = program.in_terminal("import", str(file), "--yes").output
+    assert f"{'a' * 59}…" in shown
+    assert f"{'b' * 19}…" in shown
+    listed = shown[shown.index("Not imported: ") :].split("Problems")[0].split("First")[0]
+    assert max(map(len, listed.splitlines())) <= 80
+    assert " ".join(listed.split()).startswith(f"Not imported: {', '.join(others)}")
+    assert "│ 2    │ due_date │ bbb" in shown[shown.index("Rejected rows") :]
+
+
+def test_unknown_assignees_are_named(program: Program, file: Path):
+    """The texts of an assignee column are shown before the import; unused columns are not named twice."""
+    file.write_text("title,assignee,Colour\nFly,Ann Lee,red\nWalk,Bob,blue\n")
+    ended = program("import", str(file), "--yes")
+    assert "Assignees in the file: Ann Lee, Bob" in ended.stderr, ended.stderr
+    assert "1 row has" not in ended.stdout
+    assert "2 rows have an unknown assignee" in ended.stdout, ended.stdout
+    assert (ended.stderr.count("Colour"), "Colour" in ended.stdout) == (1, False)
+    (found,) = program.json("imports", "list")
+    assert "The column 'Colour' is not used" in program("imports", "show", found["id"]).stdout
