@@ -91,7 +91,8 @@ class ConcurrencyLimit:
         self._total += 1
         self._entered[caller] += 1
         try:
-            async with self._active.active(caller or endpoint):
+            call = await self._active.start(caller or endpoint)
+            try:
                 try:
                     await self._slots.acquire(caller, timeout_seconds=self._queue_timeout_seconds)
                 except TimeoutError:
@@ -100,6 +101,8 @@ class ConcurrencyLimit:
                     yield
                 finally:
                     self._slots.release(caller)
+            finally:
+                self._active.end(call)
         finally:
             self._total -= 1
             self._entered[caller] -= 1

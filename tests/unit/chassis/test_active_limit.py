@@ -29,9 +29,12 @@ class Calls:
         self._released.set()
 
     async def _run(self, name: str) -> None:
-        async with self._limiter.active(name[0]):
+        call = await self._limiter.start(name[0])
+        try:
             self.started.append(name)
             await self._released.wait()
+        finally:
+            self._limiter.end(call)
 
 
 async def test_calls_above_the_limit_wait_in_order():
