@@ -1,12 +1,14 @@
 """gRPC servicer of TaskService."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from google.api import httpbody_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.limits.active_limit import ActiveLimiter
 from chassis.rpc.interceptor import Context
 from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
@@ -29,12 +31,16 @@ from task_service.tasks.transport.translate import (
 )
 from task_service.tasks.usecases.use_cases import TasksUseCases
 
+MAX_BATCH_SECONDS = 0.5
+"""Time for which a slow batch keeps the next one of its caller from starting."""
+
 
 class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     """Servicer of TaskService."""
 
     def __init__(self, use_cases: TasksUseCases) -> None:
         self._use_cases = use_cases
+        self._batches = ActiveLimiter(max_active=1, max_active_seconds=MAX_BATCH_SECONDS)
 
     async def CreateTask(self, request: task_service_pb2.CreateTaskRequest, context: Context) -> task_pb2.Task:
         draft = draft_from_proto(request.task)
@@ -100,31 +106,48 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
     async def BatchCreateTasks(
         self, request: task_service_pb2.BatchCreateTasksRequest, context: Context
     ) -> task_service_pb2.BatchCreateTasksResponse:
-        drafts = convert_all(request.requests, lambda item: draft_from_proto(item.task))
-        tasks = await self._use_cases.batch_create_tasks(current_caller(), drafts, idempotency_key_from_proto(request))
-        return task_service_pb2.BatchCreateTasksResponse(tasks=map(task_to_proto, tasks))
+        async with self._batch_turn():
+            drafts = convert_all(request.requests, lambda item: draft_from_proto(item.task))
+            tasks = await self._use_cases.batch_create_tasks(
+                current_caller(), drafts, idempotency_key_from_proto(request)
+            )
+            return task_service_pb2.BatchCreateTasksResponse(tasks=map(task_to_proto, tasks))
 
     async def BatchUpdateTasks(
         self, request: task_service_pb2.BatchUpdateTasksRequest, context: Context
     ) -> task_service_pb2.BatchUpdateTasksResponse:
-        updates = convert_all(request.requests, update_from_proto)
-        tasks = await self._use_cases.batch_update_tasks(current_caller(), updates, idempotency_key_from_proto(request))
-        return task_service_pb2.BatchUpdateTasksResponse(tasks=map(task_to_proto, tasks))
+        async with self._batch_turn():
+            updates = convert_all(request.requests, update_from_proto)
+            tasks = await self._use_cases.batch_update_tasks(
+                current_caller(), updates, idempotency_key_from_proto(request)
+            )
+            return task_service_pb2.BatchUpdateTasksResponse(tasks=map(task_to_proto, tasks))
 
     async def BatchDeleteTasks(
         self, request: task_service_pb2.BatchDeleteTasksRequest, context: Context
     ) -> task_service_pb2.BatchDeleteTasksResponse:
-        deletions = convert_all(request.requests, deletion_from_proto)
-        tasks = await self._use_cases.batch_delete_tasks(
-            current_caller(), deletions, idempotency_key_from_proto(request)
-        )
-        return task_service_pb2.BatchDeleteTasksResponse(tasks=map(task_to_proto, tasks))
+        async with self._batch_turn():
+            deletions = convert_all(request.requests, deletion_from_proto)
+            tasks = await self._use_cases.batch_delete_tasks(
+                current_caller(), deletions, idempotency_key_from_proto(request)
+            )
+            return task_service_pb2.BatchDeleteTasksResponse(tasks=map(task_to_proto, tasks))
 
     async def BatchUpsertTasks(
         self, request: task_service_pb2.BatchUpsertTasksRequest, context: Context
     ) -> task_service_pb2.BatchUpsertTasksResponse:
-        drafts = upserts_from_proto(request.requests)
-        results = await self._use_cases.batch_upsert_tasks(
-            current_caller(), drafts, idempotency_key_from_proto(request)
-        )
-        return task_service_pb2.BatchUpsertTasksResponse(results=map(upsert_result_to_proto, results))
+        async with self._batch_turn():
+            drafts = upserts_from_proto(request.requests)
+            results = await self._use_cases.batch_upsert_tasks(
+                current_caller(), drafts, idempotency_key_from_proto(request)
+            )
+            return task_service_pb2.BatchUpsertTasksResponse(results=map(upsert_result_to_proto, results))
+
+    @asynccontextmanager
+    async def _batch_turn(self) -> AsyncIterator[None]:
+        """Let a caller's batches run one after the other: each step of one holds up the calls of others for longer."""
+        batch = await self._batches.start(current_caller().id)
+        try:
+            yield
+        finally:
+            self._batches.end(batch)
