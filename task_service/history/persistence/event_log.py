@@ -9,7 +9,8 @@ can appear below the horizon later.
 import secrets
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
+from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from task_service.history.domain.event_log import LOG_START, EventQuery, LoggedEvent, LogPosition, Scan
+from task_service.history.domain.events import TaskEvent
 from task_service.history.persistence.events import SELECTED_COLUMNS, decode_event
 from task_service.persistence.tables import task_events
 
@@ -117,13 +119,37 @@ class SqlEventLog:
         cursor = await _statement(shape).run(
             self._connection, **values, **section, **_position_values("end", end), limit=limit
         )
-        events = [_decode_row(row) for row in await cursor.fetchall()]
-        if query.visible_to is not None:
-            events = [logged.for_user(query.visible_to) for logged in events]
-        return Scan(events, events[-1].position if len(events) == limit else end)
+        rows = await cursor.fetchall()
+        return Scan(_Events(rows, query.visible_to), _position(rows[-1]) if len(rows) == limit else end)
 
     async def _scalar(self, statement: Statement) -> Any:
         return (await (await statement.run(self._connection)).fetchall())[0][0]
+
+
+class _Events(Sequence[LoggedEvent]):
+    """Events of rows, decoded one by one when they are read, because a stream yields to other calls between two."""
+
+    def __init__(self, rows: Sequence[tuple[Any, ...]], visible_to: UUID | None) -> None:
+        self._rows = rows
+        self._visible_to = visible_to
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> LoggedEvent: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[LoggedEvent]: ...
+
+    def __getitem__(self, index: int | slice) -> LoggedEvent | Sequence[LoggedEvent]:
+        if isinstance(index, slice):
+            return [self._decode(row) for row in self._rows[index]]
+        return self._decode(self._rows[index])
+
+    def _decode(self, row: tuple[Any, ...]) -> LoggedEvent:
+        logged = LoggedEvent(decode_event(row[:-1]), _position(row))
+        return logged if self._visible_to is None else logged.for_user(self._visible_to)
 
 
 def _position_values(name: str, position: LogPosition | None) -> dict[str, Any]:
@@ -171,9 +197,8 @@ def _end_statement(shape: _QueryShape) -> Statement:
     return Statement(query.offset(bindparam("offset")).limit(1))
 
 
-def _decode_row(row: tuple[Any, ...]) -> LoggedEvent:
-    event = decode_event(row[:-1])
-    return LoggedEvent(event, LogPosition(row[-1], event.id))
+def _position(row: tuple[Any, ...]) -> LogPosition:
+    return LogPosition(row[-1], row[TaskEvent._fields.index("id")])
 
 
 async def start_new_epoch(connection: Connection) -> None:

@@ -103,5 +103,5 @@ async def test_events_of_one_task_are_found_by_its_index(large_log, visible_to):
             scan = await SqlEventLog(explained).scan(  # type: ignore[arg-type]
                 query, LOG_START, OTHERS + OWN + 1, limit=51, max_scanned=51
             )
-            assert (scan.events, scan.end) == ([], None)
+            assert (list(scan.events), scan.end) == ([], None)
             assert max(explained.blocks) < 10, explained.blocks

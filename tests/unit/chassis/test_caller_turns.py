@@ -1,6 +1,8 @@
 """Turns of the event loop for steps of callers."""
 
 import asyncio
+from collections import defaultdict
+from itertools import pairwise
 
 from chassis.limits.caller_turns import CallerTurns
 
@@ -21,25 +23,47 @@ async def test_callers_alternate_however_many_tasks_they_have():
     assert taken[6:] == ["many"] * 6
 
 
+class TurnCounter:
+    """Number of the current turn of the event loop."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+        self._loop = asyncio.get_running_loop()
+        self._count()
+
+    def _count(self) -> None:
+        self.turn += 1
+        self._handle = self._loop.call_soon(self._count)
+
+    def stop(self) -> None:
+        self._handle.cancel()
+
+
+async def turns_of_steps(turns: CallerTurns, keys: str, steps: int = 1) -> dict[str, list[int]]:
+    """Return the turns of the event loop in which tasks with these keys take their steps."""
+    counter, taken = TurnCounter(), defaultdict(list)
+
+    async def take(key: str) -> None:
+        for _ in range(steps):
+            await turns.next(key)
+            taken[key].append(counter.turn)
+
+    await asyncio.gather(*map(take, keys))
+    counter.stop()
+    return taken
+
+
 async def test_tasks_of_a_caller_take_turns():
-    """Each turn of the event loop has one step of each caller."""
-    turns, loop, turn = CallerTurns(), asyncio.get_running_loop(), 0
-    taken: list[tuple[str, int]] = []
+    """Between two steps of a caller with several tasks, the event loop has turns without one."""
+    taken = await turns_of_steps(CallerTurns(), "aaab")
+    assert taken["a"][0] == taken["b"][0]
+    assert all(later > earlier + 1 for earlier, later in pairwise(taken["a"]))
 
-    def count() -> None:
-        nonlocal turn
-        turn += 1
-        if len(taken) < 4:
-            loop.call_soon(count)
 
-    async def step(key: str) -> None:
-        await turns.next(key)
-        taken.append((key, turn))
-
-    loop.call_soon(count)
-    await asyncio.gather(*(step(key) for key in ("a", "a", "a", "b")))
-    first = taken[0][1]
-    assert sorted(taken) == [("a", first), ("a", first + 1), ("a", first + 2), ("b", first)]
+async def test_single_task_does_not_wait():
+    """It takes a step in every second turn: one is for the grant."""
+    taken = (await turns_of_steps(CallerTurns(), "a", steps=5))["a"]
+    assert taken == list(range(taken[0], taken[0] + 10, 2))
 
 
 async def test_cancelled_step_gives_its_turn_to_the_next():
