@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-_ALLOCATIONS_PER_COLLECTION = 20_000
+_ALLOCATIONS_PER_COLLECTION = 5_000
 """Objects that are created and not freed before the next collection; Python's default is 700."""
 CANCEL_RETRY_SECONDS = 0.5
 """Longer than a transaction needs to roll back."""
