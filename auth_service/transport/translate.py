@@ -72,8 +72,11 @@ def session_tokens_to_proto(tokens: SessionTokens) -> auth_service_pb2.LoginResp
 
 
 def sessions_to_proto(page: Page[Session], caller: Caller) -> user_service_pb2.ListSessionsResponse:
-    sessions, next_token = fit_to_message_size(page, lambda session: _session_to_proto(session, caller))
-    return user_service_pb2.ListSessionsResponse(sessions=sessions, next_page_token=next_token)
+    response = user_service_pb2.ListSessionsResponse(
+        sessions=[_session_to_proto(session, caller) for session in page.items]
+    )
+    response.next_page_token = fit_to_message_size(response, response.sessions, page)
+    return response
 
 
 def _session_to_proto(session: Session, caller: Caller) -> user_service_pb2.Session:
@@ -87,8 +90,9 @@ def _session_to_proto(session: Session, caller: Caller) -> user_service_pb2.Sess
 
 
 def users_to_proto(page: Page[User]) -> user_service_pb2.ListUsersResponse:
-    users, next_token = fit_to_message_size(page, user_to_proto)
-    return user_service_pb2.ListUsersResponse(users=users, next_page_token=next_token)
+    response = user_service_pb2.ListUsersResponse(users=map(user_to_proto, page.items))
+    response.next_page_token = fit_to_message_size(response, response.users, page)
+    return response
 
 
 def lookup_results_to_proto(users: Sequence[User]) -> user_service_pb2.LookupUsersResponse:

@@ -27,15 +27,17 @@ def issued_service_account_to_proto(issued: IssuedServiceAccount) -> service_acc
 
 
 def service_accounts_to_proto(page: Page[ServiceAccount]) -> service_account_service_pb2.ListServiceAccountsResponse:
-    accounts, next_token = fit_to_message_size(page, service_account_to_proto)
-    return service_account_service_pb2.ListServiceAccountsResponse(
-        service_accounts=accounts, next_page_token=next_token
+    response = service_account_service_pb2.ListServiceAccountsResponse(
+        service_accounts=map(service_account_to_proto, page.items)
     )
+    response.next_page_token = fit_to_message_size(response, response.service_accounts, page)
+    return response
 
 
 def security_events_to_proto(page: Page[SecurityEvent]) -> security_event_service_pb2.ListSecurityEventsResponse:
-    events, next_token = fit_to_message_size(page, _security_event_to_proto)
-    return security_event_service_pb2.ListSecurityEventsResponse(events=events, next_page_token=next_token)
+    response = security_event_service_pb2.ListSecurityEventsResponse(events=map(_security_event_to_proto, page.items))
+    response.next_page_token = fit_to_message_size(response, response.events, page)
+    return response
 
 
 def _security_event_to_proto(event: SecurityEvent) -> security_event_service_pb2.SecurityEvent:

@@ -30,8 +30,9 @@ def created_token_to_proto(created: CreatedPersonalToken) -> pb.CreatedToken:
 
 
 def tokens_to_proto(page: Page[PersonalToken]) -> pb.ListTokensResponse:
-    tokens, next_token = fit_to_message_size(page, _token_to_proto)
-    return pb.ListTokensResponse(tokens=tokens, next_page_token=next_token)
+    response = pb.ListTokensResponse(tokens=map(_token_to_proto, page.items))
+    response.next_page_token = fit_to_message_size(response, response.tokens, page)
+    return response
 
 
 def exchanged_token_to_proto(exchanged: ExchangedPersonalToken) -> pb.ExchangeTokenResponse:

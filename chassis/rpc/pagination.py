@@ -1,7 +1,7 @@
 """Pages that fit the message size limit of every gRPC client."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import MutableSequence
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -13,21 +13,15 @@ MAX_RESPONSE_BYTES = 2 * 1024 * 1024
 FIELD_OVERHEAD_BYTES = 6
 """Bytes that a repeated field adds to each of its messages: tag and length."""
 
-Item = TypeVar("Item")
-Converted = TypeVar("Converted", bound=Message)
 
+def fit_to_message_size(response: Message, messages: MutableSequence[Any], page: Page[Any]) -> str:
+    """Shorten the response until one message can hold it, and return the token of the next page.
 
-def fit_to_message_size(page: Page[Item], convert: Callable[[Item], Converted]) -> tuple[list[Converted], str]:
-    """Return the first messages of the page that fit one response, at least one, and the token of the next page.
-
+    `messages` is the repeated field of the response that has a message for each item of the page. At least one stays.
     A page may hold fewer items than requested (AIP-158). A client that follows next_page_token misses none.
     """
-    messages: list[Converted] = []
-    size = 0
-    for item in page.items:
-        message = convert(item)
-        size += message.ByteSize() + FIELD_OVERHEAD_BYTES
-        if messages and size > MAX_RESPONSE_BYTES:
-            return messages, page.token_after(len(messages) - 1)
-        messages.append(message)
-    return messages, page.next_token
+    size = response.ByteSize()
+    while size > MAX_RESPONSE_BYTES and len(messages) > 1:
+        size -= messages[-1].ByteSize() + FIELD_OVERHEAD_BYTES
+        del messages[-1]
+    return page.next_token if len(messages) == len(page.items) else page.token_after(len(messages) - 1)

@@ -36,8 +36,9 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         fingerprint = f"events {caller.id} {task_id}"
         page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
         page = await self._use_cases.list_task_events(caller, task_id, page_request)
-        events, next_token = fit_to_message_size(page, event_to_proto)
-        return history_service_pb2.ListTaskEventsResponse(events=events, next_page_token=next_token)
+        response = history_service_pb2.ListTaskEventsResponse(events=map(event_to_proto, page.items))
+        response.next_page_token = fit_to_message_size(response, response.events, page)
+        return response
 
     async def ListEvents(
         self, request: history_service_pb2.ListEventsRequest, context: Context
@@ -47,9 +48,10 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         fingerprint = f"log {caller.id} {query} {request.cursor}"
         page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
         found = await self._use_cases.list_events(caller, query, page_request, start)
-        events, next_token = fit_to_message_size(found.page, logged_event_to_proto)
-        cursor = found.cursor_after(len(events)).to_text()
-        return history_service_pb2.ListEventsResponse(events=events, next_page_token=next_token, next_cursor=cursor)
+        response = history_service_pb2.ListEventsResponse(events=map(logged_event_to_proto, found.page.items))
+        response.next_page_token = fit_to_message_size(response, response.events, found.page)
+        response.next_cursor = found.cursor_after(len(response.events)).to_text()
+        return response
 
     async def WatchEvents(
         self, request: history_service_pb2.WatchEventsRequest, context: Context

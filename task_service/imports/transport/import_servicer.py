@@ -65,8 +65,9 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         owner = owner_filter(caller, request.owner_id)
         page_request = PageRequest.parse(request.page_size, request.page_token, query=f"imports {caller.id} {owner}")
         page = await self._use_cases.list_imports(owner, page_request)
-        imports, next_token = fit_to_message_size(page, import_to_proto)
-        return import_service_pb2.ListImportsResponse(imports=imports, next_page_token=next_token)
+        response = import_service_pb2.ListImportsResponse(imports=map(import_to_proto, page.items))
+        response.next_page_token = fit_to_message_size(response, response.imports, page)
+        return response
 
     async def WatchImport(
         self, request: import_service_pb2.WatchImportRequest, context: Context
@@ -81,8 +82,9 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         import_id = parse_id(request.import_id, field="import_id")
         page_request = PageRequest.parse(request.page_size, request.page_token, query=f"errors {caller.id} {import_id}")
         page = await self._use_cases.list_import_errors(caller, import_id, page_request)
-        errors, next_token = fit_to_message_size(page, row_error_to_proto)
-        return import_service_pb2.ListImportErrorsResponse(errors=errors, next_page_token=next_token)
+        response = import_service_pb2.ListImportErrorsResponse(errors=map(row_error_to_proto, page.items))
+        response.next_page_token = fit_to_message_size(response, response.errors, page)
+        return response
 
     async def DownloadImportErrors(
         self, request: import_service_pb2.DownloadImportErrorsRequest, context: Context
@@ -119,8 +121,9 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
             request.page_size, request.page_token, query=f"undo conflicts {caller.id} {import_id}"
         )
         page = await self._use_cases.list_undo_conflicts(caller, import_id, page_request)
-        conflicts, next_token = fit_to_message_size(page, undo_conflict_to_proto)
-        return import_service_pb2.ListUndoConflictsResponse(conflicts=conflicts, next_page_token=next_token)
+        response = import_service_pb2.ListUndoConflictsResponse(conflicts=map(undo_conflict_to_proto, page.items))
+        response.next_page_token = fit_to_message_size(response, response.conflicts, page)
+        return response
 
 
 async def _read_options(requests: Requests) -> UploadRequest:

@@ -10,7 +10,6 @@ from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.limits.active_limit import ActiveLimiter
 from chassis.rpc.interceptor import Context
-from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
 from task_service.csv_dialect.delimiter import DEFAULT_DELIMITER, parse_delimiter
 from task_service.csv_dialect.http_bodies import csv_bodies
@@ -22,7 +21,6 @@ from task_service.tasks.transport.translate import (
     deletion_from_proto,
     draft_from_proto,
     list_to_proto,
-    listed_task_to_proto,
     stats_to_proto,
     task_to_proto,
     update_from_proto,
@@ -58,8 +56,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         query = query_from_proto(request, caller)
         page_request = PageRequest.parse(request.page_size, request.page_token, query=f"tasks {caller.id} {query}")
         page, total = await self._use_cases.list_tasks(query, page_request, with_total=request.include_total)
-        tasks, next_token = fit_to_message_size(page, listed_task_to_proto)
-        return list_to_proto(tasks, next_token, total)
+        return list_to_proto(page, total)
 
     async def ExportTasks(
         self, request: task_service_pb2.ExportTasksRequest, context: Context

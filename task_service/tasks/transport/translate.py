@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -10,6 +10,8 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.ids import parse_id
+from chassis.kernel.pagination import Page
+from chassis.rpc.pagination import fit_to_message_size
 from task_service.proto_fields import microseconds_to_proto, timestamp_to_proto
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.listed_task import ListedTask
@@ -152,33 +154,35 @@ def task_to_proto(task: Task) -> task_pb2.Task:
     )
 
 
-def listed_task_to_proto(task: ListedTask) -> task_pb2.Task:
-    """Return the same message as task_to_proto for the task of the row."""
-    return task_pb2.Task(
-        id=task.id,
-        title=task.title,
-        description=task.description,
-        status=STATUS_NUMBERS[task.status],
-        priority=PRIORITY_NUMBERS[task.priority],
-        due_date=task.due_date,
-        labels=task.labels,
-        external_id=task.external_id,
-        owner_id=task.owner_id,
-        assignee_id=task.assignee_id,
-        import_id=task.import_id,
-        created_at=microseconds_to_proto(task.created_at),
-        updated_at=microseconds_to_proto(task.updated_at),
-        completed_at=microseconds_to_proto(task.completed_at),
-        deleted_at=microseconds_to_proto(task.deleted_at),
-        purge_at=microseconds_to_proto(task.purge_at),
-        etag=task.etag,
-    )
+def _listed_task_to_proto(task: ListedTask) -> Any:
+    """Return the fields of the message that task_to_proto returns, for the constructor of a response.
+
+    A page of 50 messages that are copied into the response costs a third more.
+    """
+    return {
+        "id": task.id,
+        "title": task.title,
+        "description": task.description,
+        "status": STATUS_NUMBERS[task.status],
+        "priority": PRIORITY_NUMBERS[task.priority],
+        "due_date": task.due_date,
+        "labels": task.labels,
+        "external_id": task.external_id,
+        "owner_id": task.owner_id,
+        "assignee_id": task.assignee_id,
+        "import_id": task.import_id,
+        "created_at": microseconds_to_proto(task.created_at),
+        "updated_at": microseconds_to_proto(task.updated_at),
+        "completed_at": microseconds_to_proto(task.completed_at),
+        "deleted_at": microseconds_to_proto(task.deleted_at),
+        "purge_at": microseconds_to_proto(task.purge_at),
+        "etag": task.etag,
+    }
 
 
-def list_to_proto(
-    tasks: Iterable[task_pb2.Task], next_page_token: str, total: Total | None
-) -> task_service_pb2.ListTasksResponse:
-    response = task_service_pb2.ListTasksResponse(tasks=tasks, next_page_token=next_page_token)
+def list_to_proto(page: Page[ListedTask], total: Total | None) -> task_service_pb2.ListTasksResponse:
+    response = task_service_pb2.ListTasksResponse(tasks=map(_listed_task_to_proto, page.items))
+    response.next_page_token = fit_to_message_size(response, response.tasks, page)
     if total is not None:
         response.total_size, response.total_is_at_least = total
     return response
