@@ -1,6 +1,6 @@
 """Reads of many tasks in steps. Between two steps other callers get the connection."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
@@ -19,21 +19,29 @@ Result = TypeVar("Result")
 class ScanLimits:
     """Limits of what one call reads, whatever its filters (docs/adr/0014-bounded-reads.md)."""
 
+    first_step_rows: int = 500
+    """Rows that the first step reads; each further one reads four times as many, up to the maximum."""
     step_rows: int = 5_000
     search_step_rows: int = 2_000
-    """Rows that one step reads. A search reads the texts too, of up to 20,000 characters each."""
+    """Maximum of rows that one step reads. A search reads the texts too, of up to 20,000 characters each."""
     stats_step_rows: int = 20_000
     """Rows that one step of counts by status reads. Counts need all rows, and each step costs a round trip."""
     max_seconds: float = 0.015
     """Time after which a page or a total begins no further step."""
+    max_stats_seconds: float = 10.0
+    """Time after which counts by status are refused; less than callers usually wait."""
     max_sorted: int = 10_000
     """Tasks that are sorted for an order that no index gives."""
     max_counted: int = 10_000
     """Matches that a total counts."""
 
-    def rows_of_step(self, query: TaskQuery) -> int:
-        """Return the maximum number of rows that one step of the query reads."""
-        return self.search_step_rows if query.words else self.step_rows
+    def step_sizes(self, query: TaskQuery) -> Iterator[int]:
+        """Yield the maximum number of rows of each step. If the first rows come from a disk, there is no large step."""
+        largest = self.search_step_rows if query.words else self.step_rows
+        rows = self.first_step_rows
+        while True:
+            yield min(rows, largest)
+            rows *= 4
 
 
 async def read_page(
@@ -45,33 +53,35 @@ async def read_page(
     """
     found: list[ListedTask] = []
     after, deadline = request.after, monotonic() + limits.max_seconds
-    while True:
+    for max_rows in limits.step_sizes(query):
         async with session() as reader:
             section = await reader.tasks.read_section(
                 query,
                 after,
                 today,
                 limit=request.size + 1 - len(found),
-                max_rows=limits.rows_of_step(query),
+                max_rows=max_rows,
                 max_sorted=limits.max_sorted,
             )
         found.extend(section.items)
         after = section.end
         if not after or monotonic() >= deadline:
-            return request.page(found, attrgetter("page_key"), searched_to=after)
+            break
+    return request.page(found, attrgetter("page_key"), searched_to=after)
 
 
 async def scan_in_steps(
-    scan: Read, read: Callable[[Tasks, bytes], Awaitable[tuple[Result, bytes]]]
+    scan: Read, read: Callable[[Tasks, bytes, int], Awaitable[tuple[Result, bytes]]], sizes: Iterable[int]
 ) -> AsyncIterator[tuple[Result, bool]]:
     """Yield the result of each step and whether it is the last one. Each step has a session of its own.
 
-    `read` gets the key after which its step begins, and returns the key at which it ended.
+    `read` gets the key after which its step begins and the maximum number of rows, and returns the key at which it
+    ended.
     """
     after = b""
-    while True:
+    for max_rows in sizes:
         async with scan() as session:
-            result, after = await read(session.tasks, after)
+            result, after = await read(session.tasks, after, max_rows)
         yield result, not after
         if not after:
             return

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from datetime import date
+from itertools import repeat
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
 from chassis.kernel.clock import Clock
+from chassis.kernel.errors import QueryTooExpensive
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from chassis.kernel.pagination import Page, PageRequest
@@ -150,14 +152,13 @@ class ListTasks:
     async def _total(self, query: TaskQuery, today: date) -> Total:
         limits, total = self.limits, 0
         deadline = monotonic() + limits.max_seconds
-        max_rows = limits.rows_of_step(query)
 
-        def count(tasks: Tasks, after: bytes) -> Awaitable[tuple[int, bytes]]:
+        def count(tasks: Tasks, after: bytes, max_rows: int) -> Awaitable[tuple[int, bytes]]:
             # One more than the maximum shows that there are more.
             limit = limits.max_counted + 1 - total
             return tasks.count_section(query, after, today, limit=limit, max_rows=max_rows)
 
-        async for found, is_last in scan_in_steps(self.scan, count):
+        async for found, is_last in scan_in_steps(self.scan, count, limits.step_sizes(query)):
             total += found
             if total > limits.max_counted:
                 return Total(limits.max_counted, is_at_least=True)
@@ -175,12 +176,24 @@ class GetTaskStats:
     limits: ScanLimits
 
     async def __call__(self, query: TaskQuery, days: int) -> tuple[Stats, list[date]]:
-        """Return the counts, and the days by which completions are counted. Raises DaysOutOfRange."""
+        """Return the counts, and the days by which completions are counted.
+
+        Raises DaysOutOfRange; QueryTooExpensive if counting takes too long.
+        """
         today = self.now().date()
         first = first_day(days, today)
 
-        def count(tasks: Tasks, after: bytes) -> Awaitable[tuple[Stats, bytes]]:
-            return tasks.stats_section(query, after, today, first_day=first, max_rows=self.limits.stats_step_rows)
+        def count(tasks: Tasks, after: bytes, max_rows: int) -> Awaitable[tuple[Stats, bytes]]:
+            return tasks.stats_section(query, after, today, first_day=first, max_rows=max_rows)
 
-        steps = scan_in_steps(self.scan, count)
-        return merge_stats([stats async for stats, _ in steps]), days_between(first, today)
+        sections: list[Stats] = []
+        deadline = monotonic() + self.limits.max_stats_seconds
+        async for stats, is_last in scan_in_steps(self.scan, count, repeat(self.limits.stats_step_rows)):
+            sections.append(stats)
+            if not is_last and monotonic() >= deadline:
+                raise QueryTooExpensive(
+                    field="owner_id",
+                    cause=f"counting took longer than {self.limits.max_stats_seconds:g} seconds",
+                    remedy="Count the tasks of one owner",
+                )
+        return merge_stats(sections), days_between(first, today)

@@ -71,6 +71,30 @@ async def test_page_ends_after_a_number_of_rows(system, sonu, many_tasks, fields
     assert titles == ["rare 2", "rare 1", "rare 0"]
 
 
+async def test_first_step_is_small(system, sonu, many_tasks, monkeypatch):
+    """A page of one step reads few rows, because they may come from a disk."""
+    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", ScanLimits(first_step_rows=4, max_seconds=0))
+    async with system.new_tasks_replica() as tasks:
+        request = task_service_pb2.ListTasksRequest(labels_any=["rare"])
+        counts: list[int] = []
+        while not counts or request.page_token:
+            page = await tasks.ListTasks(request, metadata=sonu.metadata)
+            counts.append(len(page.tasks))
+            request.page_token = page.next_page_token
+    assert counts == [0] * 10 + [2, 1]
+
+
+async def test_page_takes_steps_until_it_is_full(system, sonu, many_tasks, monkeypatch):
+    """Steps of 1, 4, 8 and 8 rows find the oldest tasks of the list, and its total, in one page."""
+    limits = ScanLimits(first_step_rows=1, step_rows=8, max_seconds=60)
+    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+    async with system.new_tasks_replica() as tasks:
+        request = task_service_pb2.ListTasksRequest(labels_any=["rare"], include_total=True)
+        page = await tasks.ListTasks(request, metadata=sonu.metadata)
+    assert [task.title for task in page.tasks] == ["rare 2", "rare 1", "rare 0"]
+    assert (page.total_size, page.total_is_at_least, page.next_page_token) == (3, False, "")
+
+
 async def test_list_without_any_match_ends(system, sonu, many_tasks):
     found = await pages(system, sonu, labels_any=["none"])
     assert [len(page.tasks) for page in found] == [0] * 5

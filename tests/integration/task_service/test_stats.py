@@ -58,6 +58,27 @@ async def test_counts_in_many_steps_are_the_same(system):
         assert (await get_stats(system, person, owner_id=owner_id)).total == total
 
 
+@pytest.fixture
+def no_time_to_count(monkeypatch):
+    """Let the service, which starts later, end counts after one step of two rows."""
+    limits = ScanLimits(stats_step_rows=2, max_stats_seconds=0)
+    monkeypatch.setattr(task_service.bootstrap, "SCAN_LIMITS", limits)
+
+
+@pytest.mark.usefixtures("no_time_to_count")
+async def test_counting_that_takes_too_long_is_refused(system):
+    """Counts that end with the step that is the last in time are complete."""
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
+    for person in (sonu, mina, mina):
+        await create(system, person, title="x")
+    assert (await get_stats(system, sonu)).total == 1
+    assert await expect_failure(get_stats(system, mina)) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "QUERY_TOO_EXPENSIVE",
+        [("owner_id", "QUERY_TOO_EXPENSIVE")],
+    )
+
+
 async def test_completions_by_day_include_empty_days(system, database):
     sonu = await system.new_user("sonu")
     today = datetime.now(UTC).date()

@@ -160,8 +160,9 @@ class TaskServiceServicer:
 
     def GetTaskStats(self, request, context):
         """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
-        caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366, or with reason
+        QUERY_TOO_EXPENSIVE when counting takes longer than 10 seconds. RESOURCE_EXHAUSTED when the caller has too many calls
+        at once. PERMISSION_DENIED when a user asks for another owner's tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,8 +64,9 @@ class TaskServiceStub:
     """
     GetTaskStats: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]
     """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
-    caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366, or with reason
+    QUERY_TOO_EXPENSIVE when counting takes longer than 10 seconds. RESOURCE_EXHAUSTED when the caller has too many calls
+    at once. PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]
     """Changes the fields in the mask (over REST: the keys of the body) and returns the task. An update without an effect
@@ -146,8 +147,9 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """
     GetTaskStats: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskStatsRequest, _task_service_pb2.TaskStats]  # type: ignore[assignment]
     """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
-    caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+    for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366, or with reason
+    QUERY_TOO_EXPENSIVE when counting takes longer than 10 seconds. RESOURCE_EXHAUSTED when the caller has too many calls
+    at once. PERMISSION_DENIED when a user asks for another owner's tasks.
     """
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.UpdateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Changes the fields in the mask (over REST: the keys of the body) and returns the task. An update without an effect
@@ -255,8 +257,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.TaskStats, _abc.Awaitable[_task_service_pb2.TaskStats]]:
         """Returns counts of the live tasks that the caller owns or is assigned to. A service, a manager or an admin may ask
-        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366. RESOURCE_EXHAUSTED when the
-        caller has too many calls at once. PERMISSION_DENIED when a user asks for another owner's tasks.
+        for another owner's tasks or for all tasks. INVALID_ARGUMENT when days is not 1 to 366, or with reason
+        QUERY_TOO_EXPENSIVE when counting takes longer than 10 seconds. RESOURCE_EXHAUSTED when the caller has too many calls
+        at once. PERMISSION_DENIED when a user asks for another owner's tasks.
         """
 
     @_abc_1.abstractmethod
