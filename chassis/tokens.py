@@ -39,12 +39,10 @@ class TokenRevoked(Unauthenticated):
     """The access token was revoked. Log in again."""
 
 
-class UnknownKey(Unauthenticated):
+class UnknownKey(Unauthenticated, inherits_reason=True):
     """A valid access token is required. Log in, or refresh the token."""
 
-
-# Clients must not learn whether a key exists.
-UnknownKey.reason = Unauthenticated.reason
+    # Message and reason are the parent's: clients must not learn whether a key exists.
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ class DomainError(Exception):
     """The request can't be carried out."""
 
     # The docstring of a subclass is its message. The keyword arguments become attributes and fill `{name}` in it.
-    # The reason is the class name in capitals: BlankTitle is BLANK_TITLE.
+    # The reason is the class name in capitals: BlankTitle is BLANK_TITLE. With inherits_reason=True it is the parent's.
 
     reason: ClassVar[str] = "DOMAIN_ERROR"
     field: str = ""
@@ -22,9 +22,10 @@ class DomainError(Exception):
     """False: the call was refused before any work, so that it is safe to repeat on another server."""
     retry_after_seconds: float | None = None
 
-    def __init_subclass__(cls, **keywords: object) -> None:
-        super().__init_subclass__(**keywords)
-        cls.reason = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
+    def __init_subclass__(cls, *, inherits_reason: bool = False) -> None:
+        super().__init_subclass__()
+        if not inherits_reason:
+            cls.reason = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
 
     def __init__(self, **data: object) -> None:
         for name, value in data.items():

@@ -20,14 +20,11 @@ class PermissionDenied(DomainError):
     """Your role or your scopes do not allow this call."""
 
 
-class PermissionMissing(PermissionDenied):
+class PermissionMissing(PermissionDenied, inherits_reason=True):
     """You need the {kind} {permissions} for this call."""
 
     def __init__(self, *, kind: str, permissions: frozenset[str]) -> None:
         super().__init__(kind=kind, permissions=" or ".join(sorted(permissions)))
-
-
-PermissionMissing.reason = PermissionDenied.reason
 
 
 class TokenNotAllowed(PermissionDenied):
@@ -41,11 +38,8 @@ class TokenScopeMissing(PermissionDenied):
         super().__init__(scopes=" or ".join(sorted(scopes)))
 
 
-class TokenMissing(Unauthenticated):
+class TokenMissing(Unauthenticated, inherits_reason=True):
     """The header `authorization: Bearer ...` with an access token is missing. Log in to get a token."""
-
-
-TokenMissing.reason = Unauthenticated.reason
 
 
 class TokenNotExchanged(Unauthenticated):

@@ -150,6 +150,10 @@ class ImportNotSuccessful(CliError):
     """
 
 
+_DELIBERATE_REASONS = ("READ_ONLY", "OVERLOADED", "TOO_MANY_CONNECTIONS")
+"""Reasons with which a server that works refuses a call. Its message says all, and its logs do not say more."""
+
+
 class Refused(CliError):
     """{message}."""
 
@@ -160,7 +164,8 @@ class Refused(CliError):
         self.details: list[dict[str, Any]] = error.get("details") or []
         self.request_id = error.get("request_id")
         self.retry_after = retry_after
-        is_unavailable = self.http_status in {502, 503, 504} and not self.has_reason("READ_ONLY")
+        self._is_failure = self.http_status >= 500 and not any(map(self.has_reason, _DELIBERATE_REASONS))  # noqa: PLR2004
+        is_unavailable = self._is_failure and self.http_status in {502, 503, 504}
         self.exit_code = ExitCode.UNREACHABLE if is_unavailable else ExitCode.REFUSED
 
     def has_reason(self, reason: str) -> bool:
@@ -175,6 +180,6 @@ class Refused(CliError):
         lines = [line.replace("See /docs", f"See {self._url}/docs") for line in lines]
         if self.retry_after:
             lines.append(f"Repeat the command in {self.retry_after} seconds.")
-        if self.http_status >= 500 and not self.has_reason("READ_ONLY"):  # noqa: PLR2004
+        if self._is_failure:
             lines.append(f"The server's logs have the cause under the request id {self.request_id}.")
         return lines

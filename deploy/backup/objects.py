@@ -70,21 +70,15 @@ def check_backup(manifest: Manifest, folder: Path) -> None:
             raise BackupError(message)
 
 
-def copy_to_store(folder: Path, import_ids: Iterable[str], store: ObjectStore) -> dict[str, str]:
-    """Copy the files of the backup into the store. An object of the same name is replaced.
-
-    Return the etags of the objects by the id of the import: they differ from those in the dump.
-    """
-    etags = {}
+def copy_to_store(folder: Path, import_ids: Iterable[str], store: ObjectStore) -> None:
+    """Copy the files of the backup into the store. An object of the same name is replaced."""
     for import_id in import_ids:
         key = object_key(UUID(import_id))
         try:
             obstore.put(store, key, folder / FOLDER_NAME / key)
-            etags[import_id] = obstore.head(store, key)["e_tag"] or ""
         except (BaseError, OSError) as error:
             message = f"The file {key} can't be stored: {str(error).splitlines()[0]}"
             raise BackupError(message) from None
-    return etags
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> str:

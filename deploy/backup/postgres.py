@@ -123,13 +123,6 @@ def load(url: str, folder: Path, *, binaries: Path | None) -> None:
     _run("pg_restore", url, [*arguments, f"--use-list={contents}", str(folder / DUMP_FILE_NAME), "--dbname"], binaries)
 
 
-def record_etags(connection: psycopg.Connection, schemas: Schemas, etags: Mapping[str, str]) -> None:
-    """Record the etags of the files, by the id of the import: the import fails if its file has another one."""
-    query = sql.SQL("UPDATE {} SET stored_etag = %s WHERE id = %s").format(sql.Identifier(schemas.tasks, "imports"))
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(query, [(etag, import_id) for import_id, etag in etags.items()])
-
-
 def _contents_without_schemas(folder: Path, binaries: Path | None) -> Path:
     """Write the list of what pg_restore creates: all but the schemas, which `provision` has created."""
     dump_file = folder / DUMP_FILE_NAME

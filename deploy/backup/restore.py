@@ -34,10 +34,8 @@ def restore_backup(settings: BackupSettings, folder: Path) -> Manifest:
         _check_target(connection, settings)
     for service in ("auth_service", "task_service"):
         _run_command(f"{service}.commands.provision")
-    etags = objects.copy_to_store(folder, manifest.files, store)
+    objects.copy_to_store(folder, manifest.files, store)
     postgres.load(settings.administrator_url, folder, binaries=settings.backup_postgres_bin)
-    with postgres.connect(settings.administrator_url) as connection:
-        postgres.record_etags(connection, settings.schemas, etags)
     # Clients may have read events that the backup lacks.
     _run_command("task_service.commands.expire_cursors")
     _verify(settings, manifest)

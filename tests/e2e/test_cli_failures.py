@@ -11,6 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.transcoding.violations import Violation
+from gateway.transport.errors.http_errors import (
+    HttpError,
+    internal_error,
+    overloaded,
+    too_many_connections,
+    upstream_timeout,
+)
 from tests.support.cli_program import Program
 from tests.support.stack import LocalStack
 
@@ -24,14 +32,22 @@ RESPONSES = {
     "/proxy": (502, b"Bad gateway"),
     "/other-error": (500, b'{"error": {"code": "x", "details": "y"}}'),
 }
+ERRORS = {
+    "/overloaded": overloaded(),
+    "/full": too_many_connections(),
+    "/read-only": HttpError(503, "UNAVAILABLE", "No writes.", [Violation("READ_ONLY", None, "No writes.")]),
+    "/slow": upstream_timeout(),
+    "/defect": internal_error(),
+}
 
 
 class OtherServer(BaseHTTPRequestHandler):
-    """An HTTP server that is no task manager."""
+    """An HTTP server that is no task manager, or has its errors."""
 
     def do_GET(self) -> None:
         folder = "/" + self.path.split("/")[1]
-        status, body = RESPONSES[folder]
+        error = ERRORS.get(folder)
+        status, body = (error.http_status, error.to_json("id-1")) if error else RESPONSES[folder]
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -58,6 +74,17 @@ def test_other_servers_are_explained(anonymous: Program, other_server: str, fold
     ended = anonymous("--url", other_server + folder, "tasks", "list")
     advice = "Repeat the command" if RESPONSES[folder][0] >= 500 else "Check --url"
     assert (ended.returncode, ended.stdout, advice in ended.stderr) == (4, "", True), ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "exit_code"), [("/overloaded", 1), ("/full", 1), ("/read-only", 1), ("/slow", 4), ("/defect", 1)]
+)
+def test_logs_are_named_for_failures_only(anonymous: Program, other_server: str, folder: str, exit_code: int):
+    """A server that refuses a call on purpose, as an overloaded one does, is not unavailable. Its logs say no more."""
+    anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
+    ended = anonymous("--url", other_server + folder, "tasks", "list")
+    assert (ended.returncode, ERRORS[folder].message.rstrip(".") in ended.stderr) == (exit_code, True), ended.stderr
+    assert ("logs" in ended.stderr) == (folder in {"/slow", "/defect"}), ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_proposed_encoding_is_no_problem(program: Program, file: Path, encoding:
 
 def test_file_without_title_is_not_offered(program: Program, file: Path):
     """A file whose header line has no title is refused once, without a question, with an option that fits."""
-    file.write_text("My heading,beta,gamma\n1,2,3\n")
+    file.write_text("due,My heading,gamma\n,2,3\n")
     ended = program.in_terminal("import", str(file))
     assert (ended.exit_code, "Import the file like this?" in ended.output) == (1, False), ended.output
     assert ended.output.count("No column fills the title") == 1, ended.output

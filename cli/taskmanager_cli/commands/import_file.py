@@ -1,6 +1,5 @@
 """Command that imports a CSV file, and the one that takes an import back."""
 
-import re
 import shlex
 import sys
 import uuid
@@ -15,13 +14,12 @@ from taskmanager_cli.client import Client
 from taskmanager_cli.commands.downloads import check_output, download
 from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
 from taskmanager_cli.commands.inspection import print_inspection, require_importable
-from taskmanager_cli.commands.options import Force, Json, Yes, check_ids, logged_in
+from taskmanager_cli.commands.options import UUID_PATTERN, Force, Json, Yes, check_ids, logged_in
 from taskmanager_cli.errors import ConnectionLost, DuplicateFile, ErrorsFileIsImported, Refused, ServerFailed
 from taskmanager_cli.output import confirm, note, print_json, print_table, stderr
 
 _INSPECTED_BYTES = 256 * 1024
 _UPLOAD_ATTEMPTS = 3
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def import_file(
@@ -163,7 +161,7 @@ def _upload(client: Client, file: Path, given: dict[str, str], proposed: dict[st
 
 def _duplicate(error: Refused) -> Refused | DuplicateFile:
     """Return the error that names commands instead of fields of the API."""
-    import_id = _UUID.search(str(error))
+    import_id = UUID_PATTERN.search(str(error))
     return DuplicateFile(import_id=import_id[0]) if import_id else error
 
 

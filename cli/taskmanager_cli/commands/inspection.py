@@ -1,6 +1,5 @@
 """Tables that show the result of an inspection. They go to stderr, because the import's result is on stdout."""
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,12 +16,13 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 def require_importable(file: Path, inspection: dict[str, Any]) -> None:
-    """Raise NotImportable if no line of the file can be the header line."""
-    if inspection["columns"]:
+    """Raise NotImportable if no column of the file fills the title. The advice names the first free column."""
+    columns = inspection["columns"]
+    if any(column["target"] == "title" for column in columns):
         return
     message = inspection["problems"][-1]["message"]
-    found = re.search(r"Found: '(.+?)'", message)
-    option = shlex.quote(f"mapping=title:{found[1] if found else 'COLUMN'}")
+    name = next((column["name"] for column in columns if column["name"] and not column["target"]), "COLUMN")
+    option = shlex.quote(printable(f"mapping=title:{name}"))
     raise NotImportable(path=file, message=printable(message), option=option)
 
 

@@ -13,13 +13,13 @@ from taskmanager_cli.errors import Refused
 from taskmanager_cli.personal_tokens import PersonalToken, environment_token
 from taskmanager_cli.sessions import SessionStore
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def check_ids(value: str | list[str]) -> str | list[str]:
     """Refuse a text that is no id. It could also change the path of a request."""
     for text in [value] if isinstance(value, str) else value:
-        if not _ID.fullmatch(text):
+        if not UUID_PATTERN.fullmatch(text):
             raise typer.BadParameter(f"{text!r} is not an id such as 01a225b0-d02d-7340-8e22-83cd6662c7d8.")
     return value
 

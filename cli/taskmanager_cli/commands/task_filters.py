@@ -1,16 +1,13 @@
 """Filters of lists and exports of tasks, and users by name."""
 
-import re
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.commands.options import check_ids
+from taskmanager_cli.commands.options import UUID_PATTERN, check_ids
 from taskmanager_cli.errors import CliError
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class UserNotFound(CliError):
@@ -64,7 +61,7 @@ OrderBy = Annotated[
 
 def resolve_user(client: Client, name: str) -> str:
     """Return the id of a user: the caller for "me", an id as it is, else the user with this username."""
-    if name in {"", "-"} or _UUID.fullmatch(name):
+    if name in {"", "-"} or UUID_PATTERN.fullmatch(name):
         return name
     if name == "me":
         return str(client.get("/api/v1/me")["id"])

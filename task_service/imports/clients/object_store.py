@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import hashlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -62,6 +63,7 @@ class ObstoreObjectStore:
         """Open the store. Raises StartError if it can't be used."""
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
         self._store = _open(url)
+        self._etags_of_copies: dict[str, str | None] = {}
 
     async def check(self) -> None:
         """List objects of a name that none has. Raises the errors of obstore.
@@ -122,9 +124,22 @@ class ObstoreObjectStore:
             metadata = await obstore.head_async(self._store, key)
         except FileNotFoundError as error:
             raise StoredFileChanged from error
-        if metadata["size"] != upload.size or (upload.etag and metadata["e_tag"] != upload.etag):
+        etag = metadata["e_tag"]
+        if metadata["size"] != upload.size:
             raise StoredFileChanged
-        return metadata["e_tag"]
+        if upload.etag and etag not in {upload.etag, self._etags_of_copies.get(key)}:
+            # A copy of the store has other etags: in a folder they contain the inode. Then the bytes count, once.
+            if await self._sha256(key, upload.size, etag) != upload.sha256:
+                raise StoredFileChanged
+            self._etags_of_copies[key] = etag
+        return etag
+
+    async def _sha256(self, key: str, size: int, etag: str | None) -> bytes:
+        digest = hashlib.sha256()
+        for begin in range(0, size, REQUEST_BYTES):
+            data = await self._read(key, begin, min(begin + REQUEST_BYTES, size), etag)
+            await asyncio.to_thread(digest.update, data)
+        return digest.digest()
 
     async def _read(self, key: str, begin: int, end: int, etag: str | None) -> bytes:
         try:
@@ -139,6 +154,7 @@ class ObstoreObjectStore:
     async def delete(self, key: str) -> None:
         with _translate_errors(), suppress(FileNotFoundError):
             await obstore.delete_async(self._store, key)
+        self._etags_of_copies.pop(key, None)
         if self._folder:
             # A process that died during a put leaves obstore's staging file next to the key.
             path = self._folder / key

@@ -8,11 +8,8 @@ class ImportNotFound(DomainError):
     """No such import."""
 
 
-class RowExternalIdTaken(ExternalIdTaken):
+class RowExternalIdTaken(ExternalIdTaken, inherits_reason=True):
     """Another live task of the owner has this external_id. Set on_duplicate=skip or on_duplicate=update."""
-
-
-RowExternalIdTaken.reason = ExternalIdTaken.reason
 
 
 class TooManyCells(InvalidTask):

@@ -54,6 +54,13 @@ def stack_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "deploy.local", *arguments]
 
 
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command up to its end."""
+    return subprocess.run(
+        stack_command(*arguments), env={**os.environ, **environment}, check=False, capture_output=True, text=True
+    )
+
+
 @contextmanager
 def running_stack(data_dir: Path, *arguments: str) -> Iterator[RunningStack]:
     """Run the stack from its `ready` line until it has stopped."""
@@ -139,9 +146,7 @@ def test_killed_process_restarts_and_the_file_has_its_new_pid(stack: RunningStac
 
 
 def test_second_run_on_a_data_directory_is_rejected(stack: RunningStack):
-    second = subprocess.run(
-        stack_command("run", "--data-dir", str(stack.data_dir), *ANY_PORTS), check=False, capture_output=True, text=True
-    )
+    second = run_command("run", "--data-dir", str(stack.data_dir), *ANY_PORTS)
     assert second.returncode == 1
     assert f"in use by a run with process id {stack.process.pid}" in second.stderr
     assert "`make run DATA=…`" in second.stderr
@@ -150,12 +155,7 @@ def test_second_run_on_a_data_directory_is_rejected(stack: RunningStack):
 
 def test_occupied_port_is_reported_with_its_option(stack: RunningStack, tmp_path: Path):
     port = stack.endpoints["gateway_url"].rpartition(":")[2]
-    second = subprocess.run(
-        stack_command("run", "--data-dir", str(tmp_path), "--gateway-port", port),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    second = run_command("run", "--data-dir", str(tmp_path), "--gateway-port", port)
     assert second.returncode == 1
     assert f"--gateway-port {port} is in use by another program" in second.stderr
     assert "`make run` has GATEWAY_PORT=…" in second.stderr
@@ -198,10 +198,7 @@ def test_stack_with_a_closed_output_pipe_stops_in_order(tmp_path: Path):
 
 
 def test_demo_counts_match_and_it_leaves_no_files(tmp_path: Path):
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    completed = subprocess.run(
-        stack_command("demo", "--rows", "300"), check=False, capture_output=True, text=True, env=environment
-    )
+    completed = run_command("demo", "--rows", "300", TMPDIR=str(tmp_path))
     assert completed.returncode == 0, completed.stderr
     assert "300 rows read = 280 created + 20 failed" in completed.stdout
     assert list(tmp_path.iterdir()) == []
@@ -223,12 +220,7 @@ async def test_operators_servers_are_used_and_left_running(tmp_path: Path):
 
 def test_unreachable_server_is_reported_with_its_option(tmp_path: Path):
     url = f"postgresql://postgres@{HOST}:{find_free_port()}/postgres"
-    completed = subprocess.run(
-        stack_command("run", "--data-dir", str(tmp_path), *ANY_PORTS, "--postgres-url", url),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    completed = run_command("run", "--data-dir", str(tmp_path), *ANY_PORTS, "--postgres-url", url)
     assert completed.returncode == 1
     assert "The server of --postgres-url does not respond" in completed.stderr
 
@@ -241,13 +233,7 @@ def test_wrong_settings_of_all_services_are_reported_at_once(tmp_path: Path):
         "GATEWAY_MAX_CONNECTIONS": "-1",
         "OTEL_TRACES_SAMPLER": "often",
     }
-    completed = subprocess.run(
-        stack_command("run", "--data-dir", str(tmp_path), *ANY_PORTS),
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **wrong},
-    )
+    completed = run_command("run", "--data-dir", str(tmp_path), *ANY_PORTS, **wrong)
     assert completed.returncode == 1
     assert completed.stdout == ""
     assert all(f"\n{name}: " in completed.stderr for name in wrong)
@@ -263,19 +249,14 @@ def test_wrong_settings_of_all_services_are_reported_at_once(tmp_path: Path):
     ],
 )
 def test_wrong_number_is_explained(arguments: tuple[str, ...], message: str):
-    completed = subprocess.run(stack_command(*arguments), check=False, capture_output=True, text=True)
+    completed = run_command(*arguments)
     assert completed.returncode == 2
     assert completed.stderr.rstrip().endswith(message)
 
 
 def test_mistyped_command_lists_the_commands(tmp_path: Path):
     """Modules that are no command are not in the list."""
-    completed = subprocess.run(
-        stack_command("command", "--data-dir", str(tmp_path), "task_service.commands.verifi"),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    completed = run_command("command", "--data-dir", str(tmp_path), "task_service.commands.verifi")
     assert completed.returncode == 1
     first, *commands = completed.stderr.splitlines()
     assert first == "error: There is no command task_service.commands.verifi. There are:"
@@ -284,11 +265,6 @@ def test_mistyped_command_lists_the_commands(tmp_path: Path):
 
 
 def test_command_without_a_stack_names_the_target_of_make(tmp_path: Path):
-    completed = subprocess.run(
-        stack_command("command", "--data-dir", str(tmp_path), "task_service.commands.verify"),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    completed = run_command("command", "--data-dir", str(tmp_path), "task_service.commands.verify")
     assert completed.returncode == 1
     assert f"Start one with `make run DATA={tmp_path}`" in completed.stderr

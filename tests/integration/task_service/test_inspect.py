@@ -116,9 +116,11 @@ async def test_damaged_header_line_after_a_mark_is_refused(system):
     assert failure.reason == "HEADER_NOT_UTF8"
 
 
-async def test_inspection_of_a_file_without_a_title_names_the_problem(system):
+async def test_inspection_without_a_title_lists_the_columns(system):
+    """A client can offer them for the title."""
     sonu = await system.new_user("sonu")
-    found = await inspect(system, sonu, b"a,b\nc,d\n")
+    found = await inspect(system, sonu, b"a,due\nc,d\n")
+    assert [(column.name, column.target) for column in found.columns] == [("a", ""), ("due", "due_date")]
     assert [(problem.line, problem.code) for problem in found.problems] == [(0, "MISSING_TITLE_COLUMN")]
     assert (found.header_row, list(found.rows)) == (0, [])
 

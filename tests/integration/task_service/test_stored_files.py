@@ -104,6 +104,15 @@ async def test_changed_stored_file_fails_the_import(system, stored, worker, cont
     assert (failed.state, failed.failure.code) == (import_pb2.Import.STATE_FAILED, "STORED_FILE_CHANGED")
 
 
+async def test_copy_of_the_stored_file_is_read(system, stored, worker):
+    """A copy of a store has other etags. The bytes count."""
+    queued = await upload(system, await system.new_user("sonu"))
+    lease = await worker.claim()
+    stored.replace(object_key(UUID(queued.id)), FILE)
+    assert await worker.read(lease, 0) == FILE
+    assert await worker.read(lease, 1) == FILE[1:]
+
+
 async def test_file_of_an_ended_import_expires(system, stored, worker, database):
     sonu = await system.new_user("sonu")
     ended, waiting = await upload(system, sonu), await upload(system, sonu, FILE + b"More\n")

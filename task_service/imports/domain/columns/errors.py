@@ -1,5 +1,7 @@
 """Errors of the columns of a file, and of the options for them. A docstring is the message."""
 
+from collections.abc import Sequence
+
 from task_service.imports.domain.errors import InvalidUpload
 
 
@@ -56,6 +58,10 @@ class MissingTitleColumn(InvalidUpload):
 
     If another line has the column names, set header_row.
     """
+
+    names: Sequence[str]
+    fields: Sequence[str]
+    """Field of each column, "" for none."""
 
 
 class DuplicateColumn(InvalidUpload):

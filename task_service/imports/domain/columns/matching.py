@@ -43,7 +43,7 @@ def match_columns(names: Sequence[str], mapping: Mapping[str, str]) -> MatchedCo
             found = [f"#{index + 1} {quote_column(names[index])}" for index, used in enumerate(fields) if used == field]
             raise DuplicateColumn(column=field, names=_list(found), number=found[0].split()[0])
     if "title" not in fields:
-        raise MissingTitleColumn(columns=list_columns(names))
+        raise MissingTitleColumn(columns=list_columns(names), names=names, fields=fields)
     return MatchedColumns(tuple(fields), frozenset(index for index, field in mapped.items() if not field))
 
 

@@ -109,7 +109,7 @@ class InspectImportResponse(_message.Message):
     """Order of day, month and year that all dates of the file fit and no other order does. Unset: several or none."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___InspectedColumn]:
-        """The columns, in the order of the file."""
+        """The columns, in the order of the file. If none fills the title, their cells are not read."""
 
     @_builtins.property
     def unmapped_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmappedValue]:
