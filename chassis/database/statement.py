@@ -7,7 +7,7 @@ instead of `in_()`, and wrap JSON values in psycopg's `Jsonb`.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from psycopg import AsyncCursor
+from psycopg import AsyncCursor, sql
 from psycopg.rows import dict_row
 from sqlalchemy import ClauseElement, ColumnElement, Table, bindparam, delete, select, tuple_
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -49,6 +49,13 @@ class Statement:
         """Run the statement once for each row, in one round trip: several times faster than one by one."""
         async with connection.cursor() as cursor:
             await cursor.executemany(self.sql, [{**self._constants, **values} for values in rows])
+
+
+def copy_statement(table: str, columns: Iterable[str]) -> sql.Composed:
+    """Return the COPY that inserts rows of these columns, in the text format."""
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
 
 
 def delete_batch(table: Table, condition: ColumnElement[bool]) -> Statement:

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import CTE, Insert, bindparam, func, insert, select, text
 
 from chassis.database.pool import Connection
-from chassis.database.statement import Statement
+from chassis.database.statement import Statement, copy_statement
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
 from task_service.history.domain.events import ERASABLE_FIELDS, Action, Change, TaskEvent
 from task_service.persistence.tables import task_events
@@ -37,7 +37,8 @@ ENCODED_COLUMNS = (*TaskEvent._fields, "free_text", "salt", "free_text_digest")
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _TAKE_TRANSACTION_NUMBER = Statement(select(text("take_transaction_number()")))
-_INSERT = Statement(insert(task_events), columns=(*ENCODED_COLUMNS, "transaction_number"))
+# A hundred INSERTs take twice as long, although the driver sends them together.
+_COPY = copy_statement("task_events", (*ENCODED_COLUMNS, "transaction_number"))
 # One statement for the usual transaction, which has one event.
 _INSERT_WITH_NEW_TRANSACTION_NUMBER = Statement(
     insert(task_events).values(transaction_number=text("take_transaction_number()")), columns=ENCODED_COLUMNS
@@ -123,9 +124,9 @@ class SqlEvents:
             await _INSERT_WITH_NEW_TRANSACTION_NUMBER.run(self._connection, **_parameters(events[0]))
         elif events:
             number = await self.take_transaction_number()
-            await _INSERT.run_all(
-                self._connection, ({**_parameters(event), "transaction_number": number} for event in events)
-            )
+            async with self._connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+                for event in events:
+                    await copy.write_row((*encode_event(event, os.urandom(SALT_BYTES)), number))
 
     async def list_for_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:
         after = _decode_revision(request.after) if request.after else None

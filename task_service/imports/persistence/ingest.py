@@ -9,7 +9,7 @@ from psycopg import sql
 from sqlalchemy import text
 
 from chassis.database.pool import Connection
-from chassis.database.statement import Statement
+from chassis.database.statement import Statement, copy_statement
 from chassis.database.unit_of_work import translate_constraint_violations
 from task_service.history.domain.events import Actor
 from task_service.history.persistence.events import SqlEvents
@@ -117,17 +117,11 @@ _POSTPONE = Statement(
 )
 
 
-def _copy_statement(table: str, columns: Iterable[str]) -> sql.Composed:
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-
-
 _BINARY_FORMAT = sql.SQL(" (FORMAT binary)")
-_COPY_TASKS = _copy_statement("tasks", TASK_COLUMNS) + _BINARY_FORMAT
-_COPY_EVENTS = _copy_statement("task_events", EVENT_COLUMNS) + _BINARY_FORMAT
-_COPY_FAILED_ROWS = _copy_statement("import_failed_rows", ("import_id", "record", "line", "cells"))
-_COPY_ERRORS = _copy_statement("import_errors", ("import_id", "position", *RowError._fields))
+_COPY_TASKS = copy_statement("tasks", TASK_COLUMNS) + _BINARY_FORMAT
+_COPY_EVENTS = copy_statement("task_events", EVENT_COLUMNS) + _BINARY_FORMAT
+_COPY_FAILED_ROWS = copy_statement("import_failed_rows", ("import_id", "record", "line", "cells"))
+_COPY_ERRORS = copy_statement("import_errors", ("import_id", "position", *RowError._fields))
 
 
 class SqlIngest:
