@@ -9,7 +9,6 @@ import pytest
 from deploy.kubernetes.validate import kubectl
 from tests.architecture.manifests import (
     LABEL,
-    OVERLAYS,
     Document,
     Manifests,
     labels_of,
@@ -22,11 +21,6 @@ from tests.architecture.manifests import (
 pytestmark = pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed")
 
 DEFAULT_PORTS = {"postgresql": 5432, "redis": 6379}
-
-
-@pytest.fixture(params=OVERLAYS)
-def overlay(request):
-    return manifests(request.param)
 
 
 def rules(overlay: Manifests, direction: str, labels: dict[str, str]) -> list[Document]:

@@ -1,6 +1,7 @@
-"""Imports that the command line shows: paused, empty, undone, and while the server accepts no writes."""
+"""Imports in the command-line client: their steps and undo, files of other tools, a server that accepts no writes."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,69 @@ import pytest
 from tests.support.cli_program import Program
 from tests.support.stack import LocalStack
 from tests.support.waiting import until
+
+FILES = sorted((Path(__file__).parents[1] / "cases" / "csv").glob("*.csv"))
+
+
+def test_import_asks_and_shows_its_steps(program: Program, tmp_path: Path):
+    """The mapping is shown, a no imports nothing, a yes imports, a repetition and an undo are explained."""
+    file = tmp_path / "tasks.csv"
+    file.write_text("Summary,State,Due,Colour\nCall mum,Done,,red\nFly,Waiting,never,blue\n")
+    with program.terminal("import", str(file)) as terminal:
+        terminal.wait_for("Import the file like this?")
+        terminal.type("n\n")
+        ended = terminal.wait()
+    assert (ended.exit_code, program.json("imports", "list")) == (0, []), ended.output
+    for text in ("Summary", "title", "Colour", "Waiting", "Nothing was imported"):
+        assert text in ended.output
+
+    errors = tmp_path / "errors.csv"
+    with program.terminal("import", str(file), "--errors", str(errors)) as terminal:
+        terminal.wait_for("Import the file like this?")
+        terminal.type("y\n")
+        ended = terminal.wait()
+    assert ended.exit_code == 0, ended.output
+    assert "Unreadable date 'never'" in ended.output
+    assert "Fly" in errors.read_text()
+    (found,) = program.json("imports", "list")
+    assert (found["rows_created"], found["rows_failed"]) == (1, 1)
+
+    again = program("import", str(file), "--yes")
+    assert (again.returncode, f"taskmanager import --undo {found['id']}" in again.stderr) == (1, True)
+    assert program.json("import", "--undo", found["id"])["undo"]["deleted"] == 1
+    assert program.json("tasks", "list") == []
+    assert program.json("import", str(file), "--yes", "--option", "on_unknown_date=empty")["rows_created"] == 2
+
+
+def test_dry_run_writes_no_task(program: Program):
+    found = program.json("import", str(FILES[0]), "--dry-run")
+    assert (found["validate_only"], found["state"]) == (True, "succeeded")
+    assert found["rows_created"] > 0
+    assert program.json("tasks", "list") == []
+
+
+def test_interrupted_import_can_be_watched(program: Program, tmp_path: Path):
+    """Ctrl-C during an import prints its id, and `imports watch` follows it to the end."""
+    file = tmp_path / "long.csv"
+    file.write_text("title\n" + "".join(f"Task {number}\n" for number in range(30_000)))
+    with program.terminal("import", str(file), "--yes") as terminal:
+        terminal.wait_for("runs at the server")
+        terminal.interrupt()
+        ended = terminal.wait()
+    assert ended.exit_code == 130, ended.output
+    assert "Traceback" not in ended.output
+    match = re.search(r"taskmanager imports watch ([0-9a-f-]{36})", ended.output)
+    assert match, ended.output
+    watched = program.in_terminal("imports", "watch", match[1])
+    assert (watched.exit_code, "30,000" in watched.output) == (0, True), watched.output
+
+
+@pytest.mark.parametrize("case", FILES, ids=lambda case: case.stem)
+def test_files_of_other_tools_are_imported(program: Program, case: Path):
+    """Every file of another tool comes in from a terminal, without a traceback, and creates tasks."""
+    ended = program.in_terminal("import", str(case), "--yes")
+    assert ended.exit_code == 0, ended.output
+    assert re.search(r"rows created +[1-9]", ended.output), ended.output
 
 
 @contextmanager

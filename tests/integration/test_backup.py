@@ -149,6 +149,19 @@ async def test_damaged_dump_stops_the_restore_first(backup, bare, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+async def test_failed_load_leaves_nothing_of_the_dump(backup, bare, tmp_path):
+    """A view has the name of a primary key, which the load creates after all rows. Without it the restore succeeds."""
+    bare.rows("CREATE SCHEMA tasks AUTHORIZATION tasks_owner; CREATE VIEW tasks.tasks_pkey AS SELECT 1")
+    settings = environment(bare, tmp_path.as_uri())
+    status, _, err = await run(settings, "restore", str(backup))
+    assert (status, "pg_restore failed" in err, "tasks_pkey" in err) == (1, True, True), err
+    relations = "SELECT relname FROM pg_class WHERE relnamespace::regnamespace::text IN ('auth', 'tasks')"
+    assert bare.rows(relations) == [("tasks_pkey",)]
+    bare.rows("DROP VIEW tasks.tasks_pkey")
+    status, _, err = await run(settings, "restore", str(backup))
+    assert (status, err) == (0, "")
+
+
 async def test_incomplete_backup_is_refused(backup, bare, tmp_path):
     """A folder without a manifest is what a backup leaves that died."""
     (backup / "manifest.json").unlink()

@@ -4,25 +4,25 @@ import asyncio
 from collections import Counter
 
 import httpx2
-import pytest
 from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2
 from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
+from chassis.limits import caller_turns
 from gateway.server import run_server
 from gateway.transport.request import concurrency_limit
 from tests.integration.gateway.conftest import settings
+from tests.integration.gateway.limited_gateway import LONG_SECONDS, TASK, WATCH, running_gateway
 from tests.integration.gateway.test_header_limits import slow_get_task
-from tests.integration.gateway.test_overload import LONG_SECONDS, TASK, WATCH, running_gateway
 from tests.support.waiting import until
 
 LIMITS = {"max_concurrent_requests": 20, "max_active_requests_per_caller": 2}
 
 
-def start_requests(client, caller, count):
+def start_requests(client, caller, count, path=TASK):
     headers = {"authorization": f"Bearer {caller}"}
-    return [asyncio.create_task(client.get(TASK, headers=headers)) for _ in range(count)]
+    return [asyncio.create_task(client.get(path, headers=headers)) for _ in range(count)]
 
 
 async def test_further_requests_of_a_caller_wait(services, monkeypatch):
@@ -92,24 +92,26 @@ async def test_hanging_requests_do_not_hold_back_others(services, monkeypatch):
         assert [(await request).status_code for request in requests] == [200] * 6
 
 
-@pytest.mark.parametrize("callers", ["aa", "ab"])
-async def test_streams_of_a_caller_send_in_turns(services, monkeypatch, callers):
-    """Each message of a stream waits for the turn of its caller."""
-    turns = []
+async def test_streams_of_a_caller_send_in_turns(services, monkeypatch):
+    """Five short streams of one caller still wait for their turns when a long stream of another caller has ended."""
+    monkeypatch.setattr(caller_turns, "STEP_SECONDS", 0.1)  # so long that a slow machine changes no order
+    all_called = asyncio.Barrier(6)
 
-    async def take_turn(_self, caller):
-        turns.append(caller.decode())
-
-    async def watch(_request, _context):
-        for _ in range(3):
+    async def watch(_request, context):
+        is_long = ("authorization", "Bearer b") in context.invocation_metadata()
+        await all_called.wait()
+        for _ in range(500 if is_long else 50):
             yield import_pb2.Import(id="i1")
 
-    monkeypatch.setattr("chassis.limits.caller_turns.CallerTurns.next", take_turn)
     services.handlers["WatchImport"] = watch
-    async with running_gateway(services) as (_, client):
-        for caller in callers:
-            assert (await client.get(WATCH, headers={"authorization": caller})).text.count("i1") >= 3
-    assert turns == [caller for caller in callers for _ in range(2)]
+    async with running_gateway(services, **LIMITS) as (_, client):
+        short, (long,) = start_requests(client, "a", 5, WATCH), start_requests(client, "b", 1, WATCH)
+        done, waiting = await asyncio.wait([*short, long], return_when=asyncio.FIRST_COMPLETED)
+        for stream in waiting:
+            stream.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert done == {long}
+    assert long.result().text.count("i1") == 500
 
 
 async def test_end_of_the_drain_ends_requests_with_an_error(services, monkeypatch, caplog):

@@ -1,90 +1,18 @@
-"""Traces of the running system, as a collector receives them."""
+"""Traces of calls and imports, as a collector receives them."""
 
-import json
-import os
 import secrets
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import Any
 
 import grpc
 import httpx2 as httpx
-import pytest
 from taskmanager.tasks.v1 import task_service_pb2, task_service_pb2_grpc
 
+from tests.e2e.tracing.stack import log_lines, running_gateway
 from tests.support.grpc_calls import bearer
-from tests.support.otlp_collector import Collector, RecordedSpan, running_collector
-from tests.support.stack import LocalStack, running_stack, server_options
+from tests.support.otlp_collector import Collector, RecordedSpan
 from tests.support.users import PASSWORD, User
-from tests.support.waiting import wait_until
 
 UPLOAD_SERVER = "task_service: taskmanager.imports.v1.ImportService/UploadImport"
 BATCHES = 3
-# A batch at a time, and short timeouts, so that tests need not wait for the exporter.
-EXPORT = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with running_collector() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def traced_stack(
-    collector: Collector, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[LocalStack]:
-    settings = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=tests",
-        "IMPORT_WORKER_MAX_BATCH_ROWS": "100",
-        **EXPORT,
-    }
-    with running_stack(tmp_path_factory.mktemp("traced"), *server_options(request.config), **settings) as stack:
-        yield stack
-
-
-@pytest.fixture
-def user(traced_stack: LocalStack) -> User:
-    return traced_stack.api.new_user()
-
-
-@contextmanager
-def running_gateway(stack: LocalStack, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run one more gateway in front of the stack's services; yield its URL and its process."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port, descriptor = listener.getsockname()[1], listener.fileno()
-        environment = {
-            "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-            "GATEWAY_LISTEN_FD": str(descriptor),
-            "GATEWAY_AUTH_TARGET": stack.endpoints["internal_auth_target"],
-            "GATEWAY_TASKS_TARGET": stack.endpoints["internal_tasks_target"],
-            **stack.settings,
-            **settings,
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gateway"], env={**os.environ, **environment}, pass_fds=[descriptor]
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: is_healthy(url))
-        yield url, process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
-
-
-def is_healthy(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def server_span_of(collector: Collector, method: str, user: User) -> RecordedSpan:
@@ -92,15 +20,6 @@ def server_span_of(collector: Collector, method: str, user: User) -> RecordedSpa
     return collector.wait_for(
         lambda span: span.name.endswith(f"/{method}") and span.attributes.get("enduser.id") == user.id
     )
-
-
-def log_lines(stack: LocalStack, text: str) -> list[dict[str, Any]]:
-    files = sorted((stack.data_dir / "logs").glob("*.log"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines() if text in line]
-
-
-def has_refused(collector: Collector, count: int) -> bool:
-    return collector.refused_batches >= count
 
 
 def new_trace(flags: str = "01") -> tuple[str, str]:
@@ -293,76 +212,3 @@ def test_accepted_traceparent_decides(collector, traced_stack, user):
     assert dropped not in {span.trace_id for span in collector.spans}
     created = [span for span in collector.spans if span.attributes.get("enduser.id") == user.id]
     assert [span.trace_id for span in created if span.name.endswith("/CreateTask")] == [sampled]
-
-
-def test_last_spans_are_sent_at_the_end(collector, traced_stack, user):
-    """A process that stops sends its spans first."""
-    settings = {"OTEL_BSP_SCHEDULE_DELAY": "60000", "OTEL_SERVICE_NAME": "short-lived"}
-    with running_gateway(traced_stack, **settings) as (url, _):
-        assert httpx.get(f"{url}/openapi.json").status_code == 200
-        assert not [span for span in collector.spans if span.service == "short-lived"]
-    assert [span.name for span in collector.spans if span.service == "short-lived"] == ["GET /openapi.json"]
-
-
-def test_silent_collector_does_not_hold_a_process(traced_stack, user):
-    """A collector that never responds slows no request, and delays the end of a process by two seconds at most."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": "60"}
-        with running_gateway(traced_stack, **settings) as (gateway_url, process):
-            headers = dict(user.http.headers)
-            assert httpx.get(f"{gateway_url}/api/v1/tasks", headers=headers, timeout=30).status_code == 200
-            started = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
-            assert time.monotonic() - started < 15
-
-
-def test_lost_collector_is_logged_once(collector, traced_stack, user):
-    """Requests work without a collector, and each process logs its loss and its return once."""
-    collector.is_refusing = True
-    for refused in range(0, 10, 2):
-        assert user.http.post("/api/v1/tasks", json={"title": "x"}).status_code == 201
-        wait_until(partial(has_refused, collector, refused + 2))
-    collector.stop()
-    assert user.http.post("/api/v1/tasks", json={"title": "x"}).status_code == 201
-    collector.is_refusing = False
-    collector.start()
-    wait_until(
-        lambda: (
-            user.http.post("/api/v1/tasks", json={"title": "x"}).status_code == 201
-            and len(log_lines(traced_stack, "traces are exported again")) >= 2
-        )
-    )
-    lines = log_lines(traced_stack, "can't export traces")
-    services = [line["service"] for line in lines]
-    assert sorted(set(services)) == sorted(services)
-    assert {"gateway", "task_service"} <= set(services)
-    assert all("Bad Request" in line["reason"] for line in lines)
-    assert log_lines(traced_stack, "opentelemetry") == []
-
-
-@pytest.mark.parametrize("program", ["gateway", "import_worker"])
-def test_wrong_setting_is_one_line(traced_stack, program):
-    """A wrong endpoint, protocol or sampler stops the start with one line each."""
-    wrong = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
-        "OTEL_TRACES_SAMPLER": "sometimes",
-        "OTEL_TRACES_SAMPLER_ARG": "7",
-    }
-    required = {
-        "GATEWAY_LISTEN": "127.0.0.1:0",
-        "GATEWAY_AUTH_TARGET": "127.0.0.1:1",
-        "GATEWAY_TASKS_TARGET": "127.0.0.1:1",
-        "IMPORT_WORKER_REDIS_URL": "redis://127.0.0.1:1",
-        "IMPORT_WORKER_AUTH_TARGET": "127.0.0.1:1",
-        "IMPORT_WORKER_TASKS_TARGET": "127.0.0.1:1",
-        "IMPORT_WORKER_AUTH_CREDENTIAL": "import_worker.x",
-    }
-    command = [sys.executable, "-m", program]
-    ended = subprocess.run(
-        command, env={**os.environ, **required, **wrong}, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ended.returncode == 2
-    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == list(wrong)
