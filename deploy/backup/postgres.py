@@ -130,7 +130,7 @@ def _contents_without_schemas(folder: Path, binaries: Path | None) -> Path:
         [_find("pg_restore", binaries), "--list", dump_file], check=False, capture_output=True, text=True
     )
     if completed.returncode:
-        message = f"{dump_file} is damaged: {_last_line(completed.stderr)}"
+        message = f"{dump_file} is damaged: {_cause(completed.stderr)}"
         raise BackupError(message)
     lines = [line for line in completed.stdout.splitlines() if " SCHEMA - " not in line]
     path = folder / "contents.txt"
@@ -151,7 +151,7 @@ def _run(program: str, url: str, arguments: Sequence[str], binaries: Path | None
         env=environment,
     )
     if completed.returncode:
-        message = f"{program} failed: {_last_line(completed.stderr)}"
+        message = f"{program} failed: {_cause(completed.stderr)}"
         raise BackupError(message)
 
 
@@ -165,6 +165,7 @@ def _find(program: str, binaries: Path | None) -> str:
     return found
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
+def _cause(stderr: str) -> str:
+    """Return the first error of a program of Postgres. The statement that failed follows it."""
+    errors = [line.partition(" error: ")[2] for line in stderr.splitlines() if " error: " in line]
+    return errors[0] if errors else (stderr.strip() or "no message").splitlines()[-1]
