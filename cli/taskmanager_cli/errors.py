@@ -179,7 +179,8 @@ class Refused(CliError):
             lines = [f"{detail.get('field') or 'request'}: {detail.get('message')}" for detail in self.details]
         lines = [line.replace("See /docs", f"See {self._url}/docs") for line in lines]
         if self.retry_after:
-            lines.append(f"Repeat the command in {self.retry_after} seconds.")
+            unit = "second" if self.retry_after == "1" else "seconds"
+            lines.append(f"Repeat the command in {self.retry_after} {unit}.")
         if self._is_failure:
             lines.append(f"The server's logs have the cause under the request id {self.request_id}.")
         return lines

@@ -49,6 +49,8 @@ class OtherServer(BaseHTTPRequestHandler):
         error = ERRORS.get(folder)
         status, body = (error.http_status, error.to_json("id-1")) if error else RESPONSES[folder]
         self.send_response(status)
+        for name, value in error.headers if error else ():
+            self.send_header(name.decode(), value.decode())
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -85,6 +87,7 @@ def test_logs_are_named_for_failures_only(anonymous: Program, other_server: str,
     ended = anonymous("--url", other_server + folder, "tasks", "list")
     assert (ended.returncode, ERRORS[folder].message.rstrip(".") in ended.stderr) == (exit_code, True), ended.stderr
     assert ("logs" in ended.stderr) == (folder in {"/slow", "/defect"}), ended.stderr
+    assert ("Repeat the command in 1 second." in ended.stderr) == (folder in {"/overloaded", "/full"}), ended.stderr
 
 
 @pytest.mark.parametrize(
