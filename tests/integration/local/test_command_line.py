@@ -240,6 +240,27 @@ def test_wrong_settings_of_all_services_are_reported_at_once(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("run",), "{file} can't be created: File exists."),
+        (("run",), "{file}/data can't be created: Not a directory."),
+        (("demo",), "{file} can't be created: File exists."),
+        (("backup", "backup"), "No stack runs on {file}."),
+        (("restore", "{file}"), "{file}/secrets.json is missing."),
+    ],
+)
+def test_file_as_data_directory_is_one_line(tmp_path: Path, command: tuple[str, ...], message: str):
+    file = tmp_path / "file"
+    file.touch()
+    name, *arguments = (part.format(file=file) for part in command)
+    data_dir = file / "data" if "/data " in message else file
+    completed = run_command(name, "--data-dir", str(data_dir), *arguments)
+    assert completed.returncode == 1
+    (line,) = completed.stderr.splitlines()
+    assert line.startswith(f"error: {message.format(file=file)}")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("run", "--gateway-port", "abc"), "'abc' is not a port. Use a number from 0 to 65535."),
