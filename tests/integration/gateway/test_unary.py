@@ -129,6 +129,12 @@ async def test_invalid_request_does_not_reach_the_service(rest, services):
     assert services.calls == 0
 
 
+async def test_misspelt_field_is_recognized(rest):
+    response = await rest.post("/api/tasks", json={"titel": "Buy milk", "colour": "red"})
+    messages = [detail["message"] for detail in response.json()["error"]["details"]]
+    assert messages == ["Unknown field. Did you mean title? See /docs.", "Unknown field. See /docs."]
+
+
 @pytest.mark.parametrize(
     ("path", "field", "client_field"),
     [
