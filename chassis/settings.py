@@ -149,4 +149,4 @@ def _invalid_values(settings: type[Settings], error: ValidationError) -> Iterato
         # A model validator reports no location: the prefix alone then names the settings.
         # A number in the location is an index in a list and no part of the name.
         name = (prefix + "_".join(part for part in problem["loc"] if isinstance(part, str))).upper().rstrip("_")
-        yield f"{name}: {problem['msg']}"
+        yield f"{name}: {problem['msg'].removeprefix('Value error, ')}"  # pydantic's words before ours
