@@ -275,12 +275,19 @@ def test_wrong_number_is_explained(arguments: tuple[str, ...], message: str):
     assert completed.stderr.rstrip().endswith(message)
 
 
-def test_mistyped_command_lists_the_commands(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("module", "problem"),
+    [
+        (("task_service.commands.verifi",), "There is no command task_service.commands.verifi. There are:"),
+        ((), "Name a command. There are:"),
+    ],
+)
+def test_mistyped_or_missing_command_lists_the_commands(tmp_path: Path, module: tuple[str, ...], problem: str):
     """Modules that are no command are not in the list."""
-    completed = run_command("command", "--data-dir", str(tmp_path), "task_service.commands.verifi")
+    completed = run_command("command", "--data-dir", str(tmp_path), *module)
     assert completed.returncode == 1
     first, *commands = completed.stderr.splitlines()
-    assert first == "error: There is no command task_service.commands.verifi. There are:"
+    assert first == f"error: {problem}"
     assert {"auth_service.commands.create_service", "task_service.commands.verify"} <= set(commands)
     assert "auth_service.commands.runner" not in commands
 
