@@ -46,6 +46,7 @@ restore: $(STAMP) ## Restore a backup into a new data directory that has the sec
 	@$(BIN)/python -m deploy.local restore --data-dir $(DATA) $(BACKUP)
 
 up: ## Build the images and run the whole system with docker compose
+	@docker compose version > /dev/null 2>&1 || { echo 'docker compose is missing. Install Docker with its compose plugin.' >&2; exit 1; }
 	docker compose up --build --wait
 
 down: ## Stop the containers of `make up` and keep their volumes

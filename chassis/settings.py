@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from typing import Annotated, ClassVar, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, SecretStr, 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.kernel.errors import StartError
+from chassis.kernel.suggestions import close_names, did_you_mean
 from chassis.secrets_dir import secrets_dir
 
 MAX_PORT = 65535
@@ -139,8 +139,8 @@ def _misspelt_variables(settings: type[Settings], environment: Iterable[str]) ->
     ours = {name.removeprefix(prefix) for name in environment if name.startswith(prefix)}
     for name in sorted(ours - known):
         # A name that resembles none belongs to somebody else: people export AUTH_TARGET for their own commands.
-        if closest := get_close_matches(name, known, n=1, cutoff=0.8):
-            yield f"{prefix}{name}: unknown setting. Did you mean {prefix}{closest[0]}?"
+        if closest := close_names(name, known):
+            yield f"{prefix}{name}: unknown setting.{did_you_mean([prefix + closest[0]])}"
 
 
 def _invalid_values(settings: type[Settings], error: ValidationError) -> Iterator[str]:
@@ -149,4 +149,4 @@ def _invalid_values(settings: type[Settings], error: ValidationError) -> Iterato
         # A model validator reports no location: the prefix alone then names the settings.
         # A number in the location is an index in a list and no part of the name.
         name = (prefix + "_".join(part for part in problem["loc"] if isinstance(part, str))).upper().rstrip("_")
-        yield f"{name}: {problem['msg']}"
+        yield f"{name}: {problem['msg'].removeprefix('Value error, ')}"  # pydantic's words before ours

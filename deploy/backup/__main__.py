@@ -1,19 +1,20 @@
 """Command line of backups: `python -m deploy.backup create FOLDER` and `restore FOLDER`."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
 from chassis.settings import load_settings
 from deploy.backup.create import create_backup
-from deploy.backup.errors import BackupError
+from deploy.backup.errors import BackupError, BackupInterrupted
 from deploy.backup.manifest import Manifest, Schemas
 from deploy.backup.restore import restore_backup
 from deploy.backup.settings import BackupSettings
 
 
 def main() -> None:
-    """Run the command that the arguments name. Exit with status 1 and one line if it fails."""
+    """Run the command that the arguments name. Exit with status 1 and one line if it fails, with 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m deploy.backup", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, summary in (
@@ -28,6 +29,9 @@ def main() -> None:
         manifest = run(settings, arguments.folder)
     except BackupError as error:
         sys.exit(f"error: {error}")
+    except BackupInterrupted as interruption:
+        sys.stderr.write(f"Interrupted. {interruption}\n")
+        sys.exit(128 + signal.SIGINT)  # as a shell reports a program that Ctrl-C ended
     sys.stdout.write("\n".join(_summary(arguments.command, arguments.folder, manifest)) + "\n")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chassis.version import VERSION
 from deploy.backup import objects, postgres
-from deploy.backup.errors import BackupError
+from deploy.backup.errors import BackupError, BackupInterrupted
 from deploy.backup.manifest import Manifest
 from deploy.backup.settings import BackupSettings
 
@@ -19,10 +19,19 @@ def create_backup(settings: BackupSettings, folder: Path) -> Manifest:
 
     Raises:
         BackupError: the backup was not made. The folder then has no manifest.
+        BackupInterrupted: Ctrl-C ended it. The folder then has no manifest either.
 
     """
     settings.ensure_one_database()
     _create_folder(folder)
+    try:
+        return _fill_folder(settings, folder)
+    except KeyboardInterrupt:
+        message = f"{folder} is incomplete: delete it."
+        raise BackupInterrupted(message) from None
+
+
+def _fill_folder(settings: BackupSettings, folder: Path) -> Manifest:
     store = objects.open_store(settings.tasks_store_url)
     with postgres.open_snapshot(settings.administrator_url, settings.schemas) as snapshot:
         postgres.dump(settings.administrator_url, folder, snapshot=snapshot, binaries=settings.backup_postgres_bin)

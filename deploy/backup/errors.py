@@ -3,3 +3,7 @@
 
 class BackupError(Exception):
     """The backup or the restore can't be made."""
+
+
+class BackupInterrupted(Exception):
+    """Ctrl-C ended the backup or the restore. The text says what it left."""

@@ -8,7 +8,7 @@ import psycopg
 
 from auth_service.persistence.schema import APP_ROLE as AUTH_APP_ROLE
 from deploy.backup import objects, postgres
-from deploy.backup.errors import BackupError
+from deploy.backup.errors import BackupError, BackupInterrupted
 from deploy.backup.manifest import Manifest
 from deploy.backup.settings import BackupSettings
 from task_service.persistence.schema import APP_ROLE as TASKS_APP_ROLE
@@ -22,8 +22,17 @@ def restore_backup(settings: BackupSettings, folder: Path) -> Manifest:
 
     Raises:
         BackupError: the backup was not restored.
+        BackupInterrupted: Ctrl-C ended the restore.
 
     """
+    try:
+        return _restore(settings, folder)
+    except KeyboardInterrupt:
+        message = "The restore is incomplete: repeat it before you start the services."
+        raise BackupInterrupted(message) from None
+
+
+def _restore(settings: BackupSettings, folder: Path) -> Manifest:
     settings.ensure_one_database()
     manifest = Manifest.read(folder)
     _check_key(settings, manifest)

@@ -30,7 +30,10 @@ def main() -> int:
         if arguments.command == "backup":
             exec_backup(arguments.data_dir.resolve(), arguments.folder.resolve())
         with _data_dir(arguments.data_dir) as data_dir:
-            asyncio.run(_run_until_signal(_command(arguments, data_dir)))
+            is_complete = asyncio.run(_run_until_signal(_command(arguments, data_dir)))
+        if arguments.command == "restore" and not is_complete:
+            _line_printer(sys.stderr)("Interrupted. Nothing was restored. Repeat the restore.")
+            return 128 + signal.SIGINT
     except LocalStackError as error:
         _print_error(error)
         return 1
@@ -46,8 +49,11 @@ def _command(arguments: argparse.Namespace, data_dir: Path) -> Coroutine[None, N
     return run_stack(options, announce=_line_printer(sys.stdout))
 
 
-async def _run_until_signal(work: Coroutine[None, None, None]) -> None:
-    """Run the work. Cancel it at the first Ctrl-C, SIGTERM or SIGHUP and wait until it has stopped."""
+async def _run_until_signal(work: Coroutine[None, None, None]) -> bool:
+    """Run the work. Cancel it at the first Ctrl-C, SIGTERM or SIGHUP and wait until it has stopped.
+
+    Return False if it was cancelled.
+    """
     signalled = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -60,6 +66,7 @@ async def _run_until_signal(work: Coroutine[None, None, None]) -> None:
     signal_wait.cancel()
     with suppress(asyncio.CancelledError):
         await task
+    return not task.cancelled()
 
 
 @contextmanager

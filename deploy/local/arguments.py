@@ -39,7 +39,9 @@ def parse_arguments() -> argparse.Namespace:
     command.add_argument(
         "--data-dir", type=Path, default=Path("data"), help="data directory of the running stack (default: %(default)s)"
     )
-    command.add_argument("module", help="module of the command, such as auth_service.commands.create_service")
+    command.add_argument(
+        "module", nargs="?", default="", help="module of the command, such as auth_service.commands.create_service"
+    )
     command.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the command")
     return parser.parse_args()
 

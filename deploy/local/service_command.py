@@ -20,7 +20,8 @@ def exec_service_command(data_dir: Path, module: str, arguments: Sequence[str]) 
     Raise LocalStackError if there is no such command, or no stack runs on the data directory.
     """
     if module not in (commands := _commands()):
-        message = "\n".join([f"There is no command {module}. There are:", *commands])
+        problem = f"There is no command {module}." if module else "Name a command."
+        message = "\n".join([f"{problem} There are:", *commands])
         raise LocalStackError(message)
     settings = ServiceSettings(
         data_dir=data_dir,

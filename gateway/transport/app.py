@@ -13,6 +13,7 @@ from chassis.logs import describe_error
 from chassis.probes.process_status import Phase, ProcessStatus
 from chassis.rpc.request_context import request_id
 from chassis.tracing.spans import is_enabled
+from gateway.transcoding.http.path_suggestions import PathSuggestions
 from gateway.transcoding.http.router import MethodNotAllowed, RouteNotFound, Router
 from gateway.transcoding.violations import InvalidRequest
 from gateway.transport.access_log import ROUTE_KEY, AccessLog
@@ -69,13 +70,14 @@ class Dispatcher:
 
     def __init__(self, router: Router[Route]) -> None:
         self._router = router
+        self._suggestions = PathSuggestions(router.templates)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, or raise an error for ErrorResponder."""
         try:
             match = self._router.match(scope["method"], scope["raw_path"])
         except RouteNotFound:
-            raise http_errors.route_not_found() from None
+            raise http_errors.route_not_found(self._suggestions.find(scope["raw_path"])) from None
         except MethodNotAllowed as error:
             raise http_errors.method_not_allowed(error.allowed) from None
         scope[ROUTE_KEY] = match.target.path

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,17 @@ def test_failed_restore_can_be_repeated(backup, data_dir):
     assert (restored.returncode, restored.stderr) == (0, "")
     assert restored.stdout.startswith(f"starting Postgres\nrestoring {backup}\nRestored from {backup}: ")
     assert "error" not in restored.stdout
+
+
+def test_interrupted_restore_leaves_no_database(backup, data_dir):
+    command = [sys.executable, "-m", "deploy.local", "restore", "--data-dir", str(data_dir), str(backup)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "starting Postgres\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert (process.returncode, err) == (130, "Interrupted. Nothing was restored. Repeat the restore.\n")
+    assert not (data_dir / "postgres").exists()
 
 
 def test_restore_without_a_backup_asks_for_its_name(data_dir):

@@ -22,6 +22,7 @@ from auth_service.domain.personal_tokens import TokenScope
 from auth_service.domain.service_accounts import Scope
 from chassis.rpc.access import access_of
 from chassis.rpc.errors import read_status
+from gateway.transcoding.http.http_rules import read_bindings
 from tests.support.grpc_calls import bearer, refused
 from tests.support.system import PASSWORD, Principal
 
@@ -39,8 +40,9 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Row:
-    """Callers that the table admits to an rpc."""
+    """REST paths of an rpc in the table, and callers that the table admits to it."""
 
+    rest: list[str]
     anonymous: bool
     roles: frozenset[str]
     scopes: frozenset[str]
@@ -50,9 +52,15 @@ class Row:
 def table() -> dict[str, Row]:
     rows = {}
     for line in re.findall(r"^\| (\w+\.\w+ \|.*) \|$", TABLE.read_text(), re.MULTILINE):
-        name, anonymous, *people, services, tokens = (cell.strip() for cell in line.split("|"))
+        name, rest, anonymous, *people, services, tokens = (cell.strip() for cell in line.split("|"))
         roles = frozenset(role for role, cell in zip(ROLES, people, strict=True) if cell == "yes")
-        rows[name] = Row(anonymous == "yes", roles, scopes_in(services, Scope), scopes_in(tokens, TokenScope))
+        rows[name] = Row(
+            re.findall("`(.+?)`", rest),
+            anonymous == "yes",
+            roles,
+            scopes_in(services, Scope),
+            scopes_in(tokens, TokenScope),
+        )
     return rows
 
 
@@ -65,6 +73,12 @@ TABLE_ROWS = table()
 
 def test_access_table_lists_exactly_the_rpcs():
     assert set(TABLE_ROWS) == set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_access_table_has_all_rest_paths(name):
+    bindings = read_bindings(METHODS[name])
+    assert TABLE_ROWS[name].rest == [f"{binding.http_method} {binding.template.source}" for binding in bindings]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -158,7 +172,8 @@ async def test_rpcs_admit_exactly_the_callers_of_the_table(system, database, cli
             if await client.call(method, service_metadata) != denied
         }
         token_scopes = {scope for scope, token in tokens.items() if await admits_token(client, method, token)}
-        admitted[name] = Row(anonymous not in REFUSED, frozenset(roles), frozenset(scopes), frozenset(token_scopes))
+        callers = (frozenset(roles), frozenset(scopes), frozenset(token_scopes))
+        admitted[name] = Row(TABLE_ROWS[name].rest, anonymous not in REFUSED, *callers)
     assert admitted == TABLE_ROWS
 
 

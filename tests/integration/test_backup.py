@@ -224,6 +224,34 @@ async def test_changed_file_of_the_store_is_named(system, sonu, database, tmp_pa
     assert (status, "0 import files" in out) == (0, True)
 
 
+@pytest.fixture
+def interrupting_binaries(tmp_path):
+    """Return a folder whose programs press Ctrl-C, in place of those of Postgres."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("pg_dump", "pg_restore"):
+        program = folder / name
+        program.write_text("#!/bin/sh\nkill -INT $PPID\nexec sleep 60\n")
+        program.chmod(0o755)
+    return str(folder)
+
+
+async def test_interrupted_backup_names_its_folder(system, database, tmp_path, interrupting_binaries):
+    folder = tmp_path / "new"
+    settings = environment(database, system.uploads.as_uri()) | {"BACKUP_POSTGRES_BIN": interrupting_binaries}
+    interrupted = await run(settings, "create", str(folder))
+    assert interrupted == (130, "", f"Interrupted. {folder} is incomplete: delete it.\n")
+
+
+async def test_interrupted_restore_can_be_repeated(backup, bare, tmp_path, interrupting_binaries):
+    settings = environment(bare, (tmp_path / "store").as_uri())
+    status, _, err = await run(settings | {"BACKUP_POSTGRES_BIN": interrupting_binaries}, "restore", str(backup))
+    assert status == 130
+    assert err == "Interrupted. The restore is incomplete: repeat it before you start the services.\n"
+    status, _, err = await run(settings, "restore", str(backup))
+    assert (status, err) == (0, "")
+
+
 async def test_upload_that_ends_meanwhile_is_left_out(system, sonu, database, tmp_path):
     """The store has received the file since the snapshot, in which its import was still being uploaded."""
     await upload(system, sonu)

@@ -59,7 +59,7 @@ class Endpoints:
         """Return the endpoints of the stack that runs on a data directory. Raise LocalStackError if none runs."""
         try:
             content = json.loads((data_dir / _FILE_NAME).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             message = (
                 f"No stack runs on {data_dir}. Start one with `make run DATA={data_dir}`, or name the folder of the one"
                 " that runs with --data-dir."

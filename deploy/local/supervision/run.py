@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
+from deploy.local.errors import LocalStackError
+
 # Children inherit the environment, so every descendant of a supervised process has these variables too.
 DATA_DIR_VARIABLE = "TASKMANAGER_LOCAL_DATA_DIR"
 RUN_ID_VARIABLE = "TASKMANAGER_LOCAL_RUN_ID"
@@ -21,8 +23,15 @@ class Run:
 
     @classmethod
     def create(cls, data_dir: Path) -> Self:
-        """Return a run with a new id. Create the data directory if it does not exist."""
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Return a run with a new id. Create the data directory if it does not exist.
+
+        Raise LocalStackError if it can't be created.
+        """
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"{data_dir} can't be created: {error.strerror}."
+            raise LocalStackError(message) from None
         return cls(data_dir=data_dir.resolve(), id=uuid4().hex)
 
     def environment_markers(self, stop_signal: signal.Signals) -> dict[str, str]:

@@ -6,6 +6,7 @@ from urllib.parse import unquote_plus
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from chassis.kernel.suggestions import close_names, did_you_mean
 from gateway.transcoding.json_codec.json_mapping import Kind, is_field_mask, kind_of
 from gateway.transcoding.json_codec.scalars import InvalidValue, read_field_mask, text_reader
 from gateway.transcoding.violations import Violations
@@ -44,7 +45,8 @@ class QueryBinder:
 
     def _add(self, name: str, text: str, fields: dict[str, Any], violations: Violations) -> None:
         if name not in self._readers:
-            violations.add("UNKNOWN_PARAMETER", name, "Unknown parameter. See /docs.")
+            question = did_you_mean(close_names(name, self._readers))
+            violations.add("UNKNOWN_PARAMETER", name, f"Unknown parameter.{question} See /docs.")
         elif name in self._repeated:
             values = text.split(",") if name in self._repeated_enums else [text]
             fields.setdefault(name, []).extend(self._read(name, value, violations) for value in values)

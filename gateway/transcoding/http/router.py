@@ -60,6 +60,7 @@ class Router(Generic[Target]):
 
     def __init__(self) -> None:
         self._root: _Node[Target] = _Node()
+        self.templates: list[str] = []
 
     def add(self, http_method: str, template: Template, target: Target) -> None:
         """Add a route. A GET route also serves HEAD (RFC 9110 section 9.1).
@@ -75,6 +76,7 @@ class Router(Generic[Target]):
         if http_method in targets:
             raise UnsupportedContract(f"{http_method} {template.source} is bound twice")
         targets[http_method] = target
+        self.templates.append(template.source)
         if http_method == "GET":
             targets["HEAD"] = target
 

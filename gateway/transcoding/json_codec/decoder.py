@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message_factory import GetMessageClass
 from taskmanager.options.v1.options_pb2 import ItemLimit
 
+from chassis.kernel.suggestions import close_names, did_you_mean
 from gateway.transcoding.json_codec.json_mapping import (
     Kind,
     is_field_mask,
@@ -64,7 +65,8 @@ class MessageDecoder:
         for name, element in value.items():
             decode = self._decoders.get(name)
             if decode is None:
-                violations.add("UNKNOWN_FIELD", prefix + name, "Unknown field. See /docs.")
+                question = did_you_mean(close_names(name, self._decoders.keys() - self._read_only))
+                violations.add("UNKNOWN_FIELD", prefix + name, f"Unknown field.{question} See /docs.")
             elif name in self._read_only:
                 violations.add("READ_ONLY_FIELD", prefix + name, "Read-only: only the server sets this field.")
             elif name in path_fields:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from chassis.kernel.suggestions import did_you_mean
 from gateway.transcoding.json_codec.encoder import to_json
 from gateway.transcoding.violations import InvalidRequest, Violation, printable_name
 
@@ -68,9 +69,9 @@ def _error(
     return HttpError(http_status, status, message, [Violation(reason, field, message)], headers=headers)
 
 
-def route_not_found() -> HttpError:
-    """Return the 404 for a path without a route."""
-    return _error(404, "NOT_FOUND", "ROUTE_NOT_FOUND", "No such path. See /docs.")
+def route_not_found(suggestions: Sequence[str]) -> HttpError:
+    """Return the 404 for a path without a route. It names the paths that resemble it."""
+    return _error(404, "NOT_FOUND", "ROUTE_NOT_FOUND", f"No such path.{did_you_mean(suggestions)} See /docs.")
 
 
 def method_not_allowed(allowed: Sequence[str]) -> HttpError:

@@ -11,6 +11,7 @@ from multipart import (  # type: ignore[import-untyped]
     parse_options_header,
 )
 
+from chassis.kernel.suggestions import close_names, did_you_mean
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
 
@@ -75,7 +76,7 @@ async def open_form_file(
             message = f"Send the part {event.name!r} as text, without a file name."
             raise http_errors.malformed_upload("UNKNOWN_PART", message, event.name)
         else:
-            raise _unknown_part(event)
+            raise _unknown_part(event, option_names)
     raise http_errors.malformed_upload("FILE_MISSING", f"The form has no part named {FILE_PART!r}.", FILE_PART)
 
 
@@ -102,7 +103,7 @@ async def _file_content(
             message = f"Send the part {event.name!r} before the part {FILE_PART!r}."
             raise http_errors.malformed_upload("UNKNOWN_PART", message, event.name)
         else:
-            raise _unknown_part(event)
+            raise _unknown_part(event, option_names)
 
 
 async def _parse_form(content_type: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[MultipartSegment | bytes]:
@@ -121,6 +122,7 @@ async def _parse_form(content_type: bytes, body: AsyncIterator[bytes]) -> AsyncI
         raise http_errors.malformed_upload("MALFORMED_MULTIPART", _MALFORMED_MULTIPART) from error
 
 
-def _unknown_part(segment: MultipartSegment) -> HttpError:
-    message = f"Unknown part. Send options by their names, and then one part named {FILE_PART!r}."
+def _unknown_part(segment: MultipartSegment, option_names: Collection[str]) -> HttpError:
+    question = did_you_mean(close_names(segment.name, option_names))
+    message = f"Unknown part.{question} Send options by their names, and then one part named {FILE_PART!r}."
     return http_errors.malformed_upload("UNKNOWN_PART", message, segment.name)

@@ -7,6 +7,10 @@ class TaskNotFound(DomainError):
     """No such task."""
 
 
+class TaskAlreadyDeleted(TaskNotFound, inherits_reason=True):
+    """The task is already deleted."""
+
+
 class EtagMismatch(DomainError):
     """The task has changed: its etag is now {etag}. Read the task again, then retry with the new etag."""
 

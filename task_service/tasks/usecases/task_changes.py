@@ -8,7 +8,7 @@ from uuid import UUID
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
-from task_service.tasks.domain.errors import TaskNotFound, TaskNotInTrash, UnknownAssignee
+from task_service.tasks.domain.errors import TaskAlreadyDeleted, TaskNotFound, TaskNotInTrash, UnknownAssignee
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import (
     task_created,
@@ -57,7 +57,7 @@ def apply_deletion(
     """Return the task before and after its soft deletion."""
     before = ensure_visible(task, caller)
     if before.deleted_at is not None:
-        raise TaskNotFound
+        raise TaskAlreadyDeleted
     before.check_etag(etag)
     return before, before.deleted(now, retention=retention)
 

@@ -129,6 +129,12 @@ async def test_invalid_request_does_not_reach_the_service(rest, services):
     assert services.calls == 0
 
 
+async def test_misspelt_field_is_recognized(rest):
+    response = await rest.post("/api/tasks", json={"titel": "Buy milk", "colour": "red"})
+    messages = [detail["message"] for detail in response.json()["error"]["details"]]
+    assert messages == ["Unknown field. Did you mean title? See /docs.", "Unknown field. See /docs."]
+
+
 @pytest.mark.parametrize(
     ("path", "field", "client_field"),
     [
@@ -177,6 +183,38 @@ async def test_unknown_path_is_404_with_the_error_body(rest, services, path):
     response = await rest.get(path)
     assert response.status_code == 404
     assert error_details(response) == [("ROUTE_NOT_FOUND", None)]
+
+
+@pytest.mark.parametrize(
+    ("path", "question"),
+    [
+        ("/api/tasks/0b0c7b9e", " Did you mean /api/v1/tasks/{id}?"),
+        ("/tasks/0b0c7b9e?page_size=1", " Did you mean /api/v1/tasks/{id}?"),
+        ("/api/v1/tasks/", " Did you mean /api/v1/tasks?"),
+        ("/api/v2/tasks/7/undelete", " Did you mean /api/v1/tasks/{id}:undelete?"),
+        ("/api/v1/logn", " Did you mean /api/v1/login or /api/v1/logout?"),
+        ("/wp-admin", ""),
+        ("/api/v1/tasks/%1b%F0%9F%98%80/", " Did you mean /api/v1/tasks/{id}?"),
+        ("/api/v1/tasks/" + "7" * 1000 + "/", ""),
+        ("/api/v1/" + "tasks" * 18, ""),
+    ],
+)
+async def test_unknown_path_suggests_a_path(rest, path, question):
+    """The text has no part of the request, and a long path is not compared."""
+    response = await rest.get(path)
+    assert response.status_code == 404
+    assert response.json()["error"]["message"] == f"No such path.{question} See /docs."
+
+
+@pytest.mark.parametrize("verb", ["/restore", ":restore", "/undelet", ":Undelete"])
+async def test_unknown_verb_suggests_the_verbs_of_the_path(rest, verb):
+    response = await rest.post(f"/api/v1/tasks/0b0c7b9e{verb}")
+    assert "/api/v1/tasks/{id}:undelete" in response.json()["error"]["message"]
+
+
+async def test_unknown_subresource_suggests_the_events(rest):
+    response = await rest.get("/api/v1/tasks/0b0c7b9e/history")
+    assert "/api/v1/tasks/{task_id}/events" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,19 @@ async def test_file_name_parameter_overrides_the_form(rest, upload_messages):
 
 
 @pytest.mark.parametrize(
+    ("name", "question"), [("maping", " Did you mean mapping?"), ("other", ""), ("mapping" * 100, "")]
+)
+async def test_misspelt_option_is_recognized(rest, name, question):
+    """It is so in the query string, in a form before the file, and after the file."""
+    response = await rest.post(f"/api/v1/imports?{name}=x", **multipart(part("file", CSV)))
+    assert response.json()["error"]["details"][0]["message"] == f"Unknown parameter.{question} See /docs."
+    for form in (multipart(part(name, b"x"), part("file", CSV)), multipart(part("file", CSV), part(name, b"x"))):
+        response = await rest.post("/api/v1/imports", **form)
+        message = response.json()["error"]["details"][0]["message"]
+        assert message.startswith(f"Unknown part.{question} Send options by their names")
+
+
+@pytest.mark.parametrize(
     ("request_", "violation"),
     [
         (multipart(part("other", CSV)), ("UNKNOWN_PART", "other")),

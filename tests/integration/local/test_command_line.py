@@ -240,6 +240,27 @@ def test_wrong_settings_of_all_services_are_reported_at_once(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("run",), "{file} can't be created: File exists."),
+        (("run",), "{file}/data can't be created: Not a directory."),
+        (("demo",), "{file} can't be created: File exists."),
+        (("backup", "backup"), "No stack runs on {file}."),
+        (("restore", "{file}"), "{file}/secrets.json is missing."),
+    ],
+)
+def test_file_as_data_directory_is_one_line(tmp_path: Path, command: tuple[str, ...], message: str):
+    file = tmp_path / "file"
+    file.touch()
+    name, *arguments = (part.format(file=file) for part in command)
+    data_dir = file / "data" if "/data " in message else file
+    completed = run_command(name, "--data-dir", str(data_dir), *arguments)
+    assert completed.returncode == 1
+    (line,) = completed.stderr.splitlines()
+    assert line.startswith(f"error: {message.format(file=file)}")
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("run", "--gateway-port", "abc"), "'abc' is not a port. Use a number from 0 to 65535."),
@@ -254,12 +275,19 @@ def test_wrong_number_is_explained(arguments: tuple[str, ...], message: str):
     assert completed.stderr.rstrip().endswith(message)
 
 
-def test_mistyped_command_lists_the_commands(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("module", "problem"),
+    [
+        (("task_service.commands.verifi",), "There is no command task_service.commands.verifi. There are:"),
+        ((), "Name a command. There are:"),
+    ],
+)
+def test_mistyped_or_missing_command_lists_the_commands(tmp_path: Path, module: tuple[str, ...], problem: str):
     """Modules that are no command are not in the list."""
-    completed = run_command("command", "--data-dir", str(tmp_path), "task_service.commands.verifi")
+    completed = run_command("command", "--data-dir", str(tmp_path), *module)
     assert completed.returncode == 1
     first, *commands = completed.stderr.splitlines()
-    assert first == "error: There is no command task_service.commands.verifi. There are:"
+    assert first == f"error: {problem}"
     assert {"auth_service.commands.create_service", "task_service.commands.verify"} <= set(commands)
     assert "auth_service.commands.runner" not in commands
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import grpc
+import pytest
 from taskmanager.tasks.v1 import task_service_pb2
 from uuid_utils.compat import uuid7
 
@@ -65,6 +66,19 @@ async def test_concurrent_undeletes_restore_once(system):
     responses = await asyncio.gather(*(undelete(system, sonu, task.id) for _ in range(8)), return_exceptions=True)
     assert sum(not isinstance(response, Exception) for response in responses) == 1
     assert await actions_of(system, sonu, task.id) == ["created", "deleted", "restored"]
+
+
+async def test_second_deletion_says_that_the_task_is_deleted(system):
+    """Nobody else learns that. A batch says the same."""
+    sonu, mina = await system.new_user("sonu"), await system.new_user("mina")
+    task = await create(system, sonu, title="x")
+    await delete(system, sonu, task.id)
+    batch = task_service_pb2.BatchDeleteTasksRequest(requests=[task_service_pb2.DeleteTaskRequest(id=task.id)])
+    for caller, text in ((sonu, "The task is already deleted."), (mina, "No such task.")):
+        for call in (delete(system, caller, task.id), system.tasks.BatchDeleteTasks(batch, metadata=caller.metadata)):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await call
+            assert (error.value.code(), error.value.details()) == (grpc.StatusCode.NOT_FOUND, text)
 
 
 async def test_only_admins_can_purge_deleted_tasks(system, database):

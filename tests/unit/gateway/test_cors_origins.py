@@ -77,7 +77,7 @@ def test_text_that_no_browser_sends_stops_the_start(load, capsys, origin):
 def test_any_origin_excludes_a_list(load, capsys):
     with pytest.raises(SystemExit):
         load(GATEWAY_CORS_ORIGINS="*, https://app.example.com")
-    assert "GATEWAY_CORS_ORIGINS: Value error, must be * alone" in capsys.readouterr().err
+    assert "GATEWAY_CORS_ORIGINS: must be * alone" in capsys.readouterr().err
 
 
 def test_malformed_network_names_the_setting(load, capsys):

@@ -198,3 +198,19 @@ def test_invalid_value_mapping_is_refused(text, error):
         parse_value_mapping(text)
     assert caught.value.field == "value_mapping"
     assert caught.value.message.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("status", "pending, in_progress, completed, cancelled"),
+        ("priority", "none, low, medium, high, urgent"),
+        ("due_date", "a date such as 2026-12-31"),
+    ],
+)
+def test_unknown_mapped_value_lists_the_values(name, values):
+    with pytest.raises(value_errors.UnknownMappedValue) as caught:
+        parse_value_mapping(json.dumps({name: {"offen": "open"}}))
+    assert caught.value.message == (
+        f"The value_mapping maps 'offen' to 'open', which is not a {name}. Use {values}, or null for none."
+    )

@@ -14,6 +14,8 @@ from task_service.imports.domain.values.errors import (
 )
 from task_service.imports.domain.values.synonyms import MAX_WORD_CHARACTERS
 from task_service.tasks.domain.values import (
+    Priority,
+    Status,
     normalize_word,
     to_nfc,
     validate_due_date,
@@ -23,6 +25,7 @@ from task_service.tasks.domain.values import (
 
 _RULES = {"status": validate_status, "priority": validate_priority, "due_date": validate_due_date}
 """Validation of the fields that value_mapping can have."""
+_EXPECTED = {"status": ", ".join(Status), "priority": ", ".join(Priority), "due_date": "a date such as 2026-12-31"}
 
 
 def mapping_key(text: str) -> str:
@@ -77,7 +80,7 @@ def _parse_value(name: str, text: str, value: Any) -> str:
         found = _RULES[name](value, errors)
         if not errors:
             return str(found)
-    raise UnknownMappedValue(text=quote(text), value=quote(str(value)), name=name)
+    raise UnknownMappedValue(text=quote(text), value=quote(str(value)), name=name, expected=_EXPECTED[name])
 
 
 def is_storable(text: str) -> bool:

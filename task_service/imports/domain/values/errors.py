@@ -35,7 +35,7 @@ class UnknownValueField(InvalidUpload):
 
 
 class UnknownMappedValue(InvalidUpload):
-    """The value_mapping maps {text} to {value}, which is not a {name}. Use a value of the API, or null for none."""
+    """The value_mapping maps {text} to {value}, which is not a {name}. Use {expected}, or null for none."""
 
     field = "value_mapping"
 
