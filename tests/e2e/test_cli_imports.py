@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,28 @@ def test_dry_run_writes_no_task(program: Program):
     assert (found["validate_only"], found["state"]) == (True, "succeeded")
     assert found["rows_created"] > 0
     assert program.json("tasks", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("cat {file} | {program} import - --yes", "stdin.csv"),
+        ("cat {file} | {program} import /dev/stdin --yes", "stdin.csv"),
+        ("{program} import <(cat {file}) --yes", "stdin.csv"),
+        ("mkfifo {file}.p.csv; cat {file} > {file}.p.csv & {program} import {file}.p.csv --yes", "tasks.csv.p.csv"),
+        ("cat {file} | {program} import -", ""),
+    ],
+)
+def test_pipe_is_imported(program: Program, file: Path, command: str, name: str):
+    """A pipe, which can be read only once, is imported like a file. A question needs a terminal on stdin."""
+    script = command.format(file=file, program=" ".join(program.command))
+    ended = subprocess.run(
+        ["bash", "-c", script], env=program.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == (0 if name else 2), ended.stderr
+    assert ("Add --yes" in ended.stderr) == (not name), ended.stderr
+    found = program.json("imports", "list")
+    assert [(each["file_name"], each["rows_created"]) for each in found] == ([(name, 1)] if name else [])
 
 
 def test_interrupted_import_can_be_watched(program: Program, tmp_path: Path):

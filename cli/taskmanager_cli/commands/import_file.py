@@ -1,10 +1,14 @@
 """Command that imports a CSV file, and the one that takes an import back."""
 
 import shlex
+import shutil
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -20,12 +24,13 @@ from taskmanager_cli.output import confirm, note, print_json, print_table, stder
 
 _INSPECTED_BYTES = 256 * 1024
 _UPLOAD_ATTEMPTS = 3
+_STDIN = Path("-")
 
 
 def import_file(
     ctx: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="CSV file.")
+        Path | None, typer.Argument(metavar="FILE", dir_okay=False, readable=True, help="CSV file. - is stdin.")
     ] = None,
     undo: Annotated[str, typer.Option("--undo", metavar="ID", help="Take back the import with this id.")] = "",
     options: Annotated[
@@ -48,12 +53,15 @@ def import_file(
         raise typer.BadParameter("Name either a FILE to import or an import to take back with --undo ID, not both.")
     if not file and not undo:
         raise typer.BadParameter("Name a FILE to import, or an import to take back with --undo ID.")
+    if file and file != _STDIN and not file.exists():
+        raise typer.BadParameter(f"The file {file} does not exist.")
     if undo:
         check_ids(undo)
     with logged_in(ctx) as client:
         if file:
             given = _parse_options(options or [])
-            _import(client, file, given, dry_run=dry_run, errors=errors, force=force, yes=yes, as_json=as_json)
+            with _regular_file(file) as source:
+                _import(client, source, given, dry_run=dry_run, errors=errors, force=force, yes=yes, as_json=as_json)
         else:
             _undo(client, undo, as_json=as_json)
 
@@ -64,6 +72,20 @@ def _parse_options(options: list[str]) -> dict[str, str]:
         if not separator or not name:
             raise typer.BadParameter(f"{name!r} must have the form NAME=VALUE.", param_hint="--option")
     return {name.strip(): value for name, _, value in pairs}
+
+
+@contextmanager
+def _regular_file(file: Path) -> Iterator[Path]:
+    """Yield the file, or a temporary copy of stdin or of another pipe: a pipe can be read only once."""
+    if file != _STDIN and file.is_file():
+        yield file
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, file.name if file.suffix else "stdin.csv")
+        opened = nullcontext(sys.stdin.buffer) if file == _STDIN else file.open("rb")
+        with opened as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        yield copy
 
 
 def _import(

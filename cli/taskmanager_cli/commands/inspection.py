@@ -23,7 +23,7 @@ def require_importable(file: Path, inspection: dict[str, Any]) -> None:
     message = inspection["problems"][-1]["message"]
     name = next((column["name"] for column in columns if column["name"] and not column["target"]), "COLUMN")
     option = shlex.quote(printable(f"mapping=title:{name}"))
-    raise NotImportable(path=file, message=printable(message), option=option)
+    raise NotImportable(path=file.name, message=printable(message), option=option)
 
 
 def print_inspection(
