@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,31 @@ def test_import_asks_and_shows_its_steps(program: Program, tmp_path: Path):
     assert program.json("import", "--undo", found["id"])["undo"]["deleted"] == 1
     assert program.json("tasks", "list") == []
     assert program.json("import", str(file), "--yes", "--option", "on_unknown_date=empty")["rows_created"] == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "beginning"),
+    [
+        ("utf-8-sig", ";", b"\xef\xbb\xbftitle;due;"),
+        ("utf-8", "\t", b"title\tdue\t"),
+        ("utf-16", ",", b"\xef\xbb\xbftitle,due,"),
+        ("utf-8", ",", b"title,due,"),
+    ],
+)
+def test_rejected_rows_have_the_format_of_the_file(
+    program: Program, file: Path, encoding: str, delimiter: str, beginning: bytes
+):
+    """The rejected rows have the delimiter of the imported file, and a byte order mark if it has one."""
+    file.write_text(f"title{delimiter}due\nFly{delimiter}never\n", encoding=encoding)
+    errors = file.with_name("errors.csv")
+    assert program("import", str(file), "--dry-run", "--errors", str(errors)).returncode == 0
+    assert errors.read_bytes().startswith(beginning)
+    ended = program("import", str(file), "--dry-run")
+    command = re.search(r"taskmanager (imports errors \S+ )\S+(.*?)`", ended.stderr)
+    assert command, ended.stderr
+    saved = file.with_name("saved.csv")
+    assert program(*shlex.split(f"{command[1]} {saved} {command[2]}")).returncode == 0
+    assert saved.read_bytes() == errors.read_bytes()
 
 
 def test_dry_run_writes_no_task(program: Program):

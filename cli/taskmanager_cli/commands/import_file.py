@@ -1,5 +1,6 @@
 """Command that imports a CSV file, and the one that takes an import back."""
 
+import codecs
 import shlex
 import shutil
 import sys
@@ -127,7 +128,7 @@ def _import(
         print_import(found | {"warnings": [text for text in found["warnings"] if " not used" not in text]})
         print_errors(client, found)
     if found["rows_failed"]:
-        _keep_errors(client, found["id"], errors, force=force)
+        _keep_errors(client, found["id"], errors, _format_of(file, inspection), force=force)
     require_success(found)
     if found["rows_created"] + found["rows_updated"] and not dry_run:
         note(f"Take it back with `taskmanager import --undo {found['id']}`.")
@@ -187,11 +188,24 @@ def _duplicate(error: Refused) -> Refused | DuplicateFile:
     return DuplicateFile(import_id=import_id[0]) if import_id else error
 
 
-def _keep_errors(client: Client, import_id: str, errors: Path | None, *, force: bool) -> None:
+def _format_of(file: Path, inspection: dict[str, Any]) -> dict[str, Any]:
+    """Return the byte order mark and the delimiter of the file, as parameters of a download."""
+    with file.open("rb") as source:
+        has_bom = source.read(3).startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    delimiter = inspection["delimiter"]
+    return {"bom": has_bom, "delimiter": "tab" if delimiter == "\t" else delimiter}
+
+
+def _keep_errors(
+    client: Client, import_id: str, errors: Path | None, csv_format: dict[str, Any], *, force: bool
+) -> None:
     if not errors:
-        note(f"Save the rejected rows with `taskmanager imports errors {import_id} {_free_name()}`.")
+        bom = " --bom" if csv_format["bom"] else ""
+        delimiter = csv_format["delimiter"]
+        option = "" if delimiter == "," else f" --delimiter {shlex.quote(delimiter)}"
+        note(f"Save the rejected rows with `taskmanager imports errors {import_id} {_free_name()}{bom}{option}`.")
         return
-    download(client, f"{PATH}/{import_id}/errors.csv", {}, errors, force=force)
+    download(client, f"{PATH}/{import_id}/errors.csv", csv_format, errors, force=force)
     again = f"taskmanager import {shlex.quote(str(errors))} --option options_from={import_id}"
     note(f"Saved the rejected rows in {errors}. Correct them, then run `{again}`.")
 

@@ -9,7 +9,7 @@ import typer
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import PATH, is_final, print_errors, print_import, require_success
 from taskmanager_cli.commands.import_progress import watch as watch_import
-from taskmanager_cli.commands.options import Force, Id, Json, logged_in
+from taskmanager_cli.commands.options import Bom, Delimiter, Force, Id, Json, logged_in
 from taskmanager_cli.commands.row_errors import print_row_errors
 from taskmanager_cli.output import note, print_json, print_table
 
@@ -90,13 +90,16 @@ def errors(
     ctx: typer.Context,
     import_id: Id,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="File for the rejected rows, as CSV.")] = None,
+    bom: Bom = False,
+    delimiter: Delimiter = "",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """List the row errors of an import, or save the rejected rows to correct them."""
     with logged_in(ctx) as client:
         if file:
-            download(client, f"{PATH}/{import_id}/errors.csv", {}, file, force=force)
+            params = {"bom": bom, "delimiter": delimiter}
+            download(client, f"{PATH}/{import_id}/errors.csv", params, file, force=force)
             again = f"taskmanager import {shlex.quote(str(file))} --option options_from={import_id}"
             note(f"Saved {file}. Correct it, then run `{again}`.")
         found = list(client.items(f"{PATH}/{import_id}/errors", "errors")) if as_json or not file else []

@@ -28,6 +28,8 @@ Id = Annotated[str, typer.Argument(metavar="ID", callback=check_ids, help="Id, a
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", callback=check_ids, help="Ids, as the list shows them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
+Bom = Annotated[bool, typer.Option("--bom", help="Begin the file with a byte order mark, for Excel.")]
+Delimiter = Annotated[str, typer.Option("--delimiter", help="A comma, a semicolon, a bar or tab.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

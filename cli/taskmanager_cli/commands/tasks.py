@@ -9,7 +9,7 @@ import typer
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
-from taskmanager_cli.commands.options import Force, Id, Ids, Json, logged_in
+from taskmanager_cli.commands.options import Bom, Delimiter, Force, Id, Ids, Json, logged_in
 from taskmanager_cli.errors import Refused
 from taskmanager_cli.output import count_of, note, print_fields, print_json, print_table
 
@@ -205,8 +205,8 @@ def export(
     deleted: filters.Deleted = False,
     order_by: filters.OrderBy = "",
     force: Force = False,
-    bom: Annotated[bool, typer.Option("--bom", help="Begin with a byte order mark, for Excel.")] = False,
-    delimiter: Annotated[str, typer.Option("--delimiter", help="A comma, a semicolon, a bar or tab.")] = "",
+    bom: Bom = False,
+    delimiter: Delimiter = "",
     as_json: Json = False,
 ) -> None:
     """Write tasks to a CSV file that an import reads. --json reports the file, and needs FILE."""
