@@ -64,3 +64,10 @@ def test_unknown_assignees_are_named(program: Program, file: Path):
     assert (ended.stderr.count("Colour"), "Colour" in ended.stdout) == (1, False)
     (found,) = program.json("imports", "list")
     assert "The column 'Colour' is not used" in program("imports", "show", found["id"]).stdout
+
+
+def test_line_breaks_of_cells_are_shown(program: Program, file: Path):
+    """Line breaks of Windows and tabs in a cell are white space, not characters that can't be shown."""
+    file.write_bytes(b'title,description\r\nFly,"more\r\nthan one\tline"\r\n')
+    shown = program("import", str(file), "--dry-run").stderr
+    assert ("\ufffd" in shown, "than one line" in shown, "more  " in shown) == (False, True, True), shown
