@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -22,6 +23,20 @@ def check_ids(value: str | list[str]) -> str | list[str]:
         if not UUID_PATTERN.fullmatch(text):
             raise typer.BadParameter(f"{text!r} is not an id such as 01a225b0-d02d-7340-8e22-83cd6662c7d8.")
     return value
+
+
+def check_day(value: str | None) -> str | None:
+    """Refuse a text that is neither empty nor a day. The server names the field and not the option."""
+    if value and not _is_day(value):
+        raise typer.BadParameter(f"{value!r} is not a day such as 2026-12-31.")
+    return value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 Id = Annotated[str, typer.Argument(metavar="ID", callback=check_ids, help="Id, as the list shows it.")]
