@@ -162,7 +162,14 @@ def test_paused_import_says_why_it_waits(stack: LocalStack, program: Program, fi
         assert "0 rows" in shown
         (found,) = program.json("imports", "list")
         assert "waits for     operator" in program("imports", "show", found["id"]).stdout
-        assert "created (UTC)" in program("imports", "list").stdout
+        listed = program("imports", "list").stdout
+        assert ("created (UTC)" in listed, "queued (waits for operator)" in listed) == (True, True), listed
+        command = [*program.command, "imports", "watch", found["id"]]
+        output = file.with_name("stderr")
+        with output.open("w") as stderr:
+            piped = subprocess.Popen(command, env=program.environment, stdout=subprocess.DEVNULL, stderr=stderr)
+        asyncio.run(until(lambda: "waits for operator" in output.read_text()))
+    assert (piped.wait(60), output.read_text().count("waits for")) == (0, 1)
     watched = program.in_terminal("imports", "watch", found["id"]).output
     assert "waits for" not in watched.splitlines()[-1]
     assert "rows created  1" in watched
