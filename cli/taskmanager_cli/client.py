@@ -11,6 +11,7 @@ import httpx2 as httpx
 from taskmanager_cli.errors import (
     CliError,
     ConnectionLost,
+    NotHttp,
     NotLoggedIn,
     NotTheServer,
     Refused,
@@ -138,17 +139,14 @@ class Client:
                     raise self._error_of(response)
                 yield response
         except httpx.RequestError as error:
-            if opened:
-                raise ConnectionLost(url=self.url, reason=_reason(error)) from error
-            raise self._not_connected(error) from error
+            raise self._failure_of(error, is_connected=opened) from error
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, **arguments)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise self._not_connected(error) from error
         except httpx.RequestError as error:
-            raise ConnectionLost(url=self.url, reason=_reason(error)) from error
+            is_connected = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+            raise self._failure_of(error, is_connected=is_connected) from error
         if not response.is_success:
             raise self._error_of(response)
         body = _json_object(response)
@@ -156,7 +154,12 @@ class Client:
             raise NotTheServer(url=self.url, status=response.status_code)
         return _Body(body, self.url, response.status_code)
 
-    def _not_connected(self, error: httpx.RequestError) -> CliError:
+    def _failure_of(self, error: httpx.RequestError, *, is_connected: bool) -> CliError:
+        # A server that closes the connection too early is a RemoteProtocolError, too.
+        if isinstance(error, httpx.RemoteProtocolError) and not re.search("closed|disconnected", str(error)):
+            return NotHttp(url=self.url)
+        if is_connected:
+            return ConnectionLost(url=self.url, reason=_reason(error))
         failure = TlsFailed if "SSL" in str(error) else ServerUnreachable
         return failure(url=self.url, reason=_reason(error))
 

@@ -84,6 +84,15 @@ class NotTheServer(CliError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class NotHttp(CliError):
+    """The server at {url} is not the REST API of a task manager: its response is no HTTP/1.1.
+
+    Check --url and TASKMANAGER_URL.
+    """
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class ServerFailed(CliError):
     """The server at {url}, or a proxy before it, failed with status {status}. Repeat the command in a minute.
 

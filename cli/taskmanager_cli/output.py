@@ -68,7 +68,11 @@ def print_json_line(value: Any) -> None:
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters, which could make the terminal run commands."""
+    """Return the text without control characters, which could make the terminal run commands.
+
+    A line break of Windows becomes one of Unix, and a tab, whose width depends on the terminal, a space.
+    """
+    text = text.replace("\r\n", "\n").replace("\t", " ")
     return "".join("\ufffd" if unicodedata.category(char) in {"Cc", "Cs"} and char != "\n" else char for char in text)
 
 

@@ -107,6 +107,15 @@ def test_wrong_addresses_are_explained(stack: LocalStack, anonymous: Program, ur
     assert advice in " ".join(ended.stderr.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("command", [["tasks", "list"], ["tasks", "export"]])
+def test_grpc_port_is_explained(stack: LocalStack, anonymous: Program, command: list[str]):
+    """A port that does not speak HTTP/1.1 is a wrong address. Repeating the command would not help."""
+    anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
+    ended = anonymous("--url", f"http://{stack.endpoints['tasks_target'].split(',')[0]}", *command)
+    assert (ended.returncode, "Check --url" in ended.stderr) == (4, True), ended.stderr
+    assert "Repeat" not in ended.stderr
+
+
 def test_unknown_import_is_not_watched(program: Program):
     """The client does not claim that an import runs that the server does not know."""
     ended = program("imports", "watch", "01a225b0-d02d-7340-8e22-83cd6662c7d8")

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,11 +48,58 @@ def test_import_asks_and_shows_its_steps(program: Program, tmp_path: Path):
     assert program.json("import", str(file), "--yes", "--option", "on_unknown_date=empty")["rows_created"] == 2
 
 
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "beginning"),
+    [
+        ("utf-8-sig", ";", b"\xef\xbb\xbftitle;due;"),
+        ("utf-8", "\t", b"title\tdue\t"),
+        ("utf-16", ",", b"\xef\xbb\xbftitle,due,"),
+        ("utf-8", ",", b"title,due,"),
+    ],
+)
+def test_rejected_rows_have_the_format_of_the_file(
+    program: Program, file: Path, encoding: str, delimiter: str, beginning: bytes
+):
+    """The rejected rows have the delimiter of the imported file, and a byte order mark if it has one."""
+    file.write_text(f"title{delimiter}due\nFly{delimiter}never\n", encoding=encoding)
+    errors = file.with_name("errors.csv")
+    assert program("import", str(file), "--dry-run", "--errors", str(errors)).returncode == 0
+    assert errors.read_bytes().startswith(beginning)
+    ended = program("import", str(file), "--dry-run")
+    command = re.search(r"taskmanager (imports errors \S+ )\S+(.*?)`", ended.stderr)
+    assert command, ended.stderr
+    saved = file.with_name("saved.csv")
+    assert program(*shlex.split(f"{command[1]} {saved} {command[2]}")).returncode == 0
+    assert saved.read_bytes() == errors.read_bytes()
+
+
 def test_dry_run_writes_no_task(program: Program):
     found = program.json("import", str(FILES[0]), "--dry-run")
     assert (found["validate_only"], found["state"]) == (True, "succeeded")
     assert found["rows_created"] > 0
     assert program.json("tasks", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("cat {file} | {program} import - --yes", "stdin.csv"),
+        ("cat {file} | {program} import /dev/stdin --yes", "stdin.csv"),
+        ("{program} import <(cat {file}) --yes", "stdin.csv"),
+        ("mkfifo {file}.p.csv; cat {file} > {file}.p.csv & {program} import {file}.p.csv --yes", "tasks.csv.p.csv"),
+        ("cat {file} | {program} import -", ""),
+    ],
+)
+def test_pipe_is_imported(program: Program, file: Path, command: str, name: str):
+    """A pipe, which can be read only once, is imported like a file. A question needs a terminal on stdin."""
+    script = command.format(file=file, program=" ".join(program.command))
+    ended = subprocess.run(
+        ["bash", "-c", script], env=program.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == (0 if name else 2), ended.stderr
+    assert ("Add --yes" in ended.stderr) == (not name), ended.stderr
+    found = program.json("imports", "list")
+    assert [(each["file_name"], each["rows_created"]) for each in found] == ([(name, 1)] if name else [])
 
 
 def test_interrupted_import_can_be_watched(program: Program, tmp_path: Path):
@@ -113,7 +162,14 @@ def test_paused_import_says_why_it_waits(stack: LocalStack, program: Program, fi
         assert "0 rows" in shown
         (found,) = program.json("imports", "list")
         assert "waits for     operator" in program("imports", "show", found["id"]).stdout
-        assert "created (UTC)" in program("imports", "list").stdout
+        listed = program("imports", "list").stdout
+        assert ("created (UTC)" in listed, "queued (waits for operator)" in listed) == (True, True), listed
+        command = [*program.command, "imports", "watch", found["id"]]
+        output = file.with_name("stderr")
+        with output.open("w") as stderr:
+            piped = subprocess.Popen(command, env=program.environment, stdout=subprocess.DEVNULL, stderr=stderr)
+        asyncio.run(until(lambda: "waits for operator" in output.read_text()))
+    assert (piped.wait(60), output.read_text().count("waits for")) == (0, 1)
     watched = program.in_terminal("imports", "watch", found["id"]).output
     assert "waits for" not in watched.splitlines()[-1]
     assert "rows created  1" in watched

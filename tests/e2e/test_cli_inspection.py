@@ -1,5 +1,7 @@
 """The inspection that `taskmanager import` shows before it asks."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ def test_long_texts_are_cut_visibly(program: Program, file: Path):
     shown = program.in_terminal("import", str(file), "--yes").output
     assert f"{'a' * 59}…" in shown
     assert f"{'b' * 19}…" in shown
-    listed = shown[shown.index("Not imported: ") :].split("Problems")[0].split("First")[0]
+    listed = shown[shown.index("Not imported: ") :].split("Map one")[0]
     assert max(map(len, listed.splitlines())) <= 80
     assert " ".join(listed.split()).startswith(f"Not imported: {', '.join(others)}")
     assert "│ 2    │ due_date │ bbb" in shown[shown.index("Rejected rows") :]
@@ -64,3 +66,37 @@ def test_unknown_assignees_are_named(program: Program, file: Path):
     assert (ended.stderr.count("Colour"), "Colour" in ended.stdout) == (1, False)
     (found,) = program.json("imports", "list")
     assert "The column 'Colour' is not used" in program("imports", "show", found["id"]).stdout
+
+
+def test_line_breaks_of_cells_are_shown(program: Program, file: Path):
+    """Line breaks of Windows and tabs in a cell are white space, not characters that can't be shown."""
+    file.write_bytes(b'title,description\r\nFly,"more\r\nthan one\tline"\r\n')
+    shown = program("import", str(file), "--dry-run").stderr
+    assert ("\ufffd" in shown, "than one line" in shown, "more  " in shown) == (False, True, True), shown
+
+
+def test_further_columns_can_be_mapped(program: Program, file: Path):
+    """Unused columns have an option that maps one of them and keeps the columns that an option maps now."""
+    file.write_text("Aufgabe,Bis,Wer\nFly,2026-12-31,-\n")
+    title = ["--option", "mapping=title:Aufgabe"]
+    shown = program("import", str(file), "--dry-run", *title).stderr
+    assert "`--option mapping=title:Aufgabe,due_date:COLUMN`" in shown, shown
+    shown = program("import", str(file), "--dry-run", "--option", "mapping=title:Aufgabe,due_date:Bis").stderr
+    assert "`--option mapping=title:Aufgabe,due_date:Bis,status:COLUMN`" in shown, shown
+    file.write_text("My title,Wer\nFly,-\n")
+    shown = program("import", str(file), "--dry-run", "--option", 'mapping={"My title": "title"}').stderr
+    assert "`--option 'mapping=title:My title,due_date:COLUMN'`" in shown, shown
+
+
+def test_unknown_values_have_a_ready_option(program: Program, file: Path):
+    """The option below the table of unknown values can be typed, and keeps the values that are mapped already."""
+    file.write_text("title,status,priority\nFly,It's,1\nWalk,Ok,high\nRun,Done,9\n")
+    shown = program(
+        "import", str(file), "--dry-run", "--option", 'value_mapping={"status": {"Ok": "completed"}}'
+    ).stderr
+    option = re.search(r"`(--option .*value_mapping=.*)`", shown)
+    assert option, shown
+    found = program.json("import", str(file), "--dry-run", *shlex.split(option[1]))
+    assert (found["rows_created"], found["rows_failed"]) == (3, 0)
+    file.write_text("title,status\nFly,Done\n")
+    assert "value_mapping=" not in program("import", str(file), "--dry-run").stderr

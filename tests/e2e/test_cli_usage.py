@@ -15,7 +15,17 @@ FILE = str(Path(__file__).parents[1] / "cases" / "csv" / "asana_export.csv")
     ("arguments", "exit_code", "advice"),
     [
         (["tasks", "add", " "], 1, "A task needs a title."),
-        (["tasks", "add", " ", "--due", "soon"], 1, "due_date: A date must be"),
+        (["tasks", "add", " ", "--due", "soon"], 2, "'--due': 'soon' is not a day such as 2026-12-31."),
+        (["tasks", "list", "--due-before", "soon"], 2, "'--due-before': 'soon' is not a day"),
+        (["tasks", "export", "--due-after", "20261231"], 2, "'--due-after': '20261231' is not a day"),
+        (
+            ["tasks", "edit", "01a225b0-d02d-7340-8e22-83cd6662c7d8", "--due", "2026-02-30"],
+            2,
+            "'2026-02-30' is not a day",
+        ),
+        (["tasks", "add", " ", "--label", "a" * 500], 1, "title: A task needs a title."),
+        (["tasks", "add", "x", "--assignee", "a@b.c"], 1, "an email does not work here"),
+        (["login", "--email", "a@example.com", "--password-stdin"], 2, "--password-stdin: The password is empty."),
         (["tasks", "show", "01a225b0-d02d-7340-8e22-83cd6662c7d8"], 1, "Error: No such task."),
         (["tasks", "list", "--assignee", "nobody-at-all"], 1, "No user has the name"),
         (["tasks", "edit", "01a225b0-d02d-7340-8e22-83cd6662c7d8"], 2, "Name a field to change"),

@@ -50,6 +50,8 @@ def _login_by_password(server: str, email: str, *, password_stdin: bool) -> dict
         raise typer.BadParameter("Nobody can be asked here. Use --email and --password-stdin, or --token.")
     email = email or typer.prompt("Email", err=True)
     password = _first_line() if password_stdin else typer.prompt("Password", hide_input=True, err=True)
+    if not password:
+        raise typer.BadParameter("The password is empty.", param_hint="--password-stdin")
     with Client(server) as client:
         response = client.post("/api/v1/login", json={"email": email, "password": password})
     session_store().save(Session.from_login(server, email, response))

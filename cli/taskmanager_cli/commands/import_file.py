@@ -1,10 +1,15 @@
 """Command that imports a CSV file, and the one that takes an import back."""
 
+import codecs
 import shlex
+import shutil
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -20,12 +25,13 @@ from taskmanager_cli.output import confirm, note, print_json, print_table, stder
 
 _INSPECTED_BYTES = 256 * 1024
 _UPLOAD_ATTEMPTS = 3
+_STDIN = Path("-")
 
 
 def import_file(
     ctx: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="CSV file.")
+        Path | None, typer.Argument(metavar="FILE", dir_okay=False, readable=True, help="CSV file. - is stdin.")
     ] = None,
     undo: Annotated[str, typer.Option("--undo", metavar="ID", help="Take back the import with this id.")] = "",
     options: Annotated[
@@ -48,12 +54,15 @@ def import_file(
         raise typer.BadParameter("Name either a FILE to import or an import to take back with --undo ID, not both.")
     if not file and not undo:
         raise typer.BadParameter("Name a FILE to import, or an import to take back with --undo ID.")
+    if file and file != _STDIN and not file.exists():
+        raise typer.BadParameter(f"The file {file} does not exist.")
     if undo:
         check_ids(undo)
     with logged_in(ctx) as client:
         if file:
             given = _parse_options(options or [])
-            _import(client, file, given, dry_run=dry_run, errors=errors, force=force, yes=yes, as_json=as_json)
+            with _regular_file(file) as source:
+                _import(client, source, given, dry_run=dry_run, errors=errors, force=force, yes=yes, as_json=as_json)
         else:
             _undo(client, undo, as_json=as_json)
 
@@ -64,6 +73,20 @@ def _parse_options(options: list[str]) -> dict[str, str]:
         if not separator or not name:
             raise typer.BadParameter(f"{name!r} must have the form NAME=VALUE.", param_hint="--option")
     return {name.strip(): value for name, _, value in pairs}
+
+
+@contextmanager
+def _regular_file(file: Path) -> Iterator[Path]:
+    """Yield the file, or a temporary copy of stdin or of another pipe: a pipe can be read only once."""
+    if file != _STDIN and file.is_file():
+        yield file
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, file.name if file.suffix else "stdin.csv")
+        opened = nullcontext(sys.stdin.buffer) if file == _STDIN else file.open("rb")
+        with opened as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        yield copy
 
 
 def _import(
@@ -105,7 +128,7 @@ def _import(
         print_import(found | {"warnings": [text for text in found["warnings"] if " not used" not in text]})
         print_errors(client, found)
     if found["rows_failed"]:
-        _keep_errors(client, found["id"], errors, force=force)
+        _keep_errors(client, found["id"], errors, _format_of(file, inspection), force=force)
     require_success(found)
     if found["rows_created"] + found["rows_updated"] and not dry_run:
         note(f"Take it back with `taskmanager import --undo {found['id']}`.")
@@ -165,11 +188,24 @@ def _duplicate(error: Refused) -> Refused | DuplicateFile:
     return DuplicateFile(import_id=import_id[0]) if import_id else error
 
 
-def _keep_errors(client: Client, import_id: str, errors: Path | None, *, force: bool) -> None:
+def _format_of(file: Path, inspection: dict[str, Any]) -> dict[str, Any]:
+    """Return the byte order mark and the delimiter of the file, as parameters of a download."""
+    with file.open("rb") as source:
+        has_bom = source.read(3).startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    delimiter = inspection["delimiter"]
+    return {"bom": has_bom, "delimiter": "tab" if delimiter == "\t" else delimiter}
+
+
+def _keep_errors(
+    client: Client, import_id: str, errors: Path | None, csv_format: dict[str, Any], *, force: bool
+) -> None:
     if not errors:
-        note(f"Save the rejected rows with `taskmanager imports errors {import_id} {_free_name()}`.")
+        bom = " --bom" if csv_format["bom"] else ""
+        delimiter = csv_format["delimiter"]
+        option = "" if delimiter == "," else f" --delimiter {shlex.quote(delimiter)}"
+        note(f"Save the rejected rows with `taskmanager imports errors {import_id} {_free_name()}{bom}{option}`.")
         return
-    download(client, f"{PATH}/{import_id}/errors.csv", {}, errors, force=force)
+    download(client, f"{PATH}/{import_id}/errors.csv", csv_format, errors, force=force)
     again = f"taskmanager import {shlex.quote(str(errors))} --option options_from={import_id}"
     note(f"Saved the rejected rows in {errors}. Correct them, then run `{again}`.")
 

@@ -40,11 +40,15 @@ def watch(client: Client, import_id: str, *, undo: bool = False) -> dict[str, An
         TextColumn("{task.fields[rows]}"),
     )
     last: dict[str, Any] = {}
+    told = ""
     try:
         note(f"{'Undo of import' if undo else 'Import'} {import_id} runs at the server. Ctrl-C ends only this display.")
         with Progress(*columns, console=stderr(), disable=not stderr().is_terminal) as progress:
             bar = progress.add_task("Undo" if undo else "Importing", total=None, rows="")
             for last in _changes(client, import_id):
+                if progress.disable and waits_for(last) not in {"", told}:
+                    told = waits_for(last)
+                    note(f"The import waits for {told}.")
                 progress.update(
                     bar,
                     description=_activity(last),
@@ -63,7 +67,7 @@ def _activity(found: dict[str, Any]) -> str:
     if found["undo"]:
         return f"Undo {found['undo']['state']}"
     if found["waits_for"]:
-        return f"Waits for {_waits_for(found)}"
+        return f"Waits for {waits_for(found)}"
     return str(found["state"]).capitalize()
 
 
@@ -74,7 +78,7 @@ def _progress(found: dict[str, Any]) -> int:
     return int(found["bytes_read"]) if found["rows_read"] or is_final(found) else 0
 
 
-def _waits_for(found: dict[str, Any]) -> str:
+def waits_for(found: dict[str, Any]) -> str:
     return str(found["waits_for"] or "").replace("_", " ")
 
 
@@ -91,7 +95,7 @@ def print_import(found: dict[str, Any]) -> None:
     fields = [("import", found["id"]), ("file", found["file_name"]), ("state", found["state"])]
     if found["validate_only"]:
         fields.append(("dry run", "no task was written"))
-    fields.append(("waits for", _waits_for(found)))
+    fields.append(("waits for", waits_for(found)))
     shown = [name for name in _COUNTS if found[name] or name == "rows_created"]
     fields += [(name.replace("_", " "), f"{found[name]:,}") for name in shown]
     if found["failure"]:

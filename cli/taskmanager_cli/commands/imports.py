@@ -2,14 +2,21 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from taskmanager_cli.commands.downloads import download
-from taskmanager_cli.commands.import_progress import PATH, is_final, print_errors, print_import, require_success
+from taskmanager_cli.commands.import_progress import (
+    PATH,
+    is_final,
+    print_errors,
+    print_import,
+    require_success,
+    waits_for,
+)
 from taskmanager_cli.commands.import_progress import watch as watch_import
-from taskmanager_cli.commands.options import Force, Id, Json, logged_in
+from taskmanager_cli.commands.options import Bom, Delimiter, Force, Id, Json, logged_in
 from taskmanager_cli.commands.row_errors import print_row_errors
 from taskmanager_cli.output import note, print_json, print_table
 
@@ -36,7 +43,7 @@ def list_imports(
         (
             each["id"],
             each["file_name"],
-            "undone" if (each["undo"] or {}).get("state") == "succeeded" else each["state"],
+            _state_of(each),
             each["rows_created"],
             each["rows_updated"],
             each["rows_failed"],
@@ -45,6 +52,13 @@ def list_imports(
         for each in found
     )
     print_table("", columns, rows, whole=("id", "state", "created (UTC)"))
+
+
+def _state_of(found: dict[str, Any]) -> str:
+    if (found["undo"] or {}).get("state") == "succeeded":
+        return "undone"
+    reason = f" (waits for {waits_for(found)})" if found["waits_for"] else ""
+    return f"{found['state']}{reason}"
 
 
 @app.command()
@@ -90,13 +104,16 @@ def errors(
     ctx: typer.Context,
     import_id: Id,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="File for the rejected rows, as CSV.")] = None,
+    bom: Bom = False,
+    delimiter: Delimiter = "",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """List the row errors of an import, or save the rejected rows to correct them."""
     with logged_in(ctx) as client:
         if file:
-            download(client, f"{PATH}/{import_id}/errors.csv", {}, file, force=force)
+            params = {"bom": bom, "delimiter": delimiter}
+            download(client, f"{PATH}/{import_id}/errors.csv", params, file, force=force)
             again = f"taskmanager import {shlex.quote(str(file))} --option options_from={import_id}"
             note(f"Saved {file}. Correct it, then run `{again}`.")
         found = list(client.items(f"{PATH}/{import_id}/errors", "errors")) if as_json or not file else []

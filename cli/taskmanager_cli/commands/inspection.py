@@ -1,5 +1,6 @@
 """Tables that show the result of an inspection. They go to stderr, because the import's result is on stdout."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from taskmanager_cli.output import note, print_table, printable, shorten, stderr
 _MAX_SHOWN = 20
 _MAX_SAMPLES = 60
 _SHOWN_IN_TABLES = {"mapping", "value_mapping"}
+_FIELDS = ("due_date", "status", "priority", "labels", "description")
+_EXAMPLES = {"status": "pending", "priority": "none"}
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -23,7 +26,7 @@ def require_importable(file: Path, inspection: dict[str, Any]) -> None:
     message = inspection["problems"][-1]["message"]
     name = next((column["name"] for column in columns if column["name"] and not column["target"]), "COLUMN")
     option = shlex.quote(printable(f"mapping=title:{name}"))
-    raise NotImportable(path=file, message=printable(message), option=option)
+    raise NotImportable(path=file.name, message=printable(message), option=option)
 
 
 def print_inspection(
@@ -37,6 +40,7 @@ def print_inspection(
     if options := [f"{name}={value}" for name, value in proposed.items() if name not in _SHOWN_IN_TABLES]:
         note(f"Proposed options: {', '.join(options)}", wrap=True)
     _print_columns(inspection["columns"])
+    _note_mapping(inspection)
     _print_assignees(inspection["columns"], proposed)
     _print_table(
         "Unknown statuses and priorities",
@@ -46,6 +50,7 @@ def print_inspection(
             for value in inspection["unmapped_values"]
         ],
     )
+    _note_value_mapping(inspection)
     _print_table(
         "First rows as tasks",
         ("title", "status", "priority", "due", "labels"),
@@ -66,6 +71,34 @@ def _print_columns(columns: list[dict[str, Any]]) -> None:
     unused = [column["name"] for column in columns if not column["target"]]
     if unused:
         note(f"Not imported: {', '.join(unused)}", wrap=True)
+
+
+def _note_mapping(inspection: dict[str, Any]) -> None:
+    """Print the option that maps an unused column. It repeats the mapping of now, which it replaces."""
+    targets = {column["target"] for column in inspection["columns"]}
+    # The file of a known tool has its mapping, and its unused columns have no field.
+    if inspection["source"] or "" not in targets:
+        return
+    free = next((field for field in _FIELDS if field not in targets), "append")
+    mapping = json.loads(inspection["options"]["mapping"] or "{}") | {"COLUMN": free}
+    is_short = all(field and "," not in column for column, field in mapping.items())
+    text = ",".join(f"{field}:{column}" for column, field in mapping.items()) if is_short else _to_json(mapping)
+    note(f"Map one with `--option {shlex.quote(f'mapping={text}')}`; commas separate several.")
+
+
+def _note_value_mapping(inspection: dict[str, Any]) -> None:
+    """Print the option that maps the unknown values. It repeats the values of now, which it replaces."""
+    unknown = [value for value in inspection["unmapped_values"][:_MAX_SHOWN] if not value["proposal"]]
+    if not unknown:
+        return
+    mapping = json.loads(inspection["options"]["value_mapping"] or "{}")
+    for value in unknown:
+        mapping.setdefault(value["field"], {})[value["text"]] = _EXAMPLES[value["field"]]
+    note(f"Map them, to the values that you want, with `--option {shlex.quote(f'value_mapping={_to_json(mapping)}')}`.")
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _print_assignees(columns: list[dict[str, Any]], proposed: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -24,10 +25,26 @@ def check_ids(value: str | list[str]) -> str | list[str]:
     return value
 
 
+def check_day(value: str | None) -> str | None:
+    """Refuse a text that is neither empty nor a day. The server names the field and not the option."""
+    if value and not _is_day(value):
+        raise typer.BadParameter(f"{value!r} is not a day such as 2026-12-31.")
+    return value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 Id = Annotated[str, typer.Argument(metavar="ID", callback=check_ids, help="Id, as the list shows it.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", callback=check_ids, help="Ids, as the list shows them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
+Bom = Annotated[bool, typer.Option("--bom", help="Begin the file with a byte order mark, for Excel.")]
+Delimiter = Annotated[str, typer.Option("--delimiter", help="A comma, a semicolon, a bar or tab.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

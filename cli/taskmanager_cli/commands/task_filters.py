@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.commands.options import UUID_PATTERN, check_ids
+from taskmanager_cli.commands.options import UUID_PATTERN, check_day, check_ids
 from taskmanager_cli.errors import CliError
 
 
 class UserNotFound(CliError):
-    """No user has the name {name}. Use a username, a user's id or me."""
+    """No user has the name {name}. Use a username, a user's id or me; an email does not work here."""
 
 
 class Status(StrEnum):
@@ -40,8 +40,8 @@ AnyLabels = Annotated[
 Search = Annotated[str, typer.Option("--search", "-q", help="Words that title or description have.")]
 Assignee = Annotated[str, typer.Option("--assignee", help="Assigned to this user: a username, an id or me.")]
 Owner = Annotated[str, typer.Option("--owner", help="Owned by this user: a username, an id or me; - is everybody.")]
-DueBefore = Annotated[str, typer.Option("--due-before", help="Due before this day, YYYY-MM-DD.")]
-DueAfter = Annotated[str, typer.Option("--due-after", help="Due after this day, YYYY-MM-DD.")]
+DueBefore = Annotated[str, typer.Option("--due-before", callback=check_day, help="Due before this day, YYYY-MM-DD.")]
+DueAfter = Annotated[str, typer.Option("--due-after", callback=check_day, help="Due after this day, YYYY-MM-DD.")]
 Overdue = Annotated[bool, typer.Option("--overdue", help="Open and due before today.")]
 FromImport = Annotated[
     str,

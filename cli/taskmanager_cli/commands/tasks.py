@@ -9,7 +9,7 @@ import typer
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
-from taskmanager_cli.commands.options import Force, Id, Ids, Json, logged_in
+from taskmanager_cli.commands.options import Bom, Delimiter, Force, Id, Ids, Json, check_day, logged_in
 from taskmanager_cli.errors import Refused
 from taskmanager_cli.output import count_of, note, print_fields, print_json, print_table
 
@@ -84,7 +84,7 @@ def add(
     description: Annotated[str, typer.Option("--description", "-d")] = "",
     status: Annotated[filters.Status, typer.Option("--status", "-s")] = filters.Status.PENDING,
     priority: Annotated[filters.Priority, typer.Option("--priority", "-p")] = filters.Priority.NONE,
-    due: Annotated[str, typer.Option("--due", help="Day, YYYY-MM-DD.")] = "",
+    due: Annotated[str, typer.Option("--due", callback=check_day, help="Day, YYYY-MM-DD.")] = "",
     labels: Annotated[list[str] | None, typer.Option("--label", "-l", help="May be repeated.")] = None,
     assignee: Annotated[str, typer.Option("--assignee", help="A username, a user's id or me.")] = "",
     external_id: Annotated[str, typer.Option("--external-id", help="Id in another system.")] = "",
@@ -115,7 +115,9 @@ def edit(
     description: Annotated[str | None, typer.Option("--description", "-d", help='"" removes it.')] = None,
     status: Annotated[filters.Status | None, typer.Option("--status", "-s")] = None,
     priority: Annotated[filters.Priority | None, typer.Option("--priority", "-p")] = None,
-    due: Annotated[str | None, typer.Option("--due", help='Day, YYYY-MM-DD; "" removes it.')] = None,
+    due: Annotated[
+        str | None, typer.Option("--due", callback=check_day, help='Day, YYYY-MM-DD; "" removes it.')
+    ] = None,
     labels: Annotated[list[str] | None, typer.Option("--label", "-l", help='All labels; "" alone: none.')] = None,
     assignee: Annotated[str | None, typer.Option("--assignee", help='A username, an id or me; "" is nobody.')] = None,
     external_id: Annotated[str | None, typer.Option("--external-id", help='"" removes it.')] = None,
@@ -205,8 +207,8 @@ def export(
     deleted: filters.Deleted = False,
     order_by: filters.OrderBy = "",
     force: Force = False,
-    bom: Annotated[bool, typer.Option("--bom", help="Begin with a byte order mark, for Excel.")] = False,
-    delimiter: Annotated[str, typer.Option("--delimiter", help="A comma, a semicolon, a bar or tab.")] = "",
+    bom: Bom = False,
+    delimiter: Delimiter = "",
     as_json: Json = False,
 ) -> None:
     """Write tasks to a CSV file that an import reads. --json reports the file, and needs FILE."""
