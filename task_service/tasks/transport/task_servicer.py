@@ -8,6 +8,7 @@ from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_gr
 
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
+from chassis.kernel.steps import in_steps
 from chassis.limits.active_limit import ActiveLimiter
 from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
@@ -108,7 +109,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             tasks = await self._use_cases.batch_create_tasks(
                 current_caller(), drafts, idempotency_key_from_proto(request)
             )
-            return task_service_pb2.BatchCreateTasksResponse(tasks=map(task_to_proto, tasks))
+            return task_service_pb2.BatchCreateTasksResponse(
+                tasks=[task_to_proto(task) async for task in in_steps(tasks)]
+            )
 
     async def BatchUpdateTasks(
         self, request: task_service_pb2.BatchUpdateTasksRequest, context: Context
@@ -118,7 +121,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             tasks = await self._use_cases.batch_update_tasks(
                 current_caller(), updates, idempotency_key_from_proto(request)
             )
-            return task_service_pb2.BatchUpdateTasksResponse(tasks=map(task_to_proto, tasks))
+            return task_service_pb2.BatchUpdateTasksResponse(
+                tasks=[task_to_proto(task) async for task in in_steps(tasks)]
+            )
 
     async def BatchDeleteTasks(
         self, request: task_service_pb2.BatchDeleteTasksRequest, context: Context
@@ -128,7 +133,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             tasks = await self._use_cases.batch_delete_tasks(
                 current_caller(), deletions, idempotency_key_from_proto(request)
             )
-            return task_service_pb2.BatchDeleteTasksResponse(tasks=map(task_to_proto, tasks))
+            return task_service_pb2.BatchDeleteTasksResponse(
+                tasks=[task_to_proto(task) async for task in in_steps(tasks)]
+            )
 
     async def BatchUpsertTasks(
         self, request: task_service_pb2.BatchUpsertTasksRequest, context: Context
@@ -138,7 +145,9 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
             results = await self._use_cases.batch_upsert_tasks(
                 current_caller(), drafts, idempotency_key_from_proto(request)
             )
-            return task_service_pb2.BatchUpsertTasksResponse(results=map(upsert_result_to_proto, results))
+            return task_service_pb2.BatchUpsertTasksResponse(
+                results=[upsert_result_to_proto(result) async for result in in_steps(results)]
+            )
 
     @asynccontextmanager
     async def _batch_turn(self) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from chassis.kernel.clock import Clock
 from chassis.kernel.errors import DomainError, Invalid, raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
+from chassis.kernel.steps import in_steps
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, ExternalIdTaken, TaskNotFound, TooManyInBatch
@@ -66,7 +67,7 @@ class BatchCreateTasks:
             if not transaction.is_replay:
                 errors = ErrorCollector("task.")
                 tasks: list[Task] = []
-                for index, draft in enumerate(drafts):
+                async for index, draft in in_steps(enumerate(drafts)):
                     with errors.collect(index):
                         tasks.append(await accept_draft(self.user_directory, caller, draft, self.new_id))
                 errors.raise_collected()
@@ -94,7 +95,7 @@ class BatchUpdateTasks:
                 ensure_unique_ids([update.task_id for update in updates])
                 errors = ErrorCollector("task.")
                 values: list[dict[str, object]] = []
-                for index, update in enumerate(updates):
+                async for index, update in in_steps(enumerate(updates)):
                     with errors.collect(index):
                         values.append(await accept_update(self.user_directory, caller, update))
                 errors.raise_collected()
@@ -104,7 +105,7 @@ class BatchUpdateTasks:
                 )
                 locked = await _lock_all(work, [update.task_id for update in updates])
                 changes = []
-                for index, (update, new) in enumerate(zip(updates, values, strict=True)):
+                async for index, (update, new) in in_steps(enumerate(zip(updates, values, strict=True))):
                     with with_index(index, "task."):
                         task = locked.get(update.task_id)
                         changes.append(apply_update(task, new, etag=update.etag, caller=caller, now=self.now()))
@@ -112,7 +113,7 @@ class BatchUpdateTasks:
                 await work.events.record_all(
                     [
                         task_updated(before, after, by=Actor.from_caller(caller), event_id=self.new_id())
-                        for before, after in changes
+                        async for before, after in in_steps(changes)
                         if after is not before
                     ]
                 )
@@ -138,7 +139,7 @@ class BatchDeleteTasks:
                 work = await transaction.begin()
                 locked = await _lock_all(work, [deletion.task_id for deletion in deletions])
                 tasks = []
-                for index, deletion in enumerate(deletions):
+                async for index, deletion in in_steps(enumerate(deletions)):
                     with with_index(index):
                         _, deleted = apply_deletion(
                             locked.get(deletion.task_id),
@@ -150,7 +151,10 @@ class BatchDeleteTasks:
                         tasks.append(deleted)
                 await work.tasks.update_all(tasks)
                 await work.events.record_all(
-                    [task_deleted(task, by=Actor.from_caller(caller), event_id=self.new_id()) for task in tasks]
+                    [
+                        task_deleted(task, by=Actor.from_caller(caller), event_id=self.new_id())
+                        async for task in in_steps(tasks)
+                    ]
                 )
                 await transaction.commit(tuple(tasks))
         return transaction.response
@@ -222,7 +226,8 @@ async def create_tasks(work: TasksUnitOfWork, tasks: Mapping[int, Task], *, acto
         if task.id in taken:
             with with_index(index, "task."):
                 raise ExternalIdTaken
-    await work.events.record_all([task_created(task, by=actor, event_id=new_id()) for task in tasks.values()])
+    events = [task_created(task, by=actor, event_id=new_id()) async for task in in_steps(tasks.values())]
+    await work.events.record_all(events)
 
 
 async def _write_updates(work: TasksUnitOfWork, changes: Sequence[tuple[Task, Task]]) -> None:
