@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+import httpx2 as httpx
 import psycopg
 from psycopg import sql
 
@@ -16,6 +17,9 @@ from tests.faults.system import LEASE_SECONDS, WORKERS, SystemUnderTest
 from tests.faults.workload import Workload
 
 Fault = Callable[[SystemUnderTest, Workload], None]
+
+_DATABASE_CONNECTIONS = 10
+"""Default of TASKS_DATABASE_POOL_SIZE."""
 
 
 def _signal_fault(signal_number: signal.Signals, *names: str) -> Fault:
@@ -97,13 +101,19 @@ def fill_the_disk(system: SystemUnderTest, workload: Workload) -> None:
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     max_bytes = log.stat().st_size + 1024 * 1024
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (max_bytes, before[1]))
-    try:
-        response = workload.users[0].http.post(
+
+    def upload() -> httpx.Response:
+        return workload.users[0].http.post(
             "/api/v1/imports",
             content=b"title\n" + b"No room for this\n" * (2 * max_bytes // 17),
             headers={"content-type": "text/csv"},
             params={"file_name": "too much for the disk"},
         )
+
+    try:
+        # A connection to the database that an earlier fault broke is noticed when it is used, each by a 503.
+        responses = (upload() for _ in range(_DATABASE_CONNECTIONS + 1))
+        response = next(response for response in responses if response.status_code != 503)
         assert response.status_code == 507, response.text
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
