@@ -111,7 +111,7 @@ def _import(
     proposed = {name: value for name, value in _to_parts(inspection["options"]).items() if name not in given}
     # The proposed options solve some problems. Another inspection, with these options, reports the others.
     problems = inspection["problems"] and _inspect(client, file, given, proposed)["problems"]
-    print_inspection(file, inspection, proposed, problems)
+    print_inspection(file, inspection, problems, given=given, proposed=proposed)
     if not yes and not dry_run:
         if not sys.stdin.isatty():
             raise typer.BadParameter("Nobody can be asked here. Add --yes to import the file, or --dry-run.")

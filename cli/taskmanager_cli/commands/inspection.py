@@ -30,9 +30,14 @@ def require_importable(file: Path, inspection: dict[str, Any]) -> None:
 
 
 def print_inspection(
-    file: Path, inspection: dict[str, Any], proposed: Mapping[str, str], problems: Sequence[dict[str, Any]]
+    file: Path,
+    inspection: dict[str, Any],
+    problems: Sequence[dict[str, Any]],
+    *,
+    given: Mapping[str, str],
+    proposed: Mapping[str, str],
 ) -> None:
-    """Print what the proposed options make of the file, and the problems that they leave."""
+    """Print what the given and proposed options make of the file, and the problems that they leave."""
     source = f"from {inspection['source']}, " if inspection["source"] else ""
     delimiter = _DELIMITERS.get(inspection["delimiter"], inspection["delimiter"])
     header = f"column names in line {inspection['header_row']}" if inspection["header_row"] else "no column names"
@@ -40,7 +45,8 @@ def print_inspection(
     if options := [f"{name}={value}" for name, value in proposed.items() if name not in _SHOWN_IN_TABLES]:
         note(f"Proposed options: {', '.join(options)}", wrap=True)
     _print_columns(inspection["columns"])
-    _note_mapping(inspection)
+    if "mapping" in given:
+        _note_mapping(inspection)
     _print_assignees(inspection["columns"], proposed)
     _print_table(
         "Unknown statuses and priorities",
