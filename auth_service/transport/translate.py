@@ -75,8 +75,7 @@ def sessions_to_proto(page: Page[Session], caller: Caller) -> user_service_pb2.L
     response = user_service_pb2.ListSessionsResponse(
         sessions=[_session_to_proto(session, caller) for session in page.items]
     )
-    response.next_page_token = fit_to_message_size(response, response.sessions, page)
-    return response
+    return fit_to_message_size(response, response.sessions, page)
 
 
 def _session_to_proto(session: Session, caller: Caller) -> user_service_pb2.Session:
@@ -91,8 +90,7 @@ def _session_to_proto(session: Session, caller: Caller) -> user_service_pb2.Sess
 
 def users_to_proto(page: Page[User]) -> user_service_pb2.ListUsersResponse:
     response = user_service_pb2.ListUsersResponse(users=map(user_to_proto, page.items))
-    response.next_page_token = fit_to_message_size(response, response.users, page)
-    return response
+    return fit_to_message_size(response, response.users, page)
 
 
 def lookup_results_to_proto(users: Sequence[User]) -> user_service_pb2.LookupUsersResponse:

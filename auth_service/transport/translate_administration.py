@@ -30,14 +30,12 @@ def service_accounts_to_proto(page: Page[ServiceAccount]) -> service_account_ser
     response = service_account_service_pb2.ListServiceAccountsResponse(
         service_accounts=map(service_account_to_proto, page.items)
     )
-    response.next_page_token = fit_to_message_size(response, response.service_accounts, page)
-    return response
+    return fit_to_message_size(response, response.service_accounts, page)
 
 
 def security_events_to_proto(page: Page[SecurityEvent]) -> security_event_service_pb2.ListSecurityEventsResponse:
     response = security_event_service_pb2.ListSecurityEventsResponse(events=map(_security_event_to_proto, page.items))
-    response.next_page_token = fit_to_message_size(response, response.events, page)
-    return response
+    return fit_to_message_size(response, response.events, page)
 
 
 def _security_event_to_proto(event: SecurityEvent) -> security_event_service_pb2.SecurityEvent:

@@ -31,8 +31,7 @@ def created_token_to_proto(created: CreatedPersonalToken) -> pb.CreatedToken:
 
 def tokens_to_proto(page: Page[PersonalToken]) -> pb.ListTokensResponse:
     response = pb.ListTokensResponse(tokens=map(_token_to_proto, page.items))
-    response.next_page_token = fit_to_message_size(response, response.tokens, page)
-    return response
+    return fit_to_message_size(response, response.tokens, page)
 
 
 def exchanged_token_to_proto(exchanged: ExchangedPersonalToken) -> pb.ExchangeTokenResponse:

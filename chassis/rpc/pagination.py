@@ -1,9 +1,7 @@
 """Pages that fit the message size limit of every gRPC client."""
 
 from collections.abc import MutableSequence
-from typing import Any
-
-from google.protobuf.message import Message
+from typing import Any, Protocol, TypeVar
 
 from chassis.kernel.pagination import Page
 
@@ -14,8 +12,19 @@ FIELD_OVERHEAD_BYTES = 6
 """Bytes that a repeated field adds to each of its messages: tag and length."""
 
 
-def fit_to_message_size(response: Message, messages: MutableSequence[Any], page: Page[Any]) -> str:
-    """Shorten the response until one message can hold it, and return the token of the next page.
+class ListResponse(Protocol):
+    """Response of a List rpc (AIP-158)."""
+
+    next_page_token: str
+
+    def ByteSize(self) -> int: ...  # noqa: N802
+
+
+Response = TypeVar("Response", bound=ListResponse)
+
+
+def fit_to_message_size(response: Response, messages: MutableSequence[Any], page: Page[Any]) -> Response:
+    """Shorten the response until one message can hold it, set its next_page_token, and return it.
 
     `messages` is the repeated field of the response that has a message for each item of the page. At least one stays.
     A page may hold fewer items than requested (AIP-158). A client that follows next_page_token misses none.
@@ -24,4 +33,6 @@ def fit_to_message_size(response: Message, messages: MutableSequence[Any], page:
     while size > MAX_RESPONSE_BYTES and len(messages) > 1:
         size -= messages[-1].ByteSize() + FIELD_OVERHEAD_BYTES
         del messages[-1]
-    return page.next_token if len(messages) == len(page.items) else page.token_after(len(messages) - 1)
+    is_whole = len(messages) == len(page.items)
+    response.next_page_token = page.next_token if is_whole else page.token_after(len(messages) - 1)
+    return response

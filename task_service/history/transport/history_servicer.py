@@ -37,8 +37,7 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
         page = await self._use_cases.list_task_events(caller, task_id, page_request)
         response = history_service_pb2.ListTaskEventsResponse(events=map(event_to_proto, page.items))
-        response.next_page_token = fit_to_message_size(response, response.events, page)
-        return response
+        return fit_to_message_size(response, response.events, page)
 
     async def ListEvents(
         self, request: history_service_pb2.ListEventsRequest, context: Context
@@ -49,7 +48,7 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
         found = await self._use_cases.list_events(caller, query, page_request, start)
         response = history_service_pb2.ListEventsResponse(events=map(logged_event_to_proto, found.page.items))
-        response.next_page_token = fit_to_message_size(response, response.events, found.page)
+        fit_to_message_size(response, response.events, found.page)
         response.next_cursor = found.cursor_after(len(response.events)).to_text()
         return response
 

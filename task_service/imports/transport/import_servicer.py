@@ -66,8 +66,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         page_request = PageRequest.parse(request.page_size, request.page_token, query=f"imports {caller.id} {owner}")
         page = await self._use_cases.list_imports(owner, page_request)
         response = import_service_pb2.ListImportsResponse(imports=map(import_to_proto, page.items))
-        response.next_page_token = fit_to_message_size(response, response.imports, page)
-        return response
+        return fit_to_message_size(response, response.imports, page)
 
     async def WatchImport(
         self, request: import_service_pb2.WatchImportRequest, context: Context
@@ -83,8 +82,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         page_request = PageRequest.parse(request.page_size, request.page_token, query=f"errors {caller.id} {import_id}")
         page = await self._use_cases.list_import_errors(caller, import_id, page_request)
         response = import_service_pb2.ListImportErrorsResponse(errors=map(row_error_to_proto, page.items))
-        response.next_page_token = fit_to_message_size(response, response.errors, page)
-        return response
+        return fit_to_message_size(response, response.errors, page)
 
     async def DownloadImportErrors(
         self, request: import_service_pb2.DownloadImportErrorsRequest, context: Context
@@ -122,8 +120,7 @@ class ImportServicer(import_service_pb2_grpc.ImportServiceServicer):
         )
         page = await self._use_cases.list_undo_conflicts(caller, import_id, page_request)
         response = import_service_pb2.ListUndoConflictsResponse(conflicts=map(undo_conflict_to_proto, page.items))
-        response.next_page_token = fit_to_message_size(response, response.conflicts, page)
-        return response
+        return fit_to_message_size(response, response.conflicts, page)
 
 
 async def _read_options(requests: Requests) -> UploadRequest:

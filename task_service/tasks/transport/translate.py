@@ -182,7 +182,7 @@ def _listed_task_to_proto(task: ListedTask) -> Any:
 
 def list_to_proto(page: Page[ListedTask], total: Total | None) -> task_service_pb2.ListTasksResponse:
     response = task_service_pb2.ListTasksResponse(tasks=map(_listed_task_to_proto, page.items))
-    response.next_page_token = fit_to_message_size(response, response.tasks, page)
+    fit_to_message_size(response, response.tasks, page)
     if total is not None:
         response.total_size, response.total_is_at_least = total
     return response
