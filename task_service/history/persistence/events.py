@@ -19,8 +19,8 @@ from sqlalchemy import CTE, Insert, bindparam, func, insert, select, text
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement, copy_statement
+from chassis.kernel.cooperation import iterate_cooperatively
 from chassis.kernel.pagination import InvalidPageToken, Page, PageRequest
-from chassis.kernel.steps import in_steps
 from task_service.history.domain.events import ERASABLE_FIELDS, Action, Change, TaskEvent
 from task_service.persistence.tables import task_events
 
@@ -126,7 +126,7 @@ class SqlEvents:
         elif events:
             number = await self.take_transaction_number()
             async with self._connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-                async for event in in_steps(events):
+                async for event in iterate_cooperatively(events):
                     await copy.write_row((*encode_event(event, os.urandom(SALT_BYTES)), number))
 
     async def list_for_task(self, task_id: UUID, request: PageRequest) -> Page[TaskEvent]:

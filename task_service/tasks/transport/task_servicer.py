@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from google.api import httpbody_pb2
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 
+from chassis.kernel.cooperation import iterate_cooperatively
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
-from chassis.kernel.steps import in_steps
 from chassis.limits.active_limit import ActiveLimiter
 from chassis.rpc.interceptor import Context
 from chassis.rpc.request_context import current_caller
@@ -110,7 +110,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
                 current_caller(), drafts, idempotency_key_from_proto(request)
             )
             return task_service_pb2.BatchCreateTasksResponse(
-                tasks=[task_to_proto(task) async for task in in_steps(tasks)]
+                tasks=[task_to_proto(task) async for task in iterate_cooperatively(tasks)]
             )
 
     async def BatchUpdateTasks(
@@ -122,7 +122,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
                 current_caller(), updates, idempotency_key_from_proto(request)
             )
             return task_service_pb2.BatchUpdateTasksResponse(
-                tasks=[task_to_proto(task) async for task in in_steps(tasks)]
+                tasks=[task_to_proto(task) async for task in iterate_cooperatively(tasks)]
             )
 
     async def BatchDeleteTasks(
@@ -134,7 +134,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
                 current_caller(), deletions, idempotency_key_from_proto(request)
             )
             return task_service_pb2.BatchDeleteTasksResponse(
-                tasks=[task_to_proto(task) async for task in in_steps(tasks)]
+                tasks=[task_to_proto(task) async for task in iterate_cooperatively(tasks)]
             )
 
     async def BatchUpsertTasks(
@@ -146,7 +146,7 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
                 current_caller(), drafts, idempotency_key_from_proto(request)
             )
             return task_service_pb2.BatchUpsertTasksResponse(
-                results=[upsert_result_to_proto(result) async for result in in_steps(results)]
+                results=[upsert_result_to_proto(result) async for result in iterate_cooperatively(results)]
             )
 
     @asynccontextmanager

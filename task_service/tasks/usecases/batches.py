@@ -11,10 +11,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from chassis.kernel.clock import Clock
+from chassis.kernel.cooperation import iterate_cooperatively
 from chassis.kernel.errors import DomainError, Invalid, raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
-from chassis.kernel.steps import in_steps
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.errors import DuplicateInBatch, EmptyBatch, ExternalIdTaken, TaskNotFound, TooManyInBatch
@@ -67,7 +67,7 @@ class BatchCreateTasks:
             if not transaction.is_replay:
                 errors = ErrorCollector("task.")
                 tasks: list[Task] = []
-                async for index, draft in in_steps(enumerate(drafts)):
+                async for index, draft in iterate_cooperatively(enumerate(drafts)):
                     with errors.collect(index):
                         tasks.append(await accept_draft(self.user_directory, caller, draft, self.new_id))
                 errors.raise_collected()
@@ -95,7 +95,7 @@ class BatchUpdateTasks:
                 ensure_unique_ids([update.task_id for update in updates])
                 errors = ErrorCollector("task.")
                 values: list[dict[str, object]] = []
-                async for index, update in in_steps(enumerate(updates)):
+                async for index, update in iterate_cooperatively(enumerate(updates)):
                     with errors.collect(index):
                         values.append(await accept_update(self.user_directory, caller, update))
                 errors.raise_collected()
@@ -105,7 +105,7 @@ class BatchUpdateTasks:
                 )
                 locked = await _lock_all(work, [update.task_id for update in updates])
                 changes = []
-                async for index, (update, new) in in_steps(enumerate(zip(updates, values, strict=True))):
+                async for index, (update, new) in iterate_cooperatively(enumerate(zip(updates, values, strict=True))):
                     with with_index(index, "task."):
                         task = locked.get(update.task_id)
                         changes.append(apply_update(task, new, etag=update.etag, caller=caller, now=self.now()))
@@ -113,7 +113,7 @@ class BatchUpdateTasks:
                 await work.events.record_all(
                     [
                         task_updated(before, after, by=Actor.from_caller(caller), event_id=self.new_id())
-                        async for before, after in in_steps(changes)
+                        async for before, after in iterate_cooperatively(changes)
                         if after is not before
                     ]
                 )
@@ -139,7 +139,7 @@ class BatchDeleteTasks:
                 work = await transaction.begin()
                 locked = await _lock_all(work, [deletion.task_id for deletion in deletions])
                 tasks = []
-                async for index, deletion in in_steps(enumerate(deletions)):
+                async for index, deletion in iterate_cooperatively(enumerate(deletions)):
                     with with_index(index):
                         _, deleted = apply_deletion(
                             locked.get(deletion.task_id),
@@ -153,7 +153,7 @@ class BatchDeleteTasks:
                 await work.events.record_all(
                     [
                         task_deleted(task, by=Actor.from_caller(caller), event_id=self.new_id())
-                        async for task in in_steps(tasks)
+                        async for task in iterate_cooperatively(tasks)
                     ]
                 )
                 await transaction.commit(tuple(tasks))
@@ -226,7 +226,7 @@ async def create_tasks(work: TasksUnitOfWork, tasks: Mapping[int, Task], *, acto
         if task.id in taken:
             with with_index(index, "task."):
                 raise ExternalIdTaken
-    events = [task_created(task, by=actor, event_id=new_id()) async for task in in_steps(tasks.values())]
+    events = [task_created(task, by=actor, event_id=new_id()) async for task in iterate_cooperatively(tasks.values())]
     await work.events.record_all(events)
 
 

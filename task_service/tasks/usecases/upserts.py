@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.kernel.clock import Clock
+from chassis.kernel.cooperation import iterate_cooperatively
 from chassis.kernel.errors import raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
-from chassis.kernel.steps import in_steps
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.errors import DuplicateInBatch, ExternalIdTaken
@@ -59,7 +59,7 @@ class BatchUpsertTasks:
         """Return the validated upserts. Raises the errors of all. It may wait for auth_service."""
         errors = ErrorCollector("task.")
         upserts: list[TaskUpsert] = []
-        async for index, draft in in_steps(enumerate(drafts)):
+        async for index, draft in iterate_cooperatively(enumerate(drafts)):
             with errors.collect(index):
                 upsert = draft.validate(caller)
                 await ensure_assignee_exists(self.user_directory, upsert.assignee_id, caller)
@@ -78,7 +78,7 @@ class BatchUpsertTasks:
         errors = ErrorCollector("task.")
         results: list[UpsertResult] = []
         now = self.now()
-        async for index, upsert in in_steps(enumerate(upserts)):
+        async for index, upsert in iterate_cooperatively(enumerate(upserts)):
             with errors.collect(index):
                 results.append(upsert.apply(existing.get(upsert.key), now=now, new_id=self.new_id))
         errors.raise_collected()
@@ -94,7 +94,7 @@ class BatchUpsertTasks:
             await work.events.record_all(
                 [
                     task_updated(before, after, by=actor, event_id=self.new_id())
-                    async for before, after in in_steps(updates)
+                    async for before, after in iterate_cooperatively(updates)
                 ]
             )
         return tuple(results)
