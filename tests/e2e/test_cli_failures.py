@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -114,6 +116,41 @@ def test_grpc_port_is_explained(stack: LocalStack, anonymous: Program, command: 
     ended = anonymous("--url", f"http://{stack.endpoints['tasks_target'].split(',')[0]}", *command)
     assert (ended.returncode, "Check --url" in ended.stderr) == (4, True), ended.stderr
     assert "Repeat" not in ended.stderr
+
+
+@contextmanager
+def server_that_sends(data: bytes) -> Iterator[str]:
+    """Run a server that responds to one request with the bytes and closes the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def respond() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(data)
+
+        thread = threading.Thread(target=respond)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("data", "advice"),
+    [
+        (b"+OK the mail server closed the session\r\n\r\n", "Check --url"),
+        (b"", "Repeat the command"),
+        (b"HTTP/1.1 200 OK\r\n", "Repeat the command"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", "Repeat the command"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n", "Repeat the command"),
+    ],
+)
+def test_lost_connection_is_no_wrong_address(anonymous: Program, data: bytes, advice: str):
+    """Bytes that are no HTTP are a wrong address. A connection that closes early, or within a response, is lost."""
+    anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
+    with server_that_sends(data) as url:
+        ended = anonymous("--url", url, "tasks", "list")
+    assert (ended.returncode, advice in ended.stderr) == (4, True), ended.stderr
 
 
 def test_unknown_import_is_not_watched(program: Program):
