@@ -159,10 +159,6 @@ class ImportNotSuccessful(CliError):
     """
 
 
-_DELIBERATE_REASONS = ("READ_ONLY", "OVERLOADED", "TOO_MANY_CONNECTIONS")
-"""Reasons with which a server that works refuses a call. Its message says all, and its logs do not say more."""
-
-
 class Refused(CliError):
     """{message}."""
 
@@ -173,7 +169,9 @@ class Refused(CliError):
         self.details: list[dict[str, Any]] = error.get("details") or []
         self.request_id = error.get("request_id")
         self.retry_after = retry_after
-        self._is_failure = self.http_status >= 500 and not any(map(self.has_reason, _DELIBERATE_REASONS))  # noqa: PLR2004
+        # An error of the server that names no reason but its status has a cause that only the logs know.
+        is_explained = any(detail.get("reason") != error.get("status") for detail in self.details)
+        self._is_failure = self.http_status >= 500 and not is_explained  # noqa: PLR2004
         is_unavailable = self._is_failure and self.http_status in {502, 503, 504}
         self.exit_code = ExitCode.UNREACHABLE if is_unavailable else ExitCode.REFUSED
 

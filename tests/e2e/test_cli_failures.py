@@ -18,6 +18,8 @@ from gateway.transport.errors.http_errors import (
     HttpError,
     internal_error,
     overloaded,
+    personal_tokens_unavailable,
+    stopping,
     too_many_connections,
     upstream_timeout,
 )
@@ -38,6 +40,8 @@ ERRORS = {
     "/overloaded": overloaded(),
     "/full": too_many_connections(),
     "/read-only": HttpError(503, "UNAVAILABLE", "No writes.", [Violation("READ_ONLY", None, "No writes.")]),
+    "/stopping": stopping(),
+    "/unavailable": personal_tokens_unavailable(),
     "/slow": upstream_timeout(),
     "/defect": internal_error(),
 }
@@ -81,15 +85,27 @@ def test_other_servers_are_explained(anonymous: Program, other_server: str, fold
 
 
 @pytest.mark.parametrize(
-    ("folder", "exit_code"), [("/overloaded", 1), ("/full", 1), ("/read-only", 1), ("/slow", 4), ("/defect", 1)]
+    ("folder", "exit_code", "is_explained"),
+    [
+        ("/overloaded", 1, True),
+        ("/full", 1, True),
+        ("/read-only", 1, True),
+        ("/stopping", 1, True),
+        ("/unavailable", 4, False),
+        ("/slow", 4, False),
+        ("/defect", 1, False),
+    ],
 )
-def test_logs_are_named_for_failures_only(anonymous: Program, other_server: str, folder: str, exit_code: int):
-    """A server that refuses a call on purpose, as an overloaded one does, is not unavailable. Its logs say no more."""
+def test_logs_are_named_for_failures_only(
+    anonymous: Program, other_server: str, folder: str, exit_code: int, *, is_explained: bool
+):
+    """A server that gives a reason refuses the call and is not unavailable. Its logs say no more."""
     anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
     ended = anonymous("--url", other_server + folder, "tasks", "list")
     assert (ended.returncode, ERRORS[folder].message.rstrip(".") in ended.stderr) == (exit_code, True), ended.stderr
-    assert ("logs" in ended.stderr) == (folder in {"/slow", "/defect"}), ended.stderr
-    assert ("Repeat the command in 1 second." in ended.stderr) == (folder in {"/overloaded", "/full"}), ended.stderr
+    assert ("logs" in ended.stderr) == (not is_explained), ended.stderr
+    repeat = "Repeat the command in 1 second." in ended.stderr
+    assert repeat == ((b"retry-after", b"1") in ERRORS[folder].headers), ended.stderr
 
 
 @pytest.mark.parametrize(
