@@ -1,7 +1,7 @@
 """Errors that end a command. The docstring is the message, the class has the exit code."""
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 
 class ExitCode(IntEnum):
@@ -22,6 +22,10 @@ class CliError(Exception):
 
     def __init__(self, **values: object) -> None:
         super().__init__(" ".join((type(self).__doc__ or "").split()).format(**values))
+
+    def lines(self) -> list[str]:
+        """Return the message, and further lines below it."""
+        return [str(self)]
 
 
 class NotLoggedIn(CliError):
@@ -122,6 +126,11 @@ class UnusableFile(CliError):
     """Can't use {path}: {reason}. Check the path, its permissions and the space on the disk."""
 
     exit_code = ExitCode.USAGE
+
+    @classmethod
+    def from_error(cls, error: OSError, path: object) -> Self:
+        """Return the error for one of the operating system."""
+        return cls(path=path, reason=(error.strerror or str(error)).lower())
 
 
 class FileExists(CliError):

@@ -18,7 +18,7 @@ from taskmanager_cli.commands.import_progress import (
 from taskmanager_cli.commands.import_progress import watch as watch_import
 from taskmanager_cli.commands.options import Bom, Delimiter, Force, Id, Json, logged_in
 from taskmanager_cli.commands.row_errors import print_row_errors
-from taskmanager_cli.output import note, print_json, print_table
+from taskmanager_cli.output import minute_of, note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
 
@@ -47,7 +47,7 @@ def list_imports(
             each["rows_created"],
             each["rows_updated"],
             each["rows_failed"],
-            each["created_at"][:16].replace("T", " "),
+            minute_of(each["created_at"]),
         )
         for each in found
     )
