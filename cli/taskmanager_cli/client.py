@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Self
 
 import h11
@@ -44,7 +45,7 @@ class SessionAuth(httpx.Auth):
             session = self._renew(session)
         request.headers["authorization"] = f"Bearer {session.access_token}"
         response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
             session = self._renew(session)
             request.headers["authorization"] = f"Bearer {session.access_token}"
             yield request
@@ -66,7 +67,7 @@ class SessionAuth(httpx.Auth):
             try:
                 response = client.post("/api/v1/token:refresh", json={"refresh_token": session.refresh_token})
             except Refused as error:
-                if error.http_status != httpx.codes.UNAUTHORIZED:
+                if error.http_status != HTTPStatus.UNAUTHORIZED:
                     raise
                 self._store.delete(self._url)
                 raise SessionEnded(url=self._url) from None
@@ -171,7 +172,7 @@ class Client:
         status = response.status_code
         error = (_json_object(response) or {}).get("error")
         if not isinstance(error, dict) or error.get("code") != status:
-            failure = ServerFailed if status >= httpx.codes.INTERNAL_SERVER_ERROR else NotTheServer
+            failure = ServerFailed if status >= HTTPStatus.INTERNAL_SERVER_ERROR else NotTheServer
             return failure(url=self.url, status=status)
         refused = Refused(error, url=self.url, retry_after=response.headers.get("retry-after"))
         return NotTheServer(url=self.url, status=status) if refused.has_reason("ROUTE_NOT_FOUND") else refused

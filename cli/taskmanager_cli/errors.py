@@ -1,6 +1,7 @@
 """Errors that end a command. The docstring is the message, the class has the exit code."""
 
 from enum import IntEnum
+from http import HTTPStatus
 from typing import Any, Self
 
 
@@ -168,6 +169,21 @@ class ImportNotSuccessful(CliError):
     """
 
 
+class UserNotFound(CliError):
+    """No user has the name {name}. Use a username, a user's id or me; an email does not work here."""
+
+
+class TokenNotFound(CliError):
+    """You have no active token with the id or name {name}. See `taskmanager token list`."""
+
+
+class AmbiguousTokenName(CliError):
+    """Several tokens have the name {name}: {ids}. Name one by its id."""
+
+
+_UNAVAILABLE = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+
+
 class Refused(CliError):
     """{message}."""
 
@@ -180,8 +196,9 @@ class Refused(CliError):
         self.retry_after = retry_after
         # An error of the server that names no reason but its status has a cause that only the logs know.
         is_explained = any(detail.get("reason") != error.get("status") for detail in self.details)
-        self._is_failure = self.http_status >= 500 and not is_explained  # noqa: PLR2004
-        is_unavailable = self._is_failure and self.http_status in {502, 503, 504}
+        self.is_server_error = self.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        self._is_failure = self.is_server_error and not is_explained
+        is_unavailable = self._is_failure and self.http_status in _UNAVAILABLE
         self.exit_code = ExitCode.UNREACHABLE if is_unavailable else ExitCode.REFUSED
 
     def has_reason(self, reason: str) -> bool:

@@ -11,11 +11,7 @@ import typer
 
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands.options import UUID_PATTERN, check_day, check_ids
-from taskmanager_cli.errors import CliError
-
-
-class UserNotFound(CliError):
-    """No user has the name {name}. Use a username, a user's id or me; an email does not work here."""
+from taskmanager_cli.errors import UserNotFound
 
 
 class Status(StrEnum):

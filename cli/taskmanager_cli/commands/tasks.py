@@ -1,9 +1,9 @@
 """Commands for tasks."""
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx2 as httpx
 import typer
 
 from taskmanager_cli.client import Client
@@ -145,7 +145,7 @@ def _delete(client: Client, task_id: str) -> bool:
     try:
         client.delete(f"{_PATH}/{task_id}")
     except Refused as error:
-        if error.http_status == httpx.codes.NOT_FOUND and client.get(f"{_PATH}/{task_id}")["deleted_at"]:
+        if error.http_status == HTTPStatus.NOT_FOUND and client.get(f"{_PATH}/{task_id}")["deleted_at"]:
             return False
         raise
     return True

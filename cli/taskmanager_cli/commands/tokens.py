@@ -10,21 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from taskmanager_cli.commands.options import Json, logged_in
-from taskmanager_cli.errors import CliError, ConnectionLost
+from taskmanager_cli.errors import AmbiguousTokenName, ConnectionLost, TokenNotFound
 from taskmanager_cli.output import minute_of, note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke personal access tokens, which scripts use.")
 
 _PATH = "/api/v1/me/tokens"
 _DAYS = re.compile(r"([0-9]{1,6})d")
-
-
-class TokenNotFound(CliError):
-    """You have no active token with the id or name {name}. See `taskmanager token list`."""
-
-
-class AmbiguousTokenName(CliError):
-    """Several tokens have the name {name}: {ids}. Name one by its id."""
 
 
 class Scope(StrEnum):
