@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from taskmanager_cli.commands import account, events, import_file, imports, tasks, tokens
 from taskmanager_cli.config import normalize_url, stored_url
-from taskmanager_cli.errors import CliError, ExitCode, Refused, UnusableFile
+from taskmanager_cli.errors import CliError, ExitCode, UnusableFile
 from taskmanager_cli.output import note, stderr
 from taskmanager_cli.personal_tokens import without_tokens
 
@@ -21,28 +21,33 @@ class ProgramGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except Refused as error:
-            note("\n".join(["Error: " + error.lines()[0], *error.lines()[1:]]))
-            raise typer.Exit(error.exit_code) from None
         except CliError as error:
-            note(f"Error: {error}")
-            raise typer.Exit(error.exit_code) from None
+            raise _report(error) from None
         except (KeyboardInterrupt, typer.Abort):
             note("\nInterrupted." if stderr().is_terminal else "Interrupted.")  # The terminal has printed "^C".
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except typer.TyperException as error:  # Usage errors quote the arguments, and a CI system logs them.
-            error.message = without_tokens(error.message).replace("Value error, ", "")  # The words of pydantic.
-            if getattr(error, "option_name", "") == "--url":
-                error.message += ". It comes before the command: taskmanager --url URL COMMAND"
+        except typer.TyperException as error:
+            error.message = _usage_message(error)
             raise
         except BrokenPipeError:
             # The reader of a pipe, such as head, has enough. Python would complain at exit about the closed pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.REFUSED) from None
         except OSError as error:
-            failure = UnusableFile(path=error.filename or "the output", reason=(error.strerror or str(error)).lower())
-            note(f"Error: {failure}")
-            raise typer.Exit(failure.exit_code) from None
+            raise _report(UnusableFile.from_error(error, error.filename or "the output")) from None
+
+
+def _report(error: CliError) -> typer.Exit:
+    """Print an error, and return the end of the program with its exit code."""
+    note("\n".join(["Error: " + error.lines()[0], *error.lines()[1:]]))
+    return typer.Exit(error.exit_code)
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    """Return the message of a usage error. It quotes the arguments, which may be secrets, and a CI system logs it."""
+    message = without_tokens(error.message).removeprefix("Value error, ")  # pydantic's words before typer's
+    is_late_url = getattr(error, "option_name", "") == "--url"
+    return f"{message}. It comes before the command: taskmanager --url URL COMMAND" if is_late_url else message
 
 
 app = typer.Typer(
@@ -55,7 +60,7 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:  # noqa: FBT001
+def _print_version(value: bool) -> None:  # noqa: FBT001
     if value:
         try:
             typer.echo(version("taskmanager-cli"))
@@ -71,7 +76,7 @@ def program(
         str, typer.Option(envvar="TASKMANAGER_URL", help="Address of the server. Default: that of the last login.")
     ] = "",
     _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     try:
@@ -102,13 +107,18 @@ def _hide_types_of_flags(command: Any) -> None:
         _hide_types_of_flags(subcommand)
 
 
-def main() -> None:
-    """Run the program. A character that the terminal can't show is replaced."""
+def _prepare_streams() -> None:
+    """Replace a stream that the caller has closed by one without data, and characters that can't be encoded by "?"."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # The caller has closed it.
+        if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def main() -> None:
+    """Run the program. A defect of it is one line, too, unless TASKMANAGER_DEBUG is set."""
+    _prepare_streams()
     command = typer.main.get_command(app)
     _hide_types_of_flags(command)
     try:

@@ -1,11 +1,13 @@
 """REST client that logs requests in with the stored session and turns failures into errors of the client."""
 
 import json
-import re
+import ssl
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Self
 
+import h11
 import httpx2 as httpx
 
 from taskmanager_cli.errors import (
@@ -43,7 +45,7 @@ class SessionAuth(httpx.Auth):
             session = self._renew(session)
         request.headers["authorization"] = f"Bearer {session.access_token}"
         response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
             session = self._renew(session)
             request.headers["authorization"] = f"Bearer {session.access_token}"
             yield request
@@ -65,7 +67,7 @@ class SessionAuth(httpx.Auth):
             try:
                 response = client.post("/api/v1/token:refresh", json={"refresh_token": session.refresh_token})
             except Refused as error:
-                if error.http_status != httpx.codes.UNAUTHORIZED:
+                if error.http_status != HTTPStatus.UNAUTHORIZED:
                     raise
                 self._store.delete(self._url)
                 raise SessionEnded(url=self._url) from None
@@ -130,44 +132,47 @@ class Client:
         self, path: str, params: Mapping[str, Any] | None = None, *, accept: str = "*/*"
     ) -> Iterator[httpx.Response]:
         """Open a response that is read in pieces. ConnectionLost if it breaks later."""
-        opened = False
-        try:
-            with self._http.stream("GET", path, params=params, headers={"accept": accept}) as response:
-                opened = True
-                if not response.is_success:
-                    response.read()
-                    raise self._error_of(response)
-                yield response
-        except httpx.RequestError as error:
-            raise self._failure_of(error, is_connected=opened) from error
+        with self._open("GET", path, params=params, headers={"accept": accept}) as response:
+            yield response
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            response = self._http.request(method, path, **arguments)
-        except httpx.RequestError as error:
-            is_connected = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
-            raise self._failure_of(error, is_connected=is_connected) from error
-        if not response.is_success:
-            raise self._error_of(response)
+        with self._open(method, path, **arguments) as response:
+            response.read()
         body = _json_object(response)
         if body is None:
             raise NotTheServer(url=self.url, status=response.status_code)
         return _Body(body, self.url, response.status_code)
 
-    def _failure_of(self, error: httpx.RequestError, *, is_connected: bool) -> CliError:
-        # A server that closes the connection too early is a RemoteProtocolError, too.
-        if isinstance(error, httpx.RemoteProtocolError) and not re.search("closed|disconnected", str(error)):
+    @contextmanager
+    def _open(self, method: str, path: str, **arguments: Any) -> Iterator[httpx.Response]:
+        """Open a successful response. A failure becomes an error of the client, also while the response is read."""
+        has_response = False
+        try:
+            with self._http.stream(method, path, **arguments) as response:
+                has_response = True
+                if not response.is_success:
+                    response.read()
+                    raise self._error_of(response)
+                yield response
+        except httpx.RequestError as error:
+            raise self._failure_of(error, has_response=has_response) from error
+
+    def _failure_of(self, error: httpx.RequestError, *, has_response: bool) -> CliError:
+        origin = _origin(error)
+        reason = (origin.strerror if isinstance(origin, OSError) else None) or str(error) or type(error).__name__
+        values = {"url": self.url, "reason": reason.rstrip(".")}
+        # httpx has one error for bytes that are no HTTP and for a connection that closes early. h11 parses the bytes.
+        if isinstance(origin, h11.RemoteProtocolError) and not has_response:
             return NotHttp(url=self.url)
-        if is_connected:
-            return ConnectionLost(url=self.url, reason=_reason(error))
-        failure = TlsFailed if "SSL" in str(error) else ServerUnreachable
-        return failure(url=self.url, reason=_reason(error))
+        if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return ConnectionLost(**values)
+        return TlsFailed(**values) if isinstance(origin, ssl.SSLError) else ServerUnreachable(**values)
 
     def _error_of(self, response: httpx.Response) -> CliError:
         status = response.status_code
         error = (_json_object(response) or {}).get("error")
         if not isinstance(error, dict) or error.get("code") != status:
-            failure = ServerFailed if status >= httpx.codes.INTERNAL_SERVER_ERROR else NotTheServer
+            failure = ServerFailed if status >= HTTPStatus.INTERNAL_SERVER_ERROR else NotTheServer
             return failure(url=self.url, status=status)
         refused = Refused(error, url=self.url, retry_after=response.headers.get("retry-after"))
         return NotTheServer(url=self.url, status=status) if refused.has_reason("ROUTE_NOT_FOUND") else refused
@@ -194,5 +199,6 @@ def _json_object(response: httpx.Response) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _reason(error: Exception) -> str:
-    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)).rstrip(".") or type(error).__name__
+def _origin(error: httpx.RequestError) -> BaseException | None:
+    """Return the error for which httpcore raised its own. httpcore cuts the cause off, but not the context."""
+    return error.__cause__ and error.__cause__.__context__

@@ -1,7 +1,8 @@
 """Errors that end a command. The docstring is the message, the class has the exit code."""
 
 from enum import IntEnum
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Self
 
 
 class ExitCode(IntEnum):
@@ -22,6 +23,10 @@ class CliError(Exception):
 
     def __init__(self, **values: object) -> None:
         super().__init__(" ".join((type(self).__doc__ or "").split()).format(**values))
+
+    def lines(self) -> list[str]:
+        """Return the message, and further lines below it."""
+        return [str(self)]
 
 
 class NotLoggedIn(CliError):
@@ -123,6 +128,11 @@ class UnusableFile(CliError):
 
     exit_code = ExitCode.USAGE
 
+    @classmethod
+    def from_error(cls, error: OSError, path: object) -> Self:
+        """Return the error for one of the operating system."""
+        return cls(path=path, reason=(error.strerror or str(error)).lower())
+
 
 class FileExists(CliError):
     """{path} exists. Name another file, or replace it with --force."""
@@ -159,8 +169,19 @@ class ImportNotSuccessful(CliError):
     """
 
 
-_DELIBERATE_REASONS = ("READ_ONLY", "OVERLOADED", "TOO_MANY_CONNECTIONS")
-"""Reasons with which a server that works refuses a call. Its message says all, and its logs do not say more."""
+class UserNotFound(CliError):
+    """No user has the name {name}. Use a username, a user's id or me; an email does not work here."""
+
+
+class TokenNotFound(CliError):
+    """You have no active token with the id or name {name}. See `taskmanager token list`."""
+
+
+class AmbiguousTokenName(CliError):
+    """Several tokens have the name {name}: {ids}. Name one by its id."""
+
+
+_UNAVAILABLE = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 
 
 class Refused(CliError):
@@ -173,8 +194,11 @@ class Refused(CliError):
         self.details: list[dict[str, Any]] = error.get("details") or []
         self.request_id = error.get("request_id")
         self.retry_after = retry_after
-        self._is_failure = self.http_status >= 500 and not any(map(self.has_reason, _DELIBERATE_REASONS))  # noqa: PLR2004
-        is_unavailable = self._is_failure and self.http_status in {502, 503, 504}
+        # An error of the server that names no reason but its status has a cause that only the logs know.
+        is_explained = any(detail.get("reason") != error.get("status") for detail in self.details)
+        self.is_server_error = self.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        self._is_failure = self.is_server_error and not is_explained
+        is_unavailable = self._is_failure and self.http_status in _UNAVAILABLE
         self.exit_code = ExitCode.UNREACHABLE if is_unavailable else ExitCode.REFUSED
 
     def has_reason(self, reason: str) -> bool:

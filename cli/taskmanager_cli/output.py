@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich import box
@@ -25,14 +25,18 @@ _STYLES = {"Error": "bold red", "Internal error": "bold red", "Warning": "bold y
 
 @cache
 def stdout() -> Console:
-    is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(markup=False, highlight=False, emoji=False, width=_WIDTH_OF_PIPES if is_piped else None)
+    return _console(sys.stdout)
 
 
 @cache
 def stderr() -> Console:
-    is_piped = not sys.stderr.isatty() and "COLUMNS" not in os.environ
-    return Console(stderr=True, markup=False, highlight=False, emoji=False, width=_WIDTH_OF_PIPES if is_piped else None)
+    return _console(sys.stderr)
+
+
+def _console(file: TextIO) -> Console:
+    is_piped = not file.isatty() and "COLUMNS" not in os.environ
+    width = _WIDTH_OF_PIPES if is_piped else None
+    return Console(file=file, markup=False, highlight=False, emoji=False, width=width)
 
 
 def note(text: str, *, wrap: bool = False) -> None:
@@ -79,6 +83,11 @@ def printable(text: str) -> str:
 def shorten(text: str, width: int) -> str:
     """Return the text, cut to the width with an ellipsis at its end."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def minute_of(time: str) -> str:
+    """Return the minute of a time of the server, which is in UTC, such as "2026-12-31 23:59"."""
+    return time[:16].replace("T", " ")
 
 
 def count_of(number: int, noun: str) -> str:

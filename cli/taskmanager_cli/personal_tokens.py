@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from taskmanager_cli.errors import (
     CliError,
@@ -16,7 +17,6 @@ from taskmanager_cli.errors import (
 VARIABLE = "TASKMANAGER_TOKEN"
 _FORMAT = re.compile(r"tm_[0-9A-Za-z]{49}")
 _SCOPE = re.compile(r"[a-z]+:[a-z]+")
-_UNAUTHENTICATED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PersonalToken:
         command = f"taskmanager --url {self.url} login"
         login += f" with `{command}`"
         replace = f"set {VARIABLE} to it" if self.from_environment else f"store it with `{command} --token`"
-        if error.http_status == _UNAUTHENTICATED:
+        if error.http_status == HTTPStatus.UNAUTHORIZED:
             message = str(error).partition(". ")[0].rstrip(".")
             return PersonalTokenRefused(message=message, source=self.source, login=login, replace=replace)
         if error.has_reason("TOKEN_SCOPE_MISSING"):

@@ -28,7 +28,7 @@ def watch_stream(client: Client, path: str, params: Callable[[], Mapping[str, An
         except (ConnectionLost, ServerFailed, ServerUnreachable) as error:
             failure = error
         except Refused as error:
-            if error.http_status < 500:  # noqa: PLR2004
+            if not error.is_server_error:
                 raise
             failure = error
         reconnects += 1

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from gateway.transport.errors.http_errors import (
     HttpError,
     internal_error,
     overloaded,
+    personal_tokens_unavailable,
+    stopping,
     too_many_connections,
     upstream_timeout,
 )
@@ -36,6 +40,8 @@ ERRORS = {
     "/overloaded": overloaded(),
     "/full": too_many_connections(),
     "/read-only": HttpError(503, "UNAVAILABLE", "No writes.", [Violation("READ_ONLY", None, "No writes.")]),
+    "/stopping": stopping(),
+    "/unavailable": personal_tokens_unavailable(),
     "/slow": upstream_timeout(),
     "/defect": internal_error(),
 }
@@ -79,15 +85,27 @@ def test_other_servers_are_explained(anonymous: Program, other_server: str, fold
 
 
 @pytest.mark.parametrize(
-    ("folder", "exit_code"), [("/overloaded", 1), ("/full", 1), ("/read-only", 1), ("/slow", 4), ("/defect", 1)]
+    ("folder", "exit_code", "is_explained"),
+    [
+        ("/overloaded", 1, True),
+        ("/full", 1, True),
+        ("/read-only", 1, True),
+        ("/stopping", 1, True),
+        ("/unavailable", 4, False),
+        ("/slow", 4, False),
+        ("/defect", 1, False),
+    ],
 )
-def test_logs_are_named_for_failures_only(anonymous: Program, other_server: str, folder: str, exit_code: int):
-    """A server that refuses a call on purpose, as an overloaded one does, is not unavailable. Its logs say no more."""
+def test_logs_are_named_for_failures_only(
+    anonymous: Program, other_server: str, folder: str, exit_code: int, *, is_explained: bool
+):
+    """A server that gives a reason refuses the call and is not unavailable. Its logs say no more."""
     anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
     ended = anonymous("--url", other_server + folder, "tasks", "list")
     assert (ended.returncode, ERRORS[folder].message.rstrip(".") in ended.stderr) == (exit_code, True), ended.stderr
-    assert ("logs" in ended.stderr) == (folder in {"/slow", "/defect"}), ended.stderr
-    assert ("Repeat the command in 1 second." in ended.stderr) == (folder in {"/overloaded", "/full"}), ended.stderr
+    assert ("logs" in ended.stderr) == (not is_explained), ended.stderr
+    repeat = "Repeat the command in 1 second." in ended.stderr
+    assert repeat == ((b"retry-after", b"1") in ERRORS[folder].headers), ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -114,6 +132,41 @@ def test_grpc_port_is_explained(stack: LocalStack, anonymous: Program, command: 
     ended = anonymous("--url", f"http://{stack.endpoints['tasks_target'].split(',')[0]}", *command)
     assert (ended.returncode, "Check --url" in ended.stderr) == (4, True), ended.stderr
     assert "Repeat" not in ended.stderr
+
+
+@contextmanager
+def server_that_sends(data: bytes) -> Iterator[str]:
+    """Run a server that responds to one request with the bytes and closes the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def respond() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(data)
+
+        thread = threading.Thread(target=respond)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("data", "advice"),
+    [
+        (b"+OK the mail server closed the session\r\n\r\n", "Check --url"),
+        (b"", "Repeat the command"),
+        (b"HTTP/1.1 200 OK\r\n", "Repeat the command"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", "Repeat the command"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n", "Repeat the command"),
+    ],
+)
+def test_lost_connection_is_no_wrong_address(anonymous: Program, data: bytes, advice: str):
+    """Bytes that are no HTTP are a wrong address. A connection that closes early, or within a response, is lost."""
+    anonymous.environment["TASKMANAGER_TOKEN"] = TOKEN
+    with server_that_sends(data) as url:
+        ended = anonymous("--url", url, "tasks", "list")
+    assert (ended.returncode, advice in ended.stderr) == (4, True), ended.stderr
 
 
 def test_unknown_import_is_not_watched(program: Program):

@@ -33,7 +33,7 @@ def download(client: Client, path: str, params: Mapping[str, Any], file: Path | 
                 size = sum(output.write(chunk) for chunk in response.iter_bytes())
             temporary.replace(file)
         except OSError as error:
-            raise UnusableFile(path=file, reason=(error.strerror or str(error)).lower()) from error
+            raise UnusableFile.from_error(error, file) from error
         finally:
             temporary.unlink(missing_ok=True)
         return size

@@ -28,23 +28,28 @@ def events(
     if task_id:
         check_ids(task_id)
     with logged_in(ctx) as client:
-        if not follow:
-            found = _history(client, task_id) if task_id else _newest(client, limit)
-            if as_json:
-                print_json(found)
-            for event in () if as_json else found:
-                _print_event(event)
+        if follow:
+            _follow(client, task_id, cursor, as_json=as_json)
             return
-        position = {"cursor": cursor, "task_id": task_id}
-        if not as_json:
-            note("Waiting for changes. Ctrl-C ends.")
-        # A stream that breaks continues after the last message, so that no change is lost or repeated.
-        for message in watch_stream(client, f"{_PATH}:watch", lambda: position):
-            position["cursor"] = message["cursor"]
-            if as_json:
-                print_json_line(message)
-            elif message["event"]:
-                _print_event(message["event"])
+        found = _history(client, task_id) if task_id else _newest(client, limit)
+    if as_json:
+        print_json(found)
+        return
+    for event in found:
+        _print_event(event)
+
+
+def _follow(client: Client, task_id: str, cursor: str, *, as_json: bool) -> None:
+    """Print changes as they happen. A stream that breaks continues after the last one: none is lost or repeated."""
+    position = {"cursor": cursor, "task_id": task_id}
+    if not as_json:
+        note("Waiting for changes. Ctrl-C ends.")
+    for message in watch_stream(client, f"{_PATH}:watch", lambda: position):
+        position["cursor"] = message["cursor"]
+        if as_json:
+            print_json_line(message)
+        elif message["event"]:
+            _print_event(message["event"])
 
 
 def _history(client: Client, task_id: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from taskmanager_cli.errors import CliError, ImportNotSuccessful
 from taskmanager_cli.output import count_of, note, print_fields, printable, stderr
 from taskmanager_cli.watching import watch_stream
 
-PATH = "/api/v1/imports"
+IMPORTS_PATH = "/api/v1/imports"
 _FINAL_STATES = {"succeeded", "failed", "cancelled"}
 _MAX_SHOWN_ERRORS = 20
 _COUNTS = ("rows_created", "rows_updated", "rows_unchanged", "rows_skipped", "rows_failed")
@@ -25,13 +25,13 @@ def is_final(found: dict[str, Any]) -> bool:
 
 def _changes(client: Client, import_id: str) -> Iterator[dict[str, Any]]:
     """Yield the import now and at each change up to its end."""
-    for found in watch_stream(client, f"{PATH}/{import_id}:watch", dict):
+    for found in watch_stream(client, f"{IMPORTS_PATH}/{import_id}:watch", dict):
         yield found
         if is_final(found):
             return
 
 
-def watch(client: Client, import_id: str, *, undo: bool = False) -> dict[str, Any]:
+def watch_import(client: Client, import_id: str, *, undo: bool = False) -> dict[str, Any]:
     """Show the progress of an import, or of its undo, and return the import at its end."""
     columns = (
         TextColumn("{task.description}"),
@@ -116,7 +116,7 @@ def print_errors(client: Client, found: dict[str, Any]) -> None:
     """Print the first row errors of an import as a table."""
     if not found["rows_failed"]:
         return
-    errors = list(client.items(f"{PATH}/{found['id']}/errors", "errors", limit=_MAX_SHOWN_ERRORS))
+    errors = list(client.items(f"{IMPORTS_PATH}/{found['id']}/errors", "errors", limit=_MAX_SHOWN_ERRORS))
     print_row_errors("Rejected rows", errors)
     if found["rows_failed"] > len(errors):
         note(f"The table shows the first errors of {count_of(found['rows_failed'], 'rejected row')}.")

@@ -1,24 +1,23 @@
 """Commands for imports that exist."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.import_progress import (
-    PATH,
+    IMPORTS_PATH,
     is_final,
     print_errors,
     print_import,
     require_success,
     waits_for,
+    watch_import,
 )
-from taskmanager_cli.commands.import_progress import watch as watch_import
 from taskmanager_cli.commands.options import Bom, Delimiter, Force, Id, Json, logged_in
+from taskmanager_cli.commands.rejected_rows import save_rejected_rows
 from taskmanager_cli.commands.row_errors import print_row_errors
-from taskmanager_cli.output import note, print_json, print_table
+from taskmanager_cli.output import minute_of, note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel imports.")
 
@@ -31,7 +30,7 @@ def list_imports(
 ) -> None:
     """List your imports, newest first."""
     with logged_in(ctx) as client:
-        found = list(client.items(PATH, "imports", limit=limit))
+        found = list(client.items(IMPORTS_PATH, "imports", limit=limit))
     if as_json:
         print_json(found)
         return
@@ -47,7 +46,7 @@ def list_imports(
             each["rows_created"],
             each["rows_updated"],
             each["rows_failed"],
-            each["created_at"][:16].replace("T", " "),
+            minute_of(each["created_at"]),
         )
         for each in found
     )
@@ -65,7 +64,7 @@ def _state_of(found: dict[str, Any]) -> str:
 def show(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     """Show an import and its first row errors."""
     with logged_in(ctx) as client:
-        found = client.get(f"{PATH}/{import_id}")
+        found = client.get(f"{IMPORTS_PATH}/{import_id}")
         if as_json:
             print_json(found)
             return
@@ -77,7 +76,7 @@ def show(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
 def watch(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     """Show the progress of an import up to its end."""
     with logged_in(ctx) as client:
-        found = client.get(f"{PATH}/{import_id}")
+        found = client.get(f"{IMPORTS_PATH}/{import_id}")
         if not is_final(found):
             found = watch_import(client, import_id, undo=found["undo"] is not None)
         if as_json:
@@ -92,7 +91,7 @@ def watch(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
 def cancel(ctx: typer.Context, import_id: Id, as_json: Json = False) -> None:
     """Stop an import. Its rows up to now stay; `import --undo` takes them back."""
     with logged_in(ctx) as client:
-        found = client.post(f"{PATH}/{import_id}:cancel", json={})
+        found = client.post(f"{IMPORTS_PATH}/{import_id}:cancel", json={})
     if as_json:
         print_json(found)
     else:
@@ -112,11 +111,8 @@ def errors(
     """List the row errors of an import, or save the rejected rows to correct them."""
     with logged_in(ctx) as client:
         if file:
-            params = {"bom": bom, "delimiter": delimiter}
-            download(client, f"{PATH}/{import_id}/errors.csv", params, file, force=force)
-            again = f"taskmanager import {shlex.quote(str(file))} --option options_from={import_id}"
-            note(f"Saved {file}. Correct it, then run `{again}`.")
-        found = list(client.items(f"{PATH}/{import_id}/errors", "errors")) if as_json or not file else []
+            save_rejected_rows(client, import_id, file, {"bom": bom, "delimiter": delimiter}, force=force)
+        found = list(client.items(f"{IMPORTS_PATH}/{import_id}/errors", "errors")) if as_json or not file else []
     if as_json:
         print_json(found)
     elif found:

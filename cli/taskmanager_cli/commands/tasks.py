@@ -1,15 +1,15 @@
 """Commands for tasks."""
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx2 as httpx
 import typer
 
 from taskmanager_cli.client import Client
-from taskmanager_cli.commands import task_filters as filters
 from taskmanager_cli.commands.downloads import download
 from taskmanager_cli.commands.options import Bom, Delimiter, Force, Id, Ids, Json, check_day, logged_in
+from taskmanager_cli.commands.task_filters import Priority, Status, TaskFilters, resolve_user, with_filters
 from taskmanager_cli.errors import Refused
 from taskmanager_cli.output import count_of, note, print_fields, print_json, print_table
 
@@ -21,44 +21,17 @@ _SHOWN_IDS = ("id", "owner_id", "assignee_id", "import_id", "created_at", "updat
 
 
 @app.command("list")
+@with_filters
 def list_tasks(
     ctx: typer.Context,
-    statuses: filters.Statuses = None,
-    priorities: filters.Priorities = None,
-    labels: filters.Labels = None,
-    any_labels: filters.AnyLabels = None,
-    search: filters.Search = "",
-    assignee: filters.Assignee = "",
-    owner: filters.Owner = "",
-    due_before: filters.DueBefore = "",
-    due_after: filters.DueAfter = "",
-    overdue: filters.Overdue = False,
-    from_import: filters.FromImport = "",
-    deleted: filters.Deleted = False,
-    order_by: filters.OrderBy = "",
+    filters: TaskFilters,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many. 0: all.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List the tasks that you own or are assigned to."""
     with logged_in(ctx) as client:
-        params = filters.filter_params(
-            client,
-            statuses=statuses,
-            priorities=priorities,
-            labels=labels,
-            any_labels=any_labels,
-            assignee=assignee,
-            owner=owner,
-            overdue=overdue,
-            deleted=deleted,
-            q=search,
-            due_before=due_before,
-            due_after=due_after,
-            import_id=from_import,
-            order_by=order_by,
-        )
         # One more than is shown tells that there are more.
-        found = list(client.items(_PATH, "tasks", params, limit=limit + 1 if limit else 0))
+        found = list(client.items(_PATH, "tasks", filters.to_params(client), limit=limit + 1 if limit else 0))
     shown = found[:limit] if limit else found
     if as_json:
         print_json(shown)
@@ -82,8 +55,8 @@ def add(
     ctx: typer.Context,
     title: Annotated[str, typer.Argument(metavar="TITLE", help="Title of the task.")],
     description: Annotated[str, typer.Option("--description", "-d")] = "",
-    status: Annotated[filters.Status, typer.Option("--status", "-s")] = filters.Status.PENDING,
-    priority: Annotated[filters.Priority, typer.Option("--priority", "-p")] = filters.Priority.NONE,
+    status: Annotated[Status, typer.Option("--status", "-s")] = Status.PENDING,
+    priority: Annotated[Priority, typer.Option("--priority", "-p")] = Priority.NONE,
     due: Annotated[str, typer.Option("--due", callback=check_day, help="Day, YYYY-MM-DD.")] = "",
     labels: Annotated[list[str] | None, typer.Option("--label", "-l", help="May be repeated.")] = None,
     assignee: Annotated[str, typer.Option("--assignee", help="A username, a user's id or me.")] = "",
@@ -99,7 +72,7 @@ def add(
             "priority": priority.value,
             "due_date": due,
             "labels": labels or [],
-            "assignee_id": filters.resolve_user(client, assignee),
+            "assignee_id": resolve_user(client, assignee),
             "external_id": external_id,
         }
         task = client.post(_PATH, json={name: value for name, value in fields.items() if value})
@@ -113,8 +86,8 @@ def edit(
     task_id: Id,
     title: Annotated[str | None, typer.Option("--title", "-t")] = None,
     description: Annotated[str | None, typer.Option("--description", "-d", help='"" removes it.')] = None,
-    status: Annotated[filters.Status | None, typer.Option("--status", "-s")] = None,
-    priority: Annotated[filters.Priority | None, typer.Option("--priority", "-p")] = None,
+    status: Annotated[Status | None, typer.Option("--status", "-s")] = None,
+    priority: Annotated[Priority | None, typer.Option("--priority", "-p")] = None,
     due: Annotated[
         str | None, typer.Option("--due", callback=check_day, help='Day, YYYY-MM-DD; "" removes it.')
     ] = None,
@@ -133,7 +106,7 @@ def edit(
             "priority": priority and priority.value,
             "due_date": due,
             "labels": None if labels is None else [label for label in labels if label],
-            "assignee_id": None if assignee is None else filters.resolve_user(client, assignee),
+            "assignee_id": None if assignee is None else resolve_user(client, assignee),
             "external_id": external_id,
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -172,7 +145,7 @@ def _delete(client: Client, task_id: str) -> bool:
     try:
         client.delete(f"{_PATH}/{task_id}")
     except Refused as error:
-        if error.http_status == httpx.codes.NOT_FOUND and client.get(f"{_PATH}/{task_id}")["deleted_at"]:
+        if error.http_status == HTTPStatus.NOT_FOUND and client.get(f"{_PATH}/{task_id}")["deleted_at"]:
             return False
         raise
     return True
@@ -190,22 +163,11 @@ def restore(ctx: typer.Context, task_ids: Ids, as_json: Json = False) -> None:
 
 
 @app.command()
+@with_filters
 def export(
     ctx: typer.Context,
+    filters: TaskFilters,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="File to write. Default: stdout.")] = None,
-    statuses: filters.Statuses = None,
-    priorities: filters.Priorities = None,
-    labels: filters.Labels = None,
-    any_labels: filters.AnyLabels = None,
-    search: filters.Search = "",
-    assignee: filters.Assignee = "",
-    owner: filters.Owner = "",
-    due_before: filters.DueBefore = "",
-    due_after: filters.DueAfter = "",
-    overdue: filters.Overdue = False,
-    from_import: filters.FromImport = "",
-    deleted: filters.Deleted = False,
-    order_by: filters.OrderBy = "",
     force: Force = False,
     bom: Bom = False,
     delimiter: Delimiter = "",
@@ -215,24 +177,7 @@ def export(
     if as_json and not file:
         raise typer.BadParameter("--json needs FILE. For tasks as JSON use: taskmanager tasks list --limit 0 --json")
     with logged_in(ctx) as client:
-        params = filters.filter_params(
-            client,
-            statuses=statuses,
-            priorities=priorities,
-            labels=labels,
-            any_labels=any_labels,
-            assignee=assignee,
-            owner=owner,
-            overdue=overdue,
-            deleted=deleted,
-            q=search,
-            due_before=due_before,
-            due_after=due_after,
-            import_id=from_import,
-            order_by=order_by,
-            bom="true" if bom else "",
-            delimiter=delimiter,
-        )
+        params = filters.to_params(client) | {"bom": bom, "delimiter": delimiter}
         size = download(client, f"{_PATH}:export", params, file, force=force)
     if file:
         note(f"Wrote {count_of(size, 'byte')} to {file}.")

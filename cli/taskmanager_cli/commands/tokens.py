@@ -10,21 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from taskmanager_cli.commands.options import Json, logged_in
-from taskmanager_cli.errors import CliError, ConnectionLost
-from taskmanager_cli.output import note, print_json, print_table
+from taskmanager_cli.errors import AmbiguousTokenName, ConnectionLost, TokenNotFound
+from taskmanager_cli.output import minute_of, note, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke personal access tokens, which scripts use.")
 
 _PATH = "/api/v1/me/tokens"
 _DAYS = re.compile(r"([0-9]{1,6})d")
-
-
-class TokenNotFound(CliError):
-    """You have no active token with the id or name {name}. See `taskmanager token list`."""
-
-
-class AmbiguousTokenName(CliError):
-    """Several tokens have the name {name}: {ids}. Name one by its id."""
 
 
 class Scope(StrEnum):
@@ -75,7 +67,7 @@ def create(
         except ConnectionLost:
             note("The token may exist, but nobody has its secret. See `taskmanager token list`, and revoke it.")
             raise
-    end = _minute(created["expires_at"])
+    end = minute_of(created["expires_at"])
     # The id comes first: if the token can't be printed, its user can still revoke it.
     note(f"Created token {created['id']} ({', '.join(created['scopes'])}), valid until {end} UTC.")
     note("Store it now: it is not shown again. Scripts pass it in TASKMANAGER_TOKEN.")
@@ -102,8 +94,8 @@ def list_tokens(ctx: typer.Context, as_json: Json = False) -> None:
             token["id"],
             token["name"],
             ", ".join(token["scopes"]),
-            _minute(token["expires_at"]),
-            _minute(token["last_used_at"]) if token["last_used_at"] else "never",
+            minute_of(token["expires_at"]),
+            minute_of(token["last_used_at"]) if token["last_used_at"] else "never",
         )
         for token in found
     )
@@ -134,7 +126,3 @@ def _select(tokens: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     if len(found) > 1:
         raise AmbiguousTokenName(name=name, ids=", ".join(token["id"] for token in found))
     return found[0]
-
-
-def _minute(time: str) -> str:
-    return time[:16].replace("T", " ")

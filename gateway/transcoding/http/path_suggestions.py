@@ -12,6 +12,8 @@ _MAX_PATH_BYTES = 200
 _MAX_SUGGESTIONS = 3
 _MIN_SIMILARITY = 0.6
 _CACHE_SIZE = 1024
+_SYNONYMS = {"restore": "undelete", "history": "events", "changes": "events", "signup": "register"}
+"""Last words of paths in other APIs, which resemble none of ours. For restore, the most similar word is purge."""
 
 
 class PathSuggestions:
@@ -30,7 +32,8 @@ class PathSuggestions:
         return self._close(_comparable(raw_path.decode("latin-1"))) if len(raw_path) <= _MAX_PATH_BYTES else ()
 
     def _find(self, comparable: str) -> tuple[str, ...]:
-        if exact := self._templates.get(comparable):
+        parents, slash, last = comparable.rpartition("/")
+        if exact := self._templates.get(f"{parents}{slash}{_SYNONYMS.get(last, last)}"):
             return (exact,)
         close = close_names(comparable, self._templates, max_count=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY)
         return tuple(self._templates[name] for name in close)

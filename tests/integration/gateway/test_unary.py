@@ -206,15 +206,25 @@ async def test_unknown_path_suggests_a_path(rest, path, question):
     assert response.json()["error"]["message"] == f"No such path.{question} See /docs."
 
 
-@pytest.mark.parametrize("verb", ["/restore", ":restore", "/undelet", ":Undelete"])
+@pytest.mark.parametrize("verb", ["/undelet", ":Undelete"])
 async def test_unknown_verb_suggests_the_verbs_of_the_path(rest, verb):
     response = await rest.post(f"/api/v1/tasks/0b0c7b9e{verb}")
     assert "/api/v1/tasks/{id}:undelete" in response.json()["error"]["message"]
 
 
-async def test_unknown_subresource_suggests_the_events(rest):
-    response = await rest.get("/api/v1/tasks/0b0c7b9e/history")
-    assert "/api/v1/tasks/{task_id}/events" in response.json()["error"]["message"]
+@pytest.mark.parametrize(
+    ("path", "suggestion"),
+    [
+        ("/api/v1/tasks/0b0c7b9e/restore", "/api/v1/tasks/{id}:undelete"),
+        ("/tasks/0b0c7b9e:restore", "/api/v1/tasks/{id}:undelete"),
+        ("/api/v1/tasks/0b0c7b9e/history", "/api/v1/tasks/{task_id}/events"),
+        ("/api/v1/signup", "/api/v1/register"),
+    ],
+)
+async def test_words_of_other_apis_suggest_one_path(rest, path, suggestion):
+    """A synonym suggests only the path that is meant, not one that looks similar: no purge for restore."""
+    response = await rest.post(path)
+    assert response.json()["error"]["message"] == f"No such path. Did you mean {suggestion}? See /docs."
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ class FittedHeader:
     """None if no line can be the header line."""
     problems: Sequence[Invalid]
     """Errors that the proposals mend, and the error for which there is no header line."""
+    columns_without_title: Sequence[tuple[str, str]] = ()
+    """Names and fields of the columns, if there is no header line because none of them fills the title."""
 
 
 def fit_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_complete: bool) -> FittedHeader:
@@ -53,7 +55,10 @@ def fit_header(data: bytes, options: UploadOptions, limits: HeaderLimits, *, is_
             problems.append(error)
             fitted_options = _fit_options(options, error, data, limits)
             if fitted_options is None:
-                return FittedHeader(options, None, problems)
+                columns = (
+                    [*zip(error.names, error.fields, strict=True)] if isinstance(error, MissingTitleColumn) else []
+                )
+                return FittedHeader(options, None, problems, columns)
             options = fitted_options
         else:
             if header is None:

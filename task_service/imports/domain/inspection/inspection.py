@@ -8,10 +8,8 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from chassis.kernel.errors import Invalid
 from task_service.csv_dialect.text import unescape_formula
 from task_service.history.domain.events import Actor
-from task_service.imports.domain.columns.errors import MissingTitleColumn
 from task_service.imports.domain.columns.matching import column_references
 from task_service.imports.domain.header.header import Header, HeaderLimits
 from task_service.imports.domain.imports import Defaults
@@ -83,7 +81,7 @@ def inspect_file(
     problems = [RowError(0, 0, error.field, "", error.reason, error.message) for error in fitted.problems]
     header = fitted.header
     if header is None:
-        columns = _columns_without_title(fitted.problems[-1])
+        columns = [InspectedColumn(name.strip(), field, ()) for name, field in fitted.columns_without_title]
         return Inspection(header=None, columns=columns, problems=problems, options=fitted.options)
     batch, failure = read_sample(data, header, is_complete=is_complete)
     errors = [error for rows in _convert(batch, header, now) for failed in rows.failed for error in failed.errors]
@@ -123,13 +121,6 @@ def _convert(batch: Batch, header: Header, now: datetime) -> Iterator[ConvertedR
         row_options=replace(options.rows, on_unknown_assignee=OnUnknownAssignee.LEAVE_EMPTY),
     )
     return convert_rows(batch, context, {}, select_rows(batch, context), now=now)
-
-
-def _columns_without_title(error: Invalid) -> Sequence[InspectedColumn]:
-    """Return the columns of a file in which none fills the title, for the choice of one."""
-    if not isinstance(error, MissingTitleColumn):
-        return ()
-    return [InspectedColumn(name.strip(), field, ()) for name, field in zip(error.names, error.fields, strict=True)]
 
 
 def _inspect_column(batch: Batch, header: Header, index: int) -> InspectedColumn:
