@@ -29,6 +29,8 @@ def main() -> None:
         manifest = run(settings, arguments.folder)
     except BackupError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:  # such as a full disk
+        sys.exit(f"error: {error.filename or arguments.folder}: {error.strerror or error}.")
     except BackupInterrupted as interruption:
         sys.stderr.write(f"Interrupted. {interruption}\n")
         sys.exit(128 + signal.SIGINT)  # as a shell reports a program that Ctrl-C ended

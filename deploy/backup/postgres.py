@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -119,12 +120,16 @@ def dump(url: str, folder: Path, *, snapshot: Snapshot, binaries: Path | None) -
 def load(url: str, folder: Path, *, binaries: Path | None) -> None:
     """Create everything that the dump holds, in one transaction. Raises BackupError."""
     arguments = ["--single-transaction", "--exit-on-error", "--no-password"]
-    contents = _contents_without_schemas(folder, binaries)
-    _run("pg_restore", url, [*arguments, f"--use-list={contents}", str(folder / DUMP_FILE_NAME), "--dbname"], binaries)
+    # Not in the backup: its folder may be read-only.
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as contents:
+        contents.write(_contents_without_schemas(folder, binaries))
+        contents.flush()
+        arguments += [f"--use-list={contents.name}", str(folder / DUMP_FILE_NAME), "--dbname"]
+        _run("pg_restore", url, arguments, binaries)
 
 
-def _contents_without_schemas(folder: Path, binaries: Path | None) -> Path:
-    """Write the list of what pg_restore creates: all but the schemas, which `provision` has created."""
+def _contents_without_schemas(folder: Path, binaries: Path | None) -> str:
+    """Return the list of what pg_restore creates: all but the schemas, which `provision` has created."""
     dump_file = folder / DUMP_FILE_NAME
     completed = subprocess.run(  # noqa: S603 - a binary of Postgres
         [_find("pg_restore", binaries), "--list", dump_file], check=False, capture_output=True, text=True
@@ -132,10 +137,7 @@ def _contents_without_schemas(folder: Path, binaries: Path | None) -> Path:
     if completed.returncode:
         message = f"{dump_file} is damaged: {_cause(completed.stderr)}"
         raise BackupError(message)
-    lines = [line for line in completed.stdout.splitlines() if " SCHEMA - " not in line]
-    path = folder / "contents.txt"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+    return "".join(f"{line}\n" for line in completed.stdout.splitlines() if " SCHEMA - " not in line)
 
 
 def _run(program: str, url: str, arguments: Sequence[str], binaries: Path | None) -> None:

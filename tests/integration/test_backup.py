@@ -86,6 +86,13 @@ async def test_waiting_import_is_restored_with_its_file(backup, database, bare, 
         assert connection.execute("SELECT count(*) FROM tasks.imports").fetchone() == (1,)
 
 
+async def test_restore_does_not_change_the_backup(backup, bare, tmp_path):
+    """The backup may be on a read-only file system."""
+    before = sorted(backup.rglob("*"))
+    status, _, err = await run(environment(bare, (tmp_path / "restored").as_uri()), "restore", str(backup))
+    assert (status, err, sorted(backup.rglob("*"))) == (0, "", before)
+
+
 async def process_elsewhere(system, process_queue_of, database: Database, store: str) -> None:
     """Start another task_service on a database and a store, and process all imports that wait."""
     changes = {"database_url": SecretStr(database.tasks_url), "store_url": store, "metrics_listen": None}
@@ -234,6 +241,19 @@ def interrupting_binaries(tmp_path):
         program.write_text("#!/bin/sh\nkill -INT $PPID\nexec sleep 60\n")
         program.chmod(0o755)
     return str(folder)
+
+
+async def test_unwritable_file_of_a_backup_is_named(system, database, tmp_path):
+    """An error of the file system, as on a full disk, is one line."""
+    folder = tmp_path / "new"
+    obstacle = folder / "manifest.json.partial"
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    program = binaries / "pg_dump"
+    program.write_text(f"#!/bin/sh\nmkdir {obstacle}\ntouch {folder / 'database.dump'}\n")
+    program.chmod(0o755)
+    settings = environment(database, system.uploads.as_uri()) | {"BACKUP_POSTGRES_BIN": str(binaries)}
+    assert await run(settings, "create", str(folder)) == (1, "", f"error: {obstacle}: Is a directory.\n")
 
 
 async def test_interrupted_backup_names_its_folder(system, database, tmp_path, interrupting_binaries):

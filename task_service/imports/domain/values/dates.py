@@ -84,9 +84,13 @@ def parse_time_zone(name: str) -> str:
     return name
 
 
+_NO_ZONES = {"localtime", "Factory"}
+"""Names in the database of time zones that are no zones: that of the server's machine, and "not configured"."""
+
+
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones() | {"UTC"})
+    return frozenset((available_timezones() | {"UTC"}) - _NO_ZONES)
 
 
 def _find_zone(name: str) -> tzinfo | None:
