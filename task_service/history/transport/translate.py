@@ -4,8 +4,7 @@ from uuid import UUID
 
 from taskmanager.tasks.v1 import history_service_pb2
 
-from chassis.kernel.errors import Invalid, raise_all
-from chassis.kernel.ids import MalformedId
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from task_service.errors import ForbiddenCharacter
 from task_service.history.domain.errors import CursorWithNewestFirst, UnknownAction
 from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
@@ -32,7 +31,10 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
         errors.append(CursorWithNewestFirst())
     if "\0" in request.request_id:
         errors.append(ForbiddenCharacter(field="request_id", character="U+0000"))
-    ids = {name: _id(getattr(request, name), name, errors) for name in ("task_id", "owner_id", "actor_id")}
+    ids: dict[str, UUID | None] = {}
+    for name in ("task_id", "owner_id", "actor_id"):
+        with collect_errors(errors):
+            ids[name] = optional_id(getattr(request, name), field=name)
     raise_all(errors)
     return EventQuery(
         **ids,
@@ -42,14 +44,6 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
         request_id=request.request_id,
         newest_first=request.newest_first,
     )
-
-
-def _id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
-    try:
-        return optional_id(text, field=field)
-    except MalformedId as error:
-        errors.append(error)
-        return None
 
 
 def _log_start_from_text(cursor: str) -> Cursor | LogPosition | None:

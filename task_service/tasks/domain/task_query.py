@@ -8,10 +8,10 @@ from typing import NamedTuple
 from unicodedata import normalize
 from uuid import UUID
 
-from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import parse_id
-from task_service.access import ALL_OWNERS, ME, MeRequiresUser, owner_filter, resolve_me
+from task_service.access import ALL_OWNERS, ME, owner_filter, resolve_me
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
     QueryTooLong,
@@ -203,21 +203,17 @@ def _parse_ids(texts: Collection[str], errors: list[Invalid]) -> tuple[UUID, ...
     if len(texts) > MAX_IDS:
         errors.append(TooManyIds(limit=MAX_IDS, count=len(texts)))
         return ()
-    try:
+    with collect_errors(errors):
         return tuple(sorted({parse_id(text, field="ids") for text in texts}))
-    except Invalid as error:
-        errors.append(error)
-        return ()
+    return ()
 
 
 def _parse_assignee(text: str, caller: Caller, errors: list[Invalid]) -> UUID | None:
     if text != ME:
         return rules.validate_id(text, "assignee_id", errors)
-    try:
+    with collect_errors(errors):
         return resolve_me(caller, field="assignee_id")
-    except MeRequiresUser as error:
-        errors.append(error)
-        return None
+    return None
 
 
 def _parse_words(text: str, errors: list[Invalid]) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from itertools import chain
 from unicodedata import normalize
 from uuid import UUID
 
-from chassis.kernel.errors import Invalid
-from chassis.kernel.ids import MalformedId, parse_id
+from chassis.kernel.errors import Invalid, collect_errors
+from chassis.kernel.ids import parse_id
 from task_service.tasks.domain.errors import (
     BlankLabel,
     BlankTitle,
@@ -237,11 +237,9 @@ def validate_id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
     """Parse an id; return None for an empty text."""
     if not text:
         return None
-    try:
+    with collect_errors(errors):
         return parse_id(text, field=field)
-    except MalformedId as error:
-        errors.append(error)
-        return None
+    return None
 
 
 def validate_assignee_id(text: str, errors: list[Invalid]) -> UUID | None:

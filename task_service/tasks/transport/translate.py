@@ -8,7 +8,7 @@ from uuid import UUID
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
@@ -88,10 +88,8 @@ def batch_ids_from_proto(texts: Sequence[str]) -> list[UUID]:
     ids: list[UUID] = []
     errors: list[Invalid] = []
     for index, text in enumerate(texts):
-        try:
+        with collect_errors(errors):
             ids.append(parse_id(text, field=f"ids[{index}]"))
-        except Invalid as error:
-            errors.append(error)
     raise_all(errors)
     return ids
 
