@@ -132,12 +132,12 @@ class TaskDraft(NamedTuple):
     labels: tuple[str, ...] = ()
     owner_id: str = ""
 
-    def validate(self) -> Values:
-        """Return the validated values, or raise all errors together."""
+    def validate(self, *, needs_title: bool = True) -> Values:
+        """Return the validated values, or raise all errors together. A title that is set must always be valid."""
         # Written out field by field: this runs for every row of every import.
         errors: list[Invalid] = []
         values = Values(
-            rules.validate_title(self.title, errors),
+            rules.validate_title(self.title, errors) if self.title or needs_title else "",
             rules.validate_description(self.description, errors),
             rules.validate_status(self.status, errors),
             rules.validate_priority(self.priority, errors),
