@@ -13,13 +13,14 @@ from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
 from task_service.proto_fields import microseconds_to_proto, timestamp_to_proto
+from task_service.tasks.domain.batches import ensure_batch_size, with_index
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.domain.task_upsert import UpsertDraft, UpsertOutcome, UpsertResult
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.usecases.batches import TaskDeletion, ensure_batch_size, with_index
+from task_service.tasks.usecases.batches import TaskDeletion
 from task_service.tasks.usecases.tasks import TaskUpdate, Total
 
 Converted = TypeVar("Converted")
