@@ -7,11 +7,10 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.identity import Caller
-from task_service.access import OwnerNotYours, sees_all
+from task_service.access import owner_for, sees_all
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
     EtagMismatch,
-    OwnerRequired,
     ReadOnlyField,
     TaskDeleted,
     TaskNotDeleted,
@@ -183,23 +182,6 @@ class TaskDraft(NamedTuple):
 
 
 _READ_ONLY = {*Task._fields, "etag"} - {*_RULES, "revision"}
-
-
-def owner_for(caller: Caller, requested_id: UUID | None) -> UUID:
-    """Return the owner of a new object: the requested one, or else the caller.
-
-    Raises:
-        OwnerRequired: a service did not set an owner.
-        OwnerNotYours: a user requested another owner.
-
-    """
-    if requested_id is None:
-        if caller.is_service:
-            raise OwnerRequired
-        return caller.id
-    if requested_id != caller.id and not sees_all(caller):
-        raise OwnerNotYours
-    return requested_id
 
 
 def new_task(values: Values, *, task_id: UUID, owner_id: UUID, import_id: UUID | None = None) -> Task:
