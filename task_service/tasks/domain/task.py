@@ -98,7 +98,7 @@ class Task(NamedTuple):
         after = self._replace(**values)
         return self if after == self else after._replace(updated_at=now, revision=self.revision + 1)
 
-    def restored(self, now: datetime) -> "Task":
+    def undeleted(self, now: datetime) -> "Task":
         """Return the live task. Raises TaskNotDeleted."""
         if self.deleted_at is None:
             raise TaskNotDeleted

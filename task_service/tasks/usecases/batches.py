@@ -160,12 +160,9 @@ class BatchDeleteTasks:
                 tasks = []
                 async for index, deletion in iterate_cooperatively(enumerate(deletions)):
                     with with_index(index):
-                        _, deleted = apply_deletion(
-                            locked.get(deletion.task_id),
-                            etag=deletion.etag,
-                            caller=caller,
-                            now=self.now(),
-                            retention=self.retention,
+                        task = locked.get(deletion.task_id)
+                        deleted = apply_deletion(
+                            task, etag=deletion.etag, caller=caller, now=self.now(), retention=self.retention
                         )
                         tasks.append(deleted)
                 await work.tasks.update_all(tasks)

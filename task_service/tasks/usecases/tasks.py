@@ -18,11 +18,11 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_events import task_created
+from task_service.tasks.domain.task_events import task_created, task_updated
 from task_service.tasks.domain.task_query import TaskQuery
 from task_service.tasks.usecases.ports import Read, Scan, Tasks, TaskTransactions, UserDirectory, WriteOne
 from task_service.tasks.usecases.scans import ScanLimits, read_page, scan_in_steps
-from task_service.tasks.usecases.task_changes import create_task, ensure_assignee_exists, ensure_visible, update_task
+from task_service.tasks.usecases.task_changes import apply_update, ensure_assignee_exists, ensure_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class CreateTask:
             if not transaction.is_replay:
                 task = await accept_draft(self.user_directory, caller, draft, self.new_id)
                 work = await transaction.begin()
-                await create_task(work, task, actor=Actor.from_caller(caller), new_id=self.new_id)
+                await work.tasks.add(task)
+                await work.events.record(task_created(task, by=Actor.from_caller(caller), event_id=self.new_id()))
                 await transaction.commit((task,))
         return transaction.response[0]
 
@@ -91,10 +92,13 @@ class UpdateTask:
             if not transaction.is_replay:
                 values = await accept_update(self.user_directory, caller, update)
                 work = await transaction.begin()
-                task = await update_task(
-                    work, update.task_id, values, etag=update.etag, caller=caller, now=self.now(), new_id=self.new_id
-                )
-                await transaction.commit((task,))
+                task = await work.tasks.lock(update.task_id)
+                before, after = apply_update(task, values, etag=update.etag, caller=caller, now=self.now())
+                if after is not before:
+                    await work.tasks.update(after)
+                    event = task_updated(before, after, by=Actor.from_caller(caller), event_id=self.new_id())
+                    await work.events.record(event)
+                await transaction.commit((after,))
         return transaction.response[0]
 
 
