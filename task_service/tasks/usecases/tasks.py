@@ -1,9 +1,8 @@
 """Creation, reading, update and lists of tasks."""
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from itertools import repeat
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -20,8 +19,8 @@ from task_service.tasks.domain.stats import Stats, days_between, first_day, merg
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_events import task_created, task_updated
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Read, Scan, Tasks, TaskTransactions, UserDirectory, WriteOne
-from task_service.tasks.usecases.scans import ScanLimits, read_page, scan_in_steps
+from task_service.tasks.usecases.ports import Read, Scan, TaskTransactions, UserDirectory, WriteOne
+from task_service.tasks.usecases.scans import ScanLimits, read_page
 from task_service.tasks.usecases.task_changes import apply_update, ensure_assignee_exists, ensure_visible
 
 
@@ -154,21 +153,19 @@ class ListTasks:
         return TaskList(page, await self._total(query, today) if with_total else None)
 
     async def _total(self, query: TaskQuery, today: date) -> Total:
-        limits, total = self.limits, 0
+        limits, total, after = self.limits, 0, b""
         deadline = monotonic() + limits.max_seconds
-
-        def count(tasks: Tasks, after: bytes, max_rows: int) -> Awaitable[tuple[int, bytes]]:
+        for max_rows in limits.step_sizes(query):
             # One more than the maximum shows that there are more.
             limit = limits.max_counted + 1 - total
-            return tasks.count_section(query, after, today, limit=limit, max_rows=max_rows)
-
-        async for found, is_last in scan_in_steps(self.scan, count, limits.step_sizes(query)):
+            async with self.scan() as session:
+                found, after = await session.tasks.count_section(query, after, today, limit=limit, max_rows=max_rows)
             total += found
             if total > limits.max_counted:
                 return Total(limits.max_counted, is_at_least=True)
-            if is_last or monotonic() >= deadline:
+            if not after or monotonic() >= deadline:
                 break
-        return Total(total, is_at_least=not is_last)
+        return Total(total, is_at_least=bool(after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,19 +182,21 @@ class GetTaskStats:
         Raises DaysOutOfRange; QueryTooExpensive if counting takes too long.
         """
         today = self.now().date()
-        first = first_day(days, today)
-
-        def count(tasks: Tasks, after: bytes, max_rows: int) -> Awaitable[tuple[Stats, bytes]]:
-            return tasks.stats_section(query, after, today, first_day=first, max_rows=max_rows)
-
+        first, max_rows = first_day(days, today), self.limits.stats_step_rows
         sections: list[Stats] = []
+        after = b""
         deadline = monotonic() + self.limits.max_stats_seconds
-        async for stats, is_last in scan_in_steps(self.scan, count, repeat(self.limits.stats_step_rows)):
+        while True:
+            async with self.scan() as session:
+                stats, after = await session.tasks.stats_section(
+                    query, after, today, first_day=first, max_rows=max_rows
+                )
             sections.append(stats)
-            if not is_last and monotonic() >= deadline:
+            if not after:
+                return merge_stats(sections), days_between(first, today)
+            if monotonic() >= deadline:
                 raise QueryTooExpensive(
                     field="owner_id",
                     cause=f"counting took longer than {self.limits.max_stats_seconds:g} seconds",
                     remedy="Count the tasks of one owner",
                 )
-        return merge_stats(sections), days_between(first, today)
