@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 from uuid import UUID
 
@@ -22,6 +22,8 @@ from task_service.tasks.domain.errors import (
     UnknownStatus,
 )
 from task_service.tasks.domain.values import Priority, Status
+
+Member = TypeVar("Member", bound=StrEnum)
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_WORDS = 8
@@ -146,12 +148,8 @@ class QueryDraft:
     def validate(self, caller: Caller) -> TaskQuery:
         """Return the query, limited to what the caller may see. Raises all validation errors, or OwnerNotYours."""
         errors: list[Invalid] = []
-        statuses = {Status(word) if word in set(Status) else None for word in self.statuses}
-        if None in statuses:
-            errors.append(UnknownStatus())
-        priorities = {Priority(word) if word in set(Priority) else None for word in self.priorities}
-        if None in priorities:
-            errors.append(UnknownPriority())
+        statuses = _parse_enum(self.statuses, Status, UnknownStatus, errors)
+        priorities = _parse_enum(self.priorities, Priority, UnknownPriority, errors)
         labels_any = rules.validate_labels(self.labels_any, errors, field="labels_any")
         labels_all = rules.validate_labels(self.labels_all, errors, field="labels_all")
         labels_none = rules.validate_labels(self.labels_none, errors, field="labels_none")
@@ -172,8 +170,8 @@ class QueryDraft:
             owner_id=owner_id,
             ids=ids,
             external_id=external_id,
-            statuses=tuple(status for status in Status if status in statuses),
-            priorities=tuple(priority for priority in Priority if priority in priorities),
+            statuses=statuses,
+            priorities=priorities,
             labels_any=labels_any,
             labels_all=labels_all,
             labels_none=labels_none,
@@ -196,6 +194,18 @@ def _visibility(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None
     if not owner_id and not caller.is_service:
         return caller.id, None
     return None, owner_filter(caller, owner_id)
+
+
+def _parse_enum(
+    words: Iterable[str], kind: type[Member], unknown: type[Invalid], errors: list[Invalid]
+) -> tuple[Member, ...]:
+    """Return the named members of an enum, without duplicates and in its order."""
+    chosen = set(words)
+    if not chosen:
+        return ()
+    if chosen - set(kind):
+        errors.append(unknown())
+    return tuple(member for member in kind if member in chosen)
 
 
 def _parse_ids(texts: Collection[str], errors: list[Invalid]) -> tuple[UUID, ...]:
