@@ -52,7 +52,7 @@ async def read_page(
     after, deadline = request.after, monotonic() + limits.max_seconds
     for max_rows in limits.step_sizes(query):
         async with session() as reader:
-            section = await reader.tasks.read_section(
+            section = await reader.task_lists.read_section(
                 query,
                 after,
                 today,

@@ -159,7 +159,9 @@ class ListTasks:
             # One more than the maximum shows that there are more.
             limit = limits.max_counted + 1 - total
             async with self.scan() as session:
-                found, after = await session.tasks.count_section(query, after, today, limit=limit, max_rows=max_rows)
+                found, after = await session.task_lists.count_section(
+                    query, after, today, limit=limit, max_rows=max_rows
+                )
             total += found
             if total > limits.max_counted:
                 return Total(limits.max_counted, is_at_least=True)
@@ -188,7 +190,7 @@ class GetTaskStats:
         deadline = monotonic() + self.limits.max_stats_seconds
         while True:
             async with self.scan() as session:
-                stats, after = await session.tasks.stats_section(
+                stats, after = await session.task_lists.stats_section(
                     query, after, today, first_day=first, max_rows=max_rows
                 )
             sections.append(stats)
