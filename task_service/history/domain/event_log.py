@@ -108,7 +108,7 @@ class LoggedEvent(NamedTuple):
         return self._replace(event=self.event._replace(changes=()), access_change=access_change)
 
 
-class Scan(NamedTuple):
+class LogSection(NamedTuple):
     """Result of reading a section of the log."""
 
     events: Sequence[LoggedEvent]
