@@ -109,7 +109,7 @@ class LoggedEvent(NamedTuple):
 
 
 class LogSection(NamedTuple):
-    """Result of reading a section of the log."""
+    """Section of the log that was read."""
 
     events: Sequence[LoggedEvent]
     """Events of the section that match the query, in the requested order."""
