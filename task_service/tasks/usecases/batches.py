@@ -59,17 +59,22 @@ class BatchCreateTasks:
     ) -> tuple[Task, ...]:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
-                errors: list[Invalid] = []
-                tasks: list[Task] = []
-                async for index, draft in iterate_cooperatively(enumerate(drafts)):
-                    with collect_errors(errors), with_index(index, "task."):
-                        tasks.append(await accept_draft(self.user_directory, caller, draft, self.new_id))
-                raise_all(errors)
+                tasks = await self._accept(caller, drafts)
                 work = await transaction.begin()
                 await work.tasks.lock_external_ids({task.owner_id for task in tasks if task.external_id})
                 await create_tasks(work, dict(enumerate(tasks)), actor=Actor.from_caller(caller), new_id=self.new_id)
                 await transaction.commit(tuple(tasks))
         return transaction.response
+
+    async def _accept(self, caller: Caller, drafts: Sequence[TaskDraft]) -> list[Task]:
+        """Return the tasks of the drafts. Raises the errors of all. It may wait for auth_service."""
+        errors: list[Invalid] = []
+        tasks: list[Task] = []
+        async for index, draft in iterate_cooperatively(enumerate(drafts)):
+            with collect_errors(errors), with_index(index, "task."):
+                tasks.append(await accept_draft(self.user_directory, caller, draft, self.new_id))
+        raise_all(errors)
+        return tasks
 
 
 @dataclass(frozen=True, slots=True)
