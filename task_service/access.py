@@ -29,6 +29,12 @@ class OwnerNotYours(DomainError):
     field = "owner_id"
 
 
+class OwnerRequired(Invalid):
+    """A service must set owner_id."""
+
+    field = "owner_id"
+
+
 class MeRequiresUser(Invalid):
     """A service is not a user. Use the id of a user instead of me."""
 
@@ -70,3 +76,20 @@ def owner_filter(caller: Caller, owner_id: str) -> UUID | None:
     if owner != caller.id and not sees_all(caller):
         raise OwnerNotYours
     return owner
+
+
+def owner_for(caller: Caller, requested_id: UUID | None) -> UUID:
+    """Return the owner of a new object: the requested one, or else the caller.
+
+    Raises:
+        OwnerRequired: a service did not set an owner.
+        OwnerNotYours: a user requested another owner.
+
+    """
+    if requested_id is None:
+        if caller.is_service:
+            raise OwnerRequired
+        return caller.id
+    if requested_id != caller.id and not sees_all(caller):
+        raise OwnerNotYours
+    return requested_id

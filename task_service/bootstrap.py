@@ -1,4 +1,4 @@
-"""Wiring of the service: the only module that names concrete classes of every context."""
+"""Wiring of the use cases of tasks and history."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ from task_service.tasks.persistence.unit_of_work import SqlTasksReadSession, Sql
 from task_service.tasks.usecases.batches import BatchCreateTasks, BatchDeleteTasks, BatchGetTasks, BatchUpdateTasks
 from task_service.tasks.usecases.events import ListTaskEvents
 from task_service.tasks.usecases.export import ExportTasks
-from task_service.tasks.usecases.ports import TaskTransactions, UpsertTransactions, UserDirectory
+from task_service.tasks.usecases.ports import Begin, TaskTransactions, UpsertTransactions, UserDirectory
 from task_service.tasks.usecases.scans import ScanLimits
 from task_service.tasks.usecases.task_changes import ensure_all_visible
 from task_service.tasks.usecases.tasks import CreateTask, GetTask, GetTaskStats, ListTasks, UpdateTask
@@ -41,46 +41,38 @@ SCAN_LIMITS = ScanLimits()
 
 def tasks_use_cases(settings: TasksSettings, connections: CallerConnections, users: UserDirectory) -> TasksUseCases:
     """Build the use cases about tasks."""
-    begin, read = partial(SqlTasksUnitOfWork, connections.writes), partial(SqlTasksReadSession, connections.reads)
+    begin: Begin = partial(SqlTasksUnitOfWork, connections.writes)
+    read = partial(SqlTasksReadSession, connections.reads)
     write_one = partial(SqlTasksReadSession, connections.writes)
     scan = partial(SqlTasksScanSession, connections.scans)
     retention = timedelta(days=settings.trash_retention_days)
-    transactions: TaskTransactions = IdempotentTransactions(
-        begin=begin,
-        read=read,
-        now=utc_now,
-        encode=tasks_to_json,
-        decode=tasks_from_json,
-        check_replay=ensure_all_visible,
-        on_replay=mark_replayed,
+    idempotent = partial(IdempotentTransactions, begin=begin, read=read, now=utc_now, on_replay=mark_replayed)
+    transactions: TaskTransactions = idempotent(
+        encode=tasks_to_json, decode=tasks_from_json, check_replay=ensure_all_visible
     )
-    upsert_transactions: UpsertTransactions = IdempotentTransactions(
-        begin=begin,
-        read=read,
-        now=utc_now,
-        encode=upsert_results_to_json,
-        decode=upsert_results_from_json,
-        check_replay=ensure_results_visible,
-        on_replay=mark_replayed,
+    upsert_transactions: UpsertTransactions = idempotent(
+        encode=upsert_results_to_json, decode=upsert_results_from_json, check_replay=ensure_results_visible
     )
     return TasksUseCases(
-        create_task=CreateTask(transactions, write_one, users, uuid7),
-        get_task=GetTask(read),
-        list_tasks=ListTasks(read, scan, utc_now, SCAN_LIMITS),
-        export_tasks=ExportTasks(scan, users, utc_now, SCAN_LIMITS),
-        get_task_stats=GetTaskStats(scan, utc_now, SCAN_LIMITS),
-        update_task=UpdateTask(transactions, users, utc_now, uuid7),
-        delete_task=DeleteTask(transactions, utc_now, uuid7, retention),
-        undelete_task=UndeleteTask(transactions, utc_now, uuid7),
-        purge_task=PurgeTask(transactions, utc_now, uuid7),
-        batch_get_tasks=BatchGetTasks(read),
-        batch_create_tasks=BatchCreateTasks(transactions, users, uuid7),
-        batch_update_tasks=BatchUpdateTasks(transactions, users, utc_now, uuid7),
-        batch_delete_tasks=BatchDeleteTasks(transactions, utc_now, uuid7, retention),
-        batch_upsert_tasks=BatchUpsertTasks(upsert_transactions, users, utc_now, uuid7),
-        list_task_events=ListTaskEvents(read),
-        empty_trash=EmptyTrash(begin, utc_now, uuid7),
-        delete_expired_idempotency_records=DeleteExpiredIdempotencyRecords(begin, utc_now),
+        create_task=CreateTask(transactions=transactions, write_one=write_one, user_directory=users, new_id=uuid7),
+        get_task=GetTask(read=read),
+        list_tasks=ListTasks(read=read, scan=scan, now=utc_now, limits=SCAN_LIMITS),
+        export_tasks=ExportTasks(scan=scan, user_directory=users, now=utc_now, limits=SCAN_LIMITS),
+        get_task_stats=GetTaskStats(scan=scan, now=utc_now, limits=SCAN_LIMITS),
+        update_task=UpdateTask(transactions=transactions, user_directory=users, now=utc_now, new_id=uuid7),
+        delete_task=DeleteTask(transactions=transactions, now=utc_now, new_id=uuid7, retention=retention),
+        undelete_task=UndeleteTask(transactions=transactions, now=utc_now, new_id=uuid7),
+        purge_task=PurgeTask(transactions=transactions, now=utc_now, new_id=uuid7),
+        batch_get_tasks=BatchGetTasks(read=read),
+        batch_create_tasks=BatchCreateTasks(transactions=transactions, user_directory=users, new_id=uuid7),
+        batch_update_tasks=BatchUpdateTasks(transactions=transactions, user_directory=users, now=utc_now, new_id=uuid7),
+        batch_delete_tasks=BatchDeleteTasks(transactions=transactions, now=utc_now, new_id=uuid7, retention=retention),
+        batch_upsert_tasks=BatchUpsertTasks(
+            transactions=upsert_transactions, user_directory=users, now=utc_now, new_id=uuid7
+        ),
+        list_task_events=ListTaskEvents(read=read),
+        empty_trash=EmptyTrash(begin=begin, now=utc_now, new_id=uuid7),
+        delete_expired_idempotency_records=DeleteExpiredIdempotencyRecords(begin=begin, now=utc_now),
     )
 
 

@@ -1,8 +1,6 @@
 """Accounts of people, and the checks on a username and an email."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -24,7 +22,7 @@ from auth_service.domain.unicode_text import (
     nfkc_casefold,
     starts_with_combining_mark,
 )
-from chassis.kernel.errors import Invalid, MissingField, raise_all
+from chassis.kernel.errors import Invalid, MissingField, collect_errors, raise_all
 
 MAX_USERNAME_CHARACTERS = 64
 MAX_EMAIL_CHARACTERS = 254
@@ -104,15 +102,6 @@ class Registration:
         if role not in grantable_roles:
             raise RoleNotGrantable
         return User(id=user_id, username=username, email=email, role=role, created_at=now)
-
-
-@contextmanager
-def collect_errors(errors: list[Invalid]) -> Iterator[None]:
-    """Append the errors of one field to the list, so that the next fields are checked too."""
-    try:
-        yield
-    except Invalid as error:
-        errors.extend(error.violations)
 
 
 def validate_username(text: str) -> str:

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from auth_service.domain.accounts import collect_errors
 from auth_service.domain.errors import UnknownScope
 from auth_service.domain.personal_token_errors import (
     DuplicateScope,
@@ -20,7 +19,7 @@ from auth_service.domain.personal_token_errors import (
     InvalidTokenName,
 )
 from auth_service.domain.unicode_text import is_visible
-from chassis.kernel.errors import Invalid, MissingField, raise_all
+from chassis.kernel.errors import Invalid, MissingField, collect_errors, raise_all
 from chassis.kernel.personal_tokens import build_personal_token, is_well_formed, personal_token_digest
 
 MAX_NAME_CHARACTERS = 100

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from auth_service.domain.accounts import User, collect_errors, validate_email, validate_new_username
+from auth_service.domain.accounts import User, validate_email, validate_new_username
 from auth_service.domain.errors import AccountGone
 from auth_service.domain.security_events import SecurityEventKind
 from auth_service.usecases.caller_rights import ADMINISTRATION_LOCK, ActiveCaller, lock_active_caller
@@ -12,7 +12,7 @@ from auth_service.usecases.security_events import SecurityEventRecorder
 from auth_service.usecases.session_issuer import SessionIssuer
 from auth_service.usecases.user_administration import ensure_another_admin
 from chassis.kernel.clock import Clock
-from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.identity import Caller
 
 

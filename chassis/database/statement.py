@@ -24,11 +24,10 @@ class ExpandingParameter(ValueError):
 class Statement:
     """Compiled statement. `sql` has psycopg's named placeholders, %(name)s."""
 
-    __slots__ = ("_constants", "clause", "sql")
+    __slots__ = ("_constants", "sql")
 
     def __init__(self, clause: ClauseElement, columns: Sequence[str] | None = None) -> None:
         """Compile the clause. `columns` are the columns that an INSERT or UPDATE sets; None means all."""
-        self.clause = clause
         compiled = clause.compile(dialect=_DIALECT, column_keys=list(columns) if columns is not None else None)
         self.sql = str(compiled)
         if "__[POSTCOMPILE" in self.sql:

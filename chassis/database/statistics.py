@@ -11,7 +11,6 @@ import structlog
 from psycopg import sql
 
 from chassis.database.fair_pool import Connections
-from chassis.database.pool import Connection
 from chassis.database.unit_of_work import SqlUnitOfWork
 
 MIN_CHANGED_ROWS = 1_000
@@ -58,9 +57,6 @@ class RefreshStatistics:
 
 
 class _Session(SqlUnitOfWork):
-    def bind(self, connection: Connection) -> None:
-        """Create nothing: the session is its own repository."""
-
     async def find_outdated(self, tables: Sequence[str], min_rows: int) -> list[str]:
         values = {"tables": list(tables), "min_rows": min_rows}
         cursor = await self.connection.execute(_FIND_OUTDATED, values)

@@ -96,9 +96,6 @@ class SwitchSession(SqlReadSession):
         super().__init__(connections)
         self._schema = schema
 
-    def bind(self, connection: Connection) -> None:
-        """Create nothing: the session is its own repository."""
-
     async def read(self) -> Mapping[str, SwitchedOn]:
         """Return the switches that are on, by name."""
         cursor = await self.connection.execute(

@@ -30,7 +30,7 @@ OperationalError has the SQLSTATE classes 08, 40, 53 and 57 and the code 55P03, 
 
 
 class SqlReadSession:
-    """Connection for reading, without a transaction. Subclasses create their repositories in `bind`."""
+    """Connection for reading, without a transaction. Subclasses that have repositories create them in `bind`."""
 
     def __init__(self, pool: Connections) -> None:
         self._pool = pool
@@ -38,7 +38,6 @@ class SqlReadSession:
 
     def bind(self, connection: Connection) -> None:
         """Create the repositories on this connection."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         with translate_outages():

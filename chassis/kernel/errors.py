@@ -1,7 +1,8 @@
 """Domain errors. They know nothing of gRPC; a table in each service's transport maps them to statuses."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from inspect import cleandoc
 from typing import ClassVar
 
@@ -73,6 +74,15 @@ class ValidationErrors(Invalid):
 
 class QueryTooExpensive(Invalid):
     """The query reads too much: {cause}. {remedy}."""
+
+
+@contextmanager
+def collect_errors(errors: list[Invalid]) -> Iterator[None]:
+    """Append the validation errors that are raised inside to the list, so that the next fields are checked too."""
+    try:
+        yield
+    except Invalid as error:
+        errors.extend(error.violations)
 
 
 def raise_all(errors: "Sequence[Invalid]") -> None:

@@ -1,10 +1,10 @@
 """Idempotent transactions: one effect and one stored response for each idempotency key."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.errors import Unavailable
@@ -14,6 +14,7 @@ from task_service.idempotency.records import IdempotencyReadSession, IdempotentU
 
 Work = TypeVar("Work", bound=IdempotentUnitOfWork)
 Response = TypeVar("Response")
+"""Response of a request; never None."""
 
 
 class _KeyUsedMeanwhile(Exception):
@@ -48,9 +49,20 @@ class IdempotentTransactions(Generic[Work, Response]):
     on_replay: Callable[[], None] | None = None
     """Called when the response is a stored one, so that the client can be told."""
 
-    def open(self, caller: Caller, key: IdempotencyKey | None) -> "IdempotentTransaction[Work, Response]":
-        """Return a transaction for one request. Without a key it is an ordinary transaction."""
-        return IdempotentTransaction(self, caller, key)
+    @asynccontextmanager
+    async def open(
+        self, caller: Caller, key: IdempotencyKey | None
+    ) -> AsyncIterator["IdempotentTransaction[Work, Response]"]:
+        """Yield a transaction for one request. Without a key it is an ordinary transaction.
+
+        Leaving it without `commit` rolls back, and the key can be used again. Raises IdempotencyKeyReused if the key
+        was used with another request, and the errors of `check_replay`.
+        """
+        with suppress(_KeyUsedMeanwhile):
+            async with AsyncExitStack() as stack:
+                transaction = IdempotentTransaction(self, caller, key, stack)
+                await transaction.find_response()
+                yield transaction
 
     async def is_key_used(self, caller: Caller, key: str) -> bool:
         """Return whether the caller used the key before, with any request."""
@@ -59,41 +71,40 @@ class IdempotentTransactions(Generic[Work, Response]):
 
 
 class IdempotentTransaction(Generic[Work, Response]):
-    """Transaction of one request. Leaving it without `commit` rolls back, and the key can be used again.
+    """Transaction of one request.
 
     `is_replay` is True when the response is the stored response of an earlier request.
     """
 
     def __init__(
-        self, factory: IdempotentTransactions[Work, Response], caller: Caller, key: IdempotencyKey | None
+        self,
+        factory: IdempotentTransactions[Work, Response],
+        caller: Caller,
+        key: IdempotencyKey | None,
+        stack: AsyncExitStack,
     ) -> None:
         self._factory = factory
         self._caller = caller
         self._key = key
+        self._stack = stack
         self._work: Work | None = None
         self._response: Response | None = None
-        self._has_response = False
         self.is_replay = False
 
-    async def __aenter__(self) -> Self:
-        """Look for a stored response.
-
-        Raises IdempotencyKeyReused if the key was used with another request, and the errors of `check_replay`.
-        """
+    async def find_response(self) -> None:
+        """Look for a stored response in a session of its own."""
         if self._key is not None:
             async with self._factory.read() as session:
-                await self._replay(session, self._factory.now())
-        return self
+                await self._replay(session, self._key, self._factory.now())
 
     async def begin(self) -> Work:
         """Begin the transaction and claim the key."""
-        work = self._factory.begin()
-        await work.__aenter__()
-        self._work = work
+        self._work = work = self._factory.begin()
+        await self._stack.enter_async_context(work)
         now = self._factory.now()
         if self._key is not None and not await work.idempotency.claim(self._caller.id, self._key, now):
             # The claim has locked the record, and at the same `now` the record has not expired.
-            await self._replay(work, now)
+            await self._replay(work, self._key, now)
             raise _KeyUsedMeanwhile
         return work
 
@@ -104,31 +115,23 @@ class IdempotentTransaction(Generic[Work, Response]):
         if self._key is not None:
             await self._work.idempotency.store(self._caller.id, self._key, self._factory.encode(response))
         await self._work.commit()
-        self._response, self._has_response = response, True
+        self._response = response
 
     @property
     def response(self) -> Response:
         """Response of this request, or the stored response of an earlier one."""
-        if not self._has_response:
+        if self._response is None:
             raise Unavailable  # a retry is a first request again, or a replay
-        return self._response  # type: ignore[return-value] # None is a response where Response allows it
+        return self._response
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        if self._work is not None:
-            await self._work.__aexit__(kind, error, traceback)
-        return isinstance(error, _KeyUsedMeanwhile)
-
-    async def _replay(self, session: IdempotencyReadSession, now: datetime) -> None:
-        if self._key is None:
+    async def _replay(self, session: IdempotencyReadSession, key: IdempotencyKey, now: datetime) -> None:
+        stored = await session.idempotency.find(self._caller.id, key, now)
+        if stored is None:
             return
-        stored = await session.idempotency.find(self._caller.id, self._key, now)
-        if stored is not None:
-            response = self._factory.decode(stored)
-            if self._factory.check_replay is not None:
-                await self._factory.check_replay(session, self._caller, response)
-            if self._factory.on_replay is not None:
-                self._factory.on_replay()
-            self.is_replay = True
-            self._response, self._has_response = response, True
+        response = self._factory.decode(stored)
+        if self._factory.check_replay is not None:
+            await self._factory.check_replay(session, self._caller, response)
+        if self._factory.on_replay is not None:
+            self._factory.on_replay()
+        self.is_replay = True
+        self._response = response

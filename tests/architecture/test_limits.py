@@ -8,8 +8,8 @@ from gateway.settings import GatewaySettings
 from gateway.transcoding.json_codec.json_mapping import item_limit_of
 from task_service.clients.user_directory import MAX_IDENTIFIERS_PER_CALL
 from task_service.settings import TasksSettings
+from task_service.tasks.domain.batches import MAX_BATCH_SIZE
 from task_service.tasks.domain.errors import TooManyInBatch
-from task_service.tasks.usecases.batches import MAX_BATCH_SIZE
 
 
 def default(settings: type[GatewaySettings | TasksSettings], name: str) -> float:

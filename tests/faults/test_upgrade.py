@@ -27,7 +27,7 @@ CHANGES = {
         'Column("priority", Text, nullable=False)',
         'Column("urgency", Text, nullable=False, key="priority")',
     ),
-    "tasks/persistence/task_lists.py": (
+    "tasks/persistence/list_statements.py": (
         '", ".join(Task._fields)',
         '", ".join(column.name for column in COLUMNS)',
     ),

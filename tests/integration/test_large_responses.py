@@ -9,7 +9,7 @@ from chassis.rpc.client import MAX_RESPONSE_BYTES
 from chassis.settings import Listen
 from gateway.server import run_server as run_gateway
 from gateway.settings import GatewaySettings
-from task_service.tasks.usecases.batches import MAX_BATCH_SIZE
+from task_service.tasks.domain.batches import MAX_BATCH_SIZE
 from tests.integration.task_service.calls import batch_create, create, update
 
 DEFAULT_MAX_BYTES = 4 * 1024 * 1024

@@ -108,8 +108,8 @@ class LoggedEvent(NamedTuple):
         return self._replace(event=self.event._replace(changes=()), access_change=access_change)
 
 
-class Scan(NamedTuple):
-    """Result of reading a section of the log."""
+class LogSection(NamedTuple):
+    """Section of the log that was read."""
 
     events: Sequence[LoggedEvent]
     """Events of the section that match the query, in the requested order."""

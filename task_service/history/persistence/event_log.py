@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
-from task_service.history.domain.event_log import LOG_START, EventQuery, LoggedEvent, LogPosition, Scan
+from task_service.history.domain.event_log import LOG_START, EventQuery, LoggedEvent, LogPosition, LogSection
 from task_service.history.domain.events import TaskEvent
 from task_service.history.persistence.events import SELECTED_COLUMNS, decode_event
 from task_service.persistence.tables import task_events
@@ -101,7 +101,7 @@ class SqlEventLog:
 
     async def scan(
         self, query: EventQuery, after: LogPosition | None, horizon: int, *, limit: int, max_scanned: int
-    ) -> Scan:
+    ) -> LogSection:
         values = {name: getattr(query, name) for name in _FILTERS}
         values["actions"] = list(query.actions)
         used = frozenset(name for name, value in values.items() if value)
@@ -120,7 +120,7 @@ class SqlEventLog:
             self._connection, **values, **section, **_position_values("end", end), limit=limit
         )
         rows = await cursor.fetchall()
-        return Scan(_Events(rows, query.visible_to), _position(rows[-1]) if len(rows) == limit else end)
+        return LogSection(_Events(rows, query.visible_to), _position(rows[-1]) if len(rows) == limit else end)
 
     async def _scalar(self, statement: Statement) -> Any:
         return (await (await statement.run(self._connection)).fetchall())[0][0]

@@ -7,16 +7,16 @@ from taskmanager.tasks.v1 import history_service_pb2, history_service_pb2_grpc
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import PageRequest
 from chassis.rpc.interceptor import Context
-from chassis.rpc.pagination import fit_to_message_size
 from chassis.rpc.request_context import current_caller
 from task_service.history.domain.event_log import EventQuery
 from task_service.history.transport.translate import (
+    event_page_to_proto,
     event_query_from_proto,
-    event_to_proto,
     head_to_proto,
     list_start_from_text,
     logged_event_to_proto,
     stream_start_from_text,
+    task_events_to_proto,
 )
 from task_service.history.usecases.use_cases import HistoryUseCases
 from task_service.proto_fields import optional_id
@@ -35,9 +35,7 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         task_id = parse_id(request.task_id, field="task_id")
         fingerprint = f"events {caller.id} {task_id}"
         page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
-        page = await self._use_cases.list_task_events(caller, task_id, page_request)
-        response = history_service_pb2.ListTaskEventsResponse(events=map(event_to_proto, page.items))
-        return fit_to_message_size(response, response.events, page)
+        return task_events_to_proto(await self._use_cases.list_task_events(caller, task_id, page_request))
 
     async def ListEvents(
         self, request: history_service_pb2.ListEventsRequest, context: Context
@@ -46,11 +44,7 @@ class HistoryServicer(history_service_pb2_grpc.HistoryServiceServicer):
         start = list_start_from_text(request.cursor)
         fingerprint = f"log {caller.id} {query} {request.cursor}"
         page_request = PageRequest.parse(request.page_size, request.page_token, query=fingerprint)
-        found = await self._use_cases.list_events(caller, query, page_request, start)
-        response = history_service_pb2.ListEventsResponse(events=map(logged_event_to_proto, found.page.items))
-        fit_to_message_size(response, response.events, found.page)
-        response.next_cursor = found.cursor_after(len(response.events)).to_text()
-        return response
+        return event_page_to_proto(await self._use_cases.list_events(caller, query, page_request, start))
 
     async def WatchEvents(
         self, request: history_service_pb2.WatchEventsRequest, context: Context

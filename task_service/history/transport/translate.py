@@ -4,13 +4,15 @@ from uuid import UUID
 
 from taskmanager.tasks.v1 import history_service_pb2
 
-from chassis.kernel.errors import Invalid, raise_all
-from chassis.kernel.ids import MalformedId
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
+from chassis.kernel.pagination import Page
+from chassis.rpc.pagination import fit_to_message_size
 from task_service.errors import ForbiddenCharacter
 from task_service.history.domain.errors import CursorWithNewestFirst, UnknownAction
 from task_service.history.domain.event_log import LOG_START, Cursor, EventQuery, LoggedEvent, LogPosition
 from task_service.history.domain.events import AccessChange, Action, TaskEvent
 from task_service.history.domain.hash_chain import ChainHead
+from task_service.history.usecases.events import EventPage
 from task_service.proto_fields import optional_id, timestamp_from_proto, timestamp_to_proto
 
 _ACTION_NUMBER = {action: history_service_pb2.TaskEvent.Action.Value(f"ACTION_{action.name}") for action in Action}
@@ -32,7 +34,10 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
         errors.append(CursorWithNewestFirst())
     if "\0" in request.request_id:
         errors.append(ForbiddenCharacter(field="request_id", character="U+0000"))
-    ids = {name: _id(getattr(request, name), name, errors) for name in ("task_id", "owner_id", "actor_id")}
+    ids: dict[str, UUID | None] = {}
+    for name in ("task_id", "owner_id", "actor_id"):
+        with collect_errors(errors):
+            ids[name] = optional_id(getattr(request, name), field=name)
     raise_all(errors)
     return EventQuery(
         **ids,
@@ -42,14 +47,6 @@ def event_query_from_proto(request: history_service_pb2.ListEventsRequest) -> Ev
         request_id=request.request_id,
         newest_first=request.newest_first,
     )
-
-
-def _id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
-    try:
-        return optional_id(text, field=field)
-    except MalformedId as error:
-        errors.append(error)
-        return None
 
 
 def _log_start_from_text(cursor: str) -> Cursor | LogPosition | None:
@@ -69,16 +66,29 @@ def stream_start_from_text(cursor: str) -> Cursor | LogPosition | None:
     return _log_start_from_text(cursor or _LOG_END_TEXT)
 
 
+def task_events_to_proto(page: Page[TaskEvent]) -> history_service_pb2.ListTaskEventsResponse:
+    """Return the page of a task's events."""
+    response = history_service_pb2.ListTaskEventsResponse(events=map(_event_to_proto, page.items))
+    return fit_to_message_size(response, response.events, page)
+
+
+def event_page_to_proto(found: EventPage) -> history_service_pb2.ListEventsResponse:
+    """Return the page of the event log, with the cursor after the last event that the message holds."""
+    response = history_service_pb2.ListEventsResponse(events=map(logged_event_to_proto, found.page.items))
+    fit_to_message_size(response, response.events, found.page)
+    response.next_cursor = found.cursor_after(len(response.events)).to_text()
+    return response
+
+
 def logged_event_to_proto(logged: LoggedEvent) -> history_service_pb2.TaskEvent:
     """Return the message of an event with its effect on the caller's access."""
-    message = event_to_proto(logged.event)
+    message = _event_to_proto(logged.event)
     if logged.access_change is not None:
         message.access_change = _ACCESS_CHANGE[logged.access_change]
     return message
 
 
-def event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
-    """Return the message of an event."""
+def _event_to_proto(event: TaskEvent) -> history_service_pb2.TaskEvent:
     return history_service_pb2.TaskEvent(
         id=str(event.id),
         task_id=str(event.task_id),

@@ -67,17 +67,19 @@ class ListEvents:
                 raise InvalidPageToken from None
             if after is None and not query.newest_first:
                 after = _position(start, epoch, log_end)
-            scan = await session.event_log.scan(query, after, horizon, limit=request.size + 1, max_scanned=MAX_SCANNED)
-        searched_to = Cursor(epoch, scan.end).to_bytes() if scan.end else b""
+            section = await session.event_log.scan(
+                query, after, horizon, limit=request.size + 1, max_scanned=MAX_SCANNED
+            )
+        searched_to = Cursor(epoch, section.end).to_bytes() if section.end else b""
         page = request.page(
-            scan.events, lambda logged: Cursor(epoch, logged.position).to_bytes(), searched_to=searched_to
+            section.events, lambda logged: Cursor(epoch, logged.position).to_bytes(), searched_to=searched_to
         )
         if query.newest_first:
             end = log_end
-        elif len(scan.events) > request.size:
+        elif len(section.events) > request.size:
             end = page.items[-1].position
         else:
-            end = scan.end or max(after or LOG_START, log_end)
+            end = section.end or max(after or LOG_START, log_end)
         return EventPage(page, Cursor(epoch, end))
 
 
@@ -121,18 +123,18 @@ class WatchEvents:
             await self.take_turn(caller.id)
             async with self.read() as session:
                 horizon = await session.event_log.horizon()
-                scan = await session.event_log.scan(query, after, horizon, limit=BATCH_SIZE, max_scanned=MAX_SCANNED)
-            for index in range(len(scan.events)):
+                section = await session.event_log.scan(query, after, horizon, limit=BATCH_SIZE, max_scanned=MAX_SCANNED)
+            for index in range(len(section.events)):
                 await self.take_turn(caller.id)
-                logged = scan.events[index]
+                logged = section.events[index]
                 yield logged, Cursor(epoch, logged.position)
                 sent, polls = logged.position, 0
             # Without an end, all events below the horizon were read, including those that this caller may not see.
-            after = scan.end or max(after, LogPosition.before_transaction(horizon))
+            after = section.end or max(after, LogPosition.before_transaction(horizon))
             polls += 1
             if after > sent and polls >= CURSOR_INTERVAL_POLLS:
                 yield None, Cursor(epoch, after)
                 sent, polls = after, 0
-            if scan.end is None:
+            if section.end is None:
                 await self.sleep(POLL_SECONDS)
         raise Unavailable

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis.kernel.pagination import Page, PageRequest
 from chassis.kernel.sessions import ReadSession, UnitOfWork
-from task_service.history.domain.event_log import EventQuery, LogPosition, Scan
+from task_service.history.domain.event_log import EventQuery, LogPosition, LogSection
 from task_service.history.domain.events import TaskEvent
 from task_service.history.domain.hash_chain import Block, ChainHead, StoredEvent
 
@@ -39,7 +39,7 @@ class EventLog(Protocol):
 
     async def scan(
         self, query: EventQuery, after: LogPosition | None, horizon: int, *, limit: int, max_scanned: int
-    ) -> Scan:
+    ) -> LogSection:
         """Return at most `limit` matching events after a position, of transactions below `horizon`.
 
         At most `max_scanned` events are read, so that a rare match costs no caller a scan of the whole log.

@@ -9,6 +9,7 @@ from chassis.kernel.clock import Clock
 from chassis.kernel.errors import Unavailable
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
+from task_service.access import owner_for
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
 from task_service.imports.domain.duplicates import OnDuplicate
@@ -29,7 +30,6 @@ from task_service.imports.usecases.sessions import Begin, ImportTransactions, Re
 from task_service.imports.usecases.upload_cleanup import delete_upload, object_key
 from task_service.imports.usecases.upload_request import UploadRequest, resolve_options
 from task_service.tasks.domain.errors import UnknownAssignee
-from task_service.tasks.domain.task import owner_for
 from task_service.tasks.usecases.ports import UserDirectory
 
 

@@ -61,12 +61,6 @@ class ExternalIdRequired(Invalid):
     field = "external_id"
 
 
-class OwnerRequired(Invalid):
-    """A service must set owner_id."""
-
-    field = "owner_id"
-
-
 class InvalidTask(Invalid):
     """The task is invalid."""
 

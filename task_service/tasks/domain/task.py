@@ -7,11 +7,10 @@ from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
 from chassis.kernel.identity import Caller
-from task_service.access import OwnerNotYours, sees_all
+from task_service.access import owner_for, sees_all
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
     EtagMismatch,
-    OwnerRequired,
     ReadOnlyField,
     TaskDeleted,
     TaskNotDeleted,
@@ -99,7 +98,7 @@ class Task(NamedTuple):
         after = self._replace(**values)
         return self if after == self else after._replace(updated_at=now, revision=self.revision + 1)
 
-    def restored(self, now: datetime) -> "Task":
+    def undeleted(self, now: datetime) -> "Task":
         """Return the live task. Raises TaskNotDeleted."""
         if self.deleted_at is None:
             raise TaskNotDeleted
@@ -132,12 +131,12 @@ class TaskDraft(NamedTuple):
     labels: tuple[str, ...] = ()
     owner_id: str = ""
 
-    def validate(self) -> Values:
-        """Return the validated values, or raise all errors together."""
+    def validate(self, *, needs_title: bool = True) -> Values:
+        """Return the validated values, or raise all errors together. A title that is set must always be valid."""
         # Written out field by field: this runs for every row of every import.
         errors: list[Invalid] = []
         values = Values(
-            rules.validate_title(self.title, errors),
+            rules.validate_title(self.title, errors) if self.title or needs_title else "",
             rules.validate_description(self.description, errors),
             rules.validate_status(self.status, errors),
             rules.validate_priority(self.priority, errors),
@@ -183,23 +182,6 @@ class TaskDraft(NamedTuple):
 
 
 _READ_ONLY = {*Task._fields, "etag"} - {*_RULES, "revision"}
-
-
-def owner_for(caller: Caller, requested_id: UUID | None) -> UUID:
-    """Return the owner of a new object: the requested one, or else the caller.
-
-    Raises:
-        OwnerRequired: a service did not set an owner.
-        OwnerNotYours: a user requested another owner.
-
-    """
-    if requested_id is None:
-        if caller.is_service:
-            raise OwnerRequired
-        return caller.id
-    if requested_id != caller.id and not sees_all(caller):
-        raise OwnerNotYours
-    return requested_id
 
 
 def new_task(values: Values, *, task_id: UUID, owner_id: UUID, import_id: UUID | None = None) -> Task:

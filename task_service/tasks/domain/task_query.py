@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 from uuid import UUID
 
-from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import parse_id
-from task_service.access import ALL_OWNERS, ME, MeRequiresUser, owner_filter, resolve_me
+from task_service.access import ALL_OWNERS, ME, owner_filter, resolve_me
 from task_service.tasks.domain import values as rules
 from task_service.tasks.domain.errors import (
     QueryTooLong,
@@ -22,6 +22,8 @@ from task_service.tasks.domain.errors import (
     UnknownStatus,
 )
 from task_service.tasks.domain.values import Priority, Status
+
+Member = TypeVar("Member", bound=StrEnum)
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_WORDS = 8
@@ -146,12 +148,8 @@ class QueryDraft:
     def validate(self, caller: Caller) -> TaskQuery:
         """Return the query, limited to what the caller may see. Raises all validation errors, or OwnerNotYours."""
         errors: list[Invalid] = []
-        statuses = {Status(word) if word in set(Status) else None for word in self.statuses}
-        if None in statuses:
-            errors.append(UnknownStatus())
-        priorities = {Priority(word) if word in set(Priority) else None for word in self.priorities}
-        if None in priorities:
-            errors.append(UnknownPriority())
+        statuses = _parse_enum(self.statuses, Status, UnknownStatus, errors)
+        priorities = _parse_enum(self.priorities, Priority, UnknownPriority, errors)
         labels_any = rules.validate_labels(self.labels_any, errors, field="labels_any")
         labels_all = rules.validate_labels(self.labels_all, errors, field="labels_all")
         labels_none = rules.validate_labels(self.labels_none, errors, field="labels_none")
@@ -172,8 +170,8 @@ class QueryDraft:
             owner_id=owner_id,
             ids=ids,
             external_id=external_id,
-            statuses=tuple(status for status in Status if status in statuses),
-            priorities=tuple(priority for priority in Priority if priority in priorities),
+            statuses=statuses,
+            priorities=priorities,
             labels_any=labels_any,
             labels_all=labels_all,
             labels_none=labels_none,
@@ -198,26 +196,34 @@ def _visibility(caller: Caller, owner_id: str) -> tuple[UUID | None, UUID | None
     return None, owner_filter(caller, owner_id)
 
 
+def _parse_enum(
+    words: Iterable[str], kind: type[Member], unknown: type[Invalid], errors: list[Invalid]
+) -> tuple[Member, ...]:
+    """Return the named members of an enum, without duplicates and in its order."""
+    chosen = set(words)
+    if not chosen:
+        return ()
+    if chosen - set(kind):
+        errors.append(unknown())
+    return tuple(member for member in kind if member in chosen)
+
+
 def _parse_ids(texts: Collection[str], errors: list[Invalid]) -> tuple[UUID, ...]:
     """Return the ids in order and without duplicates. Only the first invalid one is reported: ids are one field."""
     if len(texts) > MAX_IDS:
         errors.append(TooManyIds(limit=MAX_IDS, count=len(texts)))
         return ()
-    try:
+    with collect_errors(errors):
         return tuple(sorted({parse_id(text, field="ids") for text in texts}))
-    except Invalid as error:
-        errors.append(error)
-        return ()
+    return ()
 
 
 def _parse_assignee(text: str, caller: Caller, errors: list[Invalid]) -> UUID | None:
     if text != ME:
         return rules.validate_id(text, "assignee_id", errors)
-    try:
+    with collect_errors(errors):
         return resolve_me(caller, field="assignee_id")
-    except MeRequiresUser as error:
-        errors.append(error)
-        return None
+    return None
 
 
 def _parse_words(text: str, errors: list[Invalid]) -> tuple[str, ...]:

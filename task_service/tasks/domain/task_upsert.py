@@ -7,13 +7,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.tasks.domain.errors import BlankTitle, ExternalIdRequired, TaskNotFound
 from task_service.tasks.domain.task import Task, TaskDraft, Values, new_task
-
-_ANY_TITLE = "-"
 
 
 class UpsertOutcome(StrEnum):
@@ -90,13 +88,9 @@ class UpsertDraft:
         Raises the validation errors together, OwnerRequired or OwnerNotYours.
         """
         errors: list[Invalid] = [] if self.draft.external_id.strip() else [ExternalIdRequired()]
-        try:
-            # Only a new task needs a title, so another title stands for a missing one.
-            accepted = self.draft._replace(title=self.draft.title or _ANY_TITLE).validate()
+        with collect_errors(errors):
+            values = self.draft.validate(needs_title=False)
             changes = self.draft.validate_changes(self.mask)
-        except Invalid as error:
-            raise_all([*errors, *error.violations])
-            raise
         raise_all(errors)
-        key = UpsertKey(self.draft.owner_for(caller), accepted.external_id)
-        return TaskUpsert(key, accepted if self.draft.title else None, changes, self.etag)
+        key = UpsertKey(self.draft.owner_for(caller), values.external_id)
+        return TaskUpsert(key, values if values.title else None, changes, self.etag)

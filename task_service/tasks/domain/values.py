@@ -12,8 +12,8 @@ from itertools import chain
 from unicodedata import normalize
 from uuid import UUID
 
-from chassis.kernel.errors import Invalid
-from chassis.kernel.ids import MalformedId, parse_id
+from chassis.kernel.errors import Invalid, collect_errors
+from chassis.kernel.ids import parse_id
 from task_service.tasks.domain.errors import (
     BlankLabel,
     BlankTitle,
@@ -131,8 +131,13 @@ def is_visible(text: str) -> bool:
 
 def validate_characters(text: str, field: str, allowed: str, errors: list[Invalid]) -> None:
     """Report NUL, which Postgres can't store, C0 and DEL, which garble terminals and spreadsheets, and U+FFFD."""
-    if found := _forbidden_except(allowed).search(text):
-        errors.append(ForbiddenCharacter(field=field, character=_code_point(found[0])))
+    if error := _character_error(text, field, allowed):
+        errors.append(error)
+
+
+def _character_error(text: str, field: str, allowed: str) -> Invalid | None:
+    found = _forbidden_except(allowed).search(text)
+    return ForbiddenCharacter(field=field, character=_code_point(found[0])) if found else None
 
 
 def find_control_character(text: str) -> str:
@@ -216,32 +221,29 @@ def validate_labels(words: Iterable[str], errors: list[Invalid], *, field: str =
         errors.append(TooManyLabels(field=field, limit=MAX_LABELS, count=len(value)))
         return value
     for label in value:
-        if not label:
-            errors.append(BlankLabel(field=field))
-        elif len(label) > MAX_LABEL_CHARACTERS:
-            errors.append(LabelTooLong(field=field, limit=MAX_LABEL_CHARACTERS, length=len(label)))
-        elif "," in label:
-            errors.append(CommaInLabel(field=field))
-        elif not is_plain(label):
-            error_count = len(errors)
-            validate_characters(label, field, "", errors)
-            if len(errors) == error_count:
-                continue
-        else:
-            continue
-        break
+        if error := _label_error(label, field):
+            errors.append(error)
+            break
     return value
+
+
+def _label_error(label: str, field: str) -> Invalid | None:
+    if not label:
+        return BlankLabel(field=field)
+    if len(label) > MAX_LABEL_CHARACTERS:
+        return LabelTooLong(field=field, limit=MAX_LABEL_CHARACTERS, length=len(label))
+    if "," in label:
+        return CommaInLabel(field=field)
+    return None if is_plain(label) else _character_error(label, field, "")
 
 
 def validate_id(text: str, field: str, errors: list[Invalid]) -> UUID | None:
     """Parse an id; return None for an empty text."""
     if not text:
         return None
-    try:
+    with collect_errors(errors):
         return parse_id(text, field=field)
-    except MalformedId as error:
-        errors.append(error)
-        return None
+    return None
 
 
 def validate_assignee_id(text: str, errors: list[Invalid]) -> UUID | None:

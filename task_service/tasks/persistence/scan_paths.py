@@ -4,14 +4,21 @@ The filters decide which tasks match, the path decides which rows are read. A pa
 another, so its cost does not depend on the planner's statistics.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis.kernel.ids import FIRST_ID, LAST_ID, first_id_at, last_id_at
 from task_service.tasks.domain.task_query import MAX_CLOCK_DIFFERENCE, DeletedFilter, Order, TaskQuery
-from task_service.tasks.persistence.import_scope import ImportScope
 from task_service.tasks.persistence.page_keys import NO_DUE_DATE, SORT_KEYS, CountOrder, IndexKey, PathOrder
+
+
+class ImportScope(NamedTuple):
+    """The tasks of an import belong to its owner, and were created between its upload and its end."""
+
+    owner_id: UUID
+    created_at: datetime
+    finished_at: datetime | None
 
 
 class Part(NamedTuple):
@@ -23,6 +30,7 @@ class Part(NamedTuple):
     """Name of the parameter with the value. All rows of the part match the filter of this name, if there is one."""
     condition: str = ""
     """Condition that the index serves too, or that leaves only few rows."""
+    has_few_rows: bool = False
 
     @property
     def value(self) -> str:
@@ -42,27 +50,25 @@ _NO_DUPLICATE = """id = (
     ORDER BY existing.owner_id, existing.external_id LIMIT 1
 )"""
 
-PARTS = {
-    "all": Part(),
-    "ids": Part(condition="id = ANY (CAST(:ids AS uuid[]))"),
-    # The condition finds one task by the unique index, and only that index gives the order of its ranges.
-    "owner by external_id": Part(condition=_NO_DUPLICATE.format(owner="owner_id")),
-    "visible owner by external_id": Part("owner_id", "visible_to", _NO_DUPLICATE.format(owner="visible_to")),
-    "owner": Part("owner_id", "owner_id"),
-    "visible owner": Part("owner_id", "visible_to"),
-    "owner of import": Part("owner_id", "import_owner"),
-    "assignee": Part("assignee_id", "assignee_id", "assignee_id IS NOT NULL"),
-    "visible assignee": Part("assignee_id", "visible_to", "assignee_id IS NOT NULL"),
-}
-
-_FEW_ROWS = {("ids",), ("owner by external_id",)}
+ALL = Part()
+BY_ID = Part(condition="id = ANY (CAST(:ids AS uuid[]))", has_few_rows=True)
+# The condition finds one task by the unique index, and only that index gives the order of its ranges.
+OWNER_BY_EXTERNAL_ID = Part(condition=_NO_DUPLICATE.format(owner="owner_id"), has_few_rows=True)
+VISIBLE_OWNER_BY_EXTERNAL_ID = Part(
+    "owner_id", "visible_to", _NO_DUPLICATE.format(owner="visible_to"), has_few_rows=True
+)
+OWNER = Part("owner_id", "owner_id")
+VISIBLE_OWNER = Part("owner_id", "visible_to")
+IMPORT_OWNER = Part("owner_id", "import_owner")
+ASSIGNEE = Part("assignee_id", "assignee_id", "assignee_id IS NOT NULL")
+VISIBLE_ASSIGNEE = Part("assignee_id", "visible_to", "assignee_id IS NOT NULL")
 
 
 class ScanPath(NamedTuple):
     """Path that a query takes to its rows. Queries with equal paths have the same SQL text."""
 
-    parts: tuple[str, ...]
-    """Names of one part, or of two that are merged; a row in both counts once."""
+    parts: tuple[Part, ...]
+    """One part, or two that are merged; a row in both counts once."""
     order: PathOrder
     """Order of the index."""
     descending: bool
@@ -71,12 +77,12 @@ class ScanPath(NamedTuple):
 
     @property
     def has_few_rows(self) -> bool:
-        return self.parts in _FEW_ROWS
+        return all(part.has_few_rows for part in self.parts)
 
     @property
     def matched_filters(self) -> set[str]:
         """Names of the filters that all rows of the path match."""
-        return set.intersection(*({PARTS[part].parameter} for part in self.parts))
+        return set.intersection(*({part.parameter} for part in self.parts))
 
 
 def choose_path(query: TaskQuery, scope: ImportScope | None) -> ScanPath:
@@ -91,27 +97,27 @@ def choose_path(query: TaskQuery, scope: ImportScope | None) -> ScanPath:
 def choose_count_path(query: TaskQuery) -> ScanPath:
     """Return the path of counts by status. An index has all that they need, but none has it in the order of the ids."""
     path = choose_path(query, None)
-    return path._replace(order=CountOrder.OWNER) if path.parts == ("all",) else path
+    return path._replace(order=CountOrder.OWNER) if path.parts == (ALL,) else path
 
 
-def _choose_parts(query: TaskQuery, scope: ImportScope | None) -> tuple[str, ...]:
+def _choose_parts(query: TaskQuery, scope: ImportScope | None) -> tuple[Part, ...]:
     if query.ids:
-        return ("ids",)
+        return (BY_ID,)
     if query.assignee_id:
-        return ("assignee",)
+        return (ASSIGNEE,)
     has_unique_key = bool(query.external_id) and query.deleted is DeletedFilter.EXCLUDE
     if query.owner_id:
-        return ("owner by external_id",) if has_unique_key else ("owner",)
+        return (OWNER_BY_EXTERNAL_ID if has_unique_key else OWNER,)
     if query.visible_to is None:
-        return ("owner of import",) if scope else ("all",)
-    owned = "visible owner by external_id" if has_unique_key else "visible owner"
+        return (IMPORT_OWNER if scope else ALL,)
+    owned = VISIBLE_OWNER_BY_EXTERNAL_ID if has_unique_key else VISIBLE_OWNER
     if scope is None:
-        return (owned, "visible assignee")
-    return (owned,) if scope.owner_id == query.visible_to else ("visible assignee",)
+        return (owned, VISIBLE_ASSIGNEE)
+    return (owned if scope.owner_id == query.visible_to else VISIBLE_ASSIGNEE,)
 
 
-def _indexed_orders(query: TaskQuery, parts: tuple[str, ...]) -> set[Order]:
-    if not all(PARTS[part].column for part in parts):
+def _indexed_orders(query: TaskQuery, parts: tuple[Part, ...]) -> set[Order]:
+    if not all(part.column for part in parts):
         return {Order.CREATED_AT}
     if query.deleted is DeletedFilter.EXCLUDE:
         return {Order.CREATED_AT, Order.UPDATED_AT, Order.DUE_DATE}

@@ -15,8 +15,9 @@ IS_OVERDUE = f"(due_date < :today AND status IN ({_OPEN}))"
 
 _SEARCHED_TEXT = '(title || chr(10) || description) COLLATE "pg_c_utf8"'
 
-# Keys are the names of the filters' parameters. The ranges of created_after and created_before are ranges of ids.
-_FILTERS = {
+# By field of TaskQuery, whose name is also that of the parameter. The ranges of created_after and created_before are
+# ranges of ids.
+_FIELD_FILTERS = {
     "visible_to": "(owner_id = :visible_to OR assignee_id = :visible_to)",
     "owner_id": "owner_id = :owner_id",
     "external_id": "external_id = :external_id",
@@ -35,8 +36,8 @@ _FILTERS = {
     "completed_before": "completed_at < :completed_before",
     "completed_after": "completed_at > :completed_after",
     "overdue": IS_OVERDUE,
-    "patterns": f"{_SEARCHED_TEXT} ILIKE ALL (CAST(:patterns AS text[]))",
 }
+_FILTERS = {**_FIELD_FILTERS, "patterns": f"{_SEARCHED_TEXT} ILIKE ALL (CAST(:patterns AS text[]))"}
 _DELETED_FILTERS = {
     DeletedFilter.EXCLUDE: ["deleted_at IS NULL"],
     DeletedFilter.INCLUDE: [],
@@ -57,27 +58,8 @@ def analyze(query: TaskQuery, today: date) -> tuple[FilterShape, dict[str, Any]]
     """Return the shape of the query's filters, and the values of their parameters."""
     single = [forms[0] for forms in query.word_forms if len(forms) == 1]
     several = [forms for forms in query.word_forms if len(forms) > 1]
-    values: dict[str, Any] = {
-        "visible_to": query.visible_to,
-        "owner_id": query.owner_id,
-        "external_id": query.external_id,
-        "statuses": list(query.statuses),
-        "priorities": list(query.priorities),
-        "labels_any": list(query.labels_any),
-        "labels_all": list(query.labels_all),
-        "labels_none": list(query.labels_none),
-        "assignee_id": query.assignee_id,
-        "import_id": query.import_id,
-        "due_before": query.due_before,
-        "due_after": query.due_after,
-        "no_due_date": query.no_due_date,
-        "updated_before": query.updated_before,
-        "updated_after": query.updated_after,
-        "completed_before": query.completed_before,
-        "completed_after": query.completed_after,
-        "overdue": query.overdue,
-        "patterns": [_pattern(word) for word in single],
-    }
+    values = {name: _parameter(getattr(query, name)) for name in _FIELD_FILTERS}
+    values["patterns"] = [_pattern(word) for word in single]
     shape = FilterShape(frozenset(name for name, value in values.items() if value), len(several), query.deleted)
     values |= {f"forms_{index}": [_pattern(word) for word in forms] for index, forms in enumerate(several)}
     values |= {"ids": list(query.ids), "today": today}
@@ -89,6 +71,11 @@ def conditions(shape: FilterShape, *more: str) -> str:
     forms = [f"{_SEARCHED_TEXT} ILIKE ANY (CAST(:forms_{i} AS text[]))" for i in range(shape.words_with_forms)]
     filters = [_FILTERS[name] for name in sorted(shape.filters)]
     return " AND ".join([*more, *filters, *forms, *_DELETED_FILTERS[shape.deleted]]) or "true"
+
+
+def _parameter(value: Any) -> Any:
+    """Return the value as psycopg encodes it: a list is an array, a tuple is not."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _pattern(word: str) -> str:

@@ -1,7 +1,7 @@
 """Repository of tasks in Postgres."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,19 +11,14 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, delete, insert, select, tex
 from chassis.database.pool import Connection
 from chassis.database.statement import Statement
 from chassis.database.unit_of_work import translate_constraint_violations
-from chassis.kernel.pagination import Section
 from task_service.history.domain.events import TaskEvent
 from task_service.history.persistence.events import event_parameters, insert_event_after
 from task_service.persistence.tables import tasks
 from task_service.tasks.domain.errors import ExternalIdTaken
-from task_service.tasks.domain.listed_task import ListedTask
-from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_query import TaskQuery
+from task_service.tasks.persistence.list_statements import COLUMNS
 from task_service.tasks.persistence.task_json import tasks_to_json
-from task_service.tasks.persistence.task_lists import COLUMNS
 from task_service.tasks.persistence.task_rows import decode_task, encode_task
-from task_service.tasks.persistence.task_sections import count_section, read_section, stats_section
 
 _GET = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")))
 _LOCK = Statement(select(*COLUMNS).where(tasks.c.id == bindparam("id")).with_for_update())
@@ -151,23 +146,6 @@ class SqlTasks:
         found = map(decode_task, await cursor.fetchall())
         # Another transaction may have changed a task between the two statements.
         return [task for task in found if task.external_id in external_ids and task.deleted_at is None]
-
-    async def read_section(
-        self, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int, max_sorted: int
-    ) -> Section[ListedTask]:
-        return await read_section(
-            self._connection, query, after, today, limit=limit, max_rows=max_rows, max_sorted=max_sorted
-        )
-
-    async def count_section(
-        self, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int
-    ) -> tuple[int, bytes]:
-        return await count_section(self._connection, query, after, today, limit=limit, max_rows=max_rows)
-
-    async def stats_section(
-        self, query: TaskQuery, after: bytes, today: date, *, first_day: date, max_rows: int
-    ) -> tuple[Stats, bytes]:
-        return await stats_section(self._connection, query, after, today, first_day=first_day, max_rows=max_rows)
 
     async def _fetch_one(self, statement: Statement, task_id: UUID) -> Task | None:
         cursor = await statement.run(self._connection, id=task_id)

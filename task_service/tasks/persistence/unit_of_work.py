@@ -5,16 +5,19 @@ from chassis.database.scan_session import SqlScanSession
 from chassis.database.unit_of_work import SqlReadSession, SqlUnitOfWork
 from task_service.history.persistence.events import SqlEvents
 from task_service.idempotency.sql_records import SqlIdempotencyRecords
+from task_service.tasks.persistence.task_lists import SqlTaskLists
 from task_service.tasks.persistence.tasks import SqlTasks
 
 
 class _Repositories:
     tasks: SqlTasks
+    task_lists: SqlTaskLists
     events: SqlEvents
     idempotency: SqlIdempotencyRecords
 
     def bind(self, connection: Connection) -> None:
         self.tasks = SqlTasks(connection)
+        self.task_lists = SqlTaskLists(connection)
         self.events = SqlEvents(connection)
         self.idempotency = SqlIdempotencyRecords(connection)
 

@@ -8,18 +8,19 @@ from uuid import UUID
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
-from chassis.kernel.errors import Invalid, raise_all
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.ids import parse_id
 from chassis.kernel.pagination import Page
 from chassis.rpc.pagination import fit_to_message_size
 from task_service.proto_fields import microseconds_to_proto, timestamp_to_proto
+from task_service.tasks.domain.batches import ensure_batch_size, with_index
 from task_service.tasks.domain.errors import IdempotencyKeyInBatchItem
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats
 from task_service.tasks.domain.task import Task, TaskDraft
 from task_service.tasks.domain.task_upsert import UpsertDraft, UpsertOutcome, UpsertResult
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.usecases.batches import TaskDeletion, ensure_batch_size, with_index
+from task_service.tasks.usecases.batches import TaskDeletion
 from task_service.tasks.usecases.tasks import TaskUpdate, Total
 
 Converted = TypeVar("Converted")
@@ -88,10 +89,8 @@ def batch_ids_from_proto(texts: Sequence[str]) -> list[UUID]:
     ids: list[UUID] = []
     errors: list[Invalid] = []
     for index, text in enumerate(texts):
-        try:
+        with collect_errors(errors):
             ids.append(parse_id(text, field=f"ids[{index}]"))
-        except Invalid as error:
-            errors.append(error)
     raise_all(errors)
     return ids
 

@@ -65,6 +65,10 @@ class Tasks(Protocol):
     ) -> Sequence[Task]:
         """Return the owner's live tasks with these external_ids. With `lock` they are locked in id order."""
 
+
+class TaskLists(Protocol):
+    """Lists, totals and counts of tasks. Each section reads a bounded number of rows."""
+
     async def read_section(
         self, query: TaskQuery, after: bytes, today: date, *, limit: int, max_rows: int, max_sorted: int
     ) -> Section[ListedTask]:
@@ -115,6 +119,8 @@ class TasksReadSession(ReadSession, Protocol):
 
     @property
     def tasks(self) -> Tasks: ...
+    @property
+    def task_lists(self) -> TaskLists: ...
     @property
     def events(self) -> TaskEvents: ...
     @property

@@ -1,18 +1,15 @@
 """Reads of many tasks in steps. Between two steps other callers get the connection."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
 from time import monotonic
-from typing import TypeVar
 
 from chassis.kernel.pagination import Page, PageRequest
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Read, Tasks
-
-Result = TypeVar("Result")
+from task_service.tasks.usecases.ports import Read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +52,7 @@ async def read_page(
     after, deadline = request.after, monotonic() + limits.max_seconds
     for max_rows in limits.step_sizes(query):
         async with session() as reader:
-            section = await reader.tasks.read_section(
+            section = await reader.task_lists.read_section(
                 query,
                 after,
                 today,
@@ -68,20 +65,3 @@ async def read_page(
         if not after or monotonic() >= deadline:
             break
     return request.page(found, attrgetter("page_key"), searched_to=after)
-
-
-async def scan_in_steps(
-    scan: Read, read: Callable[[Tasks, bytes, int], Awaitable[tuple[Result, bytes]]], sizes: Iterable[int]
-) -> AsyncIterator[tuple[Result, bool]]:
-    """Yield the result of each step and whether it is the last one. Each step has a session of its own.
-
-    `read` gets the key after which its step begins and the maximum number of rows, and returns the key at which it
-    ended.
-    """
-    after = b""
-    for max_rows in sizes:
-        async with scan() as session:
-            result, after = await read(session.tasks, after, max_rows)
-        yield result, not after
-        if not after:
-            return

@@ -1,9 +1,8 @@
 """Creation, reading, update and lists of tasks."""
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from itertools import repeat
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -18,11 +17,11 @@ from task_service.idempotency.key import IdempotencyKey
 from task_service.tasks.domain.listed_task import ListedTask
 from task_service.tasks.domain.stats import Stats, days_between, first_day, merge_stats
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
-from task_service.tasks.domain.task_events import task_created
+from task_service.tasks.domain.task_events import task_created, task_updated
 from task_service.tasks.domain.task_query import TaskQuery
-from task_service.tasks.usecases.ports import Read, Scan, Tasks, TaskTransactions, UserDirectory, WriteOne
-from task_service.tasks.usecases.scans import ScanLimits, read_page, scan_in_steps
-from task_service.tasks.usecases.task_changes import create_task, ensure_assignee_exists, ensure_visible, update_task
+from task_service.tasks.usecases.ports import Read, Scan, TaskTransactions, UserDirectory, WriteOne
+from task_service.tasks.usecases.scans import ScanLimits, read_page
+from task_service.tasks.usecases.task_changes import apply_update, ensure_assignee_exists, ensure_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,8 @@ class CreateTask:
             if not transaction.is_replay:
                 task = await accept_draft(self.user_directory, caller, draft, self.new_id)
                 work = await transaction.begin()
-                await create_task(work, task, actor=Actor.from_caller(caller), new_id=self.new_id)
+                await work.tasks.add(task)
+                await work.events.record(task_created(task, by=Actor.from_caller(caller), event_id=self.new_id()))
                 await transaction.commit((task,))
         return transaction.response[0]
 
@@ -91,10 +91,13 @@ class UpdateTask:
             if not transaction.is_replay:
                 values = await accept_update(self.user_directory, caller, update)
                 work = await transaction.begin()
-                task = await update_task(
-                    work, update.task_id, values, etag=update.etag, caller=caller, now=self.now(), new_id=self.new_id
-                )
-                await transaction.commit((task,))
+                task = await work.tasks.lock(update.task_id)
+                before, after = apply_update(task, values, etag=update.etag, caller=caller, now=self.now())
+                if after is not before:
+                    await work.tasks.update(after)
+                    event = task_updated(before, after, by=Actor.from_caller(caller), event_id=self.new_id())
+                    await work.events.record(event)
+                await transaction.commit((after,))
         return transaction.response[0]
 
 
@@ -150,21 +153,21 @@ class ListTasks:
         return TaskList(page, await self._total(query, today) if with_total else None)
 
     async def _total(self, query: TaskQuery, today: date) -> Total:
-        limits, total = self.limits, 0
+        limits, total, after = self.limits, 0, b""
         deadline = monotonic() + limits.max_seconds
-
-        def count(tasks: Tasks, after: bytes, max_rows: int) -> Awaitable[tuple[int, bytes]]:
+        for max_rows in limits.step_sizes(query):
             # One more than the maximum shows that there are more.
             limit = limits.max_counted + 1 - total
-            return tasks.count_section(query, after, today, limit=limit, max_rows=max_rows)
-
-        async for found, is_last in scan_in_steps(self.scan, count, limits.step_sizes(query)):
+            async with self.scan() as session:
+                found, after = await session.task_lists.count_section(
+                    query, after, today, limit=limit, max_rows=max_rows
+                )
             total += found
             if total > limits.max_counted:
                 return Total(limits.max_counted, is_at_least=True)
-            if is_last or monotonic() >= deadline:
+            if not after or monotonic() >= deadline:
                 break
-        return Total(total, is_at_least=not is_last)
+        return Total(total, is_at_least=bool(after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +184,21 @@ class GetTaskStats:
         Raises DaysOutOfRange; QueryTooExpensive if counting takes too long.
         """
         today = self.now().date()
-        first = first_day(days, today)
-
-        def count(tasks: Tasks, after: bytes, max_rows: int) -> Awaitable[tuple[Stats, bytes]]:
-            return tasks.stats_section(query, after, today, first_day=first, max_rows=max_rows)
-
+        first, max_rows = first_day(days, today), self.limits.stats_step_rows
         sections: list[Stats] = []
+        after = b""
         deadline = monotonic() + self.limits.max_stats_seconds
-        async for stats, is_last in scan_in_steps(self.scan, count, repeat(self.limits.stats_step_rows)):
+        while True:
+            async with self.scan() as session:
+                stats, after = await session.task_lists.stats_section(
+                    query, after, today, first_day=first, max_rows=max_rows
+                )
             sections.append(stats)
-            if not is_last and monotonic() >= deadline:
+            if not after:
+                return merge_stats(sections), days_between(first, today)
+            if monotonic() >= deadline:
                 raise QueryTooExpensive(
                     field="owner_id",
                     cause=f"counting took longer than {self.limits.max_stats_seconds:g} seconds",
                     remedy="Count the tasks of one owner",
                 )
-        return merge_stats(sections), days_between(first, today)

@@ -1,4 +1,4 @@
-"""Deletion, restoration and purge of tasks."""
+"""Deletion, undeletion and purge of tasks."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,12 +7,13 @@ from uuid import UUID
 from chassis.kernel.clock import Clock
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
-from task_service.history.domain.events import SYSTEM_ACTOR
+from task_service.history.domain.events import SYSTEM_ACTOR, Actor
 from task_service.idempotency.key import IdempotencyKey
+from task_service.tasks.domain.errors import TaskNotInTrash
 from task_service.tasks.domain.task import Task
-from task_service.tasks.domain.task_events import task_purged
+from task_service.tasks.domain.task_events import task_deleted, task_purged, task_restored
 from task_service.tasks.usecases.ports import Begin, TaskTransactions
-from task_service.tasks.usecases.task_changes import delete_task, purge_task, restore_task
+from task_service.tasks.usecases.task_changes import apply_deletion, ensure_visible
 
 PURGE_BATCH_SIZE = 500
 """Maximum number of tasks that one transaction purges. It bounds the time for which others wait for its locks."""
@@ -20,7 +21,7 @@ PURGE_BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class DeleteTask:
-    """Soft-delete a task. It can be restored during the retention."""
+    """Soft-delete a task. It can be undeleted during the retention."""
 
     transactions: TaskTransactions
     now: Clock
@@ -31,22 +32,18 @@ class DeleteTask:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 work = await transaction.begin()
-                task = await delete_task(
-                    work,
-                    task_id,
-                    etag=etag,
-                    caller=caller,
-                    now=self.now(),
-                    retention=self.retention,
-                    new_id=self.new_id,
-                )
-                await transaction.commit((task,))
+                task = await work.tasks.lock(task_id)
+                deleted = apply_deletion(task, etag=etag, caller=caller, now=self.now(), retention=self.retention)
+                await work.tasks.update(deleted)
+                event = task_deleted(deleted, by=Actor.from_caller(caller), event_id=self.new_id())
+                await work.events.record(event)
+                await transaction.commit((deleted,))
         return transaction.response[0]
 
 
 @dataclass(frozen=True, slots=True)
 class UndeleteTask:
-    """Restore a deleted task."""
+    """Make a deleted task live again."""
 
     transactions: TaskTransactions
     now: Clock
@@ -56,8 +53,13 @@ class UndeleteTask:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 work = await transaction.begin()
-                task = await restore_task(work, task_id, etag=etag, caller=caller, now=self.now(), new_id=self.new_id)
-                await transaction.commit((task,))
+                before = ensure_visible(await work.tasks.lock(task_id), caller)
+                after = before.undeleted(self.now())
+                before.check_etag(etag)
+                await work.tasks.update(after)
+                event = task_restored(before, after, by=Actor.from_caller(caller), event_id=self.new_id())
+                await work.events.record(event)
+                await transaction.commit((after,))
         return transaction.response[0]
 
 
@@ -73,7 +75,12 @@ class PurgeTask:
         async with self.transactions.open(caller, key) as transaction:
             if not transaction.is_replay:
                 work = await transaction.begin()
-                await purge_task(work, task_id, caller=caller, now=self.now(), new_id=self.new_id)
+                task = ensure_visible(await work.tasks.lock(task_id), caller)
+                if task.deleted_at is None:
+                    raise TaskNotInTrash
+                await work.tasks.remove_all([task_id])
+                actor = Actor.from_caller(caller)
+                await work.events.record(task_purged(task, by=actor, event_id=self.new_id(), now=self.now()))
                 await transaction.commit(())
 
 

@@ -1,21 +1,22 @@
 """Upserts of many tasks by external_id, in one transaction, all or none."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.kernel.clock import Clock
 from chassis.kernel.cooperation import iterate_cooperatively
-from chassis.kernel.errors import raise_all
+from chassis.kernel.errors import Invalid, collect_errors, raise_all
 from chassis.kernel.identity import Caller
 from chassis.kernel.ids import NewId
 from task_service.history.domain.events import Actor
 from task_service.idempotency.key import IdempotencyKey
-from task_service.tasks.domain.errors import DuplicateInBatch, ExternalIdTaken
+from task_service.tasks.domain.batches import ensure_unique, with_index
+from task_service.tasks.domain.errors import ExternalIdTaken
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import task_updated
 from task_service.tasks.domain.task_upsert import TaskUpsert, UpsertDraft, UpsertKey, UpsertOutcome, UpsertResult
-from task_service.tasks.usecases.batches import ErrorCollector, create_tasks
+from task_service.tasks.usecases.batches import create_tasks
 from task_service.tasks.usecases.ports import TasksReadSession, TasksUnitOfWork, UpsertTransactions, UserDirectory
 from task_service.tasks.usecases.task_changes import ensure_all_visible, ensure_assignee_exists
 
@@ -57,15 +58,16 @@ class BatchUpsertTasks:
 
     async def _accept(self, caller: Caller, drafts: Sequence[UpsertDraft]) -> list[TaskUpsert]:
         """Return the validated upserts. Raises the errors of all. It may wait for auth_service."""
-        errors = ErrorCollector("task.")
+        errors: list[Invalid] = []
         upserts: list[TaskUpsert] = []
         async for index, draft in iterate_cooperatively(enumerate(drafts)):
-            with errors.collect(index):
+            with collect_errors(errors), with_index(index, "task."):
                 upsert = draft.validate(caller)
                 await ensure_assignee_exists(self.user_directory, upsert.assignee_id, caller)
                 upserts.append(upsert)
-        errors.raise_collected()
-        _ensure_unique_keys(upserts)
+        raise_all(errors)
+        keys = [upsert.key for upsert in upserts]
+        ensure_unique(keys, name="external_id", field="requests[{index}].task.external_id")
         return upserts
 
     async def _write(
@@ -75,13 +77,13 @@ class BatchUpsertTasks:
         upserts: Sequence[TaskUpsert],
         existing: Mapping[UpsertKey, Task],
     ) -> tuple[UpsertResult, ...]:
-        errors = ErrorCollector("task.")
+        errors: list[Invalid] = []
         results: list[UpsertResult] = []
         now = self.now()
         async for index, upsert in iterate_cooperatively(enumerate(upserts)):
-            with errors.collect(index):
+            with collect_errors(errors), with_index(index, "task."):
                 results.append(upsert.apply(existing.get(upsert.key), now=now, new_id=self.new_id))
-        errors.raise_collected()
+        raise_all(errors)
         created = {index: task for index, (outcome, task) in enumerate(results) if outcome is UpsertOutcome.CREATED}
         await create_tasks(work, created, actor=actor, new_id=self.new_id)
         updates = [
@@ -98,18 +100,6 @@ class BatchUpsertTasks:
                 ]
             )
         return tuple(results)
-
-
-def _ensure_unique_keys(upserts: Sequence[TaskUpsert]) -> None:
-    """Raise DuplicateInBatch for a task that two upserts name, because the order of its changes would be undefined."""
-    counts = Counter(upsert.key for upsert in upserts)
-    raise_all(
-        [
-            DuplicateInBatch(field=f"requests[{index}].task.external_id", name="external_id")
-            for index, upsert in enumerate(upserts)
-            if counts[upsert.key] > 1
-        ]
-    )
 
 
 async def _lock_existing_tasks(work: TasksUnitOfWork, upserts: Sequence[TaskUpsert]) -> Mapping[UpsertKey, Task]:

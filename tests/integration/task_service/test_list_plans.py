@@ -13,7 +13,7 @@ from chassis.testing.database import temporary_database
 from task_service.tasks.domain.listed_task import page_key
 from task_service.tasks.domain.task_query import DeletedFilter, Order, TaskQuery
 from task_service.tasks.domain.values import Priority, Status
-from task_service.tasks.persistence.task_sections import count_section, read_section, stats_section
+from task_service.tasks.persistence.task_lists import SqlTaskLists
 from tests.support.database import SEARCH_PATH
 from tests.support.plans import ExplainedConnection
 
@@ -108,10 +108,10 @@ async def explained(connection):
 
 async def check(connection: ExplainedConnection, query: TaskQuery, indexes: set[str]) -> None:
     """Check the plans of the first and of the second section, which must be cheap also where nothing matches."""
-    after = b""
+    lists, after = SqlTaskLists(connection), b""  # type: ignore[arg-type]
     for _ in range(2):
         connection.plans.clear()
-        section = await read_section(connection, query, after, TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=0)  # type: ignore[arg-type]
+        section = await lists.read_section(query, after, TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=0)
         plan = connection.plans[-1]
         assert plan.indexes == indexes, (query, plan.sql)
         assert not plan.node_types & {"Seq Scan", "Sort", "Bitmap Heap Scan"}, (query, plan.node_types)
@@ -181,7 +181,7 @@ async def test_totals_read_the_index_of_a_filter(explained):
     ):
         query = TaskQuery(owner_id=OWNER, order=Order.TITLE, **filters)
         explained.plans.clear()
-        await count_section(explained, query, b"", TODAY, limit=MAX_ROWS, max_rows=MAX_ROWS)
+        await SqlTaskLists(explained).count_section(query, b"", TODAY, limit=MAX_ROWS, max_rows=MAX_ROWS)
         [plan] = explained.plans
         assert (plan.indexes, plan.blocks <= MAX_BLOCKS) == ({BY_OWNER[order]}, True)
         assert not plan.node_types & {"Seq Scan", "Sort", "Bitmap Heap Scan"}
@@ -195,7 +195,7 @@ async def test_counts_need_only_indexes(explained):
         (TaskQuery(), {"tasks_by_created_at"}),
     ):
         explained.plans.clear()
-        await stats_section(explained, query, b"", TODAY, first_day=TODAY, max_rows=MAX_ROWS)
+        await SqlTaskLists(explained).stats_section(query, b"", TODAY, first_day=TODAY, max_rows=MAX_ROWS)
         [plan] = explained.plans
         assert (plan.indexes, plan.scans, plan.blocks <= MAX_BLOCKS) == (indexes, {"Index Only Scan"}, True)
 
@@ -210,8 +210,8 @@ async def test_ids_and_external_ids_are_looked_up(explained, order):
         (TaskQuery(owner_id=OWNER, external_id="E-5"), by_external_id),
     ):
         explained.plans.clear()
-        await read_section(
-            explained, replace(query, order=order), b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=9
+        await SqlTaskLists(explained).read_section(
+            replace(query, order=order), b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=9
         )
         assert explained.plans[-1].indexes == indexes, (query, explained.plans[-1].nodes)
         assert max(plan.blocks for plan in explained.plans) < 100
@@ -227,6 +227,6 @@ async def test_sorted_lists_first_look_for_too_many_tasks(explained, order):
     ):
         explained.plans.clear()
         query = TaskQuery(owner_id=OWNER, order=order, **filters)
-        await read_section(explained, query, b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=MAX_ROWS)
+        await SqlTaskLists(explained).read_section(query, b"", TODAY, limit=51, max_rows=MAX_ROWS, max_sorted=MAX_ROWS)
         assert [plan.indexes for plan in explained.plans] == [{index}, {index}]
         assert max(plan.blocks for plan in explained.plans) < 20

@@ -16,8 +16,8 @@ from chassis.kernel.pagination import PageRequest
 from task_service.tasks.domain.task import Task, TaskDraft, new_task
 from task_service.tasks.domain.task_query import DeletedFilter, Order, TaskQuery
 from task_service.tasks.domain.values import Priority, Status
+from task_service.tasks.persistence.task_lists import SqlTaskLists
 from task_service.tasks.persistence.task_rows import encode_task
-from task_service.tasks.persistence.task_sections import count_section, read_section
 
 SONU, MINA = UUID(int=1), UUID(int=2)
 TODAY = date(2026, 6, 15)
@@ -193,7 +193,7 @@ async def count_in_steps(connection: Any, query: TaskQuery, max_rows: int) -> in
     """Count a list in sections of `max_rows` rows."""
     total, after = 0, b""
     while True:
-        count, after = await count_section(connection, query, after, TODAY, limit=1000, max_rows=max_rows)
+        count, after = await SqlTaskLists(connection).count_section(query, after, TODAY, limit=1000, max_rows=max_rows)
         total += count
         if not after:
             return total
@@ -225,7 +225,9 @@ def test_pages_match_an_in_memory_sort(population, query, size, max_rows, chance
         while True:
             request = PageRequest.parse(size, token, query="test")
             section = asyncio.run(
-                read_section(reader, query, request.after, TODAY, limit=size + 1, max_rows=max_rows, max_sorted=1000)
+                SqlTaskLists(reader).read_section(
+                    query, request.after, TODAY, limit=size + 1, max_rows=max_rows, max_sorted=1000
+                )
             )
             page = request.page(section.items, attrgetter("page_key"), searched_to=section.end)
             seen += [UUID(listed.id) for listed in page.items]
