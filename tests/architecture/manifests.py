@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import pytest
+
 from deploy.kubernetes.make_secrets import make_secrets
 from deploy.kubernetes.validate import kubectl, render
 
@@ -16,13 +18,25 @@ OVERLAYS = {
         "overlays/production/contract",
     ),
 }
-DEPLOYMENTS = ("auth-service", "task-service", "import-worker", "gateway", "pgbouncer")
-SERVERS = DEPLOYMENTS[:4]
-"""Deployments of our programs."""
+PROGRAMS = ("auth-service", "task-service", "import-worker", "gateway")
+INGEST = "task-service-ingest"
+"""Deployment of task_service that only import workers call."""
+SERVERS = {"dev": PROGRAMS, "production": (*PROGRAMS, INGEST)}
+"""Deployments of our programs, by overlay."""
 JOBS = ("provision-auth", "provision-tasks", "migrate-auth", "migrate-tasks")
 LABEL = "app.kubernetes.io/name"
 
 Document = dict[str, Any]
+
+of_each_server = pytest.mark.parametrize(
+    ("overlay", "name"), [(overlay, name) for overlay, names in SERVERS.items() for name in names], indirect=["overlay"]
+)
+"""Runs a test for each overlay and each of its Deployments of our programs."""
+of_each_deployment = pytest.mark.parametrize(
+    ("overlay", "name"),
+    [(overlay, name) for overlay, names in SERVERS.items() for name in (*names, "pgbouncer")],
+    indirect=["overlay"],
+)
 
 
 class Manifests:
@@ -31,6 +45,7 @@ class Manifests:
     def __init__(self, overlay: str) -> None:
         program = kubectl()
         assert program
+        self.servers = SERVERS[overlay]
         self.documents = [each for path in OVERLAYS[overlay] for each in render(path, program)]
         outside = {
             "postgres_url": "postgresql://postgres:p@postgres.example.com:5432/taskmanager",

@@ -13,6 +13,7 @@ from tests.architecture.programs import known_variables, required_variables
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+INGEST: dict[str, Any] = yaml.safe_load((ROOT / "deploy/docker/ingest.yml").read_text())["services"]
 OURS = {
     "auth_service": ("auth", ["auth_service"]),
     "task_service": ("tasks", ["task_service"]),
@@ -39,7 +40,7 @@ def test_no_key_stands_twice():
         own = [f"line {node.start_mark.line + 1}: {key}" for key in set(keys) if keys.count(key) > 1]
         return own + [key for _, value in node.value for key in repeated(value)]
 
-    for file in ("docker-compose.yml", "deploy/docker/grpc-ports.yml"):
+    for file in ("docker-compose.yml", "deploy/docker/grpc-ports.yml", "deploy/docker/ingest.yml"):
         assert repeated(yaml.compose((ROOT / file).read_text())) == []
 
 
@@ -80,6 +81,30 @@ def test_override_publishes_grpc_ports_of_one_replica():
         (port,) = overrides[name]["ports"]
         assert port.rpartition(":")[2] == SERVICES[name]["environment"][f"{prefix}_LISTEN"].rpartition(":")[2]
         assert overrides[name]["deploy"] == {"replicas": 1}
+
+
+def test_override_gives_imports_their_own_processes():
+    """The added containers are those of task_service, and the workers call their internal port."""
+    (added,) = INGEST.keys() - SERVICES.keys()
+    assert INGEST[added] == {"extends": {"file": "docker-compose.yml", "service": "task_service"}}
+    port = SERVICES["task_service"]["environment"]["TASKS_INTERNAL_LISTEN"].rpartition(":")[2]
+    assert INGEST["import_worker"] == {"environment": {"IMPORT_WORKER_TASKS_TARGET": f"dns:///{added}:{port}"}}
+
+
+def test_prometheus_scrapes_all_containers_with_metrics():
+    """Each service has a job of its name, which finds all replicas on the port of the metrics."""
+    servers = {
+        name: value.rpartition(":")[2]
+        for name, service in SERVICES.items()
+        for variable, value in (service.get("environment") or {}).items()
+        if variable.endswith("_METRICS_LISTEN")
+    }
+    added = {name: servers[service["extends"]["service"]] for name, service in INGEST.items() if "extends" in service}
+    jobs = yaml.safe_load((ROOT / "deploy/observability/prometheus.yml").read_text())["scrape_configs"]
+    found = {name: str(each["port"]) for job in jobs for each in job["dns_sd_configs"] for name in each["names"]}
+    assert added
+    assert found == servers | added
+    assert found.keys() == {job["job_name"] for job in jobs}
 
 
 def test_services_and_workers_have_two_replicas():

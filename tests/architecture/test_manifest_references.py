@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.kubernetes.validate import kubectl
-from tests.architecture.manifests import LABEL, SERVERS, labels_of, manifests, pod_of, selects
+from tests.architecture.manifests import LABEL, Document, Manifests, labels_of, manifests, pod_of, selects
 
 pytestmark = pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed")
 
@@ -57,16 +57,30 @@ def test_ingress_reaches_ports_of_services(overlay):
             assert service["spec"].get("clusterIP") != "None"
 
 
+def server_of(overlay: Manifests, host: str) -> Document:
+    """Return the Deployment behind the Service of a target."""
+    return overlay.find("Deployment", overlay.find("Service", host)["spec"]["selector"][LABEL])
+
+
+def certificate_of(overlay: Manifests, workload: Document) -> Document:
+    """Return the specification of the certificate that the pods of a workload present."""
+    (volume,) = (each for each in pod_of(workload)["volumes"] if each["name"] == "tls")
+    (certificate,) = (
+        each["spec"]
+        for each in overlay.of_kind("Certificate")
+        if each["spec"]["secretName"] == volume["secret"]["secretName"]
+    )
+    return certificate
+
+
 def test_certificates_have_the_names_of_the_targets():
     """With mutual TLS, the certificate of a server names the host by which its callers and Traefik reach it."""
     production = manifests("production")
-    certificates = {each["spec"]["secretName"]: each["spec"] for each in production.of_kind("Certificate")}
-    for name in SERVERS:
+    for name in production.servers:
         workload = production.find("Deployment", name)
         (container,) = production.containers(workload)
         variables = production.environment(container)
-        (volume,) = (each for each in pod_of(workload)["volumes"] if each["name"] == "tls")
-        certificate = certificates[volume["secret"]["secretName"]]
+        certificate = certificate_of(production, workload)
         assert {"server auth", "client auth"} <= set(certificate["usages"])
         (folder,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "tls")
         files = {value for variable, value in variables.items() if "_TLS_" in variable}
@@ -74,16 +88,17 @@ def test_certificates_have_the_names_of_the_targets():
         for variable, value in variables.items():
             if variable.endswith("_TARGET"):
                 host = value.removeprefix("dns:///").partition(":")[0]
-                assert host in certificates[f"{host.removesuffix('-internal')}-tls"]["dnsNames"]
+                assert host in certificate_of(production, server_of(production, host))["dnsNames"]
     for transport in production.of_kind("ServersTransport"):
         server = transport["spec"]["serverName"]
-        assert server in certificates[f"{server}-tls"]["dnsNames"]
-        assert set(transport["spec"]["certificatesSecrets"]) <= certificates.keys()
+        assert server in certificate_of(production, server_of(production, server))["dnsNames"]
+        secrets = {each["spec"]["secretName"] for each in production.of_kind("Certificate")}
+        assert set(transport["spec"]["certificatesSecrets"]) <= secrets
 
 
 def test_targets_are_headless_services(overlay):
     """Callers balance their calls by DNS, so a target is a headless Service and its internal port."""
-    for name in SERVERS:
+    for name in overlay.servers:
         (container,) = overlay.containers(overlay.find("Deployment", name))
         for variable, value in overlay.environment(container).items():
             if variable.endswith("_TARGET"):
@@ -91,8 +106,7 @@ def test_targets_are_headless_services(overlay):
                 service = overlay.find("Service", host)
                 assert service["spec"]["clusterIP"] == "None"
                 assert {each["port"] for each in service["spec"]["ports"]} == {int(port)}
-                owner = overlay.find("Deployment", service["spec"]["selector"][LABEL])
-                (listener,) = overlay.containers(owner)
+                (listener,) = overlay.containers(server_of(overlay, host))
                 internal = [
                     value
                     for variable, value in overlay.environment(listener).items()

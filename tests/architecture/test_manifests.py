@@ -1,18 +1,23 @@
 """Manifests for Kubernetes: they agree with the settings, the images and the ports of the programs."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
-from deploy.kubernetes.validate import KUSTOMIZATIONS, is_custom, kubectl, problems
+from deploy.kubernetes.validate import FOLDER, KUSTOMIZATIONS, is_custom, kubectl, problems, render
 from tests.architecture.manifests import (
-    DEPLOYMENTS,
+    INGEST,
     JOBS,
+    LABEL,
     OVERLAYS,
-    SERVERS,
+    PROGRAMS,
     labels_of,
     manifests,
+    of_each_deployment,
+    of_each_server,
     pod_of,
     program_of,
     selects,
@@ -41,14 +46,14 @@ def test_unknown_fields_and_kinds_are_found():
 
 
 def test_overlay_has_all_workloads(overlay):
-    assert {each["metadata"]["name"] for each in overlay.of_kind("Deployment")} == set(DEPLOYMENTS)
+    assert {each["metadata"]["name"] for each in overlay.of_kind("Deployment")} == {*overlay.servers, "pgbouncer"}
     contract = {"contract-auth", "contract-tasks"}
     assert {each["metadata"]["name"] for each in overlay.of_kind("Job")} - contract == set(JOBS)
 
 
 def test_variables_are_settings_of_their_program(overlay):
     """Each program gets only variables that it reads, and all that it requires, directly or from a Secret."""
-    for name in (*SERVERS, *JOBS):
+    for name in (*overlay.servers, *JOBS):
         (workload,) = (each for each in overlay.workloads() if each["metadata"]["name"] == name)
         for container in overlay.containers(workload):
             program = program_of(container)
@@ -78,7 +83,7 @@ def test_commands_and_images_are_in_the_repository(overlay):
             assert importlib.util.find_spec(program)
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@of_each_server
 def test_ports_are_those_of_the_settings(overlay, name):
     """A container declares exactly the ports on which its settings let it listen."""
     (container,) = overlay.containers(overlay.find("Deployment", name))
@@ -90,7 +95,7 @@ def test_ports_are_those_of_the_settings(overlay, name):
     assert {each["containerPort"] for each in container["ports"]} == listens
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@of_each_server
 def test_probes_ask_the_metrics_port(overlay, name):
     """All probes are plain HTTP on the port of the metrics, which stays plain with mutual TLS."""
     (container,) = overlay.containers(overlay.find("Deployment", name))
@@ -108,7 +113,7 @@ def test_probes_ask_the_metrics_port(overlay, name):
     assert all(f'case "{path}":' in source for path in PROBES.values())
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@of_each_server
 def test_grace_period_exceeds_delay_and_drain(overlay, name):
     workload = overlay.find("Deployment", name)
     (container,) = overlay.containers(workload)
@@ -121,7 +126,7 @@ def test_grace_period_exceeds_delay_and_drain(overlay, name):
     assert pod_of(workload)["terminationGracePeriodSeconds"] > sum(seconds)
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
+@of_each_deployment
 def test_deployments_survive_disruptions(overlay, name):
     """A deployment has probes, a disruption budget, spread replicas, and a rolling update that keeps its replicas."""
     workload = overlay.find("Deployment", name)
@@ -139,7 +144,7 @@ def test_deployments_survive_disruptions(overlay, name):
     assert workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@of_each_server
 def test_replicas_follow_the_load(overlay, name):
     """The autoscaler alone sets the number of replicas, by CPU, so a container requests CPU."""
     scaler = overlay.find("HorizontalPodAutoscaler", name)
@@ -154,6 +159,44 @@ def test_production_scales_workers_by_queue_age():
     (metric,) = (each["external"]["metric"]["name"] for each in spec["metrics"] if each["type"] == "External")
     values = ROOT / "deploy/kubernetes/overlays/production/prometheus-adapter-values.yaml"
     assert f"name: {{as: {metric}}}" in values.read_text()
+
+
+def test_imports_run_in_pods_of_task_service():
+    """The Deployment for imports has the pod template of task-service, also after the overlay's patches, and a
+    process for each worker at most.
+    """
+    production = manifests("production")
+    templates = {name: production.find("Deployment", name)["spec"]["template"] for name in ("task-service", INGEST)}
+    assert yaml.dump(templates[INGEST]).replace(INGEST, "task-service") == yaml.dump(templates["task-service"])
+    scalers = (production.find("HorizontalPodAutoscaler", name)["spec"] for name in (INGEST, "import-worker"))
+    assert len({each["maxReplicas"] for each in scalers}) == 1
+
+
+def test_only_workers_call_the_pods_for_imports():
+    """The workers' target is the Service of the pods for imports. The gateway's is that of the other pods."""
+    production = manifests("production")
+    targets = {}
+    for name in ("import-worker", "gateway"):
+        (container,) = production.containers(production.find("Deployment", name))
+        (target,) = (value for key, value in production.environment(container).items() if key.endswith("_TASKS_TARGET"))
+        service = production.find("Service", target.removeprefix("dns:///").partition(":")[0])
+        targets[name] = service["spec"]["selector"][LABEL]
+    assert targets == {"import-worker": INGEST, "gateway": "task-service"}
+
+
+def test_one_line_switches_the_component_off(tmp_path):
+    """Without its line in the overlay production, nothing of the component is left."""
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    overlay = tmp_path / "kubernetes/overlays/production"
+    text = (overlay / "kustomization.yaml").read_text()
+    line = "  - ../../components/ingest\n"
+    assert line in text
+    (overlay / "kustomization.yaml").write_text(text.replace(line, ""))
+    program = kubectl()
+    assert program
+    documents = render(str(overlay), program)
+    assert {each["metadata"]["name"] for each in documents} >= set(PROGRAMS)
+    assert "ingest" not in yaml.dump(documents)
 
 
 def test_pods_are_restricted(overlay):

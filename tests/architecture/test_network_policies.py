@@ -145,6 +145,16 @@ def test_dns_is_allowed_to_every_pod(overlay):
         )
 
 
+def test_every_pod_with_a_bucket_reaches_it():
+    """The pods whose uploads are in a bucket may connect to public addresses, and no other pod may."""
+    production = manifests("production")
+    for workload in production.of_kind("Deployment"):
+        (container,) = production.containers(workload)
+        has_bucket = production.environment(container).get("TASKS_STORE_URL", "").startswith("s3://")
+        egress = rules(production, "egress", labels_of(workload))
+        assert any(allows(rule, "to", 443, None) for rule in egress) == has_bucket, workload["metadata"]["name"]
+
+
 def test_object_store_excludes_private_networks():
     """Access to the bucket opens HTTPS to public addresses, and not to the metadata service of the cloud."""
     spec = manifests("production").find("NetworkPolicy", "to-object-store")["spec"]

@@ -26,10 +26,12 @@ def test_pooler_accepts_the_pools_of_all_replicas(overlay):
     """One replica of pgbouncer has room for the pools of every service at its maximum number of replicas."""
     text = overlay.find("ConfigMap", "pgbouncer")["data"]["pgbouncer.ini"]
     room = re.search(r"^max_client_conn = (\d+)$", text, re.MULTILINE)
-    clients = sum(
-        overlay.find("HorizontalPodAutoscaler", name)["spec"]["maxReplicas"]
-        * int(overlay.find("ConfigMap", name)["data"][f"{prefix}_DATABASE_POOL_SIZE"])
-        for prefix, name in (("AUTH", "auth-service"), ("TASKS", "task-service"))
-    )
+    clients = 0
+    for name in overlay.servers:
+        (container,) = overlay.containers(overlay.find("Deployment", name))
+        for variable, value in overlay.environment(container).items():
+            if variable.endswith("_DATABASE_POOL_SIZE"):
+                clients += overlay.find("HorizontalPodAutoscaler", name)["spec"]["maxReplicas"] * int(value)
+    assert clients
     assert room
     assert int(room[1]) >= clients

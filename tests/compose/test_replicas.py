@@ -1,46 +1,18 @@
 """Replicas of docker-compose.yml that are killed under load."""
 
-import os
 import secrets
-import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx2 as httpx
-import pytest
 
+from tests.compose.containers import kill_process, kill_process_and_wait
 from tests.support.users import User
 from tests.support.waiting import wait_until
 
 CALLERS = 4
-
-
-def inspect(container: str, template: str) -> str:
-    command = ["docker", "inspect", "-f", template, container]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def kill_process(container: str) -> None:
-    """Kill the first process of a container. `docker kill` would count as a stop by hand, which ends the restarts."""
-    try:
-        os.kill(int(inspect(container, "{{.State.Pid}}")), signal.SIGKILL)
-    except PermissionError:
-        pytest.skip("needs the rights to kill a container's process")
-
-
-def restarts(container: str) -> int:
-    return int(inspect(container, "{{.RestartCount}}"))
-
-
-def kill_process_and_wait(container: str) -> None:
-    """Kill the first process of a container, and return when the restart policy has brought it back."""
-    before = restarts(container)
-    kill_process(container)
-    wait_until(lambda: restarts(container) > before, seconds=60)
-    wait_until(lambda: inspect(container, "{{.State.Health.Status}}") == "healthy", seconds=120)
 
 
 class Load:

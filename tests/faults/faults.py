@@ -112,9 +112,11 @@ def fill_the_disk(system: SystemUnderTest, workload: Workload) -> None:
 
     try:
         # A connection to the database that an earlier fault broke is noticed when it is used, each by a 503.
-        responses = (upload() for _ in range(_DATABASE_CONNECTIONS + 1))
-        response = next(response for response in responses if response.status_code != 503)
-        assert response.status_code == 507, response.text
+        for _ in range(_DATABASE_CONNECTIONS + 1):
+            response = upload()
+            if response.status_code != 503:
+                break
+        assert response.status_code == 507, f"{response.status_code} {response.text}"
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     assert system.stack.sql("SELECT id FROM tasks.imports WHERE file_name = 'too much for the disk'") == []
