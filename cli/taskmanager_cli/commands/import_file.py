@@ -17,7 +17,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from taskmanager_cli.client import Client
 from taskmanager_cli.commands.downloads import check_output, download
-from taskmanager_cli.commands.import_progress import PATH, print_errors, print_import, require_success, watch
+from taskmanager_cli.commands.import_progress import (
+    PATH,
+    is_final,
+    print_errors,
+    print_import,
+    require_success,
+    watch,
+)
 from taskmanager_cli.commands.inspection import print_inspection, require_importable
 from taskmanager_cli.commands.options import UUID_PATTERN, Force, Json, Yes, check_ids, logged_in
 from taskmanager_cli.errors import ConnectionLost, DuplicateFile, ErrorsFileIsImported, Refused, ServerFailed
@@ -217,8 +224,13 @@ def _free_name() -> str:
 
 
 def _undo(client: Client, import_id: str, *, as_json: bool) -> None:
-    client.post(f"{PATH}/{import_id}:undo", json={})
-    found = watch(client, import_id, undo=True)
+    found = client.get(f"{PATH}/{import_id}")
+    if found["undo"] and is_final(found):
+        finished_at = found["undo"]["finished_at"][:16].replace("T", " ")
+        note(f"The import was taken back before, at {finished_at} UTC. Nothing was changed now.")
+    else:
+        client.post(f"{PATH}/{import_id}:undo", json={})
+        found = watch(client, import_id, undo=True)
     if as_json:
         print_json(found)
         return
