@@ -91,7 +91,7 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
             "someday",
             (
                 "line 3: A task needs a title. Unknown status 'someday'. Use pending, in_progress, completed or"
-                " cancelled, or map it with value_mapping."
+                ' cancelled, or map it with value_mapping={"status": {"someday": "pending"}}.'
             ),
         ],
         ["'=3+1", "'-4", "a,b�", "pending", "line 4: The description must not contain the character U+0000."],
