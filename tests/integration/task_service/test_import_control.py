@@ -53,7 +53,7 @@ async def test_ended_import_can_not_be_cancelled(system, worker):
     await worker.stream(await worker.claim(), END)
     status = await refused(cancel(system, sonu, queued.id))
     assert (status.code, status.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "IMPORT_ENDED")
-    assert status.message == "The import has already ended: it is succeeded."
+    assert status.message == "The import has already ended. Its state is succeeded."
 
 
 async def test_uploading_import_can_not_be_cancelled(system, database):
