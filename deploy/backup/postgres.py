@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, LiteralString
 
 import psycopg
@@ -119,13 +120,16 @@ def dump(url: str, folder: Path, *, snapshot: Snapshot, binaries: Path | None) -
 def load(url: str, folder: Path, *, binaries: Path | None) -> None:
     """Create everything that the dump holds, in one transaction. Raises BackupError."""
     arguments = ["--single-transaction", "--exit-on-error", "--no-password"]
-    contents = _contents_without_schemas(folder, binaries)
-    _run("pg_restore", url, [*arguments, f"--use-list={contents}", str(folder / DUMP_FILE_NAME), "--dbname"], binaries)
-
-
-def _contents_without_schemas(folder: Path, binaries: Path | None) -> Path:
-    """Write the list of what pg_restore creates: all but the schemas, which `provision` has created."""
     dump_file = folder / DUMP_FILE_NAME
+    # Not in the backup: its folder may be read-only.
+    with NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as contents:
+        contents.write(_contents_without_schemas(dump_file, binaries))
+        contents.flush()
+        _run("pg_restore", url, [*arguments, f"--use-list={contents.name}", str(dump_file), "--dbname"], binaries)
+
+
+def _contents_without_schemas(dump_file: Path, binaries: Path | None) -> str:
+    """Return the list of what pg_restore creates: all but the schemas, which `provision` has created."""
     completed = subprocess.run(  # noqa: S603 - a binary of Postgres
         [_find("pg_restore", binaries), "--list", dump_file], check=False, capture_output=True, text=True
     )
@@ -133,9 +137,7 @@ def _contents_without_schemas(folder: Path, binaries: Path | None) -> Path:
         message = f"{dump_file} is damaged: {_cause(completed.stderr)}"
         raise BackupError(message)
     lines = [line for line in completed.stdout.splitlines() if " SCHEMA - " not in line]
-    path = folder / "contents.txt"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+    return "\n".join(lines) + "\n"
 
 
 def _run(program: str, url: str, arguments: Sequence[str], binaries: Path | None) -> None:
