@@ -25,6 +25,14 @@ def test_pages_name_existing_files(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_lines_of_pages_are_short(page):
+    """A line has at most 150 characters, except in tables, code and images."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "    ", "!["))]
+    assert [line for line in lines if len(line) > 150] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_table_rows_have_the_cells_of_their_header(page):
     """A bar within a cell is escaped, also in code. Otherwise it begins a cell, and the last cells are not shown."""
     text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
