@@ -20,7 +20,8 @@ install: $(STAMP) ## Create the virtual environment .venv from hash-locked requi
 $(STAMP): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("This project needs Python 3.11 or newer. This is Python " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo 'Installing the packages of requirements/dev.txt into $(VENV). This takes a minute or two.'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@# Put the repository's packages and the generated code on the path of every program in this environment.
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/protos/gen' '$(CURDIR)/cli' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/taskmanager.pth"
 	@# buf reads the imported files of googleapis from protos/googleapis.

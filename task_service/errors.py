@@ -8,7 +8,7 @@ class ForbiddenCharacter(Invalid):
 
 
 class UnknownDelimiter(Invalid):
-    """Unknown delimiter. Use a comma, a semicolon, a bar or "tab"."""
+    """Unknown delimiter. Use one of the characters , ; | or the word tab."""
 
     field = "delimiter"
 

@@ -4,6 +4,7 @@ Run it as `python -m auth_service.commands.bootstrap`. Its input comes from envi
 a machine can read the arguments of a process.
 """
 
+import argparse
 import json
 from typing import Annotated, Self
 
@@ -94,6 +95,7 @@ async def bootstrap(settings: BootstrapSettings, use_cases: UseCases) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m auth_service.commands.bootstrap", description=__doc__).parse_args()
     settings = load_settings(BootstrapSettings)
     run(settings, lambda use_cases: bootstrap(settings, use_cases))
 

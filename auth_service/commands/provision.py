@@ -4,6 +4,8 @@ Only this command needs an administrator of the database. Run it before the firs
 role's password.
 """
 
+import argparse
+
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.persistence.schema import APP_ROLE, OWNER_ROLE
@@ -24,6 +26,7 @@ class AuthProvisionSettings(ProvisionSettings):
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m auth_service.commands.provision", description=__doc__).parse_args()
     settings = load_settings(AuthProvisionSettings)
     logs.configure_logging(settings.log_level, "auth_service")
     run_provision(settings, owner_role=OWNER_ROLE, app_role=APP_ROLE)

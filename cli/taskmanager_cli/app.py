@@ -1,6 +1,7 @@
 """The program `taskmanager`."""
 
 import os
+import signal
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ class ProgramGroup(TyperGroup):
     """The group of all commands. It turns errors into a message and an exit code: nobody sees a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # __main__ has set another one
         try:
             return super().invoke(ctx)
         except CliError as error:

@@ -1,19 +1,10 @@
-"""Command line of backups: `python -m deploy.backup create FOLDER` and `restore FOLDER`."""
+"""Start of `python -m deploy.backup`."""
 
-import argparse
-import signal
-import sys
-from pathlib import Path
-
-from chassis.settings import load_settings
-from deploy.backup.create import create_backup
-from deploy.backup.errors import BackupError, BackupInterrupted
-from deploy.backup.manifest import Manifest, Schemas
-from deploy.backup.restore import restore_backup
-from deploy.backup.settings import BackupSettings
+from deploy.interrupts import exit_at_interrupt
 
 
 def main() -> None:
+<<<<<<< HEAD
     """Run the command that the arguments name. Exit with status 1 and one line if it fails, with 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m deploy.backup", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -35,26 +26,13 @@ def main() -> None:
         sys.stderr.write(f"Interrupted. {interruption}\n")
         sys.exit(128 + signal.SIGINT)  # as a shell reports a program that Ctrl-C ended
     sys.stdout.write("\n".join(_summary(arguments.command, arguments.folder, manifest)) + "\n")
+=======
+    """Run the command that the arguments name."""
+    exit_at_interrupt()
+    from deploy.backup.command_line import run_command_line  # the import takes a second
+>>>>>>> newcomer
 
-
-def _summary(command: str, folder: Path, manifest: Manifest) -> list[str]:
-    schemas = Schemas(**manifest.schemas)
-    users, tasks, events = (
-        manifest.rows[f"{schema}.{table}"]
-        for schema, table in ((schemas.auth, "users"), (schemas.tasks, "tasks"), (schemas.tasks, "task_events"))
-    )
-    counts = f"{users:,} users, {tasks:,} tasks, {events:,} events, {len(manifest.files):,} import files"
-    if command == "create":
-        return [
-            f"Backed up to {folder}: {counts}.",
-            f"Audit head: {manifest.audit_head}",
-            "The backup has no AUTH_KEY_ENCRYPTION_KEY. Keep that key apart: a restore needs it.",
-        ]
-    return [
-        f"Restored from {folder}: {counts}.",
-        "Row counts and the hash chain are those of the backup. All cursors of the event log have expired.",
-        "Run both `migrate` commands if this release is newer than the backup, then start the services.",
-    ]
+    run_command_line()
 
 
 if __name__ == "__main__":

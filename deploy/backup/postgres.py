@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, LiteralString
 
 import psycopg
@@ -120,6 +121,7 @@ def dump(url: str, folder: Path, *, snapshot: Snapshot, binaries: Path | None) -
 def load(url: str, folder: Path, *, binaries: Path | None) -> None:
     """Create everything that the dump holds, in one transaction. Raises BackupError."""
     arguments = ["--single-transaction", "--exit-on-error", "--no-password"]
+<<<<<<< HEAD
     # Not in the backup: its folder may be read-only.
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as contents:
         contents.write(_contents_without_schemas(folder, binaries))
@@ -130,14 +132,30 @@ def load(url: str, folder: Path, *, binaries: Path | None) -> None:
 
 def _contents_without_schemas(folder: Path, binaries: Path | None) -> str:
     """Return the list of what pg_restore creates: all but the schemas, which `provision` has created."""
+=======
+>>>>>>> newcomer
     dump_file = folder / DUMP_FILE_NAME
+    # Not in the backup: its folder may be read-only.
+    with NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as contents:
+        contents.write(_contents_without_schemas(dump_file, binaries))
+        contents.flush()
+        _run("pg_restore", url, [*arguments, f"--use-list={contents.name}", str(dump_file), "--dbname"], binaries)
+
+
+def _contents_without_schemas(dump_file: Path, binaries: Path | None) -> str:
+    """Return the list of what pg_restore creates: all but the schemas, which `provision` has created."""
     completed = subprocess.run(  # noqa: S603 - a binary of Postgres
         [_find("pg_restore", binaries), "--list", dump_file], check=False, capture_output=True, text=True
     )
     if completed.returncode:
         message = f"{dump_file} is damaged: {_cause(completed.stderr)}"
         raise BackupError(message)
+<<<<<<< HEAD
     return "".join(f"{line}\n" for line in completed.stdout.splitlines() if " SCHEMA - " not in line)
+=======
+    lines = [line for line in completed.stdout.splitlines() if " SCHEMA - " not in line]
+    return "\n".join(lines) + "\n"
+>>>>>>> newcomer
 
 
 def _run(program: str, url: str, arguments: Sequence[str], binaries: Path | None) -> None:

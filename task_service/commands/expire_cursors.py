@@ -4,6 +4,7 @@ A restored log may lack events that clients have read already. A client that wen
 the events that take their place. So the log gets a new epoch, and every older cursor and page token is refused.
 """
 
+import argparse
 import asyncio
 import sys
 
@@ -29,6 +30,7 @@ class ExpireCursorsSettings(Settings):
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m task_service.commands.expire_cursors", description=__doc__).parse_args()
     settings = load_settings(ExpireCursorsSettings)
     configure_logging("info", "task_service")
     try:

@@ -24,6 +24,23 @@ def test_pages_name_existing_files(page):
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_lines_of_pages_are_short(page):
+    """A line has at most 150 characters, except in tables, code and images."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "    ", "!["))]
+    assert [line for line in lines if len(line) > 150] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_table_rows_have_the_cells_of_their_header(page):
+    """A bar within a cell is escaped, also in code. Otherwise it begins a cell, and the last cells are not shown."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    counts = [{len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()} for table in tables]
+    assert [table for table, found in zip(tables, counts, strict=True) if len(found) > 1] == []
+
+
 def functions_of_steps() -> Iterator[tuple[str, list[Path]]]:
     """Yield each class and function in the tables of the architecture page, with the files of its row."""
     for line in (ROOT / "docs/architecture.md").read_text().splitlines():

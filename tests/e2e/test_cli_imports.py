@@ -197,6 +197,18 @@ def test_undo_shows_its_own_progress(program: Program, file: Path):
     assert "1 task deleted, 0 restored" in result, result
 
 
+def test_second_undo_says_that_it_changes_nothing(program: Program, file: Path):
+    """The result of the first undo is shown again, under the time of the first one."""
+    program.json("import", str(file), "--yes")
+    (found,) = program.json("imports", "list")
+    first = program.json("import", "--undo", found["id"])
+    second = program("import", "--undo", found["id"])
+    assert second.returncode == 0, second.stderr
+    time = first["undo"]["finished_at"][:16].replace("T", " ")
+    assert second.stderr == f"The import was taken back before, at {time} UTC. Nothing was changed now.\n"
+    assert "1 task deleted, 0 restored" in second.stdout, second.stdout
+
+
 def test_read_only_server_is_reachable(stack: LocalStack, program: Program):
     """While the server accepts no writes, its reason is the message, and the server's logs are not mentioned."""
     with switched_on(stack, "read_only"):

@@ -42,6 +42,16 @@ def test_file_without_title_is_not_offered(program: Program, file: Path):
     assert program.json("import", str(file), "--yes", "--option", "mapping=title:My heading")["rows_created"] == 1
 
 
+def test_title_above_the_columns_asks_for_their_line(program: Program, file: Path):
+    """The names of the columns are unknown words, so the inspection does not find their line."""
+    file.write_text("Meine Liste;;\n\nAufgabe;Stand;\nFenster putzen;;x\n")
+    refused = program("import", str(file), "--yes")
+    assert "Repeat the command with `--option header_row=LINE`." in refused.stderr, refused.stderr
+    repeated = program("import", str(file), "--yes", "-o", "header_row=3", "-o", "mapping=title:Aufgabe")
+    assert repeated.returncode == 0, repeated.stderr
+    assert "Not imported: Stand, #3\n" in repeated.stderr, repeated.stderr
+
+
 def test_long_texts_are_cut_visibly(program: Program, file: Path):
     """Long cells end in an ellipsis, and long lists of columns are wrapped between words."""
     others = [f"Another column {number}" for number in range(8)]

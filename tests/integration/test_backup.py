@@ -73,10 +73,12 @@ def tables(database: Database) -> list[tuple[str]]:
 
 
 async def test_waiting_import_is_restored_with_its_file(backup, database, bare, tmp_path):
-    """The summary names the counts, and the log of events has a new epoch."""
+    """The summary names the counts, the log of events has a new epoch, and the backup is as before."""
     store = tmp_path / "restored"
+    content = set(backup.rglob("*"))
     status, out, err = await run(environment(bare, store.as_uri()), "restore", str(backup))
     assert (status, err) == (0, "")
+    assert set(backup.rglob("*")) == content
     assert "1 import files" in out.splitlines()[0]
     ((import_id, size),) = bare.rows("SELECT id::text, bytes_total FROM tasks.imports WHERE state = 'queued'")
     assert (store / "uploads" / f"{import_id}.csv").stat().st_size == size

@@ -19,13 +19,20 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 def require_importable(file: Path, inspection: dict[str, Any]) -> None:
-    """Raise NotImportable if no column of the file fills the title. The advice names the first free column."""
+    """Raise NotImportable if no column of the file fills the title.
+
+    The advice names the first free column. A single name among several columns is a title above the column names.
+    """
     columns = inspection["columns"]
     if any(column["target"] == "title" for column in columns):
         return
     message = inspection["problems"][-1]["message"]
-    name = next((column["name"] for column in columns if column["name"] and not column["target"]), "COLUMN")
-    option = shlex.quote(printable(f"mapping=title:{name}"))
+    names = [column["name"] for column in columns if column["name"]]
+    if len(names) == 1 < len(columns):
+        option = "header_row=LINE"
+    else:
+        name = next((column["name"] for column in columns if column["name"] and not column["target"]), "COLUMN")
+        option = shlex.quote(printable(f"mapping=title:{name}"))
     raise NotImportable(path=file.name, message=printable(message), option=option)
 
 
@@ -72,11 +79,18 @@ def print_inspection(
 
 def _print_columns(columns: list[dict[str, Any]]) -> None:
     used = [column for column in columns if column["target"]]
-    rows = [(column["name"], column["target"], shorten(" | ".join(column["samples"]), _MAX_SAMPLES)) for column in used]
+    rows = [
+        (_name_of(column), column["target"], shorten(" | ".join(column["samples"]), _MAX_SAMPLES)) for column in used
+    ]
     _print_table("Columns", ("column", "becomes", "for example"), rows)
-    unused = [column["name"] for column in columns if not column["target"]]
+    unused = [_name_of(column) for column in columns if not column["target"]]
     if unused:
         note(f"Not imported: {', '.join(unused)}", wrap=True)
+
+
+def _name_of(column: dict[str, Any]) -> str:
+    """Return the name of a column, or its number as in the option mapping."""
+    return column["name"] or f"#{column['number']}"
 
 
 def _note_mapping(inspection: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ Ids = Annotated[list[str], typer.Argument(metavar="ID...", callback=check_ids, h
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 Bom = Annotated[bool, typer.Option("--bom", help="Begin the file with a byte order mark, for Excel.")]
-Delimiter = Annotated[str, typer.Option("--delimiter", help="A comma, a semicolon, a bar or tab.")]
+Delimiter = Annotated[str, typer.Option("--delimiter", help="One of the characters , ; | or the word tab.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -177,7 +177,7 @@ class StorageFull(DomainError):
 
 
 class ImportEnded(DomainError):
-    """The import has already ended: it is {state}."""
+    """The import has already ended. Its state is {state}."""
 
 
 class ImportNotEnded(DomainError):

@@ -53,7 +53,7 @@ async def test_ended_import_can_not_be_cancelled(system, worker):
     await worker.stream(await worker.claim(), END)
     status = await refused(cancel(system, sonu, queued.id))
     assert (status.code, status.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "IMPORT_ENDED")
-    assert status.message == "The import has already ended: it is succeeded."
+    assert status.message == "The import has already ended. Its state is succeeded."
 
 
 async def test_uploading_import_can_not_be_cancelled(system, database):
@@ -91,7 +91,7 @@ async def test_errors_csv_can_be_corrected_and_uploaded_again(system, worker):
             "someday",
             (
                 "line 3: A task needs a title. Unknown status 'someday'. Use pending, in_progress, completed or"
-                " cancelled, or map it with value_mapping."
+                ' cancelled, or map it with value_mapping={"status": {"someday": "pending"}}.'
             ),
         ],
         ["'=3+1", "'-4", "a,b�", "pending", "line 4: The description must not contain the character U+0000."],

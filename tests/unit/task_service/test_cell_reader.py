@@ -10,6 +10,7 @@ from chassis.kernel.errors import Invalid
 from task_service.imports.domain.cells.cell_reader import CellReader
 from task_service.imports.domain.cells.label_cells import LABEL_COLORS
 from task_service.imports.domain.options.row_options import RowOptions
+from task_service.imports.domain.options.value_mapping import parse_value_mapping
 from task_service.imports.domain.values.synonyms import (
     CANCELLING_RESOLUTIONS,
     PRIORITY_SYNONYMS,
@@ -120,12 +121,23 @@ def test_truth_value_is_a_status_where_it_is_asked_for(column):
     assert reader.status("1. x", []) is None
 
 
+@pytest.mark.parametrize(("field", "value"), [("status", "pending"), ("priority", "medium")])
+def test_option_of_an_error_maps_the_word(field, value):
+    """The client copies the option from the message."""
+    errors: list[Invalid] = []
+    word = 'Someday, "maybe" \u00e4'
+    getattr(CellReader(RowOptions()), field)(word, errors)
+    option = errors[0].message.partition("value_mapping=")[2].removesuffix(".")
+    assert getattr(CellReader(RowOptions(value_mapping=parse_value_mapping(option))), field)(word, []) == value
+
+
 def test_error_quotes_the_word_and_names_the_option():
     errors: list[Invalid] = []
     assert CellReader(RowOptions()).status("Who\0knows" + "?" * 100, errors) is None
+    cut = "?" * 31
     assert errors[0].message == (
-        f"Unknown status 'Who\\x00knows{'?' * 31}'. Use pending, in_progress, completed or cancelled, or map it with"
-        " value_mapping."
+        f"Unknown status 'Who\\x00knows{cut}'. Use pending, in_progress, completed or cancelled, or map it with"
+        f' value_mapping={{"status": {{"Who\\u0000knows{cut}": "pending"}}}}.'
     )
 
 

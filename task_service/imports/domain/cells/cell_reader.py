@@ -20,7 +20,7 @@ from task_service.imports.domain.cells.status_cells import (
     is_cancelling,
 )
 from task_service.imports.domain.options.row_options import OnUnknownAssignee, OnUnknownDate, OnUnknownValue, RowOptions
-from task_service.imports.domain.options.value_mapping import mapping_key
+from task_service.imports.domain.options.value_mapping import example_mapping, mapping_key
 from task_service.imports.domain.quoting import quote
 from task_service.imports.domain.values.dates import DateParser
 from task_service.imports.domain.values.errors import UnknownAssignee, UnknownPriority, UnknownStatus
@@ -217,14 +217,14 @@ def _mapped_values(
 def _find(word: str, words: Mapping[str, Value], error: type[Invalid]) -> Value:
     value = find_word(word, words)
     if value is None:
-        raise error(word=quote(word))
+        raise error(word=quote(word), mapping=example_mapping(error.field, word))
     return value
 
 
 def _find_done(word: str, dates: DateParser) -> Status:
     status = find_done_status(word, dates)
     if status is None:
-        raise UnknownStatus(word=quote(word))
+        raise UnknownStatus(word=quote(word), mapping=example_mapping("status", word))
     return status
 
 

@@ -1,11 +1,12 @@
 """The option value_mapping: values for texts of the file."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from chassis.kernel.errors import Invalid
 from task_service.imports.domain.json_option import parse_json_object
-from task_service.imports.domain.quoting import quote
+from task_service.imports.domain.quoting import MAX_QUOTED_CHARACTERS, quote
 from task_service.imports.domain.values.errors import (
     DuplicateMappedText,
     MalformedValueMapping,
@@ -26,11 +27,17 @@ from task_service.tasks.domain.values import (
 _RULES = {"status": validate_status, "priority": validate_priority, "due_date": validate_due_date}
 """Validation of the fields that value_mapping can have."""
 _EXPECTED = {"status": ", ".join(Status), "priority": ", ".join(Priority), "due_date": "a date such as 2026-12-31"}
+_EXAMPLES = {"status": Status.PENDING, "priority": Priority.MEDIUM}
 
 
 def mapping_key(text: str) -> str:
     """Return the form in which texts of value_mapping are compared: without case, spaces and hyphens being the same."""
     return to_nfc(normalize_word(text)).casefold()
+
+
+def example_mapping(field: str, text: str) -> str:
+    """Return a mapping of the text, for an error message to copy. A long text is cut, as `quote` does."""
+    return json.dumps({field: {text[:MAX_QUOTED_CHARACTERS]: _EXAMPLES[field]}}, ensure_ascii=False)
 
 
 def parse_value_mapping(text: str) -> Mapping[str, Mapping[str, str]]:

@@ -5,13 +5,16 @@ from task_service.tasks.domain.errors import InvalidTask
 
 
 class UnknownStatus(InvalidTask):
-    """Unknown status {word}. Use pending, in_progress, completed or cancelled, or map it with value_mapping."""
+    """Unknown status {word}.
+
+    Use pending, in_progress, completed or cancelled, or map it with value_mapping={mapping}.
+    """
 
     field = "status"
 
 
 class UnknownPriority(InvalidTask):
-    """Unknown priority {word}. Use none, low, medium, high or urgent, or map it with value_mapping."""
+    """Unknown priority {word}. Use none, low, medium, high or urgent, or map it with value_mapping={mapping}."""
 
     field = "priority"
 
