@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import prometheus_client
 
 from chassis.limits.active_limit import ActiveLimiter
-from chassis.limits.fair_limit import FairLimiter
+from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
 from gateway.transport.errors import http_errors
 
 SHED_REQUESTS = prometheus_client.Counter("http_requests_shed", "Requests refused because of overload", ["kind"])
@@ -86,28 +86,28 @@ class ConcurrencyLimit:
         Requests without credentials come from many users. They wait only for others of their endpoint, so that a
         refresh of a token does not wait for logins, which take long.
         """
-        if self._is_full(self._entered[caller], self._total):
+        self._enter(caller)
+        try:
+            with await self._active.start(caller or endpoint):
+                async with self._slots.slot(caller, timeout_seconds=self._queue_timeout_seconds):
+                    yield
+        except NoFreeSlot:
+            raise self._overloaded() from None
+        finally:
+            self._leave(caller)
+
+    def _enter(self, caller: CallerKey) -> None:
+        entered = self._entered[caller]
+        if self._is_full(entered, self._total):
             raise self._overloaded()
         self._total += 1
-        self._entered[caller] += 1
-        try:
-            call = await self._active.start(caller or endpoint)
-            try:
-                try:
-                    await self._slots.acquire(caller, timeout_seconds=self._queue_timeout_seconds)
-                except TimeoutError:
-                    raise self._overloaded() from None
-                try:
-                    yield
-                finally:
-                    self._slots.release(caller)
-            finally:
-                self._active.end(call)
-        finally:
-            self._total -= 1
-            self._entered[caller] -= 1
-            if not self._entered[caller]:
-                del self._entered[caller]
+        self._entered[caller] = entered + 1
+
+    def _leave(self, caller: CallerKey) -> None:
+        self._total -= 1
+        self._entered[caller] -= 1
+        if not self._entered[caller]:
+            del self._entered[caller]
 
     def _is_full(self, entered: int, total: int) -> bool:
         """Return True if no request may enter whose caller has entered `entered` ones of the `total`."""
