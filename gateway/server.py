@@ -50,7 +50,6 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
             "/statusz": Status(status),
         }
         request_limit = ConcurrencyLimit(
-            "request",
             max_concurrent=settings.max_concurrent_requests,
             max_queued=settings.max_queued_requests,
             queue_timeout_seconds=settings.queue_timeout_seconds,
