@@ -92,7 +92,7 @@ class LoadShedInterceptor(ContextInterceptor):
         kind = self._kinds.get(method, FOREIGN)
         if self._in_flight[kind] >= self._max_in_flight[kind]:
             SHED_CALLS.labels(kind).inc()
-            raise Overloaded(is_started=False)
+            raise Overloaded(is_retryable_elsewhere=True)
         self._in_flight[kind] += 1
         try:
             yield

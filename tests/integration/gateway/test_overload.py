@@ -175,7 +175,7 @@ async def test_calls_to_an_overloaded_service_are_rarely_repeated(services):
 
     async def refuse(_request, context):
         await RichStatus(
-            grpc.StatusCode.RESOURCE_EXHAUSTED, "No.", "OVERLOADED", retry_after_seconds=1, is_started=False
+            grpc.StatusCode.RESOURCE_EXHAUSTED, "No.", "OVERLOADED", retry_after_seconds=1, is_retryable_elsewhere=True
         ).abort(context)
 
     services.handlers["GetTask"] = refuse
