@@ -11,6 +11,7 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.rpc.errors import RichStatus
+from tests.integration.gateway.fake_services import slow_get_task
 from tests.integration.gateway.limited_gateway import (
     GET,
     LONG_SECONDS,
@@ -21,7 +22,7 @@ from tests.integration.gateway.limited_gateway import (
     running_gateway,
     status_of,
 )
-from tests.integration.gateway.test_header_limits import connected, slow_get_task
+from tests.integration.gateway.raw_http import connected
 from tests.support.waiting import until, until_awaited
 
 
