@@ -1,8 +1,8 @@
 """The running gateway: its port, its readiness and its background loops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from chassis.lifecycle import run_in_background
 from chassis.limits.rate_limit import AddressRateLimiter
@@ -12,6 +12,7 @@ from chassis.probes.process_status import ProcessStatus
 from chassis.settings import Listen
 from gateway.bootstrap import build_router, create_upstreams
 from gateway.settings import GatewaySettings
+from gateway.transcoding.http.router import Router
 from gateway.transport.app import build_app
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.endpoints.health import Liveness, Readiness, Status
@@ -20,6 +21,7 @@ from gateway.transport.http.load_shed import LoadShedder
 from gateway.transport.http.server import serve
 from gateway.transport.request.concurrency_limit import ConcurrencyLimit
 from gateway.transport.request.http_request import Endpoint
+from gateway.transport.routes import Route
 
 
 @asynccontextmanager
@@ -44,47 +46,59 @@ async def run_server(settings: GatewaySettings) -> AsyncIterator[Listen]:
         stack.push_async_callback(limiter.close)
         for upstream in upstreams:
             stack.push_async_callback(upstream.close)
-        own_endpoints: dict[str, Endpoint] = {
-            "/healthz": Liveness(),
-            "/readyz": Readiness(status=status, services=tuple(services)),
-            "/statusz": Status(status),
-        }
-        request_limit = ConcurrencyLimit(
-            "request",
-            max_concurrent=settings.max_concurrent_requests,
-            max_queued=settings.max_queued_requests,
-            queue_timeout_seconds=settings.queue_timeout_seconds,
-            max_active_per_caller=settings.max_active_requests_per_caller,
-        )
+        request_limit = _create_request_limit(settings)
         router = build_router(
             upstreams=upstreams,
             settings=settings,
             limiter=limiter,
             request_limit=request_limit,
             stopping=stopping,
-            own_endpoints=own_endpoints,
+            own_endpoints=_own_endpoints(status, services),
         )
-        cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
         address = await stack.enter_async_context(
-            serve(
-                build_app(router, cors, status, accept_traceparent=settings.accept_traceparent),
-                listen=settings.listen,
-                listen_fd=settings.listen_fd,
-                limits=_connection_limits(settings),
-                cors=cors,
-                load_shedder=LoadShedder(request_limit, status),
-                drain_seconds=settings.drain_seconds,
-                stopping=stopping,
-            )
+            _serve(settings, router, request_limit=request_limit, status=status, stopping=stopping)
         )
-        await stack.enter_async_context(
-            run_in_background(
-                _become_ready(status, checks),
-                run_checks(checks),
-            )
-        )
+        await stack.enter_async_context(run_in_background(_become_ready(status, checks), run_checks(checks)))
         stack.push_async_callback(_leave, status, settings.drain_delay_seconds)
         yield address
+
+
+def _own_endpoints(status: ProcessStatus, services: Iterable[Dependency]) -> Mapping[str, Endpoint]:
+    return {
+        "/healthz": Liveness(),
+        "/readyz": Readiness(status=status, services=tuple(services)),
+        "/statusz": Status(status),
+    }
+
+
+def _create_request_limit(settings: GatewaySettings) -> ConcurrencyLimit:
+    return ConcurrencyLimit(
+        max_concurrent=settings.max_concurrent_requests,
+        max_queued=settings.max_queued_requests,
+        queue_timeout_seconds=settings.queue_timeout_seconds,
+        max_active_per_caller=settings.max_active_requests_per_caller,
+    )
+
+
+def _serve(
+    settings: GatewaySettings,
+    router: Router[Route],
+    *,
+    request_limit: ConcurrencyLimit,
+    status: ProcessStatus,
+    stopping: asyncio.Event,
+) -> AbstractAsyncContextManager[Listen]:
+    cors = CorsPolicy(settings.cors_origins) if settings.cors_origins else None
+    return serve(
+        build_app(router, cors, status, accept_traceparent=settings.accept_traceparent),
+        listen=settings.listen,
+        listen_fd=settings.listen_fd,
+        limits=_connection_limits(settings),
+        cors=cors,
+        load_shedder=LoadShedder(request_limit, status),
+        drain_seconds=settings.drain_seconds,
+        stopping=stopping,
+    )
 
 
 async def _become_ready(status: ProcessStatus, checks: Mapping[Dependency, Check]) -> None:

@@ -15,9 +15,8 @@ import pytest_asyncio
 from xdist import get_xdist_worker_id
 
 from chassis.testing.database import temporary_database
-from deploy.local.servers.postgres import EmbeddedPostgres
-from deploy.local.servers.valkey import EmbeddedValkey
 from tests.support.database import Database, migrated_template, tune
+from tests.support.embedded_servers import EmbeddedPostgres, EmbeddedValkey
 from tests.support.folders import scratch_folder
 from tests.support.s3_server import EmbeddedS3
 from tests.support.scheduling import ModuleScheduling, put_slowest_first

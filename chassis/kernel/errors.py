@@ -19,8 +19,8 @@ class DomainError(Exception):
 
     reason: ClassVar[str] = "DOMAIN_ERROR"
     field: str = ""
-    is_started: bool = True
-    """False: the call was refused before any work, so that it is safe to repeat on another server."""
+    is_retryable_elsewhere: bool = False
+    """True: the call was refused before any work, so that it is safe to repeat on another server."""
     retry_after_seconds: float | None = None
 
     def __init_subclass__(cls, *, inherits_reason: bool = False) -> None:

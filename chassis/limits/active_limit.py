@@ -1,9 +1,9 @@
 """Limit of the calls of one caller that make progress at the same time."""
 
-import asyncio
 import sys
 from collections.abc import Hashable
 
+from chassis.limits.expiry_queue import ExpiryQueue
 from chassis.limits.fair_limit import FairLimiter
 
 
@@ -19,46 +19,41 @@ class ActiveLimiter:
 
     def __init__(self, *, max_active: int, max_active_seconds: float) -> None:
         self._limiter = FairLimiter(max_total=sys.maxsize, max_per_key=max_active)
-        self.max_active_seconds = max_active_seconds
+        self._active = ExpiryQueue[ActiveCall](timeout_seconds=max_active_seconds, on_expired=self._release)
         self.waiting = 0
         """Number of calls that wait for others of their key."""
-        self._active: dict[ActiveCall, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
 
     async def start(self, key: Hashable) -> "ActiveCall":
-        """Wait until a call of this key may start. Pass the result to `end`, whatever happens to the call."""
+        """Wait until a call of this key may start. Run it in the context that this returns."""
         self.waiting += 1
         try:
             await self._limiter.acquire(key)
         finally:
             self.waiting -= 1
-        call = ActiveCall(key)
-        loop = asyncio.get_running_loop()
-        self._active[call] = loop.time()
-        if self._timer is None:  # one timer for all calls, because a timer for each costs more
-            self._timer = loop.call_later(self.max_active_seconds, self._end_slow_calls)
+        call = ActiveCall(self, key)
+        self._active.add(call)
         return call
 
     def end(self, call: "ActiveCall") -> None:
         """Count the call as active no longer. Without effect after its time."""
-        if self._active.pop(call, None) is not None:
-            self._limiter.release(call.key)
+        if self._active.remove(call):
+            self._release(call)
 
-    def _end_slow_calls(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = None
-        while self._active:
-            call, started_at = next(iter(self._active.items()))
-            if started_at + self.max_active_seconds > loop.time():
-                self._timer = loop.call_at(started_at + self.max_active_seconds, self._end_slow_calls)
-                return
-            self.end(call)
+    def _release(self, call: "ActiveCall") -> None:
+        self._limiter.release(call.key)
 
 
 class ActiveCall:
-    """A call that has started. Each is equal to itself only."""
+    """Context of a call that has started. Each is equal to itself only."""
 
-    __slots__ = ("key",)
+    __slots__ = ("_limiter", "key")
 
-    def __init__(self, key: Hashable) -> None:
+    def __init__(self, limiter: ActiveLimiter, key: Hashable) -> None:
+        self._limiter = limiter
         self.key = key
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._limiter.end(self)

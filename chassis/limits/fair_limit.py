@@ -1,9 +1,13 @@
 """Limit of concurrent work, in total and for each caller. Callers that wait take turns."""
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from contextlib import suppress
+
+
+class NoFreeSlot(Exception):
+    """No slot became free in time. It is not a TimeoutError, which the work in the slot may raise too."""
 
 
 class FairLimiter:
@@ -16,13 +20,18 @@ class FairLimiter:
     def __init__(self, *, max_total: int, max_per_key: int) -> None:
         self._max_total = max_total
         self._max_per_key = max_per_key
-        self._held: Counter[Hashable] = Counter()
+        self._held: dict[Hashable, int] = {}
+        self._total = 0
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
+
+    def slot(self, key: Hashable, *, timeout_seconds: float) -> "Slot":
+        """Return the context in which a slot is held. Entering it raises NoFreeSlot after the timeout."""
+        return Slot(self, key, timeout_seconds)
 
     async def acquire(self, key: Hashable, *, timeout_seconds: float | None = None) -> None:
         """Wait for a free slot and take it. Raises TimeoutError after the timeout, if there is one."""
         if key not in self._waiting and self._has_room(key):
-            self._held[key] += 1
+            self._take(key)
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(granted)
@@ -38,6 +47,7 @@ class FairLimiter:
 
     def release(self, key: Hashable) -> None:
         """Give the slot to the next key in turn."""
+        self._total -= 1
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
@@ -47,14 +57,18 @@ class FairLimiter:
             # A waiter that was cancelled is still here until its task runs.
             if not waiter.done():
                 waiter.set_result(None)
-                self._held[key] += 1
+                self._take(key)
             if waiters:
                 self._waiting.move_to_end(key)
             else:
                 del self._waiting[key]
 
     def _has_room(self, key: Hashable) -> bool:
-        return self._held.total() < self._max_total and self._held[key] < self._max_per_key
+        return self._total < self._max_total and self._held.get(key, 0) < self._max_per_key
+
+    def _take(self, key: Hashable) -> None:
+        self._total += 1
+        self._held[key] = self._held.get(key, 0) + 1
 
     def _next_key(self) -> Hashable | None:
         return next((key for key in self._waiting if self._has_room(key)), None)
@@ -65,3 +79,23 @@ class FairLimiter:
             waiters.remove(waiter)
         if not waiters:
             self._waiting.pop(key, None)
+
+
+class Slot:
+    """Context in which a slot is held. It is a class, because a generator costs twice as much."""
+
+    __slots__ = ("_key", "_limiter", "_timeout_seconds")
+
+    def __init__(self, limiter: FairLimiter, key: Hashable, timeout_seconds: float) -> None:
+        self._limiter = limiter
+        self._key = key
+        self._timeout_seconds = timeout_seconds
+
+    async def __aenter__(self) -> None:
+        try:
+            await self._limiter.acquire(self._key, timeout_seconds=self._timeout_seconds)
+        except TimeoutError:
+            raise NoFreeSlot from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._limiter.release(self._key)

@@ -16,6 +16,7 @@ from prometheus_client import Counter
 from chassis.kernel.errors import DomainError
 from chassis.rpc.access import Access, is_internal
 from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.methods import methods_of
 
 SHED_CALLS = Counter("grpc_server_shed", "Calls refused by load shedding", ["kind"])
 CALL, STREAM, FOREIGN = "call", "stream", "foreign"
@@ -80,11 +81,7 @@ class LoadShedInterceptor(ContextInterceptor):
             FOREIGN: capacity.max_concurrent_streams,
         }
         self._in_flight = dict.fromkeys(self._max_in_flight, 0)
-        self._kinds = {
-            f"/{service.full_name}/{method.name}": STREAM if is_streaming(method) else CALL
-            for service in services
-            for method in service.methods
-        }
+        self._kinds = {path: STREAM if is_streaming(method) else CALL for path, method in methods_of(services)}
         self._exempt = {_HEALTH_CHECK} | {method for method, access in policy.items() if is_internal(access)}
 
     @asynccontextmanager
@@ -95,7 +92,7 @@ class LoadShedInterceptor(ContextInterceptor):
         kind = self._kinds.get(method, FOREIGN)
         if self._in_flight[kind] >= self._max_in_flight[kind]:
             SHED_CALLS.labels(kind).inc()
-            raise Overloaded(is_started=False)
+            raise Overloaded(is_retryable_elsewhere=True)
         self._in_flight[kind] += 1
         try:
             yield

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from chassis.kernel.errors import DomainError
+from chassis.limits.expiry_queue import ExpiryQueue
 from chassis.limits.load_shed import SHED_CALLS
 
 REQUEST_TIMEOUT_SECONDS = 10.0
@@ -39,23 +40,22 @@ class PendingRequests:
     def __init__(self, *, timeout_seconds: float, max_pending: int) -> None:
         self._timeout_seconds = timeout_seconds
         self._max_pending = max_pending
-        self._started: dict[asyncio.Task[object], float] = {}
+        self._waiting = ExpiryQueue[asyncio.Task[object]](
+            timeout_seconds=timeout_seconds, on_expired=self._refuse_expired
+        )
         self._refusals: dict[asyncio.Task[object], DomainError] = {}
-        self._timer: asyncio.TimerHandle | None = None
 
     async def wait_for(self, request: Awaitable[Result]) -> Result:
         """Await the request message of the current task.
 
         Raises RequestTimeout or TooManyPendingRequests.
         """
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call runs in a task")
-        if len(self._started) >= self._max_pending:
-            self._refuse_oldest(TooManyPendingRequests())
-        self._started[task] = loop.time()
-        if self._timer is None:  # one timer for all calls, because a timer for each costs more
-            self._timer = loop.call_later(self._timeout_seconds, self._refuse_expired)
+        if len(self._waiting) >= self._max_pending:
+            self._refuse(self._waiting.pop_oldest(), TooManyPendingRequests())
+        self._waiting.add(task)
         try:
             return await request
         except asyncio.CancelledError:
@@ -65,22 +65,13 @@ class PendingRequests:
             task.uncancel()
             raise refusal from None
         finally:
-            self._started.pop(task, None)
+            self._waiting.remove(task)
             self._refusals.pop(task, None)
 
-    def _refuse_expired(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = None
-        while self._started:
-            expires_at = next(iter(self._started.values())) + self._timeout_seconds
-            if expires_at > loop.time():
-                self._timer = loop.call_at(expires_at, self._refuse_expired)
-                return
-            self._refuse_oldest(RequestTimeout(seconds=self._timeout_seconds))
+    def _refuse_expired(self, task: "asyncio.Task[object]") -> None:
+        self._refuse(task, RequestTimeout(seconds=self._timeout_seconds))
 
-    def _refuse_oldest(self, refusal: DomainError) -> None:
-        task = next(iter(self._started))
-        del self._started[task]
+    def _refuse(self, task: "asyncio.Task[object]", refusal: DomainError) -> None:
         SHED_CALLS.labels(PENDING).inc()
         self._refusals[task] = refusal
         task.cancel()

@@ -12,6 +12,7 @@ from chassis.kernel.errors import DomainError
 from chassis.limits.load_shed import SHED_CALLS, is_streaming
 from chassis.rpc.access import Access
 from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.methods import methods_of
 from chassis.rpc.request_context import current_caller
 
 CALLER = "caller"
@@ -38,9 +39,8 @@ class StreamLimitInterceptor(ContextInterceptor):
         self._open: Counter[UUID] = Counter()
         self._limited = {
             path
-            for service in services
-            for method in service.methods
-            if is_streaming(method) and (path := f"/{service.full_name}/{method.name}") in policy and policy[path].roles
+            for path, method in methods_of(services)
+            if is_streaming(method) and path in policy and policy[path].roles
         }
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:

@@ -9,9 +9,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 from taskmanager.options.v1 import options_pb2
 
 from chassis.kernel.identity import Caller
+from chassis.rpc.methods import methods_of
 
-_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
-HEALTH_METHODS = frozenset(f"/{_HEALTH.full_name}/{method.name}" for method in _HEALTH.methods)
+HEALTH_METHODS = frozenset(path for path, _ in methods_of(health_pb2.DESCRIPTOR.services_by_name.values()))
 """gRPC paths of the health checks."""
 
 
@@ -64,22 +64,13 @@ def is_internal(access: Access) -> bool:
 def public_methods(services: Iterable[ServiceDescriptor]) -> frozenset[str]:
     """Return the gRPC paths of the methods that need no token."""
     return frozenset(
-        f"/{service.full_name}/{method.name}"
-        for service in services
-        for method in service.methods
-        if (access := access_of(method)) is not None and access.public
+        path for path, method in methods_of(services) if (access := access_of(method)) is not None and access.public
     )
 
 
 def read_policy(services: Iterable[ServiceDescriptor]) -> Mapping[str, Access]:
     """Return the access of every method by gRPC path. Health and reflection are public."""
-    policy = {
-        f"/{service.full_name}/{method.name}": access
-        for service in services
-        for method in service.methods
-        if (access := access_of(method)) is not None
-    }
+    policy = {path: access for path, method in methods_of(services) if (access := access_of(method)) is not None}
     for foreign in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
-        for service in foreign.services_by_name.values():
-            policy |= {f"/{service.full_name}/{method.name}": Access(public=True) for method in service.methods}
+        policy |= {path: Access(public=True) for path, _ in methods_of(foreign.services_by_name.values())}
     return policy

@@ -49,7 +49,7 @@ class TokenNotExchanged(Unauthenticated):
 class NotReady(Unavailable):
     """The service is starting and can't check tokens yet. Try again shortly."""
 
-    is_started = False
+    is_retryable_elsewhere = True
 
 
 class JwtInterceptor(ContextInterceptor):

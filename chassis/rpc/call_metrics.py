@@ -8,6 +8,8 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from prometheus_client import Counter, Gauge, Histogram
 
+from chassis.rpc.methods import methods_of, split_path
+
 _METHOD_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 _CALL_LABELS = (*_METHOD_LABELS, "grpc_code")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -63,8 +65,7 @@ class CallMetrics:
     @classmethod
     def of_client(cls, grpc_path: str) -> Self:
         """Return the metrics of a unary method ("/package.Service/Method") that this process calls."""
-        service, _, method = grpc_path.removeprefix("/").partition("/")
-        return cls(CLIENT_STARTED, CLIENT_HANDLED, CLIENT_SECONDS, labels=("unary", service, method))
+        return cls(CLIENT_STARTED, CLIENT_HANDLED, CLIENT_SECONDS, labels=("unary", *split_path(grpc_path)))
 
     def record_start(self) -> float:
         """Count a call that starts. Return the start for `record_end`."""
@@ -90,11 +91,8 @@ class ServerMetrics:
 
     def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
         self._methods = {
-            f"/{service.full_name}/{method.name}": CallMetrics.of_server(
-                (_grpc_type(method), service.full_name, method.name)
-            )
-            for service in services
-            for method in service.methods
+            path: CallMetrics.of_server((_grpc_type(method), *split_path(path)))
+            for path, method in methods_of(services)
         }
         self._unknown = CallMetrics.of_server(("unary", "unknown", "unknown"))
 

@@ -57,8 +57,8 @@ class RichStatus:
     reason: str
     violations: tuple[Violation, ...] = ()
     retry_after_seconds: float | None = None
-    is_started: bool = True
-    """False: the call was refused before any work. ErrorInfo then has the metadata `not_started: true`."""
+    is_retryable_elsewhere: bool = False
+    """True: the call was refused before any work. ErrorInfo then has the metadata `not_started: true`."""
 
     def pack(self) -> bytes:
         """Return the serialized google.rpc.Status for the trailers, shortened to the size that they can hold."""
@@ -69,7 +69,7 @@ class RichStatus:
         return self._packed(MAX_TEXT_LENGTHS[-1], MAX_VIOLATIONS // 2)
 
     def _packed(self, max_length: int, max_violations: int) -> bytes:
-        metadata = {} if self.is_started else {NOT_STARTED_KEY: "true"}
+        metadata = {NOT_STARTED_KEY: "true"} if self.is_retryable_elsewhere else {}
         details = [_pack(error_details_pb2.ErrorInfo(reason=self.reason, domain=ERROR_DOMAIN, metadata=metadata))]
         if self.violations:
             details.append(
@@ -111,7 +111,7 @@ def rich_status(code: grpc.StatusCode, error: DomainError) -> RichStatus:
     )
     reason = errors[0].reason
     message = _truncate(error.message, 500)
-    return RichStatus(code, message, reason, violations, error.retry_after_seconds, error.is_started)
+    return RichStatus(code, message, reason, violations, error.retry_after_seconds, error.is_retryable_elsewhere)
 
 
 def read_status(error: grpc.RpcError) -> RichStatus:
@@ -120,11 +120,11 @@ def read_status(error: grpc.RpcError) -> RichStatus:
     # A sequence of pairs, although the type stubs declare another type.
     trailers: Any = error.trailing_metadata() or ()
     raw = next((value for key, value in trailers if key == DETAILS_KEY), None)
-    reason, violations, retry_after_seconds, is_started = code.name, [], None, True
+    reason, violations, retry_after_seconds, is_retryable_elsewhere = code.name, [], None, False
     for detail in _parse(raw):
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = _unpack(detail, error_details_pb2.ErrorInfo())
-            reason, is_started = info.reason or reason, NOT_STARTED_KEY not in info.metadata
+            reason, is_retryable_elsewhere = info.reason or reason, NOT_STARTED_KEY in info.metadata
         elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             violations = [
                 Violation(violation.field, violation.reason, violation.description)
@@ -132,7 +132,7 @@ def read_status(error: grpc.RpcError) -> RichStatus:
             ]
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
             retry_after_seconds = _unpack(detail, error_details_pb2.RetryInfo()).retry_delay.ToMilliseconds() / 1000
-    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_started)
+    return RichStatus(code, message, reason, tuple(violations), retry_after_seconds, is_retryable_elsewhere)
 
 
 class ErrorInterceptor(ContextInterceptor):

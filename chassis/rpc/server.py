@@ -29,6 +29,7 @@ from chassis.rpc.errors import ErrorInterceptor, StatusTable
 from chassis.rpc.handler_cache import HandlerCache
 from chassis.rpc.health_servicer import HealthServicer
 from chassis.rpc.interceptor import ContextInterceptor
+from chassis.rpc.methods import methods_of
 from chassis.rpc.receive import ReceiveInterceptor
 from chassis.rpc.request_id import RequestIdInterceptor
 from chassis.rpc.tracing import TracingInterceptor
@@ -79,7 +80,7 @@ class Registration:
 
 
 def _is_callable(service: ServiceDescriptor, policy: Mapping[str, Access]) -> bool:
-    return any(f"/{service.full_name}/{method.name}" in policy for method in service.methods)
+    return any(path in policy for path, _ in methods_of([service]))
 
 
 class GrpcServer:

@@ -14,6 +14,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from chassis.rpc.access import Access, is_internal
 from chassis.rpc.access_log import status_code
 from chassis.rpc.interceptor import Context, ContextInterceptor
+from chassis.rpc.methods import methods_of, split_path
 from chassis.rpc.request_context import caller_or_none
 from chassis.tracing.spans import (
     TRACE_KEYS,
@@ -41,9 +42,7 @@ class TracingInterceptor(ContextInterceptor):
 
     def __init__(self, *, services: Iterable[ServiceDescriptor], policy: Mapping[str, Access], link_only: bool) -> None:
         """Create the interceptor. With `link_only` a caller's trace is only linked: anybody can be the caller."""
-        methods = [
-            (f"/{service.full_name}/{method.name}", method) for service in services for method in service.methods
-        ]
+        methods = list(methods_of(services))
         self._attributes = {path: _attributes(path) for path, _ in methods}
         self._bidirectional = {path for path, each in methods if each.client_streaming and each.server_streaming}
         self._internal = {path for path, _ in methods if (access := policy.get(path)) and is_internal(access)}
@@ -108,7 +107,7 @@ def _record_status(span: Span, code: grpc.StatusCode, *, server: bool) -> None:
 
 
 def _attributes(path: str) -> Attributes:
-    service, _, method = path.removeprefix("/").partition("/")
+    service, method = split_path(path)
     return {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +47,8 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
 
     Raise LocalStackError if it cannot start. The subclass ProcessFailed has the last log lines of the process.
     """
-    async with exclusive_run(options.data_dir) as run:
-        # The stack itself holds the port of the gateways, so that it refuses nobody while a gateway restarts.
-        sockets = ExitStack()
+    async with AsyncExitStack() as stack:
+        run = await stack.enter_async_context(exclusive_run(options.data_dir))
         delete_endpoints_file(run.data_dir)
         ports = Ports.choose(options)
         credentials = Credentials.load_or_create(run.data_dir)
@@ -57,32 +56,29 @@ async def running_stack(options: Options, *, announce: Announce) -> AsyncIterato
         endpoints = endpoints_of(ports, credentials, data_servers)
         settings = ServiceSettings(data_dir=run.data_dir, credentials=credentials, endpoints=endpoints)
         await _check_settings(settings, run)
+        # The stack itself holds the port of the gateways, so that it refuses nobody while a gateway restarts.
+        sockets = stack.enter_context(ExitStack())
         supervisor = Supervisor(run=run, log_dir=_log_dir(run), announce=announce)
-        try:
-            announce("starting Postgres and Redis")
-            await supervisor.start(await data_servers.prepare())
-            await data_servers.create_database()
-            announce("migrating the databases")
-            await _run_commands(provision_commands(settings), run)
-            await _run_commands(migration_commands(settings), run)
-            await _run_commands([bootstrap_command(settings)], run)
-            announce("starting the services")
-            gateway_socket = sockets.enter_context(listening_socket(ports.gateway))
-            await supervisor.start(*service_processes(settings, ports=ports, gateway_socket=gateway_socket.fileno()))
-            supervisor.on_pids_changed = lambda: endpoints.write(run.data_dir, supervisor.pids)
-            yield Stack(
-                endpoints=endpoints,
-                endpoints_file=endpoints.write(run.data_dir, supervisor.pids),
-                log_dir=_log_dir(run),
-                supervisor=supervisor,
-            )
-        finally:
-            try:
-                delete_endpoints_file(run.data_dir)
-                announce("stopping")
-            finally:
-                await supervisor.stop()
-                sockets.close()
+        stack.push_async_callback(supervisor.stop)
+        stack.callback(announce, "stopping")
+        stack.callback(delete_endpoints_file, run.data_dir)
+        announce("starting Postgres and Redis")
+        await supervisor.start(await data_servers.prepare())
+        await data_servers.create_database()
+        announce("migrating the databases")
+        await _run_commands(provision_commands(settings), run)
+        await _run_commands(migration_commands(settings), run)
+        await _run_commands([bootstrap_command(settings)], run)
+        announce("starting the services")
+        gateway_socket = sockets.enter_context(listening_socket(ports.gateway))
+        await supervisor.start(*service_processes(settings, ports=ports, gateway_socket=gateway_socket.fileno()))
+        supervisor.on_pids_changed = lambda: endpoints.write(run.data_dir, supervisor.pids)
+        yield Stack(
+            endpoints=endpoints,
+            endpoints_file=endpoints.write(run.data_dir, supervisor.pids),
+            log_dir=_log_dir(run),
+            supervisor=supervisor,
+        )
 
 
 def endpoints_of(ports: Ports, credentials: Credentials, data_servers: DataServers) -> Endpoints:

@@ -92,10 +92,10 @@ class RetryingCall:
     def _may_repeat(self, error: aio.AioRpcError, *, is_repeatable: bool) -> bool:
         status = read_status(error)
         if status.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return not status.is_started and self._budget.take()
+            return status.is_retryable_elsewhere and self._budget.take()
         # A service that is unavailable names a delay: its database is down, for all its replicas.
         is_lost = status.code in _LOST and status.retry_after_seconds is None
-        return not status.is_started or (is_repeatable and is_lost)
+        return status.is_retryable_elsewhere or (is_repeatable and is_lost)
 
     async def _wait_for_connection(self, max_seconds: float) -> None:
         """In a rolling restart, the old server is gone a moment before the channel has connected to the new one."""

@@ -20,7 +20,7 @@ from gateway.transport.endpoints.stream_limited import StreamLimitedEndpoint
 from gateway.transport.endpoints.unary import UnaryEndpoint
 from gateway.transport.request.authorization import CallAuthorizer
 from gateway.transport.request.client_rate_limit import ClientRateLimit
-from gateway.transport.request.concurrency_limit import ConcurrencyLimit
+from gateway.transport.request.concurrency_limit import ConcurrencyLimit, StreamLimit
 from gateway.transport.request.http_request import Endpoint
 from gateway.transport.request.json_body import JsonBodyReader
 from gateway.transport.request.preconditions import Preconditions
@@ -55,7 +55,7 @@ class EndpointFactory:
         self._authorizer = authorizer
         self._rate_limit = rate_limit
         self._request_limit = request_limit
-        self._stream_limit = ConcurrencyLimit("stream", max_concurrent=settings.max_concurrent_streams)
+        self._stream_limit = StreamLimit(max_concurrent=settings.max_concurrent_streams)
         self._stream_turns = CallerTurns()
         self._stopping = stopping
         self._encoders = Encoders()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from taskmanager.auth.v1 import user_pb2
 
-from chassis.limits.fair_limit import FairLimiter
+from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
 from chassis.limits.load_shed import SHED_CALLS, Overloaded
 from task_service.clients.auth import CALL_TIMEOUT_SECONDS
 from task_service.clients.user_directory import UserLookup
@@ -53,11 +53,8 @@ class FairUserLookup:
             yield
             return
         try:
-            await self._limiter.acquire(key, timeout_seconds=CALL_TIMEOUT_SECONDS)
-        except TimeoutError:
+            async with self._limiter.slot(key, timeout_seconds=CALL_TIMEOUT_SECONDS):
+                yield
+        except NoFreeSlot:
             SHED_CALLS.labels(LOOKUP).inc()
             raise Overloaded from None
-        try:
-            yield
-        finally:
-            self._limiter.release(key)

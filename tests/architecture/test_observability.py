@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -45,8 +45,22 @@ def constants(node: ast.AST, names: dict[str, ast.expr]) -> set[str]:
     return {text for element in node.elts for text in constants(element, names)}
 
 
-def metrics_in(path: Path) -> Iterator[tuple[str, str, set[str]]]:
-    """Yield kind, name and labels of each metric that a file defines."""
+class Metric(NamedTuple):
+    """A metric that the code defines."""
+
+    kind: str
+    name: str
+    labels: set[str]
+
+
+@cache
+def code_metrics() -> list[Metric]:
+    """Return the metrics of all packages."""
+    return [metric for package in PACKAGES for path in (ROOT / package).rglob("*.py") for metric in metrics_in(path)]
+
+
+def metrics_in(path: Path) -> Iterator[Metric]:
+    """Yield each metric that a file defines."""
     tree = ast.parse(path.read_text())
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]
     names = {node.targets[0].id: node.value for node in assigned if isinstance(node.targets[0], ast.Name)}
@@ -59,7 +73,7 @@ def metrics_in(path: Path) -> Iterator[tuple[str, str, set[str]]]:
             and isinstance(node.args[0], ast.Constant)
         ):
             labels = constants(node.args[2], names) if len(node.args) > 2 else set()
-            yield kind, str(node.args[0].value), labels
+            yield Metric(kind, str(node.args[0].value), labels)
 
 
 def called_name(node: ast.AST) -> str:
@@ -71,12 +85,7 @@ def called_name(node: ast.AST) -> str:
 @cache
 def defined_metrics() -> dict[str, set[str]]:
     """Return the labels of each metric of the code, by its name without a suffix of a histogram."""
-    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    metrics = {
-        name + ("_total" if kind == "Counter" else ""): labels
-        for path in files
-        for kind, name, labels in metrics_in(path)
-    }
+    metrics = {metric.name + ("_total" if metric.kind == "Counter" else ""): metric.labels for metric in code_metrics()}
     pool = {
         family.name + ("_total" if family.type == "counter" else ""): {"pool"} for family in POOL_COLLECTOR.collect()
     }
@@ -86,13 +95,7 @@ def defined_metrics() -> dict[str, set[str]]:
 @cache
 def samples() -> dict[str, set[str]]:
     """Return the labels of each sample that an expression can select, job and instance included."""
-    histograms = {
-        name
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-        for kind, name, _ in metrics_in(path)
-        if kind == "Histogram"
-    }
+    histograms = {metric.name for metric in code_metrics() if metric.kind == "Histogram"}
     plain = {name: labels for name, labels in defined_metrics().items() if name not in histograms}
     of_histograms = {
         name + suffix: defined_metrics()[name] | {"le"} for name in histograms for suffix in SUFFIXES["Histogram"]

@@ -16,10 +16,10 @@ import pytest
 from chassis.settings import Listen
 from chassis.testing.database import temporary_database
 from deploy.local.host.free_ports import find_free_port
-from deploy.local.servers.postgres import EmbeddedPostgres
 from tests.faults.light_load import Call, Result, light_load
 from tests.faults.proxy import Mode, TcpProxy
 from tests.support.database import Database, ForwardedDatabase, migrated_template
+from tests.support.embedded_servers import EmbeddedPostgres
 from tests.support.pgbouncer import EmbeddedPgbouncer, needs_pgbouncer
 from tests.support.rest import rest_client
 from tests.support.s3_server import BUCKET, SeaweedServer

@@ -8,8 +8,7 @@ from chassis.database.connection_budget import warn_if_pool_does_not_fit
 from chassis.database.pool import open_pool
 from chassis.database.schema_check import WrongSearchPath, read_schema_state
 from chassis.testing.database import temporary_database
-from tests.integration.test_malformed_urls import run
-from tests.integration.test_unreachable_servers import SETTINGS
+from tests.integration.started_programs import UNREACHABLE_SERVERS, run
 from tests.support.database import Database
 
 
@@ -24,7 +23,7 @@ async def test_application_name_is_the_service_or_that_of_the_url(database, para
 async def test_sslmode_of_the_url_is_honoured(database):
     """The embedded server has no TLS, so a service that requires it does not start, and says why."""
     url = f"{database.auth_url}?sslmode=require"
-    settings = SETTINGS["auth_service"] | {"AUTH_DATABASE_URL": url, "AUTH_START_TIMEOUT_SECONDS": "3"}
+    settings = UNREACHABLE_SERVERS["auth_service"] | {"AUTH_DATABASE_URL": url, "AUTH_START_TIMEOUT_SECONDS": "3"}
     status, output = await run("auth_service", settings)
     assert status == 2
     assert "AUTH_DATABASE_URL: " in output

@@ -1,12 +1,9 @@
 """Programs that start with a mistyped URL: they name the setting, never show the URL, and exit at once."""
 
-import asyncio
-import os
-import sys
-
 import pytest
 
-PASSWORD = "canary-in-the-mine"
+from tests.integration.started_programs import PASSWORD, run
+
 POSTGRES = f"postgresq://role:{PASSWORD}@127.0.0.1/db"
 REDIS = f"redis://:5/{PASSWORD}@127.0.0.1/0"
 ID = "0190b5a6-7f6e-7cc0-98d6-2f8a4b3c1d2e"
@@ -21,26 +18,6 @@ PROGRAMS = {
     "import_worker": ({"IMPORT_WORKER_REDIS_URL": REDIS}, []),
     "gateway": ({"GATEWAY_RATE_LIMIT_STORAGE_URL": REDIS}, []),
 }
-
-
-async def run(module: str, environment: dict[str, str], *arguments: str) -> tuple[int | None, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        *arguments,
-        env={**os.environ, **environment},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, output.decode()
 
 
 @pytest.mark.parametrize("module", PROGRAMS)

@@ -6,10 +6,10 @@ import pytest_asyncio
 from taskmanager.tasks.v1 import task_service_pb2
 
 from chassis.testing.database import temporary_database
-from deploy.local.servers.postgres import EmbeddedPostgres
 from tests.integration.task_service.import_calls import get, upload
 from tests.support.commands import command_runner
 from tests.support.database import Database
+from tests.support.embedded_servers import EmbeddedPostgres
 from tests.support.folders import scratch_folder
 from tests.support.system import running_system
 

@@ -11,10 +11,10 @@ import pytest
 
 from chassis.testing.database import PASSWORD
 from deploy.local.host.free_ports import HOST, find_free_port
-from deploy.local.servers.embedded_server import EmbeddedServer
 from deploy.local.servers.postgres_user import unprivileged_user
 from deploy.local.supervision.probes import postgres_is_ready
 from deploy.local.supervision.process import ProcessSpec
+from tests.support.embedded_servers import EmbeddedServer
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 

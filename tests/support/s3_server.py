@@ -11,8 +11,8 @@ import httpx2 as httpx
 import obstore
 
 from deploy.local.host.free_ports import HOST, find_free_port
-from deploy.local.servers.embedded_server import EmbeddedServer
 from deploy.local.supervision.process import ProcessSpec
+from tests.support.embedded_servers import EmbeddedServer
 
 BUCKET = "uploads"
 _ACCESS_KEY, _SECRET_KEY = "tests", "no secret at all"

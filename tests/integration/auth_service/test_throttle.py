@@ -1,34 +1,19 @@
 """Limits on password attempts and on public calls. Attempts are counted before the password is checked."""
 
-import asyncio
-
 import grpc
 import pytest
 
 from chassis.limits.rate_limit_interceptor import peer_address
-from chassis.rpc.errors import read_status
 from tests.integration.auth_service.auth_server import PASSWORD, make_settings, running_auth_server
-from tests.integration.auth_service.test_login import hash_count
+from tests.integration.auth_service.login_attempts import THROTTLED, hash_count, outcomes
 from tests.support.grpc_calls import refused
 from tests.support.metrics import metric_value
-
-THROTTLED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
 
 
 @pytest.fixture
 def settings(database):
     """Refill one attempt an hour, so that none refills during a test."""
     return make_settings(database.auth_url, login_attempt_seconds=3600)
-
-
-async def outcomes(*calls):
-    responses = await asyncio.gather(*calls, return_exceptions=True)
-    return [
-        (read_status(response).code, read_status(response).reason)
-        if isinstance(response, grpc.aio.AioRpcError)
-        else response
-        for response in responses
-    ]
 
 
 @pytest.mark.parametrize("email", ["sonu@example.com", "nobody@example.com"])

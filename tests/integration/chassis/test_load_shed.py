@@ -89,8 +89,8 @@ async def test_every_kind_of_call_is_refused_before_any_work(busy):
         await refused(busy.imports.WatchImport(WATCH_IMPORT, metadata=user_metadata(), timeout=SECONDS).read()),
         await refused(busy.imports.UploadImport(upload(), metadata=user_metadata(), timeout=SECONDS)),
     ]
-    assert [(each.reason, each.retry_after_seconds, each.is_started) for each in statuses] == [
-        ("OVERLOADED", 1.0, False)
+    assert [(each.reason, each.retry_after_seconds, each.is_retryable_elsewhere) for each in statuses] == [
+        ("OVERLOADED", 1.0, True)
     ] * 3
     assert busy.servicer.started == started
     upload_ends.set()

@@ -23,6 +23,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2, import_servic
 from taskmanager.tasks.v1 import (
     history_service_pb2,
     history_service_pb2_grpc,
+    task_pb2,
     task_service_pb2,
     task_service_pb2_grpc,
 )
@@ -154,3 +155,16 @@ async def running_fake_services(services: FakeServices) -> AsyncIterator[FakeSer
         yield services
     finally:
         await server.stop(0)
+
+
+def slow_get_task(services):
+    """Make GetTask wait. Return the event that its call sets, and the event that releases its response."""
+    called_event, release_event = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request, _context):
+        called_event.set()
+        await release_event.wait()
+        return task_pb2.Task(id="t1")
+
+    services.handlers["GetTask"] = slow
+    return called_event, release_event

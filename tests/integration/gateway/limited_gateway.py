@@ -7,7 +7,7 @@ import httpx2
 
 from gateway.server import run_server
 from tests.integration.gateway.conftest import settings
-from tests.integration.gateway.test_header_limits import slow_get_task
+from tests.integration.gateway.fake_services import slow_get_task
 from tests.support.waiting import until_awaited
 
 TASK = "/api/v1/tasks/t1"

@@ -13,8 +13,8 @@ from chassis.limits import caller_turns
 from gateway.server import run_server
 from gateway.transport.request import concurrency_limit
 from tests.integration.gateway.conftest import settings
+from tests.integration.gateway.fake_services import slow_get_task
 from tests.integration.gateway.limited_gateway import LONG_SECONDS, TASK, WATCH, running_gateway
-from tests.integration.gateway.test_header_limits import slow_get_task
 from tests.support.waiting import until
 
 LIMITS = {"max_concurrent_requests": 20, "max_active_requests_per_caller": 2}

@@ -14,10 +14,9 @@ from gateway.transport.http.connection_limits import OpenConnections
 from gateway.transport.http.send_timeout import SendTimeout
 from gateway.transport.request.http_request import HttpRequest
 from tests.integration.gateway.conftest import settings
-from tests.integration.gateway.test_header_limits import connected, parse_responses, reasons
+from tests.integration.gateway.raw_http import HEALTH, connected, parse_responses, read_head, reasons
 
 DOWNLOAD = b"GET /api/v1/imports/i1/errors.csv HTTP/1.1\r\nHost: a\r\n\r\n"
-HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n"
 UPLOAD = b"POST /api/v1/imports HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
 
 
@@ -38,10 +37,6 @@ async def dribbling(writer):
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def read_head(reader):
-    return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
 
 
 async def read_until_closed(reader):

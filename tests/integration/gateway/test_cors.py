@@ -19,7 +19,7 @@ from gateway.server import run_server
 from gateway.transport.cors.policy import EXPOSED_HEADERS, REQUEST_HEADERS
 from tests.integration.gateway.conftest import settings
 from tests.integration.gateway.fake_services import receive_upload
-from tests.integration.gateway.test_header_limits import connected
+from tests.integration.gateway.raw_http import connected
 
 APP = "https://app.example.com"
 OTHER = "http://localhost:3000"

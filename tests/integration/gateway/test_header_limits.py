@@ -3,64 +3,15 @@
 import asyncio
 import json
 import logging
-from contextlib import asynccontextmanager
 
 import pytest
 from taskmanager.tasks.v1 import task_pb2
 
+from tests.integration.gateway.fake_services import slow_get_task
+from tests.integration.gateway.raw_http import connected, parse_responses, reasons, responses_to
+
 TASK = b"GET /api/v1/tasks/t1 HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = b"POST /api/v1/tasks HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-@asynccontextmanager
-async def connected(address):
-    reader, writer = await asyncio.open_connection(address.host, address.port, limit=2**20)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-
-
-def parse_responses(received):
-    """Return the statuses and bodies of the responses on a connection."""
-    responses = []
-    while received:
-        head, _, rest = received.partition(b"\r\n\r\n")
-        lines = head.lower().split(b"\r\n")
-        (length,) = [int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")]
-        responses.append((int(head.split()[1]), json.loads(rest[:length] or b"null")))
-        received = rest[length:]
-    return responses
-
-
-async def responses_to(address, *chunks):
-    """Send the chunks and return all responses until the connection closes."""
-    async with connected(address) as (reader, writer):
-        for chunk in chunks:
-            writer.write(chunk)
-            await writer.drain()
-        return parse_responses(await asyncio.wait_for(reader.read(), 20))
-
-
-def reasons(responses):
-    for status, body in responses:
-        assert set(body) == {"error"}
-        assert body["error"]["code"] == status
-        assert body["error"]["request_id"]
-    return [(status, body["error"]["details"][0]["reason"]) for status, body in responses]
-
-
-def slow_get_task(services):
-    """Make GetTask wait. Return the event that its call sets, and the event that releases its response."""
-    called_event, release_event = asyncio.Event(), asyncio.Event()
-
-    async def slow(_request, _context):
-        called_event.set()
-        await release_event.wait()
-        return task_pb2.Task(id="t1")
-
-    services.handlers["GetTask"] = slow
-    return called_event, release_event
 
 
 @pytest.fixture

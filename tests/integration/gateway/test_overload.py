@@ -11,6 +11,7 @@ from taskmanager.imports.v1 import import_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.rpc.errors import RichStatus
+from tests.integration.gateway.fake_services import slow_get_task
 from tests.integration.gateway.limited_gateway import (
     GET,
     LONG_SECONDS,
@@ -21,7 +22,7 @@ from tests.integration.gateway.limited_gateway import (
     running_gateway,
     status_of,
 )
-from tests.integration.gateway.test_header_limits import connected, slow_get_task
+from tests.integration.gateway.raw_http import connected
 from tests.support.waiting import until, until_awaited
 
 
@@ -175,7 +176,7 @@ async def test_calls_to_an_overloaded_service_are_rarely_repeated(services):
 
     async def refuse(_request, context):
         await RichStatus(
-            grpc.StatusCode.RESOURCE_EXHAUSTED, "No.", "OVERLOADED", retry_after_seconds=1, is_started=False
+            grpc.StatusCode.RESOURCE_EXHAUSTED, "No.", "OVERLOADED", retry_after_seconds=1, is_retryable_elsewhere=True
         ).abort(context)
 
     services.handlers["GetTask"] = refuse

@@ -197,7 +197,9 @@ async def test_unsupported_client_stream_stops_start(services):
             upstreams=[upstream],
             settings=settings(services),
             limiter=limiter,
-            request_limit=ConcurrencyLimit("request", max_concurrent=1),
+            request_limit=ConcurrencyLimit(
+                max_concurrent=1, max_queued=0, queue_timeout_seconds=0, max_active_per_caller=1
+            ),
             stopping=asyncio.Event(),
             own_endpoints={},
         )

@@ -8,9 +8,9 @@ from chassis.rpc.errors import RichStatus
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
-NOT_STARTED = RichStatus(UNAVAILABLE, "No.", "NOT_READY", retry_after_seconds=1, is_started=False)
+NOT_STARTED = RichStatus(UNAVAILABLE, "No.", "NOT_READY", retry_after_seconds=1, is_retryable_elsewhere=True)
 OVERLOADED = RichStatus(
-    grpc.StatusCode.RESOURCE_EXHAUSTED, "No.", "OVERLOADED", retry_after_seconds=1, is_started=False
+    grpc.StatusCode.RESOURCE_EXHAUSTED, "No.", "OVERLOADED", retry_after_seconds=1, is_retryable_elsewhere=True
 )
 DATABASE_DOWN = RichStatus(UNAVAILABLE, "No.", "UNAVAILABLE", retry_after_seconds=1)
 

@@ -9,7 +9,7 @@ from taskmanager.imports.v1 import import_pb2, import_service_pb2
 from taskmanager.tasks.v1 import history_service_pb2
 
 from chassis.rpc.errors import RichStatus
-from tests.integration.gateway.test_header_limits import connected
+from tests.integration.gateway.raw_http import connected
 
 WATCH = "/api/v1/imports/i1:watch"
 

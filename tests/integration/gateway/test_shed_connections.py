@@ -8,6 +8,7 @@ from taskmanager.tasks.v1 import task_pb2
 
 from gateway.server import run_server
 from tests.integration.gateway.conftest import settings
+from tests.integration.gateway.fake_services import slow_get_task
 from tests.integration.gateway.limited_gateway import (
     GET,
     LONG_SECONDS,
@@ -17,7 +18,7 @@ from tests.integration.gateway.limited_gateway import (
     running_gateway,
     status_of,
 )
-from tests.integration.gateway.test_header_limits import connected, parse_responses, reasons, slow_get_task
+from tests.integration.gateway.raw_http import connected, parse_responses, reasons
 from tests.support.waiting import until_awaited
 
 GET_AND_CLOSE = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")

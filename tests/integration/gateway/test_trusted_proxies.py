@@ -9,8 +9,7 @@ from taskmanager.auth.v1 import auth_service_pb2
 from gateway.server import run_server
 from gateway.transport.request.client_address import ClientAddressResolver
 from tests.integration.gateway.conftest import settings
-from tests.integration.gateway.test_connection_limits import HEALTH, read_head
-from tests.integration.gateway.test_header_limits import connected
+from tests.integration.gateway.raw_http import HEALTH, connected, read_head
 
 PROXIES = [ipaddress.ip_network(network) for network in ("127.0.0.1", "10.0.0.0/8", "fd00::/8")]
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from taskmanager.tasks.v1 import task_pb2
 
-from tests.integration.gateway.test_header_limits import responses_to
+from tests.integration.gateway.raw_http import responses_to
 
 UPGRADES = {
     "h2c": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAA\r\n",

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deploy.local.servers.valkey import EmbeddedValkey
+from tests.support.embedded_servers import EmbeddedValkey
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 from celery import Celery
 
 from deploy.local.host.free_ports import find_free_port
-from deploy.local.servers.valkey import EmbeddedValkey
 from tests.integration.import_worker.ingest_server import CREDENTIAL, IngestServer, StoredImport, serving
 from tests.integration.import_worker.worker_process import Worker, running_worker
+from tests.support.embedded_servers import EmbeddedValkey
 from tests.support.metrics import total
 from tests.support.waiting import until_awaited
 

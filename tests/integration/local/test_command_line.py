@@ -18,9 +18,8 @@ import psycopg
 import pytest
 
 from deploy.local.host.free_ports import HOST, find_free_port
-from deploy.local.servers.postgres import EmbeddedPostgres
-from deploy.local.servers.valkey import EmbeddedValkey
 from deploy.local.supervision.probes import postgres_is_ready, redis_is_ready
+from tests.support.embedded_servers import EmbeddedPostgres, EmbeddedValkey
 
 ANY_PORTS = ("--gateway-port", "0", "--auth-port", "0", "--tasks-port", "0")
 ACCOUNT = {"username": "sonu", "email": "sonu@example.com", "password": "test123"}

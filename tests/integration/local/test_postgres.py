@@ -5,8 +5,8 @@ import psutil
 import psycopg
 import pytest
 
-from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.postgres_user import unprivileged_user
+from tests.support.embedded_servers import EmbeddedPostgres
 
 requires_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user of a child process")
 

@@ -6,7 +6,7 @@ import pytest
 import redis.asyncio
 from redis.exceptions import AuthenticationError
 
-from deploy.local.servers.valkey import EmbeddedValkey
+from tests.support.embedded_servers import EmbeddedValkey
 
 
 async def test_client_needs_the_password(tmp_path: Path):

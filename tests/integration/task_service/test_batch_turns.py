@@ -9,8 +9,8 @@ import pytest
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
 from task_service.tasks.transport import task_servicer
+from tests.integration.task_service.batch_calls import Update, create_all, update_all
 from tests.integration.task_service.calls import create
-from tests.integration.task_service.test_batches import Update, create_all, update_all
 from tests.support.waiting import until_awaited
 
 LOCK_WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -8,30 +8,12 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from taskmanager.tasks.v1 import task_pb2, task_service_pb2
 
+from tests.integration.task_service.batch_calls import Create, Delete, Update, create_all, delete_all, update_all
 from tests.integration.task_service.calls import actions_of, create, delete, get, list_ids
 from tests.support.grpc_calls import expect_failure
 from tests.support.rest import error_details, violations_in
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-Create = task_service_pb2.CreateTaskRequest
-Update = task_service_pb2.UpdateTaskRequest
-Delete = task_service_pb2.DeleteTaskRequest
-
-
-def create_all(system, person, *titles: str, key: str = "", **fields):
-    requests = [Create(task=task_pb2.Task(title=title, **fields)) for title in titles]
-    batch = task_service_pb2.BatchCreateTasksRequest(requests=requests, idempotency_key=key)
-    return system.tasks.BatchCreateTasks(batch, metadata=person.metadata)
-
-
-def update_all(system, person, *requests: Update):
-    batch = task_service_pb2.BatchUpdateTasksRequest(requests=requests)
-    return system.tasks.BatchUpdateTasks(batch, metadata=person.metadata)
-
-
-def delete_all(system, person, *requests: Delete):
-    batch = task_service_pb2.BatchDeleteTasksRequest(requests=requests)
-    return system.tasks.BatchDeleteTasks(batch, metadata=person.metadata)
 
 
 async def test_batch_results_are_in_request_order(system):

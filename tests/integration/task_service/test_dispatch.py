@@ -8,10 +8,10 @@ import pytest_asyncio
 import redis.asyncio
 
 from chassis.database.pool import Pool, open_pool
-from deploy.local.servers.valkey import EmbeddedValkey
 from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.dispatch import NotifyWorkers
 from tests.integration.task_service.import_calls import upload
+from tests.support.embedded_servers import EmbeddedValkey
 
 INSERT_IMPORT = """
     INSERT INTO tasks.imports (id, owner_id, actor_id, actor_role, request_id, file_name, created_at, state, wake_at,

@@ -4,7 +4,7 @@ import random
 
 import grpc
 import pytest
-from taskmanager.imports.v1 import import_pb2, import_service_pb2
+from taskmanager.imports.v1 import import_service_pb2
 from taskmanager.tasks.v1 import task_pb2
 
 from chassis.database.pool import open_pool
@@ -12,32 +12,11 @@ from task_service.imports.persistence.unit_of_work import SqlImportsUnitOfWork
 from task_service.imports.usecases.ingest import DeleteDryRunState
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of
+from tests.integration.task_service.duplicate_imports import FAIL, SKIP, UPDATE, counts, run_import
 from tests.integration.task_service.import_calls import END, batch, get, upload
 from tests.support.grpc_calls import refused
 
-Options = import_service_pb2.UploadOptions
-FAIL, SKIP, UPDATE = Options.ON_DUPLICATE_FAIL, Options.ON_DUPLICATE_SKIP, Options.ON_DUPLICATE_UPDATE
-HEADER = ["external_id", "title"]
 ALL = ["title", "description", "status", "priority", "due_date", "labels", "external_id", "assignee"]
-
-
-async def run_import(system, user, worker, *batches: list[list[str]], header=HEADER, **options) -> import_pb2.Import:
-    """Import a file in these batches, and return the finished import."""
-    queued = await upload(system, user, ",".join(header).encode() + b"\n" + b"x" * 1000, **options)
-    lease = await worker.claim()
-    assert lease.import_id == queued.id
-    sent, begin = [], lease.checkpoint
-    for rows in batches:
-        sent.append(batch(begin, *rows, size=5))
-        begin = sent[-1].batch.end
-    await worker.stream(lease, *sent, END)
-    finished = await get(system, user, queued.id)
-    assert finished.rows_read == sum(map(len, batches)) == sum(counts(finished))
-    return finished
-
-
-def counts(found: import_pb2.Import) -> tuple[int, int, int, int, int]:
-    return found.rows_created, found.rows_updated, found.rows_unchanged, found.rows_skipped, found.rows_failed
 
 
 async def test_error_of_a_duplicate_names_its_line(system, worker):

@@ -10,10 +10,10 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from chassis.database import connection
-from deploy.local.servers.valkey import EmbeddedValkey
 from task_service.imports.persistence import notifications
 from tests.faults.proxy import TcpProxy
 from tests.integration.task_service.import_calls import upload
+from tests.support.embedded_servers import EmbeddedValkey
 from tests.support.grpc_calls import until_accepted
 from tests.support.waiting import until
 

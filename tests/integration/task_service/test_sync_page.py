@@ -17,7 +17,7 @@ from taskmanager.tasks.v1 import history_service_pb2
 
 from tests.integration.task_service.calls import batch_create, create, delete, list_all_events, undelete, update
 from tests.integration.task_service.import_calls import upload
-from tests.integration.task_service.test_undo import run_undo
+from tests.integration.task_service.undo_calls import run_undo
 from tests.support.replay import assert_events_give_every_task
 from tests.support.rest import rest_client
 from tests.support.system import Principal

@@ -11,11 +11,11 @@ from taskmanager.tasks.v1 import task_pb2
 from tests.integration.task_service import calls
 from tests.integration.task_service.calls import actions_of, create, delete, events_of, list_ids, purge, update
 from tests.integration.task_service.import_calls import END, batch, get, upload
+from tests.integration.task_service.undo_calls import UNDO_SUCCEEDED, run_undo, undo, wait_until_over
 from tests.support.grpc_calls import refused
 
 UPDATE = import_service_pb2.UploadOptions.ON_DUPLICATE_UPDATE
 CHANGED, DELETED = import_pb2.UndoConflict.REASON_CHANGED, import_pb2.UndoConflict.REASON_DELETED
-UNDO_SUCCEEDED = import_pb2.Import.Undo.STATE_SUCCEEDED
 
 
 async def run_import(system, user, worker, *batches: list[list[str]], **options) -> import_pb2.Import:
@@ -28,27 +28,6 @@ async def run_import(system, user, worker, *batches: list[list[str]], **options)
         begin = sent[-1].batch.end
     await worker.stream(lease, *sent, END)
     return await get(system, user, queued.id)
-
-
-async def undo(system, user, import_id: str) -> import_pb2.Import:
-    request = import_service_pb2.UndoImportRequest(id=import_id)
-    return await system.imports.UndoImport(request, metadata=user.metadata)
-
-
-async def wait_until_over(system, user, import_id: str) -> import_pb2.Import:
-    """Return the import when it and its undo have ended."""
-    request = import_service_pb2.WatchImportRequest(id=import_id)
-    *_, last = [found async for found in system.imports.WatchImport(request, metadata=user.metadata)]
-    return last
-
-
-async def run_undo(system, user, import_id: str) -> tuple[int, int, int]:
-    """Undo an import, and return the numbers of deleted and restored tasks and of conflicts."""
-    await undo(system, user, import_id)
-    found = (await wait_until_over(system, user, import_id)).undo
-    assert found.state == UNDO_SUCCEEDED
-    assert found.HasField("finished_at")
-    return found.deleted, found.restored, found.kept
 
 
 async def list_conflicts(system, user, import_id: str, size: int = 0) -> dict[str, int]:

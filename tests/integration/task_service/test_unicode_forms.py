@@ -6,8 +6,8 @@ import grpc
 import pytest
 
 from tests.integration.task_service.calls import create, get, list_ids, update
+from tests.integration.task_service.duplicate_imports import FAIL, UPDATE, counts, run_import
 from tests.integration.task_service.import_calls import get as get_import
-from tests.integration.task_service.test_duplicates import FAIL, UPDATE, counts, run_import
 from tests.support.grpc_calls import expect_failure
 
 NFC, NFD = normalize("NFC", "Café"), normalize("NFD", "Café")

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from chassis.limits.fair_limit import FairLimiter
+from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
 
 FOREVER = 60.0
 
@@ -68,6 +68,15 @@ async def test_wait_ends_after_the_timeout():
         await limiter.acquire("b", timeout_seconds=0)
     limiter.release("a")
     await limiter.acquire("b", timeout_seconds=FOREVER)
+
+
+async def test_slot_is_free_after_its_context():
+    """The context ends a slot, and a wait for a slot that is too long is an error of its own."""
+    limiter = FairLimiter(max_total=1, max_per_key=1)
+    async with limiter.slot("a", timeout_seconds=FOREVER):
+        with pytest.raises(NoFreeSlot):
+            await limiter.slot("b", timeout_seconds=0).__aenter__()
+    await limiter.acquire("b", timeout_seconds=0)
 
 
 async def test_limits_hold_under_random_use():

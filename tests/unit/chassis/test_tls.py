@@ -107,7 +107,7 @@ def test_no_representation_shows_the_key(files):
 def start_errors(monkeypatch, capsys):
     """Return a function that lists the errors at the start for these files; empty when they are valid."""
 
-    def problems(files: TlsFiles | None, **more: str) -> list[str]:
+    def start_errors(files: TlsFiles | None, **more: str) -> list[str]:
         environment = {}
         if files:
             environment = {
@@ -123,7 +123,7 @@ def start_errors(monkeypatch, capsys):
             return [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()]
         return []
 
-    return problems
+    return start_errors
 
 
 def test_three_valid_files_or_none_are_accepted(files, start_errors):
