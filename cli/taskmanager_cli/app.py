@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from taskmanager_cli.commands import account, events, import_file, imports, tasks, tokens
 from taskmanager_cli.config import normalize_url, stored_url
-from taskmanager_cli.errors import CliError, ExitCode, Refused, UnusableFile
+from taskmanager_cli.errors import CliError, ExitCode, Refused, UndecodableText, UnusableFile
 from taskmanager_cli.output import note, stderr
 from taskmanager_cli.personal_tokens import without_tokens
 
@@ -43,6 +43,10 @@ class ProgramGroup(TyperGroup):
             failure = UnusableFile(path=error.filename or "the output", reason=(error.strerror or str(error)).lower())
             note(f"Error: {failure}")
             raise typer.Exit(failure.exit_code) from None
+        except UnicodeError:  # Bytes of an argument that are no text become lone surrogates, which nobody can send.
+            malformed = UndecodableText(encoding=sys.getfilesystemencoding())
+            note(f"Error: {malformed}")
+            raise typer.Exit(malformed.exit_code) from None
 
 
 app = typer.Typer(

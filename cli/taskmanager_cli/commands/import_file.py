@@ -1,6 +1,7 @@
 """Command that imports a CSV file, and the one that takes an import back."""
 
 import codecs
+import os
 import shlex
 import shutil
 import sys
@@ -137,8 +138,13 @@ def _import(
 def _inspect(client: Client, file: Path, given: dict[str, str], proposed: dict[str, str]) -> dict[str, Any]:
     with file.open("rb") as source:
         beginning = source.read(_INSPECTED_BYTES)
-    part = (file.name, beginning, "text/csv")
+    part = (_sent_name(file), beginning, "text/csv")
     return client.post(f"{PATH}:inspect", params=given, data=proposed, files={"file": part})
+
+
+def _sent_name(file: Path) -> str:
+    """Return the name of the file for the server. Archives of other systems have names that are no text here."""
+    return os.fsencode(file.name).decode(errors="replace")
 
 
 def _to_parts(options: dict[str, Any]) -> dict[str, str]:
@@ -165,7 +171,7 @@ def _upload(client: Client, file: Path, given: dict[str, str], proposed: dict[st
         ):
             content = bar.wrap_file(source, total=file.stat().st_size)
             try:
-                part = (file.name, content, "text/csv")
+                part = (_sent_name(file), content, "text/csv")
                 return client.post(PATH, params=given, data=proposed, files={"file": part}, headers=headers)
             except (ConnectionLost, ServerFailed) as error:
                 if attempt == _UPLOAD_ATTEMPTS:
