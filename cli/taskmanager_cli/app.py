@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from taskmanager_cli.commands import account, events, import_file, imports, tasks, tokens
 from taskmanager_cli.config import normalize_url, stored_url
-from taskmanager_cli.errors import CliError, ExitCode, UnusableFile
+from taskmanager_cli.errors import CliError, ExitCode, UndecodableText, UnusableFile
 from taskmanager_cli.output import note, stderr
 from taskmanager_cli.personal_tokens import without_tokens
 
@@ -38,6 +38,8 @@ class ProgramGroup(TyperGroup):
             raise typer.Exit(ExitCode.REFUSED) from None
         except OSError as error:
             raise _report(UnusableFile.from_error(error, error.filename or "the output")) from None
+        except UnicodeError:  # Bytes of an argument that are no text become lone surrogates, which nobody can send.
+            raise _report(UndecodableText(encoding=sys.getfilesystemencoding())) from None
 
 
 def _report(error: CliError) -> typer.Exit:

@@ -134,6 +134,15 @@ class UnusableFile(CliError):
         return cls(path=path, reason=(error.strerror or str(error)).lower())
 
 
+class UndecodableText(CliError):
+    """An argument, an environment variable or the input is no text in {encoding}, the encoding of your locale.
+
+    Write it in that encoding, or set LC_ALL to the locale whose encoding it has.
+    """
+
+    exit_code = ExitCode.USAGE
+
+
 class FileExists(CliError):
     """{path} exists. Name another file, or replace it with --force."""
 

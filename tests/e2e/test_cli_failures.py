@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -229,6 +230,23 @@ def test_suggested_name_is_free(program: Program, tmp_path: Path, monkeypatch: p
         Path(name).write_text("title,due\nFly,never\n")
     ended = program("import", "errors.csv", "--yes")
     assert re.search(r"taskmanager imports errors \S+ errors-3\.csv", ended.stderr), ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["tasks", "add"], ["tasks", "list", "--label"], ["events", "--follow", "--cursor"]], ids=" ".join
+)
+def test_undecodable_arguments_are_wrong_usage(program: Program, arguments: list[str]):
+    """Bytes that are no text in the encoding of the locale can't be sent. That is no defect of the client."""
+    ended = program(*arguments, "\udcff")
+    assert (ended.returncode, "no text in utf-8" in ended.stderr) == (2, True), ended.stderr
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file systems of macOS have no such names")
+def test_file_with_an_undecodable_name_is_imported(program: Program, tmp_path: Path):
+    """The server gets the name with U+FFFD for each byte that is no text."""
+    file = tmp_path / "na\udcffme.csv"
+    file.write_text("title\nFly\n")
+    assert program.json("import", str(file), "--yes")["file_name"] == "na\ufffdme.csv"
 
 
 @pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

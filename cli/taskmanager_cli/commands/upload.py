@@ -1,5 +1,6 @@
 """Requests that send a file: its inspection and its upload."""
 
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,11 +32,16 @@ class Upload:
     file: Path
     given: Mapping[str, str]
 
+    @property
+    def _sent_name(self) -> str:
+        """Name of the file for the server. Archives of other systems have names that are no text here."""
+        return os.fsencode(self.file.name).decode(errors="replace")
+
     def inspect(self, proposed: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the inspection of the beginning of the file."""
         with self.file.open("rb") as source:
             beginning = source.read(_INSPECTED_BYTES)
-        part = (self.file.name, beginning, "text/csv")
+        part = (self._sent_name, beginning, "text/csv")
         return self.client.post(f"{IMPORTS_PATH}:inspect", params=self.given, data=proposed or {}, files={"file": part})
 
     def proposals(self, options: Mapping[str, Any]) -> dict[str, str]:
@@ -73,7 +79,7 @@ class Upload:
             self.file.open("rb") as source,
             Progress("Uploading", *columns, console=stderr(), disable=not stderr().is_terminal, transient=True) as bar,
         ):
-            part = (self.file.name, bar.wrap_file(source, total=self.file.stat().st_size), "text/csv")
+            part = (self._sent_name, bar.wrap_file(source, total=self.file.stat().st_size), "text/csv")
             return self.client.post(
                 IMPORTS_PATH,
                 params=self.given,
