@@ -30,6 +30,8 @@ def run_command_line() -> None:
         manifest = run(settings, arguments.folder)
     except BackupError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:  # such as a full disk
+        sys.exit(f"error: {error.filename or arguments.folder}: {error.strerror or error}.")
     except BackupInterrupted as interruption:
         sys.stderr.write(f"Interrupted. {interruption}\n")
         sys.exit(INTERRUPTED)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -121,19 +120,6 @@ def dump(url: str, folder: Path, *, snapshot: Snapshot, binaries: Path | None) -
 def load(url: str, folder: Path, *, binaries: Path | None) -> None:
     """Create everything that the dump holds, in one transaction. Raises BackupError."""
     arguments = ["--single-transaction", "--exit-on-error", "--no-password"]
-<<<<<<< HEAD
-    # Not in the backup: its folder may be read-only.
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as contents:
-        contents.write(_contents_without_schemas(folder, binaries))
-        contents.flush()
-        arguments += [f"--use-list={contents.name}", str(folder / DUMP_FILE_NAME), "--dbname"]
-        _run("pg_restore", url, arguments, binaries)
-
-
-def _contents_without_schemas(folder: Path, binaries: Path | None) -> str:
-    """Return the list of what pg_restore creates: all but the schemas, which `provision` has created."""
-=======
->>>>>>> newcomer
     dump_file = folder / DUMP_FILE_NAME
     # Not in the backup: its folder may be read-only.
     with NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as contents:
@@ -150,12 +136,8 @@ def _contents_without_schemas(dump_file: Path, binaries: Path | None) -> str:
     if completed.returncode:
         message = f"{dump_file} is damaged: {_cause(completed.stderr)}"
         raise BackupError(message)
-<<<<<<< HEAD
-    return "".join(f"{line}\n" for line in completed.stdout.splitlines() if " SCHEMA - " not in line)
-=======
     lines = [line for line in completed.stdout.splitlines() if " SCHEMA - " not in line]
     return "\n".join(lines) + "\n"
->>>>>>> newcomer
 
 
 def _run(program: str, url: str, arguments: Sequence[str], binaries: Path | None) -> None:
