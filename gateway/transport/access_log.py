@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.rpc.request_context import REQUEST_ID_KEY, accept_request_id, enter_request
-from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send
+from gateway.transport.asgi import AsgiApp, Message, Receive, Scope, Send, header_values
 
 ROUTE_KEY = "gateway.route"
 """Scope key of the matched path template. A path itself contains ids, and each one would be a metric of its own."""
@@ -39,7 +39,8 @@ def method_label(method: str) -> str:
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Return the request id that the client sent; empty without one."""
-    return next((value for name, value in headers if name == _REQUEST_ID_HEADER), b"").decode("latin-1")
+    values = header_values(headers, _REQUEST_ID_HEADER)
+    return values[0].decode("latin-1") if values else ""
 
 
 class AccessLog:

@@ -6,6 +6,7 @@ not use: a page sets the Authorization header itself, and a page of another site
 
 from collections.abc import Collection, Iterable, Sequence
 
+from gateway.transport.asgi import header_values
 from gateway.transport.errors.http_errors import Headers
 
 # Response headers that a page may read beside the safelisted ones, such as Content-Type and Cache-Control.
@@ -75,5 +76,5 @@ class CorsPolicy:
 
 def origin_of(request_headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     """Return the Origin of a request; None without one, or with several, which no browser sends."""
-    origins = [value for name, value in request_headers if name == b"origin"]
+    origins = header_values(request_headers, b"origin")
     return origins[0] if len(origins) == 1 else None

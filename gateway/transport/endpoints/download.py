@@ -9,6 +9,7 @@ from google.api import httpbody_pb2
 from grpc import aio
 
 from chassis.tracing.spans import trace_metadata
+from gateway.clients.end_call import end_call
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transport.asgi import Message, Send
 from gateway.transport.errors.grpc_errors import http_error_from
@@ -85,7 +86,4 @@ class DownloadEndpoint:
         except aio.AioRpcError as error:
             raise http_error_from(error, self._bind.client_field_path) from error
         finally:
-            call.cancel()
-            for future in (reading, disconnected):
-                future.cancel()
-            await asyncio.gather(reading, disconnected, return_exceptions=True)
+            await end_call(call, reading, disconnected)

@@ -9,6 +9,7 @@ from grpc import aio
 
 from chassis.kernel.turns import TakeTurn
 from chassis.tracing.spans import trace_metadata
+from gateway.clients.end_call import end_call
 from gateway.transcoding.http.header_fields import has_string_field
 from gateway.transcoding.http.request_binder import RequestBinder
 from gateway.transcoding.json_codec.encoder import Encode
@@ -120,10 +121,7 @@ class ServerStreamEndpoint:
                 else:
                     yield _KEEP_ALIVE
         finally:
-            call.cancel()
-            for future in (reading, disconnected, stopping):
-                future.cancel()
-            await asyncio.gather(reading, disconnected, stopping, return_exceptions=True)
+            await end_call(call, reading, disconnected, stopping)
 
 
 def resume_after_last_event(request: Any, http_request: HttpRequest) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from gateway.transport.asgi import header_values
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
 
@@ -44,7 +45,7 @@ def check_host(http_version: str, headers: Sequence[tuple[bytes, bytes]]) -> Non
 
     With two of them, a proxy in front could use one and the server behind it the other.
     """
-    hosts = [value for name, value in headers if name == b"host"]
+    hosts = header_values(headers, b"host")
     if (not hosts and http_version == "1.1") or len(hosts) > 1:
         raise http_errors.invalid_host()
     if hosts and not _HOST.fullmatch(hosts[0]):
@@ -56,7 +57,7 @@ def check_transfer_encoding(http_version: str, headers: Sequence[tuple[bytes, by
 
     The parser looks only at the last coding, so that a compressed body would be read as it is.
     """
-    encodings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    encodings = [value.strip().lower() for value in header_values(headers, b"transfer-encoding")]
     if not encodings:
         return
     if http_version != "1.1":

@@ -11,15 +11,12 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from chassis.rpc.request_context import accept_request_id
-from gateway.transport.access_log import OTHER_METHOD, REQUESTS
 from gateway.transport.cors.policy import CorsPolicy
 from gateway.transport.errors import http_errors
 from gateway.transport.errors.http_errors import HttpError
 from gateway.transport.http.coalescing_transport import CoalescingTransport
 from gateway.transport.http.connection_limits import ConnectionLimits
 from gateway.transport.http.connection_timer import ConnectionTimer
-from gateway.transport.http.error_response import render_error
 from gateway.transport.http.header_limits import (
     MAX_HEAD_BYTES,
     HeaderLimits,
@@ -28,17 +25,14 @@ from gateway.transport.http.header_limits import (
     headers_too_large,
 )
 from gateway.transport.http.load_shed import LoadShedder
+from gateway.transport.http.rejecting_protocol import RejectingHttpProtocol
 from gateway.transport.http.send_timeout import SendTimeout
-from gateway.transport.http.shedding_protocol import SheddingHttpProtocol
 from gateway.transport.http.upgrade import head_without_upgrade
-
-LINGER_SECONDS = 5.0
-"""Time for which a connection stays open after an error. A socket closed at once makes the client drop the response."""
 
 log = structlog.get_logger("protocol")
 
 
-class LimitedHttpProtocol(SheddingHttpProtocol):
+class LimitedHttpProtocol(RejectingHttpProtocol):
     """Protocol that rejects heads that are too large, too slow or malformed, before the application sees them.
 
     An HttpError raised in a callback stops the parser and becomes the response.
@@ -59,9 +53,7 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         self._header_limits = HeaderLimits()
         # Bytes since the last callback of the parser, which buffers a line until it ends.
         self._unparsed_bytes = 0
-        self._is_in_body = False
         self._running: RequestResponseCycle | None = None
-        self._is_rejected = False
         self._head_without_upgrade = b""
         try:
             self.limits.open_connections.add(self._address)
@@ -189,49 +181,6 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _reject(self, error: HttpError) -> None:
-        """Send the error, if this request is next in line for a response, and read no more."""
-        self._timer.stop()
-        request_id = self._log_rejection("request rejected", error)
-        cycle = self.cycle
-        if self.is_shed or (self._is_in_body and (self.pipeline or cycle.response_started)):
-            self.transport.close()
-        elif self._is_in_body:
-            # The body is malformed, and its request has no response yet: the error is the response, and the
-            # application's own one must not follow.
-            cycle.disconnected = True
-            cycle.message_event.set()
-            self._send_last_error(error, request_id)
-        elif cycle is not None and not cycle.response_complete:
-            # The previous request still waits for its response; the client would take the error for it.
-            cycle.keep_alive = False
-        else:
-            self._send_last_error(error, request_id)
-
-    def _refuse_connection(self, error: HttpError) -> None:
-        """Send the error and close. Waiting for the client to read it would keep what the limit protects."""
-        self._write_error(error, self._log_rejection("connection refused", error))
-        self.transport.close()
-
-    def _log_rejection(self, event: str, error: HttpError) -> str:
-        """Log and count the error, ignore further data, and return the request id."""
-        self._is_rejected = True
-        request_id = accept_request_id(None)
-        reason = error.details[0].reason
-        REQUESTS.labels(OTHER_METHOD, "", error.http_status).inc()
-        log.info(event, status=error.http_status, reason=reason, client=self._address, request_id=request_id)
-        return request_id
-
-    def _send_last_error(self, error: HttpError, request_id: str) -> None:
-        self._write_error(error, request_id)
-        self.transport.write_eof()
-        self._timer.start(LINGER_SECONDS, self._close_connection)
-
-    def _write_error(self, error: HttpError, request_id: str) -> None:
-        # The Origin is known if the parser has passed on its line before the error.
-        cors_headers = self.cors.response_headers(self.headers or ()) if self.cors else ()
-        self.transport.write(render_error(error, request_id, cors_headers))
-
     def _cut_slow_head(self) -> None:
         log.info("connection cut", reason="no request in time", client=self._address)
         self._close_connection()
@@ -239,10 +188,6 @@ class LimitedHttpProtocol(SheddingHttpProtocol):
     def _cut_unread(self) -> None:
         log.info("connection cut", reason="response not read", client=self._address)
         self.transport.abort()
-
-    def _close_connection(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
 
 
 def limited_protocol(limits: ConnectionLimits, cors: CorsPolicy | None, load_shedder: LoadShedder) -> type[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from chassis.limits.rate_limit import Network, is_in_networks, parse_address
+from gateway.transport.asgi import header_values
 
 
 class ClientAddressResolver:
@@ -20,8 +21,8 @@ class ClientAddressResolver:
         address = peer
         if not self._trusted_proxies or not is_in_networks(peer, self._trusted_proxies):
             return address
-        lines = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
-        for entry in reversed(",".join(lines).split(",")):
+        entries = b",".join(header_values(headers, b"x-forwarded-for")).decode("latin-1").split(",")
+        for entry in reversed(entries):
             parsed = parse_address(_without_port(entry.strip()))
             if parsed is None:
                 return address

@@ -9,6 +9,7 @@ import prometheus_client
 
 from chassis.limits.active_limit import ActiveLimiter
 from chassis.limits.fair_limit import FairLimiter, NoFreeSlot
+from gateway.transport.asgi import header_values
 from gateway.transport.errors import http_errors
 
 SHED_REQUESTS = prometheus_client.Counter("http_requests_shed", "Requests refused because of overload", ["kind"])
@@ -26,8 +27,8 @@ def caller_key(headers: Sequence[tuple[bytes, bytes]]) -> CallerKey:
     It is the Authorization header without the scheme. Services ignore the case of the scheme and the number of spaces
     after it, so each spelling would be another caller.
     """
-    value = next((value for name, value in headers if name == b"authorization"), b"")
-    return value.strip().rpartition(b" ")[2]
+    values = header_values(headers, b"authorization")
+    return values[0].strip().rpartition(b" ")[2] if values else b""
 
 
 class ConcurrencyLimit:
@@ -63,7 +64,8 @@ class ConcurrencyLimit:
 
     def admit(self, caller: CallerKey) -> bool:
         """Return True if a request with this head may start; otherwise count it as shed."""
-        if self._is_full(self._entered[caller] + self._starting[caller], self._total + self._starting.total()):
+        entered = self._entered.get(caller, 0) + self._starting.get(caller, 0)
+        if self._is_full(entered, self._total + self._starting.total()):
             self._shed.inc()
             return False
         if not self._starting:

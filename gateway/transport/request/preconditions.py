@@ -7,6 +7,7 @@ from google.protobuf.descriptor import Descriptor
 
 from gateway.transcoding.http.header_fields import ETAG, IDEMPOTENCY_KEY, header_fields_of
 from gateway.transcoding.http.http_rules import Binding
+from gateway.transport.asgi import header_values
 from gateway.transport.errors import http_errors
 from gateway.transport.request.http_request import HttpRequest
 
@@ -52,7 +53,7 @@ class Preconditions:
 
 
 def _values(http_request: HttpRequest, header: bytes) -> set[bytes]:
-    return {value.strip() for name, value in http_request.headers if name == header}
+    return {value.strip() for value in header_values(http_request.headers, header)}
 
 
 def _read_idempotency_key(keys: set[bytes]) -> str:

@@ -10,6 +10,7 @@ from grpc import aio
 from taskmanager.imports.v1 import import_service_pb2 as pb
 
 from chassis.tracing.spans import trace_metadata
+from gateway.clients.end_call import end_call
 from gateway.transcoding.http.header_fields import IDEMPOTENCY_KEY
 from gateway.transcoding.http.query_binder import QueryBinder
 from gateway.transcoding.json_codec.encoder import Encode, to_json
@@ -116,10 +117,7 @@ class UploadEndpoint:
         except aio.AioRpcError as error:
             raise http_error_from(error, _client_field_path) from error
         finally:
-            call.cancel()
-            for future in (sending, responding):
-                future.cancel()
-            await asyncio.gather(sending, responding, return_exceptions=True)
+            await end_call(call, sending, responding)
         if not sender.has_sent_all:
             log.error("the service accepted an unfinished upload")
             raise http_errors.internal_error()
