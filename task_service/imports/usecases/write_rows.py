@@ -60,13 +60,11 @@ class WriteRows:
         deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
         await self._update(work, context, resolution)
         await self._update(work, context, deferred_resolution)
-        columns = BatchColumns(context, batch.source.cells)
+        columns = BatchColumns(context, batch.source)
         failed = [
             failed_row
             for row in resolution.rejected
-            for failed_row in reject_task(
-                columns, batch.source, context, batch.selection, row.row_index, RowExternalIdTaken()
-            )
+            for failed_row in reject_task(columns, batch.selection, row.row_index, RowExternalIdTaken())
         ]
         counts = Counts(
             created=len(resolution.created),
