@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -93,15 +92,12 @@ class PrepareBatch:
             ids = await find_assignees(self.user_directory, assignees)
         unknown_emails = unknown_email_digests(context.import_id, assignees, ids)
         selection = select_rows(batch, context)
-        prepared = PreparedBatch(batch, selection, [], [], [], [], Counter(), unknown_emails)
-        for accepted, failed, keyed, unknown_fields in convert_rows(batch, context, ids, selection, now=self.now()):
-            prepared.accepted.extend(accepted)
-            prepared.failed.extend(failed)
-            prepared.keyed.extend(keyed)
-            prepared.unknown_cells.update(unknown_fields)
+        prepared = PreparedBatch(source=batch, selection=selection, unknown_emails=unknown_emails)
+        for converted in convert_rows(batch, context, ids, selection, now=self.now()):
+            prepared.add(converted)
             # A dry run has the same counts and errors, but no tasks.
             if not context.validate_only:
-                prepared.rows.append(self.encode_rows(context, accepted))
+                prepared.rows.append(self.encode_rows(context, converted.accepted))
             await asyncio.sleep(0)  # yield to other calls between two steps
         return prepared
 

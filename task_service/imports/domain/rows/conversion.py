@@ -1,10 +1,10 @@
 """Conversion of rows to task values or row errors. The validation is the same as for any other task."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from chassis.kernel.errors import Invalid, raise_all
@@ -36,14 +36,15 @@ CELLS_PER_STEP = 10_000
 _FIELD_ORDER = {field: order for order, field in enumerate(Cells._fields)} | {DONE: Cells._fields.index("status")}
 
 
-class ConvertedRows(NamedTuple):
+@dataclass(slots=True, kw_only=True)
+class ConvertedRows:
     """Result of some rows of a batch: values of new tasks, and rejected rows."""
 
-    accepted: list[Values]
-    failed: list[FailedRow]
-    keyed: list[KeyedRow]
+    accepted: list[Values] = field(default_factory=list)
+    failed: list[FailedRow] = field(default_factory=list)
+    keyed: list[KeyedRow] = field(default_factory=list)
     """Accepted rows with an external_id. A lookup of existing tasks decides whether they create tasks."""
-    unknown_fields: list[str]
+    unknown_fields: list[str] = field(default_factory=list)
     """Fields of the unknown cells in accepted rows. The options accept these cells."""
 
 
@@ -70,7 +71,7 @@ def convert_rows(
     if selection.surplus:
         columns = BatchColumns(context, batch)
         error = TooManyContinuationRows(rows=MAX_CONTINUATION_ROWS, kib=MAX_CONTINUATION_BYTES // 1024)
-        yield ConvertedRows([], [columns.failed_row(row, error) for row in selection.surplus], [], [])
+        yield ConvertedRows(failed=[columns.failed_row(row, error) for row in selection.surplus])
     reader = CellReader(context.row_options, context.column_of("status"), assignees, now=now)
     converter = _RowConverter(batch, context, selection, reader)
     for step in _task_rows(batch, context, selection):
@@ -93,7 +94,7 @@ class _RowConverter:
 
     def convert(self, rows: Sequence[tuple[int, RawCells]]) -> ConvertedRows:
         """Convert the rows of a step, each given by its index and its cells."""
-        converted = ConvertedRows([], [], [], [])
+        converted = ConvertedRows()
         parse, defective, unknown_cells = self._parse, self._defective, self._reader.unknown_cells
         for row_index, raw_cells in rows:
             try:
