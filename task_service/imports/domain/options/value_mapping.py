@@ -1,6 +1,6 @@
 """The option value_mapping: values for texts of the file."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from chassis.kernel.errors import Invalid
@@ -31,6 +31,13 @@ _EXPECTED = {"status": ", ".join(Status), "priority": ", ".join(Priority), "due_
 def mapping_key(text: str) -> str:
     """Return the form in which texts of value_mapping are compared: without case, spaces and hyphens being the same."""
     return to_nfc(normalize_word(text)).casefold()
+
+
+def find_mapped_key(mapped: Container[str], text: str) -> str | None:
+    """Return the key of a text of the file in a mapping by keys; None if the mapping does not have the text."""
+    if len(text) > MAX_WORD_CHARACTERS or (key := mapping_key(text)) not in mapped:
+        return None
+    return key
 
 
 def parse_value_mapping(text: str) -> Mapping[str, Mapping[str, str]]:
