@@ -13,7 +13,7 @@ from task_service.imports.domain.options.row_options import RowOptions
 from task_service.imports.domain.options.value_mapping import find_mapped_key
 from task_service.imports.domain.quoting import quote
 from task_service.imports.domain.values.dates import DateParser
-from task_service.imports.domain.values.errors import UnknownAssignee, UnknownPriority, UnknownStatus
+from task_service.imports.domain.values.errors import UnknownAssigneeCell, UnknownPriorityCell, UnknownStatusCell
 from task_service.imports.domain.values.synonyms import PRIORITY_WORDS, find_percentage, find_word
 from task_service.tasks.domain.values import Priority, Status
 
@@ -59,19 +59,19 @@ def mapped_values(options: RowOptions, field: str, parse: Callable[[str], Value]
 
 
 def parse_status(word: str, words: Mapping[str, Status]) -> Status:
-    return find_percentage(word) or _find(word, words, UnknownStatus)
+    return find_percentage(word) or _find(word, words, UnknownStatusCell)
 
 
 def parse_done(word: str, dates: DateParser) -> Status:
     """Return the status of a text in a column such as Done."""
     status = find_done_status(word, dates)
     if status is None:
-        raise UnknownStatus(word=quote(word))
+        raise UnknownStatusCell(word=quote(word))
     return status
 
 
 def parse_priority(word: str) -> Priority:
-    return _find(word, PRIORITY_WORDS, UnknownPriority)
+    return _find(word, PRIORITY_WORDS, UnknownPriorityCell)
 
 
 def parse_assignee(name: str, assignees: Mapping[str, UUID]) -> UUID:
@@ -79,7 +79,7 @@ def parse_assignee(name: str, assignees: Mapping[str, UUID]) -> UUID:
     for candidate in assignee_candidates(name):
         if candidate in assignees:
             return assignees[candidate]
-    raise UnknownAssignee(name=quote(name))
+    raise UnknownAssigneeCell(name=quote(name))
 
 
 def _find(word: str, words: Mapping[str, Value], error: type[Invalid]) -> Value:
