@@ -128,6 +128,9 @@ class ImportQueue(Protocol):
 class Ingest(Protocol):
     """Imports as workers process them. All times are the database's."""
 
+    on_rows_sent: Callable[[], None]
+    """Called by insert_rows when rows were sent and the database is still processing them."""
+
     async def get_upload(self, import_id: UUID) -> StoredUpload:
         """Return the stored file. Raises LeaseLost if the import does not exist."""
 
@@ -148,11 +151,8 @@ class Ingest(Protocol):
     async def add_unknown_emails(self, import_id: UUID, digests: Collection[bytes]) -> int:
         """Add digests of unknown emails, and return the number of different ones; 0 if none is new."""
 
-    async def insert_rows(self, rows: Sequence[Any], on_rows_sent: Callable[[], None]) -> None:
-        """Insert encoded tasks and events.
-
-        `on_rows_sent` is called when all rows were sent and the database is still processing them.
-        """
+    async def insert_rows(self, rows: Sequence[Any]) -> None:
+        """Insert encoded tasks and events."""
 
     async def add_failed_rows(self, import_id: UUID, failed: Sequence[FailedRow]) -> None:
         """Store rejected rows and their errors."""

@@ -1,6 +1,6 @@
 """Effect of a batch's rows on tasks, inside the batch's transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,22 +39,20 @@ class WriteRows:
     now: Clock
     new_id: NewId
 
-    async def __call__(
-        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, on_rows_sent: Callable[[], None]
-    ) -> WriteResult:
+    async def __call__(self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch) -> WriteResult:
         """Return the result.
 
         Raises ExternalIdTaken when another request uses an external_id between the lookup and the write.
         """
         if not batch.keyed:
-            await work.ingest.insert_rows(batch.rows, on_rows_sent)
+            await work.ingest.insert_rows(batch.rows)
             return WriteResult(Counts(), ())
         if not context.validate_only:
             await work.tasks.lock_external_ids({context.owner_id})
         resolution = resolve_duplicates(
             context.on_duplicate, batch.keyed, await _find_existing_tasks(work, context, batch.keyed), self.now()
         )
-        await self._create(work, context, batch, resolution, on_rows_sent)
+        await self._create(work, context, batch, resolution)
         # Deferred: rows whose external_id an earlier row of this batch creates. Each change has its own event.
         new_tasks = await _find_existing_tasks(work, context, resolution.deferred) if resolution.deferred else {}
         deferred_resolution = resolve_duplicates(context.on_duplicate, resolution.deferred, new_tasks, self.now())
@@ -77,12 +75,7 @@ class WriteRows:
         return WriteResult(counts, failed)
 
     async def _create(
-        self,
-        work: ImportsUnitOfWork,
-        context: IngestContext,
-        batch: PreparedBatch,
-        resolution: Resolution,
-        on_rows_sent: Callable[[], None],
+        self, work: ImportsUnitOfWork, context: IngestContext, batch: PreparedBatch, resolution: Resolution
     ) -> None:
         if context.validate_only:
             created_tasks = [
@@ -91,11 +84,11 @@ class WriteRows:
             ]
             await work.dry_run.save(context.import_id, created_tasks)
         elif len(resolution.created) == len(batch.keyed):
-            await work.ingest.insert_rows(batch.rows, on_rows_sent)
+            await work.ingest.insert_rows(batch.rows)
         else:
             excluded = {row.accepted_index for row in batch.keyed} - {row.accepted_index for row in resolution.created}
             created_values = [values for index, values in enumerate(batch.accepted) if index not in excluded]
-            await work.ingest.insert_rows([self.encode_rows(context, created_values)], on_rows_sent)
+            await work.ingest.insert_rows([self.encode_rows(context, created_values)])
 
     async def _update(self, work: ImportsUnitOfWork, context: IngestContext, resolution: Resolution) -> None:
         results = list(resolution.results.values())
