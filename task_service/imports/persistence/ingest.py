@@ -26,7 +26,6 @@ from task_service.imports.domain.rows.unknown_cells import UnknownCells
 from task_service.imports.persistence.binary_copy import HEADER, TRAILER, encode_value
 from task_service.imports.persistence.notifications import NOTIFY
 from task_service.imports.persistence.row_encoder import EVENT_COLUMNS, TASK_COLUMNS, CopyRows
-from task_service.imports.usecases.metrics import FINISHED, POSTPONED
 from task_service.imports.usecases.ports import PreviousTotals, StoredUpload
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.tasks.domain.errors import ExternalIdTaken
@@ -213,7 +212,6 @@ class SqlIngest:
         code, message, line = failure or (None, None, None)
         await self._run_under_lease(_FINISH, import_id, fence, state=state, code=code, message=message, at_line=line)
         await self._notify(import_id)
-        FINISHED.labels(state, code or "").inc()
 
     async def release_lease(self, import_id: UUID, fence: int) -> None:
         await self._run_under_lease(_RELEASE_LEASE, import_id, fence)
@@ -222,7 +220,6 @@ class SqlIngest:
     async def postpone(self, import_id: UUID, fence: int, waits_for: WaitReason) -> None:
         await self._run_under_lease(_POSTPONE, import_id, fence, waits_for=waits_for)
         await self._notify(import_id)
-        POSTPONED.labels(waits_for).inc()
 
     async def _run_under_lease(
         self, statement: Statement, import_id: UUID, fence: int, **values: object

@@ -14,6 +14,7 @@ from task_service.imports.domain.header.header import ERRORS_COLUMN
 from task_service.imports.domain.imports import Import, State
 from task_service.imports.domain.options.sources import Source, load_sources
 from task_service.imports.domain.rows.failed_rows import ErrorReportRow, RowError
+from task_service.imports.usecases.metrics import record_end
 from task_service.imports.usecases.ports import ImportNotifications
 from task_service.imports.usecases.sessions import ImportTransactions, Read
 from task_service.tasks.domain.csv_export import csv_template
@@ -78,7 +79,7 @@ class CancelImport:
             if not transaction.is_replay:
                 work = await transaction.begin()
                 # Waits for a batch that is being committed. Its rows are in the counts; a later batch is rejected.
-                await work.imports.cancel(import_id)
+                is_cancelled = await work.imports.cancel(import_id)
                 found = await work.imports.get(import_id)
                 if found is None:
                     raise ImportNotFound
@@ -87,6 +88,8 @@ class CancelImport:
                 if found.state is not State.CANCELLED:
                     raise ImportEnded(state=found.state)
                 await transaction.commit(import_id)
+                if is_cancelled:
+                    record_end(State.CANCELLED)
         return await get_visible_import(self.read, caller, import_id)
 
 

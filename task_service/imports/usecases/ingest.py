@@ -14,6 +14,7 @@ from task_service.imports.domain.cells.assignees import MAX_UNKNOWN_EMAILS, unkn
 from task_service.imports.domain.errors import LeaseLost, NegativeOffset, StoredFileChanged
 from task_service.imports.domain.imports import (
     FILE_CHANGED,
+    OWNER_DISABLED,
     TOO_MANY_UNKNOWN_EMAILS,
     Checkpoint,
     Failure,
@@ -27,8 +28,8 @@ from task_service.imports.domain.rows.failed_rows import MAX_STORED_FAILED_ROWS
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.domain.rows.row_selection import select_rows
 from task_service.imports.usecases.assignees import find_assignees
-from task_service.imports.usecases.leases import fail_without_owner, postpone_in_outage
-from task_service.imports.usecases.metrics import record_batch
+from task_service.imports.usecases.leases import finish_import, postpone_in_outage
+from task_service.imports.usecases.metrics import record_batch, record_end
 from task_service.imports.usecases.ports import ObjectStore, RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
 from task_service.imports.usecases.sessions import Begin
@@ -59,9 +60,7 @@ class ReadUpload:
                 async for chunk in self.store.read(object_key(import_id), offset, upload):
                     yield chunk
         except StoredFileChanged:
-            async with self.begin() as work:
-                await work.ingest.finish(import_id, fence, State.FAILED, FILE_CHANGED)
-                await work.commit()
+            await finish_import(self.begin, import_id, fence, State.FAILED, FILE_CHANGED)
             raise LeaseLost from None
 
 
@@ -121,7 +120,7 @@ class IngestBatch:
         async with postpone_in_outage(self.begin, context.import_id, fence, WaitReason.AUTH_SERVICE):
             is_active = await self.user_directory.is_active(context.owner_id)
         if not is_active:
-            await fail_without_owner(self.begin, context.import_id, fence)
+            await finish_import(self.begin, context.import_id, fence, State.FAILED, OWNER_DISABLED)
             return Progress(batch.begin, has_pending=False, finished=True)
         while True:
             # Another request may use an external_id between the lookup and the write. The retry finds that task. Each
@@ -154,6 +153,8 @@ class IngestBatch:
                 await work.ingest.finish(import_id, fence, State.FAILED, failure)
             await work.commit()
         record_batch([batch.counts, counts], failed, time.perf_counter() - started)
+        if failure:
+            record_end(State.FAILED, failure)
         return Progress(batch.end, before.has_pending, finished=failure is not None)
 
 
@@ -166,9 +167,7 @@ class FinishIngest:
     async def __call__(self, import_id: UUID, fence: int, failure: Failure | None) -> None:
         """Finish the import. Raises LeaseLost under another fence."""
         state = State.FAILED if failure else State.SUCCEEDED
-        async with self.begin() as work:
-            await work.ingest.finish(import_id, fence, state, failure)
-            await work.commit()
+        await finish_import(self.begin, import_id, fence, state, failure)
 
 
 @dataclass(frozen=True, slots=True)

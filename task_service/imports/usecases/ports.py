@@ -81,8 +81,8 @@ class Imports(Protocol):
     async def list_errors(self, import_id: UUID, request: PageRequest) -> Page[RowError]:
         """Return a page of an import's row errors, in file order."""
 
-    async def cancel(self, import_id: UUID) -> None:
-        """Cancel a queued or running import; leave any other import as it is."""
+    async def cancel(self, import_id: UUID) -> bool:
+        """Cancel a queued or running import. Return False for any other import, which stays as it is."""
 
     async def get_column_names(self, import_id: UUID) -> Sequence[str]:
         """Return the column names of the file's header line."""
