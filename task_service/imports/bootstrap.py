@@ -35,8 +35,8 @@ from task_service.imports.usecases.inspect_import import InspectImport
 from task_service.imports.usecases.leases import ClaimNextImport, ReleaseLease, RenewLease
 from task_service.imports.usecases.ports import ImportNotifications, ObjectStore, WorkerNotifier
 from task_service.imports.usecases.queue_metrics import MeasureQueue
-from task_service.imports.usecases.sessions import ImportTransactions
 from task_service.imports.usecases.undo import ListUndoConflicts, RunUndos, UndoImport
+from task_service.imports.usecases.unit_of_work import ImportTransactions
 from task_service.imports.usecases.upload_cleanup import DeleteAbandonedUploads, DeleteExpiredUploads
 from task_service.imports.usecases.uploads import UploadImport
 from task_service.imports.usecases.use_cases import ImportsUseCases

@@ -16,7 +16,7 @@ from task_service.imports.domain.options.sources import Source, load_sources
 from task_service.imports.domain.rows.failed_rows import ErrorReportRow, RowError
 from task_service.imports.usecases.metrics import record_end
 from task_service.imports.usecases.ports import ImportNotifications
-from task_service.imports.usecases.sessions import ImportTransactions, Read
+from task_service.imports.usecases.unit_of_work import ImportTransactions, Read
 from task_service.tasks.domain.csv_export import csv_template
 
 POLL_INTERVAL_SECONDS = 5.0

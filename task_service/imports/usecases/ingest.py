@@ -32,7 +32,7 @@ from task_service.imports.usecases.leases import finish_import, postpone_in_outa
 from task_service.imports.usecases.metrics import record_batch, record_end
 from task_service.imports.usecases.ports import ObjectStore, RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
-from task_service.imports.usecases.sessions import Begin
+from task_service.imports.usecases.unit_of_work import Begin
 from task_service.imports.usecases.upload_cleanup import object_key
 from task_service.imports.usecases.write_rows import WriteRows
 from task_service.tasks.domain.errors import ExternalIdTaken

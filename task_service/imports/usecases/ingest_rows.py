@@ -14,7 +14,7 @@ from task_service.imports.usecases.ingest import Progress
 from task_service.imports.usecases.leases import RenewLease, postpone_in_outage
 from task_service.imports.usecases.prefetcher import Prefetcher
 from task_service.imports.usecases.prepared_batch import PreparedBatch
-from task_service.imports.usecases.sessions import Begin
+from task_service.imports.usecases.unit_of_work import Begin
 
 
 class FinishReason(Enum):

@@ -22,7 +22,7 @@ from task_service.imports.domain.imports import (
 )
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.metrics import record_claim, record_end, record_postponement
-from task_service.imports.usecases.sessions import Begin
+from task_service.imports.usecases.unit_of_work import Begin
 from task_service.tasks.domain.values import find_control_character
 from task_service.tasks.usecases.ports import UserDirectory
 

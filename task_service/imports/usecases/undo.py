@@ -21,8 +21,8 @@ from task_service.imports.domain.undo import (
     revert_import_effect,
 )
 from task_service.imports.usecases.imports import get_visible_import
-from task_service.imports.usecases.sessions import Begin, ImportsUnitOfWork, ImportTransactions, Read
 from task_service.imports.usecases.undo_ports import UndoStep
+from task_service.imports.usecases.unit_of_work import Begin, ImportsUnitOfWork, ImportTransactions, Read
 from task_service.tasks.domain.task import Task
 from task_service.tasks.domain.task_events import task_deleted, task_updated
 

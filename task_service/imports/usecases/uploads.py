@@ -25,7 +25,7 @@ from task_service.imports.usecases.assignees import find_assignees
 from task_service.imports.usecases.imports import get_visible_import
 from task_service.imports.usecases.incoming_file import Finish, IncomingFile
 from task_service.imports.usecases.ports import ObjectStore
-from task_service.imports.usecases.sessions import Begin, ImportTransactions, Read
+from task_service.imports.usecases.unit_of_work import Begin, ImportTransactions, Read
 from task_service.imports.usecases.upload_cleanup import delete_upload, object_key
 from task_service.imports.usecases.upload_request import UploadRequest, resolve_options
 from task_service.tasks.domain.errors import UnknownAssignee

@@ -15,7 +15,7 @@ from task_service.imports.domain.rows.failed_rows import FailedRow
 from task_service.imports.domain.rows.ingest_context import IngestContext
 from task_service.imports.usecases.ports import RowEncoder
 from task_service.imports.usecases.prepared_batch import PreparedBatch
-from task_service.imports.usecases.sessions import ImportsUnitOfWork
+from task_service.imports.usecases.unit_of_work import ImportsUnitOfWork
 from task_service.tasks.domain.task import Task, new_task
 from task_service.tasks.domain.task_events import task_updated
 
