@@ -19,6 +19,7 @@ from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
 from task_service.imports.tracing import trace_steps
 from task_service.imports.usecases.dispatch import NotifyWorkers
+from task_service.imports.usecases.dry_run_cleanup import DeleteDryRunState
 from task_service.imports.usecases.imports import (
     CancelImport,
     DownloadImportErrors,
@@ -29,7 +30,7 @@ from task_service.imports.usecases.imports import (
     ListImportSources,
     WatchImport,
 )
-from task_service.imports.usecases.ingest import DeleteDryRunState, FinishIngest, IngestBatch, PrepareBatch, ReadUpload
+from task_service.imports.usecases.ingest import FinishIngest, IngestBatch, PrepareBatch, ReadUpload
 from task_service.imports.usecases.ingest_rows import IngestRows
 from task_service.imports.usecases.inspect_import import InspectImport
 from task_service.imports.usecases.leases import ClaimNextImport, ReleaseLease, RenewLease
