@@ -20,7 +20,7 @@ from task_service.imports.domain.undo import (
     UndoConflict,
     revert_import_effect,
 )
-from task_service.imports.usecases.imports import get_visible_import
+from task_service.imports.usecases.imports import find_visible_import, get_visible_import
 from task_service.imports.usecases.undo_ports import UndoStep
 from task_service.imports.usecases.unit_of_work import Begin, ImportsUnitOfWork, ImportTransactions, Read
 from task_service.tasks.domain.task import Task
@@ -61,8 +61,8 @@ class ListUndoConflicts:
     read: Read
 
     async def __call__(self, caller: Caller, import_id: UUID, request: PageRequest) -> Page[UndoConflict]:
-        await get_visible_import(self.read, caller, import_id)
         async with self.read() as session:
+            await find_visible_import(session, caller, import_id)
             return await session.undos.list_conflicts(import_id, request)
 
 
