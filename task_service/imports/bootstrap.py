@@ -15,6 +15,7 @@ from chassis.tracing.spans import child_span
 from task_service.connections import CallerConnections
 from task_service.idempotency.transaction import IdempotentTransactions
 from task_service.imports.domain.header.header import HeaderLimits
+from task_service.imports.domain.storage_quota import StorageQuota
 from task_service.imports.persistence.row_encoder import encode_rows
 from task_service.imports.persistence.unit_of_work import SqlImportsReadSession, SqlImportsUnitOfWork
 from task_service.imports.tracing import trace_steps
@@ -86,8 +87,9 @@ def imports_use_cases(
             now=utc_now,
             new_id=uuid7,
             max_upload_bytes=settings.max_upload_bytes,
-            max_stored_bytes_per_owner=settings.max_stored_bytes_per_owner,
-            max_stored_bytes=settings.max_stored_bytes,
+            quota=StorageQuota(
+                max_bytes_per_owner=settings.max_stored_bytes_per_owner, max_bytes=settings.max_stored_bytes
+            ),
             header_limits=header_limits,
             notify_queued=wake.queued.set,
         ),
