@@ -119,23 +119,23 @@ class RunUndos:
     async def _step(self, work: ImportsUnitOfWork, undo: RunningUndo) -> None:
         found = await work.undos.list_candidates(undo, limit=self.step_size, max_rows=self.step_rows)
         snapshots = await work.undos.get_snapshots(undo.import_id, found.task_ids)
-        step_result = _StepResult(undo, self.now, self.new_id, self.retention)
+        reverter = _TaskReverter(undo, self.now, self.new_id, self.retention)
         for task in await work.tasks.lock_all(found.task_ids):
-            step_result.revert(task, snapshots.get(task.id))
-        await work.tasks.update_all(step_result.written)
-        await work.events.record_all(step_result.events)
+            reverter.revert(task, snapshots.get(task.id))
+        await work.tasks.update_all(reverter.written)
+        await work.events.record_all(reverter.events)
         step = UndoStep(
             checkpoint=found.end or LAST_ID,
-            deleted=step_result.deleted,
-            restored=step_result.restored,
-            conflicts=step_result.conflicts,
+            deleted=reverter.deleted,
+            restored=reverter.restored,
+            conflicts=reverter.conflicts,
             is_last=found.end is None,
         )
         await work.undos.advance(undo.import_id, step)
 
 
-class _StepResult:
-    """Result of one step."""
+class _TaskReverter:
+    """Reverter of the tasks of one step. It collects the result."""
 
     def __init__(self, undo: RunningUndo, now: Clock, new_id: NewId, retention: timedelta) -> None:
         self._undo = undo
